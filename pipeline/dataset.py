@@ -1,0 +1,547 @@
+"""Turns a data set into the images of a run: id, content hash, label and bytes of each, and which were skipped and why.
+
+Everything ``datasets`` can load is opened here and nowhere else. Once ``images.parquet`` is written the data set itself is not
+needed any more, so that a run folder can be copied to another machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DatasetError
+from pipeline.images import UNREADABLE, decode, to_rgb
+from pipeline.runfolder import DatasetReference, RunFolder, fingerprint, whole_file
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
+    from PIL import Image
+
+SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
+"""Which split is reviewed where none was named: held-out images first, as the published example does."""
+
+IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
+LABEL_NAMES = ("label", "labels", "class", "category", "target")
+"""Column names that decide between several columns of the right type."""
+
+NO_LABELS = "none"
+"""Given as the label column, it means: use no labels."""
+
+PREVIEW_SIDE = 512
+"""Longest side, in pixels, of what Spotlight gets of a large image: larger than it is ever drawn there."""
+
+BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
+"""What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
+
+ROW_GROUP = 256
+"""Images in a row group of images.parquet: what is in memory at once while they are read back."""
+
+
+# -- opening a data set ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OpenedDataset:
+    """One split of a data set, its columns found, none of its images read."""
+
+    rows: datasets.Dataset
+    """The split, images not decoded."""
+    reference: DatasetReference
+    """The reference with split and columns filled in."""
+    labels: NDArray[np.int32] | None
+    """Index of the class of each row of the split, -1 where it has none; None for unlabelled data."""
+    classes: list[str] | None
+    """Names of the classes; None for unlabelled data."""
+
+
+def open_dataset(reference: DatasetReference) -> OpenedDataset:
+    """Open the split and find its image and label columns by feature type.
+
+    Raises DatasetError where the data set cannot be loaded or has not the split or columns, and names those there are.
+    """
+    rows, split = _load_split(reference)
+    rows, image_column = _find_image_column(rows, reference)
+    label_column = _find_label_column(rows, reference, image_column)
+    labels, classes = _read_labels(rows, label_column) if label_column else (None, None)
+    reference = replace(reference, split=split, image_column=image_column, label_column=label_column)
+    return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
+
+
+def source_signature(reference: DatasetReference) -> str | None:
+    """A cheap fingerprint of a local data set: names, sizes and times of its files. None for a Hub name or a missing path."""
+    root = Path(reference.source)
+    if not root.exists():
+        return None
+    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+    entries = [(path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return fingerprint(files=entries)
+
+
+def _load_split(reference: DatasetReference) -> tuple[datasets.Dataset, str]:
+    import datasets
+
+    with _quiet_datasets(), _loading_errors(reference):
+        path = Path(reference.source)
+        if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
+            saved = datasets.load_from_disk(str(path))
+            if isinstance(saved, datasets.Dataset):
+                return saved, _only_split(reference, str(saved.split or "train"))
+            return _pick_split(reference, saved)
+        if path.is_file():
+            loader = {".parquet": "parquet", ".arrow": "arrow"}.get(path.suffix.lower())
+            if loader is None:
+                raise DatasetError(
+                    f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a .parquet or .arrow file, or a Hub name."
+                )
+            return _pick_split(reference, datasets.load_dataset(loader, data_files=str(path)))
+        if not path.exists() and (path.is_absolute() or reference.source.startswith((".", "~"))):
+            raise DatasetError(f"Data set {reference.source} is not there. Give the path of a folder or file that is, or a Hub name.")
+        builder = datasets.load_dataset_builder(reference.source, name=reference.config, revision=reference.revision)
+        builder.download_and_prepare()
+        splits = {str(name): name for name in builder.info.splits or {}}
+        split = _choose_split(reference, list(splits))
+        return builder.as_dataset(split=split), split
+
+
+def _only_split(reference: DatasetReference, split: str) -> str:
+    return _choose_split(reference, [split])
+
+
+def _pick_split(reference: DatasetReference, splits: datasets.DatasetDict) -> tuple[datasets.Dataset, str]:
+    split = _choose_split(reference, [str(name) for name in splits])
+    return splits[split], split
+
+
+def _choose_split(reference: DatasetReference, splits: list[str]) -> str:
+    if not splits:
+        raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
+    if reference.split is None:
+        return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
+    if reference.split not in splits:
+        raise DatasetError(
+            f"Data set {reference.source} has no split {reference.split!r}; it has {_listing(splits)}. Name one of them with --split."
+        )
+    return reference.split
+
+
+@contextmanager
+def _loading_errors(reference: DatasetReference) -> Iterator[None]:
+    """Whatever ``datasets`` raises while it loads becomes one DatasetError; it has no common base class of its own."""
+    try:
+        yield
+    except (DatasetError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DatasetError(
+            f"Data set {reference.source} cannot be loaded: {reason} "
+            "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
+        ) from error
+
+
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    """Keep the library's own progress bars off the terminal."""
+    import datasets
+
+    was_on = datasets.are_progress_bars_disabled() is False
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if was_on:
+            datasets.enable_progress_bars()
+
+
+def _listing(names: Iterable[str]) -> str:
+    return ", ".join(repr(str(name)) for name in names) or "none"
+
+
+# -- columns --------------------------------------------------------------------------------------------------------
+
+
+def _find_image_column(rows: datasets.Dataset, reference: DatasetReference) -> tuple[datasets.Dataset, str]:
+    """Find the image column and make its cells ``{"bytes", "path"}`` instead of decoded pictures."""
+    import datasets
+
+    features = rows.features
+    named = reference.image_column
+    if named is not None and named not in features:
+        raise DatasetError(
+            f"Data set {reference.source} has no column {named!r}; it has {_listing(features)}. Name one with --image-column."
+        )
+    candidates = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    if not candidates:
+        candidates = [name for name, feature in features.items() if _holds_image_files(feature)]
+    column = named or _one_of(candidates, IMAGE_NAMES)
+    if column is None:
+        problem = f"several image columns: {_listing(candidates)}" if candidates else f"no image column; its columns are {_listing(features)}"
+        raise DatasetError(f"Data set {reference.source} has {problem}. Name the one to use with --image-column.")
+    try:
+        return rows.cast_column(column, datasets.Image(decode=False)), column
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise DatasetError(
+            f"Column {column!r} of {reference.source} holds {features[column]}, not images. Name another with --image-column."
+        ) from error
+    except Exception as error:  # pyarrow's cast errors share no base with the above
+        import pyarrow
+
+        if isinstance(error, pyarrow.ArrowException):
+            raise DatasetError(
+                f"Column {column!r} of {reference.source} holds {features[column]}, not images. Name another with --image-column."
+            ) from error
+        raise
+
+
+def _holds_image_files(feature: Any) -> bool:
+    """Whether a column without the Image type looks like encoded files: bytes, or the Hub's ``{bytes, path}``."""
+    if isinstance(feature, dict):
+        return set(feature) == {"bytes", "path"}
+    return getattr(feature, "dtype", None) in {"binary", "large_binary"}
+
+
+def _one_of(candidates: Sequence[str], preferred: Sequence[str]) -> str | None:
+    """The only candidate, or the one with the name that comes first among the preferred ones."""
+    if len(candidates) == 1:
+        return candidates[0]
+    return next((name for name in preferred if name in candidates), None)
+
+
+def _find_label_column(rows: datasets.Dataset, reference: DatasetReference, image_column: str) -> str | None:
+    import datasets
+
+    features = rows.features
+    named = reference.label_column
+    if named == NO_LABELS and NO_LABELS not in features:
+        return None
+    if named is not None:
+        if named not in features:
+            raise DatasetError(
+                f"Data set {reference.source} has no column {named!r}; it has {_listing(features)}. Name one with --label-column."
+            )
+        return named
+    class_labels = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
+    if column := _one_of(class_labels, LABEL_NAMES):
+        return column
+    if class_labels:
+        raise DatasetError(
+            f"Data set {reference.source} has several label columns: {_listing(class_labels)}. Name the one to use with --label-column."
+        )
+    return next((name for name in LABEL_NAMES if name in features and name != image_column), None)
+
+
+def _read_labels(rows: datasets.Dataset, column: str) -> tuple[NDArray[np.int32], list[str]]:
+    """Class index of each row (-1: none) and the names of the classes, in the data set's order.
+
+    Names that are not declared are sorted: numbers by value, anything else as text.
+    """
+    import datasets
+
+    feature = rows.features[column]
+    values = rows.data.column(column).to_pylist()
+    if isinstance(feature, datasets.ClassLabel):
+        names = [str(name) for name in feature.names]
+        return np.array([-1 if value is None or value < 0 else value for value in values], dtype=np.int32), names
+    if any(isinstance(value, (list, dict, bytes)) for value in values):
+        raise DatasetError(
+            f"Column {column!r} holds {feature}, not one class an image. Name another with --label-column, or 'none' for no labels."
+        )
+    values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+    present = {value for value in values if value is not None and value == value}
+    numeric = all(isinstance(value, (int, float)) for value in present)
+    ordered = sorted(present) if numeric else sorted(present, key=str)
+    index = {value: position for position, value in enumerate(ordered)}
+    return np.array([index.get(value, -1) for value in values], dtype=np.int32), [str(value) for value in ordered]
+
+
+# -- a sample -------------------------------------------------------------------------------------------------------
+
+
+def balanced_sample(labels: NDArray[np.int32] | None, total: int, limit: int | None, seed: int) -> NDArray[np.int64]:
+    """Row numbers, ascending, of a seeded sample with as equal a number of images from each class as there are.
+
+    Rows without a label count as a class of their own. All rows where ``limit`` is None or not smaller than ``total``.
+    """
+    if limit is None or limit >= total:
+        return np.arange(total, dtype=np.int64)
+    generator = np.random.default_rng(seed)
+    if labels is None:
+        return np.sort(generator.choice(total, size=limit, replace=False)).astype(np.int64)
+    shuffled = generator.permutation(total)
+    # The place of a row among the shuffled rows of its class: taking by that place first takes one of each class in turn.
+    place = np.empty(total, dtype=np.int64)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        place[members] = np.arange(len(members))
+    order = shuffled[np.argsort(place[shuffled], kind="stable")]
+    return np.sort(order[:limit]).astype(np.int64)
+
+
+# -- reading images -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One readable image of the split."""
+
+    image_id: int
+    """Row of the split."""
+    image_hash: str
+    """SHA-256 (hex) of the file's bytes."""
+    label: int
+    """Index of its class; -1 without one."""
+    data: bytes
+    """The file as the data set stores it."""
+    preview: bytes | None
+    """What a browser should show instead; None where ``data`` itself will do."""
+    rgb: Image.Image
+    """The decoded picture."""
+
+
+@dataclass(frozen=True)
+class SkippedImage:
+    """An image that could not be read."""
+
+    image_id: int
+    path: str
+    reason: str
+
+
+def read_image(image_id: int, label: int, cell: dict[str, Any] | None) -> ImageRecord | SkippedImage:
+    """Read and decode one cell of the image column; a file that cannot be read comes back with the reason."""
+    path = (cell or {}).get("path") or ""
+    try:
+        data = (cell or {}).get("bytes")
+        if data is None:
+            if not path:
+                return SkippedImage(image_id, path, "no image in this row")
+            data = Path(path).read_bytes()
+        stored = decode(data)
+        rgb = to_rgb(stored)
+    except UNREADABLE as error:
+        reason = str(error).replace("\n", " ").strip()
+        return SkippedImage(image_id, path, reason.replace(repr(path), "the file") or type(error).__name__)
+    return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), label, data, _preview(stored, rgb), rgb)
+
+
+def _preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:
+    """A picture that every browser shows the way people see it; None where the file itself is one of moderate size."""
+    plain = stored.format in BROWSER_FORMATS and stored.mode in {"L", "RGB"} and stored.getexif().get(0x0112, 1) == 1
+    if plain and max(rgb.size) <= PREVIEW_SIDE:
+        return None
+    small = rgb.copy()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    buffer = io.BytesIO()
+    if stored.format == "JPEG":
+        small.save(buffer, "JPEG", quality=90)
+    else:
+        small.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# -- the images of a run --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunImages:
+    """What ``images.parquet`` says about each image, the pictures themselves left on disk."""
+
+    path: Path
+    ids: NDArray[np.int64]
+    """Shape (N,): row of the split, ascending. Row i of every array of the run is the image ``ids[i]``."""
+    hashes: list[str]
+    """SHA-256 (hex) of each image's bytes."""
+    labels: NDArray[np.int32] | None
+    """Shape (N,): class index, -1 without one; None for unlabelled data."""
+    classes: list[str] | None
+    """Names of the classes; None for unlabelled data."""
+    key: str
+    """Fingerprint of the reference that these images were read by (`images_key`)."""
+    signature: str | None
+    """Fingerprint of the local files that they were read from (`source_signature`); None for a Hub name."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the pictures and their order: what embeddings depend on."""
+        joined = hashlib.sha256("\n".join(self.hashes).encode())
+        return joined.hexdigest()[:32]
+
+    @property
+    def label_names(self) -> list[str | None] | None:
+        """Name of each image's class; None for unlabelled data."""
+        if self.labels is None or self.classes is None:
+            return None
+        return [self.classes[label] if label >= 0 else None for label in self.labels.tolist()]
+
+    def read_bytes(self, *, preview: bool = False) -> list[bytes]:
+        """The image files in order; with ``preview``, what a browser should show of them."""
+        import pyarrow.parquet as parquet
+
+        columns = ["image", "preview"] if preview else ["image"]
+        files: list[bytes] = []
+        for batch in parquet.ParquetFile(self.path).iter_batches(ROW_GROUP, columns=columns):
+            originals = batch.column("image").to_pylist()
+            previews = batch.column("preview").to_pylist() if preview else [None] * len(originals)
+            files += [shown or original for shown, original in zip(previews, originals, strict=True)]
+        return files
+
+    def read_pictures(self) -> Iterator[bytes]:
+        """The image files one after the other, a row group in memory at a time."""
+        import pyarrow.parquet as parquet
+
+        for batch in parquet.ParquetFile(self.path).iter_batches(ROW_GROUP, columns=["image"]):
+            yield from batch.column("image").to_pylist()
+
+
+def images_schema() -> pyarrow.Schema:
+    """Columns of ``images.parquet``."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("image_id", pa.int64(), nullable=False),
+            pa.field("image_hash", pa.string(), nullable=False),
+            pa.field("label", pa.int32()),
+            pa.field("width", pa.int32(), nullable=False),
+            pa.field("height", pa.int32(), nullable=False),
+            pa.field("image", pa.binary(), nullable=False),
+            pa.field("preview", pa.binary()),
+        ]
+    )
+
+
+@contextmanager
+def writing_images(run: RunFolder, opened: OpenedDataset, signature: str | None) -> Iterator[ImagesWriter]:
+    """Write ``skipped.csv`` and then ``images.parquet`` when the context is left without an error.
+
+    Raises DatasetError where not one image could be read.
+    """
+    import pyarrow.parquet as parquet
+
+    metadata = {
+        "classes": json.dumps(opened.classes, ensure_ascii=False),
+        "key": images_key(opened.reference),
+        "signature": json.dumps(signature),
+    }
+    with whole_file(run.images) as temporary:
+        with parquet.ParquetWriter(temporary, images_schema().with_metadata(metadata), compression="zstd") as file:
+            writer = ImagesWriter(file, labelled=opened.labels is not None)
+            yield writer
+            writer.finish(opened.reference)
+        _write_skipped(run.skipped, writer.skipped)
+
+
+class ImagesWriter:
+    """Takes images in the order of the split."""
+
+    def __init__(self, file: Any, *, labelled: bool) -> None:
+        self._file = file
+        self._labelled = labelled
+        self._waiting: list[dict[str, Any]] = []
+        self.skipped: list[SkippedImage] = []
+        self.count = 0
+
+    def add(self, record: ImageRecord | SkippedImage) -> None:
+        """Take the next image, or note that it could not be read."""
+        if isinstance(record, SkippedImage):
+            self.skipped.append(record)
+            return
+        self.count += 1
+        self._waiting.append(
+            {
+                "image_id": record.image_id,
+                "image_hash": record.image_hash,
+                "label": record.label if self._labelled and record.label >= 0 else None,
+                "width": record.rgb.width,
+                "height": record.rgb.height,
+                "image": record.data,
+                "preview": record.preview,
+            }
+        )
+        if len(self._waiting) == ROW_GROUP:
+            self._flush()
+
+    def finish(self, reference: DatasetReference) -> None:
+        """Write what is left. Raises DatasetError where there is nothing at all."""
+        if self.count == 0:
+            name = f"split {reference.split!r} of {reference.source}"
+            if not self.skipped:
+                raise DatasetError(f"The {name} has no images. Name another with --split or --dataset.")
+            first = self.skipped[0]
+            raise DatasetError(
+                f"None of the {len(self.skipped)} images of {name} can be read; the first ({first.path or f'row {first.image_id}'}): "
+                f"{first.reason}. Check the files, or name another column with --image-column."
+            )
+        self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._file.write_table(pa.Table.from_pylist(self._waiting, schema=images_schema()))
+            self._waiting = []
+
+
+def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image_id", "path", "reason"])
+        rows.writerows([image.image_id, image.path, image.reason] for image in skipped)
+
+
+def read_images(run: RunFolder) -> RunImages | None:
+    """What is known about the images of a run; None where they were not read yet."""
+    import pyarrow.parquet as parquet
+
+    if not run.images.is_file():
+        return None
+    file = parquet.ParquetFile(run.images)
+    metadata = file.schema_arrow.metadata
+    classes = json.loads(metadata[b"classes"])
+    table = file.read(columns=["image_id", "image_hash", "label"])
+    labels = None
+    if classes is not None:
+        labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
+    return RunImages(
+        path=run.images,
+        ids=table.column("image_id").to_numpy(),
+        hashes=table.column("image_hash").to_pylist(),
+        labels=labels,
+        classes=classes,
+        key=metadata[b"key"].decode(),
+        signature=json.loads(metadata[b"signature"]),
+    )
+
+
+def images_key(reference: DatasetReference) -> str:
+    """Fingerprint of everything that decides which images a run holds."""
+    return fingerprint(
+        source=reference.source,
+        config=reference.config,
+        revision=reference.revision,
+        split=reference.split,
+        image_column=reference.image_column,
+        label_column=reference.label_column,
+        limit=reference.limit,
+        seed=reference.seed if reference.limit is not None else None,
+    )
+
+
+def worker_count() -> int:
+    """Threads that decode images: one a core, Pillow lets go of Python's lock while it works."""
+    return max(1, os.cpu_count() or 1)

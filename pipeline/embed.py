@@ -1,0 +1,254 @@
+"""Turns a checkpoint and prepared images into one vector an image and, where there is a classifier, class probabilities.
+
+One forward pass gives both. It does not find checkpoints, read images or keep results.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checkpoints import Checkpoint, read_config
+from pipeline.errors import CheckpointError, SettingsError
+from pipeline.libraries import quiet_transformers
+from pipeline.pixels import Pixels
+
+if TYPE_CHECKING:
+    import torch
+    import transformers
+
+POOLINGS = ("auto", "cls", "pooled", "mean")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+BATCH_SIZE_CPU = 16
+"""Batches of 8 to 24 were the fastest on CPUs; larger ones only cost memory."""
+
+BATCH_SIZE_ACCELERATOR = 256
+"""To start with; halved for as long as the memory does not suffice."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The classes a checkpoint tells apart."""
+
+    names: list[str] | None
+    """Their names in the order of its outputs; None where the checkpoint only numbers them."""
+    count: int
+
+    @staticmethod
+    def of(config: dict[str, Any]) -> Head | None:
+        """The head that a checkpoint's ``config.json`` describes; None where it has none."""
+        architectures = config.get("architectures") or []
+        if not any(name.endswith("ForImageClassification") or name.endswith("WithTeacher") for name in architectures):
+            if "architecture" not in config or not config.get("num_classes"):  # the config.json of timm's own models
+                return None
+        names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
+        if not names:
+            count = int(config.get("num_labels") or config.get("num_classes") or 2)  # transformers leaves 2 classes unwritten
+            return Head(None, count)
+        ordered = [str(names[key]) for key in sorted(names, key=int)]
+        numbered = all(name == f"LABEL_{index}" for index, name in enumerate(ordered))
+        return Head(None if numbered else ordered, len(ordered))
+
+
+class Encoder:
+    """A loaded checkpoint that turns pixel values into embeddings and class probabilities."""
+
+    def __init__(self, model: Any, *, pooling: str, device: torch.device, dtype: torch.dtype, name: str, missing: set[str]) -> None:
+        self._model = model
+        self._device, self._dtype = device, dtype
+        self._pooling = pooling
+        self._name = name
+        self._missing = missing
+        self._timm = getattr(model, "timm_model", None)
+        base = model.base_model if self._timm is None else self._timm
+        self._has_cls = any(key == "cls_token" or key.endswith(".cls_token") for key, _ in base.named_parameters())
+        self._captured: Any = None
+        if self._timm is None:
+            base.register_forward_hook(self._capture)
+
+    def _capture(self, module: Any, inputs: Any, output: Any) -> None:
+        self._captured = output
+
+    def encode(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Pixel values (B, 3, height, width) to embeddings (B, D) and probabilities (B, C) or None; both float32."""
+        import torch
+
+        with torch.inference_mode():
+            pixels = pixels.to(self._device, self._dtype)
+            hidden, pooled, logits = self._forward_timm(pixels) if self._timm is not None else self._forward(pixels)
+            embedding = self._pool(hidden, pooled).float()
+            return embedding, None if logits is None else logits.float().softmax(dim=-1)
+
+    def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, Any, Any]:
+        options = {}
+        size = getattr(self._model.config, "image_size", None)
+        native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
+        if size is not None and tuple(pixels.shape[-2:]) != native:
+            if "interpolate_pos_encoding" in inspect.signature(self._model.forward).parameters:
+                options["interpolate_pos_encoding"] = True
+        output = self._model(pixel_values=pixels, **options)
+        inner, self._captured = self._captured, None
+        pooled = getattr(inner, "pooler_output", None)
+        return inner.last_hidden_state, pooled, getattr(output, "logits", None)
+
+    def _forward_timm(self, pixels: torch.Tensor) -> tuple[torch.Tensor, Any, Any]:
+        assert self._timm is not None
+        hidden = self._timm.forward_features(pixels)
+        pooled = self._timm.forward_head(hidden, pre_logits=True)
+        has_head = type(self._model).__name__.endswith("ForImageClassification")
+        return hidden, pooled, self._timm.forward_head(hidden) if has_head else None
+
+    def _pool(self, hidden: torch.Tensor, pooled: torch.Tensor | None) -> torch.Tensor:
+        pooling = self._pooling
+        tokens = hidden.ndim == 3
+        trained_pooler = pooled is not None and not any("pooler" in key for key in self._missing)
+        if pooling == "auto":
+            pooling = "cls" if self._has_cls and tokens else "pooled" if trained_pooler else "mean"
+        if pooling == "cls":
+            if not (self._has_cls and tokens):
+                raise CheckpointError(f"{self._name} has no CLS token. Use --pooling pooled, mean or auto.")
+            return hidden[:, 0]
+        if pooling == "pooled":
+            if not trained_pooler or pooled is None:
+                raise CheckpointError(f"{self._name} has no pooled output. Use --pooling cls, mean or auto.")
+            return pooled.flatten(1)
+        if tokens:
+            return hidden[:, self._prefix_tokens() :].mean(dim=1)
+        return hidden.flatten(2).mean(dim=2)
+
+    def _prefix_tokens(self) -> int:
+        """How many tokens stand before those of the patches."""
+        if self._timm is not None:
+            return int(getattr(self._timm, "num_prefix_tokens", 0))
+        if not self._has_cls:
+            return 0
+        distilled = any(key.endswith("distillation_token") for key, _ in self._model.named_parameters())
+        return 1 + int(getattr(self._model.config, "num_register_tokens", 0) or 0) + int(distilled)
+
+
+def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device: str | None, with_head: bool) -> Encoder:
+    """Load a checkpoint's weights (safetensors only, no remote code) onto a device.
+
+    Raises CheckpointError where the weights do not fit the configuration.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoModelForImageClassification
+
+    loader = AutoModelForImageClassification if with_head else AutoModel
+    target = pick_device(device)
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
+    try:
+        with quiet_transformers():
+            model, report = loader.from_pretrained(
+                checkpoint.source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = " Install timm and torchvision: pip install 'review-embeddings[timm]'." if "timm" in str(error) else ""
+        raise CheckpointError(f"{name} cannot be loaded: {reason}.{hint} Check that the folder is complete and of an image model.") from error
+    missing = set(report["missing_keys"])
+    unexpected_gap = sorted(key for key in missing if "pooler" not in key)
+    if unexpected_gap or report.get("mismatched_keys"):
+        what = f"lacks {unexpected_gap[0]} (of {len(unexpected_gap)})" if unexpected_gap else "has weights of other shapes"
+        raise CheckpointError(f"{name} does not fit its own config.json: it {what}. Check that the folder was saved whole.")
+    model.eval().requires_grad_(False)
+    model.to(target, dtype)
+    return Encoder(model, pooling=pooling, device=target, dtype=dtype, name=name, missing=missing)
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The named device, or the best there is: CUDA, then Apple's MPS, then the CPU. Raises SettingsError for one that is not there."""
+    import torch
+
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"There is no device {name!r} here. Use --device cpu, or leave it out.") from error
+    return device
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Some images in order."""
+
+    start: int
+    embeddings: NDArray[np.float32]
+    """Shape (B, D)."""
+    probabilities: NDArray[np.float32] | None
+    """Shape (B, C); each row sums to 1."""
+
+
+def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str) -> Iterator[EncodedBatch]:
+    """Encode every image in order, in batches that are halved for as long as the memory does not suffice.
+
+    Raises CheckpointError where the model and the images do not fit, or where it gives values that are not finite.
+    """
+    device = encoder._device
+    size = batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+    start = 0
+    while start < len(pixels):
+        stop = min(start + size, len(pixels))
+        try:
+            embeddings, probabilities = encoder.encode(pixels.batch(start, stop, device))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if _is_out_of_memory(error) and size > 1:
+                size = max(1, size // 2)
+                _free_memory(device)
+                continue
+            if _is_out_of_memory(error):
+                raise CheckpointError(f"{name}: not enough memory on {device} for a single image. Use --device cpu.") from error
+            shape = "x".join(map(str, pixels.shape))
+            raise CheckpointError(
+                f"{name} does not take images of {shape}: {str(error).strip().splitlines()[0]} "
+                "Name a model whose image processor fits with --processor."
+            ) from error
+        vectors = embeddings.cpu().numpy()
+        if not np.isfinite(vectors).all():
+            raise CheckpointError(
+                f"{name} gives embeddings that are not finite (row {start} or after). Its training has probably diverged; "
+                "review earlier checkpoints with --checkpoint, or use --precision fp32."
+            )
+        yield EncodedBatch(start, vectors, None if probabilities is None else probabilities.cpu().numpy())
+        start = stop
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+def _free_memory(device: torch.device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def head_of(checkpoint: Checkpoint) -> Head | None:
+    """The classes of a checkpoint's head; None where it has none."""
+    config = read_config(checkpoint.source)
+    if not config and checkpoint.folder is None:
+        from transformers import AutoConfig
+
+        try:
+            with quiet_transformers():
+                config = AutoConfig.from_pretrained(checkpoint.source).to_dict()
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"The model {checkpoint.source} cannot be loaded: {str(error).strip().splitlines()[0]} Give the path of a model folder."
+            ) from error
+    return Head.of(config)

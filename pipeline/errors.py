@@ -1,0 +1,35 @@
+"""What can go wrong for a person, each with one message that says what it is, what was found and what to do.
+
+    ReviewError
+    ├── RunError          no run, an empty run, a run folder of a newer format
+    ├── StorageError      a read-only or full disk, a run folder that is being written by another process
+    ├── DatasetError      a data set, split or column that cannot be used
+    ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
+    └── SettingsError     options that contradict each other or are out of range
+"""
+
+from __future__ import annotations
+
+
+class ReviewError(Exception):
+    """Something a person can mend. The message is complete: what, got, do."""
+
+
+class RunError(ReviewError):
+    """There is no run, it is empty, or this version cannot read it."""
+
+
+class StorageError(ReviewError):
+    """A file could not be written."""
+
+
+class DatasetError(ReviewError):
+    """The data set cannot be loaded, or has not the split, columns or images that were asked for."""
+
+
+class CheckpointError(ReviewError):
+    """A checkpoint is missing, incomplete, or does not fit the images or the classes."""
+
+
+class SettingsError(ReviewError):
+    """Options contradict each other or are out of range."""

@@ -1,0 +1,250 @@
+"""Turns decoded images into what a model takes, once for all checkpoints, and keeps it in the run folder's cache.
+
+The model's own image processor does the work, exactly as it is. What it gives is kept as 8-bit values wherever that loses
+nothing, which is checked batch by batch, and as float32 otherwise. The cache may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import CheckpointError, DatasetError
+from pipeline.runfolder import RunFolder, commit, storage_errors, temporary_path, write_json
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+EXACT = 1e-5
+"""Largest error that counts as none; one 8-bit step is over a thousand times as much, float32 rounding a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """``value = level * scale + shift`` for each channel: from 8-bit levels to what the model takes."""
+
+    scale: list[float]
+    shift: list[float]
+
+
+class Processor:
+    """A model's image processor, called as it is."""
+
+    def __init__(self, processor: Any) -> None:
+        self._processor = processor
+        self.normalisation = _normalisation(processor)
+        """How it normalises; None where that cannot be told."""
+
+    def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """RGB pictures to float32 of shape (N, 3, height, width). Raises DatasetError where they come out in different sizes."""
+        import torch
+
+        try:
+            outputs = [self._processor(image, return_tensors="pt")["pixel_values"][0] for image in images]
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"The image processor {type(self._processor).__name__} does not take these images: {error} "
+                "Name another model's processor with --processor."
+            ) from error
+        shapes = {tuple(output.shape) for output in outputs}
+        if len(shapes) != 1:
+            sizes = ", ".join("x".join(map(str, shape[1:])) for shape in sorted(shapes)[:3])
+            raise DatasetError(
+                f"The image processor {type(self._processor).__name__} gives images of different sizes ({sizes} ...). "
+                "Switch its resizing or cropping on, or name another model's processor with --processor."
+            )
+        stacked: NDArray[np.float32] = torch.stack(outputs).float().numpy()
+        return stacked
+
+
+def load_processor(sources: Sequence[str | Path]) -> Processor:
+    """Load the image processor from the first of the model folders or Hub names that has one.
+
+    The Pillow backend is asked for, so that the values do not depend on whether torchvision is installed.
+    """
+    from transformers import AutoImageProcessor
+
+    from pipeline.libraries import quiet_transformers
+
+    tried: list[str] = []
+    for source in sources:
+        try:
+            with quiet_transformers():
+                return Processor(AutoImageProcessor.from_pretrained(str(source), backend="pil"))
+        except (OSError, ValueError, ImportError, KeyError) as error:
+            tried.append(f"{source} ({str(error).strip().splitlines()[0]})")
+    raise CheckpointError(
+        f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor."
+    )
+
+
+def _normalisation(processor: Any) -> Normalisation | None:
+    config = getattr(processor, "data_config", None)  # timm's processor keeps its settings there
+    if isinstance(config, dict):
+        mean, std, factor = config.get("mean"), config.get("std"), 1 / 255
+    else:
+        factor = float(getattr(processor, "rescale_factor", 0) or 0) if getattr(processor, "do_rescale", False) else 1.0
+        mean, std = getattr(processor, "image_mean", None), getattr(processor, "image_std", None)
+        if not getattr(processor, "do_normalize", False):
+            mean, std = [0.0] * 3, [1.0] * 3
+    if mean is None or std is None or len(list(mean)) != 3 or not factor:
+        return None
+    return Normalisation(
+        scale=[factor / float(s) for s in std], shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)]
+    )
+
+
+def to_levels(values: NDArray[np.float32], normalisation: Normalisation) -> NDArray[np.uint8] | None:
+    """The 8-bit levels that ``values`` were computed from; None where they were not computed from any."""
+    scale = np.array(normalisation.scale, dtype=np.float64)[:, None, None]
+    shift = np.array(normalisation.shift, dtype=np.float64)[:, None, None]
+    levels = np.rint((values - shift) / scale)
+    if levels.min() < 0 or levels.max() > 255 or np.abs(levels * scale + shift - values).max() > EXACT:
+        return None
+    return levels.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Prepared images, memory-mapped."""
+
+    array: NDArray[Any]
+    """Shape (N, 3, height, width): uint8 levels, or float32 values where ``normalisation`` is None."""
+    normalisation: Normalisation | None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image: (3, height, width)."""
+        return tuple(self.array.shape[1:])
+
+    def batch(self, start: int, stop: int, device: torch.device) -> torch.Tensor:
+        """Images ``start`` to ``stop`` as the model takes them: float32 of shape (stop - start, 3, height, width)."""
+        import torch
+
+        values = torch.from_numpy(np.array(self.array[start:stop])).to(device).float()
+        if self.normalisation is None:
+            return values
+        scale = torch.tensor(self.normalisation.scale, device=device).view(1, 3, 1, 1)
+        shift = torch.tensor(self.normalisation.shift, device=device).view(1, 3, 1, 1)
+        return values * scale + shift
+
+
+class PixelCache:
+    """The prepared images of one image processor in a run folder; without the processor itself, only to be read."""
+
+    def __init__(self, run: RunFolder, processor: Processor | None, digest: str) -> None:
+        self._processor = processor
+        self.path = run.cache / f"pixels-{digest[:16]}.bin"
+        self._marker = self.path.with_suffix(".json")
+
+    def open(self, images_digest: str) -> Pixels | None:
+        """The cached pixels of these images; None where there are none."""
+        if not (self._marker.is_file() and self.path.is_file()):
+            return None
+        facts = json.loads(self._marker.read_text(encoding="utf-8"))
+        if facts["images"] != images_digest:
+            return None
+        normalisation = Normalisation(**facts["normalisation"]) if facts["normalisation"] else None
+        array = np.memmap(self.path, dtype=facts["dtype"], mode="r", shape=tuple(facts["shape"]))
+        return Pixels(array, normalisation)
+
+    def prepare(self, images: Sequence[Image.Image]) -> PreparedBatch:
+        """Run the processor on a few images; may be called from several threads at once."""
+        assert self._processor is not None
+        values = self._processor(images)
+        normalisation = self._processor.normalisation
+        levels = to_levels(values, normalisation) if normalisation else None
+        return PreparedBatch(values, levels)
+
+    def writer(self) -> PixelWriter:
+        """Start to write the cache anew."""
+        assert self._processor is not None
+        return PixelWriter(self.path, self._marker, self._processor.normalisation)
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """What the processor made of a few images."""
+
+    values: NDArray[np.float32]
+    levels: NDArray[np.uint8] | None
+    """The same as 8-bit levels; None where that would lose something."""
+
+
+class PixelWriter:
+    """Appends batches to the cache; `finish` makes it valid, `abandon` removes what was written."""
+
+    def __init__(self, path: Path, marker: Path, normalisation: Normalisation | None) -> None:
+        self._path, self._marker = path, marker
+        self._normalisation = normalisation
+        self._count = 0
+        self._shape: tuple[int, ...] | None = None
+        with storage_errors(path):
+            self._temporary = temporary_path(path)
+            self._file = self._temporary.open("wb")
+            marker.unlink(missing_ok=True)
+
+    def add(self, batch: PreparedBatch) -> None:
+        """Append the next images, in order."""
+        if not len(batch.values):
+            return
+        shape = batch.values.shape[1:]
+        if self._shape not in {None, shape}:
+            raise DatasetError(
+                f"The image processor gives images of different sizes ({self._shape} and {shape}). "
+                "Switch its resizing or cropping on, or name another model's processor with --processor."
+            )
+        self._shape = shape
+        if batch.levels is None and self._normalisation is not None:
+            self._widen()
+        with storage_errors(self._path):
+            self._file.write(np.ascontiguousarray(batch.levels if self._normalisation else batch.values).data)
+        self._count += len(batch.values)
+
+    def _widen(self) -> None:
+        """From here on 8 bits are not enough: rewrite what is there as float32."""
+        assert self._normalisation is not None
+        normalisation, self._normalisation = self._normalisation, None
+        self._file.close()
+        narrow = self._temporary.with_name(self._temporary.name + "-8bit")
+        self._temporary.rename(narrow)
+        self._file = self._temporary.open("wb")
+        if self._count:
+            assert self._shape is not None
+            scale = np.array(normalisation.scale, dtype=np.float32)[:, None, None]
+            shift = np.array(normalisation.shift, dtype=np.float32)[:, None, None]
+            levels = np.memmap(narrow, dtype=np.uint8, mode="r", shape=(self._count, *self._shape))
+            for start in range(0, self._count, 256):
+                self._file.write((levels[start : start + 256] * scale + shift).astype(np.float32).tobytes())
+            del levels
+        narrow.unlink()
+
+    def finish(self, images_digest: str) -> None:
+        """Put the cache in its place."""
+        with storage_errors(self._path):
+            self._file.close()
+            commit(self._temporary, self._path)
+        write_json(
+            self._marker,
+            {
+                "images": images_digest,
+                "shape": [self._count, *(self._shape or ())],
+                "dtype": "uint8" if self._normalisation else "float32",
+                "normalisation": asdict(self._normalisation) if self._normalisation else None,
+            },
+        )
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,36 @@
+"""How long work tells what it does, without knowing who listens: the pipeline calls, the command line draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+"""Called with the number of units done since the last call."""
+
+
+class Progress(Protocol):
+    """What the pipeline tells while it works."""
+
+    def stage(self, title: str, *, total: int, unit: str) -> AbstractContextManager[Advance]:
+        """One piece of work of ``total`` units, from entering to leaving the context."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line that a person should read, such as an image or a checkpoint that was left out."""
+        ...
+
+
+class _Silent:
+    """Tells nobody."""
+
+    @contextmanager
+    def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
+        yield lambda done: None
+
+    def note(self, text: str) -> None:
+        pass
+
+
+SILENT: Progress = _Silent()

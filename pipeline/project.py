@@ -1,0 +1,120 @@
+"""Turns embeddings into 2-D coordinates that can be compared across checkpoints: PCA, then Procrustes analysis.
+
+It says for each checkpoint how much of the embedding the map holds and what the alignment did, so that nothing is hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SettingsError
+
+ALIGNMENTS = ("last", "first", "previous")
+SCALINGS = ("each", "common")
+
+RANGE = 5.0
+"""Aligned coordinates of all checkpoints of a run lie in [-RANGE, RANGE], as in the published animation."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One checkpoint's embeddings in the plane of their two largest principal components."""
+
+    points: NDArray[np.float64]
+    """Shape (N, 2), centred on 0, in the units of the embedding."""
+    explained_variance: tuple[float, float]
+    """Share of the embedding's variance along each axis, in [0, 1]."""
+
+
+def project(embeddings: NDArray[np.floating]) -> Projection:
+    """PCA to two dimensions with scikit-learn; missing dimensions (one image, one dimension, constant embeddings) are 0."""
+    from sklearn.decomposition import PCA
+
+    total, dimensions = embeddings.shape
+    points = np.zeros((total, 2))
+    variance = [0.0, 0.0]
+    components = min(2, total, dimensions)
+    if total > 1 and float(np.ptp(embeddings, axis=0).max()) > 0:
+        pca = PCA(components, svd_solver="full" if min(total, dimensions) <= 2 else "auto", random_state=0)
+        points[:, :components] = pca.fit_transform(np.asarray(embeddings, dtype=np.float64))
+        points -= points.mean(axis=0)
+        variance[:components] = np.nan_to_num(pca.explained_variance_ratio_).tolist()
+    return Projection(points, (variance[0], variance[1]))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What the alignment did to one checkpoint: ``points @ rotation * scale`` are its aligned coordinates."""
+
+    rotation: NDArray[np.float64]
+    """Orthogonal matrix of shape (2, 2): a turn, or a turn and a flip."""
+    scale: float
+    """Factor from the units of the embedding to those of the aligned coordinates; > 0."""
+    disparity: float
+    """Share of the reference's spread that the aligned checkpoint does not match, in [0, 1]; 0 is a perfect match."""
+
+
+@dataclass(frozen=True)
+class AlignedRun:
+    """The aligned coordinates of all checkpoints of a run."""
+
+    points: list[NDArray[np.float32]]
+    """One array of shape (N, 2) a checkpoint, all within [-RANGE, RANGE]."""
+    alignments: list[Alignment]
+
+
+def align(projections: Sequence[NDArray[np.floating]], *, align_to: str = "last", scaling: str = "each") -> AlignedRun:
+    """Lay the checkpoints over each other by ordinary Procrustes analysis and bring all of them into one common range.
+
+    Every checkpoint is moved to the origin and turned or flipped onto its reference: the last or the first checkpoint, or the
+    one before it. With ``scaling="each"`` it is also scaled as ``scipy.spatial.procrustes(reference, checkpoint)`` does,
+    and the result equals SciPy's up to one factor for the whole run; with ``"common"`` all checkpoints keep their size relative
+    to each other. Source: Gower 1975, "Generalized Procrustes analysis"; the rotation is SciPy's orthogonal_procrustes.
+    """
+    if align_to not in ALIGNMENTS or scaling not in SCALINGS:
+        raise SettingsError(f"Unknown alignment {align_to!r} or scaling {scaling!r}; there are {ALIGNMENTS} and {SCALINGS}.")
+    if not projections:
+        return AlignedRun([], [])
+    centred = [np.asarray(points, dtype=np.float64) - np.mean(points, axis=0, dtype=np.float64) for points in projections]
+    sizes = [float(np.linalg.norm(points)) for points in centred]
+    fits: list[Alignment] = []
+    shapes: list[NDArray[np.float64]] = []
+    for index, points in enumerate(centred):
+        reference = _reference(index, centred, shapes, align_to)
+        fit = _fit(points, reference, sizes[index])
+        fits.append(fit)
+        shapes.append(points @ fit.rotation)
+    if scaling == "common":
+        fits = [Alignment(fit.rotation, 1.0, fit.disparity) for fit in fits]
+    largest = max(float(np.abs(shape * fit.scale).max(initial=0.0)) for shape, fit in zip(shapes, fits, strict=True))
+    factor = RANGE / largest if largest > 0 else 1.0
+    fits = [Alignment(fit.rotation, fit.scale * factor, fit.disparity) for fit in fits]
+    aligned = [(shape * fit.scale).clip(-RANGE, RANGE).astype(np.float32) for shape, fit in zip(shapes, fits, strict=True)]
+    return AlignedRun(aligned, fits)
+
+
+def _reference(
+    index: int, centred: list[NDArray[np.float64]], shapes: list[NDArray[np.float64]], align_to: str
+) -> NDArray[np.float64]:
+    """What checkpoint ``index`` is turned onto; size does not matter, so the turned but unscaled shapes serve."""
+    if align_to == "last":
+        return centred[-1]
+    if align_to == "first" or index == 0:
+        return centred[0]
+    return shapes[index - 1]
+
+
+def _fit(points: NDArray[np.float64], reference: NDArray[np.float64], size: float) -> Alignment:
+    """Turn (or flip) and scale of centred points onto a centred reference of unit size."""
+    from scipy.linalg import orthogonal_procrustes
+
+    reference_size = float(np.linalg.norm(reference))
+    if size == 0 or reference_size == 0:
+        return Alignment(np.eye(2), 1.0, 0.0 if size == reference_size else 1.0)
+    rotation, similarity = orthogonal_procrustes(points / size, reference / reference_size)
+    similarity = min(float(similarity), 1.0)
+    return Alignment(rotation, max(similarity, np.finfo(float).tiny) / size, max(0.0, 1.0 - similarity**2))

@@ -1,0 +1,369 @@
+"""Owns every path inside a run folder, its format version, and how files get there: whole or not at all.
+
+A stage's result is a fingerprint of what it was computed from plus one ``.npy`` a checkpoint; this module stores and finds
+them. It does not compute anything and knows no model, data set or table.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import RunError, StorageError
+
+FORMAT_VERSION = 1
+"""Raised when an older version of this program could no longer read the folder."""
+
+CHECKPOINT_PATTERN = "checkpoint-*"
+"""How Hugging Face's Trainer names the folders of its checkpoints."""
+
+
+@dataclass(frozen=True)
+class DatasetReference:
+    """Where the images of a run come from and which of them it holds."""
+
+    source: str
+    """Hub name, or the path of a folder or file."""
+    config: str | None = None
+    """Configuration (subset) of the data set."""
+    revision: str | None = None
+    """Revision of a data set on the Hub."""
+    split: str | None = None
+    """Split; None until the data set was opened, then the one in use."""
+    image_column: str | None = None
+    """Column of the images; None until the data set was opened."""
+    label_column: str | None = None
+    """Column of the labels; None for unlabelled data."""
+    limit: int | None = None
+    """At most so many images, a seeded sample balanced over the classes; None for all."""
+    seed: int = 0
+    """Seed of that sample."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything else that changes the result."""
+
+    pooling: str = "auto"
+    """``auto``, ``cls``, ``pooled`` or ``mean``."""
+    precision: str = "fp32"
+    """``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass."""
+    processor: str | None = None
+    """Model folder or Hub name whose image processor is used instead of the checkpoint's own."""
+    align_to: str = "last"
+    """``last``, ``first`` or ``previous``: the checkpoint onto which the others are aligned."""
+    scaling: str = "each"
+    """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The contents of ``run.json``."""
+
+    dataset: DatasetReference
+    """Where the images come from."""
+    classes: list[str] | None = None
+    """Names of the classes in the order of the data set; None where it has no labels."""
+    checkpoints: str = "."
+    """Folder of the checkpoints, relative to the run folder where it lies inside it."""
+    base: str | None = None
+    """The model before fine-tuning, shown as step 0; None where the run has no such model."""
+    settings: Settings = field(default_factory=Settings)
+    """Settings that change the result."""
+    packages: dict[str, str] = field(default_factory=dict)
+    """Versions of the packages that made the run folder."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One fine-tuning and everything derived from it."""
+
+    path: Path
+
+    @property
+    def run_json(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images.parquet"
+
+    @property
+    def skipped(self) -> Path:
+        return self.path / "skipped.csv"
+
+    @property
+    def cache(self) -> Path:
+        """Prepared pixels. May be deleted at any time; what is missing is made again."""
+        return self.path / "cache"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "table"
+
+    @property
+    def table_manifest(self) -> Path:
+        return self.table / "manifest.json"
+
+    def checkpoint_root(self, info: RunInfo) -> Path:
+        """Folder that holds the ``checkpoint-<step>`` folders."""
+        return (self.path / info.checkpoints).resolve()
+
+    def array(self, name: str, step: int) -> Path:
+        """Path of a stage's array for one checkpoint, such as ``embeddings/000020.npy``."""
+        return self.path / name / f"{step:06d}.npy"
+
+    # -- run.json ------------------------------------------------------------------------------------------------
+
+    def read_info(self) -> RunInfo | None:
+        """Read ``run.json``; None where there is none. Raises RunError for a newer format or an unreadable file."""
+        if not self.run_json.is_file():
+            return None
+        content = read_json(self.run_json)
+        version = content.get("format_version")
+        if not isinstance(version, int):
+            raise RunError(f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use another --run.")
+        if version > FORMAT_VERSION:
+            raise RunError(
+                f"Run {self.path} has format {version}; this version of review-embeddings reads up to {FORMAT_VERSION}. "
+                "Upgrade it: pip install -U review-embeddings"
+            )
+        try:
+            return RunInfo(
+                dataset=DatasetReference(**content["dataset"]),
+                classes=content["classes"],
+                checkpoints=content["checkpoints"],
+                base=content["base"],
+                settings=Settings(**content["settings"]),
+                packages=content["packages"],
+            )
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"{self.run_json} is damaged ({error}). Delete it and name the data set again with --dataset."
+            ) from error
+
+    def write_info(self, info: RunInfo) -> None:
+        """Write ``run.json``, with the versions of the packages in use now."""
+        info = replace(info, packages=package_versions())
+        write_json(self.run_json, {"format_version": FORMAT_VERSION, **asdict(info)})
+
+    # -- results of stages ----------------------------------------------------------------------------------------
+
+    def result_facts(self, stage: str, step: int) -> dict[str, Any] | None:
+        """What was written beside a stage's array for this checkpoint; None where there is no complete result."""
+        path = self.array(stage, step).with_suffix(".json")
+        if not path.is_file():
+            return None
+        facts = read_json(path)
+        complete = all(self.array(name, step).is_file() for name in facts["arrays"])
+        return facts if complete else None
+
+    def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
+        """Whether the stage has a result for this checkpoint that was computed from the same input."""
+        facts = self.result_facts(stage, step)
+        return facts is not None and facts["fingerprint"] == fingerprint
+
+    def steps_with(self, stage: str) -> list[int]:
+        """Steps for which the stage has a complete result, ascending."""
+        steps = (int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit())
+        return sorted(step for step in steps if self.result_facts(stage, step) is not None)
+
+    def read_array(self, name: str, step: int) -> NDArray[Any]:
+        """The stored array as a read-only memory map."""
+        array: NDArray[Any] = np.load(self.array(name, step), mmap_mode="r", allow_pickle=False)
+        return array
+
+    @contextmanager
+    def writing(self, step: int, fingerprint: str, specs: Mapping[str, tuple[tuple[int, ...], Any]]) -> Iterator[ResultWriter]:
+        """Write the arrays of one stage for one checkpoint.
+
+        ``specs`` gives name, shape and dtype of each array; the first name is the stage's. The arrays appear when the context
+        is left without an error, the file with the fingerprint last: what a kill leaves behind counts as absent.
+        """
+        stage = next(iter(specs))
+        marker = self.array(stage, step).with_suffix(".json")
+        with storage_errors(self.path):
+            marker.unlink(missing_ok=True)
+            temporaries = {name: temporary_path(self.array(name, step)) for name in specs}
+            writer = ResultWriter(
+                {
+                    name: np.lib.format.open_memmap(temporaries[name], mode="w+", dtype=dtype, shape=shape)
+                    for name, (shape, dtype) in specs.items()
+                }
+            )
+        try:
+            yield writer
+            with storage_errors(self.path):
+                for array in writer.arrays.values():
+                    array.flush()
+                for name, temporary in temporaries.items():
+                    commit(temporary, self.array(name, step))
+                write_json(marker, {"fingerprint": fingerprint, "arrays": list(specs), **writer.facts})
+        finally:
+            writer.arrays.clear()
+            for temporary in temporaries.values():
+                temporary.unlink(missing_ok=True)
+
+    def write_arrays(self, step: int, fingerprint: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """Write finished arrays of one stage for one checkpoint; the first name is the stage's."""
+        specs = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        with self.writing(step, fingerprint, specs) as writer:
+            for name, array in arrays.items():
+                writer.arrays[name][...] = array
+            writer.facts.update(facts)
+
+    # -- one writer -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only process that writes to this run; a killed process leaves no lock behind.
+
+        Raises StorageError where another process is writing or the folder cannot be written to.
+        """
+        import filelock
+
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise StorageError(
+                    f"Run {self.path} is being written by another review-embeddings. Wait until it has finished, or stop it."
+                ) from error
+        try:
+            self._remove_leftovers()
+            yield
+        finally:
+            lock.release()
+
+    def _remove_leftovers(self) -> None:
+        """Delete the temporary files that a killed process left behind."""
+        for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
+            for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                leftover.unlink(missing_ok=True)
+
+
+@dataclass
+class ResultWriter:
+    """Arrays to be filled, and what is to be kept beside them."""
+
+    arrays: dict[str, NDArray[Any]]
+    """By name, memory-mapped and writable."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Anything JSON can hold."""
+
+
+def find_run(start: Path) -> RunFolder | None:
+    """The run in the folder ``start`` itself, or the one under ``start/runs`` that was written to last; None without any."""
+    if is_run(start):
+        return RunFolder(start)
+    children = [child for child in start.glob("runs/*") if child.is_dir() and is_run(child)]
+    return RunFolder(max(children, key=lambda child: child.stat().st_mtime)) if children else None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run of ours or checkpoints of the Trainer."""
+    return (folder / "run.json").is_file() or any(folder.glob(CHECKPOINT_PATTERN))
+
+
+def reference_to(path: Path, run: RunFolder) -> str:
+    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute elsewhere."""
+    path, root = path.resolve(), run.path.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+# -- fingerprints and files ---------------------------------------------------------------------------------------
+
+
+def fingerprint(**parts: Any) -> str:
+    """SHA-256 (hex, 32 digits) of named values; changes when one of them does."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+TEMPORARY_PREFIX = ".writing-"
+
+
+def temporary_path(path: Path) -> Path:
+    """A path in the same folder (created where missing) to write to before `commit`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Put a finished file in its place: on disk first, then renamed over what was there."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it takes the place of ``path`` when the context is left without an error."""
+    with storage_errors(path):
+        temporary = temporary_path(path)
+        try:
+            yield temporary
+            commit(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all, the same bytes for the same content."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises RunError where the file is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}). Delete it; what it held is made again.") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} holds no JSON object. Delete it; what it held is made again.")
+    return content
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageError(f"The disk is full while writing {path}. Free some space and start the same command again.") from error
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise StorageError(
+                f"{path} cannot be written to ({error.strerror}). Use a folder of your own: "
+                "--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere."
+            ) from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
+            raise StorageError(f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another path.") from error
+        raise
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages whose results the run folder holds."""
+    from importlib import metadata
+
+    names = ("review-embeddings", "torch", "transformers", "datasets", "cleanlab", "scikit-learn", "scipy", "numpy", "pillow")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions

@@ -1,0 +1,692 @@
+"""Takes a run from checkpoints and a data set to the long table; knows what is already there and what must be redone.
+
+Every result carries a fingerprint of what it was computed from. Unchanged input is never computed again, changed input always
+is, and a process that is killed leaves nothing behind that counts. The work itself is done in the other modules.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import table
+from pipeline.checkpoints import (
+    Checkpoint,
+    FoundCheckpoints,
+    SkippedCheckpoint,
+    WeightsStamp,
+    find_checkpoints,
+    read_config,
+    select,
+    stamp_weights,
+)
+from pipeline.dataset import (
+    ImageRecord,
+    OpenedDataset,
+    RunImages,
+    SkippedImage,
+    balanced_sample,
+    images_key,
+    open_dataset,
+    read_image,
+    read_images,
+    source_signature,
+    worker_count,
+    writing_images,
+)
+from pipeline.embed import POOLINGS, PRECISIONS, Head, encode_all, head_of, load_encoder
+from pipeline.errors import CheckpointError, DatasetError, RunError, SettingsError
+from pipeline.images import decode, to_rgb
+from pipeline.neighbors import Neighbors, nearest_neighbors
+from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores
+from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
+from pipeline.progress import SILENT, Progress
+from pipeline.project import ALIGNMENTS, SCALINGS, align, project
+from pipeline.runfolder import DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
+
+METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "table": 1}
+"""Raised for a stage whose results change although its input does not."""
+
+CHUNK = 64
+"""Images decoded and prepared as one piece of work by a thread."""
+
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+
+
+# -- what is asked for ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person said about a run; what was not said stays as the run folder has it."""
+
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `DatasetReference`."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Settings`."""
+    checkpoints: str | None = None
+    """Folder of the checkpoints, where it is not the run folder itself."""
+    base: str | None = None
+    """The model before fine-tuning, for step 0."""
+    wanted: Sequence[str] | None = None
+    """Steps, ``first`` and ``last``; None for every checkpoint."""
+    device: str | None = None
+    """Device of the forward pass; None for the best there is. Not part of any fingerprint."""
+    batch_size: int | None = None
+    """Images a forward pass; None to fit the memory. Not part of any fingerprint."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A run whose table holds at least the checkpoints that were asked for."""
+
+    run: RunFolder
+    info: RunInfo
+    images: RunImages
+    manifest: table.Manifest
+    wanted: list[int]
+    """Steps that were asked for, ascending."""
+    available: list[int]
+    """Steps of all checkpoints of the run, in the table or not."""
+    seconds: dict[str, float]
+    """Time spent in each stage that had something to do."""
+    work: dict[str, int]
+    """Images (or checkpoints) that each of these stages went through."""
+
+
+def build(run: RunFolder, request: Request, *, progress: Progress = SILENT) -> Built:
+    """Bring the table of a run up to date with the checkpoints and settings asked for. Raises ReviewError."""
+    with ExitStack() as stack:
+        return _Builder(run, request, progress, stack).build()
+
+
+# -- the work -------------------------------------------------------------------------------------------------------
+
+
+class _Builder:
+    """One call of `build`: the run, what was asked for, and the clock."""
+
+    def __init__(self, run: RunFolder, request: Request, progress: Progress, stack: ExitStack) -> None:
+        self.run = run
+        self.request = request
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self.work: dict[str, int] = {}
+        self._stack = stack
+        self._writing = False
+        self._pixels: dict[str, Pixels] = {}
+
+    def build(self) -> Built:
+        info = self._resolve_info()
+        _check_settings(info.settings)
+        found = self._find_checkpoints(info)
+        available = sorted({*found.steps, *self._embedded_before(found, info)})
+        wanted = select(available, self.request.wanted) if self.request.wanted is not None else select(available, map(str, available))
+        info, images = self._images(info, found, wanted)
+        current = self._results(info, found, images, wanted)
+        manifest = self._table(info, images, current)
+        return Built(self.run, info, images, manifest, [s for s in wanted if s in current], available, self.seconds, self.work)
+
+    def _begin_writing(self) -> None:
+        """Take the run's lock before the first write; a run that is complete is only read."""
+        if not self._writing:
+            self._stack.enter_context(self.run.lock())
+            self._writing = True
+
+    @contextmanager
+    def _timed(self, stage: str, count: int) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+        self.work[stage] = self.work.get(stage, 0) + count
+
+    # -- run.json and checkpoints
+
+    def _resolve_info(self) -> RunInfo:
+        """What the run folder says, changed by what was asked for."""
+        known = self.run.read_info()
+        source = self.request.dataset.get("source")
+        if known is None and source is None:
+            if not is_run(self.run.path) and not self.request.checkpoints:
+                raise RunError(
+                    f"{self.run.path} is no run: it has neither run.json nor checkpoint-<step> folders. "
+                    "Name a Trainer's output folder with --run, or try: review-embeddings demo"
+                )
+            raise RunError(
+                f"{self.run.path} was not reviewed before, so its data set is not known. "
+                "Name it with --dataset (a Hub name, a folder of images, a .parquet file) and, where it has several, --split."
+            )
+        info = known or RunInfo(dataset=DatasetReference(source=""))
+        said = {key: value for key, value in self.request.dataset.items() if value is not None}
+        if source is not None:
+            said["source"] = self._local_reference(source)
+            if said["source"] != info.dataset.source:  # another data set: nothing of the old one applies
+                info = replace(info, dataset=DatasetReference(source=said["source"]), classes=None)
+        dataset = replace(info.dataset, **said)
+        settings = replace(info.settings, **{key: value for key, value in self.request.settings.items() if value is not None})
+        base = info.base if self.request.base is None else self._local_reference(self.request.base)
+        folder = info.checkpoints
+        if self.request.checkpoints is not None:
+            path = Path(self.request.checkpoints)
+            if not path.is_dir():
+                raise RunError(f"The folder of checkpoints {path} is not there. Name one that holds checkpoint-<step> folders.")
+            folder = reference_to(path, self.run)
+        return replace(info, dataset=dataset, settings=settings, base=base, checkpoints=folder)
+
+    def _local_reference(self, name: str) -> str:
+        """A path as run.json keeps it; a Hub name as it is."""
+        path = Path(name).expanduser()
+        return reference_to(path, self.run) if path.exists() else name
+
+    def _resolve(self, name: str) -> str:
+        """The other way round: a path that can be opened from here, or a Hub name."""
+        inside = self.run.path / name
+        return str(inside) if inside.exists() else name
+
+    def _find_checkpoints(self, info: RunInfo) -> FoundCheckpoints:
+        base = None if info.base is None else self._resolve(info.base)
+        if base is not None and not Path(base).exists() and self.run.result_facts("embeddings", 0) is not None:
+            base = None  # the run was copied without its base model; what was computed from it is still there
+        found = find_checkpoints(self.run.checkpoint_root(info), base)
+        for skipped in found.skipped:
+            self.progress.note(f"Left out {skipped.name}: {skipped.reason}")
+        if not found.usable and found.skipped and not self.run.steps_with("embeddings"):
+            raise CheckpointError(_nothing_usable(self.run.path, found.skipped))
+        if not found.usable and not self.run.steps_with("embeddings"):
+            raise RunError(
+                f"Run {self.run.path} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
+                "Name the Trainer's output folder with --run or --checkpoints."
+            )
+        return found
+
+    def _embedded_before(self, found: FoundCheckpoints, info: RunInfo) -> list[int]:
+        """Steps with embeddings whose checkpoint is not there any more."""
+        del info
+        return [step for step in self.run.steps_with("embeddings") if step not in found.steps]
+
+    # -- images
+
+    def _images(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> tuple[RunInfo, RunImages]:
+        """The images of the run, read again only where the reference or the files it names have changed."""
+        images = read_images(self.run)
+        reference = replace(info.dataset, source=self._resolve(info.dataset.source))
+        signature = source_signature(reference)
+        if images is not None and images.key == images_key(info.dataset) and signature in {None, images.signature}:
+            if info != self.run.read_info():
+                known = self.run.read_info()
+                if known is None or replace(known, packages={}) != replace(info, packages={}):
+                    self._begin_writing()
+                    self.run.write_info(info)
+            self._check_classes(found, wanted, images.classes)
+            return info, images
+        opened = open_dataset(reference)
+        self._check_classes(found, wanted, opened.classes)
+        opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
+        info = replace(info, dataset=opened.reference, classes=opened.classes)
+        self._begin_writing()
+        self.run.write_info(info)
+        with self._timed("images", len(opened.rows)):
+            self._read_images(opened, signature, self._cache_for_first(info, found, wanted))
+        images = read_images(self.run)
+        assert images is not None
+        return info, images
+
+    def _cache_for_first(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> PixelCache | None:
+        """Where the pixels for the first wanted checkpoint go, so that reading the images also prepares them."""
+        for step in wanted:
+            if step in found.steps:
+                source = self._processor_of(found.by_step(step), info, found)
+                return PixelCache(self.run, load_processor(source.candidates), source.digest)
+        return None
+
+    def _read_images(self, opened: OpenedDataset, signature: str | None, cache: PixelCache | None) -> None:
+        """Read and decode every image once: the file goes to images.parquet, the pixels to the cache."""
+        total = len(opened.rows)
+        chosen = balanced_sample(opened.labels, total, opened.reference.limit, opened.reference.seed)
+        column = opened.reference.image_column
+        cells = opened.rows.select(chosen).select_columns([column])
+        pixels = cache.writer() if cache else None
+        failed = True
+        try:
+            with (
+                writing_images(self.run, opened, signature) as images,
+                self.progress.stage("Reading images", total=len(chosen), unit="images") as advance,
+            ):
+
+                def read(start: int) -> tuple[list[ImageRecord | SkippedImage], PreparedBatch | None]:
+                    rows = cells[start : start + CHUNK][column]
+                    ids = chosen[start : start + CHUNK].tolist()
+                    labels = [-1] * len(ids) if opened.labels is None else opened.labels[ids].tolist()
+                    records = [read_image(*item) for item in zip(ids, labels, rows, strict=True)]
+                    pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
+                    return records, cache.prepare(pictures) if cache and pictures else None
+
+                for records, prepared in _in_threads(read, range(0, len(chosen), CHUNK)):
+                    for record in records:
+                        images.add(record)
+                    if pixels and prepared:
+                        pixels.add(prepared)
+                    advance(len(records))
+            failed = False
+        finally:
+            if pixels and failed:
+                pixels.abandon()
+        skipped = images.skipped
+        if skipped:
+            self.progress.note(
+                f"Left out {len(skipped)} of {len(chosen)} images that cannot be read, such as row {skipped[0].image_id}: "
+                f"{skipped[0].reason}. All are in {self.run.skipped}"
+            )
+        written = read_images(self.run)
+        if pixels and written is not None:
+            pixels.finish(written.digest)
+
+    def _check_classes(self, found: FoundCheckpoints, wanted: Sequence[int], classes: list[str] | None) -> None:
+        """Raise before any long work where a head was made for other classes than the data set has."""
+        for step in wanted:
+            if step in found.steps and not found.by_step(step).is_base:
+                map_classes(head_of(found.by_step(step)), classes, name=f"Checkpoint {step}")
+
+    # -- embeddings, neighbours, scores, projections
+
+    def _results(
+        self, info: RunInfo, found: FoundCheckpoints, images: RunImages, wanted: Sequence[int]
+    ) -> dict[int, dict[str, Any]]:
+        """Facts of the embeddings of every checkpoint that the table is to hold, all stages up to date."""
+        manifest = table.read_manifest(self.run)
+        kept = [step for step in (manifest.steps if manifest else []) if step not in wanted]
+        current: dict[int, dict[str, Any]] = {}
+        first_error: CheckpointError | None = None
+        for step in sorted({*wanted, *kept}):
+            key = self._embedding_key(step, info, found, images)
+            if key is None or not self.run.is_current("embeddings", step, key.fingerprint):
+                if step in kept or key is None:
+                    reason = "its weights, images or settings have changed" if key else "its weights are not there any more"
+                    self.progress.note(f"Checkpoint {step} leaves the table: {reason}. `review-embeddings build` brings it back.")
+                    continue
+                try:
+                    self._embed(found.by_step(step), key, info, found, images)
+                except CheckpointError as error:
+                    if self.request.wanted is not None:
+                        raise
+                    first_error = first_error or error
+                    self.progress.note(f"Left out checkpoint {step}: {error}")
+                    continue
+            self._score(step, key.fingerprint)
+            facts = self.run.result_facts("embeddings", step)
+            assert facts is not None
+            current[step] = facts
+        if not current:
+            raise first_error or RunError(
+                f"No checkpoint of {self.run.path} has embeddings of these images, and their weights are not there any more. "
+                "Name their folder with --checkpoints."
+            )
+        return current
+
+    def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey | None:
+        """What the embeddings of a checkpoint are computed from; for one that is gone, what they were computed from."""
+        facts = self.run.result_facts("embeddings", step)
+        known = facts["key"] if facts else None
+        common = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
+        if step not in found.steps:
+            return EmbeddingKey(**{**known, **common}) if known else None
+        checkpoint = found.by_step(step)
+        stamp = WeightsStamp(known["weights"], facts["weight_files"]) if facts and known else None
+        config = {name: value for name, value in read_config(checkpoint.source).items() if name not in VOLATILE_CONFIG}
+        return EmbeddingKey(
+            weights=stamp_weights(checkpoint.source, stamp).sha256,
+            config=fingerprint(config=config),
+            processor=self._processor_of(checkpoint, info, found).digest,
+            with_head=self._head(checkpoint, images) is not None,
+            **common,
+        )
+
+    def _head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
+        """The head to be used: none for a base model that was made for other classes."""
+        head = head_of(checkpoint)
+        if head is not None and checkpoint.is_base:
+            try:
+                map_classes(head, images.classes, name="base")
+            except CheckpointError:
+                return None
+        return head
+
+    def _processor_of(self, checkpoint: Checkpoint, info: RunInfo, found: FoundCheckpoints) -> ProcessorSource:
+        """Where a checkpoint's image processor comes from.
+
+        The settings, its own folder, the run's folder, another checkpoint, or the model it was made from. The base model is
+        prepared like the checkpoints, so that step 0 sees the same pixels.
+        """
+        others = [other.source for other in found.usable if not other.is_base and other is not checkpoint]
+        own = [] if checkpoint.is_base else [checkpoint.source]
+        places = [*own, str(self.run.checkpoint_root(info)), *others]
+        if info.settings.processor is not None:
+            places = [self._resolve(info.settings.processor)]
+        for place in places:
+            if file := _processor_file(Path(place)):
+                content = json.loads(file.read_text(encoding="utf-8"))
+                return ProcessorSource([str(file.parent)], fingerprint(processor=_without_class_names(content)))
+        origin = str(read_config(checkpoint.source).get("_name_or_path") or "")
+        names = [name for name in (info.settings.processor, checkpoint.source, origin) if name]
+        return ProcessorSource(names, fingerprint(processor=names))
+
+    def _embed(
+        self, checkpoint: Checkpoint, key: EmbeddingKey, info: RunInfo, found: FoundCheckpoints, images: RunImages
+    ) -> None:
+        """Embed every image with one checkpoint and write embeddings and probabilities."""
+        pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
+        self._begin_writing()
+        head = self._head(checkpoint, images)
+        with (
+            self._timed("embeddings", len(images)),
+            self.progress.stage(f"Embedding with checkpoint {checkpoint.step}", total=len(images), unit="images") as advance,
+        ):
+            encoder = load_encoder(
+                checkpoint,
+                pooling=info.settings.pooling,
+                precision=info.settings.precision,
+                device=self.request.device,
+                with_head=key.with_head,
+            )
+            name = f"Checkpoint {checkpoint.step}"
+            batches = encode_all(encoder, pixels, batch_size=self.request.batch_size, name=name)
+            first = next(batches)
+            specs = {"embeddings": ((len(images), first.embeddings.shape[1]), np.float32)}
+            if first.probabilities is not None:
+                if head is not None and first.probabilities.shape[1] != head.count:
+                    raise CheckpointError(f"{name} gives {first.probabilities.shape[1]} classes, its config.json names {head.count}.")
+                specs["probabilities"] = ((len(images), first.probabilities.shape[1]), np.float32)
+            with self.run.writing(checkpoint.step, key.fingerprint, specs) as writer:
+                for batch in itertools.chain([first], batches):
+                    rows = slice(batch.start, batch.start + len(batch.embeddings))
+                    writer.arrays["embeddings"][rows] = batch.embeddings
+                    if batch.probabilities is not None:
+                        writer.arrays["probabilities"][rows] = batch.probabilities
+                    advance(len(batch.embeddings))
+                stamp = stamp_weights(checkpoint.source)
+                writer.facts.update(
+                    epoch=checkpoint.epoch,
+                    loss=checkpoint.loss,
+                    dimension=first.embeddings.shape[1],
+                    head=None if head is None else asdict(head),
+                    key=asdict(key),
+                    weight_files=stamp.files,
+                )
+
+    def _pixels_for(self, source: ProcessorSource, images: RunImages) -> Pixels:
+        """The images as this processor prepares them, from the cache or decoded once more."""
+        if source.digest not in self._pixels:
+            cache = PixelCache(self.run, None, source.digest)
+            pixels = cache.open(images.digest)
+            if pixels is None:
+                self._begin_writing()
+                cache = PixelCache(self.run, load_processor(source.candidates), source.digest)
+                with self._timed("pixels", len(images)):
+                    self._prepare_pixels(cache, images)
+                pixels = cache.open(images.digest)
+                assert pixels is not None
+            self._pixels[source.digest] = pixels
+        return self._pixels[source.digest]
+
+    def _prepare_pixels(self, cache: PixelCache, images: RunImages) -> None:
+        writer = cache.writer()
+        failed = True
+        try:
+            with self.progress.stage("Preparing images", total=len(images), unit="images") as advance:
+
+                def prepare(files: list[bytes]) -> PreparedBatch:
+                    return cache.prepare([to_rgb(decode(data)) for data in files])
+
+                for batch in _in_threads(prepare, _chunks(images.read_pictures(), CHUNK)):
+                    writer.add(batch)
+                    advance(len(batch.values))
+            failed = False
+        finally:
+            if failed:
+                writer.abandon()
+        writer.finish(images.digest)
+
+    def _score(self, step: int, embeddings_print: str) -> None:
+        """Neighbours, OOD scores and the PCA map of one checkpoint, each only where its input has changed."""
+        prints = derived_fingerprints(embeddings_print)
+        missing = [stage for stage, value in prints.items() if not self.run.is_current(stage, step, value)]
+        if not missing:
+            return
+        self._begin_writing()
+        embeddings = self.run.read_array("embeddings", step)
+        if "neighbors" in missing:
+            with self._timed("neighbors", len(embeddings)):
+                neighbors = nearest_neighbors(embeddings, NEIGHBORS, device=self.request.device)
+                arrays: dict[str, NDArray[Any]] = {"neighbors": neighbors.indices, "distances": neighbors.distances}
+                self.run.write_arrays(step, prints["neighbors"], arrays, {"metric": neighbors.metric})
+        if "outliers" in missing:
+            with self._timed("outliers", len(embeddings)):
+                scores = ood_scores(embeddings, self._stored_neighbors(step))
+                self.run.write_arrays(step, prints["outliers"], {"outliers": scores}, {})
+        if "projections" in missing:
+            with self._timed("projections", len(embeddings)):
+                projection = project(embeddings)
+                facts = {"explained_variance": list(projection.explained_variance)}
+                self.run.write_arrays(step, prints["projections"], {"projections": projection.points}, facts)
+
+    def _stored_neighbors(self, step: int) -> Neighbors:
+        facts = self.run.result_facts("neighbors", step)
+        assert facts is not None
+        return Neighbors(
+            np.asarray(self.run.read_array("neighbors", step)), np.asarray(self.run.read_array("distances", step)), facts["metric"]
+        )
+
+    # -- the table
+
+    def _table(self, info: RunInfo, images: RunImages, current: Mapping[int, Mapping[str, Any]]) -> table.Manifest:
+        """Align all checkpoints and write the table, where anything in it has changed."""
+        mapped, classes = self._predictions(images, current)
+        label_print = None if images.labels is None else fingerprint(labels=images.labels.tolist(), classes=images.classes)
+        value = fingerprint(
+            method=METHODS["table"],
+            images=[images.digest, images.ids.tolist()],
+            labels=label_print,
+            prediction_classes=classes,
+            checkpoints=[[step, facts["fingerprint"], facts["epoch"], facts["loss"]] for step, facts in current.items()],
+            align_to=info.settings.align_to,
+            scaling=info.settings.scaling,
+        )
+        manifest = table.read_manifest(self.run)
+        if manifest is not None and manifest.fingerprint == value:
+            return manifest
+        self._begin_writing()
+        with self._timed("table", len(current)):
+            steps = list(current)
+            aligned = align(
+                [self.run.read_array("projections", step) for step in steps],
+                align_to=info.settings.align_to,
+                scaling=info.settings.scaling,
+            )
+            parts = [
+                self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index])
+                for index, step in enumerate(steps)
+            ]
+            return table.write(
+                self.run,
+                images,
+                parts,
+                fingerprint=value,
+                align_to=info.settings.align_to,
+                scaling=info.settings.scaling,
+                prediction_classes=classes,
+            )
+
+    def _predictions(
+        self, images: RunImages, current: Mapping[int, Mapping[str, Any]]
+    ) -> tuple[dict[int, NDArray[np.int32] | None], list[str] | None]:
+        """For each checkpoint the class of each of its outputs, as an index into the classes that they all share."""
+        names: dict[int, list[str] | None] = {}
+        classes = list(images.classes or [])
+        for step, facts in current.items():
+            head = Head(**facts["head"]) if facts["head"] else None
+            names[step] = map_classes(head, images.classes, name=f"Checkpoint {step}") if "probabilities" in facts["arrays"] else None
+            classes += [name for name in names[step] or [] if name not in classes]
+        index = {name: position for position, name in enumerate(classes)}
+        mapped = {
+            step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()
+        }
+        return mapped, classes if any(own is not None for own in names.values()) else None
+
+    def _part(self, step: int, facts: Mapping[str, Any], outputs: NDArray[np.int32] | None, points: Any, fit: Any) -> table.TablePart:
+        scores = np.asarray(self.run.read_array("outliers", step))
+        ranking = rank_scores(scores)
+        projection = self.run.result_facts("projections", step)
+        assert projection is not None
+        predictions = confidence = None
+        if outputs is not None:
+            probabilities = self.run.read_array("probabilities", step)
+            best = probabilities.argmax(axis=1)
+            predictions, confidence = outputs[best], np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
+            confidence = confidence.clip(0.0, 1.0)
+        return table.TablePart(
+            step=step,
+            epoch=facts["epoch"],
+            loss=facts["loss"],
+            predictions=predictions,
+            confidence=confidence,
+            points=points,
+            scores=scores,
+            rank=ranking.rank,
+            percentile=ranking.percentile,
+            dimension=facts["dimension"],
+            explained_variance=tuple(projection["explained_variance"]),
+            scale=fit.scale,
+            disparity=fit.disparity,
+        )
+
+
+# -- fingerprints ---------------------------------------------------------------------------------------------------
+
+VOLATILE_CONFIG = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id", "use_cache"}
+"""Entries of a model's config.json that do not change its embeddings."""
+
+
+@dataclass(frozen=True)
+class EmbeddingKey:
+    """Everything that the embeddings of one checkpoint are computed from."""
+
+    weights: str
+    config: str
+    processor: str
+    with_head: bool
+    images: str
+    pooling: str
+    precision: str
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(**{entry.name: getattr(self, entry.name) for entry in fields(self)})
+
+
+@dataclass(frozen=True)
+class ProcessorSource:
+    """Where to load an image processor from, and what tells it from others."""
+
+    candidates: list[str]
+    digest: str
+
+
+def derived_fingerprints(embeddings: str) -> dict[str, str]:
+    """Fingerprints of the stages that follow from the embeddings of one checkpoint, in their order."""
+    neighbors = fingerprint(embeddings=embeddings, k=NEIGHBORS, method=METHODS["neighbors"])
+    return {
+        "neighbors": neighbors,
+        "outliers": fingerprint(neighbors=neighbors, method=METHODS["outliers"]),
+        "projections": fingerprint(embeddings=embeddings, method=METHODS["projections"]),
+    }
+
+
+def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> list[str] | None:
+    """The class that each output of a head stands for; None without a head.
+
+    By name where the head knows all classes of the data set, by position where both have as many. Raises CheckpointError
+    where neither holds.
+    """
+    if head is None:
+        return None
+    if classes is None:
+        return head.names or [str(index) for index in range(head.count)]
+    if head.names is not None and set(classes) <= set(head.names):
+        return head.names
+    if head.count == len(classes):
+        return classes
+    shown = ", ".join((head.names or [])[:4])
+    raise CheckpointError(
+        f"{name} tells {head.count} classes apart{f' ({shown} ...)' if shown else ''}, the data set has {len(classes)} "
+        f"({', '.join(classes[:4])} ...). Name the data set or label column it was trained on with --dataset or --label-column."
+    )
+
+
+def _processor_file(folder: Path) -> Path | None:
+    for name in PROCESSOR_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    config = read_config(str(folder)) if folder.is_dir() else {}
+    return folder / "config.json" if "pretrained_cfg" in config else None
+
+
+def _without_class_names(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an image processor; of timm's config.json only the part that is about images."""
+    if "pretrained_cfg" in content:
+        return {"pretrained_cfg": content["pretrained_cfg"]}
+    return {name: value for name, value in content.items() if name not in {"image_processor_type", "feature_extractor_type"}}
+
+
+def _check_settings(settings: Settings) -> None:
+    for name, value, allowed in (
+        ("--pooling", settings.pooling, POOLINGS),
+        ("--precision", settings.precision, PRECISIONS),
+        ("--align-to", settings.align_to, ALIGNMENTS),
+        ("--scaling", settings.scaling, SCALINGS),
+    ):
+        if value not in allowed:
+            raise SettingsError(f"{name} {value} is not known. Use one of {', '.join(allowed)}.")
+
+
+def _nothing_usable(path: Path, skipped: Iterable[SkippedCheckpoint]) -> str:
+    reasons = "; ".join(f"{checkpoint.name}: {checkpoint.reason}" for checkpoint in itertools.islice(skipped, 3))
+    return f"No checkpoint of {path} can be used. {reasons}"
+
+
+# -- threads --------------------------------------------------------------------------------------------------------
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def _in_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in order, computed a few ahead in threads."""
+    workers = worker_count()
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,389 @@
+"""Owns the long table: one row per image and checkpoint. Declares its columns, writes, validates and reads it.
+
+    from pipeline import table
+    frame = table.read("runs/cifar10")                                   # everything, one pandas DataFrame
+    frame = table.read("runs/cifar10", checkpoints=[0, 400], columns=["x", "y", "label"])
+
+The table of a run is a set of Parquet files, one a checkpoint, and a manifest that is written last and names them: what the
+manifest does not name is not there. Embeddings and images stay in their own files and are joined on reading.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.dataset import RunImages, read_images
+from pipeline.errors import RunError, SettingsError
+from pipeline.runfolder import RunFolder, read_json, storage_errors, whole_file, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+# -- what the columns are -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the long table."""
+
+    name: str
+    kind: Literal["int64", "int32", "float32", "float64", "string", "category", "vector", "bytes"]
+    """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a memory-mapped array."""
+    unit: str
+    values: str
+    """Range of the values, and what null means where there can be nulls."""
+    meaning: str
+    """What it says, with its direction where it has one."""
+    nullable: bool = False
+    joined: bool = False
+    """Not in the Parquet files of the table but joined from the images and arrays of the run on reading."""
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("image_id", "int64", "row", ">= 0", "row of the data set's split; what people and exports call the image"),
+    Column("image_hash", "string", "", "64 hex digits", "SHA-256 of the image's bytes as stored; survives reordering and new runs"),
+    Column("checkpoint", "int64", "steps", ">= 0", "global training step; 0 is the model before fine-tuning"),
+    Column("epoch", "float64", "epochs", ">= 0; null where the run does not say", "passes over the training data", nullable=True),
+    Column("label", "category", "", "a class; null for unlabelled images", "the given label", nullable=True),
+    Column("prediction", "category", "", "a class; null without a head", "the class this checkpoint finds most probable", nullable=True),
+    Column("confidence", "float32", "probability", "[0, 1]; null without a head", "probability of the prediction", nullable=True),
+    Column("embedding", "vector", "", "finite, D values", "the image's vector under this checkpoint, fp32", joined=True),
+    Column("x", "float32", "", "[-5, 5]", "aligned 2-D coordinate; one frame of reference and one range for all checkpoints"),
+    Column("y", "float32", "", "[-5, 5]", "aligned 2-D coordinate, likewise"),
+    Column("ood_score", "float32", "", "[0, 1]", "cleanlab's out-of-distribution score; lower is more atypical; not comparable across checkpoints"),
+    Column("ood_rank", "int32", "rank", "1 to N", "place by ood_score within the checkpoint; 1 is the most atypical"),
+    Column("ood_percentile", "float32", "percent", "(0, 100)", "ood_rank as a percentage, ties shared; lower is more atypical; comparable across checkpoints"),
+    Column("image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True),
+)
+"""Every column of the long table, in order. The schema, the checks and the table in the README come from here."""
+
+COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+
+
+def arrow_schema() -> pa.Schema:
+    """Arrow schema of the table's Parquet files: every column that is not joined."""
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        "int64": pa.int64(),
+        "int32": pa.int32(),
+        "float32": pa.float32(),
+        "float64": pa.float64(),
+        "string": pa.string(),
+        "category": pa.dictionary(pa.int32(), pa.string()),
+    }
+    return pa.schema([pa.field(c.name, types[c.kind], nullable=c.nullable) for c in COLUMNS if not c.joined])
+
+
+# -- the manifest ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """What is known of a checkpoint as a whole."""
+
+    step: int
+    file: str
+    """Parquet file in the run's table folder."""
+    epoch: float | None
+    loss: float | None
+    """Training loss last logged up to this step."""
+    dimension: int
+    """D, the length of an embedding."""
+    explained_variance: list[float]
+    """Share of the embedding's variance along x and y before the turn, in [0, 1]."""
+    scale: float
+    """Factor from the units of the embedding to those of x and y."""
+    disparity: float
+    """Procrustes disparity to the reference, in [0, 1]; 0 is a perfect match."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which files make up the table, and what was done to each checkpoint."""
+
+    fingerprint: str
+    align_to: str
+    scaling: str
+    classes: list[str] | None
+    """Classes of the labels."""
+    prediction_classes: list[str] | None
+    """Classes of the predictions: those of the labels and any others the heads know."""
+    checkpoints: list[CheckpointFacts]
+    """In the order of training."""
+
+    @property
+    def steps(self) -> list[int]:
+        return [facts.step for facts in self.checkpoints]
+
+
+def read_manifest(run: RunFolder) -> Manifest | None:
+    """The table's manifest; None where the run has no table yet."""
+    if not run.table_manifest.is_file():
+        return None
+    content = read_json(run.table_manifest)
+    try:
+        facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
+        return Manifest(checkpoints=facts, **content)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run {run.path}") from error
+
+
+# -- writing --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """The rows of one checkpoint, in image order."""
+
+    step: int
+    epoch: float | None
+    loss: float | None
+    predictions: NDArray[np.int32] | None
+    """Shape (N,): index into the prediction classes; None without a head."""
+    confidence: NDArray[np.float32] | None
+    points: NDArray[np.float32]
+    """Shape (N, 2)."""
+    scores: NDArray[np.float32]
+    rank: NDArray[np.int32]
+    percentile: NDArray[np.float32]
+    dimension: int
+    explained_variance: tuple[float, float]
+    scale: float
+    disparity: float
+
+
+def write(
+    run: RunFolder,
+    images: RunImages,
+    parts: Sequence[TablePart],
+    *,
+    fingerprint: str,
+    align_to: str,
+    scaling: str,
+    prediction_classes: list[str] | None,
+) -> Manifest:
+    """Write the whole table: the checkpoints' files under new names, then the manifest, then the files it replaced go."""
+    import pyarrow.parquet as parquet
+
+    facts = []
+    for part in parts:
+        name = f"{part.step:06d}-{fingerprint[:8]}.parquet"
+        with whole_file(run.table / name) as temporary:
+            parquet.write_table(_arrow_table(images, part, prediction_classes), temporary, compression="zstd")
+        facts.append(
+            CheckpointFacts(
+                step=part.step,
+                file=name,
+                epoch=part.epoch,
+                loss=part.loss,
+                dimension=part.dimension,
+                explained_variance=list(part.explained_variance),
+                scale=part.scale,
+                disparity=part.disparity,
+            )
+        )
+    manifest = Manifest(fingerprint, align_to, scaling, images.classes, prediction_classes, facts)
+    write_json(run.table_manifest, asdict(manifest))
+    with storage_errors(run.table):
+        for stale in set(run.table.glob("[0-9]*-????????.parquet")) - {run.table / fact.file for fact in facts}:
+            stale.unlink()
+    return manifest
+
+
+def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[str] | None) -> pa.Table:
+    import pyarrow as pa
+
+    total = len(images)
+    columns: dict[str, Any] = {
+        "image_id": images.ids,
+        "image_hash": images.hashes,
+        "checkpoint": np.full(total, part.step, dtype=np.int64),
+        "epoch": pa.nulls(total, pa.float64()) if part.epoch is None else np.full(total, part.epoch),
+        "label": _dictionary(images.labels, images.classes, total),
+        "prediction": _dictionary(part.predictions, prediction_classes, total),
+        "confidence": pa.nulls(total, pa.float32()) if part.confidence is None else part.confidence,
+        "x": part.points[:, 0],
+        "y": part.points[:, 1],
+        "ood_score": part.scores,
+        "ood_rank": part.rank,
+        "ood_percentile": part.percentile,
+    }
+    return pa.Table.from_pydict(columns, schema=arrow_schema())
+
+
+def _dictionary(codes: NDArray[np.int32] | None, names: list[str] | None, total: int) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    if codes is None or names is None:
+        return pa.DictionaryArray.from_arrays(pa.nulls(total, pa.int32()), pa.array([], pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(names, pa.string()))
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def read(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    checkpoints: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The long table as one DataFrame: images in order within checkpoints in order of training.
+
+    ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays; ``image`` cells are bytes, one
+    object an image. Raises RunError where the run has no table or not these checkpoints, SettingsError for an unknown column.
+    """
+    import pandas as pd
+
+    frames = [part for _, part in iterate(run, checkpoints=checkpoints, columns=columns)]
+    if len(frames) == 1:
+        return frames[0]
+    joined = pd.concat([frame.drop(columns=["embedding", "image"], errors="ignore") for frame in frames], ignore_index=True)
+    for name in ("embedding", "image"):
+        if name in frames[0].columns:
+            joined[name] = _objects([cell for frame in frames for cell in frame[name].array])
+    return joined[list(frames[0].columns)]
+
+
+def iterate(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    checkpoints: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[tuple[CheckpointFacts, pd.DataFrame]]:
+    """The long table one checkpoint at a time, each as `read` gives it."""
+    import pandas as pd
+    import pyarrow.parquet as parquet
+
+    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    names = list(COLUMN_NAMES if columns is None else columns)
+    unknown = [name for name in names if name not in COLUMN_NAMES]
+    if unknown:
+        raise SettingsError(f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMN_NAMES)}.")
+    manifest = _manifest_with(run, checkpoints)
+    wanted = set(manifest.steps if checkpoints is None else checkpoints)
+    stored = [column.name for column in COLUMNS if not column.joined and column.name in names]
+    pictures = _objects(_images_of(run).read_bytes()) if "image" in names else None
+    for facts in manifest.checkpoints:
+        if facts.step not in wanted:
+            continue
+        file = run.table / facts.file
+        frame = parquet.read_table(file, columns=stored or ["image_id"]).to_pandas()
+        for name, classes in (("label", manifest.classes), ("prediction", manifest.prediction_classes)):
+            if name in frame.columns:  # the same categories for all checkpoints, in the data set's order
+                frame[name] = pd.Categorical(frame[name], categories=classes or [])
+        if "embedding" in names:
+            frame["embedding"] = _objects(np.asarray(run.read_array("embeddings", facts.step)))
+        if pictures is not None:
+            frame["image"] = pictures
+        yield facts, frame[names]
+
+
+def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:
+    """A column of Python objects; rows of a matrix become views on it."""
+    column = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):
+        column[row] = cell
+    return column
+
+
+def _manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise RunError(f"Run {run.path} has no table yet. `review-embeddings build --run {run.path}` makes it.")
+    missing = sorted(set(checkpoints or []) - set(manifest.steps))
+    if missing:
+        raise RunError(
+            f"The table of {run.path} has no checkpoint {missing[0]}; it has {', '.join(map(str, manifest.steps))}. "
+            f"`review-embeddings build --run {run.path}` adds the others."
+        )
+    return manifest
+
+
+def _images_of(run: RunFolder) -> RunImages:
+    images = read_images(run)
+    if images is None:
+        raise RunError(f"Run {run.path} has no images.parquet. `review-embeddings build --run {run.path}` makes it.")
+    return images
+
+
+def validate(frame: pd.DataFrame) -> None:
+    """Check a long table against the declaration. Raises RunError with the first rule that does not hold."""
+    missing = [name for name in ("image_id", "checkpoint") if name not in frame.columns]
+    unknown = [name for name in frame.columns if name not in COLUMN_NAMES]
+    if missing or unknown:
+        raise RunError(f"The table lacks {missing} or has unknown columns {unknown}.")
+    if frame.duplicated(["image_id", "checkpoint"]).any():
+        raise RunError("The table has two rows with the same image_id and checkpoint.")
+    if len(frame) != frame["image_id"].nunique() * frame["checkpoint"].nunique():
+        raise RunError("The table is not complete: some image has no row for some checkpoint.")
+    for column in COLUMNS:
+        if column.name in frame.columns and not column.nullable and frame[column.name].isna().any():
+            raise RunError(f"Column {column.name} of the table has missing values.")
+    for name, low, high in (("x", -5, 5), ("y", -5, 5), ("ood_score", 0, 1), ("confidence", 0, 1), ("ood_percentile", 0, 100)):
+        if name in frame.columns and not frame[name].dropna().between(low, high).all():
+            raise RunError(f"Column {name} of the table has values outside [{low}, {high}].")
+
+
+# -- for other tools ------------------------------------------------------------------------------------------------
+
+EXPORT_FORMATS = (".parquet", ".csv")
+
+
+def export(
+    run: RunFolder, out: Path, *, checkpoints: Sequence[int] | None = None, columns: Sequence[str] | None = None
+) -> int:
+    """Write the long table to one Parquet file (everything) or CSV file (without vectors and pictures); returns its rows.
+
+    One checkpoint is in memory at a time. In Parquet, embeddings are fixed-size lists of float32 and images plain bytes.
+    """
+    if out.suffix.lower() not in EXPORT_FORMATS:
+        raise SettingsError(f"Cannot write {out.name}: the ending must be one of {', '.join(EXPORT_FORMATS)}.")
+    if out.suffix.lower() == ".csv":
+        columns = columns or [column.name for column in COLUMNS if not column.joined]
+        joined = [column.name for column in COLUMNS if column.joined and column.name in columns]
+        if joined:
+            raise SettingsError(f"A CSV file cannot hold {joined[0]}. Write a .parquet file, or leave the column out with --columns.")
+    rows = 0
+    with whole_file(out) as temporary:
+        writer: Any = None
+        try:
+            for _, frame in iterate(run, checkpoints=checkpoints, columns=columns):
+                if out.suffix.lower() == ".csv":
+                    frame.to_csv(temporary, mode="a", header=rows == 0, index=False)
+                else:
+                    arrow = _arrow_export(frame)
+                    if writer is None:
+                        import pyarrow.parquet as parquet
+
+                        writer = parquet.ParquetWriter(temporary, arrow.schema, compression="zstd")
+                    writer.write_table(arrow)
+                rows += len(frame)
+        finally:
+            if writer is not None:
+                writer.close()
+    return rows
+
+
+def _arrow_export(frame: pd.DataFrame) -> pa.Table:
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame.drop(columns=["embedding", "image"], errors="ignore"), preserve_index=False)
+    for name in frame.columns:
+        if name == "embedding":
+            matrix = np.stack(frame[name].to_numpy())
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+            table = table.append_column(name, vectors)
+        elif name == "image":
+            table = table.append_column(name, pa.array(frame[name], pa.binary()))
+    return table.select(list(frame.columns))
