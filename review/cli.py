@@ -1,0 +1,332 @@
+"""The command line: options, messages and exit codes. Everything it does is done elsewhere; nothing else prints.
+
+Exit codes: 0 done, 1 a fault of the program, 2 something a person can mend, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.stages import Built, Request
+    from review.spotlight import Address
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+# -- options, each defined once ---------------------------------------------------------------------------------------
+
+
+def _group(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, shown in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+run_option = click.option(
+    "--run", metavar="DIR", help="Run folder: ours, or any Trainer output folder. Default: this folder, or the newest one in runs/."
+)
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+checkpoint_option = click.option(
+    "--checkpoint", "checkpoint", multiple=True, metavar="STEP", help="A checkpoint by its step, or first, or last. Repeatable."
+)
+input_options = _group(
+    click.option("--dataset", metavar="NAME", help="Hub name, folder of images by class, .parquet file or save_to_disk folder."),
+    click.option("--config", metavar="NAME", help="Configuration (subset) of the data set."),
+    click.option("--revision", metavar="REV", help="Revision of a data set on the Hub."),
+    click.option("--split", metavar="NAME", help="Split to review. Default: test, else validation, else train."),
+    click.option("--image-column", metavar="NAME", help="Column of the images. Default: found by its type."),
+    click.option("--label-column", metavar="NAME", help="Column of the labels; 'none' for no labels. Default: found by its type."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only N images: a seeded sample balanced over the classes."),
+    click.option("--checkpoints", metavar="DIR", help="Folder of the checkpoints, where it is not the run folder."),
+    click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name), shown as step 0."),
+    click.option("--processor", metavar="MODEL", help="Model whose image processor is used instead of the checkpoints' own."),
+)
+result_options = _group(
+    click.option("--pooling", type=click.Choice(["auto", "cls", "pooled", "mean"]), help="How tokens become one vector. Default: auto."),
+    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Arithmetic of the forward pass. Default: fp32."),
+    click.option("--align-to", type=click.Choice(["last", "first", "previous"]), help="Reference of the alignment. Default: last."),
+    click.option("--scaling", type=click.Choice(["each", "common"]), help="A scale for each checkpoint, or one for all. Default: each."),
+)
+compute_options = _group(
+    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
+    click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Images a forward pass. Default: fitted to the memory."),
+)
+serve_options = _group(
+    click.option("--no-browser", is_flag=True, help="Do not open a browser; the address is printed."),
+    click.option("--port", type=int, metavar="N", help="Port of the page. Default: a free one."),
+    click.option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Address to serve on."),
+    click.option("--tls-cert", metavar="FILE", help="TLS certificate, for other addresses than this machine's own."),
+    click.option("--tls-key", metavar="FILE", help="Its key."),
+    click.option("--insecure", is_flag=True, help="Serve other machines without TLS and without a password."),
+)
+
+
+# -- commands -----------------------------------------------------------------------------------------------------------
+
+
+@click.group(invoke_without_command=True, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="review-embeddings", prog_name="review-embeddings")
+@click.option("--first", is_flag=True, help="Show the first checkpoint.")
+@click.option("--last", is_flag=True, help="Show the last checkpoint.")
+@checkpoint_option
+@run_option
+@input_options
+@result_options
+@click.option("--long", "long_frame", is_flag=True, help="Open the long table itself, a row for every image and checkpoint (not linked).")
+@compute_options
+@serve_options
+@debug_option
+@click.pass_context
+def cli(context: click.Context, **options: Any) -> None:
+    """Compare the embeddings of your images between checkpoints of a fine-tuning, side by side in Renumics Spotlight.
+
+    \b
+      review-embeddings demo                                    a small run of its own, on real digits
+      review-embeddings --first --last --run DIR --dataset NAME --split test
+      review-embeddings --first --last                          the run in this folder, or the newest in runs/
+      review-embeddings build --run DIR                         all checkpoints into the table
+
+    Checkpoints that are not in the table yet are embedded first; those that are there already are offered beside them.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    with _errors(options["debug"]):
+        from review.spotlight import Address
+
+        address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
+        address.check()
+        wanted = [name for name in ("first", "last") if options[name]] + list(options["checkpoint"])
+        built = _build(_find_run(options["run"]), _request(options, wanted or ["first", "last"]), _progress())
+        _print_checkpoints(built)
+        _open(built, address, long=options["long_frame"], open_browser=not options["no_browser"])
+
+
+@cli.command("build")
+@run_option
+@checkpoint_option
+@input_options
+@result_options
+@compute_options
+@debug_option
+def build_command(**options: Any) -> None:
+    """Put all checkpoints of a run (or those named) into its table; opens no browser.
+
+    Can be stopped at any time: the same command goes on where it was.
+    """
+    with _errors(options["debug"]):
+        built = _build(_find_run(options["run"]), _request(options, list(options["checkpoint"]) or None), _progress())
+        _print_checkpoints(built)
+        _print_seconds(built)
+        rows = len(built.images) * len(built.manifest.steps)
+        click.echo(f"Table: {rows:,} rows ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints) in {built.run.table}")
+        click.echo(f"Review it with: review-embeddings --first --last --run {built.run.path}")
+
+
+@cli.command("table")
+@run_option
+@checkpoint_option
+@click.option("--out", metavar="FILE", required=True, help="File to write: .parquet (everything) or .csv (no vectors and images).")
+@click.option("--columns", metavar="A,B,…", help="Only these columns.")
+@debug_option
+def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns: str | None, debug: bool) -> None:
+    """Write the long table of a run to one file, for other tools."""
+    with _errors(debug):
+        from pipeline import table
+        from pipeline.checkpoints import select
+
+        folder = _find_run(run)
+        manifest = table.read_manifest(folder)
+        steps = select(manifest.steps, checkpoint) if manifest and checkpoint else None
+        names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
+        rows = table.export(folder, Path(out), checkpoints=steps, columns=names)
+        click.echo(f"Wrote {rows:,} rows to {out}")
+
+
+@cli.command("demo")
+@click.option("--run", default="runs/demo", show_default=True, metavar="DIR", help="Where to make the run.")
+@click.option("--no-serve", is_flag=True, help="Stop before Spotlight opens.")
+@compute_options
+@serve_options
+@debug_option
+def demo_command(**options: Any) -> None:
+    """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in about a minute."""
+    with _errors(options["debug"]):
+        from pipeline.runfolder import RunFolder
+        from pipeline.stages import Request, build
+        from review.demo import SPLIT, make_demo
+        from review.spotlight import Address
+
+        address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
+        if not options["no_serve"]:
+            address.check()
+        run, progress = RunFolder(Path(options["run"])), _progress()
+        source = make_demo(run, progress)
+        reference = {"source": source, "split": SPLIT}
+        built = build(
+            run, Request(dataset=reference, device=options["device"], batch_size=options["batch_size"]), progress=progress
+        )
+        _print_checkpoints(built)
+        click.echo(f"Run: {run.path.resolve()} ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints)")
+        click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
+        if not options["no_serve"]:
+            _open(built, address, long=False, open_browser=not options["no_browser"])
+
+
+# -- what the commands share --------------------------------------------------------------------------------------------
+
+
+def _refuse_options_before(context: click.Context) -> None:
+    """Options before a command's name would be silently lost."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name is not None and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        name = context.invoked_subcommand
+        raise click.UsageError(f"{given[0]} stands before {name!r} and would be lost. Write it behind: review-embeddings {name} {given[0]} …")
+
+
+def _find_run(name: str | None) -> Any:
+    """The run folder named, or the one that is meant where none was."""
+    from pipeline.errors import RunError
+    from pipeline.runfolder import RunFolder, find_run
+
+    if name is not None:
+        return RunFolder(Path(name))
+    found = find_run(Path())
+    if found is None:
+        raise RunError(
+            "There is no run here: neither this folder nor one in runs/ has run.json or checkpoint-<step> folders. "
+            "Name one with --run DIR (any Trainer output folder, with --dataset the first time), or try: review-embeddings demo"
+        )
+    return found
+
+
+def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
+    from pipeline.stages import Request
+
+    return Request(
+        dataset={
+            "source": options["dataset"],
+            **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit")},
+        },
+        settings={name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling")},
+        checkpoints=options["checkpoints"],
+        base=options["base"],
+        wanted=wanted,
+        device=options["device"],
+        batch_size=options["batch_size"],
+    )
+
+
+def _build(run: Any, request: Request, progress: Any) -> Built:
+    from pipeline.stages import build
+
+    return build(run, request, progress=progress)
+
+
+def _open(built: Built, address: Address, *, long: bool, open_browser: bool) -> None:
+    """Show the run in Spotlight until it is stopped."""
+    from review.open import page_for
+    from review.spotlight import serve
+
+    click.echo("Starting Spotlight …")
+
+    def ready(url: str) -> None:
+        click.echo(f"Spotlight: {url}   (Ctrl-C ends it)")
+
+    serve(page_for(built, long=long), address, open_browser=open_browser, ready=ready)
+
+
+def _print_checkpoints(built: Built) -> None:
+    """One line a checkpoint of the table: what the map of it can show and what the alignment did."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("checkpoint", "epoch", "loss", "variance in 2-D", "disparity", "scale", ""):
+        shown.add_column(name, justify="right" if name else "left")
+    for facts in built.manifest.checkpoints:
+        shown.add_row(
+            str(facts.step),
+            "" if facts.epoch is None else f"{facts.epoch:.2f}",
+            "" if facts.loss is None else f"{facts.loss:.3f}",
+            f"{100 * sum(facts.explained_variance):.0f} %",
+            f"{facts.disparity:.2f}",
+            f"{facts.scale:.3g}",
+            "shown" if facts.step in built.wanted and len(built.wanted) < len(built.manifest.steps) else "",
+        )
+    Console(file=sys.stdout).print(shown)
+    others = len(set(built.available) - set(built.manifest.steps))
+    if others:
+        click.echo(f"{others} more checkpoints are not in the table yet: review-embeddings build --run {built.run.path}")
+
+
+def _print_seconds(built: Built) -> None:
+    if not built.seconds:
+        click.echo("Everything was up to date.")
+    for stage, seconds in built.seconds.items():
+        click.echo(f"{stage:>12}: {seconds:8.1f} s  ({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else stage)
+
+
+def _progress() -> Any:
+    from rich.console import Console
+
+    from review.terminal import TerminalProgress
+
+    return TerminalProgress(Console(stderr=True))
+
+
+class _errors:
+    """Turns what a person can mend into one message and exit code 2, and Ctrl-C into a quiet end."""
+
+    def __init__(self, debug: bool) -> None:
+        self._debug = debug
+
+    def __enter__(self) -> None:
+        _end_on_sigterm()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        from pipeline.errors import ReviewError
+
+        if error is None or self._debug or isinstance(error, (click.ClickException, click.exceptions.Exit, SystemExit)):
+            return
+        if isinstance(error, ReviewError):
+            _end(f"Error: {error}", 2)
+        if isinstance(error, KeyboardInterrupt):
+            _end("Stopped. The same command goes on where it was.", 130)
+        if isinstance(error, Exception):
+            _end(f"Error: {type(error).__name__}: {error} (this is a fault of the program; --debug shows where)", 1)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    raise SystemExit(code)
+
+
+def _end_on_sigterm() -> None:
+    """SIGTERM ends the work like Ctrl-C does: temporary files go, the lock is released."""
+    import signal
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    cli(prog_name="review-embeddings")

@@ -1,0 +1,93 @@
+"""Makes a small, real run where nothing else is at hand: scikit-learn's digits and a small Vision Transformer trained on them."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+from pipeline.finetune import TrainingSettings, finetune
+from pipeline.libraries import quiet_transformers
+from pipeline.progress import Progress
+from pipeline.runfolder import RunFolder, storage_errors
+
+DATA_FOLDER = "data"
+"""Where the demo keeps its data set, inside the run folder so that it can be copied as a whole."""
+
+SPLIT = "train"
+
+SETTINGS = TrainingSettings(
+    steps=240, save_steps=20, batch_size=64, learning_rate=1e-3, warmup_steps=20, horizontal_flip=False, seed=0
+)
+"""13 checkpoints, step 0 among them; digits are not mirrored."""
+
+
+def make_demo(run: RunFolder, progress: Progress) -> str:
+    """Write the data set and train the model, each only where it is not there yet; returns the data set's path."""
+    data = run.path / DATA_FOLDER
+    with storage_errors(run.path):
+        if not data.is_dir():
+            _write_digits(data)
+        if not (run.path / "trainer_state.json").is_file():
+            _train(data, run.path, progress)
+    return str(data)
+
+
+def _write_digits(folder: Path) -> None:
+    """The 1,797 digits of 8 x 8 pixels as a labelled image data set. Source: Alpaydin and Kaynak 1998, UCI, via scikit-learn."""
+    import datasets
+    import numpy as np
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    files = []
+    for picture in digits.images:
+        buffer = io.BytesIO()
+        Image.fromarray(np.rint(picture * (255 / 16)).astype(np.uint8)).save(buffer, "PNG")
+        files.append({"bytes": buffer.getvalue(), "path": None})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[str(name) for name in digits.target_names])}
+    )
+    rows = datasets.Dataset.from_dict({"image": files, "label": digits.target.tolist()}, features=features, split=SPLIT)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".writing-{os.getpid()}-{folder.name}")
+    datasets.disable_progress_bars()
+    try:
+        rows.save_to_disk(str(temporary))
+        temporary.rename(folder)
+    finally:
+        datasets.enable_progress_bars()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _train(data: Path, folder: Path, progress: Progress) -> None:
+    import datasets
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil, set_seed
+
+    rows = datasets.load_from_disk(str(data))
+    names = rows.features["label"].names
+    set_seed(SETTINGS.seed)
+    with quiet_transformers():
+        config = ViTConfig(
+            image_size=32,
+            patch_size=4,
+            hidden_size=64,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            intermediate_size=128,
+            id2label=dict(enumerate(names)),
+            label2id={name: index for index, name in enumerate(names)},
+        )
+        processor = ViTImageProcessorPil(size={"height": 32, "width": 32})
+        finetune(
+            ViTForImageClassification(config),
+            processor,
+            rows,
+            image_column="image",
+            label_column="label",
+            folder=folder,
+            settings=SETTINGS,
+            progress=progress,
+        )

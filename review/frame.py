@@ -1,0 +1,201 @@
+"""Cuts the wide review frame from the long table: one row an image, the columns of every checkpoint beside each other.
+
+Spotlight links its views by row number, so this is what makes a brush in one plot select the same images in the other. The
+frame keeps to what Spotlight shows rightly: integers, float32 without gaps, categoricals of strings, image bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import table
+from pipeline.dataset import RunImages
+from pipeline.errors import ReviewError
+from pipeline.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_CHECKPOINTS = 50
+"""Checkpoints with columns of their own: 10,000 images x 50 are 29 MB for the browser; more make it slow."""
+
+UNLABELLED = "(no label)"
+"""Stands for a missing label or prediction, because Spotlight has no name for an empty category."""
+
+OUTLIER_STATES = ["no", "first only", "last only", "both"]
+"""Whether an image is among the worst of the first and of the last checkpoint."""
+
+
+@dataclass(frozen=True)
+class ReviewFrame:
+    """The wide frame and what its columns stand for."""
+
+    frame: pd.DataFrame
+    """One row an image, RangeIndex in image order."""
+    shown: list[int]
+    """Checkpoints with a plot of their own, ascending: the first and last of them are "first" and "last"."""
+    steps: list[int]
+    """All checkpoints with columns, ascending; the slider goes through them."""
+    facts: dict[int, table.CheckpointFacts]
+    """What is known of each of them as a whole."""
+    color_by: str | None
+    """Column that colours the plots: the label, else the last prediction."""
+    slider_start: int
+    """The checkpoint that the columns ``x_now``, ``y_now`` and ``ood_now`` hold until the slider is moved."""
+    worst: int
+    """How many of the most atypical images count as outliers in the column ``outlier``."""
+
+    @property
+    def first(self) -> int:
+        return self.shown[0]
+
+    @property
+    def last(self) -> int:
+        return self.shown[-1]
+
+
+def tag(step: int) -> str:
+    """How a checkpoint appears in the names of columns: ``x_000020``."""
+    return f"{step:06d}"
+
+
+def worst_count(images: int) -> int:
+    """Length of the long list of outliers: 100, or a tenth of a small data set, at least 8."""
+    return min(images, max(8, min(100, images // 10)))
+
+
+def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> ReviewFrame:
+    """Build the frame for ``shown`` checkpoints and, up to `MAX_CHECKPOINTS`, the others that the table holds."""
+    import pandas as pd
+
+    manifest = table.read_manifest(run)
+    if manifest is None:
+        raise ReviewError(f"Run {run.path} has no table. Run: review-embeddings build --run {run.path}")
+    shown = sorted(set(shown))
+    steps = _thinned(manifest.steps, shown)
+    start = _start_of_slider(steps, shown)
+    columns: dict[str, object] = {"image_id": images.ids, "image": _one_object_each(images.read_bytes(preview=True))}
+    if (names := images.label_names) is not None:
+        columns["label"] = _categorical(names, images.classes or [])
+    wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile"]
+    ends: dict[str, pd.DataFrame] = {}
+    for facts, part in table.iterate(run, checkpoints=steps, columns=wanted):
+        columns |= {f"{name}_{tag(facts.step)}": part[name].to_numpy() for name in ("x", "y")}
+        columns[f"ood_{tag(facts.step)}"] = part["ood_score"].to_numpy()
+        if facts.step == shown[0] and len(shown) > 1:
+            ends["first"] = part
+        if facts.step == shown[-1]:
+            ends["last"] = part
+    for end, part in ends.items():
+        columns |= _end_columns(end, part)
+    worst = worst_count(len(images))
+    if "first" in ends:
+        columns |= _change_columns(ends["first"], ends["last"], worst)
+    if len(steps) > 1:
+        columns |= {f"{name}_now": columns[f"{name}_{tag(start)}"] for name in ("x", "y", "ood")}
+    frame = pd.DataFrame(columns)
+    predicted = "prediction_last" if "prediction_last" in frame.columns else None
+    _check(frame)
+    return ReviewFrame(
+        frame=frame,
+        shown=list(shown),
+        steps=steps,
+        facts={facts.step: facts for facts in manifest.checkpoints},
+        color_by="label" if "label" in frame.columns else predicted,
+        slider_start=start,
+        worst=worst,
+    )
+
+
+def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFrame:
+    """The long table for Spotlight: no vectors, no hashes, the checkpoint as a category. Its rows are not linked by image."""
+    import pandas as pd
+
+    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "epoch"}]
+    frame = table.read(run, checkpoints=steps, columns=names)
+    for name in ("label", "prediction"):
+        if frame[name].isna().all():
+            frame = frame.drop(columns=name)
+        else:
+            frame[name] = frame[name].cat.add_categories(UNLABELLED).fillna(UNLABELLED).cat.remove_unused_categories()
+    if frame["confidence"].isna().any():
+        frame = frame.drop(columns="confidence")
+    order = [f"step {tag(step)}" for step in sorted(frame["checkpoint"].unique())]
+    frame["checkpoint"] = pd.Categorical([f"step {tag(step)}" for step in frame["checkpoint"]], categories=order)
+    _check(frame)
+    return frame
+
+
+def _thinned(steps: Sequence[int], shown: Sequence[int]) -> list[int]:
+    """The checkpoints that get columns: all of them, or the shown ones and the others evenly thinned."""
+    if len(steps) <= MAX_CHECKPOINTS:
+        return sorted({*steps, *shown})
+    others = [step for step in steps if step not in shown]
+    places = np.linspace(0, len(others) - 1, max(0, MAX_CHECKPOINTS - len(shown))).round().astype(int)
+    return sorted({*shown, *(others[place] for place in places)})
+
+
+def _start_of_slider(steps: Sequence[int], shown: Sequence[int]) -> int:
+    """Where the slider stands at first: the middle of the training, which no plot of its own shows."""
+    others = [step for step in steps if step not in shown] or list(steps)
+    return others[len(others) // 2]
+
+
+def _one_object_each(files: Sequence[bytes]) -> np.ndarray:
+    column = np.empty(len(files), dtype=object)
+    column[:] = files
+    return column
+
+
+def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Categorical:
+    """A category for every value; missing ones get a name of their own, because Spotlight has none for them."""
+    import pandas as pd
+
+    missing = pd.isna(pd.Series(values, dtype=object)).to_numpy()
+    names = [*categories, UNLABELLED] if missing.any() else list(categories)
+    return pd.Categorical([UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)], categories=names)
+
+
+def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
+    """What the table and the inspector show of the first or the last checkpoint."""
+    columns: dict[str, object] = {
+        f"ood_{end}": part["ood_score"].to_numpy(),
+        f"rank_{end}": part["ood_rank"].to_numpy(),
+        f"percentile_{end}": part["ood_percentile"].to_numpy(),
+    }
+    if part["prediction"].notna().any():
+        columns[f"prediction_{end}"] = _categorical(list(part["prediction"]), list(part["prediction"].cat.categories))
+        columns[f"confidence_{end}"] = part["confidence"].fillna(0).to_numpy()
+        if part["label"].notna().any():
+            agrees = (part["prediction"].astype(object) == part["label"].astype(object)).to_numpy()
+            columns[f"correct_{end}"] = agrees
+    return columns
+
+
+def _change_columns(first: pd.DataFrame, last: pd.DataFrame, worst: int) -> dict[str, object]:
+    """What happened to each image between the first and the last checkpoint."""
+    import pandas as pd
+
+    early, late = (part["ood_rank"].to_numpy() <= worst for part in (first, last))
+    states = np.where(early & late, "both", np.where(early, "first only", np.where(late, "last only", "no")))
+    steps = last[["x", "y"]].to_numpy() - first[["x", "y"]].to_numpy()
+    return {
+        "percentile_change": last["ood_percentile"].to_numpy() - first["ood_percentile"].to_numpy(),
+        "moved": np.hypot(steps[:, 0], steps[:, 1]).astype(np.float32),
+        "outlier": pd.Categorical(states, categories=OUTLIER_STATES),
+    }
+
+
+def _check(frame: pd.DataFrame) -> None:
+    """What Spotlight would draw wrongly without a word: gaps are drawn at (0, 0), free strings are evaluated as Python."""
+    numbers = frame.select_dtypes("number")
+    if not np.isfinite(numbers.to_numpy(dtype=np.float64)).all():
+        broken = next(name for name in numbers.columns if not np.isfinite(numbers[name]).all())
+        raise ReviewError(f"Column {broken} of the review has gaps. Delete the run's table folder and build it again.")
+    for name in frame.columns:
+        if frame[name].dtype == object and not all(isinstance(cell, bytes) for cell in frame[name].array):
+            raise ReviewError(f"Column {name} of the review holds free values. Delete the run's table folder and build it again.")

@@ -1,0 +1,111 @@
+"""The preset layout: table and plots above, the images of the selection, the ready-made lists and a histogram below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from review.frame import ReviewFrame, tag
+
+if TYPE_CHECKING:
+    from renumics.spotlight.layout import Layout
+
+MAX_PLOTS = 4
+"""Plots beside each other; more would be too narrow to read. The slider reaches every checkpoint."""
+
+IMAGES_PER_ROW = 8
+
+
+def plotted(review: ReviewFrame) -> list[int]:
+    """Checkpoints that get a plot of their own: the shown ones, or the first of them and the last where they are too many."""
+    if len(review.shown) <= MAX_PLOTS:
+        return review.shown
+    return [*review.shown[: MAX_PLOTS - 1], review.last]
+
+
+def has_slider(review: ReviewFrame) -> bool:
+    """Whether there are checkpoints that no plot of their own shows."""
+    return len(review.steps) > len(plotted(review))
+
+
+def wide_layout(review: ReviewFrame) -> Layout:
+    """Layout for the wide frame."""
+    from renumics.spotlight import layout as ly
+
+    plots = [_plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)]
+    if has_slider(review):
+        plots.insert(1, _plot("now", "Slider", review.color_by))
+    table = ly.table(
+        "Images",
+        visible_columns=_in_frame(
+            review, "label", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"
+        ),
+        sort_by_columns=[("ood_last", "ascending")],
+    )
+    top = ly.split(
+        ly.tab(table, weight=36), *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal"
+    )
+    bottom = ly.split(
+        ly.tab(_inspector(review), weight=68),
+        ly.tab(
+            ly.issues("Lists"),
+            ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
+            *([ly.histogram("OOD score, first", column="ood_first", stack_by_column=review.color_by)] if len(review.shown) > 1 else []),
+            weight=32,
+        ),
+        weight=40,
+        orientation="horizontal",
+    )
+    return ly.layout(top, bottom, orientation="vertical")
+
+
+def plot_title(review: ReviewFrame, step: int) -> str:
+    """``First: step 0 (49 % of variance)``: which checkpoint, and how much of its embedding the plot can show."""
+    end = "First: " if step == review.first and review.first != review.last else "Last: " if step == review.last else ""
+    share = 100 * sum(review.facts[step].explained_variance)
+    return f"{end}step {step} ({share:.0f} % of variance)"
+
+
+def long_layout(columns: list[str]) -> Layout:
+    """Layout for the long frame: its rows are images at checkpoints, and nothing links those of one image."""
+    from renumics.spotlight import layout as ly
+    from renumics.spotlight.layout import lenses
+
+    visible = [name for name in ("checkpoint", "label", "prediction", "ood_score", "ood_percentile") if name in columns]
+    return ly.layout(
+        ly.split(
+            ly.tab(ly.table("Images x checkpoints", visible_columns=visible, sort_by_columns=[("ood_percentile", "ascending")]), weight=50),
+            ly.tab(ly.scatterplot("Map", x_column="x", y_column="y", color_by_column="checkpoint"), weight=50),
+            weight=60,
+            orientation="horizontal",
+        ),
+        ly.tab(
+            ly.inspector("Selected", [lenses.image("image"), *(lenses.scalar(name) for name in visible)], num_columns=IMAGES_PER_ROW),
+            weight=40,
+        ),
+        orientation="vertical",
+    )
+
+
+def _plot(suffix: str, title: str, color_by: str | None) -> Any:
+    from renumics.spotlight import layout as ly
+
+    return ly.scatterplot(title, x_column=f"x_{suffix}", y_column=f"y_{suffix}", color_by_column=color_by)
+
+
+def _inspector(review: ReviewFrame) -> Any:
+    from renumics.spotlight import layout as ly
+    from renumics.spotlight.layout import lenses
+
+    named = {
+        "label": "label",
+        "prediction_first": "prediction, first",
+        "prediction_last": "prediction, last",
+        "ood_first": "OOD score, first",
+        "ood_last": "OOD score, last",
+    }
+    scalars = [lenses.scalar(name, name=title) for name, title in named.items() if name in review.frame.columns]
+    return ly.inspector("Selected images", [lenses.image("image", name="image"), *scalars], num_columns=IMAGES_PER_ROW)
+
+
+def _in_frame(review: ReviewFrame, *names: str) -> list[str]:
+    return [name for name in names if name in review.frame.columns]

@@ -1,0 +1,100 @@
+"""The ready-made lists: which images a reviewer should look at first, each one a click in Spotlight's Issues widget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review.frame import ReviewFrame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHORT = 8
+"""Length of the short list of outliers: one row of images in the inspector, as in the published example."""
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """A named selection of images."""
+
+    title: str
+    rows: list[int]
+    """Row numbers of the review frame, the most striking first."""
+    severity: str
+    """``high``, ``medium`` or ``low``, as Spotlight colours it."""
+    columns: list[str]
+    """Columns that the list was made from."""
+    description: str
+
+
+def ready_made_lists(review: ReviewFrame) -> list[ImageList]:
+    """Worst of the first, the last and both checkpoints, resolved, new, and moved furthest; empty ones are left out."""
+    return [made for made in _all_lists(review) if made.rows]
+
+
+def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
+    frame, worst = review.frame, review.worst
+    lengths = sorted({min(SHORT, worst), worst})
+    last, first = f"step {review.last}", f"step {review.first}"
+    for length in lengths:
+        yield _worst(frame, "last", last, length)
+    if review.first == review.last:
+        return
+    for length in lengths:
+        yield _worst(frame, "first", first, length)
+    early, late = (frame[f"rank_{end}"].to_numpy() <= worst for end in ("first", "last"))
+    both = frame["rank_first"].to_numpy() + frame["rank_last"].to_numpy()
+    for length in lengths:
+        within = (frame["rank_first"].to_numpy() <= length) & (frame["rank_last"].to_numpy() <= length)
+        yield ImageList(
+            f"Worst {length} of both",
+            _ordered(within, both),
+            "high",
+            ["rank_first", "rank_last"],
+            f"Among the {length} most atypical images at {first} and at {last}",
+        )
+    yield ImageList(
+        f"New in last ({last})",
+        _ordered(late & ~early, frame["rank_last"].to_numpy()),
+        "medium",
+        ["rank_first", "rank_last"],
+        f"Among the {worst} most atypical images at {last} but not at {first}",
+    )
+    yield ImageList(
+        f"Resolved between {first} and {last}",
+        _ordered(early & ~late, frame["rank_first"].to_numpy()),
+        "low",
+        ["rank_first", "rank_last"],
+        f"Among the {worst} most atypical images at {first} but not any more at {last}",
+    )
+    moved = frame["moved"].to_numpy()
+    furthest = np.zeros(len(frame), dtype=bool)
+    furthest[np.argsort(-moved, kind="stable")[:worst]] = True
+    yield ImageList(
+        f"Biggest movers ({worst})",
+        _ordered(furthest & (moved > 0), -moved),
+        "low",
+        ["moved"],
+        f"Moved furthest on the map between {first} and {last}",
+    )
+
+
+def _worst(frame: pd.DataFrame, end: str, step: str, length: int) -> ImageList:
+    rank = frame[f"rank_{end}"].to_numpy()
+    return ImageList(
+        f"Worst {length} of {end} ({step})",
+        _ordered(rank <= length, rank),
+        "high" if length <= SHORT else "medium",
+        [f"ood_{end}"],
+        f"The {length} most atypical images at {step}",
+    )
+
+
+def _ordered(chosen: NDArray[np.bool_], by: NDArray[np.number]) -> list[int]:
+    rows = np.flatnonzero(chosen)
+    return [int(row) for row in rows[np.argsort(by[rows], kind="stable")]]

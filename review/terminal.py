@@ -1,0 +1,54 @@
+"""Draws what the pipeline tells while it works: a bar with rate and time left, or a line a stage where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from pipeline.progress import Advance
+
+
+class _Rate(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if not speed else f"{speed:,.0f} {task.fields['unit']}/s" if speed >= 10 else f"{speed:.1f} {task.fields['unit']}/s")
+
+
+class TerminalProgress:
+    """Shows each stage while it runs and keeps one line of it when it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
+        started, done = time.perf_counter(), 0
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
+            task = bar.add_task(title, total=total, unit=unit)
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                bar.advance(task, count)
+
+            yield advance
+        seconds = time.perf_counter() - started
+        rate = f", {done / seconds:,.0f} {unit}/s" if done and seconds > 0.5 else ""
+        self.note(f"{title}: {done:,} {unit} in {seconds:.1f} s{rate}")
+
+    def note(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
