@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -79,10 +80,13 @@ def open_dataset(reference: DatasetReference) -> OpenedDataset:
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
 
 
-def source_signature(reference: DatasetReference) -> str | None:
-    """A cheap fingerprint of a local data set: names, sizes and times of its files. None for a Hub name or a missing path."""
+def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
+    """A cheap fingerprint of a local data set: names, sizes and times of its files.
+
+    None for a Hub name, for a path that is not there (any more), and for data inside the run folder, which is copied with it.
+    """
     root = Path(reference.source)
-    if not root.exists():
+    if not root.exists() or root.resolve().is_relative_to(run.path.resolve()):
         return None
     files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
     entries = [(path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -97,7 +101,7 @@ def _load_split(reference: DatasetReference) -> tuple[datasets.Dataset, str]:
         if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
             saved = datasets.load_from_disk(str(path))
             if isinstance(saved, datasets.Dataset):
-                return saved, _only_split(reference, str(saved.split or "train"))
+                return saved, _choose_split(reference, [str(saved.split or "train")])
             return _pick_split(reference, saved)
         if path.is_file():
             loader = {".parquet": "parquet", ".arrow": "arrow"}.get(path.suffix.lower())
@@ -110,13 +114,8 @@ def _load_split(reference: DatasetReference) -> tuple[datasets.Dataset, str]:
             raise DatasetError(f"Data set {reference.source} is not there. Give the path of a folder or file that is, or a Hub name.")
         builder = datasets.load_dataset_builder(reference.source, name=reference.config, revision=reference.revision)
         builder.download_and_prepare()
-        splits = {str(name): name for name in builder.info.splits or {}}
-        split = _choose_split(reference, list(splits))
+        split = _choose_split(reference, [str(name) for name in builder.info.splits or {}], sliceable=True)
         return builder.as_dataset(split=split), split
-
-
-def _only_split(reference: DatasetReference, split: str) -> str:
-    return _choose_split(reference, [split])
 
 
 def _pick_split(reference: DatasetReference, splits: datasets.DatasetDict) -> tuple[datasets.Dataset, str]:
@@ -124,12 +123,14 @@ def _pick_split(reference: DatasetReference, splits: datasets.DatasetDict) -> tu
     return splits[split], split
 
 
-def _choose_split(reference: DatasetReference, splits: list[str]) -> str:
+def _choose_split(reference: DatasetReference, splits: list[str], *, sliceable: bool = False) -> str:
+    """The split to use: the one named (``test[:500]`` counts where the library can slice), or the preferred one."""
     if not splits:
         raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
     if reference.split is None:
         return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
-    if reference.split not in splits:
+    names = re.sub(r"\[[^\]]*\]", "", reference.split).split("+") if sliceable else [reference.split]
+    if not all(name.strip() in splits for name in names):
         raise DatasetError(
             f"Data set {reference.source} has no split {reference.split!r}; it has {_listing(splits)}. Name one of them with --split."
         )
@@ -144,9 +145,9 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     except (DatasetError, KeyboardInterrupt):
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise DatasetError(
-            f"Data set {reference.source} cannot be loaded: {reason} "
+            f"Data set {reference.source} cannot be loaded: {' '.join(lines[:3])[:400]} "
             "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
         ) from error
 
@@ -250,7 +251,7 @@ def _read_labels(rows: datasets.Dataset, column: str) -> tuple[NDArray[np.int32]
     import datasets
 
     feature = rows.features[column]
-    values = rows.data.column(column).to_pylist()
+    values = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
     if isinstance(feature, datasets.ClassLabel):
         names = [str(name) for name in feature.names]
         return np.array([-1 if value is None or value < 0 else value for value in values], dtype=np.int32), names
@@ -327,13 +328,24 @@ def read_image(image_id: int, label: int, cell: dict[str, Any] | None) -> ImageR
         if data is None:
             if not path:
                 return SkippedImage(image_id, path, "no image in this row")
-            data = Path(path).read_bytes()
+            data = _read_file(path)
         stored = decode(data)
         rgb = to_rgb(stored)
     except UNREADABLE as error:
         reason = str(error).replace("\n", " ").strip()
         return SkippedImage(image_id, path, reason.replace(repr(path), "the file") or type(error).__name__)
     return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), label, data, _preview(stored, rgb), rgb)
+
+
+def _read_file(path: str) -> bytes:
+    """A file on disk, or one inside an archive or on a server as ``datasets`` names it (``zip://a.png::/data/images.zip``)."""
+    if "://" not in path:
+        return Path(path).read_bytes()
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        data: bytes = file.read()
+    return data
 
 
 def _preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:

@@ -62,7 +62,7 @@ class Encoder:
 
     def __init__(self, model: Any, *, pooling: str, device: torch.device, dtype: torch.dtype, name: str, missing: set[str]) -> None:
         self._model = model
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
         self._pooling = pooling
         self._name = name
         self._missing = missing
@@ -81,7 +81,7 @@ class Encoder:
         import torch
 
         with torch.inference_mode():
-            pixels = pixels.to(self._device, self._dtype)
+            pixels = pixels.to(self.device, self._dtype)
             hidden, pooled, logits = self._forward_timm(pixels) if self._timm is not None else self._forward(pixels)
             embedding = self._pool(hidden, pooled).float()
             return embedding, None if logits is None else logits.float().softmax(dim=-1)
@@ -185,7 +185,6 @@ def pick_device(name: str | None) -> torch.device:
 class EncodedBatch:
     """Some images in order."""
 
-    start: int
     embeddings: NDArray[np.float32]
     """Shape (B, D)."""
     probabilities: NDArray[np.float32] | None
@@ -197,7 +196,7 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
 
     Raises CheckpointError where the model and the images do not fit, or where it gives values that are not finite.
     """
-    device = encoder._device
+    device = encoder.device
     size = batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
     start = 0
     while start < len(pixels):
@@ -222,7 +221,7 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
                 f"{name} gives embeddings that are not finite (row {start} or after). Its training has probably diverged; "
                 "review earlier checkpoints with --checkpoint, or use --precision fp32."
             )
-        yield EncodedBatch(start, vectors, None if probabilities is None else probabilities.cpu().numpy())
+        yield EncodedBatch(vectors, None if probabilities is None else probabilities.cpu().numpy())
         start = stop
 
 

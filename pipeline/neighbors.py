@@ -1,16 +1,21 @@
 """Finds the nearest neighbours of every image in embedding space, exactly, once for everything that needs them.
 
-A blocked matrix product proposes a few more candidates than are wanted, and their distances are computed anew from the
-differences of the vectors in float64: late in a fine-tuning the images of a class lie almost on one point, and the
-difference of two nearly equal products has no correct digits left there.
+A blocked float32 product proposes a few more candidates than are wanted, and their distances are computed anew from the
+differences of the vectors in float64. Late in a fine-tuning the images of a class lie almost on one point, and the difference
+of two nearly equal products has no correct digits left; rows whose candidates float32 cannot be trusted with are proposed
+again in float64.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 SPARE_CANDIDATES = 22
 """Candidates beyond the wanted neighbours; they absorb the rounding of the float32 product."""
@@ -47,13 +52,25 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool))
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
-    for start, stop, candidates in _candidates(points, min(k + SPARE_CANDIDATES, total - 1), device):
-        squared = _squared_distances(points, start, stop, candidates)
-        order = np.lexsort((candidates, squared))[:, :k]
-        indices[start:stop] = np.take_along_axis(candidates, order, axis=1)
-        nearest = np.take_along_axis(squared, order, axis=1)
-        distances[start:stop] = nearest / 2 if metric == "cosine" else np.sqrt(nearest)
+    search = _Search(points, min(k + SPARE_CANDIDATES, total - 1), torch_device(device))
+    for start in range(0, total, search.block):
+        rows = np.arange(start, min(start + search.block, total))
+        candidates, beyond = search.in_float32(rows)
+        nearest, squared = _nearest(points, rows, candidates, k)
+        unsettled = squared[:, -1] > beyond
+        if unsettled.any():
+            candidates = search.in_float64(rows[unsettled])
+            nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], candidates, k)
+        indices[rows] = nearest
+        distances[rows] = squared / 2 if metric == "cosine" else np.sqrt(squared)
     return Neighbors(indices, distances, metric)
+
+
+def torch_device(name: str | None) -> torch.device:
+    """The device named, or a GPU where there is one."""
+    import torch
+
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class _Points:
     factors: NDArray[np.float64]
     zero: NDArray[np.bool_]
 
-    def rows(self, rows: NDArray[np.integer] | slice) -> NDArray[np.float64]:
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The scaled vectors in float64, with one more coordinate that is 1 for zero vectors where there are any."""
         scaled = self.vectors[rows].astype(np.float64) * self.factors[rows][..., None]
         if not self.zero.any():
@@ -83,37 +100,71 @@ def _unit_vectors(embeddings: NDArray[np.floating]) -> _Points:
     return _Points(embeddings, 1.0 / np.where(zero, 1.0, lengths), zero)
 
 
-def _candidates(points: _Points, count: int, device: str | None):  # type: ignore[no-untyped-def]
-    """Yield (start, stop, rows of the nearest candidates (stop - start, count)) block by block."""
-    import torch
+class _Search:
+    """Proposes candidates for blocks of rows by matrix products with all rows."""
 
-    total = len(points.vectors)
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    everything = torch.empty((total, points.rows(slice(0, 1)).shape[1]), dtype=torch.float32, device=target)
-    block = max(1, BLOCK_VALUES // everything.shape[1])
-    for start in range(0, total, block):
-        rows = points.rows(slice(start, start + block))
-        everything[start : start + block] = torch.from_numpy(rows.astype(np.float32)).to(target)
-    squares = (everything * everything).sum(dim=1)
-    block = max(1, BLOCK_VALUES // total)
-    with torch.inference_mode():
-        for start in range(0, total, block):
-            stop = min(start + block, total)
-            # Nearness that orders like the distance: the point's own length is the same for all candidates and left out.
-            nearness = torch.addmm(squares[None, :], everything[start:stop], everything.T, beta=-1, alpha=2)
-            rows = torch.arange(start, stop, device=target)
-            nearness[rows - start, rows] = -torch.inf
-            yield start, stop, torch.topk(nearness, count, dim=1, sorted=False).indices.cpu().numpy()
+    def __init__(self, points: _Points, count: int, device: torch.device) -> None:
+        import torch
+
+        self._points, self._count, self._device = points, count, device
+        self._total = len(points.vectors)
+        self.block = max(1, BLOCK_VALUES // self._total)
+        self._float32 = self._all_rows(torch.float32, device)
+        self._squares = (self._float32 * self._float32).sum(dim=1)
+        self._float64: torch.Tensor | None = None
+        # Rounding of a float32 product of such vectors: it grows with the root of the dimension, the factor leaves room.
+        self._rounding = 16 * 2.0**-24 * float(np.sqrt(self._float32.shape[1])) * float(self._squares.max())
+
+    def _all_rows(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        import torch
+
+        width = self._points.rows(np.arange(1)).shape[1]
+        everything = torch.empty((self._total, width), dtype=dtype, device=device)
+        step = max(1, BLOCK_VALUES // width)
+        for start in range(0, self._total, step):
+            rows = self._points.rows(np.arange(start, min(start + step, self._total)))
+            everything[start : start + step] = torch.from_numpy(rows).to(device=device, dtype=dtype)
+        return everything
+
+    def in_float32(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Candidates (R, count) of consecutive rows, and for each row the squared distance below which none was missed."""
+        import torch
+
+        start, stop = int(rows[0]), int(rows[-1]) + 1
+        with torch.inference_mode():
+            # Nearness that orders like the distance: the row's own length is the same for all candidates and left out.
+            nearness = torch.addmm(self._squares[None, :], self._float32[start:stop], self._float32.T, beta=-1, alpha=2)
+            places = torch.arange(start, stop, device=self._device)
+            nearness[places - start, places] = -torch.inf
+            best = torch.topk(nearness, self._count, dim=1, sorted=False)
+            beyond = self._squares[start:stop] - best.values.min(dim=1).values
+        if self._count == self._total - 1:  # every other row is a candidate
+            return best.indices.cpu().numpy(), np.full(len(rows), np.inf)
+        return best.indices.cpu().numpy(), beyond.cpu().numpy().astype(np.float64) - self._rounding
+
+    def in_float64(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Candidates (R, count) of any rows; on the CPU, because not every accelerator has float64."""
+        import torch
+
+        if self._float64 is None:
+            self._float64 = self._all_rows(torch.float64, torch.device("cpu"))
+        chosen = torch.from_numpy(rows)
+        with torch.inference_mode():
+            squares = (self._float64 * self._float64).sum(dim=1)
+            nearness = torch.addmm(squares[None, :], self._float64[chosen], self._float64.T, beta=-1, alpha=2)
+            nearness[torch.arange(len(rows)), chosen] = -torch.inf
+            return torch.topk(nearness, self._count, dim=1, sorted=False).indices.numpy()
 
 
-def _squared_distances(points: _Points, start: int, stop: int, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Squared Euclidean distances of the (scaled) rows start..stop to their candidates, from differences in float64."""
+def _nearest(
+    points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k nearest candidates of each row, nearest first, and their squared distances from differences in float64."""
     squared = np.empty(candidates.shape)
-    width = points.vectors.shape[1]
-    block = max(1, BLOCK_VALUES // (2 * candidates.shape[1] * width))
-    for first in range(start, stop, block):
-        last = min(first + block, stop)
-        chosen = candidates[first - start : last - start]
-        differences = points.rows(chosen) - points.rows(slice(first, last))[:, None, :]
-        squared[first - start : last - start] = np.einsum("nkd,nkd->nk", differences, differences)
-    return squared
+    step = max(1, BLOCK_VALUES // (2 * candidates.shape[1] * points.vectors.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        differences = points.rows(candidates[part]) - points.rows(rows[part])[:, None, :]
+        squared[part] = np.einsum("nkd,nkd->nk", differences, differences)
+    order = np.lexsort((candidates, squared))[:, :k]
+    return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(squared, order, axis=1)

@@ -185,7 +185,7 @@ class RunFolder:
 
     @contextmanager
     def writing(self, step: int, fingerprint: str, specs: Mapping[str, tuple[tuple[int, ...], Any]]) -> Iterator[ResultWriter]:
-        """Write the arrays of one stage for one checkpoint.
+        """Write the arrays of one stage for one checkpoint, row after row.
 
         ``specs`` gives name, shape and dtype of each array; the first name is the stage's. The arrays appear when the context
         is left without an error, the file with the fingerprint last: what a kill leaves behind counts as absent.
@@ -194,32 +194,23 @@ class RunFolder:
         marker = self.array(stage, step).with_suffix(".json")
         with storage_errors(self.path):
             marker.unlink(missing_ok=True)
-            temporaries = {name: temporary_path(self.array(name, step)) for name in specs}
-            writer = ResultWriter(
-                {
-                    name: np.lib.format.open_memmap(temporaries[name], mode="w+", dtype=dtype, shape=shape)
-                    for name, (shape, dtype) in specs.items()
-                }
-            )
-        try:
-            yield writer
-            with storage_errors(self.path):
-                for array in writer.arrays.values():
-                    array.flush()
-                for name, temporary in temporaries.items():
-                    commit(temporary, self.array(name, step))
+            files = {name: ArrayFile(self.array(name, step), *spec) for name, spec in specs.items()}
+            try:
+                writer = ResultWriter(files)
+                yield writer
+                for file in files.values():
+                    file.commit()
                 write_json(marker, {"fingerprint": fingerprint, "arrays": list(specs), **writer.facts})
-        finally:
-            writer.arrays.clear()
-            for temporary in temporaries.values():
-                temporary.unlink(missing_ok=True)
+            finally:
+                for file in files.values():
+                    file.discard()
 
     def write_arrays(self, step: int, fingerprint: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Write finished arrays of one stage for one checkpoint; the first name is the stage's."""
         specs = {name: (array.shape, array.dtype) for name, array in arrays.items()}
         with self.writing(step, fingerprint, specs) as writer:
             for name, array in arrays.items():
-                writer.arrays[name][...] = array
+                writer.append(name, array)
             writer.facts.update(facts)
 
     # -- one writer -----------------------------------------------------------------------------------------------
@@ -256,12 +247,50 @@ class RunFolder:
 
 @dataclass
 class ResultWriter:
-    """Arrays to be filled, and what is to be kept beside them."""
+    """The arrays of one stage while they are written, and what is to be kept beside them."""
 
-    arrays: dict[str, NDArray[Any]]
-    """By name, memory-mapped and writable."""
+    files: dict[str, ArrayFile]
     facts: dict[str, Any] = field(default_factory=dict)
     """Anything JSON can hold."""
+
+    def append(self, name: str, rows: NDArray[Any]) -> None:
+        """Add the next rows of one of the arrays."""
+        self.files[name].append(rows)
+
+
+class ArrayFile:
+    """An ``.npy`` file that is written row after row under a temporary name.
+
+    Not a memory map: on a full disk a write to a map kills the process, a write to a file raises an error.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self._path = path
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._rows = 0
+        self._temporary = temporary_path(path)
+        self._file = self._temporary.open("wb")
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows; their shape after the first axis must be the array's."""
+        if rows.shape[1:] != self._shape[1:]:
+            raise ValueError(f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}.")
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        self._rows += len(rows)
+
+    def commit(self) -> None:
+        """Put the file in its place; every row must have been written."""
+        self._file.close()
+        if self._rows != self._shape[0]:
+            raise ValueError(f"{self._path} got {self._rows} of its {self._shape[0]} rows.")
+        commit(self._temporary, self._path)
+
+    def discard(self) -> None:
+        """Remove what was not committed."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
 
 
 def find_run(start: Path) -> RunFolder | None:

@@ -131,7 +131,7 @@ class _Builder:
         info = self._resolve_info()
         _check_settings(info.settings)
         found = self._find_checkpoints(info)
-        available = sorted({*found.steps, *self._embedded_before(found, info)})
+        available = sorted({*found.steps, *self.run.steps_with("embeddings")})
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else select(available, map(str, available))
         info, images = self._images(info, found, wanted)
         current = self._results(info, found, images, wanted)
@@ -210,27 +210,21 @@ class _Builder:
             )
         return found
 
-    def _embedded_before(self, found: FoundCheckpoints, info: RunInfo) -> list[int]:
-        """Steps with embeddings whose checkpoint is not there any more."""
-        del info
-        return [step for step in self.run.steps_with("embeddings") if step not in found.steps]
-
     # -- images
 
     def _images(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> tuple[RunInfo, RunImages]:
         """The images of the run, read again only where the reference or the files it names have changed."""
         images = read_images(self.run)
         reference = replace(info.dataset, source=self._resolve(info.dataset.source))
-        signature = source_signature(reference)
+        signature = source_signature(reference, self.run)
         if images is not None and images.key == images_key(info.dataset) and signature in {None, images.signature}:
             if info != self.run.read_info():
-                known = self.run.read_info()
-                if known is None or replace(known, packages={}) != replace(info, packages={}):
-                    self._begin_writing()
-                    self.run.write_info(info)
+                self._begin_writing()
+                self.run.write_info(info)
             self._check_classes(found, wanted, images.classes)
             return info, images
         opened = open_dataset(reference)
+        self.progress.note(f"Data set: split {opened.reference.split!r} of {reference.source}, {len(opened.rows):,} images")
         self._check_classes(found, wanted, opened.classes)
         opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
         info = replace(info, dataset=opened.reference, classes=opened.classes)
@@ -409,10 +403,9 @@ class _Builder:
                 specs["probabilities"] = ((len(images), first.probabilities.shape[1]), np.float32)
             with self.run.writing(checkpoint.step, key.fingerprint, specs) as writer:
                 for batch in itertools.chain([first], batches):
-                    rows = slice(batch.start, batch.start + len(batch.embeddings))
-                    writer.arrays["embeddings"][rows] = batch.embeddings
+                    writer.append("embeddings", batch.embeddings)
                     if batch.probabilities is not None:
-                        writer.arrays["probabilities"][rows] = batch.probabilities
+                        writer.append("probabilities", batch.probabilities)
                     advance(len(batch.embeddings))
                 stamp = stamp_weights(checkpoint.source)
                 writer.facts.update(

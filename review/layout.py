@@ -93,18 +93,15 @@ def _plot(suffix: str, title: str, color_by: str | None) -> Any:
 
 
 def _inspector(review: ReviewFrame) -> Any:
+    """The selected images; under each one, by our plugin, its label and both predictions and scores."""
     from renumics.spotlight import layout as ly
-    from renumics.spotlight.layout import lenses
+    from renumics.spotlight.layout.lenses import Lens
 
-    named = {
-        "label": "label",
-        "prediction_first": "prediction, first",
-        "prediction_last": "prediction, last",
-        "ood_first": "OOD score, first",
-        "ood_last": "OOD score, last",
-    }
-    scalars = [lenses.scalar(name, name=title) for name, title in named.items() if name in review.frame.columns]
-    return ly.inspector("Selected images", [lenses.image("image", name="image"), *scalars], num_columns=IMAGES_PER_ROW)
+    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last")
+    pictures = Lens(type="ReviewImage", columns=["image"], name="image")
+    return ly.inspector(
+        "Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW
+    )
 
 
 def _in_frame(review: ReviewFrame, *names: str) -> list[str]:

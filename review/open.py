@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from review.frame import ReviewFrame, long_frame, wide_frame
 from review.layout import has_slider, long_layout, wide_layout
 from review.lists import ready_made_lists
-from review.spotlight import Page
+from review.spotlight import Page, import_spotlight
 
 if TYPE_CHECKING:
     from pipeline.stages import Built
@@ -15,14 +15,23 @@ if TYPE_CHECKING:
 
 def page_for(built: Built, *, long: bool) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of them."""
+    import_spotlight()
     if long:
         frame = long_frame(built.run, built.wanted)
-        return Page(frame, long_layout(list(frame.columns)))
+        return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
     review = wide_frame(built.run, built.images, built.wanted)
-    return Page(review.frame, wide_layout(review), ready_made_lists(review), _session(review))
+    lists = ready_made_lists(review)
+    session = {"title": _title(built), "selected": lists[0].rows if lists else [], **_slider(review)}
+    return Page(review.frame, wide_layout(review), lists, session)
 
 
-def _session(review: ReviewFrame) -> dict[str, Any]:
+def _title(built: Built) -> str:
+    """What stands in the page's top bar instead of "pd.DataFrame"."""
+    return f"{built.run.path.resolve().name} · {built.info.dataset.source} {built.info.dataset.split or ''}".strip()
+
+
+def _slider(review: ReviewFrame) -> dict[str, Any]:
+    """The checkpoints that the slider goes through, and where it stands at first."""
     if not has_slider(review):
         return {}
     facts = [review.facts[step] for step in review.steps]

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,10 +129,8 @@ def _start(page: Page, address: Address) -> Any:
     os.environ[SESSION_VARIABLE] = json.dumps(
         {"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": page.session or {}}
     )
-    from renumics import spotlight
-    from renumics.spotlight.analysis.typing import DataIssue
-
-    issues = [DataIssue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists]  # type: ignore[arg-type]
+    spotlight, data_issue = import_spotlight()
+    issues = [data_issue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists]
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints the address itself
             return spotlight.show(
@@ -158,6 +157,19 @@ def _start(page: Page, address: Address) -> Any:
         raise ReviewError(
             "Spotlight did not load the review within 120 seconds. Review fewer images with --limit, or fewer checkpoints."
         ) from error
+
+
+def import_spotlight() -> tuple[Any, Any]:
+    """Import Spotlight without its advice to install analyzers that are not used here; the first import takes seconds."""
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from loguru import logger
+
+        logger.disable("renumics.spotlight")
+        from renumics import spotlight
+    from renumics.spotlight.analysis.typing import DataIssue
+
+    return spotlight, DataIssue
 
 
 def _stop(viewer: Any) -> None:

@@ -1,5 +1,6 @@
-// Our part of Spotlight's page: the checkpoint slider in the top bar. It moves the plot "Slider" (columns x_now, y_now and
-// ood_now) through all checkpoints by pointing these columns at the columns of the chosen one; nothing is fetched.
+// Our part of Spotlight's page. The checkpoint slider in the top bar moves the plot "Slider" (columns x_now, y_now and
+// ood_now) through all checkpoints by pointing these columns at the columns of the chosen one; nothing is fetched for it.
+// The page opens with the worst images selected, so that there are pictures to look at.
 
 const { createElement: h, useEffect, useState } = globalThis.React;
 const { useDataset, makeColumnsStats } = globalThis.spotlight;
@@ -27,23 +28,38 @@ function describe(checkpoint) {
     return [epoch, loss, variance, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
 }
 
+const session = fetch("/api/review/session").then((response) => response.json());
+
+// The first time the data is there: put the run's name in the top bar and select the first list, unless somebody was faster.
+function greet() {
+    const done = useDataset.subscribe(
+        (state) => [state.length, state.columnData, state.filename],
+        async () => {
+            if (useDataset.getState().length === 0) return;
+            done();
+            const { title, selected } = await session;
+            const state = useDataset.getState();
+            if (title) useDataset.setState({ filename: title });
+            if (selected?.length && state.selectedIndices.length === 0) state.selectRows(selected);
+        },
+        { equalityFn: (a, b) => a.every((value, index) => value === b[index]) },
+    );
+}
+
 function Slider() {
     const loaded = useDataset((state) => state.length > 0 && "x_now" in state.columnData);
-    const [session, setSession] = useState(null);
+    const [checkpoints, setCheckpoints] = useState(null);
     const [place, setPlace] = useState(0);
 
     useEffect(() => {
-        fetch("/api/review/session")
-            .then((response) => response.json())
-            .then((answer) => {
-                if (!answer.slider) return;
-                setSession(answer);
-                setPlace(answer.slider.findIndex((checkpoint) => checkpoint.step === answer.start));
-            });
+        session.then(({ slider, start }) => {
+            if (!slider) return;
+            setCheckpoints(slider);
+            setPlace(slider.findIndex((checkpoint) => checkpoint.step === start));
+        });
     }, []);
 
-    if (!session || !loaded) return null;
-    const checkpoints = session.slider;
+    if (!checkpoints || !loaded) return null;
     const go = (next) => {
         const bounded = Math.max(0, Math.min(checkpoints.length - 1, next));
         setPlace(bounded);
@@ -70,7 +86,49 @@ function Slider() {
     ]);
 }
 
+// -- the inspector's two lenses: the picture, and below it what is known about it, named and in three lines --
+
+function ReviewImage({ url }) {
+    return url ? h("img", { src: url, alt: "", style: styles.image }) : null;
+}
+Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 176, minHeight: 32 });
+
+function ReviewFacts({ values, columns }) {
+    const known = {};
+    columns.forEach((column, place) => {
+        const names = column.type.invertedCategories;
+        known[column.key] = names ? names[values[place]] : values[place];
+    });
+    const lines = ["first", "last"].filter((end) => `ood_${end}` in known).map((end) => {
+        const prediction = known[`prediction_${end}`];
+        const wrong = prediction !== undefined && known.label !== undefined && prediction !== known.label;
+        return h("div", { key: end, style: styles.line }, [
+            h("span", { key: "end", style: styles.end }, end),
+            h("span", { key: "score", title: "OOD score: lower is more atypical", style: styles.score }, known[`ood_${end}`].toFixed(3)),
+            h("span", { key: "prediction", title: wrong ? "Predicted, and not the label" : "Predicted", style: wrong ? styles.wrong : {} }, prediction ?? ""),
+        ]);
+    });
+    return h("div", { style: styles.card }, [
+        h("div", { key: "label", style: styles.name, title: "Label" }, known.label ?? `image ${known.image_id}`),
+        ...lines,
+    ]);
+}
+Object.assign(ReviewFacts, {
+    key: "ReviewFacts",
+    displayName: "Label, predictions and scores",
+    dataTypes: ["int", "float", "Category"],
+    multi: true,
+    defaultHeight: 64,
+    minHeight: 22,
+});
+
 const styles = {
+    image: { width: "100%", height: "100%", objectFit: "contain" },
+    card: { padding: "2px 6px", fontSize: "12px", lineHeight: "19px", overflow: "hidden", height: "100%" },
+    line: { display: "flex", gap: "6px", whiteSpace: "nowrap" },
+    end: { color: "#555", width: "26px" },
+    score: { fontVariantNumeric: "tabular-nums" },
+    wrong: { color: "#b3261e", fontWeight: 600 },
     bar: { display: "flex", alignItems: "center", gap: "6px", padding: "0 12px", fontSize: "13px", whiteSpace: "nowrap" },
     name: { fontWeight: 600 },
     button: { padding: "0 6px", fontSize: "16px", lineHeight: "20px", cursor: "pointer" },
@@ -81,6 +139,9 @@ const styles = {
 
 export default {
     activate(app) {
+        greet();
+        app.registerLens(ReviewImage);
+        app.registerLens(ReviewFacts);
         app.addAppBarItem(h(Slider, { key: "review-embeddings-slider" }));
     },
 };

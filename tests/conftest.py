@@ -1,0 +1,97 @@
+"""What the tests share: small real models, small real images, and the way to skip what a machine lacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from samples import CLASSES, picture, save_checkpoint
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+def need(present: bool, what: str) -> None:
+    """Skip a test that needs something this machine lacks; where everything must run, fail instead."""
+    if not present:
+        if os.environ.get("REVIEW_EMBEDDINGS_NO_SKIP"):
+            pytest.fail(f"{what} is missing, and REVIEW_EMBEDDINGS_NO_SKIP is set")
+        pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    need((SHARED / "data").is_dir(), "the folder ../shared with real data and models")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    need(path is not None, "Chromium")
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 images in a folder by class, 12 of each."""
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    for label, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True)
+        for number in range(12):
+            picture(label, seed=100 * label + number).save(folder / name / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trainer_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints 10, 20 and 100, whose numeric order is not their alphabetical one."""
+    folder = tmp_path_factory.mktemp("trained")
+    for step in (10, 20, 100):
+        save_checkpoint(folder / f"checkpoint-{step}", seed=step, step=step)
+    return folder
+
+
+@pytest.fixture
+def run_path(trainer_output: Path, tmp_path: Path) -> Path:
+    """A copy of the checkpoints that a test may change."""
+    return Path(shutil.copytree(trainer_output, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def built_run(trainer_output: Path, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of all three checkpoints. Not to be changed."""
+    from pipeline.runfolder import RunFolder
+    from pipeline.stages import Request, build
+
+    folder = Path(shutil.copytree(trainer_output, tmp_path_factory.mktemp("built") / "run"))
+    build(RunFolder(folder), Request(dataset={"source": str(image_folder), "split": "train"}))
+    return folder
+
+
+@pytest.fixture
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+@pytest.fixture
+def review_embeddings() -> Callable[..., tuple[int, str, str]]:
+    """The command line in this process: (exit code, standard output, standard error)."""
+    from click.testing import CliRunner
+
+    from review.cli import cli
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        result = CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="review-embeddings")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return call

@@ -1,0 +1,76 @@
+"""Exact neighbours, against brute force in float64 and against cases worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline import neighbors
+from pipeline.neighbors import nearest_neighbors
+
+
+def brute_force(points: np.ndarray, k: int) -> np.ndarray:
+    """Sorted cosine distances of the k nearest others, from differences of unit vectors in float64."""
+    unit = points.astype(np.float64) / np.linalg.norm(points.astype(np.float64), axis=1, keepdims=True)
+    distances = 0.5 * ((unit[:, None] - unit[None]) ** 2).sum(-1)
+    np.fill_diagonal(distances, np.inf)
+    return np.sort(distances, axis=1)[:, :k]
+
+
+def test_four_directions_by_hand() -> None:
+    points = np.array([[1, 0, 0, 0], [2, 0, 0, 0], [0, 1, 0, 0], [-1, 0, 0, 0]], dtype=np.float32)
+    found = nearest_neighbors(points, 2)
+    assert found.metric == "cosine"
+    assert found.indices.tolist() == [[1, 2], [0, 2], [0, 1], [2, 0]]  # equal distances in image order
+    assert found.distances.tolist() == [[0, 1], [0, 1], [1, 1], [1, 2]]
+
+
+def test_up_to_three_dimensions_the_distance_is_euclidean_as_in_cleanlab() -> None:
+    points = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], dtype=np.float32)
+    found = nearest_neighbors(points, 2)
+    assert found.metric == "euclidean"
+    assert found.distances.tolist() == [[5, 10], [5, 5], [5, 10]]
+
+
+def test_zero_vectors_are_near_each_other_and_far_from_the_rest() -> None:
+    points = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0.9, 0.1, 0, 0]], dtype=np.float32)
+    found = nearest_neighbors(points, 2)
+    assert found.distances[0].tolist() == [0, 1]
+    assert found.indices[0, 0] == 1
+    assert found.indices[2, 0] == 3 and found.distances[2, 1] == 1
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, 5])
+def test_fewer_images_than_neighbours(total: int) -> None:
+    found = nearest_neighbors(np.random.default_rng(0).normal(size=(total, 6)).astype(np.float32), 10)
+    assert found.indices.shape == found.distances.shape == (total, max(0, total - 1))
+
+
+@given(
+    arrays(np.float32, st.tuples(st.integers(2, 40), st.integers(4, 6)), elements=st.floats(-4, 4, width=16)).filter(
+        lambda points: bool((np.linalg.norm(points, axis=1) > 0.1).all())
+    )
+)
+def test_equals_brute_force(points: np.ndarray) -> None:
+    found = nearest_neighbors(points, 5)
+    np.testing.assert_allclose(found.distances, brute_force(points, found.distances.shape[1]), atol=1e-7)
+    assert (found.indices != np.arange(len(points))[:, None]).all()
+
+
+@pytest.mark.parametrize("spread", [1e-1, 1e-2, 1e-3, 1e-4])
+def test_exact_where_the_clusters_have_collapsed(spread: float) -> None:
+    """Late in a fine-tuning neighbours differ in digits that a float32 product does not have."""
+    generator = np.random.default_rng(1)
+    points = (generator.normal(size=(1, 64)) + spread * generator.normal(size=(600, 64))).astype(np.float32)
+    expected = brute_force(points, 10)
+    np.testing.assert_allclose(nearest_neighbors(points, 10).distances, expected, rtol=1e-6)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.random.default_rng(2).normal(size=(300, 12)).astype(np.float32)
+    whole = nearest_neighbors(points, 7)
+    monkeypatch.setattr(neighbors, "BLOCK_VALUES", 1000)
+    blocked = nearest_neighbors(points, 7)
+    np.testing.assert_array_equal(whole.indices, blocked.indices)
+    np.testing.assert_array_equal(whole.distances, blocked.distances)

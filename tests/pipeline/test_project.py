@@ -1,0 +1,117 @@
+"""Maps against scikit-learn, alignment against SciPy, and properties that hold for any turn, flip, scale and shift."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial import procrustes
+from sklearn.decomposition import PCA
+
+from pipeline.errors import SettingsError
+from pipeline.project import RANGE, align, project
+
+
+def cloud(seed: int, total: int = 50) -> np.ndarray:
+    points = np.random.default_rng(seed).normal(size=(total, 2)) * [3, 1]
+    return points - points.mean(axis=0)
+
+
+def turn(angle: float, flip: bool = False) -> np.ndarray:
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return rotation @ np.diag([1, -1]) if flip else rotation
+
+
+def similarity_error(a: np.ndarray, b: np.ndarray) -> float:
+    """How far two sets of points are from being the same up to one shift, turn, flip and scale."""
+    return float(procrustes(a, b)[2])
+
+
+def test_map_equals_scikit_learn() -> None:
+    embeddings = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32) * np.arange(1, 17)
+    ours = project(embeddings)
+    reference = PCA(2).fit(embeddings.astype(np.float64))
+    np.testing.assert_allclose(np.abs(ours.points), np.abs(reference.transform(embeddings)), rtol=1e-6)
+    np.testing.assert_allclose(ours.explained_variance, reference.explained_variance_ratio_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (2, 8), (5, 1), (3, 2), (2, 1)])
+def test_missing_dimensions_are_zero(shape: tuple[int, int]) -> None:
+    made = project(np.random.default_rng(1).normal(size=shape).astype(np.float32))
+    assert made.points.shape == (shape[0], 2) and np.isfinite(made.points).all()
+    assert 0 <= sum(made.explained_variance) <= 1 + 1e-9
+    if min(shape) == 1:
+        assert (made.points[:, 1] == 0).all()
+
+
+def test_constant_embeddings_lie_on_one_point() -> None:
+    made = project(np.full((7, 5), 3.0, dtype=np.float32))
+    assert (made.points == 0).all() and made.explained_variance == (0.0, 0.0)
+
+
+@given(
+    st.integers(0, 1000), st.floats(0, 6.28), st.booleans(), st.floats(0.01, 100), st.tuples(st.floats(-50, 50), st.floats(-50, 50))
+)
+def test_undoes_any_turn_flip_scale_and_shift(
+    seed: int, angle: float, flip: bool, scale: float, shift: tuple[float, float]
+) -> None:
+    reference = cloud(seed)
+    moved = reference @ turn(angle, flip) * scale + np.array(shift)
+    aligned = align([moved, reference])
+    np.testing.assert_allclose(aligned.points[0], aligned.points[1], atol=1e-4)
+    assert aligned.alignments[0].disparity == pytest.approx(0, abs=1e-9)
+
+
+def test_equals_scipy_up_to_one_factor_for_the_whole_run() -> None:
+    clouds = [cloud(seed) @ turn(seed) * (seed + 1) for seed in range(4)]
+    aligned = align(clouds, align_to="last", scaling="each")
+    theirs = [procrustes(clouds[-1], points) for points in clouds]
+    factor = np.abs(aligned.points[3]).max() / np.abs(theirs[3][0]).max()
+    for ours, fit, (_, scipys, disparity) in zip(aligned.points, aligned.alignments, theirs, strict=True):
+        np.testing.assert_allclose(ours, scipys * factor, atol=1e-4)
+        assert fit.disparity == pytest.approx(disparity, abs=1e-9)
+
+
+def test_previous_equals_scipy_from_frame_to_frame() -> None:
+    clouds = [cloud(seed) @ turn(seed * 2.0, seed % 2 == 1) for seed in range(4)]
+    aligned = align(clouds, align_to="previous").points
+    for before, after, original in zip(aligned, aligned[1:], clouds[1:], strict=False):
+        _, expected, _ = procrustes(before, original)
+        ours = after / np.linalg.norm(after)
+        np.testing.assert_allclose(ours, expected / np.linalg.norm(expected), atol=1e-4)
+
+
+def test_common_scale_shows_how_the_space_grows() -> None:
+    small, large = cloud(1), cloud(1) * 2.5
+    each = align([small, large], scaling="each").points
+    common = align([small, large], scaling="common").points
+    assert np.linalg.norm(each[1]) / np.linalg.norm(each[0]) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(common[1]) / np.linalg.norm(common[0]) == pytest.approx(2.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("align_to", ["last", "first", "previous"])
+@pytest.mark.parametrize("scaling", ["each", "common"])
+def test_one_range_for_all_and_shapes_kept(align_to: str, scaling: str) -> None:
+    clouds = [cloud(seed) for seed in range(5)]
+    aligned = align(clouds, align_to=align_to, scaling=scaling)
+    assert max(np.abs(points).max() for points in aligned.points) == pytest.approx(RANGE, rel=1e-6)
+    for before, after, fit in zip(clouds, aligned.points, aligned.alignments, strict=True):
+        assert similarity_error(before, after) < 1e-10
+        np.testing.assert_allclose(before @ fit.rotation * fit.scale, after, atol=1e-5)
+
+
+def test_the_reference_stays_as_it_is() -> None:
+    clouds = [cloud(seed) for seed in range(3)]
+    np.testing.assert_allclose(align(clouds, align_to="first").alignments[0].rotation, np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(align(clouds, align_to="last").alignments[-1].rotation, np.eye(2), atol=1e-9)
+
+
+def test_a_checkpoint_on_one_point_and_a_run_of_none() -> None:
+    aligned = align([np.zeros((4, 2)), cloud(0, 4)])
+    assert (aligned.points[0] == 0).all() and np.isfinite(aligned.points[1]).all()
+    assert align([np.zeros((4, 2)), np.zeros((4, 2))]).alignments[0].disparity == 0
+    assert align([]).points == []
+
+
+def test_unknown_reference_is_refused() -> None:
+    with pytest.raises(SettingsError, match="middle"):
+        align([cloud(0)], align_to="middle")
