@@ -215,7 +215,7 @@ def _is_whole(file: Path) -> bool:
     except (OSError, struct.error, ValueError):
         return False
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return size == 8 + header_length + max(ends, default=0)
+    return bool(size == 8 + header_length + max(ends, default=0))
 
 
 def _training_state(folder: Path, step: int) -> tuple[float | None, float | None]:

@@ -6,8 +6,7 @@ One forward pass gives both. It does not find checkpoints, read images or keep r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,12 @@ from pipeline.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
-    import transformers
 
 POOLINGS = ("auto", "cls", "pooled", "mean")
 PRECISIONS = ("fp32", "bf16", "fp16")
+
+CLASSIFIERS = ("ForImageClassification", "ForImageClassificationWithTeacher")
+"""How transformers names architectures with a classification head."""
 
 BATCH_SIZE_CPU = 16
 """Batches of 8 to 24 were the fastest on CPUs; larger ones only cost memory."""
@@ -44,10 +45,10 @@ class Head:
     @staticmethod
     def of(config: dict[str, Any]) -> Head | None:
         """The head that a checkpoint's ``config.json`` describes; None where it has none."""
-        architectures = config.get("architectures") or []
-        if not any(name.endswith("ForImageClassification") or name.endswith("WithTeacher") for name in architectures):
-            if "architecture" not in config or not config.get("num_classes"):  # the config.json of timm's own models
-                return None
+        classifies = any(name.endswith(CLASSIFIERS) for name in config.get("architectures") or [])
+        of_timm = "architecture" in config and bool(config.get("num_classes"))  # the config.json of timm's own models
+        if not (classifies or of_timm):
+            return None
         names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
         if not names:
             count = int(config.get("num_labels") or config.get("num_classes") or 2)  # transformers leaves 2 classes unwritten
@@ -90,9 +91,9 @@ class Encoder:
         options = {}
         size = getattr(self._model.config, "image_size", None)
         native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
-        if size is not None and tuple(pixels.shape[-2:]) != native:
-            if "interpolate_pos_encoding" in inspect.signature(self._model.forward).parameters:
-                options["interpolate_pos_encoding"] = True
+        takes_any_size = "interpolate_pos_encoding" in inspect.signature(self._model.forward).parameters
+        if size is not None and tuple(pixels.shape[-2:]) != native and takes_any_size:
+            options["interpolate_pos_encoding"] = True
         output = self._model(pixel_values=pixels, **options)
         inner, self._captured = self._captured, None
         pooled = getattr(inner, "pooler_output", None)
@@ -154,7 +155,9 @@ def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = " Install timm and torchvision: pip install 'review-embeddings[timm]'." if "timm" in str(error) else ""
-        raise CheckpointError(f"{name} cannot be loaded: {reason}.{hint} Check that the folder is complete and of an image model.") from error
+        raise CheckpointError(
+            f"{name} cannot be loaded: {reason}.{hint} Check that the folder is complete and of an image model."
+        ) from error
     missing = set(report["missing_keys"])
     unexpected_gap = sorted(key for key in missing if "pooler" not in key)
     if unexpected_gap or report.get("mismatched_keys"):

@@ -1,11 +1,11 @@
 """What can go wrong for a person, each with one message that says what it is, what was found and what to do.
 
-    ReviewError
-    ├── RunError          no run, an empty run, a run folder of a newer format
-    ├── StorageError      a read-only or full disk, a run folder that is being written by another process
-    ├── DatasetError      a data set, split or column that cannot be used
-    ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
-    └── SettingsError     options that contradict each other or are out of range
+ReviewError
+├── RunError          no run, an empty run, a run folder of a newer format
+├── StorageError      a read-only or full disk, a run folder that is being written by another process
+├── DatasetError      a data set, split or column that cannot be used
+├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
+└── SettingsError     options that contradict each other or are out of range
 """
 
 from __future__ import annotations

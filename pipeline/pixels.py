@@ -80,9 +80,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
                 return Processor(AutoImageProcessor.from_pretrained(str(source), backend="pil"))
         except (OSError, ValueError, ImportError, KeyError) as error:
             tried.append(f"{source} ({str(error).strip().splitlines()[0]})")
-    raise CheckpointError(
-        f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor."
-    )
+    raise CheckpointError(f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor.")
 
 
 def _normalisation(processor: Any) -> Normalisation | None:
@@ -96,9 +94,7 @@ def _normalisation(processor: Any) -> Normalisation | None:
             mean, std = [0.0] * 3, [1.0] * 3
     if mean is None or std is None or len(list(mean)) != 3 or not factor:
         return None
-    return Normalisation(
-        scale=[factor / float(s) for s in std], shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)]
-    )
+    return Normalisation(scale=[factor / float(s) for s in std], shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)])
 
 
 def to_levels(values: NDArray[np.float32], normalisation: Normalisation) -> NDArray[np.uint8] | None:

@@ -97,9 +97,7 @@ def align(projections: Sequence[NDArray[np.floating]], *, align_to: str = "last"
     return AlignedRun(aligned, fits)
 
 
-def _reference(
-    index: int, centred: list[NDArray[np.float64]], shapes: list[NDArray[np.float64]], align_to: str
-) -> NDArray[np.float64]:
+def _reference(index: int, centred: list[NDArray[np.float64]], shapes: list[NDArray[np.float64]], align_to: str) -> NDArray[np.float64]:
     """What checkpoint ``index`` is turned onto; size does not matter, so the turned but unscaled shapes serve."""
     if align_to == "last":
         return centred[-1]
@@ -116,5 +114,6 @@ def _fit(points: NDArray[np.float64], reference: NDArray[np.float64], size: floa
     if size == 0 or reference_size == 0:
         return Alignment(np.eye(2), 1.0, 0.0 if size == reference_size else 1.0)
     rotation, similarity = orthogonal_procrustes(points / size, reference / reference_size)
-    similarity = min(float(similarity), 1.0)
-    return Alignment(rotation, max(similarity, np.finfo(float).tiny) / size, max(0.0, 1.0 - similarity**2))
+    likeness = min(float(similarity), 1.0)
+    scale = max(likeness, float(np.finfo(np.float64).tiny)) / size
+    return Alignment(np.asarray(rotation, dtype=np.float64), scale, max(0.0, 1.0 - likeness**2))

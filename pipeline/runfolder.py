@@ -148,9 +148,7 @@ class RunFolder:
                 packages=content["packages"],
             )
         except (KeyError, TypeError) as error:
-            raise RunError(
-                f"{self.run_json} is damaged ({error}). Delete it and name the data set again with --dataset."
-            ) from error
+            raise RunError(f"{self.run_json} is damaged ({error}). Delete it and name the data set again with --dataset.") from error
 
     def write_info(self, info: RunInfo) -> None:
         """Write ``run.json``, with the versions of the packages in use now."""
@@ -334,7 +332,7 @@ def commit(temporary: Path, path: Path) -> None:
     """Put a finished file in its place: on disk first, then renamed over what was there."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 @contextmanager

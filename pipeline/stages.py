@@ -46,7 +46,7 @@ from pipeline.dataset import (
     writing_images,
 )
 from pipeline.embed import POOLINGS, PRECISIONS, Head, encode_all, head_of, load_encoder
-from pipeline.errors import CheckpointError, DatasetError, RunError, SettingsError
+from pipeline.errors import CheckpointError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores
@@ -132,7 +132,7 @@ class _Builder:
         _check_settings(info.settings)
         found = self._find_checkpoints(info)
         available = sorted({*found.steps, *self.run.steps_with("embeddings")})
-        wanted = select(available, self.request.wanted) if self.request.wanted is not None else select(available, map(str, available))
+        wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
         info, images = self._images(info, found, wanted)
         current = self._results(info, found, images, wanted)
         manifest = self._table(info, images, current)
@@ -294,9 +294,7 @@ class _Builder:
 
     # -- embeddings, neighbours, scores, projections
 
-    def _results(
-        self, info: RunInfo, found: FoundCheckpoints, images: RunImages, wanted: Sequence[int]
-    ) -> dict[int, dict[str, Any]]:
+    def _results(self, info: RunInfo, found: FoundCheckpoints, images: RunImages, wanted: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Facts of the embeddings of every checkpoint that the table is to hold, all stages up to date."""
         manifest = table.read_manifest(self.run)
         kept = [step for step in (manifest.steps if manifest else []) if step not in wanted]
@@ -304,10 +302,17 @@ class _Builder:
         first_error: CheckpointError | None = None
         for step in sorted({*wanted, *kept}):
             key = self._embedding_key(step, info, found, images)
-            if key is None or not self.run.is_current("embeddings", step, key.fingerprint):
-                if step in kept or key is None:
-                    reason = "its weights, images or settings have changed" if key else "its weights are not there any more"
-                    self.progress.note(f"Checkpoint {step} leaves the table: {reason}. `review-embeddings build` brings it back.")
+            if not self.run.is_current("embeddings", step, key.fingerprint):
+                if step not in found.steps:
+                    self.progress.note(
+                        f"Checkpoint {step} is left out: images or settings have changed and its weights are not there any more."
+                    )
+                    continue
+                if step in kept:
+                    self.progress.note(
+                        f"Checkpoint {step} leaves the table: its weights, the images or settings have changed. "
+                        f"`review-embeddings build --run {self.run.path}` brings it back."
+                    )
                     continue
                 try:
                     self._embed(found.by_step(step), key, info, found, images)
@@ -328,13 +333,14 @@ class _Builder:
             )
         return current
 
-    def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey | None:
+    def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey:
         """What the embeddings of a checkpoint are computed from; for one that is gone, what they were computed from."""
         facts = self.run.result_facts("embeddings", step)
         known = facts["key"] if facts else None
         common = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
         if step not in found.steps:
-            return EmbeddingKey(**{**known, **common}) if known else None
+            assert known is not None  # a step is known by its checkpoint or by its embeddings
+            return EmbeddingKey(**{**known, **common})
         checkpoint = found.by_step(step)
         stamp = WeightsStamp(known["weights"], facts["weight_files"]) if facts and known else None
         config = {name: value for name, value in read_config(checkpoint.source).items() if name not in VOLATILE_CONFIG}
@@ -372,12 +378,10 @@ class _Builder:
                 content = json.loads(file.read_text(encoding="utf-8"))
                 return ProcessorSource([str(file.parent)], fingerprint(processor=_without_class_names(content)))
         origin = str(read_config(checkpoint.source).get("_name_or_path") or "")
-        names = [name for name in (info.settings.processor, checkpoint.source, origin) if name]
+        names = places if info.settings.processor is not None else [name for name in (checkpoint.source, origin) if name]
         return ProcessorSource(names, fingerprint(processor=names))
 
-    def _embed(
-        self, checkpoint: Checkpoint, key: EmbeddingKey, info: RunInfo, found: FoundCheckpoints, images: RunImages
-    ) -> None:
+    def _embed(self, checkpoint: Checkpoint, key: EmbeddingKey, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> None:
         """Embed every image with one checkpoint and write embeddings and probabilities."""
         pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
         self._begin_writing()
@@ -531,9 +535,7 @@ class _Builder:
             names[step] = map_classes(head, images.classes, name=f"Checkpoint {step}") if "probabilities" in facts["arrays"] else None
             classes += [name for name in names[step] or [] if name not in classes]
         index = {name: position for position, name in enumerate(classes)}
-        mapped = {
-            step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()
-        }
+        mapped = {step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()}
         return mapped, classes if any(own is not None for own in names.values()) else None
 
     def _part(self, step: int, facts: Mapping[str, Any], outputs: NDArray[np.int32] | None, points: Any, fit: Any) -> table.TablePart:

@@ -59,10 +59,24 @@ COLUMNS: tuple[Column, ...] = (
     Column("embedding", "vector", "", "finite, D values", "the image's vector under this checkpoint, fp32", joined=True),
     Column("x", "float32", "", "[-5, 5]", "aligned 2-D coordinate; one frame of reference and one range for all checkpoints"),
     Column("y", "float32", "", "[-5, 5]", "aligned 2-D coordinate, likewise"),
-    Column("ood_score", "float32", "", "[0, 1]", "cleanlab's out-of-distribution score; lower is more atypical; not comparable across checkpoints"),
+    Column(
+        "ood_score",
+        "float32",
+        "",
+        "[0, 1]",
+        "cleanlab's out-of-distribution score; lower is more atypical; not comparable across checkpoints",
+    ),
     Column("ood_rank", "int32", "rank", "1 to N", "place by ood_score within the checkpoint; 1 is the most atypical"),
-    Column("ood_percentile", "float32", "percent", "(0, 100)", "ood_rank as a percentage, ties shared; lower is more atypical; comparable across checkpoints"),
-    Column("image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True),
+    Column(
+        "ood_percentile",
+        "float32",
+        "percent",
+        "(0, 100)",
+        "ood_rank as a percentage, ties shared; lower is more atypical; comparable across checkpoints",
+    ),
+    Column(
+        "image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True
+    ),
 )
 """Every column of the long table, in order. The schema, the checks and the table in the README come from here."""
 
@@ -340,9 +354,7 @@ def validate(frame: pd.DataFrame) -> None:
 EXPORT_FORMATS = (".parquet", ".csv")
 
 
-def export(
-    run: RunFolder, out: Path, *, checkpoints: Sequence[int] | None = None, columns: Sequence[str] | None = None
-) -> int:
+def export(run: RunFolder, out: Path, *, checkpoints: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> int:
     """Write the long table to one Parquet file (everything) or CSV file (without vectors and pictures); returns its rows.
 
     One checkpoint is in memory at a time. In Parquet, embeddings are fixed-size lists of float32 and images plain bytes.
@@ -381,9 +393,16 @@ def _arrow_export(frame: pd.DataFrame) -> pa.Table:
     table = pa.Table.from_pandas(frame.drop(columns=["embedding", "image"], errors="ignore"), preserve_index=False)
     for name in frame.columns:
         if name == "embedding":
-            matrix = np.stack(frame[name].to_numpy())
+            matrix = np.stack(list(frame[name]))
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
             table = table.append_column(name, vectors)
         elif name == "image":
             table = table.append_column(name, pa.array(frame[name], pa.binary()))
     return table.select(list(frame.columns))
+
+
+def as_markdown() -> str:
+    """The declared columns as the table in the README."""
+    lines = ["| column | type | unit | values | meaning |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| `{c.name}` | {c.kind} | {c.unit} | {c.values} | {c.meaning} |" for c in COLUMNS]
+    return "\n".join(lines)

@@ -88,7 +88,7 @@ serve_options = _group(
 @serve_options
 @debug_option
 @click.pass_context
-def cli(context: click.Context, **options: Any) -> None:
+def cli(context: click.Context, /, **options: Any) -> None:
     """Compare the embeddings of your images between checkpoints of a fine-tuning, side by side in Renumics Spotlight.
 
     \b
@@ -102,7 +102,7 @@ def cli(context: click.Context, **options: Any) -> None:
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
-    with _errors(options["debug"]):
+    with _Errors(options["debug"]):
         from review.spotlight import Address
 
         address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
@@ -125,7 +125,7 @@ def build_command(**options: Any) -> None:
 
     Can be stopped at any time: the same command goes on where it was.
     """
-    with _errors(options["debug"]):
+    with _Errors(options["debug"]):
         built = _build(_find_run(options["run"]), _request(options, list(options["checkpoint"]) or None), _progress())
         _print_checkpoints(built)
         _print_seconds(built)
@@ -142,7 +142,7 @@ def build_command(**options: Any) -> None:
 @debug_option
 def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns: str | None, debug: bool) -> None:
     """Write the long table of a run to one file, for other tools."""
-    with _errors(debug):
+    with _Errors(debug):
         from pipeline import table
         from pipeline.checkpoints import select
 
@@ -162,7 +162,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
 @debug_option
 def demo_command(**options: Any) -> None:
     """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in about a minute."""
-    with _errors(options["debug"]):
+    with _Errors(options["debug"]):
         from pipeline.runfolder import RunFolder
         from pipeline.stages import Request, build
         from review.demo import SPLIT, make_demo
@@ -174,9 +174,7 @@ def demo_command(**options: Any) -> None:
         run, progress = RunFolder(Path(options["run"])), _progress()
         source = make_demo(run, progress)
         reference = {"source": source, "split": SPLIT}
-        built = build(
-            run, Request(dataset=reference, device=options["device"], batch_size=options["batch_size"]), progress=progress
-        )
+        built = build(run, Request(dataset=reference, device=options["device"], batch_size=options["batch_size"]), progress=progress)
         _print_checkpoints(built)
         click.echo(f"Run: {run.path.resolve()} ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints)")
         click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
@@ -196,7 +194,9 @@ def _refuse_options_before(context: click.Context) -> None:
     ]
     if given:
         name = context.invoked_subcommand
-        raise click.UsageError(f"{given[0]} stands before {name!r} and would be lost. Write it behind: review-embeddings {name} {given[0]} …")
+        raise click.UsageError(
+            f"{given[0]} stands before {name!r} and would be lost. Write it behind: review-embeddings {name} {given[0]} …"
+        )
 
 
 def _find_run(name: str | None) -> Any:
@@ -290,7 +290,7 @@ def _progress() -> Any:
     return TerminalProgress(Console(stderr=True))
 
 
-class _errors:
+class _Errors:
     """Turns what a person can mend into one message and exit code 2, and Ctrl-C into a quiet end."""
 
     def __init__(self, debug: bool) -> None:

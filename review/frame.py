@@ -155,7 +155,7 @@ def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Cate
     """A category for every value; missing ones get a name of their own, because Spotlight has none for them."""
     import pandas as pd
 
-    missing = pd.isna(pd.Series(values, dtype=object)).to_numpy()
+    missing = np.array([value is None or value != value for value in values], dtype=bool)
     names = [*categories, UNLABELLED] if missing.any() else list(categories)
     return pd.Categorical([UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)], categories=names)
 

@@ -36,9 +36,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
         plots.insert(1, _plot("now", "Slider", review.color_by))
     table = ly.table(
         "Images",
-        visible_columns=_in_frame(
-            review, "label", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"
-        ),
+        visible_columns=_in_frame(review, "label", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"),
         sort_by_columns=[("ood_last", "ascending")],
     )
     top = ly.split(
@@ -99,9 +97,7 @@ def _inspector(review: ReviewFrame) -> Any:
 
     facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last")
     pictures = Lens(type="ReviewImage", columns=["image"], name="image")
-    return ly.inspector(
-        "Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW
-    )
+    return ly.inspector("Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW)
 
 
 def _in_frame(review: ReviewFrame, *names: str) -> list[str]:

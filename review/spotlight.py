@@ -126,9 +126,7 @@ def _start(page: Page, address: Address) -> Any:
     os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
     paths = [str(PLUGIN_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    os.environ[SESSION_VARIABLE] = json.dumps(
-        {"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": page.session or {}}
-    )
+    os.environ[SESSION_VARIABLE] = json.dumps({"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": page.session or {}})
     spotlight, data_issue = import_spotlight()
     issues = [data_issue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists]
     try:

@@ -8,20 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from samples import CLASSES, picture, save_checkpoint
+from samples import CLASSES, need, picture, save_checkpoint
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
-
-
-def need(present: bool, what: str) -> None:
-    """Skip a test that needs something this machine lacks; where everything must run, fail instead."""
-    if not present:
-        if os.environ.get("REVIEW_EMBEDDINGS_NO_SKIP"):
-            pytest.fail(f"{what} is missing, and REVIEW_EMBEDDINGS_NO_SKIP is set")
-        pytest.skip(f"{what} is missing")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Fine-tune one of the shared backbones on CIFAR-10 with checkpoints every 20 steps.
 
-    python -m tests.benchmarks.finetune_cifar10 --data DIR --model DIR --run RUN --image-size 112 --steps 400
+python -m tests.benchmarks.finetune_cifar10 --data DIR --model DIR --run RUN --image-size 112 --steps 400
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def main() -> None:
         bf16=True,
     )
     started = time.perf_counter()
-    finetune(
-        model, processor, train, image_column="img", label_column="label", folder=options.run, settings=settings
-    )
+    finetune(model, processor, train, image_column="img", label_column="label", folder=options.run, settings=settings)
     seconds = time.perf_counter() - started
     print(f"{options.steps} steps in {seconds:.0f} s, {options.steps * settings.batch_size / seconds:.1f} images a second")
 

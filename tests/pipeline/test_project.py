@@ -48,12 +48,8 @@ def test_constant_embeddings_lie_on_one_point() -> None:
     assert (made.points == 0).all() and made.explained_variance == (0.0, 0.0)
 
 
-@given(
-    st.integers(0, 1000), st.floats(0, 6.28), st.booleans(), st.floats(0.01, 100), st.tuples(st.floats(-50, 50), st.floats(-50, 50))
-)
-def test_undoes_any_turn_flip_scale_and_shift(
-    seed: int, angle: float, flip: bool, scale: float, shift: tuple[float, float]
-) -> None:
+@given(st.integers(0, 1000), st.floats(0, 6.28), st.booleans(), st.floats(0.01, 100), st.tuples(st.floats(-50, 50), st.floats(-50, 50)))
+def test_undoes_any_turn_flip_scale_and_shift(seed: int, angle: float, flip: bool, scale: float, shift: tuple[float, float]) -> None:
     reference = cloud(seed)
     moved = reference @ turn(angle, flip) * scale + np.array(shift)
     aligned = align([moved, reference])

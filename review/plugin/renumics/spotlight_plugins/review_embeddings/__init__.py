@@ -26,14 +26,15 @@ def __activate__(app: Any) -> None:
     """Called by Spotlight before its server starts."""
     app.add_middleware(SameOrigin, loopback=bool(SESSION.get("loopback")))
 
-    @app.get("/api/review/session")
-    def session() -> dict[str, Any]:
-        """What the page needs to know: the checkpoints of the slider."""
-        page: dict[str, Any] = SESSION.get("page", {})
-        return page
-
+    app.add_api_route("/api/review/session", session)
     if "parent" in SESSION and os.name != "nt":
         threading.Thread(target=end_with, args=(int(SESSION["parent"]),), daemon=True).start()
+
+
+def session() -> dict[str, Any]:
+    """What the page needs to know: its title, the images selected at first, the checkpoints of the slider."""
+    page: dict[str, Any] = SESSION.get("page", {})
+    return page
 
 
 def end_with(parent: int) -> None:

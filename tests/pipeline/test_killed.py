@@ -1,0 +1,57 @@
+"""Killing `build` at any moment and starting it again ends in the same run folder as never killing it."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from samples import CLASSES, picture, save_checkpoint
+
+KILLS = 10
+STEPS = (0, 10, 20, 30, 40, 50)
+
+RESULTS = ("images.parquet", "skipped.csv", "embeddings", "probabilities", "neighbors", "distances", "outliers", "projections", "table")
+
+
+def command(run: Path, checkpoints: Path, data: Path) -> list[str]:
+    program = "from review.cli import main; main()"
+    return [sys.executable, "-c", program, "build", "--run", str(run), "--checkpoints", str(checkpoints), "--dataset", str(data)]
+
+
+def results(run: Path) -> dict[str, bytes]:
+    """Every byte of the table and of what it is made from, and nothing half written beside it."""
+    paths = [path for name in RESULTS for path in ([run / name] if (run / name).is_file() else sorted((run / name).iterdir()))]
+    return {str(path.relative_to(run)): path.read_bytes() for path in paths}
+
+
+def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
+    for step in STEPS:
+        save_checkpoint(tmp_path / "trained" / f"checkpoint-{step}", seed=step, step=step)
+    for row in range(900):
+        folder = tmp_path / "data" / CLASSES[row % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(row % 3, seed=row).save(folder / f"{row:04d}.png")
+    (tmp_path / "data" / "red" / "0005.png").write_bytes(b"not an image")
+
+    whole, killed = (command(tmp_path / name, tmp_path / "trained", tmp_path / "data") for name in ("whole", "killed"))
+    started = time.monotonic()
+    subprocess.run(whole, check=True, capture_output=True)
+    seconds = time.monotonic() - started
+
+    moments = random.Random(0)
+    hits = 0
+    for _ in range(KILLS):
+        process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=moments.uniform(0.4, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            hits += 1
+        process.wait()
+    assert hits >= 3, "the kills came too late to say anything"
+    subprocess.run(killed, check=True, capture_output=True)
+
+    expected, got = results(tmp_path / "whole"), results(tmp_path / "killed")
+    assert set(got) == set(expected)
+    assert [name for name in expected if got[name] != expected[name]] == []

@@ -1,0 +1,98 @@
+"""The cache holds exactly what each model's own image processor gives, in 8 bits wherever that loses nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from samples import picture
+from transformers import (
+    BeitImageProcessorPil,
+    BitImageProcessorPil,
+    ConvNextImageProcessorPil,
+    DeiTImageProcessorPil,
+    ViTImageProcessorPil,
+)
+
+from pipeline.errors import CheckpointError, DatasetError
+from pipeline.pixels import Normalisation, PixelCache, Processor, load_processor, to_levels
+from pipeline.runfolder import RunFolder
+
+PROCESSORS = {
+    "vit": ViTImageProcessorPil(size={"height": 24, "width": 24}),
+    "dinov2": BitImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 24, "width": 24}),
+    "deit": DeiTImageProcessorPil(size={"height": 28, "width": 28}, crop_size={"height": 24, "width": 24}),
+    "beit": BeitImageProcessorPil(size={"height": 24, "width": 24}),
+    "convnext and swin": ConvNextImageProcessorPil(size={"shortest_edge": 24}, crop_pct=0.875),
+    "not normalised": ViTImageProcessorPil(size={"height": 24, "width": 24}, do_normalize=False),
+    "not rescaled": ViTImageProcessorPil(size={"height": 24, "width": 24}, do_rescale=False, do_normalize=False),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_equals_the_processor_and_takes_8_bits(name: str, tmp_path: Path) -> None:
+    processor = PROCESSORS[name]
+    images = [picture(seed % 3, seed, size=20 + seed) for seed in range(7)]
+    expected = torch.cat([processor(image, return_tensors="pt")["pixel_values"] for image in images])
+    cache = PixelCache(RunFolder(tmp_path), Processor(processor), "digest")
+    writer = cache.writer()
+    for start in (0, 3, 6):
+        writer.add(cache.prepare(images[start : start + 3]))
+    writer.finish("images")
+    pixels = cache.open("images")
+    assert pixels is not None and pixels.array.dtype == np.uint8 and len(pixels) == 7
+    torch.testing.assert_close(pixels.batch(0, 7, torch.device("cpu")), expected.float(), atol=2e-6, rtol=0)
+    torch.testing.assert_close(pixels.batch(4, 6, torch.device("cpu")), expected[4:6].float(), atol=2e-6, rtol=0)
+    assert cache.open("other images") is None
+
+
+def test_values_that_8_bits_cannot_hold_are_kept_as_floats(tmp_path: Path) -> None:
+    class Odd:
+        """Like a processor that resizes in floating point; the first batch still fits 8 bits, the second does not."""
+
+        do_rescale = do_normalize = True
+        rescale_factor, image_mean, image_std = 1 / 255, [0.5] * 3, [0.5] * 3
+        calls = 0
+
+        def __call__(self, image: object, return_tensors: str) -> dict[str, list[torch.Tensor]]:
+            self.calls += 1
+            value = 10.0 if self.calls == 1 else 10.5
+            return {"pixel_values": [torch.full((3, 2, 2), (value / 255 - 0.5) / 0.5)]}
+
+    cache = PixelCache(RunFolder(tmp_path), Processor(Odd()), "digest")
+    writer = cache.writer()
+    for _ in range(2):
+        writer.add(cache.prepare([picture(0, 0)]))
+    writer.finish("images")
+    pixels = cache.open("images")
+    assert pixels is not None and pixels.array.dtype == np.float32
+    values = pixels.batch(0, 2, torch.device("cpu"))[:, 0, 0, 0] * 0.5 + 0.5
+    np.testing.assert_allclose(values.numpy() * 255, [10.0, 10.5], atol=1e-4)
+
+
+def test_levels_by_hand() -> None:
+    normalisation = Normalisation(scale=[1 / 255] * 3, shift=[-0.5] * 3)
+    values = np.array([0, 128, 255], dtype=np.float32).reshape(1, 3, 1, 1) / 255 - 0.5
+    levels = to_levels(values.astype(np.float32), normalisation)
+    assert levels is not None and levels.ravel().tolist() == [0, 128, 255]
+    assert to_levels(values.astype(np.float32) + np.float32(0.001), normalisation) is None
+    assert to_levels(np.full((1, 3, 1, 1), 2.0, np.float32), normalisation) is None
+
+
+def test_images_of_different_sizes_are_refused() -> None:
+    processor = Processor(ViTImageProcessorPil(do_resize=False))
+    with pytest.raises(DatasetError, match="different sizes"):
+        processor([picture(0, 0, size=16), picture(0, 0, size=18)])
+
+
+def test_a_folder_without_a_processor(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="--processor"):
+        load_processor([tmp_path])
+
+
+def test_an_abandoned_cache_leaves_nothing(tmp_path: Path) -> None:
+    cache = PixelCache(RunFolder(tmp_path), Processor(PROCESSORS["vit"]), "digest")
+    writer = cache.writer()
+    writer.add(cache.prepare([picture(0, 0)]))
+    writer.abandon()
+    assert cache.open("images") is None and not list((tmp_path / "cache").iterdir())

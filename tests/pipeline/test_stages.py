@@ -1,0 +1,299 @@
+"""What is computed, what is not computed again, and what a change makes stale."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pytest
+from samples import CLASSES, picture, save_checkpoint
+
+from pipeline import dataset, embed, images, stages, table
+from pipeline.embed import Head
+from pipeline.errors import CheckpointError, DatasetError, ReviewError, RunError, SettingsError, StorageError
+from pipeline.progress import Advance
+from pipeline.runfolder import RunFolder
+from pipeline.stages import Built, Request, build, map_classes
+
+
+class Recorder:
+    """A progress that remembers."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.notes: list[str] = []
+
+    @contextmanager
+    def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
+        self.titles.append(title)
+        yield lambda done: None
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def make(path: Path, source: Path | None = None, **request: Any) -> tuple[Built, Recorder]:
+    recorder = Recorder()
+    reference = {} if source is None else {"source": str(source)}
+    return build(RunFolder(path), Request(dataset=reference | request.pop("dataset", {}), **request), progress=recorder), recorder
+
+
+def table_files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted((path / "table").iterdir())}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts the work that is done: decoded files, loaded models, searches, maps."""
+    counted: Counter[str] = Counter()
+
+    def count(module: Any, name: str, key: str) -> None:
+        original = getattr(module, name)
+
+        def counting(*arguments: Any, **options: Any) -> Any:
+            counted[key] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count(dataset, "decode", "decoded")
+    count(stages, "decode", "decoded")
+    count(stages, "load_encoder", "models")
+    count(stages, "nearest_neighbors", "searches")
+    count(stages, "ood_scores", "scores")
+    count(stages, "project", "maps")
+    count(stages, "align", "alignments")
+    return counted
+
+
+def test_everything_once_and_nothing_twice(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+    built, _ = make(run_path, image_folder)
+    assert built.manifest.steps == built.wanted == built.available == [10, 20, 100]
+    assert calls == {"decoded": 36, "models": 3, "searches": 3, "scores": 3, "maps": 3, "alignments": 1}
+    before = table_files(run_path)
+    calls.clear()
+    again, recorder = make(run_path)
+    assert calls == {} and recorder.titles == [] and again.seconds == {}
+    assert table_files(run_path) == before
+
+
+def test_first_and_last_embed_just_those_two(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+    built, _ = make(run_path, image_folder, wanted=["first", "last"])
+    assert built.wanted == built.manifest.steps == [10, 100] and built.available == [10, 20, 100]
+    assert calls["models"] == 2
+    calls.clear()
+    built, _ = make(run_path, wanted=["20"])  # joins those that are there
+    assert built.wanted == [20] and built.manifest.steps == [10, 20, 100]
+    assert calls == {"models": 1, "searches": 1, "scores": 1, "maps": 1, "alignments": 1}
+
+
+def test_a_new_checkpoint_changes_what_it_must_and_nothing_else(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+    make(run_path, image_folder, settings={"align_to": "first", "scaling": "common"})
+    before = table.read(run_path)
+    calls.clear()
+    save_checkpoint(run_path / "checkpoint-200", seed=7, step=200)
+    make(run_path)
+    assert calls == {"models": 1, "searches": 1, "scores": 1, "maps": 1, "alignments": 1}
+    after = table.read(run_path, checkpoints=[10, 20, 100])
+    same = [name for name in table.COLUMN_NAMES if name not in {"x", "y", "embedding", "image"}]
+    assert before[same].equals(after[same])
+    factor = float(np.abs(after["x"]).max() / np.abs(before["x"]).max())  # at most the common range has changed
+    np.testing.assert_allclose(after["x"], before["x"] * factor, atol=1e-4)
+
+
+def test_alignment_alone_is_cheap(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+    make(run_path, image_folder)
+    calls.clear()
+    built, _ = make(run_path, settings={"align_to": "previous"})
+    assert calls == {"alignments": 1} and built.manifest.align_to == "previous"
+    assert make(run_path)[0].manifest.align_to == "previous"  # the run remembers
+
+
+@pytest.mark.parametrize("change", ["weights", "pooling", "precision", "processor", "images"])
+def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp_path: Path, calls: Counter[str], change: str) -> None:
+    source = Path(shutil.copytree(image_folder, tmp_path / "source"))
+    make(run_path, source)
+    calls.clear()
+    settings = {}
+    expected = 3
+    if change == "weights":
+        save_checkpoint(run_path / "checkpoint-20", seed=77, step=20)
+        expected = 1
+    elif change == "processor":
+        for file in run_path.glob("*/preprocessor_config.json"):
+            file.write_text(json.dumps(json.loads(file.read_text()) | {"image_mean": [0.1, 0.2, 0.3]}))
+    elif change == "images":
+        picture(1, seed=999).save(source / "green" / "03.png")
+    else:
+        settings = {"pooling": {"pooling": "mean"}, "precision": {"precision": "bf16"}}[change]
+    make(run_path, settings=settings)
+    assert calls["models"] == calls["searches"] == calls["maps"] == expected
+
+
+def test_changed_labels_touch_the_table_only(run_path: Path, image_folder: Path, tmp_path: Path, calls: Counter[str]) -> None:
+    source = Path(shutil.copytree(image_folder, tmp_path / "source"))
+    make(run_path, source)
+    (source / "blue" / "11.png").rename(source / "blue" / "was-11.png")
+    os.utime(source / "red" / "00.png")
+    calls.clear()
+    make(run_path)
+    assert calls["models"] == calls["searches"] == 0 and calls["decoded"] == 36
+
+
+def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(run_path: Path, image_folder: Path) -> None:
+    built, _ = make(run_path, image_folder, dataset={"limit": 9})
+    frame = table.read(run_path, checkpoints=[10])
+    assert frame["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, 3)
+    assert len(built.images) == 9 and frame["image_id"].is_monotonic_increasing
+    assert len(make(run_path)[0].images) == 9
+
+
+def test_a_copied_run_needs_neither_checkpoints_nor_data(
+    trainer_output: Path, image_folder: Path, tmp_path: Path, calls: Counter[str]
+) -> None:
+    source = Path(shutil.copytree(image_folder, tmp_path / "source"))
+    weights = Path(shutil.copytree(trainer_output, tmp_path / "weights"))
+    make(tmp_path / "run", source, checkpoints=str(weights))
+    before = table.read(tmp_path / "run")
+    for gone in (source, weights):
+        shutil.rmtree(gone)
+    copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
+    shutil.rmtree(tmp_path / "run")
+    calls.clear()
+    built, _ = make(copy, wanted=["first", "last"])
+    assert calls == {} and built.wanted == [10, 100] and built.available == [10, 20, 100]
+    same = [name for name in table.COLUMN_NAMES if name != "embedding"]
+    assert table.read(copy)[same].equals(before[same])
+    assert make(copy, settings={"scaling": "common"})[0].manifest.steps == [10, 20, 100]
+    with pytest.raises(ReviewError, match="have embeddings|has embeddings"):
+        make(copy, settings={"pooling": "mean"})
+
+
+def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+    base = save_checkpoint(tmp_path / "base", seed=4, step=0, head=False)
+    (base / "preprocessor_config.json").unlink()  # prepared like the checkpoints in any case
+    built, _ = make(run_path, image_folder, base=str(base))
+    assert built.manifest.steps == [0, 10, 20, 100]
+    frame = table.read(run_path, checkpoints=[0])
+    assert frame["prediction"].isna().all() and frame["confidence"].isna().all() and (frame["epoch"] == 0).all()
+
+
+def test_the_head_of_a_base_model_for_other_classes_is_not_used(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+    base = save_checkpoint(tmp_path / "base", seed=4, step=0, classes=[f"imagenet {i}" for i in range(20)])
+    make(run_path, image_folder, base=str(base))
+    assert table.read(run_path, checkpoints=[0])["prediction"].isna().all()
+
+
+def test_unlabelled_images(run_path: Path, image_folder: Path) -> None:
+    make(run_path, image_folder, dataset={"label_column": "none"})
+    frame = table.read(run_path)
+    assert frame["label"].isna().all() and set(frame["prediction"]) <= set(CLASSES)
+    table.validate(frame)
+
+
+def test_unreadable_images_are_left_out_and_named(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(image_folder, tmp_path / "source"))
+    (source / "green" / "05.png").write_bytes(b"broken")
+    built, recorder = make(run_path, source)
+    assert len(built.images) == 35 and 12 + 5 not in built.images.ids.tolist()
+    assert any("Left out 1 of 36 images" in note for note in recorder.notes)
+    assert "05.png" in (run_path / "skipped.csv").read_text()
+
+
+def test_heads_and_classes_by_hand() -> None:
+    assert map_classes(None, ["a"], name="x") is None
+    assert map_classes(Head(["c", "a", "b"], 3), ["a", "b"], name="x") == ["c", "a", "b"]  # by name, the split lacks c
+    assert map_classes(Head(None, 2), ["a", "b"], name="x") == ["a", "b"]
+    assert map_classes(Head(["Cat!", "Dog!"], 2), ["cat", "dog"], name="x") == ["cat", "dog"]  # by position
+    assert map_classes(Head(None, 2), None, name="x") == ["0", "1"]
+    with pytest.raises(CheckpointError, match="tells 2 classes apart, the data set has 3"):
+        map_classes(Head(None, 2), ["a", "b", "c"], name="x")
+
+
+def test_other_classes_are_refused_before_any_work(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+    save_checkpoint(run_path / "checkpoint-20", seed=1, step=20, classes=["a", "b", "c", "d", "e"])
+    with pytest.raises(CheckpointError, match="tells 5 classes apart"):
+        make(run_path, image_folder)
+    assert calls == {} and not (run_path / "images.parquet").exists()
+
+
+def test_one_diverged_checkpoint_does_not_stop_the_others(run_path: Path, image_folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = run_path / "checkpoint-20" / "model.safetensors"
+    weights = load_file(file)
+    weights["vit.layernorm.weight"][:] = float("nan")
+    save_file(weights, file, {"format": "pt"})
+    built, recorder = make(run_path, image_folder)
+    assert built.manifest.steps == [10, 100] and any("Left out checkpoint 20" in note for note in recorder.notes)
+    with pytest.raises(CheckpointError, match="not finite"):
+        make(run_path, wanted=["20"])
+
+
+def test_a_finished_run_is_only_read(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(run_path, image_folder)
+    monkeypatch.setattr(RunFolder, "lock", lambda self: pytest.fail("a finished run was locked"))
+    assert make(run_path, wanted=["first", "last"])[0].wanted == [10, 100]
+
+
+@pytest.mark.parametrize(
+    ("request_of", "error", "words"),
+    [
+        (lambda run, data: (run / "nowhere", None, {}), RunError, "is no run"),
+        (lambda run, data: (run, None, {}), RunError, "data set is not known"),
+        (lambda run, data: (run, data, {"wanted": ["30"]}), CheckpointError, "no checkpoint 30; there are 10, 20, 100"),
+        (lambda run, data: (run, data, {"checkpoints": "/gone"}), RunError, "is not there"),
+        (lambda run, data: (run, data, {"settings": {"pooling": "max"}}), SettingsError, "--pooling max"),
+        (lambda run, data: (run, data, {"dataset": {"split": "dev"}}), DatasetError, "no split 'dev'"),
+        (lambda run, data: (run, data, {"device": "abacus"}), SettingsError, "no device"),
+        (lambda run, data: (run, data, {"settings": {"processor": "/gone"}}), CheckpointError, "No image processor"),
+    ],
+)
+def test_wrong_requests(
+    run_path: Path,
+    image_folder: Path,
+    request_of: Callable[[Path, Path], tuple[Path, Path | None, dict[str, Any]]],
+    error: type[ReviewError],
+    words: str,
+) -> None:
+    path, source, request = request_of(run_path, image_folder)
+    with pytest.raises(error, match=words):
+        make(path, source, **request)
+
+
+def test_an_empty_run_and_one_of_pickles(tmp_path: Path, image_folder: Path) -> None:
+    (tmp_path / "checkpoint-10").mkdir()
+    with pytest.raises(CheckpointError, match="no weights yet"):
+        make(tmp_path, image_folder)
+    (tmp_path / "checkpoint-10" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="Convert it with: python -c"):
+        make(tmp_path, image_folder)
+    (tmp_path / "checkpoint-10" / "pytorch_model.bin").unlink()
+    (tmp_path / "checkpoint-10").rmdir()
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="no format_version"):
+        make(tmp_path, image_folder)
+
+
+def test_a_read_only_folder(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acquire = filelock.FileLock.acquire
+
+    def refuse(lock: filelock.FileLock, *arguments: Any, **options: Any) -> Any:
+        if Path(lock.lock_file) == run_path / ".lock":
+            raise PermissionError(13, "Permission denied")
+        return acquire(lock, *arguments, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)  # the tests may run as root, whom no folder refuses
+    with pytest.raises(StorageError, match="--run NEW --checkpoints FOLDER"):
+        make(run_path, image_folder)
+
+
+def test_images_are_decoded_with_the_function_that_knows_all_kinds() -> None:
+    assert dataset.decode is images.decode is stages.decode
+    assert embed.POOLINGS[0] == "auto"

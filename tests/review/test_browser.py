@@ -1,0 +1,129 @@
+"""The page in a real browser: linked plots, lists with one click, the slider, the pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, sync_playwright
+from serving import serving
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+KNOWN_FAULTS = ("process is not defined",)
+"""Spotlight 1.8.2's relevance worker ends with this in every session."""
+
+
+@pytest.fixture(scope="module")
+def address(built_run: Path) -> Iterator[str]:
+    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
+        yield started.url
+
+
+@pytest.fixture
+def page(chromium: str, address: str) -> Iterator[Page]:
+    faults: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith((address, "data:", "blob:")) else faults.append(request.url))
+        page.goto(address)
+        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+        page.wait_for_timeout(1500)  # the plots are drawn
+        yield page
+        browser.close()
+    assert [fault for fault in faults if not fault.startswith(KNOWN_FAULTS)] == []
+
+
+def state(page: Page, expression: str) -> Any:
+    return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+
+
+def column(page: Page, name: str) -> np.ndarray:
+    return np.array(state(page, f"Array.from(s.columnData[{name!r}])"))
+
+
+def selected(page: Page) -> list[int]:
+    return sorted(state(page, "Array.from(s.selectedIndices)"))
+
+
+def plot(page: Page, caption: str) -> dict[str, float]:
+    """The largest canvas above the axis with this caption: the drawing area of one scatter plot."""
+    box = page.evaluate(
+        """(caption) => {
+            const leaves = [...document.querySelectorAll("text, div, span")].filter((e) => e.children.length === 0);
+            const label = leaves.find((e) => e.textContent === caption);
+            for (let node = label; node; node = node.parentElement) {
+                const canvas = node.querySelector?.("canvas");
+                if (canvas) return canvas.getBoundingClientRect().toJSON();
+            }
+        }""",
+        caption,
+    )
+    assert box, f"no plot with the axis {caption}"
+    return dict(box)
+
+
+def picture_of(page: Page, box: dict[str, float]) -> bytes:
+    clip = {name: box[name] for name in ("x", "y", "width", "height")}
+    return page.screenshot(clip=clip)  # type: ignore[arg-type]
+
+
+def test_it_opens_with_the_worst_images_of_the_last_checkpoint(page: Page) -> None:
+    ranks = column(page, "rank_last")
+    assert sorted(ranks[selected(page)]) == list(range(1, 9))
+    inspector = page.locator("img[src*='/api/table/image/'], img[src^='blob:']")
+    assert inspector.count() == 8
+    assert page.evaluate("[...document.images].filter((i) => i.naturalWidth === 16).length") >= 8
+    words = page.locator("body").inner_text()
+    for text in ("Worst 8 of last (step 100)", "First: step 10", "Last: step 100", "first", "last"):
+        assert text in words
+    assert "pd.DataFrame" not in words
+
+
+def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> None:
+    first, last = plot(page, "x_000010"), plot(page, "x_000100")
+    before = picture_of(page, last)
+    middle_x, middle_y = first["x"] + first["width"] / 2, first["y"] + first["height"] / 2
+    page.mouse.move(first["x"] + 15, first["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(middle_x, middle_y, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    rows = selected(page)
+    x, y = column(page, "x_000010"), column(page, "y_000010")
+    assert 0 < len(rows) < len(x)
+    inside = (x <= x[rows].max()) & (y >= y[rows].min())  # the upper left quarter of the first plot, and nothing else
+    assert sorted(np.flatnonzero(inside)) == rows
+    assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(" ", "")
+    assert picture_of(page, last) != before  # the other plot marks them
+
+
+def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
+    page.get_by_text("Worst 8 of first (step 10)").click()
+    page.wait_for_timeout(500)
+    assert sorted(column(page, "rank_first")[selected(page)]) == list(range(1, 9))
+
+
+def test_the_slider_goes_through_all_checkpoints(page: Page) -> None:
+    slider = page.locator("[data-test-tag=checkpoint-slider]")
+    step = page.locator("[data-test-tag=checkpoint-slider-step]")
+    assert step.inner_text() == "step 20"
+    chosen = selected(page)
+    box = plot(page, "x_now")
+    before = picture_of(page, box)
+    slider.get_by_title("Next checkpoint").click()
+    page.wait_for_timeout(800)
+    assert step.inner_text() == "step 100"
+    for name in ("x", "y", "ood"):
+        np.testing.assert_array_equal(column(page, f"{name}_now"), column(page, f"{name}_000100"))
+    assert picture_of(page, box) != before and selected(page) == chosen
+    slider.locator("input").fill("0")
+    page.wait_for_timeout(500)
+    assert step.inner_text() == "step 10"
+    np.testing.assert_array_equal(column(page, "x_now"), column(page, "x_000010"))
+    assert "disparity" in slider.inner_text() and "of variance" in slider.inner_text()

@@ -1,0 +1,154 @@
+"""What a person types, and what is answered: one clear message and exit code 2 for everything that can be mended."""
+
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import table
+from review import cli as command_line
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_build_then_table(review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+    code, out, err = review_embeddings("build", "--run", run_path, "--dataset", image_folder)
+    assert code == 0, err
+    assert "Table: 108 rows (36 images x 3 checkpoints)" in out
+    assert "Embedding with checkpoint 100: 36 images" in err
+    assert review_embeddings("build", "--run", run_path)[1].count("Everything was up to date.") == 1
+    code, out, _ = review_embeddings("table", "--run", run_path, "--out", tmp_path / "all.parquet", "--checkpoint", "last")
+    assert (code, out) == (0, f"Wrote 36 rows to {tmp_path / 'all.parquet'}\n")
+
+
+def test_the_run_in_this_folder_or_the_newest_in_runs(
+    review_embeddings: Call, built_run: Path, working_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built_run, working_directory / "runs" / "mine")
+    assert review_embeddings("build")[0] == 0
+    monkeypatch.chdir(working_directory / "runs" / "mine")
+    assert review_embeddings("table", "--out", "t.csv")[0] == 0
+    assert (working_directory / "runs" / "mine" / "t.csv").is_file()
+
+
+def test_nothing_given_shows_the_help_and_no_run_says_what_to_do(review_embeddings: Call, working_directory: Path) -> None:
+    assert "Commands:" in "".join(review_embeddings()[1:])
+    code, _, err = review_embeddings("--first", "--last")
+    assert code == 2 and err.startswith("Error: There is no run here") and "review-embeddings demo" in err
+    assert err.count("\n") == 1
+
+
+def free_port_and_socket() -> tuple[int, socket.socket]:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen(1)
+    return taken.getsockname()[1], taken
+
+
+def test_a_busy_port_is_said_before_any_work(review_embeddings: Call, built_run: Path) -> None:
+    port, taken = free_port_and_socket()
+    with taken:
+        code, _, err = review_embeddings("--first", "--run", built_run, "--port", port)
+    assert code == 2 and f"Port {port} on 127.0.0.1 is in use" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--first", "--run", "{gone}"], "is no run: it has neither run.json nor checkpoint-<step> folders"),
+        (["--first", "--run", "{trained}"], "its data set is not known. Name it with --dataset"),
+        (["--checkpoint", "30", "--run", "{built}"], "There is no checkpoint 30; there are 10, 20, 100"),
+        (["--last", "--run", "{built}", "--host", "0.0.0.0"], "can be reached from other machines"),
+        (["--last", "--run", "{built}", "--tls-cert", "x.pem"], "--tls-cert and --tls-key go together"),
+        (["--last", "--run", "{built}", "--tls-cert", "x.pem", "--tls-key", "y.pem"], "--tls-cert x.pem is not there"),
+        (["--last", "--run", "{built}", "--port", "99999"], "--port 99999 is out of range"),
+        (["--last", "--run", "{built}", "--host", "no.such.name.invalid"], "is not an address of this machine"),
+        (["--last", "--run", "{built}", "--device", "abacus", "--pooling", "mean"], "There is no device 'abacus'"),
+        (["build", "--run", "{trained}", "--dataset", "{images}", "--split", "dev"], "no split 'dev'; it has 'train'"),
+        (["build", "--run", "{trained}", "--dataset", "{images}", "--image-column", "photo"], "no column 'photo'; it has 'image', 'label'"),
+        (["build", "--run", "{trained}", "--dataset", "{gone}"], "is not there"),
+        (["build", "--run", "{trained}", "--dataset", "nobody/nothing"], "cannot be loaded"),
+        (["build", "--run", "{trained}", "--dataset", "{images}", "--base", "{gone}"], "The base model"),
+        (["build", "--run", "{built}", "--checkpoints", "{gone}"], "The folder of checkpoints"),
+        (["table", "--run", "{built}", "--out", "x.xlsx"], "the ending must be one of .parquet, .csv"),
+        (["table", "--run", "{built}", "--out", "x.csv", "--columns", "image_id,colour"], "The table has no column 'colour'"),
+        (["table", "--run", "{built}", "--out", "x.csv", "--checkpoint", "7"], "There is no checkpoint 7"),
+        (["table", "--run", "{trained}", "--out", "x.csv"], "has no table yet"),
+        (["--first", "build"], "--first stands before 'build' and would be lost"),
+    ],
+)
+def test_wrong_input_gets_one_clear_message(
+    review_embeddings: Call,
+    arguments: list[str],
+    words: str,
+    built_run: Path,
+    trainer_output: Path,
+    image_folder: Path,
+    working_directory: Path,
+) -> None:
+    places = {"gone": "/no/such/place", "trained": trainer_output, "built": built_run, "images": image_folder}
+    before = sorted(path for root in (built_run, trainer_output) for path in root.rglob("*"))
+    code, out, err = review_embeddings(*[argument.format(**places) for argument in arguments])
+    message = " ".join(err.split())
+    assert code == 2 and words in message, message
+    assert "Traceback" not in err and "Spotlight:" not in out
+    assert sorted(path for root in (built_run, trainer_output) for path in root.rglob("*")) == before
+    assert list(working_directory.iterdir()) == []
+
+
+def test_a_run_of_a_newer_format(review_embeddings: Call, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"format_version": 99}))
+    code, _, err = review_embeddings("--first", "--run", tmp_path)
+    assert code == 2 and "has format 99" in err and "pip install -U" in err
+
+
+def test_a_full_disk_says_so_and_the_same_command_goes_on(
+    review_embeddings: Call, run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    replace = Path.replace
+
+    def full(source: Path, target: Path) -> Path:
+        if "embeddings" in str(target) and "000020" in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        code, _, err = review_embeddings("build", "--run", run_path, "--dataset", image_folder)
+    assert code == 2 and "The disk is full" in err
+    code, _, err = review_embeddings("build", "--run", run_path)
+    assert code == 0 and "checkpoint 10:" not in err and "checkpoint 20:" in err
+
+
+def test_a_fault_of_the_program_is_not_blamed_on_the_person(
+    review_embeddings: Call, built_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "export", lambda *_, **__: 1 / 0)
+    code, _, err = review_embeddings("table", "--run", built_run, "--out", "x.csv")
+    assert code == 1 and "ZeroDivisionError" in err and "--debug" in err
+    with pytest.raises(ZeroDivisionError):
+        review_embeddings("table", "--run", built_run, "--out", "x.csv", "--debug")
+
+
+def test_ctrl_c_ends_quietly(review_embeddings: Call, built_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(table, "export", interrupted)
+    assert review_embeddings("table", "--run", built_run, "--out", "x.csv")[0::2] == (
+        130,
+        "Stopped. The same command goes on where it was.\n",
+    )
+
+
+def test_the_entry_point_is_the_command() -> None:
+    from importlib import metadata
+
+    entry = next(entry for entry in metadata.entry_points(group="console_scripts") if entry.name == "review-embeddings")
+    assert entry.load() is command_line.main

@@ -1,0 +1,28 @@
+"""The demo as a person runs it on a fresh machine, up to the point where Spotlight would open."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import table
+from pipeline.checkpoints import find_checkpoints
+
+
+def test_demo_makes_a_real_run(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "from review.cli import main; main()", "demo", "--no-serve"]
+    first = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    run = tmp_path / "runs" / "demo"
+    assert f"Run: {run.resolve()} (1,797 images x 13 checkpoints)" in first.stdout
+    assert len(find_checkpoints(run).steps) == 13 and find_checkpoints(run).steps[0] == 0
+
+    frame = table.read(run)
+    table.validate(frame)
+    assert len(frame) == 1797 * 13
+    right = (frame["prediction"].astype(str) == frame["label"].astype(str)).groupby(frame["checkpoint"]).mean()
+    assert right.iloc[0] < 0.3 and right.iloc[-1] > 0.9  # it has learnt the digits
+    spread = frame.groupby(["checkpoint", "label"], observed=True)[["x", "y"]].mean().groupby("checkpoint").std().mean(axis=1)
+    assert spread.iloc[-1] > 2 * spread.iloc[0]  # and the classes have come apart on the map
+
+    again = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0 and "Fine-tuning" not in again.stderr and "Embedding" not in again.stderr

@@ -1,0 +1,131 @@
+"""The wide frame, worked out by hand from a small table, and what Spotlight would show wrongly."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import table
+from pipeline.dataset import RunImages, read_images
+from pipeline.errors import ReviewError
+from pipeline.runfolder import RunFolder
+from review import frame as frames
+from review.frame import UNLABELLED, long_frame, wide_frame, worst_count
+from review.lists import ready_made_lists
+
+
+def images_of(run: Path) -> RunImages:
+    images = read_images(RunFolder(run))
+    assert images is not None
+    return images
+
+
+@pytest.fixture
+def review(built_run: Path) -> frames.ReviewFrame:
+    return wide_frame(RunFolder(built_run), images_of(built_run), [10, 100])
+
+
+def test_one_row_an_image_and_the_columns_of_all_checkpoints(review: frames.ReviewFrame, built_run: Path) -> None:
+    long = table.read(built_run).drop(columns=["embedding"])
+    assert isinstance(review.frame.index, pd.RangeIndex) and len(review.frame) == 36
+    assert review.steps == [10, 20, 100] and review.shown == [10, 100]
+    for step in review.steps:
+        part = long[long["checkpoint"] == step].reset_index(drop=True)
+        for wide, name in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
+            np.testing.assert_array_equal(review.frame[f"{wide}_{step:06d}"], part[name])
+    assert review.frame["image"].tolist() == long["image"][:36].tolist()
+
+
+def test_first_last_and_what_happened_between(review: frames.ReviewFrame) -> None:
+    frame = review.frame
+    np.testing.assert_array_equal(frame["ood_first"], frame["ood_000010"])
+    np.testing.assert_array_equal(frame["ood_last"], frame["ood_000100"])
+    moved = np.hypot(frame["x_000100"] - frame["x_000010"], frame["y_000100"] - frame["y_000010"])
+    np.testing.assert_allclose(frame["moved"], moved, rtol=1e-6)
+    np.testing.assert_allclose(frame["percentile_change"], frame["percentile_last"] - frame["percentile_first"])
+    assert review.worst == 8
+    early, late = frame["rank_first"] <= 8, frame["rank_last"] <= 8
+    expected = np.select([early & late, early, late], ["both", "first only", "last only"], "no")
+    assert frame["outlier"].tolist() == expected.tolist()
+    assert (frame["correct_last"] == (frame["label"].astype(str) == frame["prediction_last"].astype(str))).all()
+
+
+def test_nothing_that_spotlight_would_show_wrongly(review: frames.ReviewFrame) -> None:
+    for name, column in review.frame.items():
+        kind = str(column.dtype)
+        assert kind in {"int64", "int32", "float32", "bool", "category"} or name == "image", (name, kind)
+        if kind == "category":
+            assert all(isinstance(category, str) for category in column.cat.categories) and column.notna().all()
+        elif name == "image":
+            assert all(isinstance(cell, bytes) for cell in column)
+    assert not [name for name in review.frame.columns if "embedding" in str(name)]
+
+
+def test_the_slider_starts_where_no_plot_is(review: frames.ReviewFrame) -> None:
+    assert review.slider_start == 20
+    np.testing.assert_array_equal(review.frame["x_now"], review.frame["x_000020"])
+
+
+def test_one_checkpoint_alone(built_run: Path) -> None:
+    review = wide_frame(RunFolder(built_run), images_of(built_run), [100])
+    assert "ood_last" in review.frame.columns and "ood_first" not in review.frame.columns
+    assert [made.title for made in ready_made_lists(review)] == ["Worst 8 of last (step 100)"]
+
+
+def test_missing_labels_have_a_name(built_run: Path) -> None:
+    images = images_of(built_run)
+    assert images.labels is not None
+    gappy = replace(images, labels=np.where(np.arange(36) == 3, -1, images.labels).astype(np.int32))
+    review = wide_frame(RunFolder(built_run), gappy, [10, 100])
+    assert review.frame["label"][3] == UNLABELLED and review.frame["label"][4] == "blue"
+    unlabelled = wide_frame(RunFolder(built_run), replace(images, labels=None, classes=None), [10, 100])
+    assert "label" not in unlabelled.frame.columns and unlabelled.color_by == "prediction_last"
+
+
+def test_many_checkpoints_are_thinned_but_never_the_shown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_CHECKPOINTS", 5)
+    steps = frames._thinned(list(range(0, 1000, 10)), [0, 330, 990])
+    assert len(steps) == 5 and {0, 330, 990} <= set(steps)
+    assert frames._thinned([1, 2, 3], [1, 3]) == [1, 2, 3]
+
+
+def test_gaps_and_free_strings_are_refused() -> None:
+    with pytest.raises(ReviewError, match="Column x has gaps|Column x of the review has gaps"):
+        frames._check(pd.DataFrame({"x": [0.0, np.nan]}))
+    with pytest.raises(ReviewError, match="free values"):
+        frames._check(pd.DataFrame({"name": ["149_87", "10"]}))
+
+
+def test_the_long_frame(built_run: Path) -> None:
+    frame = long_frame(RunFolder(built_run))
+    assert len(frame) == 108 and frame["checkpoint"].cat.categories.tolist() == ["step 000010", "step 000020", "step 000100"]
+    assert "embedding" not in frame.columns and "image_hash" not in frame.columns
+
+
+@pytest.mark.parametrize(("images", "worst"), [(3, 3), (36, 8), (500, 50), (1000, 100), (60000, 100)])
+def test_how_many_count_as_the_worst(images: int, worst: int) -> None:
+    assert worst_count(images) == worst
+
+
+def test_ready_made_lists_by_hand(review: frames.ReviewFrame) -> None:
+    frame = review.frame.copy()
+    total = len(frame)
+    frame["rank_first"] = np.arange(1, total + 1)
+    frame["rank_last"] = np.roll(np.arange(1, total + 1), 2)  # rows 2..9 are now the worst eight, row 2 the worst of all
+    frame["moved"] = np.where(np.arange(total) == 30, 9.0, np.where(np.arange(total) < 5, 1.0, 0.0)).astype(np.float32)
+    lists = {made.title: made.rows for made in ready_made_lists(replace(review, frame=frame))}
+    assert lists == {
+        "Worst 8 of last (step 100)": [2, 3, 4, 5, 6, 7, 8, 9],
+        "Worst 8 of first (step 10)": [0, 1, 2, 3, 4, 5, 6, 7],
+        "Worst 8 of both": [2, 3, 4, 5, 6, 7],
+        "New in last (step 100)": [8, 9],
+        "Resolved between step 10 and step 100": [0, 1],
+        "Biggest movers (8)": [30, 0, 1, 2, 3, 4],  # an image that has not moved is no mover
+    }
+
+
+def test_lists_are_in_order_of_rank(review: frames.ReviewFrame) -> None:
+    worst = ready_made_lists(review)[0]
+    assert review.frame["rank_last"][worst.rows].tolist() == list(range(1, 9))

@@ -1,0 +1,155 @@
+"""Real Spotlight, started as a person starts it: what it serves, to whom, and that it ends with us."""
+
+import json
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from serving import Serving, serving
+
+from pipeline import table
+from pipeline.dataset import read_images
+from pipeline.runfolder import RunFolder
+from review.frame import wide_frame
+from review.layout import plot_title
+from review.lists import ready_made_lists
+
+
+@pytest.fixture(scope="module")
+def page(built_run: Path) -> Iterator[Serving]:
+    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
+        yield started
+
+
+def get(url: str, **headers: str) -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
+        return json.load(response)
+
+
+def refused(url: str, **headers: str) -> int:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(url, **headers)
+    caught.value.close()
+    return caught.value.code
+
+
+def test_every_value_arrives_as_it_is(page: Serving, built_run: Path) -> None:
+    """The traps of Spotlight's type guessing: ids stay numbers, labels categories, nothing is missing, no vectors."""
+    columns = {column["name"]: column for column in get(page.url + "api/table/")["columns"]}
+    long = table.read(built_run, columns=["image_id", "checkpoint", "label", "x", "ood_score"])
+    first = long[long["checkpoint"] == 10]
+    assert columns["image_id"]["dtype"]["name"] == "int" and columns["image_id"]["values"] == first["image_id"].tolist()
+    assert columns["x_000010"]["values"] == pytest.approx(first["x"].tolist())
+    names = {code: name for name, code in columns["label"]["dtype"]["categories"].items()}
+    assert [names[code] for code in columns["label"]["values"]] == first["label"].tolist()
+    assert columns["image"]["dtype"]["name"] == "Image"
+    assert {column["dtype"]["name"] for column in columns.values()} <= {"int", "float", "bool", "Category", "Image", "str"}
+    assert not [name for name, column in columns.items() if column["dtype"]["name"] == "str" and not name.startswith("__")]
+    for name, column in columns.items():
+        assert name.startswith("__") or None not in column["values"], name
+
+
+def test_the_picture_is_the_data_sets_own(page: Serving, built_run: Path) -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    images = read_images(RunFolder(built_run))
+    assert images is not None
+    generation = get(page.url + "api/table/")["generation_id"]
+    with urllib.request.urlopen(f"{page.url}api/table/image/7?generation_id={generation}", timeout=30) as response:
+        shown = np.asarray(Image.open(io.BytesIO(response.read())).convert("RGB"))
+    np.testing.assert_array_equal(shown, np.asarray(Image.open(io.BytesIO(images.read_bytes()[7]))))
+
+
+def test_the_preset_layout(page: Serving, built_run: Path) -> None:
+    images = read_images(RunFolder(built_run))
+    assert images is not None
+    review = wide_frame(RunFolder(built_run), images, [10, 100])
+    layout = json.dumps(get(page.url + "api/layout/"))
+    for title in (plot_title(review, 10), plot_title(review, 100)):
+        assert title in layout
+    assert "similaritymap" not in layout  # it would turn the aligned maps again
+    shown = {column["name"] for column in get(page.url + "api/table/")["columns"]}
+    named = {value for value in _strings(json.loads(layout)) if value in review.frame.columns or value.startswith(("x_", "y_", "ood_"))}
+    assert named and named <= shown  # Spotlight accepts a column that is not there, and shows nothing
+    assert {"x_000010", "y_000010", "x_000100", "y_000100", "x_now", "y_now"} <= named
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for entry in value.values():
+            yield from _strings(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _strings(entry)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_the_ready_made_lists(page: Serving, built_run: Path) -> None:
+    images = read_images(RunFolder(built_run))
+    assert images is not None
+    expected = ready_made_lists(wide_frame(RunFolder(built_run), images, [10, 100]))
+    served = get(page.url + "api/issues/")["issues"]
+    assert {issue["title"]: issue["rows"] for issue in served} == {made.title: made.rows for made in expected}
+
+
+def test_only_this_machine_and_only_our_own_page(page: Serving) -> None:
+    address = page.url + "api/table/"
+    assert {connection.laddr.ip for connection in page.servers()[0].net_connections("tcp") if connection.status == "LISTEN"} == {
+        "127.0.0.1"
+    }
+    assert refused(address, Origin="https://evil.example") == 403
+    assert refused(address, Host="evil.example") == 403  # a name that a stranger's DNS points at this machine
+    assert get(address, Origin=page.url.rstrip("/"))["columns"]
+    assert refused(page.url + "api/browse/..") >= 400  # Spotlight's file browser leaves its folder
+
+
+def test_a_foreign_page_gets_no_websocket(page: Serving) -> None:
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    address = page.url.replace("http", "ws") + "api/ws"
+    with connect(address, origin=page.url.rstrip("/")):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(InvalidStatus), connect(address, origin="https://evil.example"):  # type: ignore[arg-type]
+        pass
+
+
+def test_the_port_in_use_is_named(page: Serving, built_run: Path, review_embeddings: Any) -> None:
+    port = page.url.rstrip("/").rsplit(":", 1)[1]
+    code, _, err = review_embeddings("--last", "--run", built_run, "--port", port, "--no-browser")
+    assert code == 2 and f"Port {port}" in err
+
+
+def test_no_telemetry_and_no_chatter(page: Serving) -> None:
+    assert page.servers()[0].environ()["SPOTLIGHT_OPT_OUT"] == "true"
+    assert "WARNING" not in page.output and page.output.count("http") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_server_ends_with_us(built_run: Path, number: signal.Signals) -> None:
+    with serving("--last", "--run", built_run, "--no-browser") as started:
+        servers = started.servers()
+        assert servers
+        started.process.send_signal(number)
+        code = started.process.wait(timeout=30)
+        gone, alive = psutil.wait_procs(servers, timeout=15)
+    assert not alive and len(gone) == len(servers)
+    assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+
+
+def test_the_server_that_dies_is_noticed(built_run: Path) -> None:
+    with serving("--long", "--run", built_run, "--no-browser") as started:
+        for server in started.servers():
+            server.kill()
+        assert started.process.wait(timeout=30) == 2
