@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
-from pipeline.errors import DatasetError
+from pipeline.errors import DatasetError, reason_of
 from pipeline.images import UNREADABLE, decode, to_rgb
 from pipeline.runfolder import DatasetReference, RunFolder, fingerprint, whole_file
 
@@ -146,23 +147,25 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     except (DatasetError, KeyboardInterrupt):
         raise
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise DatasetError(
-            f"Data set {reference.source} cannot be loaded: {' '.join(lines[:3])[:400]} "
+            f"Data set {reference.source} cannot be loaded: {reason_of(error, lines=3)} "
             "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
         ) from error
 
 
 @contextmanager
 def _quiet_datasets() -> Iterator[None]:
-    """Keep the library's own progress bars off the terminal."""
+    """Keep the libraries' own progress bars and reports of retries off the terminal."""
     import datasets
 
-    was_on = datasets.are_progress_bars_disabled() is False
+    hub = logging.getLogger("huggingface_hub")
+    was_on, level = datasets.are_progress_bars_disabled() is False, hub.level
     datasets.disable_progress_bars()
+    hub.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        hub.setLevel(level)
         if was_on:
             datasets.enable_progress_bars()
 
@@ -329,8 +332,7 @@ def read_image(image_id: int, label: int, cell: dict[str, Any] | None) -> ImageR
     except UnidentifiedImageError:
         return SkippedImage(image_id, path, "not an image of a known format")
     except UNREADABLE as error:
-        reason = str(error).replace("\n", " ").strip()
-        return SkippedImage(image_id, path, reason.replace(repr(path), "the file") or type(error).__name__)
+        return SkippedImage(image_id, path, reason_of(error).replace(repr(path), "the file"))
     return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), label, data, _preview(stored, rgb), rgb)
 
 

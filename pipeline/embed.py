@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checkpoints import Checkpoint, read_config
-from pipeline.errors import CheckpointError, SettingsError
+from pipeline.errors import CheckpointError, SettingsError, reason_of
 from pipeline.libraries import quiet_transformers
 from pipeline.pixels import Pixels
 
@@ -153,10 +153,9 @@ def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device
                 checkpoint.source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = " Install timm and torchvision: pip install 'review-embeddings[timm]'." if "timm" in str(error) else ""
         raise CheckpointError(
-            f"{name} cannot be loaded: {reason}.{hint} Check that the folder is complete and of an image model."
+            f"{name} cannot be loaded: {reason_of(error)}{hint} Check that the folder is complete and of an image model."
         ) from error
     missing = set(report["missing_keys"])
     unexpected_gap = sorted(key for key in missing if "pooler" not in key)
@@ -215,8 +214,7 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
                 raise CheckpointError(f"{name}: not enough memory on {device} for a single image. Use --device cpu.") from error
             shape = "x".join(map(str, pixels.shape))
             raise CheckpointError(
-                f"{name} does not take images of {shape}: {str(error).strip().splitlines()[0]} "
-                "Name a model whose image processor fits with --processor."
+                f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose image processor fits with --processor."
             ) from error
         vectors = embeddings.cpu().numpy()
         if not np.isfinite(vectors).all():
@@ -251,6 +249,6 @@ def head_of(checkpoint: Checkpoint) -> Head | None:
                 config = AutoConfig.from_pretrained(checkpoint.source).to_dict()
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"The model {checkpoint.source} cannot be loaded: {str(error).strip().splitlines()[0]} Give the path of a model folder."
+                f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path of a model folder."
             ) from error
     return Head.of(config)

@@ -33,3 +33,10 @@ class CheckpointError(ReviewError):
 
 class SettingsError(ReviewError):
     """Options contradict each other or are out of range."""
+
+
+def reason_of(error: BaseException, lines: int = 1) -> str:
+    """The first lines of what another library says, as one sentence with its full stop; its type where it says nothing."""
+    said = [line.strip() for line in str(error).splitlines() if line.strip()][:lines]
+    text = " ".join(said)[:400] or type(error).__name__
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import CheckpointError, DatasetError
+from pipeline.errors import CheckpointError, DatasetError, reason_of
 from pipeline.runfolder import RunFolder, commit, storage_errors, temporary_path, write_json
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Processor:
             outputs = [self._processor(image, return_tensors="pt")["pixel_values"][0] for image in images]
         except (ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
-                f"The image processor {type(self._processor).__name__} does not take these images: {error} "
+                f"The image processor {type(self._processor).__name__} does not take these images: {reason_of(error)} "
                 "Name another model's processor with --processor."
             ) from error
         shapes = {tuple(output.shape) for output in outputs}
@@ -79,7 +79,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             with quiet_transformers():
                 return Processor(AutoImageProcessor.from_pretrained(str(source), backend="pil"))
         except (OSError, ValueError, ImportError, KeyError) as error:
-            tried.append(f"{source} ({str(error).strip().splitlines()[0]})")
+            tried.append(f"{source} ({reason_of(error)})")
     raise CheckpointError(f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor.")
 
 

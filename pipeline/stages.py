@@ -135,6 +135,7 @@ class _Builder:
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
         info, images = self._images(info, found, wanted)
         current = self._results(info, found, images, wanted)
+        self._write_info(info)
         manifest = self._table(info, images, current)
         return Built(self.run, info, images, manifest, [s for s in wanted if s in current], available, self.seconds, self.work)
 
@@ -184,6 +185,12 @@ class _Builder:
             folder = reference_to(path, self.run)
         return replace(info, dataset=dataset, settings=settings, base=base, checkpoints=folder)
 
+    def _write_info(self, info: RunInfo) -> None:
+        """Keep what was asked for: of a new run at once, of a known one only when its results are there."""
+        if info != self.run.read_info():
+            self._begin_writing()
+            self.run.write_info(info)
+
     def _local_reference(self, name: str) -> str:
         """A path as run.json keeps it; a Hub name as it is."""
         path = Path(name).expanduser()
@@ -218,18 +225,17 @@ class _Builder:
         reference = replace(info.dataset, source=self._resolve(info.dataset.source))
         signature = source_signature(reference, self.run)
         if images is not None and images.key == images_key(info.dataset) and signature in {None, images.signature}:
-            if info != self.run.read_info():
-                self._begin_writing()
-                self.run.write_info(info)
             self._check_classes(found, wanted, images.classes)
             return info, images
+        self.progress.note(f"Opening data set {reference.source}")
         opened = open_dataset(reference)
-        self.progress.note(f"Data set: split {opened.reference.split!r} of {reference.source}, {len(opened.rows):,} images")
+        self.progress.note(f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images")
         self._check_classes(found, wanted, opened.classes)
         opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
         info = replace(info, dataset=opened.reference, classes=opened.classes)
+        if self.run.read_info() is None:
+            self._write_info(info)
         self._begin_writing()
-        self.run.write_info(info)
         with self._timed("images", len(opened.rows)):
             self._read_images(opened, signature, self._cache_for_first(info, found, wanted))
         images = read_images(self.run)

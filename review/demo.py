@@ -7,10 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+from pipeline.errors import SettingsError
 from pipeline.finetune import TrainingSettings, finetune
 from pipeline.libraries import quiet_transformers
 from pipeline.progress import Progress
-from pipeline.runfolder import RunFolder, storage_errors
+from pipeline.runfolder import RunFolder, is_run, storage_errors
 
 DATA_FOLDER = "data"
 """Where the demo keeps its data set, inside the run folder so that it can be copied as a whole."""
@@ -24,6 +25,8 @@ SETTINGS = TrainingSettings(steps=360, save_steps=30, batch_size=64, learning_ra
 def make_demo(run: RunFolder, progress: Progress) -> str:
     """Write the data set and train the model, each only where it is not there yet; returns the data set's path."""
     data = run.path / DATA_FOLDER
+    if is_run(run.path) and not data.is_dir():
+        raise SettingsError(f"{run.path} holds another run, which the demo would write over. Name a new folder with --run.")
     with storage_errors(run.path):
         if not data.is_dir():
             _write_digits(data)

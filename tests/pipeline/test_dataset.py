@@ -170,7 +170,7 @@ def test_unreadable_images_are_skipped_with_the_reason(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     skipped = write(run, tmp_path / "x.parquet")
     assert [image.image_id for image in skipped] == [1, 2, 3]
-    assert skipped[2].reason == "no image in this row"
+    assert skipped[2].reason == "no image in this row" and skipped[0].reason == "not an image of a known format"
     images = read_images(run)
     assert images is not None and images.ids.tolist() == [0, 4] and images.label_names == ["0", "1"]
     assert images.read_bytes() == [files[0], files[4]]

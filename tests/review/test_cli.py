@@ -66,7 +66,7 @@ def test_a_busy_port_is_said_before_any_work(review_embeddings: Call, built_run:
         (["--last", "--run", "{built}", "--tls-cert", "x.pem"], "--tls-cert and --tls-key go together"),
         (["--last", "--run", "{built}", "--tls-cert", "x.pem", "--tls-key", "y.pem"], "--tls-cert x.pem is not there"),
         (["--last", "--run", "{built}", "--port", "99999"], "--port 99999 is out of range"),
-        (["--last", "--run", "{built}", "--host", "no.such.name.invalid"], "is not an address of this machine"),
+        (["--last", "--run", "{built}", "--insecure", "--host", "no.such.name.invalid"], "is not an address of this machine"),
         (["--last", "--run", "{built}", "--device", "abacus", "--pooling", "mean"], "There is no device 'abacus'"),
         (["build", "--run", "{trained}", "--dataset", "{images}", "--split", "dev"], "no split 'dev'; it has 'train'"),
         (["build", "--run", "{trained}", "--dataset", "{images}", "--image-column", "photo"], "no column 'photo'; it has 'image', 'label'"),

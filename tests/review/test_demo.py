@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import table
@@ -26,3 +27,9 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
 
     again = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode == 0 and "Fine-tuning" not in again.stderr and "Embedding" not in again.stderr
+
+
+def test_demo_does_not_write_over_another_run(built_run: Path, review_embeddings: Callable[..., tuple[int, str, str]]) -> None:
+    before = sorted(built_run.rglob("*"))
+    code, _, err = review_embeddings("demo", "--no-serve", "--run", built_run)
+    assert code == 2 and "holds another run" in err and sorted(built_run.rglob("*")) == before

@@ -30,20 +30,23 @@ function describe(checkpoint) {
 
 const session = fetch("/api/review/session").then((response) => response.json());
 
-// The first time the data is there: put the run's name in the top bar and select the first list, unless somebody was faster.
+// Once the data is there: put the run's name in the top bar and select the first list, unless somebody was faster.
 function greet() {
-    const done = useDataset.subscribe(
-        (state) => [state.length, state.columnData, state.filename],
-        async () => {
-            if (useDataset.getState().length === 0) return;
-            done();
-            const { title, selected } = await session;
-            const state = useDataset.getState();
-            if (title) useDataset.setState({ filename: title });
-            if (selected?.length && state.selectedIndices.length === 0) state.selectRows(selected);
-        },
-        { equalityFn: (a, b) => a.every((value, index) => value === b[index]) },
-    );
+    if (useDataset.getState().length === 0) {
+        const done = useDataset.subscribe(
+            (state) => state.length,
+            () => {
+                done();
+                greet();
+            },
+        );
+        return;
+    }
+    session.then(({ title, selected }) => {
+        const state = useDataset.getState();
+        if (title) useDataset.setState({ filename: title });
+        if (selected?.length && state.selectedIndices.length === 0) state.selectRows(selected);
+    });
 }
 
 function Slider() {
