@@ -130,13 +130,17 @@ class _Collator:
         return {"pixel_values": pixels, "labels": torch.tensor([row[self.label_column] for row in rows])}
 
 
-def set_image_size(processor: transformers.BaseImageProcessor, pixels: int) -> None:
-    """Make ``processor`` give square images of ``pixels`` x ``pixels``, cropping and resizing in the way it did before."""
-    if hasattr(processor, "data_config"):  # timm's processor holds its settings in a dictionary of its own
+def set_image_size(model: transformers.PreTrainedModel, processor: transformers.BaseImageProcessor, pixels: int) -> None:
+    """Make ``processor`` give square images of ``pixels`` x ``pixels``, cropping and resizing in the way it did before.
+
+    timm's processor is saved as a part of the model's configuration, which is therefore changed as well.
+    """
+    if hasattr(processor, "data_config"):
         import timm
 
         processor.data_config["input_size"] = (3, pixels, pixels)
         processor.val_transforms = timm.data.create_transform(**processor.data_config, is_training=False)
+        model.config.pretrained_cfg["input_size"] = [3, pixels, pixels]
         return
     for name in ("size", "crop_size"):
         if setting := getattr(processor, name, None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review.frame import ReviewFrame, long_frame, wide_frame
@@ -27,7 +28,9 @@ def page_for(built: Built, *, long: bool) -> Page:
 
 def _title(built: Built) -> str:
     """What stands in the page's top bar instead of "pd.DataFrame"."""
-    return f"{built.run.path.resolve().name} · {built.info.dataset.source} {built.info.dataset.split or ''}".strip()
+    reference = built.info.dataset
+    source = Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
+    return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
 
 
 def _slider(review: ReviewFrame) -> dict[str, Any]:

@@ -30,7 +30,6 @@ def main() -> None:
     train = datasets.load_dataset(str(options.data), split="train")
     names = train.features["label"].names
     processor = AutoImageProcessor.from_pretrained(options.model, backend="pil")
-    set_image_size(processor, options.image_size)
     model = AutoModelForImageClassification.from_pretrained(
         options.model,
         num_labels=len(names),
@@ -39,6 +38,7 @@ def main() -> None:
         ignore_mismatched_sizes=True,
         dtype="float32",
     )
+    set_image_size(model, processor, options.image_size)
     settings = TrainingSettings(
         steps=options.steps,
         save_steps=options.save_steps,

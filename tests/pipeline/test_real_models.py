@@ -14,7 +14,7 @@ from pipeline.runfolder import RunFolder
 from pipeline.stages import Request, build
 
 
-def run_of(model: Path, folder: Path, image_size: int, head: bool) -> Path:
+def run_of(model: Path, folder: Path, image_size: int) -> Path:
     """A run of one step with the real data's classes: the backbone, with a new head where one is asked for."""
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
@@ -29,9 +29,9 @@ def run_of(model: Path, folder: Path, image_size: int, head: bool) -> Path:
         label2id={name: index for index, name in enumerate(names)},
         ignore_mismatched_sizes=True,
     )
-    network.save_pretrained(target)
     processor = AutoImageProcessor.from_pretrained(model, backend="pil")
-    set_image_size(processor, image_size)
+    set_image_size(network, processor, image_size)
+    network.save_pretrained(target)
     processor.save_pretrained(target)
     return folder
 
@@ -51,7 +51,7 @@ def timm_loads() -> bool:
 def test_a_real_backbone_on_cifar10(name: str, shared: Path, tmp_path: Path) -> None:
     if name == "tf_efficientnet_lite0":
         need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")
-    run = RunFolder(run_of(shared / "models" / name, tmp_path / "run", 112, head=True))
+    run = RunFolder(run_of(shared / "models" / name, tmp_path / "run", 112))
     built = build(
         run,
         Request(dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 60}, base=str(shared / "models" / name)),
@@ -68,8 +68,8 @@ def test_a_real_backbone_on_cifar10(name: str, shared: Path, tmp_path: Path) -> 
 
 def test_the_timm_processor_is_kept_exactly_in_8_bits(shared: Path, tmp_path: Path) -> None:
     need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")
-    run = RunFolder(run_of(shared / "models" / "tf_efficientnet_lite0", tmp_path / "run", 96, head=True))
+    run = RunFolder(run_of(shared / "models" / "tf_efficientnet_lite0", tmp_path / "run", 96))
     build(run, Request(dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 20}))
     facts = json.loads(next(run.cache.glob("*.json")).read_text())
-    assert facts["dtype"] == "uint8" and facts["shape"][1] == 3
+    assert facts["dtype"] == "uint8" and facts["shape"] == [20, 3, 96, 96]
     shutil.rmtree(run.cache)

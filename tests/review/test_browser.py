@@ -87,16 +87,16 @@ def test_it_opens_with_the_worst_images_of_the_last_checkpoint(page: Page) -> No
 
 def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> None:
     first, last = plot(page, "x_000010"), plot(page, "x_000100")
-    before = picture_of(page, last)
+    before, preselected = picture_of(page, last), selected(page)
     middle_x, middle_y = first["x"] + first["width"] / 2, first["y"] + first["height"] / 2
-    page.mouse.move(first["x"] + 15, first["y"] + 30)
+    page.mouse.move(first["x"] + 60, first["y"] + 60)
     page.mouse.down()
     page.mouse.move(middle_x, middle_y, steps=8)
     page.mouse.up()
     page.wait_for_timeout(800)
     rows = selected(page)
     x, y = column(page, "x_000010"), column(page, "y_000010")
-    assert 0 < len(rows) < len(x)
+    assert 0 < len(rows) < len(x) and rows != preselected
     inside = np.ones(len(x), dtype=bool)  # the rectangle around the selected images in the first plot holds no others
     for values in (x, y):
         inside &= (values >= values[rows].min()) & (values <= values[rows].max())

@@ -94,7 +94,7 @@ function Slider() {
 function ReviewImage({ url }) {
     return url ? h("img", { src: url, alt: "", style: styles.image }) : null;
 }
-Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 176, minHeight: 32 });
+Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 208, minHeight: 32 });
 
 function ReviewFacts({ values, columns }) {
     const known = {};

@@ -1,0 +1,46 @@
+"""Take the README's picture: open a run as `--first --last` does and photograph the page in headless Chromium.
+
+    python -m tests.benchmarks.screenshot --run RUN --out .github/review.png --slider 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from serving import serving  # noqa: E402
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--slider", type=int, help="step to move the slider to")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with serving("--first", "--last", "--run", options.run, "--no-browser") as started, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.goto(started.url)
+        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+        page.wait_for_timeout(2000)
+        if options.slider is not None:
+            step = page.locator("[data-test-tag=checkpoint-slider-step]")
+            while step.inner_text() != f"step {options.slider}":
+                page.get_by_title("Previous checkpoint").click()
+                page.wait_for_timeout(1000)
+        page.mouse.move(800, 880)
+        page.wait_for_timeout(3000)
+        page.screenshot(path=options.out)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
