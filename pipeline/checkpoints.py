@@ -130,6 +130,11 @@ def read_config(source: str) -> dict[str, Any]:
     return content
 
 
+def is_timm(config: dict[str, Any]) -> bool:
+    """Whether a ``config.json`` is of a timm model, as timm or transformers' wrapper writes it."""
+    return "pretrained_cfg" in config and "architecture" in config
+
+
 @dataclass(frozen=True)
 class WeightsStamp:
     """Which weights a checkpoint has, and by what it can be told quickly that they are still the same."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checkpoints import Checkpoint, read_config
+from pipeline.checkpoints import Checkpoint, is_timm, read_config
 from pipeline.errors import CheckpointError, SettingsError, reason_of
-from pipeline.libraries import quiet_transformers
+from pipeline.libraries import import_transformers, quiet_transformers, require_timm
 from pipeline.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Head:
     def of(config: dict[str, Any]) -> Head | None:
         """The head that a checkpoint's ``config.json`` describes; None where it has none."""
         classifies = any(name.endswith(CLASSIFIERS) for name in config.get("architectures") or [])
-        of_timm = "architecture" in config and bool(config.get("num_classes"))  # the config.json of timm's own models
+        of_timm = is_timm(config) and bool(config.get("num_classes"))
         if not (classifies or of_timm):
             return None
         names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
@@ -141,21 +141,22 @@ def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoModelForImageClassification
 
-    loader = AutoModelForImageClassification if with_head else AutoModel
+    transformers = import_transformers()
+    loader = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
     target = pick_device(device)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
+    if is_timm(read_config(checkpoint.source)):
+        require_timm(name)
     try:
         with quiet_transformers():
             model, report = loader.from_pretrained(
                 checkpoint.source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
-        hint = " Install timm and torchvision: pip install 'review-embeddings[timm]'." if "timm" in str(error) else ""
         raise CheckpointError(
-            f"{name} cannot be loaded: {reason_of(error)}{hint} Check that the folder is complete and of an image model."
+            f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of an image model."
         ) from error
     missing = set(report["missing_keys"])
     unexpected_gap = sorted(key for key in missing if "pooler" not in key)
@@ -242,11 +243,9 @@ def head_of(checkpoint: Checkpoint) -> Head | None:
     """The classes of a checkpoint's head; None where it has none."""
     config = read_config(checkpoint.source)
     if not config and checkpoint.folder is None:
-        from transformers import AutoConfig
-
         try:
             with quiet_transformers():
-                config = AutoConfig.from_pretrained(checkpoint.source).to_dict()
+                config = import_transformers().AutoConfig.from_pretrained(checkpoint.source).to_dict()
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path of a model folder."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.libraries import import_transformers
 from pipeline.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def finetune(
     optimizer state. Source: Hugging Face ``transformers.Trainer``.
     """
     import torch
-    from transformers import Trainer, TrainerCallback, TrainingArguments
 
-    arguments = TrainingArguments(
+    transformers = import_transformers()
+    arguments = transformers.TrainingArguments(
         output_dir=str(folder),
         max_steps=settings.steps,
         save_steps=settings.save_steps,
@@ -80,7 +81,7 @@ def finetune(
         log_level="error",
     )
 
-    class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    class Reporter(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # imported without its types
         """Saves the model before the first step and passes the steps on to the progress display."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -90,10 +91,8 @@ def finetune(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             advance(1)
 
-    from transformers import PrinterCallback
-
     generator = torch.Generator().manual_seed(settings.seed)
-    trainer = Trainer(
+    trainer = transformers.Trainer(
         model=model,
         args=arguments,
         train_dataset=images,
@@ -101,7 +100,7 @@ def finetune(
         processing_class=processor,
         callbacks=[Reporter()],
     )
-    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(transformers.PrinterCallback)
     with progress.stage("Fine-tuning", total=settings.steps, unit="steps") as advance:
         trainer.train()
     trainer.save_model(str(folder))

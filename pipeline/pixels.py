@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checkpoints import is_timm, read_config
 from pipeline.errors import CheckpointError, DatasetError, reason_of
+from pipeline.libraries import import_transformers, quiet_transformers, require_timm
 from pipeline.runfolder import RunFolder, commit, storage_errors, temporary_path, write_json
 
 if TYPE_CHECKING:
@@ -69,15 +71,13 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
 
     The Pillow backend is asked for, so that the values do not depend on whether torchvision is installed.
     """
-    from transformers import AutoImageProcessor
-
-    from pipeline.libraries import quiet_transformers
-
     tried: list[str] = []
     for source in sources:
+        if is_timm(read_config(str(source))):
+            require_timm(str(source))
         try:
             with quiet_transformers():
-                return Processor(AutoImageProcessor.from_pretrained(str(source), backend="pil"))
+                return Processor(import_transformers().AutoImageProcessor.from_pretrained(str(source), backend="pil"))
         except (OSError, ValueError, ImportError, KeyError) as error:
             tried.append(f"{source} ({reason_of(error)})")
     raise CheckpointError(f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor.")

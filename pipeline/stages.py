@@ -27,6 +27,7 @@ from pipeline.checkpoints import (
     SkippedCheckpoint,
     WeightsStamp,
     find_checkpoints,
+    is_timm,
     read_config,
     select,
     stamp_weights,
@@ -639,7 +640,7 @@ def _processor_file(folder: Path) -> Path | None:
         if (folder / name).is_file():
             return folder / name
     config = read_config(str(folder)) if folder.is_dir() else {}
-    return folder / "config.json" if "pretrained_cfg" in config else None
+    return folder / "config.json" if is_timm(config) else None
 
 
 def _without_class_names(content: Mapping[str, Any]) -> dict[str, Any]:

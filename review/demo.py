@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import SettingsError
 from pipeline.finetune import TrainingSettings, finetune
-from pipeline.libraries import quiet_transformers
+from pipeline.libraries import import_transformers, quiet_transformers
 from pipeline.progress import Progress
 from pipeline.runfolder import RunFolder, is_run, storage_errors
 
@@ -65,13 +65,13 @@ def _write_digits(folder: Path) -> None:
 
 def _train(data: Path, folder: Path, progress: Progress) -> None:
     import datasets
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil, set_seed
 
+    transformers = import_transformers()
     rows = datasets.load_from_disk(str(data))
     names = rows.features["label"].names
-    set_seed(SETTINGS.seed)
+    transformers.set_seed(SETTINGS.seed)
     with quiet_transformers():
-        config = ViTConfig(
+        config = transformers.ViTConfig(
             image_size=32,
             patch_size=4,
             hidden_size=64,
@@ -81,9 +81,9 @@ def _train(data: Path, folder: Path, progress: Progress) -> None:
             id2label=dict(enumerate(names)),
             label2id={name: index for index, name in enumerate(names)},
         )
-        processor = ViTImageProcessorPil(size={"height": 32, "width": 32})
+        processor = transformers.ViTImageProcessorPil(size={"height": 32, "width": 32})
         finetune(
-            ViTForImageClassification(config),
+            transformers.ViTForImageClassification(config),
             processor,
             rows,
             image_column="image",

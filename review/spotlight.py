@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ReviewError, SettingsError
+from pipeline.libraries import hide_broken_torchvision
 from review.lists import ImageList
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def import_spotlight() -> tuple[Any, Any]:
     """Import Spotlight without its advice to install analyzers that are not used here; the first import takes seconds."""
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        hide_broken_torchvision()
         from loguru import logger
 
         logger.disable("renumics.spotlight")

@@ -1,6 +1,6 @@
 """Take the README's picture: open a run as `--first --last` does and photograph the page in headless Chromium.
 
-    python -m tests.benchmarks.screenshot --run RUN --out .github/review.png --slider 60
+python -m tests.benchmarks.screenshot --run RUN --out .github/review.png --slider 60
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
-from serving import serving  # noqa: E402
+from serving import serving
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
