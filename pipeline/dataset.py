@@ -25,7 +25,7 @@ from PIL import UnidentifiedImageError
 
 from pipeline.errors import DatasetError, reason_of
 from pipeline.images import UNREADABLE, decode, to_rgb
-from pipeline.runfolder import DatasetReference, RunFolder, fingerprint, whole_file
+from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, fingerprint, whole_file
 
 if TYPE_CHECKING:
     import datasets
@@ -39,7 +39,7 @@ IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 LABEL_NAMES = ("label", "labels", "class", "category", "target")
 """Column names that decide between several columns of the right type."""
 
-NO_LABELS = "none"
+NO_LABELS = NOTHING
 """Given as the label column, it means: use no labels."""
 
 PREVIEW_SIDE = 512
@@ -78,7 +78,8 @@ def open_dataset(reference: DatasetReference) -> OpenedDataset:
     rows, image_column = _find_image_column(rows, reference)
     label_column = _find_label_column(rows, reference, image_column)
     labels, classes = _read_labels(rows, label_column) if label_column else (None, None)
-    reference = replace(reference, split=split, image_column=image_column, label_column=label_column)
+    known = label_column or reference.label_column  # "none" stays what was said
+    reference = replace(reference, split=split, image_column=image_column, label_column=known)
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
 
 

@@ -24,6 +24,9 @@ from pipeline.errors import RunError, StorageError
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
 
+NOTHING = "none"
+"""What a person says to take back a base model, an image processor or a label column named before."""
+
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
 
@@ -43,7 +46,7 @@ class DatasetReference:
     image_column: str | None = None
     """Column of the images; None until the data set was opened."""
     label_column: str | None = None
-    """Column of the labels; None for unlabelled data."""
+    """Column of the labels; None for unlabelled data, ``none`` where labels are not to be used."""
     limit: int | None = None
     """At most so many images, a seeded sample balanced over the classes; None for all."""
     seed: int = 0

@@ -54,7 +54,7 @@ from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores
 from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
 from pipeline.progress import SILENT, Progress
 from pipeline.project import ALIGNMENTS, SCALINGS, align, project
-from pipeline.runfolder import DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
+from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
 
 METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "table": 1}
 """Raised for a stage whose results change although its input does not."""
@@ -73,13 +73,13 @@ class Request:
     """What a person said about a run; what was not said stays as the run folder has it."""
 
     dataset: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `DatasetReference`."""
+    """Fields of `DatasetReference`; a limit of 0 takes back a limit."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Settings`."""
     checkpoints: str | None = None
     """Folder of the checkpoints, where it is not the run folder itself."""
     base: str | None = None
-    """The model before fine-tuning, for step 0."""
+    """The model before fine-tuning, for step 0; ``none`` takes it back, as it does for the processor."""
     wanted: Sequence[str] | None = None
     """Steps, ``first`` and ``last``; None for every checkpoint."""
     device: str | None = None
@@ -175,8 +175,13 @@ class _Builder:
             said["source"] = self._local_reference(source)
             if said["source"] != info.dataset.source:  # another data set: nothing of the old one applies
                 info = replace(info, dataset=DatasetReference(source=said["source"]), classes=None)
+        if said.get("limit") == 0:
+            said["limit"] = None
         dataset = replace(info.dataset, **said)
-        settings = replace(info.settings, **{key: value for key, value in self.request.settings.items() if value is not None})
+        wishes = {key: value for key, value in self.request.settings.items() if value is not None}
+        if wishes.get("processor") is not None:
+            wishes["processor"] = self._local_reference(wishes["processor"])
+        settings = replace(info.settings, **wishes)
         base = info.base if self.request.base is None else self._local_reference(self.request.base)
         folder = info.checkpoints
         if self.request.checkpoints is not None:
@@ -192,8 +197,10 @@ class _Builder:
             self._begin_writing()
             self.run.write_info(info)
 
-    def _local_reference(self, name: str) -> str:
-        """A path as run.json keeps it; a Hub name as it is."""
+    def _local_reference(self, name: str) -> str | None:
+        """A path as run.json keeps it; a Hub name as it is; None for what is taken back."""
+        if name == NOTHING:
+            return None
         path = Path(name).expanduser()
         return reference_to(path, self.run) if path.exists() else name
 

@@ -47,10 +47,12 @@ input_options = _group(
     click.option("--split", metavar="NAME", help="Split to review. Default: test, else validation, else train."),
     click.option("--image-column", metavar="NAME", help="Column of the images. Default: found by its type."),
     click.option("--label-column", metavar="NAME", help="Column of the labels; 'none' for no labels. Default: found by its type."),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only N images: a seeded sample balanced over the classes."),
+    click.option(
+        "--limit", type=click.IntRange(min=0), metavar="N", help="Only N images, a seeded sample balanced over classes; 0 for all."
+    ),
     click.option("--checkpoints", metavar="DIR", help="Folder of the checkpoints, where it is not the run folder."),
-    click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name), shown as step 0."),
-    click.option("--processor", metavar="MODEL", help="Model whose image processor is used instead of the checkpoints' own."),
+    click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name) as step 0; none takes it back."),
+    click.option("--processor", metavar="MODEL", help="Model whose image processor is used; none for the checkpoints' own."),
 )
 result_options = _group(
     click.option("--pooling", type=click.Choice(["auto", "cls", "pooled", "mean"]), help="How tokens become one vector. Default: auto."),

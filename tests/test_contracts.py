@@ -97,3 +97,10 @@ def test_top_level_is_as_agreed() -> None:
         pytest.skip("not a git checkout")
     top = {line.split("/")[0] for line in listed.stdout.splitlines()}
     assert {name for name in top if not name.startswith(".")} <= {"review", "pipeline", "tests", "pyproject.toml", "README.md"}
+
+
+def test_the_plugin_is_part_of_the_package() -> None:
+    from review.spotlight import PLUGIN_FOLDER
+
+    assert (PLUGIN_FOLDER / "renumics" / "spotlight_plugins" / "review_embeddings" / "frontend" / "main.js").is_file()
+    assert not list(PLUGIN_FOLDER.glob("renumics/__init__.py")), "renumics is a namespace; a file here would hide Spotlight itself"

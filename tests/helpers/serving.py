@@ -7,6 +7,7 @@ import queue
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 
@@ -19,7 +20,11 @@ class Serving:
     def __init__(self, arguments: list[str]) -> None:
         program = "from review.cli import main; main()"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-c", program, *arguments],
+            cwd=tempfile.gettempdir(),  # the installed packages, not those of the checkout
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.output = ""
         self._lines: queue.Queue[str | None] = queue.Queue()

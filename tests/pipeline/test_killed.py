@@ -36,18 +36,18 @@ def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
     (tmp_path / "data" / "red" / "0005.png").write_bytes(b"not an image")
 
     whole, killed = (command(tmp_path / name, tmp_path / "trained", tmp_path / "data") for name in ("whole", "killed"))
-    subprocess.run(whole, check=True, capture_output=True)
+    subprocess.run(whole, cwd=tmp_path, check=True, capture_output=True)
     expected = results(tmp_path / "whole")
     shutil.rmtree(tmp_path / "whole")
     started = time.monotonic()
-    subprocess.run(whole, check=True, capture_output=True)  # now that the data set is in the library's cache
+    subprocess.run(whole, cwd=tmp_path, check=True, capture_output=True)  # now that the data set is in the library's cache
     seconds = time.monotonic() - started
     assert results(tmp_path / "whole") == expected
 
     moments = random.Random(0)
     kills = 0
     while kills < KILLS:
-        process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(killed, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(timeout=moments.uniform(0.3, 1.0) * seconds)
             assert results(tmp_path / "killed") == expected  # it had got to the end: on to the next one
@@ -56,7 +56,7 @@ def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
             process.kill()
             process.wait()
             kills += 1
-    subprocess.run(killed, check=True, capture_output=True)
+    subprocess.run(killed, cwd=tmp_path, check=True, capture_output=True)
     got = results(tmp_path / "killed")
     assert set(got) == set(expected)
     assert [name for name in expected if got[name] != expected[name]] == []

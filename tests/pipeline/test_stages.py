@@ -152,6 +152,7 @@ def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(run_path: Path, i
     assert frame["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, 3)
     assert len(built.images) == 9 and frame["image_id"].is_monotonic_increasing
     assert len(make(run_path)[0].images) == 9
+    assert len(make(run_path, dataset={"limit": 0})[0].images) == len(make(run_path)[0].images) == 36
 
 
 def test_a_copied_run_needs_neither_checkpoints_nor_data(
@@ -182,6 +183,8 @@ def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Pat
     assert built.manifest.steps == [0, 10, 20, 100]
     frame = table.read(run_path, checkpoints=[0])
     assert frame["prediction"].isna().all() and frame["confidence"].isna().all() and (frame["epoch"] == 0).all()
+    assert make(run_path)[0].wanted == [0, 10, 20, 100]  # the run remembers its base model
+    assert make(run_path, base="none", wanted=["10"])[0].info.base is None
 
 
 def test_the_head_of_a_base_model_for_other_classes_is_not_used(run_path: Path, image_folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pipeline.runfolder import RunFolder
 from review.frame import wide_frame
 from review.layout import plot_title
 from review.lists import ready_made_lists
+from review.spotlight import has_display
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,48 @@ def test_the_server_that_dies_is_noticed(built_run: Path) -> None:
         for server in started.servers():
             server.kill()
         assert started.process.wait(timeout=30) == 2
+
+
+def test_class_names_that_spotlight_would_take_for_something_else(
+    trainer_output: Path, image_folder: Path, tmp_path: Path, review_embeddings: Any
+) -> None:
+    """Strings that look like Python, numbers or markup are labels like any other."""
+    names = ["10", "None", "<b>1_0</b>"]
+    source = tmp_path / "pictures"
+    for name, original in zip(names, sorted(image_folder.iterdir()), strict=True):
+        (source / name.replace("/", "∕")).mkdir(parents=True)
+        for file in original.iterdir():
+            (source / name.replace("/", "∕") / file.name).write_bytes(file.read_bytes())
+    arguments = ["--run", tmp_path / "run", "--checkpoints", trainer_output, "--dataset", source]
+    with serving("--first", "--last", *arguments, "--no-browser") as started:
+        label = next(column for column in get(started.url + "api/table/")["columns"] if column["name"] == "label")
+    assert set(label["dtype"]["categories"]) == {"10", "None", "<b>1_0<∕b>"} and len(set(label["values"])) == 3
+
+
+def test_other_machines_need_tls(built_run: Path, tmp_path: Path) -> None:
+    import shutil
+    import ssl
+    import subprocess
+
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is missing")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run([*make, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    options = ["--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key]
+    with serving("--last", "--run", built_run, "--no-browser", *options) as started:
+        assert started.url.startswith("https://")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        address = started.url.replace("0.0.0.0", "127.0.0.1") + "api/table/"
+        with urllib.request.urlopen(address, context=context, timeout=30) as response:
+            assert json.load(response)["columns"]
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="there is always a display")
+def test_a_browser_is_opened_only_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_display()  # a text browser would take over the terminal
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert has_display()
