@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CheckpointError, RunError
-from pipeline.runfolder import CHECKPOINT_PATTERN
+from pipeline.runfolder import CHECKPOINT_PATTERN, WEIGHTS
 
-WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
-"""Whole weights, and the list of the files of weights that were written in several."""
+"""The list of the files of weights that were written in several."""
 
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt", "pytorch_model.pt")
 """Weights as pickles: loading one runs whatever code is in it, so they are refused."""

@@ -24,6 +24,9 @@ from pipeline.errors import RunError, StorageError
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
 
+WEIGHTS = "model.safetensors"
+"""Weights of a model in a folder, as transformers saves them."""
+
 NOTHING = "none"
 """What a person says to take back a base model, an image processor or a label column named before."""
 
@@ -303,8 +306,8 @@ def find_run(start: Path) -> RunFolder | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether the folder holds a run of ours or checkpoints of the Trainer."""
-    return (folder / "run.json").is_file() or any(folder.glob(CHECKPOINT_PATTERN))
+    """Whether the folder holds a run of ours, checkpoints of the Trainer or a model."""
+    return any((folder / name).is_file() for name in ("run.json", WEIGHTS)) or any(folder.glob(CHECKPOINT_PATTERN))
 
 
 def reference_to(path: Path, run: RunFolder) -> str:

@@ -244,7 +244,7 @@ class _Builder:
         if self.run.read_info() is None:
             self._write_info(info)
         self._begin_writing()
-        with self._timed("images", len(opened.rows)):
+        with self._timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
             self._read_images(opened, signature, self._cache_for_first(info, found, wanted))
         images = read_images(self.run)
         assert images is not None
@@ -294,7 +294,7 @@ class _Builder:
         if skipped:
             self.progress.note(
                 f"Left out {len(skipped)} of {len(chosen)} images that cannot be read, such as row {skipped[0].image_id}: "
-                f"{skipped[0].reason}. All are in {self.run.skipped}"
+                f"{skipped[0].reason.rstrip('.')}. All are in {self.run.skipped}"
             )
         written = read_images(self.run)
         if pixels and written is not None:
@@ -316,11 +316,12 @@ class _Builder:
         first_error: CheckpointError | None = None
         for step in sorted({*wanted, *kept}):
             key = self._embedding_key(step, info, found, images)
-            if not self.run.is_current("embeddings", step, key.fingerprint):
-                if step not in found.steps:
-                    self.progress.note(
-                        f"Checkpoint {step} is left out: images or settings have changed and its weights are not there any more."
-                    )
+            if key is None or not self.run.is_current("embeddings", step, key.fingerprint):
+                if key is None or step not in found.steps:
+                    gone = f"Checkpoint {step} cannot be embedded again for these images and settings: its weights are not there any more."
+                    if step in wanted and self.request.wanted is not None:
+                        raise CheckpointError(f"{gone} Name their folder with --checkpoints, or another checkpoint.")
+                    self.progress.note(gone)
                     continue
                 if step in kept:
                     self.progress.note(
@@ -347,14 +348,13 @@ class _Builder:
             )
         return current
 
-    def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey:
-        """What the embeddings of a checkpoint are computed from; for one that is gone, what they were computed from."""
+    def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey | None:
+        """What the embeddings of a checkpoint are computed from; for one that is gone, what they were, None if that is not known."""
         facts = self.run.result_facts("embeddings", step)
         known = facts["key"] if facts else None
         common = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
         if step not in found.steps:
-            assert known is not None  # a step is known by its checkpoint or by its embeddings
-            return EmbeddingKey(**{**known, **common})
+            return EmbeddingKey(**{**known, **common}) if known else None
         checkpoint = found.by_step(step)
         stamp = WeightsStamp(known["weights"], facts["weight_files"]) if facts and known else None
         config = {name: value for name, value in read_config(checkpoint.source).items() if name not in VOLATILE_CONFIG}

@@ -182,4 +182,4 @@ def test_heads_as_configurations_describe_them() -> None:
     assert Head.of(architecture | {"id2label": {"1": "b", "0": "a", "10": "k"}}) == Head(["a", "b", "k"], 3)
     assert Head.of(architecture | {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}) == Head(None, 2)
     assert Head.of(architecture) == Head(None, 2)  # transformers does not write its default of two classes
-    assert Head.of({"architecture": "resnet18", "num_classes": 1000}) == Head(None, 1000)
+    assert Head.of({"architecture": "resnet18", "num_classes": 1000, "pretrained_cfg": {}}) == Head(None, 1000)

@@ -172,8 +172,13 @@ def test_a_copied_run_needs_neither_checkpoints_nor_data(
     same = [name for name in table.COLUMN_NAMES if name != "embedding"]
     assert table.read(copy)[same].equals(before[same])
     assert make(copy, settings={"scaling": "common"})[0].manifest.steps == [10, 20, 100]
-    with pytest.raises(ReviewError, match="have embeddings|has embeddings"):
+    with pytest.raises(ReviewError, match="No checkpoint of .* has embeddings"):
         make(copy, settings={"pooling": "mean"})
+    with pytest.raises(CheckpointError, match="its weights are not there any more. Name their folder"):
+        make(copy, settings={"pooling": "mean"}, wanted=["20"])
+    (copy / "embeddings" / "000020.npy").unlink()
+    built, recorder = make(copy, wanted=["first", "last"])
+    assert built.manifest.steps == [10, 100] and any("Checkpoint 20 cannot be embedded again" in note for note in recorder.notes)
 
 
 def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
