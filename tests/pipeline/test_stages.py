@@ -205,6 +205,18 @@ def test_unlabelled_images(run_path: Path, image_folder: Path) -> None:
     table.validate(frame)
 
 
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_the_smallest_data_sets(run_path: Path, tmp_path: Path, total: int) -> None:
+    (tmp_path / "few").mkdir()
+    for number in range(total):
+        picture(0, seed=number).save(tmp_path / "few" / f"{number}.png")
+    make(run_path, tmp_path / "few")
+    frame = table.read(run_path)
+    table.validate(frame)
+    assert len(frame) == 3 * total and set(frame["ood_rank"]) == set(range(1, total + 1))
+    assert total > 1 or (frame[["x", "y"]].to_numpy() == 0).all()
+
+
 def test_unreadable_images_are_left_out_and_named(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
     source = Path(shutil.copytree(image_folder, tmp_path / "source"))
     (source / "green" / "05.png").write_bytes(b"broken")
