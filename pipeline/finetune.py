@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.libraries import import_transformers
 from pipeline.progress import SILENT, Progress
+from pipeline.runfolder import RunFolder
+from pipeline.trainlog import TrainingLog
 
 if TYPE_CHECKING:
     import datasets
@@ -56,7 +58,7 @@ def finetune(
     """Train ``model`` in place on ``images`` and write its checkpoints to ``folder``.
 
     Checkpoints hold the weights as safetensors, the configuration, the image processor and ``trainer_state.json``; no
-    optimizer state. Source: Hugging Face ``transformers.Trainer``.
+    optimizer state. ``log.csv`` gets a row for every logged step. Source: Hugging Face ``transformers.Trainer``.
     """
     import torch
 
@@ -81,12 +83,18 @@ def finetune(
         log_level="error",
     )
 
+    log = TrainingLog(RunFolder(folder).log)
+
     class Reporter(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # imported without its types
-        """Saves the model before the first step and passes the steps on to the progress display."""
+        """Saves the model before the first step, keeps log.csv and passes the steps on to the progress display."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            log.begin(state.global_step)
             trainer.save_model(str(folder / "checkpoint-0"))
             state.save_to_json(str(folder / "checkpoint-0" / "trainer_state.json"))
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            log.add(state.global_step, logs or {})
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             advance(1)

@@ -109,6 +109,11 @@ class RunFolder:
         return self.path / "skipped.csv"
 
     @property
+    def log(self) -> Path:
+        """One row a logged training step, where the fine-tuning was made here."""
+        return self.path / "log.csv"
+
+    @property
     def cache(self) -> Path:
         """Prepared pixels. May be deleted at any time; what is missing is made again."""
         return self.path / "cache"

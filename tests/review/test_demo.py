@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline import table
 from pipeline.checkpoints import find_checkpoints
+from pipeline.trainlog import read_rows
 
 
 def test_demo_makes_a_real_run(tmp_path: Path) -> None:
@@ -16,6 +17,9 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "demo"
     assert f"Run: {run.resolve()} (1,797 images x 13 checkpoints)" in first.stdout
     assert len(find_checkpoints(run).steps) == 13 and find_checkpoints(run).steps[0] == 0
+
+    log = read_rows(run / "log.csv")
+    assert [int(row["step"]) for row in log] == list(range(10, 361, 10)) and float(log[-1]["loss"]) < 0.5 < float(log[0]["loss"])
 
     frame = table.read(run)
     table.validate(frame)
