@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from renumics.spotlight.layout import Layout
 
 MAX_PLOTS = 4
-"""Plots beside each other; more would be too narrow to read. The slider reaches every checkpoint."""
+"""Plots beside each other, that of the slider among them; more would be too narrow to read."""
 
 IMAGES_PER_ROW = 8
 
 
 def plotted(review: ReviewFrame) -> list[int]:
-    """Checkpoints that get a plot of their own: the shown ones, or the first of them and the last where they are too many."""
-    if len(review.shown) <= MAX_PLOTS:
+    """Checkpoints that get a plot of their own: the shown ones as far as they fit, the last of them in any case."""
+    room = MAX_PLOTS if len(review.steps) <= min(len(review.shown), MAX_PLOTS) else MAX_PLOTS - 1
+    if len(review.shown) <= room:
         return review.shown
-    return [*review.shown[: MAX_PLOTS - 1], review.last]
+    return [*review.shown[: room - 1], review.last]
 
 
 def has_slider(review: ReviewFrame) -> bool:
@@ -33,7 +34,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
     plots = [_plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)]
     if has_slider(review):
-        plots.insert(1, _plot("now", "Slider", review.color_by))
+        plots.insert(len(plots) - 1, _plot("now", "Slider", review.color_by))
     table = ly.table(
         "Images",
         visible_columns=_in_frame(review, "label", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"),

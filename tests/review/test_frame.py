@@ -13,6 +13,7 @@ from pipeline.errors import ReviewError
 from pipeline.runfolder import RunFolder
 from review import frame as frames
 from review.frame import UNLABELLED, long_frame, wide_frame, worst_count
+from review.layout import has_slider, plotted
 from review.lists import ready_made_lists
 
 
@@ -72,6 +73,24 @@ def test_one_checkpoint_alone(built_run: Path) -> None:
     review = wide_frame(RunFolder(built_run), images_of(built_run), [100])
     assert "ood_last" in review.frame.columns and "ood_first" not in review.frame.columns
     assert [made.title for made in ready_made_lists(review)] == ["Worst 8 of last (step 100)"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "steps", "plots", "slider"),
+    [
+        ([10], [10], [10], False),
+        ([10, 100], [10, 100], [10, 100], False),
+        ([10, 100], [10, 20, 100], [10, 100], True),
+        ([1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4], False),
+        ([1, 2, 3, 4], [1, 2, 3, 4, 5], [1, 2, 4], True),
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], [1, 2, 5], True),
+    ],
+)
+def test_as_many_plots_as_fit_and_a_slider_for_the_rest(
+    review: frames.ReviewFrame, shown: list[int], steps: list[int], plots: list[int], slider: bool
+) -> None:
+    made = replace(review, shown=shown, steps=steps)
+    assert (plotted(made), has_slider(made)) == (plots, slider)
 
 
 def test_missing_labels_have_a_name(built_run: Path) -> None:
