@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
-from pipeline.errors import DatasetError, reason_of
+from pipeline.errors import DatasetError, RunError, reason_of
 from pipeline.images import UNREADABLE, decode, to_rgb
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, fingerprint, whole_file
 
@@ -148,8 +148,9 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     except (DatasetError, KeyboardInterrupt):
         raise
     except Exception as error:
+        where = "" if Path(reference.source).exists() else "is no path here and "
         raise DatasetError(
-            f"Data set {reference.source} cannot be loaded: {reason_of(error, lines=3)} "
+            f"Data set {reference.source} {where}cannot be loaded: {reason_of(error, lines=3)} "
             "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
         ) from error
 
@@ -300,6 +301,8 @@ class ImageRecord:
     """Row of the split."""
     image_hash: str
     """SHA-256 (hex) of the file's bytes."""
+    path: str
+    """The file's path as the data set names it; empty where it names none."""
     label: int
     """Index of its class; -1 without one."""
     data: bytes
@@ -319,22 +322,26 @@ class SkippedImage:
     reason: str
 
 
-def read_image(image_id: int, label: int, cell: dict[str, Any] | None) -> ImageRecord | SkippedImage:
-    """Read and decode one cell of the image column; a file that cannot be read comes back with the reason."""
-    path = (cell or {}).get("path") or ""
+def read_image(image_id: int, label: int, cell: dict[str, Any] | None, root: Path | None = None) -> ImageRecord | SkippedImage:
+    """Read and decode one cell of the image column; a file that cannot be read comes back with the reason.
+
+    Paths inside ``root``, the data set's folder, are kept relative to it.
+    """
+    file = (cell or {}).get("path") or ""
+    path = Path(file).relative_to(root).as_posix() if root and file and Path(file).is_relative_to(root) else file
     try:
         data = (cell or {}).get("bytes")
         if data is None:
-            if not path:
+            if not file:
                 return SkippedImage(image_id, path, "no image in this row")
-            data = _read_file(path)
+            data = _read_file(file)
         stored = decode(data)
         rgb = to_rgb(stored)
     except UnidentifiedImageError:
         return SkippedImage(image_id, path, "not an image of a known format")
     except UNREADABLE as error:
-        return SkippedImage(image_id, path, reason_of(error).replace(repr(path), "the file"))
-    return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), label, data, _preview(stored, rgb), rgb)
+        return SkippedImage(image_id, path, reason_of(error).replace(repr(file), "the file"))
+    return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), path, label, data, _preview(stored, rgb), rgb)
 
 
 def _read_file(path: str) -> bytes:
@@ -375,6 +382,8 @@ class RunImages:
     """Shape (N,): row of the split, ascending. Row i of every array of the run is the image ``ids[i]``."""
     hashes: list[str]
     """SHA-256 (hex) of each image's bytes."""
+    paths: list[str | None]
+    """File of each image, relative to the data set's folder where it lies inside; None where the data set names none."""
     labels: NDArray[np.int32] | None
     """Shape (N,): class index, -1 without one; None for unlabelled data."""
     classes: list[str] | None
@@ -429,6 +438,7 @@ def images_schema() -> pyarrow.Schema:
             pa.field("image_id", pa.int64(), nullable=False),
             pa.field("image_hash", pa.string(), nullable=False),
             pa.field("label", pa.int32()),
+            pa.field("path", pa.string()),
             pa.field("width", pa.int32(), nullable=False),
             pa.field("height", pa.int32(), nullable=False),
             pa.field("image", pa.binary(), nullable=False),
@@ -479,6 +489,7 @@ class ImagesWriter:
                 "image_id": record.image_id,
                 "image_hash": record.image_hash,
                 "label": record.label if self._labelled and record.label >= 0 else None,
+                "path": record.path or None,
                 "width": record.rgb.width,
                 "height": record.rgb.height,
                 "image": record.data,
@@ -518,14 +529,18 @@ def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:
 
 def read_images(run: RunFolder) -> RunImages | None:
     """What is known about the images of a run; None where they were not read yet."""
+    import pyarrow as pa
     import pyarrow.parquet as parquet
 
     if not run.images.is_file():
         return None
-    file = parquet.ParquetFile(run.images)
+    try:
+        file = parquet.ParquetFile(run.images)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set again.") from error
     metadata = file.schema_arrow.metadata
     classes = json.loads(metadata[b"classes"])
-    table = file.read(columns=["image_id", "image_hash", "label"])
+    table = file.read(columns=["image_id", "image_hash", "label", "path"])
     labels = None
     if classes is not None:
         labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
@@ -533,6 +548,7 @@ def read_images(run: RunFolder) -> RunImages | None:
         path=run.images,
         ids=table.column("image_id").to_numpy(),
         hashes=table.column("image_hash").to_pylist(),
+        paths=table.column("path").to_pylist(),
         labels=labels,
         classes=classes,
         key=metadata[b"key"].decode(),

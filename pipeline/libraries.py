@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import CRITICAL, getLogger
 from typing import Any
 
 from pipeline.errors import CheckpointError
@@ -52,6 +53,9 @@ def require_timm(model: str) -> None:
 def quiet_transformers() -> Iterator[None]:
     """Silence the progress bars, load reports and advice of ``transformers``; its errors still come as exceptions."""
     logging = import_transformers().utils.logging
+    hub = getLogger("huggingface_hub")  # reports each retry of a name that cannot be reached
+    level = hub.level
+    hub.setLevel(CRITICAL)
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
@@ -60,6 +64,7 @@ def quiet_transformers() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        hub.setLevel(level)
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()

@@ -71,7 +71,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
 
     The Pillow backend is asked for, so that the values do not depend on whether torchvision is installed.
     """
-    tried: list[str] = []
+    cause: Exception | None = None
     for source in sources:
         if is_timm(read_config(str(source))):
             require_timm(str(source))
@@ -79,8 +79,10 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             with quiet_transformers():
                 return Processor(import_transformers().AutoImageProcessor.from_pretrained(str(source), backend="pil"))
         except (OSError, ValueError, ImportError, KeyError) as error:
-            tried.append(f"{source} ({reason_of(error)})")
-    raise CheckpointError(f"No image processor found; tried {'; '.join(tried)}. Name the model whose processor fits with --processor.")
+            cause = error
+    raise CheckpointError(
+        f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub name whose processor fits with --processor."
+    ) from cause
 
 
 def _normalisation(processor: Any) -> Normalisation | None:

@@ -140,7 +140,7 @@ class RunFolder:
         """Read ``run.json``; None where there is none. Raises RunError for a newer format or an unreadable file."""
         if not self.run_json.is_file():
             return None
-        content = read_json(self.run_json)
+        content = read_json(self.run_json, cure="Delete it and name the data set again with --dataset; what was computed is kept.")
         version = content.get("format_version")
         if not isinstance(version, int):
             raise RunError(f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use another --run.")
@@ -174,8 +174,8 @@ class RunFolder:
         if not path.is_file():
             return None
         facts = read_json(path)
-        complete = all(self.array(name, step).is_file() for name in facts["arrays"])
-        return facts if complete else None
+        sizes = {name: self.array(name, step).stat().st_size if self.array(name, step).is_file() else None for name in facts["arrays"]}
+        return facts if sizes == facts["arrays"] else None
 
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
         """Whether the stage has a result for this checkpoint that was computed from the same input."""
@@ -209,7 +209,8 @@ class RunFolder:
                 yield writer
                 for file in files.values():
                     file.commit()
-                write_json(marker, {"fingerprint": fingerprint, "arrays": list(specs), **writer.facts})
+                sizes = {name: self.array(name, step).stat().st_size for name in specs}
+                write_json(marker, {"fingerprint": fingerprint, "arrays": sizes, **writer.facts})
             finally:
                 for file in files.values():
                     file.discard()
@@ -364,14 +365,14 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises RunError where the file is damaged."""
+def read_json(path: Path, *, cure: str = "Delete it; what it held is made again.") -> dict[str, Any]:
+    """Read a JSON object. Raises RunError, with the ``cure``, where the file is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}). Delete it; what it held is made again.") from error
+        raise RunError(f"{path} cannot be read ({error}). {cure}") from error
     if not isinstance(content, dict):
-        raise RunError(f"{path} holds no JSON object. Delete it; what it held is made again.")
+        raise RunError(f"{path} holds no JSON object. {cure}")
     return content
 
 

@@ -131,8 +131,10 @@ class _Builder:
     def build(self) -> Built:
         info = self._resolve_info()
         _check_settings(info.settings)
+        if self.request.settings.get("processor") not in {None, NOTHING}:
+            load_processor([self._resolve(str(info.settings.processor))])  # a wrong name is refused before it is kept
         found = self._find_checkpoints(info)
-        available = sorted({*found.steps, *self.run.steps_with("embeddings")})
+        available = sorted({*found.steps, *self._embedded_steps(info)})
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
         info, images = self._images(info, found, wanted)
         current = self._results(info, found, images, wanted)
@@ -211,19 +213,30 @@ class _Builder:
 
     def _find_checkpoints(self, info: RunInfo) -> FoundCheckpoints:
         base = None if info.base is None else self._resolve(info.base)
-        if base is not None and not Path(base).exists() and self.run.result_facts("embeddings", 0) is not None:
+        embedded = self.run.result_facts("embeddings", 0)
+        if base is not None and not Path(base).exists() and embedded is not None and embedded.get("base") == info.base:
             base = None  # the run was copied without its base model; what was computed from it is still there
-        found = find_checkpoints(self.run.checkpoint_root(info), base)
+        root = self.run.checkpoint_root(info)
+        found = find_checkpoints(root, base)
+        if self.request.checkpoints is not None and all(checkpoint.is_base for checkpoint in found.usable) and not found.skipped:
+            raise RunError(f"{root} holds no checkpoints. Name a folder with checkpoint-<step> folders or a model with --checkpoints.")
         for skipped in found.skipped:
             self.progress.note(f"Left out {skipped.name}: {skipped.reason}")
-        if not found.usable and found.skipped and not self.run.steps_with("embeddings"):
+        nothing = not found.usable and not self._embedded_steps(info)
+        if nothing and found.skipped:
             raise CheckpointError(_nothing_usable(self.run.path, found.skipped))
-        if not found.usable and not self.run.steps_with("embeddings"):
+        if nothing:
             raise RunError(
                 f"Run {self.run.path} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
                 "Name the Trainer's output folder with --run or --checkpoints."
             )
         return found
+
+    def _embedded_steps(self, info: RunInfo) -> list[int]:
+        """Steps with embeddings, but for those of a base model that is not the run's any more."""
+        steps = self.run.steps_with("embeddings")
+        bases = {step: (self.run.result_facts("embeddings", step) or {}).get("base") for step in steps}
+        return [step for step in steps if bases[step] in {None, info.base}]
 
     # -- images
 
@@ -238,6 +251,8 @@ class _Builder:
         self.progress.note(f"Opening data set {reference.source}")
         opened = open_dataset(reference)
         self.progress.note(f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images")
+        if opened.classes is None:
+            self.progress.note("It has no labels, or none that were found; a column can be named with --label-column")
         self._check_classes(found, wanted, opened.classes)
         opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
         info = replace(info, dataset=opened.reference, classes=opened.classes)
@@ -264,6 +279,7 @@ class _Builder:
         chosen = balanced_sample(opened.labels, total, opened.reference.limit, opened.reference.seed)
         column = opened.reference.image_column
         cells = opened.rows.select(chosen).select_columns([column])
+        root = Path(self._resolve(opened.reference.source)).resolve()
         pixels = cache.writer() if cache else None
         failed = True
         try:
@@ -276,7 +292,7 @@ class _Builder:
                     rows = cells[start : start + CHUNK][column]
                     ids = chosen[start : start + CHUNK].tolist()
                     labels = [-1] * len(ids) if opened.labels is None else opened.labels[ids].tolist()
-                    records = [read_image(*item) for item in zip(ids, labels, rows, strict=True)]
+                    records = [read_image(*item, root=root) for item in zip(ids, labels, rows, strict=True)]
                     pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
                     return records, cache.prepare(pictures) if cache and pictures else None
 
@@ -304,14 +320,27 @@ class _Builder:
         """Raise before any long work where a head was made for other classes than the data set has."""
         for step in wanted:
             if step in found.steps and not found.by_step(step).is_base:
-                map_classes(head_of(found.by_step(step)), classes, name=f"Checkpoint {step}")
+                head = head_of(found.by_step(step))
+                names = map_classes(head, classes, name=f"Checkpoint {step}")
+                if head is not None and head.names is not None and classes is not None and names != head.names:
+                    self.progress.note(
+                        f"Checkpoint {step} calls its classes {_some(head.names)}, the data set {_some(classes)}: "
+                        "they are matched by their order."
+                    )
 
     # -- embeddings, neighbours, scores, projections
 
     def _results(self, info: RunInfo, found: FoundCheckpoints, images: RunImages, wanted: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Facts of the embeddings of every checkpoint that the table is to hold, all stages up to date."""
         manifest = table.read_manifest(self.run)
-        kept = [step for step in (manifest.steps if manifest else []) if step not in wanted]
+        known = {*found.steps, *self._embedded_steps(info)}
+        before = manifest.steps if manifest else []
+        for step in before:
+            if step not in known:
+                self.progress.note(
+                    f"Checkpoint {step} leaves the table: neither its weights nor its embeddings are part of the run any more."
+                )
+        kept = [step for step in before if step in known and step not in wanted]
         current: dict[int, dict[str, Any]] = {}
         first_error: CheckpointError | None = None
         for step in sorted({*wanted, *kept}):
@@ -430,6 +459,7 @@ class _Builder:
                     epoch=checkpoint.epoch,
                     loss=checkpoint.loss,
                     dimension=first.embeddings.shape[1],
+                    base=info.base if checkpoint.is_base else None,
                     head=None if head is None else asdict(head),
                     key=asdict(key),
                     weight_files=stamp.files,
@@ -514,7 +544,8 @@ class _Builder:
             scaling=info.settings.scaling,
         )
         manifest = table.read_manifest(self.run)
-        if manifest is not None and manifest.fingerprint == value:
+        whole = manifest is not None and all((self.run.table / facts.file).is_file() for facts in manifest.checkpoints)
+        if manifest is not None and whole and manifest.fingerprint == value:
             return manifest
         self._begin_writing()
         with self._timed("table", len(current)):
@@ -635,11 +666,16 @@ def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> l
         return head.names
     if head.count == len(classes):
         return classes
-    shown = ", ".join((head.names or [])[:4])
+    shown = f" ({_some(head.names)})" if head.names else ""
     raise CheckpointError(
-        f"{name} tells {head.count} classes apart{f' ({shown} ...)' if shown else ''}, the data set has {len(classes)} "
-        f"({', '.join(classes[:4])} ...). Name the data set or label column it was trained on with --dataset or --label-column."
+        f"{name} tells {head.count} classes apart{shown}, the data set has {len(classes)} ({_some(classes)}). "
+        "Name the data set or label column it was trained on with --dataset or --label-column."
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few names, and dots where there are more."""
+    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
 
 
 def _processor_file(folder: Path) -> Path | None:

@@ -51,6 +51,14 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column("image_id", "int64", "row", ">= 0", "row of the data set's split; what people and exports call the image"),
     Column("image_hash", "string", "", "64 hex digits", "SHA-256 of the image's bytes as stored; survives reordering and new runs"),
+    Column(
+        "path",
+        "string",
+        "",
+        "a path; null where the data set names no files",
+        "the image's file, relative to the data set's folder",
+        nullable=True,
+    ),
     Column("checkpoint", "int64", "steps", ">= 0", "global training step; 0 is the model before fine-tuning"),
     Column("epoch", "float64", "epochs", ">= 0; null where the run does not say", "passes over the training data", nullable=True),
     Column("label", "category", "", "a class; null for unlabelled images", "the given label", nullable=True),
@@ -221,6 +229,7 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
     columns: dict[str, Any] = {
         "image_id": images.ids,
         "image_hash": images.hashes,
+        "path": images.paths,
         "checkpoint": np.full(total, part.step, dtype=np.int64),
         "epoch": pa.nulls(total, pa.float64()) if part.epoch is None else np.full(total, part.epoch),
         "label": _dictionary(images.labels, images.classes, total),

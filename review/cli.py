@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -181,7 +182,8 @@ def demo_command(**options: Any) -> None:
         click.echo(f"Run: {run.path.resolve()} ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints)")
         click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
         if not options["no_serve"]:
-            _open(built, address, long=False, open_browser=not options["no_browser"])
+            ends = [built.wanted[0], built.wanted[-1]]
+            _open(replace(built, wanted=ends), address, long=False, open_browser=not options["no_browser"])
 
 
 # -- what the commands share --------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFra
     """The long table for Spotlight: no vectors, no hashes, the checkpoint as a category. Its rows are not linked by image."""
     import pandas as pd
 
-    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "epoch"}]
+    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "path", "epoch"}]
     frame = table.read(run, checkpoints=steps, columns=names)
     for name in ("label", "prediction"):
         if frame[name].isna().all():

@@ -145,7 +145,7 @@ def test_a_path_that_is_not_there(source: str) -> None:
 
 
 def test_a_hub_name_that_cannot_be_reached_and_a_folder_without_images(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="nobody/nothing cannot be loaded"):
+    with pytest.raises(DatasetError, match="nobody/nothing is no path here and cannot be loaded"):
         opened("nobody/nothing")
     with pytest.raises(DatasetError, match="cannot be loaded"):
         opened(tmp_path)

@@ -178,7 +178,7 @@ def test_a_copied_run_needs_neither_checkpoints_nor_data(
         make(copy, settings={"pooling": "mean"}, wanted=["20"])
     (copy / "embeddings" / "000020.npy").unlink()
     built, recorder = make(copy, wanted=["first", "last"])
-    assert built.manifest.steps == [10, 100] and any("Checkpoint 20 cannot be embedded again" in note for note in recorder.notes)
+    assert built.manifest.steps == [10, 100] and any("Checkpoint 20 leaves the table" in note for note in recorder.notes)
 
 
 def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
@@ -189,7 +189,10 @@ def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Pat
     frame = table.read(run_path, checkpoints=[0])
     assert frame["prediction"].isna().all() and frame["confidence"].isna().all() and (frame["epoch"] == 0).all()
     assert make(run_path)[0].wanted == [0, 10, 20, 100]  # the run remembers its base model
-    assert make(run_path, base="none", wanted=["10"])[0].info.base is None
+    with pytest.raises(CheckpointError, match="nobody/nothing cannot be loaded"):
+        make(run_path, base="nobody/nothing")  # a wrong name is not taken for the model that was there
+    assert make(run_path)[0].info.base == str(base)
+    assert make(run_path, base="none")[0].manifest.steps == [10, 20, 100]
 
 
 def test_the_head_of_a_base_model_for_other_classes_is_not_used(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
@@ -236,6 +239,43 @@ def test_heads_and_classes_by_hand() -> None:
         map_classes(Head(None, 2), ["a", "b", "c"], name="x")
 
 
+def test_classes_of_other_names_are_matched_by_order_and_said(run_path: Path, image_folder: Path) -> None:
+    save_checkpoint(run_path / "checkpoint-20", seed=1, step=20, classes=["circle", "square", "triangle"])
+    notes = make(run_path, image_folder)[1].notes
+    assert any("circle, square, triangle, the data set blue, green, red: they are matched by their order" in note for note in notes)
+
+
+@pytest.mark.parametrize("damage", ["table", "embeddings/000020.npy", "probabilities/000010.npy", "projections/000100.npy"])
+def test_damaged_results_are_made_again(run_path: Path, image_folder: Path, damage: str) -> None:
+    make(run_path, image_folder)
+    before = table_files(run_path)
+    victim = run_path / damage
+    if victim.is_dir():
+        next(victim.glob("*.parquet")).unlink()
+    else:
+        victim.write_bytes(victim.read_bytes()[:150])
+    make(run_path)
+    assert table_files(run_path) == before
+    table.validate(table.read(run_path))
+
+
+def test_a_damaged_store_of_images_is_named_and_made_again(run_path: Path, image_folder: Path) -> None:
+    make(run_path, image_folder)
+    (run_path / "images.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(RunError, match="images.parquet is damaged.*Delete it"):
+        make(run_path)
+    (run_path / "images.parquet").unlink()
+    assert make(run_path)[0].manifest.steps == [10, 20, 100]
+
+
+def test_the_file_of_each_image_is_in_the_table(run_path: Path, image_folder: Path) -> None:
+    make(run_path, image_folder)
+    paths = table.read(run_path, checkpoints=[10], columns=["path"])["path"]
+    assert paths[0] == "blue/00.png" and sorted(paths) == sorted(
+        file.relative_to(image_folder).as_posix() for file in image_folder.rglob("*.png")
+    )
+
+
 def test_other_classes_are_refused_before_any_work(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
     save_checkpoint(run_path / "checkpoint-20", seed=1, step=20, classes=["a", "b", "c", "d", "e"])
     with pytest.raises(CheckpointError, match="tells 5 classes apart"):
@@ -269,6 +309,7 @@ def test_a_finished_run_is_only_read(run_path: Path, image_folder: Path, monkeyp
         (lambda run, data: (run, None, {}), RunError, "data set is not known"),
         (lambda run, data: (run, data, {"wanted": ["30"]}), CheckpointError, "no checkpoint 30; there are 10, 20, 100"),
         (lambda run, data: (run, data, {"checkpoints": "/gone"}), RunError, "is not there"),
+        (lambda run, data: (run, data, {"checkpoints": str(data)}), RunError, "holds no checkpoints"),
         (lambda run, data: (run, data, {"settings": {"pooling": "max"}}), SettingsError, "--pooling max"),
         (lambda run, data: (run, data, {"dataset": {"split": "dev"}}), DatasetError, "no split 'dev'"),
         (lambda run, data: (run, data, {"device": "abacus"}), SettingsError, "no device"),

@@ -96,6 +96,8 @@ function ReviewImage({ url }) {
 }
 Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 208, minHeight: 32 });
 
+const shortScore = (score) => (score >= 0.001 || score === 0 ? score.toFixed(3) : score.toExponential(0));
+
 function ReviewFacts({ values, columns }) {
     const known = {};
     columns.forEach((column, place) => {
@@ -107,7 +109,7 @@ function ReviewFacts({ values, columns }) {
         const wrong = prediction !== undefined && known.label !== undefined && prediction !== known.label;
         return h("div", { key: end, style: styles.line }, [
             h("span", { key: "end", style: styles.end }, end),
-            h("span", { key: "score", title: "OOD score: lower is more atypical", style: styles.score }, known[`ood_${end}`].toFixed(3)),
+            h("span", { key: "score", title: "OOD score: lower is more atypical", style: styles.score }, shortScore(known[`ood_${end}`])),
             h("span", { key: "prediction", title: wrong ? "Predicted, and not the label" : "Predicted", style: wrong ? styles.wrong : {} }, prediction ?? ""),
         ]);
     });
