@@ -538,6 +538,8 @@ def read_images(run: RunFolder) -> RunImages | None:
         file = parquet.ParquetFile(run.images)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set again.") from error
+    if file.schema_arrow.names != images_schema().names:
+        return None  # written by another version: read again from the data set
     metadata = file.schema_arrow.metadata
     classes = json.loads(metadata[b"classes"])
     table = file.read(columns=["image_id", "image_hash", "label", "path"])
