@@ -332,5 +332,15 @@ def _end_on_sigterm() -> None:
 
 
 def main() -> None:
-    """Entry point of the console command."""
-    cli(prog_name="review-embeddings")
+    """Entry point of the console command: a wrong option or command gets one line like any other mistake."""
+    try:
+        code = cli(prog_name="review-embeddings", standalone_mode=False)
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click's way to show the help, from version 8.2 on
+            click.echo(error.format_message())
+            raise SystemExit(0) from None
+        command = error.ctx.command_path if error.ctx else "review-embeddings"
+        _end(f"Error: {error.format_message().rstrip('.')}. `{command} --help` lists what there is.", 2)
+    except click.Abort:
+        _end("Stopped.", 130)
+    raise SystemExit(code if isinstance(code, int) else 0)

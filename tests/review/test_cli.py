@@ -152,3 +152,33 @@ def test_the_entry_point_is_the_command() -> None:
 
     entry = next(entry for entry in metadata.entry_points(group="console_scripts") if entry.name == "review-embeddings")
     assert entry.load() is command_line.main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--frist"], "No such option '--frist'"),
+        (["biuld"], "No such command 'biuld'"),
+        (["build", "--limit", "ten"], "'ten' is not a valid integer"),
+        (["--last", "--pooling", "foo"], "'foo' is not one of"),
+        (["table"], "Missing option '--out'"),
+        (["--first", "build"], "--first stands before 'build'"),
+    ],
+)
+def test_a_wrong_option_gets_one_line(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["review-embeddings", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    message = capsys.readouterr().err
+    assert ended.value.code == 2 and message.startswith("Error: ") and message.count("\n") == 1
+    assert words in message.replace('"', "'") and "--help` lists" in message
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["build", "--help"], ["--version"]])
+def test_help_and_version_end_well(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["review-embeddings", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 0 and "review-embeddings" in capsys.readouterr().out
