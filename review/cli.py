@@ -164,7 +164,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
 @serve_options
 @debug_option
 def demo_command(**options: Any) -> None:
-    """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in about a minute."""
+    """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in less than a minute."""
     with _Errors(options["debug"]):
         from pipeline.runfolder import RunFolder
         from pipeline.stages import Request, build
