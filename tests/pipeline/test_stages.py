@@ -1,7 +1,6 @@
 """What is computed, what is not computed again, and what a change makes stale."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,10 +10,12 @@ from typing import Any
 
 import filelock
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
-from samples import CLASSES, picture, save_checkpoint
+from samples import CLASSES, encoded, picture, save_checkpoint
 
-from pipeline import dataset, embed, images, stages, table
+from pipeline import dataset, stages, table
 from pipeline.embed import Head
 from pipeline.errors import CheckpointError, DatasetError, ReviewError, RunError, SettingsError, StorageError
 from pipeline.progress import Advance
@@ -136,14 +137,24 @@ def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp
     assert calls["models"] == calls["searches"] == calls["maps"] == expected
 
 
-def test_changed_labels_touch_the_table_only(run_path: Path, image_folder: Path, tmp_path: Path, calls: Counter[str]) -> None:
-    source = Path(shutil.copytree(image_folder, tmp_path / "source"))
+def test_changed_labels_touch_the_table_only(run_path: Path, tmp_path: Path, calls: Counter[str]) -> None:
+    source = tmp_path / "pictures.parquet"
+
+    def write(labels: list[str]) -> None:
+        files = [encoded(picture(row % 3, seed=row)) for row in range(9)]
+        parquet.write_table(pa.table({"image": files, "label": labels}), source)
+
+    write(CLASSES * 3)
     make(run_path, source)
-    (source / "blue" / "11.png").rename(source / "blue" / "was-11.png")
-    os.utime(source / "red" / "00.png")
+    before = table.read(run_path)
     calls.clear()
+    write([*CLASSES * 2, "red", "green", "blue"])
     make(run_path)
-    assert calls["models"] == calls["searches"] == 0 and calls["decoded"] == 36
+    after = table.read(run_path)
+    assert calls == {"decoded": 9, "alignments": 1}
+    assert after["label"][6:9].tolist() == ["red", "green", "blue"] and before["label"][6:9].tolist() == CLASSES
+    same = [name for name in table.COLUMN_NAMES if name not in {"label", "embedding"}]
+    assert after[same].equals(before[same])
 
 
 def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(run_path: Path, image_folder: Path) -> None:
@@ -353,8 +364,3 @@ def test_a_read_only_folder(run_path: Path, image_folder: Path, monkeypatch: pyt
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)  # the tests may run as root, whom no folder refuses
     with pytest.raises(StorageError, match="--run NEW --checkpoints FOLDER"):
         make(run_path, image_folder)
-
-
-def test_images_are_decoded_with_the_function_that_knows_all_kinds() -> None:
-    assert dataset.decode is images.decode is stages.decode
-    assert embed.POOLINGS[0] == "auto"
