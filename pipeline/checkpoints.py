@@ -163,6 +163,11 @@ def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStam
     return WeightsStamp(digest.hexdigest(), files)
 
 
+def stamp_content(content: bytes) -> WeightsStamp:
+    """The stamp of weights in memory, given as the bytes of the one file they would be saved to."""
+    return WeightsStamp(hashlib.sha256(hashlib.sha256(content).digest()).hexdigest(), [])
+
+
 def _file_digest(file: Any) -> bytes:
     """``hashlib.file_digest`` for Python 3.10."""
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,12 +69,13 @@ class OpenedDataset:
     """Names of the classes; None for unlabelled data."""
 
 
-def open_dataset(reference: DatasetReference) -> OpenedDataset:
+def open_dataset(reference: DatasetReference, *, option: str = "--split") -> OpenedDataset:
     """Open the split and find its image and label columns by feature type.
 
-    Raises DatasetError where the data set cannot be loaded or has not the split or columns, and names those there are.
+    ``option`` is how a person names the split. Raises DatasetError where the data set cannot be loaded or has not the split or
+    columns, and names those there are.
     """
-    rows, split = _load_split(reference)
+    rows, split = _load_split(reference, option)
     rows, image_column = _find_image_column(rows, reference)
     label_column = _find_label_column(rows, reference, image_column)
     labels, classes = _read_labels(rows, label_column) if label_column else (None, None)
@@ -96,46 +97,64 @@ def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
     return fingerprint(files=entries)
 
 
-def _load_split(reference: DatasetReference) -> tuple[datasets.Dataset, str]:
+@dataclass(frozen=True)
+class _Source:
+    """A data set whose splits are known, none of them opened."""
+
+    splits: list[str]
+    open: Callable[[str], datasets.Dataset]
+    sliceable: bool = False
+    """Whether ``test[:500]`` and ``train+test`` can be opened."""
+
+
+def split_names(reference: DatasetReference) -> list[str]:
+    """The splits that a data set has. Raises DatasetError where it cannot be loaded."""
+    with _quiet_datasets(), _loading_errors(reference):
+        return _find_source(reference).splits
+
+
+def _load_split(reference: DatasetReference, option: str) -> tuple[datasets.Dataset, str]:
+    with _quiet_datasets(), _loading_errors(reference):
+        source = _find_source(reference)
+        split = _choose_split(reference, source, option)
+        return source.open(split), split
+
+
+def _find_source(reference: DatasetReference) -> _Source:
     import datasets
 
-    with _quiet_datasets(), _loading_errors(reference):
-        path = Path(reference.source)
-        if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
-            saved = datasets.load_from_disk(str(path))
-            if isinstance(saved, datasets.Dataset):
-                return saved, _choose_split(reference, [str(saved.split or "train")])
-            return _pick_split(reference, saved)
-        if path.is_file():
-            loader = {".parquet": "parquet", ".arrow": "arrow"}.get(path.suffix.lower())
-            if loader is None:
-                raise DatasetError(
-                    f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a .parquet or .arrow file, or a Hub name."
-                )
-            return _pick_split(reference, datasets.load_dataset(loader, data_files=str(path)))
-        if not path.exists() and (path.is_absolute() or reference.source.startswith((".", "~"))):
-            raise DatasetError(f"Data set {reference.source} is not there. Give the path of a folder or file that is, or a Hub name.")
-        builder = datasets.load_dataset_builder(reference.source, name=reference.config, revision=reference.revision)
-        builder.download_and_prepare()
-        split = _choose_split(reference, [str(name) for name in builder.info.splits or {}], sliceable=True)
-        return builder.as_dataset(split=split), split
+    path = Path(reference.source)
+    if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
+        saved = datasets.load_from_disk(str(path))
+        if isinstance(saved, datasets.Dataset):
+            return _Source([str(saved.split or "train")], lambda name: saved)
+        return _Source([str(name) for name in saved], saved.__getitem__)
+    if path.is_file():
+        loader = {".parquet": "parquet", ".arrow": "arrow"}.get(path.suffix.lower())
+        if loader is None:
+            raise DatasetError(
+                f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a .parquet or .arrow file, or a Hub name."
+            )
+        splits = datasets.load_dataset(loader, data_files=str(path))
+        return _Source([str(name) for name in splits], splits.__getitem__)
+    if not path.exists() and (path.is_absolute() or reference.source.startswith((".", "~"))):
+        raise DatasetError(f"Data set {reference.source} is not there. Give the path of a folder or file that is, or a Hub name.")
+    builder = datasets.load_dataset_builder(reference.source, name=reference.config, revision=reference.revision)
+    builder.download_and_prepare()
+    return _Source([str(name) for name in builder.info.splits or {}], lambda name: builder.as_dataset(split=name), sliceable=True)
 
 
-def _pick_split(reference: DatasetReference, splits: datasets.DatasetDict) -> tuple[datasets.Dataset, str]:
-    split = _choose_split(reference, [str(name) for name in splits])
-    return splits[split], split
-
-
-def _choose_split(reference: DatasetReference, splits: list[str], *, sliceable: bool = False) -> str:
+def _choose_split(reference: DatasetReference, source: _Source, option: str) -> str:
     """The split to use: the one named (``test[:500]`` counts where the library can slice), or the preferred one."""
+    splits = source.splits
     if not splits:
         raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
     if reference.split is None:
         return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
-    names = re.sub(r"\[[^\]]*\]", "", reference.split).split("+") if sliceable else [reference.split]
+    names = re.sub(r"\[[^\]]*\]", "", reference.split).split("+") if source.sliceable else [reference.split]
     if not all(name.strip() in splits for name in names):
         raise DatasetError(
-            f"Data set {reference.source} has no split {reference.split!r}; it has {_listing(splits)}. Name one of them with --split."
+            f"Data set {reference.source} has no split {reference.split!r}; it has {_listing(splits)}. Name one of them with {option}."
         )
     return reference.split
 
@@ -334,7 +353,7 @@ def read_image(image_id: int, label: int, cell: dict[str, Any] | None, root: Pat
         if data is None:
             if not file:
                 return SkippedImage(image_id, path, "no image in this row")
-            data = _read_file(file)
+            data = read_file(file)
         stored = decode(data)
         rgb = to_rgb(stored)
     except UnidentifiedImageError:
@@ -344,7 +363,7 @@ def read_image(image_id: int, label: int, cell: dict[str, Any] | None, root: Pat
     return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), path, label, data, _preview(stored, rgb), rgb)
 
 
-def _read_file(path: str) -> bytes:
+def read_file(path: str) -> bytes:
     """A file on disk, or one inside an archive or on a server as ``datasets`` names it (``zip://a.png::/data/images.zip``)."""
     if "://" not in path:
         return Path(path).read_bytes()

@@ -5,8 +5,7 @@ One forward pass gives both. It does not find checkpoints, read images or keep r
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.checkpoints import Checkpoint, is_timm, read_config
 from pipeline.errors import CheckpointError, SettingsError, reason_of
 from pipeline.libraries import import_transformers, quiet_transformers, require_timm
+from pipeline.models import size_options
 from pipeline.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -74,6 +74,19 @@ class Encoder:
         if self._timm is None:
             base.register_forward_hook(self._capture)
 
+    def cast(self, precision: str) -> None:
+        """Compute in another of `PRECISIONS` from now on."""
+        import torch
+
+        self._dtype = getattr(torch, DTYPES[precision])
+        self._model.to(self._dtype)
+
+    def take(self, weights: Mapping[str, torch.Tensor], device: torch.device, *, name: str) -> None:
+        """Take over the weights of a model of the same kind, cast to the precision of this one."""
+        self._model.to(device)
+        self.device, self._name = device, name
+        self._model.load_state_dict(weights)
+
     def _capture(self, module: Any, inputs: Any, output: Any) -> None:
         self._captured = output
 
@@ -88,13 +101,7 @@ class Encoder:
             return embedding, None if logits is None else logits.float().softmax(dim=-1)
 
     def _forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, Any, Any]:
-        options = {}
-        size = getattr(self._model.config, "image_size", None)
-        native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
-        takes_any_size = "interpolate_pos_encoding" in inspect.signature(self._model.forward).parameters
-        if size is not None and tuple(pixels.shape[-2:]) != native and takes_any_size:
-            options["interpolate_pos_encoding"] = True
-        output = self._model(pixel_values=pixels, **options)
+        output = self._model(pixel_values=pixels, **size_options(self._model, pixels))
         inner, self._captured = self._captured, None
         pooled = getattr(inner, "pooler_output", None)
         return inner.last_hidden_state, pooled, getattr(output, "logits", None)
@@ -134,6 +141,9 @@ class Encoder:
         return 1 + int(getattr(self._model.config, "num_register_tokens", 0) or 0) + int(distilled)
 
 
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
 def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device: str | None, with_head: bool) -> Encoder:
     """Load a checkpoint's weights (safetensors only, no remote code) onto a device.
 
@@ -145,7 +155,7 @@ def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device
     transformers = import_transformers()
     loader = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
     target = pick_device(device)
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = getattr(torch, DTYPES[precision])
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
     if is_timm(read_config(checkpoint.source)):
         require_timm(name)
@@ -207,11 +217,11 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
         try:
             embeddings, probabilities = encoder.encode(pixels.batch(start, stop, device))
         except (RuntimeError, ValueError, MemoryError) as error:
-            if _is_out_of_memory(error) and size > 1:
+            if is_out_of_memory(error) and size > 1:
                 size = max(1, size // 2)
                 _free_memory(device)
                 continue
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise CheckpointError(f"{name}: not enough memory on {device} for a single image. Use --device cpu.") from error
             shape = "x".join(map(str, pixels.shape))
             raise CheckpointError(
@@ -227,7 +237,8 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
         start = stop
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the machine or of its accelerator does not suffice."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
 

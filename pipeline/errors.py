@@ -5,6 +5,7 @@ ReviewError
 ├── StorageError      a read-only or full disk, a run folder that is being written by another process
 ├── DatasetError      a data set, split or column that cannot be used
 ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
+├── TrainingError     a training that diverged, or does not fit the memory
 └── SettingsError     options that contradict each other or are out of range
 """
 
@@ -29,6 +30,10 @@ class DatasetError(ReviewError):
 
 class CheckpointError(ReviewError):
     """A checkpoint is missing, incomplete, or does not fit the images or the classes."""
+
+
+class TrainingError(ReviewError):
+    """The training cannot go on."""
 
 
 class SettingsError(ReviewError):

@@ -1,154 +1,668 @@
 """Fine-tunes an image classifier with Hugging Face's Trainer and saves checkpoints made to be looked at.
 
-Turns a model, its image processor and a labelled data set into a folder of ``checkpoint-<step>`` folders, step 0 (the model
-before any training) among them. It does not choose the model or the data, and computes nothing from the checkpoints.
+Decides what a fine-tuning is made of (data, model, arguments, save points), refuses what cannot work before anything long is
+begun, and goes on where a training was stopped or killed. The training itself is done by `pipeline.trainer`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.libraries import import_transformers
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.arguments import make, parse_values
+from pipeline.dataset import SPLITS_BY_PREFERENCE, OpenedDataset, balanced_sample, open_dataset, split_names
+from pipeline.embed import is_out_of_memory
+from pipeline.errors import DatasetError, RunError, SettingsError, StorageError, TrainingError, reason_of
+from pipeline.libraries import quiet_transformers
+from pipeline.metrics import classification_metrics
+from pipeline.models import check_fits, load_classifier, load_saved, read_model_config
+from pipeline.pixels import Processor
 from pipeline.progress import SILENT, Progress
-from pipeline.runfolder import RunFolder
-from pipeline.trainlog import TrainingLog
+from pipeline.runfolder import (
+    NOTHING,
+    DatasetReference,
+    RunFolder,
+    is_run,
+    package_versions,
+    read_json,
+    storage_errors,
+    whole_file,
+    write_json,
+)
+from pipeline.schedule import save_points
+from pipeline.stages import Builder, Request
+from pipeline.training_images import LabelledImages, collate, parse_augmentation
 
 if TYPE_CHECKING:
-    import datasets
-    import transformers
+    from pipeline.trainer import Outcome, SavePlan
+
+TRAINING_FORMAT = 1
+"""Raised when an older version could no longer read ``training.json``."""
+
+DEFAULT_FRAMES = 11
+"""Checkpoints where nothing was said: before the training and ten more."""
+
+SAMPLE = 8
+"""Images that are tried on the processor and the model before the training."""
+
+KEEP_ALL = "all"
+
+RESUMABLE_CHANGES = {"epochs", "steps", "save_steps", "frames", "spacing", "keep", "embed", "load_best", "probe", "pooling", "precision"}
+"""What may be different when a training goes on: the rest would make another training of it."""
+
+
+# -- what is asked for ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """What one fine-tuning is made with."""
+class FineTuning:
+    """What a fine-tuning is made of. Kept in the run folder, so that the same can go on."""
 
-    steps: int
-    """Optimizer steps in all."""
-    save_steps: int
-    """A checkpoint every so many steps; step 0 and the last step are saved as well."""
+    model: str
+    """Model folder or Hub name."""
+    dataset: str
+    """As `DatasetReference.source`."""
+    config: str | None = None
+    revision: str | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    train_split: str = "train"
+    eval_split: str | None = None
+    """None for validation, else test, where there is one; ``none`` for no evaluation."""
+    limit: int | None = None
+    """Train on so many images only, a seeded sample balanced over the classes."""
+    image_size: int | None = None
+    """Side in pixels of what the model takes; None for its own."""
+    augment: str = "auto"
+    """See `pipeline.training_images.parse_augmentation`."""
+    epochs: float = 3.0
+    steps: int | None = None
+    """Optimizer steps in all, instead of epochs."""
     batch_size: int = 32
-    """Images a step."""
-    learning_rate: float = 5e-5
-    """Peak learning rate of AdamW."""
-    warmup_steps: int = 0
-    """Steps of linear warm-up; linear decay to 0 follows."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay of AdamW."""
-    horizontal_flip: bool = True
-    """Mirror every other image at random; off for digits and letters."""
-    bf16: bool = False
-    """Train under bfloat16 autocast."""
+    """Images a step and process."""
     seed: int = 42
-    """Seeds the head's weights, the order of the images and the flips."""
+    """Of the head's weights, the order of the images, the augmentation."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of TrainingArguments as they were written."""
+    save_steps: int | None = None
+    frames: int | None = None
+    spacing: str = "even"
+    """See `pipeline.schedule.save_points`."""
+    keep: str = KEEP_ALL
+    """Whose weights are kept: ``all``, or some of ``first``, ``last`` and steps separated by commas; step 0 in any case."""
+    load_best: bool = False
+    """Keep the checkpoint with the best evaluation as well, and make it the final model."""
+    embed: bool = False
+    """Embed the images to review at each save point."""
+    split: str | None = None
+    """Split to review; None for test, else validation, else train."""
+    probe: int | None = None
+    """Review so many images only, a seeded sample balanced over the classes."""
+    pooling: str | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What came of it."""
+
+    run: RunFolder
+    steps: int
+    """Steps that were made in all."""
+    total: int
+    """Steps that were asked for."""
+    frames: list[int]
+    metrics: dict[int, dict[str, float]]
+    """``eval_loss``, ``eval_accuracy``, ``eval_precision``, ``eval_recall``, ``eval_f1`` by step, of this sitting."""
+    best_step: int | None
+
+    @property
+    def finished(self) -> bool:
+        return self.steps >= self.total
 
 
 def finetune(
-    model: transformers.PreTrainedModel,
-    processor: transformers.BaseImageProcessor,
-    images: datasets.Dataset,
+    run: RunFolder,
+    said: Mapping[str, Any],
     *,
-    image_column: str,
-    label_column: str,
-    folder: Path,
-    settings: TrainingSettings,
+    resume: bool = False,
     progress: Progress = SILENT,
-) -> None:
-    """Train ``model`` in place on ``images`` and write its checkpoints to ``folder``.
+    stop: Callable[[], bool] = lambda: False,
+    resume_seconds: float | None = None,
+) -> FineTuned:
+    """Fine-tune a model into a run folder; ``said`` holds fields of `FineTuning`.
 
-    Checkpoints hold the weights as safetensors, the configuration, the image processor and ``trainer_state.json``; no
-    optimizer state. ``log.csv`` gets a row for every logged step. Source: Hugging Face ``transformers.Trainer``.
+    The same call goes on where a training was stopped or killed; with ``resume`` what was said before need not be said
+    again, and more steps may be asked for. ``stop`` is asked after each step and ends the training in good order. A full
+    state of the training is written at most every ``resume_seconds``. Raises ReviewError.
     """
-    import torch
-
-    transformers = import_transformers()
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder),
-        max_steps=settings.steps,
-        save_steps=settings.save_steps,
-        logging_steps=max(1, min(settings.save_steps, 10)),
-        per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-        weight_decay=settings.weight_decay,
-        seed=settings.seed,
-        bf16=settings.bf16,
-        use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        save_only_model=True,
-        remove_unused_columns=False,
-        report_to="none",
-        disable_tqdm=True,
-        log_level="error",
-    )
-
-    log = TrainingLog(RunFolder(folder).log)
-
-    class Reporter(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # imported without its types
-        """Saves the model before the first step, keeps log.csv and passes the steps on to the progress display."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            log.begin(state.global_step)
-            trainer.save_model(str(folder / "checkpoint-0"))
-            state.save_to_json(str(folder / "checkpoint-0" / "trainer_state.json"))
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            log.add(state.global_step, logs or {})
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            advance(1)
-
-    generator = torch.Generator().manual_seed(settings.seed)
-    trainer = transformers.Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=images,
-        data_collator=_Collator(processor, image_column, label_column, settings.horizontal_flip, generator),
-        processing_class=processor,
-        callbacks=[Reporter()],
-    )
-    trainer.remove_callback(transformers.PrinterCallback)
-    with progress.stage("Fine-tuning", total=settings.steps, unit="steps") as advance:
-        trainer.train()
-    trainer.save_model(str(folder))
-    trainer.save_state()
+    with ExitStack() as stack:
+        if is_main_process():
+            stack.enter_context(run.training_lock())
+        return _FineTuner(run, _decide(run, said, resume), progress, stop, resume_seconds).finetune()
 
 
-class _Collator:
-    """Turns rows of the data set into one batch of pixel values and labels."""
+def is_main_process() -> bool:
+    """Whether this is the process that writes, under torchrun and accelerate launch."""
+    return os.environ.get("RANK", "0") == "0"
 
-    def __init__(self, processor: Any, image_column: str, label_column: str, flip: bool, generator: Any) -> None:
-        self.processor = processor
-        self.image_column = image_column
-        self.label_column = label_column
-        self.flip = flip
-        self.generator = generator
 
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _decide(run: RunFolder, said: Mapping[str, Any], resume: bool) -> FineTuning:
+    """What is to be made, given what the run folder holds already."""
+    said = {name: _absolute(value) if name in {"model", "dataset"} else value for name, value in said.items()}
+    stored = _read_stored(run)
+    if stored is None:
+        if resume:
+            raise RunError(f"{run.path} holds no fine-tuning that could go on (no training.json). Leave --resume out to begin one.")
+        if is_run(run.path):
+            raise RunError(f"{run.path} holds another run, which would be written over. Name a new folder with --run.")
+        for name in ("model", "dataset"):
+            if not said.get(name):
+                raise SettingsError(f"There is no --{name}. Name the {'model to start from' if name == 'model' else 'data set'}.")
+        return FineTuning(**said)
+    request = replace(stored, **said) if resume else FineTuning(**{"model": stored.model, "dataset": stored.dataset, **said})
+    different = [entry.name for entry in fields(FineTuning) if getattr(request, entry.name) != getattr(stored, entry.name)]
+    refused = [name for name in different if not resume or name not in RESUMABLE_CHANGES]
+    if refused:
+        name = refused[0]
+        was, now = getattr(stored, name), getattr(request, name)
+        cure = "Name a new folder with --run" if resume else "Go on with that one: --resume without it; or name a new folder with --run"
+        raise SettingsError(f"{run.path} holds a fine-tuning with another {name.replace('_', ' ')}: {was}, not {now}. {cure}.")
+    return request
+
+
+def _absolute(name: str | None) -> str | None:
+    path = Path(name).expanduser() if name else None
+    return str(path.resolve()) if path is not None and path.exists() else name
+
+
+def _read_stored(run: RunFolder) -> FineTuning | None:
+    if not run.training.is_file():
+        return None
+    content = read_json(run.training, cure="Name a new folder with --run.")
+    if content.get("format_version", 0) > TRAINING_FORMAT:
+        raise RunError(f"{run.training} is of a newer version of review-embeddings. Upgrade it: pip install -U review-embeddings")
+    try:
+        return FineTuning(**content["request"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.training} is damaged ({reason_of(error)}) Name a new folder with --run.") from error
+
+
+# -- the work -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The splits, opened."""
+
+    train: LabelledImages
+    evaluation: LabelledImages | None
+    classes: list[str]
+    eval_split: str | None
+    review: OpenedDataset
+
+
+class _FineTuner:
+    """One call of `finetune`."""
+
+    def __init__(
+        self, run: RunFolder, request: FineTuning, progress: Progress, stop: Callable[[], bool], resume_seconds: float | None
+    ) -> None:
+        self.run = run
+        self.request = request
+        self.progress = progress
+        self._stop = stop
+        self._resume_seconds = resume_seconds
+
+    def finetune(self) -> FineTuned:
+        request = self.request
+        kinds = parse_augmentation(request.augment)
+        values = parse_values(request.arguments)
+        read_model_config(request.model)  # a wrong name is told before a data set is downloaded
+        opened = self._open()
+        batch_size, accumulation = (
+            int(values.get("per_device_train_batch_size") or request.batch_size),
+            int(values.get("gradient_accumulation_steps") or 1),
+        )
+        while True:
+            model, processor = load_classifier(request.model, opened.classes, image_size=request.image_size, seed=request.seed)
+            data = self._prepare(opened, Processor(processor))
+            side = self._check_model(data, model)
+            arguments = self._arguments(values, batch_size, accumulation)
+            total = self._total(len(data.train), arguments)
+            frames = self._frames(total)
+            plan = self._plan(frames, total, data, arguments)
+            data.train.augmented(kinds, seed=request.seed, smallest=side)
+            state = self._state_to_resume()
+            model = model if state is None else load_saved(state)
+            if state is not None and int(state.name.rpartition("-")[2]) >= total:
+                return FineTuned(self.run, int(state.name.rpartition("-")[2]), total, frames, {}, None)
+            self._check_disk(model, data, plan, side, state)
+            if is_main_process():
+                self._write_records(total, frames, data.classes)
+            arguments.max_steps = total
+            try:
+                outcome = self._train(model, processor, data, arguments, plan, state)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                batch_size, accumulation = self._smaller(batch_size, accumulation, error)
+                del model
+                continue
+            self._note_unreadable(data.train)
+            return FineTuned(self.run, outcome.step, total, frames, outcome.metrics, outcome.best_step)
+
+    # -- data
+
+    def _open(self) -> _Opened:
+        request = self.request
+        reference = DatasetReference(
+            request.dataset, request.config, request.revision, request.train_split, request.image_column, request.label_column
+        )
+        names = split_names(reference)
+        train = open_dataset(reference, option="--train-split")
+        labels, classes = _check_labels(train)
+        chosen = np.flatnonzero(labels >= 0)
+        if len(chosen) < len(labels):
+            self.progress.note(f"{len(labels) - len(chosen)} training images have no label and are left out")
+        chosen = chosen[balanced_sample(labels[chosen], len(chosen), request.limit or None, request.seed)]
+        absent = [name for index, name in enumerate(classes) if not np.any(labels[chosen] == index)]
+        if len(absent) >= len(classes) - 1:
+            present = [name for name in classes if name not in absent]
+            raise DatasetError(
+                f"Split {request.train_split!r} of {request.dataset} has images of one class only ({', '.join(present)}). "
+                "Give one with two classes or more."
+            )
+        if absent:
+            self.progress.note(
+                f"No training images of {len(absent)} of {len(classes)} classes: {', '.join(absent[:5])}{' …' * (len(absent) > 5)}"
+            )
+        eval_split = self._eval_split(names)
+        held_out = None if eval_split is None else open_dataset(replace(train.reference, split=eval_split), option="--eval-split")
+        review_split = request.split or next((name for name in SPLITS_BY_PREFERENCE if name in names), request.train_split)
+        known = {request.train_split: train, **({eval_split: held_out} if eval_split and held_out else {})}
+        review = known.get(review_split) or open_dataset(replace(train.reference, split=review_split))
+        self._review_split = review_split
+        evaluating = f", evaluating on {eval_split!r} ({len(held_out.rows):,})" if held_out else ""
+        self.progress.note(f"Training on split {request.train_split!r} of {request.dataset}: {len(chosen):,} images{evaluating}")
+        return _Opened(train, chosen, labels[chosen], classes, held_out, eval_split, review)
+
+    def _eval_split(self, names: Sequence[str]) -> str | None:
+        request = self.request
+        if request.eval_split == NOTHING or request.arguments.get("eval_strategy") == "no":
+            return None
+        if request.eval_split is not None:
+            return request.eval_split
+        preferred = ("validation", "valid", "val", "dev", "test")
+        found = next((name for name in preferred if name in names and name != request.train_split), None)
+        if found is None:
+            self.progress.note("There is no split to evaluate on (validation, test); name one with --eval-split")
+        return found
+
+    def _prepare(self, opened: _Opened, processor: Processor) -> _Data:
+        train = LabelledImages(opened.train, opened.chosen, opened.labels, processor)
+        evaluation = None
+        if opened.held_out is not None:
+            labels = _labels_by_name(opened.held_out, opened.classes)
+            rows = np.flatnonzero(labels >= 0)
+            if not len(rows):
+                raise DatasetError(
+                    f"Split {opened.eval_split!r} of {self.request.dataset} has no image of a class that is trained. "
+                    "Name another with --eval-split."
+                )
+            if len(rows) < len(labels):
+                self.progress.note(
+                    f"{len(labels) - len(rows)} images of split {opened.eval_split!r} have no label that is trained and are left out"
+                )
+            evaluation = LabelledImages(opened.held_out, rows, labels[rows], processor)
+        return _Data(train, evaluation, opened.classes, opened.eval_split, opened.review)
+
+    def _check_model(self, data: _Data, model: Any) -> int:
+        """Try a few real images on processor and model before anything long begins; the side of what the model takes."""
         import torch
 
-        from pipeline.images import to_rgb
+        places = np.linspace(0, len(data.train) - 1, min(SAMPLE, len(data.train))).astype(int)
+        rows = [row for row in (data.train[place] for place in places) if row is not None]
+        if not rows:
+            raise DatasetError(
+                f"None of {len(places)} images of {self.request.dataset} can be read. Check the files, or name another --image-column."
+            )
+        shapes = sorted({tuple(row["pixel_values"].shape) for row in rows})
+        if len(shapes) > 1:
+            sizes = ", ".join("x".join(map(str, shape[1:])) for shape in shapes[:3])
+            raise DatasetError(
+                f"The image processor of {self.request.model} gives images of different sizes ({sizes}). Set one with --image-size."
+            )
+        check_fits(model, torch.stack([rows[0]["pixel_values"]]), name=self.request.model)
+        return int(min(shapes[0][1:]))
 
-        pixels = self.processor([to_rgb(row[self.image_column]) for row in rows], return_tensors="pt")["pixel_values"]
-        if self.flip:
-            mirrored = torch.rand(len(rows), generator=self.generator) < 0.5
-            pixels[mirrored] = pixels[mirrored].flip(-1)
-        return {"pixel_values": pixels, "labels": torch.tensor([row[self.label_column] for row in rows])}
+    # -- arguments and plan
+
+    def _arguments(self, values: Mapping[str, Any], batch_size: int, accumulation: int) -> Any:
+        import torch
+
+        cuda = torch.cuda.is_available()
+        accelerated = cuda or torch.backends.mps.is_available()
+        defaults: dict[str, Any] = {
+            "output_dir": str(self.run.path),
+            "max_steps": 1,
+            "learning_rate": 5e-5,
+            "warmup_steps": 0.1,
+            "weight_decay": 0.01,
+            "logging_steps": 10,
+            "per_device_eval_batch_size": 64,
+            "bf16": not values.get("fp16") and has_bf16(values.get("use_cpu") is True),
+            "use_cpu": not accelerated,
+            "dataloader_pin_memory": cuda,
+            "dataloader_num_workers": min(8, os.cpu_count() or 1) if accelerated else 0,
+            "seed": self.request.seed,
+            "label_names": ["labels"],
+            "report_to": "none",
+            "disable_tqdm": True,
+            "log_level": "error",
+            "logging_nan_inf_filter": False,
+            "ddp_timeout": 4 * 3600,  # the others wait while one process embeds
+            "save_strategy": "no",
+            "save_only_model": True,
+            "remove_unused_columns": False,
+        }
+        sizes = {"per_device_train_batch_size": batch_size, "gradient_accumulation_steps": accumulation}
+        return make({**values, **sizes}, defaults)
+
+    def _total(self, images: int, arguments: Any) -> int:
+        """Optimizer steps in all."""
+        self._steps_an_epoch = steps_an_epoch(
+            images, arguments.train_batch_size, arguments.world_size, arguments.gradient_accumulation_steps, arguments.dataloader_drop_last
+        )
+        if self.request.steps is not None:
+            if self.request.steps < 1:
+                raise SettingsError(f"--steps {self.request.steps} is out of range. Use 1 or more.")
+            return self.request.steps
+        if not self.request.epochs > 0:
+            raise SettingsError(f"--epochs {self.request.epochs} is out of range. Use more than 0.")
+        return math.ceil(self.request.epochs * self._steps_an_epoch)
+
+    def _frames(self, total: int) -> list[int]:
+        request = self.request
+        frames = request.frames if request.frames is not None or request.save_steps is not None else DEFAULT_FRAMES
+        return save_points(total, every=request.save_steps, frames=frames, spacing=request.spacing)
+
+    def _plan(self, frames: list[int], total: int, data: _Data, arguments: Any) -> SavePlan:
+        from pipeline.trainer import SavePlan
+
+        request = self.request
+        evaluated: set[int] = set()
+        if data.evaluation is not None and not self._evaluates_by_embedding(data):
+            by_trainer = str(getattr(arguments.eval_strategy, "value", arguments.eval_strategy)) != "no"
+            ends = set() if by_trainer else set(range(self._steps_an_epoch, total, self._steps_an_epoch))
+            evaluated = {total} | (set(frames) if request.load_best else ends)
+        metric = None
+        if request.load_best:
+            if data.evaluation is None:
+                raise SettingsError("--load-best needs an evaluation. Name a split with --eval-split.")
+            name = str(arguments.metric_for_best_model or "accuracy")
+            metric = name if name.startswith("eval_") else f"eval_{name}"
+        greater = arguments.greater_is_better
+        return SavePlan(
+            frames=frozenset(frames),
+            kept=frozenset({0, *kept_steps(request.keep, frames)}),
+            evaluated=frozenset(evaluated),
+            best_metric=metric,
+            greater_is_better=not (metric or "").endswith("loss") if greater is None else bool(greater),
+        )
+
+    def _evaluates_by_embedding(self, data: _Data) -> bool:
+        """Whether what is embedded is what is evaluated, so that one forward pass gives both."""
+        return self.request.embed and not self.request.probe and data.eval_split == data.review.reference.split
+
+    # -- the run folder
+
+    def _state_to_resume(self) -> Path | None:
+        """The full state of the training in the run folder; None where there is none."""
+        states = [path for path in self.run.resume.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+        return max(states, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+    def _write_records(self, total: int, frames: list[int], classes: list[str]) -> None:
+        """What the run is made of: ``training.json`` for going on, ``run.json`` for the review."""
+        with storage_errors(self.run.path), ExitStack() as stack:
+            builder = Builder(self.run, self.review_request(), self.progress, stack, wait=True)
+            builder.write_info(builder.resolve_info())
+        with self.run.lock(wait=True):
+            content = {
+                "format_version": TRAINING_FORMAT,
+                "request": asdict(self.request),
+                "steps": total,
+                "frames": frames,
+                "classes": classes,
+                "packages": package_versions(),
+            }
+            write_json(self.run.training, content)
+
+    def review_request(self) -> Request:
+        """What the run is reviewed with."""
+        request = self.request
+        return Request(
+            dataset={
+                "source": request.dataset,
+                "config": request.config,
+                "revision": request.revision,
+                "split": self._review_split,
+                "image_column": request.image_column,
+                "label_column": request.label_column,
+                "limit": request.probe,
+            },
+            settings={"pooling": request.pooling, "precision": request.precision},
+        )
+
+    def _check_disk(self, model: Any, data: _Data, plan: SavePlan, side: int, state: Path | None) -> None:
+        """Raise StorageError where the run will not fit on the disk."""
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+        review = min(len(data.review.rows), self.request.probe or len(data.review.rows))
+        dimension = int(getattr(model.config, "hidden_size", 0) or getattr(model.config, "num_features", 0) or 1024)
+        kept = sum(not self.run.checkpoint(step).is_dir() for step in plan.kept) + (plan.best_metric is not None)
+        parts = {
+            f"{kept} checkpoints of {_gigabytes(weights)}": kept * weights,
+            "the state to resume from, twice while it is replaced": weights * (3 if state else 6),
+        }
+        if self.request.embed:
+            parts[f"embeddings of {review:,} images at {len(plan.frames)} checkpoints"] = (
+                len(plan.frames) * review * 4 * (dimension + len(data.classes))
+            )
+            parts["prepared images"] = review * 3 * side * side
+        needed = sum(parts.values())
+        folder = next(path for path in (self.run.path.resolve(), *self.run.path.resolve().parents) if path.exists())
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            listed = ", ".join(f"{name}: {_gigabytes(size)}" for name, size in parts.items())
+            raise StorageError(
+                f"This fine-tuning needs {_gigabytes(needed)} in {self.run.path} ({listed}), and {_gigabytes(free)} are free. "
+                "Ask for fewer --frames, add --embed --keep first,last, or use another --run."
+            )
+
+    # -- training
+
+    def _train(self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, state: Path | None) -> Outcome:
+        from pipeline.callback import EmbeddingCallback, LogCallback
+        from pipeline.trainer import RESUME_SECONDS, CheckpointTrainer, FirstCheckpoint, PlanCallback
+
+        seconds = RESUME_SECONDS if self._resume_seconds is None else self._resume_seconds
+        following = PlanCallback(data.train, self._stop, self.progress.note, seconds)
+        recorder = LogCallback()
+        if self.request.embed:
+            asked = self.review_request()
+            recorder = EmbeddingCallback(
+                **{("dataset" if name == "source" else name): value for name, value in asked.dataset.items()},
+                **asked.settings,
+                processor=processor,
+                progress=self.progress,
+            )
+        by_embedding = self._evaluates_by_embedding(data)
+        arguments.eval_on_start = data.evaluation is not None and not by_embedding and state is None
+        with quiet_transformers():
+            trainer = CheckpointTrainer(
+                self.run,
+                plan,
+                model=model,
+                args=arguments,
+                train_dataset=data.train,
+                eval_dataset=data.evaluation,
+                data_collator=collate,
+                processing_class=processor,
+                compute_metrics=_metrics_of,
+                callbacks=[FirstCheckpoint(self.run, processor), recorder, following],
+            )
+            trainer.remove_callback(_printer())
+            following.trainer = trainer
+            if by_embedding:
+                recorder.report = trainer.log
+            with self.progress.stage("Fine-tuning", total=arguments.max_steps, unit="steps") as advance, following.showing(advance):
+                trainer.train(resume_from_checkpoint=None if state is None else str(state))
+            if trainer.is_world_process_zero() and following.outcome.step >= arguments.max_steps:
+                self._finish(trainer, following.outcome)
+        return following.outcome
+
+    def _finish(self, trainer: Any, outcome: Outcome) -> None:
+        """Put the final model, the best or the last, into the run's own folder, where ``from_pretrained`` finds it."""
+        step = outcome.best_step if self.request.load_best and outcome.best_step is not None else outcome.step
+        saved = self.run.checkpoint(step)
+        trainer.save_state()
+        if not saved.is_dir():
+            trainer.save_model(str(self.run.path))
+            return
+        for file in saved.iterdir():
+            if file.name != "trainer_state.json":
+                with whole_file(self.run.path / file.name) as temporary:
+                    try:
+                        os.link(file, temporary)
+                    except OSError:  # another file system, or one without links
+                        shutil.copyfile(file, temporary)
+
+    def _smaller(self, batch_size: int, accumulation: int, error: BaseException) -> tuple[int, int]:
+        """The next smaller batch that makes the same step with gradients accumulated. Raises TrainingError where there is none."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise TrainingError(
+                f"Not enough memory for batches of {batch_size} images. Start the same again with --batch-size {max(1, batch_size // 2)} "
+                f"--set gradient_accumulation_steps={2 * accumulation} in another --run."
+            ) from error
+        smaller = max((size for size in range(1, batch_size) if batch_size % size == 0), default=0)
+        if not smaller:
+            raise TrainingError("Not enough memory for a single image. Use a smaller --image-size or a smaller --model.") from error
+        factor = batch_size // smaller
+        self.progress.note(
+            f"Not enough memory for batches of {batch_size} images: going on with {smaller}, "
+            f"gradients accumulated over {factor * accumulation}"
+        )
+        return smaller, accumulation * factor
+
+    def _note_unreadable(self, images: LabelledImages) -> None:
+        rows = images.ids[images.unreadable.numpy()]
+        if len(rows):
+            self.progress.note(f"Left out {len(rows)} training images that cannot be read, such as row {rows[0]}")
 
 
-def set_image_size(model: transformers.PreTrainedModel, processor: transformers.BaseImageProcessor, pixels: int) -> None:
-    """Make ``processor`` give square images of ``pixels`` x ``pixels``, cropping and resizing in the way it did before.
+# -- parts that need no state -----------------------------------------------------------------------------------------
 
-    timm's processor is saved as a part of the model's configuration, which is therefore changed as well.
-    """
-    if hasattr(processor, "data_config"):
-        import timm
 
-        processor.data_config["input_size"] = (3, pixels, pixels)
-        processor.val_transforms = timm.data.create_transform(**processor.data_config, is_training=False)
-        model.config.pretrained_cfg["input_size"] = [3, pixels, pixels]
-        return
-    for name in ("size", "crop_size"):
-        if setting := getattr(processor, name, None):
-            setattr(processor, name, {key: pixels for key in dict(setting) if dict(setting)[key] is not None})
+@dataclass(frozen=True)
+class _Opened:
+    """The splits, their rows chosen, no image read."""
+
+    train: OpenedDataset
+    chosen: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    classes: list[str]
+    held_out: OpenedDataset | None
+    eval_split: str | None
+    review: OpenedDataset
+
+
+def steps_an_epoch(images: int, batch_size: int, processes: int, accumulation: int, drop_last: bool = False) -> int:
+    """Optimizer steps of one pass over the images, as the Trainer counts them; at least 1."""
+    batches = images // batch_size if drop_last else math.ceil(images / batch_size)
+    return max(1, math.ceil(math.ceil(batches / processes) / accumulation))
+
+
+def kept_steps(keep: str, frames: Sequence[int]) -> list[int]:
+    """The checkpoints that ``--keep`` names. Raises SettingsError for one that is not made."""
+    names = [name.strip() for name in keep.split(",") if name.strip()]
+    if names == [KEEP_ALL]:
+        return list(frames)
+    chosen = []
+    for name in names:
+        if name in {"first", "last"}:
+            chosen.append(frames[0] if name == "first" else frames[-1])
+        elif name.isdigit() and int(name) in frames:
+            chosen.append(int(name))
+        else:
+            raise SettingsError(f"--keep {name}: no checkpoint is made there. Use {KEEP_ALL}, or some of first, last and {_few(frames)}.")
+    if not chosen:
+        raise SettingsError(f"--keep names nothing. Use {KEEP_ALL}, or some of first, last and {_few(frames)}.")
+    return chosen
+
+
+def _few(frames: Sequence[int]) -> str:
+    return ", ".join(map(str, frames[:6])) + (" …" if len(frames) > 6 else "")
+
+
+def has_bf16(on_cpu: bool = False) -> bool:
+    """Whether the hardware multiplies bfloat16 faster than float32."""
+    import torch
+
+    if torch.cuda.is_available() and not on_cpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if torch.backends.mps.is_available() and not on_cpu:
+        return False
+    read = getattr(torch.cpu, "get_capabilities", None)
+    found = read() if read else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+
+
+def _check_labels(opened: OpenedDataset) -> tuple[NDArray[np.int32], list[str]]:
+    """Labels and classes of the training split. Raises DatasetError where it cannot be learnt from."""
+    name = f"Split {opened.reference.split!r} of {opened.reference.source}"
+    if opened.labels is None or opened.classes is None:
+        raise DatasetError(
+            f"{name} has no labels, or none that were found; its columns are {', '.join(opened.rows.features)}. "
+            "Name one with --label-column."
+        )
+    feature = opened.rows.features[str(opened.reference.label_column)]
+    if "float" in str(getattr(feature, "dtype", "")) and any("." in label for label in opened.classes):
+        raise DatasetError(
+            f"Column {opened.reference.label_column!r} of {name} holds numbers ({feature.dtype}), not classes. "
+            "Name another with --label-column."
+        )
+    return opened.labels, opened.classes
+
+
+def _labels_by_name(opened: OpenedDataset, classes: list[str]) -> NDArray[np.int32]:
+    """Labels of another split as indices into the classes that are trained; -1 for any other."""
+    if opened.labels is None or opened.classes is None:
+        raise DatasetError(f"Split {opened.reference.split!r} of {opened.reference.source} has no labels. Name another with --eval-split.")
+    index = {name: place for place, name in enumerate(classes)}
+    place = np.array([index.get(name, -1) for name in opened.classes] + [-1], dtype=np.int32)
+    return place[opened.labels]
+
+
+def _metrics_of(evaluated: Any) -> dict[str, float]:
+    """What the Trainer's evaluation reports, from its predictions (logits, or several outputs with the logits first)."""
+    logits = evaluated.predictions[0] if isinstance(evaluated.predictions, tuple) else evaluated.predictions
+    return classification_metrics(np.asarray(evaluated.label_ids), np.asarray(logits).argmax(axis=1))
+
+
+def _printer() -> Any:
+    from pipeline.libraries import import_transformers
+
+    return import_transformers().PrinterCallback
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.2f} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"

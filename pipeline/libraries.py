@@ -68,3 +68,12 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Give back torch's random state as it was."""
+    import torch
+
+    with torch.random.fork_rng(list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []):
+        yield

@@ -114,6 +114,20 @@ class RunFolder:
         return self.path / "log.csv"
 
     @property
+    def training(self) -> Path:
+        """What the fine-tuning was asked for, where it was made here."""
+        return self.path / "training.json"
+
+    @property
+    def resume(self) -> Path:
+        """Holds the newest full state of the training, as a ``checkpoint-<step>`` folder."""
+        return self.path / "resume"
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of a checkpoint that was made here."""
+        return self.path / f"checkpoint-{step}"
+
+    @property
     def cache(self) -> Path:
         """Prepared pixels. May be deleted at any time; what is missing is made again."""
         return self.path / "cache"
@@ -226,24 +240,34 @@ class RunFolder:
     # -- one writer -----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Be the only process that writes to this run; a killed process leaves no lock behind.
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
+        """Be the only process that writes results to this run; a killed process leaves no lock behind.
 
-        Raises StorageError where another process is writing or the folder cannot be written to.
+        With ``wait``, until another process has finished. Raises StorageError where another process is writing or the folder
+        cannot be written to.
         """
+        with self._locked(".lock", "being written by another review-embeddings", wait):
+            self._remove_leftovers()
+            yield
+
+    @contextmanager
+    def training_lock(self) -> Iterator[None]:
+        """Be the only process that trains into this run; others may meanwhile write results. Raises as `lock` does."""
+        with self._locked(".training.lock", "already being trained into by another process", wait=False):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, what: str, wait: bool) -> Iterator[None]:
         import filelock
 
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
+            lock = filelock.FileLock(self.path / name)
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=-1 if wait else 0)
             except filelock.Timeout as error:
-                raise StorageError(
-                    f"Run {self.path} is being written by another review-embeddings. Wait until it has finished, or stop it."
-                ) from error
+                raise StorageError(f"Run {self.path} is {what}. Wait until it has finished, or stop it.") from error
         try:
-            self._remove_leftovers()
             yield
         finally:
             lock.release()

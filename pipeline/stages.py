@@ -46,7 +46,7 @@ from pipeline.dataset import (
     worker_count,
     writing_images,
 )
-from pipeline.embed import POOLINGS, PRECISIONS, Head, encode_all, head_of, load_encoder
+from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
 from pipeline.errors import CheckpointError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
 from pipeline.neighbors import Neighbors, nearest_neighbors
@@ -109,43 +109,45 @@ class Built:
 def build(run: RunFolder, request: Request, *, progress: Progress = SILENT) -> Built:
     """Bring the table of a run up to date with the checkpoints and settings asked for. Raises ReviewError."""
     with ExitStack() as stack:
-        return _Builder(run, request, progress, stack).build()
+        return Builder(run, request, progress, stack).build()
 
 
 # -- the work -------------------------------------------------------------------------------------------------------
 
 
-class _Builder:
+class Builder:
     """One call of `build`: the run, what was asked for, and the clock."""
 
-    def __init__(self, run: RunFolder, request: Request, progress: Progress, stack: ExitStack) -> None:
+    def __init__(self, run: RunFolder, request: Request, progress: Progress, stack: ExitStack, *, wait: bool = False) -> None:
+        """With ``wait``, writing waits for another process that writes instead of giving up."""
         self.run = run
         self.request = request
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self.work: dict[str, int] = {}
         self._stack = stack
+        self._wait = wait
         self._writing = False
         self._pixels: dict[str, Pixels] = {}
 
     def build(self) -> Built:
-        info = self._resolve_info()
-        _check_settings(info.settings)
+        info = self.resolve_info()
+        check_settings(info.settings)
         if self.request.settings.get("processor") not in {None, NOTHING}:
             load_processor([self._resolve(str(info.settings.processor))])  # a wrong name is refused before it is kept
         found = self._find_checkpoints(info)
         available = sorted({*found.steps, *self._embedded_steps(info)})
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
-        info, images = self._images(info, found, wanted)
+        info, images = self.images(info, found, wanted)
         current = self._results(info, found, images, wanted)
-        self._write_info(info)
+        self.write_info(info)
         manifest = self._table(info, images, current)
         return Built(self.run, info, images, manifest, [s for s in wanted if s in current], available, self.seconds, self.work)
 
     def _begin_writing(self) -> None:
         """Take the run's lock before the first write; a run that is complete is only read."""
         if not self._writing:
-            self._stack.enter_context(self.run.lock())
+            self._stack.enter_context(self.run.lock(wait=self._wait))
             self._writing = True
 
     @contextmanager
@@ -157,7 +159,7 @@ class _Builder:
 
     # -- run.json and checkpoints
 
-    def _resolve_info(self) -> RunInfo:
+    def resolve_info(self) -> RunInfo:
         """What the run folder says, changed by what was asked for."""
         known = self.run.read_info()
         source = self.request.dataset.get("source")
@@ -193,7 +195,7 @@ class _Builder:
             folder = reference_to(path, self.run)
         return replace(info, dataset=dataset, settings=settings, base=base, checkpoints=folder)
 
-    def _write_info(self, info: RunInfo) -> None:
+    def write_info(self, info: RunInfo) -> None:
         """Keep what was asked for: of a new run at once, of a known one only when its results are there."""
         if info != self.run.read_info():
             self._begin_writing()
@@ -240,7 +242,7 @@ class _Builder:
 
     # -- images
 
-    def _images(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> tuple[RunInfo, RunImages]:
+    def images(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> tuple[RunInfo, RunImages]:
         """The images of the run, read again only where the reference or the files it names have changed."""
         images = read_images(self.run)
         reference = replace(info.dataset, source=self._resolve(info.dataset.source))
@@ -257,7 +259,7 @@ class _Builder:
         opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
         info = replace(info, dataset=opened.reference, classes=opened.classes)
         if self.run.read_info() is None:
-            self._write_info(info)
+            self.write_info(info)
         self._begin_writing()
         with self._timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
             self._read_images(opened, signature, self._cache_for_first(info, found, wanted))
@@ -359,7 +361,7 @@ class _Builder:
                     )
                     continue
                 try:
-                    self._embed(found.by_step(step), key, info, found, images)
+                    self.embed(found.by_step(step), key, info, found, images)
                 except CheckpointError as error:
                     if self.request.wanted is not None:
                         raise
@@ -381,18 +383,26 @@ class _Builder:
         """What the embeddings of a checkpoint are computed from; for one that is gone, what they were, None if that is not known."""
         facts = self.run.result_facts("embeddings", step)
         known = facts["key"] if facts else None
-        common = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
         if step not in found.steps:
-            return EmbeddingKey(**{**known, **common}) if known else None
+            settings = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
+            return EmbeddingKey(**{**known, **settings}) if known else None
         checkpoint = found.by_step(step)
         stamp = WeightsStamp(known["weights"], facts["weight_files"]) if facts and known else None
+        return self.key_of(checkpoint, stamp_weights(checkpoint.source, stamp), info, found, images)
+
+    def key_of(
+        self, checkpoint: Checkpoint, weights: WeightsStamp, info: RunInfo, found: FoundCheckpoints, images: RunImages
+    ) -> EmbeddingKey:
+        """What the embeddings of a checkpoint with these weights are computed from."""
         config = {name: value for name, value in read_config(checkpoint.source).items() if name not in VOLATILE_CONFIG}
         return EmbeddingKey(
-            weights=stamp_weights(checkpoint.source, stamp).sha256,
+            weights=weights.sha256,
             config=fingerprint(config=config),
             processor=self._processor_of(checkpoint, info, found).digest,
             with_head=self._head(checkpoint, images) is not None,
-            **common,
+            images=images.digest,
+            pooling=info.settings.pooling,
+            precision=info.settings.precision,
         )
 
     def _head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
@@ -424,8 +434,16 @@ class _Builder:
         names = places if info.settings.processor is not None else [name for name in (checkpoint.source, origin) if name]
         return ProcessorSource(names, fingerprint(processor=names))
 
-    def _embed(self, checkpoint: Checkpoint, key: EmbeddingKey, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> None:
-        """Embed every image with one checkpoint and write embeddings and probabilities."""
+    def embed(
+        self,
+        checkpoint: Checkpoint,
+        key: EmbeddingKey,
+        info: RunInfo,
+        found: FoundCheckpoints,
+        images: RunImages,
+        loaded: Encoder | None = None,
+    ) -> None:
+        """Embed every image with one checkpoint and write embeddings and probabilities; ``loaded`` has its weights already."""
         pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
         self._begin_writing()
         head = self._head(checkpoint, images)
@@ -433,7 +451,7 @@ class _Builder:
             self._timed("embeddings", len(images)),
             self.progress.stage(f"Embedding with checkpoint {checkpoint.step}", total=len(images), unit="images") as advance,
         ):
-            encoder = load_encoder(
+            encoder = loaded or load_encoder(
                 checkpoint,
                 pooling=info.settings.pooling,
                 precision=info.settings.precision,
@@ -454,7 +472,7 @@ class _Builder:
                     if batch.probabilities is not None:
                         writer.append("probabilities", batch.probabilities)
                     advance(len(batch.embeddings))
-                stamp = stamp_weights(checkpoint.source)
+                stamp = stamp_weights(checkpoint.source) if loaded is None else WeightsStamp(key.weights, [])
                 writer.facts.update(
                     epoch=checkpoint.epoch,
                     loss=checkpoint.loss,
@@ -693,7 +711,8 @@ def _without_class_names(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in {"image_processor_type", "feature_extractor_type"}}
 
 
-def _check_settings(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError for a setting that is none of those there are."""
     for name, value, allowed in (
         ("--pooling", settings.pooling, POOLINGS),
         ("--precision", settings.precision, PRECISIONS),

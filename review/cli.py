@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from pipeline.finetune import FineTuned
     from pipeline.stages import Built, Request
     from review.spotlight import Address
 
@@ -41,13 +42,16 @@ debug_option = click.option("--debug", is_flag=True, help="Show the traceback of
 checkpoint_option = click.option(
     "--checkpoint", "checkpoint", multiple=True, metavar="STEP", help="A checkpoint by its step, or first, or last. Repeatable."
 )
-input_options = _group(
+dataset_options = _group(
     click.option("--dataset", metavar="NAME", help="Hub name, folder of images by class, .parquet file or save_to_disk folder."),
     click.option("--config", metavar="NAME", help="Configuration (subset) of the data set."),
     click.option("--revision", metavar="REV", help="Revision of a data set on the Hub."),
     click.option("--split", metavar="NAME", help="Split to review. Default: test, else validation, else train."),
     click.option("--image-column", metavar="NAME", help="Column of the images. Default: found by its type."),
     click.option("--label-column", metavar="NAME", help="Column of the labels; 'none' for no labels. Default: found by its type."),
+)
+input_options = _group(
+    dataset_options,
     click.option(
         "--limit", type=click.IntRange(min=0), metavar="N", help="Only N images, a seeded sample balanced over classes; 0 for all."
     ),
@@ -55,9 +59,12 @@ input_options = _group(
     click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name) as step 0; none takes it back."),
     click.option("--processor", metavar="MODEL", help="Model whose image processor is used; none for the checkpoints' own."),
 )
-result_options = _group(
+embedding_options = _group(
     click.option("--pooling", type=click.Choice(["auto", "cls", "pooled", "mean"]), help="How tokens become one vector. Default: auto."),
-    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Arithmetic of the forward pass. Default: fp32."),
+    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Arithmetic of the embedding. Default: fp32."),
+)
+result_options = _group(
+    embedding_options,
     click.option("--align-to", type=click.Choice(["last", "first", "previous"]), help="Reference of the alignment. Default: last."),
     click.option("--scaling", type=click.Choice(["each", "common"]), help="A scale for each checkpoint, or one for all. Default: each."),
 )
@@ -155,6 +162,60 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
         names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
         rows = table.export(folder, Path(out), checkpoints=steps, columns=names)
         click.echo(f"Wrote {rows:,} rows to {out}")
+
+
+@cli.command("finetune")
+@click.option("--run", required=True, metavar="DIR", help="Folder to make the run in.")
+@click.option("--model", metavar="NAME", help="Model to start from: a folder, a Hub name, or a timm model on the Hub (timm/…).")
+@dataset_options
+@click.option("--train-split", metavar="NAME", help="Split to train on. Default: train.")
+@click.option("--eval-split", metavar="NAME", help="Split to evaluate on; none for no evaluation. Default: validation, else test.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on N images only, a seeded sample balanced over classes.")
+@click.option("--image-size", type=click.IntRange(min=8), metavar="N", help="Side in pixels of what the model takes. Default: its own.")
+@click.option("--augment", metavar="HOW", help="auto, none, or some of flip,crop,shift. Default: auto (flips; crops of large images).")
+@click.option("--epochs", type=float, metavar="N", help="Passes over the training images. Default: 3.")
+@click.option("--steps", type=int, metavar="N", help="Optimizer steps in all, instead of epochs.")
+@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Images a step and process. Default: 32.")
+@click.option("--seed", type=int, metavar="N", help="Seed of the head, the order of the images and the augmentation. Default: 42.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any field of transformers' TrainingArguments. Repeatable.")
+@click.option("--args", "args_file", metavar="FILE", help="A YAML file of such fields.")
+@click.option("--save-steps", type=int, metavar="N", help="A checkpoint every N steps, and at step 0 and the last.")
+@click.option("--frames", type=int, metavar="K", help="K checkpoints in all, step 0 and the last among them. Default: 11.")
+@click.option("--spacing", type=click.Choice(["even", "log"]), help="Distances between them: even, or growing (log). Default: even.")
+@click.option("--keep", metavar="WHICH", help="Whose weights to keep: all, or some of first,last,STEP; step 0 always. Default: all.")
+@click.option("--load-best", is_flag=True, default=None, help="Keep the checkpoint that evaluates best and make it the final model.")
+@click.option("--embed", is_flag=True, default=None, help="Embed the images to review at every checkpoint while training.")
+@click.option("--probe", type=click.IntRange(min=1), metavar="N", help="Review N images only, a fixed sample balanced over classes.")
+@embedding_options
+@click.option("--resume", is_flag=True, help="Go on with what was said before; more --steps or --epochs may be asked for.")
+@debug_option
+def finetune_command(run: str, pairs: Sequence[str], args_file: str | None, resume: bool, debug: bool, **options: Any) -> None:
+    """Fine-tune an image classifier, with checkpoints to look at. The run can be reviewed with --first --last at once.
+
+    Can be stopped at any time: the same command goes on where it was. On several GPUs:
+    torchrun --nproc-per-node 4 --no-python -- review-embeddings finetune …
+    """
+    with _Errors(debug):
+        from pipeline.arguments import parse_pairs, read_file
+        from pipeline.finetune import finetune, is_main_process
+        from pipeline.progress import SILENT
+        from pipeline.runfolder import RunFolder
+        from pipeline.stages import Request
+
+        said = {name: value for name, value in options.items() if value is not None}
+        arguments = {**(read_file(Path(args_file)) if args_file else {}), **parse_pairs(pairs)}
+        if arguments or not resume:
+            said["arguments"] = arguments
+        progress = _progress() if is_main_process() else SILENT
+        stop = _stop_on_signals(progress)
+        tuned = finetune(RunFolder(Path(run)), said, resume=resume, progress=progress, stop=stop)
+        if is_main_process():
+            _print_fine_tuned(tuned)
+            if tuned.finished and said.get("embed"):
+                _print_checkpoints(_build(tuned.run, Request(), progress))
+            click.echo(f"Review it with: review-embeddings --first --last --run {run}")
+            if not tuned.finished:
+                _end(f"Go on with: review-embeddings finetune --resume --run {run}", 130)
 
 
 @cli.command("demo")
@@ -284,6 +345,48 @@ def _print_seconds(built: Built) -> None:
         click.echo("Everything was up to date.")
     for stage, seconds in built.seconds.items():
         click.echo(f"{stage:>12}: {seconds:8.1f} s  ({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else stage)
+
+
+def _print_fine_tuned(tuned: FineTuned) -> None:
+    """What came of a fine-tuning: the metrics of the first, the best and the last evaluation."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not tuned.finished:
+        click.echo(f"Stopped at step {tuned.steps} of {tuned.total}. What is there can be reviewed.")
+    elif not tuned.metrics:
+        click.echo(f"Step {tuned.steps} of {tuned.total} is done.")
+    if not tuned.metrics:
+        return
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("step", "loss", "accuracy", "precision", "recall", "F1", ""):
+        shown.add_column(name, justify="right" if name else "left")
+    steps = sorted({min(tuned.metrics), max(tuned.metrics), *([tuned.best_step] if tuned.best_step in tuned.metrics else [])})
+    for step in steps:
+        values = tuned.metrics[step]
+        cells = [f"{values[f'eval_{name}']:.3f}" for name in ("loss", "accuracy", "precision", "recall", "f1")]
+        shown.add_row(str(step), *cells, "best" if step == tuned.best_step else "")
+    Console(file=sys.stdout).print(shown)
+
+
+def _stop_on_signals(progress: Any) -> Callable[[], bool]:
+    """Ctrl-C and SIGTERM end the training after the step at hand; once more ends it at once. Asks whether one has come."""
+    import os
+    import signal
+
+    stopped: list[int] = []
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # the processes would not agree on the step; the last full state is there
+        return lambda: False
+
+    def stop(number: int, frame: object) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(number)
+        progress.note("Stopping after this step; once more stops at once.")
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+    return lambda: bool(stopped)
 
 
 def _progress() -> Any:

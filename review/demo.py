@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.errors import SettingsError
-from pipeline.finetune import TrainingSettings, finetune
+from pipeline.finetune import finetune
 from pipeline.libraries import import_transformers, quiet_transformers
 from pipeline.progress import Progress
 from pipeline.runfolder import RunFolder, is_run, storage_errors
@@ -18,7 +18,19 @@ DATA_FOLDER = "data"
 
 SPLIT = "train"
 
-SETTINGS = TrainingSettings(steps=420, save_steps=35, batch_size=64, learning_rate=2e-3, warmup_steps=40, horizontal_flip=False, seed=0)
+MODEL_FOLDER = "model"
+"""Where the untrained model lies, likewise."""
+
+TRAINING = {
+    "train_split": SPLIT,
+    "eval_split": "none",
+    "steps": 420,
+    "save_steps": 35,
+    "batch_size": 64,
+    "augment": "none",
+    "seed": 0,
+    "arguments": {"learning_rate": 2e-3, "warmup_steps": 40},
+}
 """13 checkpoints, step 0 among them; digits are not mirrored."""
 
 
@@ -31,7 +43,9 @@ def make_demo(run: RunFolder, progress: Progress) -> str:
         if not data.is_dir():
             _write_digits(data)
         if not (run.path / "trainer_state.json").is_file():
-            _train(data, run.path, progress)
+            if not (run.path / MODEL_FOLDER / "preprocessor_config.json").is_file():
+                _write_model(run.path / MODEL_FOLDER, [str(digit) for digit in range(10)])
+            finetune(run, {"model": str(run.path / MODEL_FOLDER), "dataset": str(data), **TRAINING}, progress=progress)
     return str(data)
 
 
@@ -63,32 +77,20 @@ def _write_digits(folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _train(data: Path, folder: Path, progress: Progress) -> None:
-    import datasets
-
+def _write_model(folder: Path, names: list[str]) -> None:
+    """A Vision Transformer for pictures of 16 x 16 pixels with weights that nobody has trained yet."""
     transformers = import_transformers()
-    rows = datasets.load_from_disk(str(data))
-    names = rows.features["label"].names
-    transformers.set_seed(SETTINGS.seed)
+    transformers.set_seed(0)
+    config = transformers.ViTConfig(
+        image_size=16,
+        patch_size=4,
+        hidden_size=64,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=128,
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+    )
     with quiet_transformers():
-        config = transformers.ViTConfig(
-            image_size=16,
-            patch_size=4,
-            hidden_size=64,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            intermediate_size=128,
-            id2label=dict(enumerate(names)),
-            label2id={name: index for index, name in enumerate(names)},
-        )
-        processor = transformers.ViTImageProcessorPil(size={"height": 16, "width": 16})
-        finetune(
-            transformers.ViTForImageClassification(config),
-            processor,
-            rows,
-            image_column="image",
-            label_column="label",
-            folder=folder,
-            settings=SETTINGS,
-            progress=progress,
-        )
+        transformers.ViTForImageClassification(config).save_pretrained(folder)
+        transformers.ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)

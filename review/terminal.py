@@ -22,14 +22,37 @@ class _Rate(ProgressColumn):
 
 
 class TerminalProgress:
-    """Shows each stage while it runs and keeps one line of it when it is done."""
+    """Shows each stage while it runs, those inside it below it, and keeps one line of each when it is done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._bars: Progress | None = None
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
         started, done = time.perf_counter(), 0
+        with self._drawing() as bars:
+            task = bars.add_task(title, total=total, unit=unit)
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                bars.advance(task, count)
+
+            try:
+                yield advance
+            finally:
+                bars.remove_task(task)
+        seconds = time.perf_counter() - started
+        rate = f", {done / seconds:,.0f} {unit}/s" if done >= 10 * seconds > 5 else ""
+        self.note(f"{title}: {done:,} {unit} in {seconds:.1f} s{rate}")
+
+    @contextmanager
+    def _drawing(self) -> Iterator[Progress]:
+        """The bars on the screen: one display, begun by the outermost stage."""
+        if self._bars is not None:
+            yield self._bars
+            return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -37,18 +60,11 @@ class TerminalProgress:
             _Rate(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
-            task = bar.add_task(title, total=total, unit=unit)
-
-            def advance(count: int) -> None:
-                nonlocal done
-                done += count
-                bar.advance(task, count)
-
-            yield advance
-        seconds = time.perf_counter() - started
-        rate = f", {done / seconds:,.0f} {unit}/s" if done and seconds > 0.5 else ""
-        self.note(f"{title}: {done:,} {unit} in {seconds:.1f} s{rate}")
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as self._bars:
+            try:
+                yield self._bars
+            finally:
+                self._bars = None
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

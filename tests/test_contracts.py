@@ -51,7 +51,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert not modules_after(code) & HEAVY
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "pipeline").glob("*.py")))
+SUBCLASS_TRANSFORMERS = {"callback", "trainer"}
+"""Their classes are subclasses of Trainer's; nothing imports them at module level."""
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "pipeline").glob("*.py") if path.stem not in SUBCLASS_TRANSFORMERS))
 def test_pipeline_modules_defer_their_heavy_imports(module: str) -> None:
     name = "pipeline" if module == "__init__" else f"pipeline.{module}"
     assert not modules_after(f"import {name}") & (HEAVY - {"numpy", "PIL"})

@@ -18,7 +18,7 @@ def run_of(model: Path, folder: Path, image_size: int) -> Path:
     """A run of one step with the real data's classes: the backbone, with a new head where one is asked for."""
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    from pipeline.finetune import set_image_size
+    from pipeline.models import set_image_size
 
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     target = folder / "checkpoint-10"
@@ -73,3 +73,24 @@ def test_the_timm_processor_is_kept_exactly_in_8_bits(shared: Path, tmp_path: Pa
     facts = json.loads(next(run.cache.glob("*.json")).read_text())
     assert facts["dtype"] == "uint8" and facts["shape"] == [20, 3, 96, 96]
     shutil.rmtree(run.cache)
+
+
+@pytest.mark.parametrize("name", ["vit-small-saliency", "tf_efficientnet_lite0"])
+def test_a_real_backbone_is_fine_tuned_and_embedded_meanwhile(name: str, shared: Path, tmp_path: Path) -> None:
+    from pipeline.finetune import finetune
+
+    if name == "tf_efficientnet_lite0":
+        need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")
+    run = RunFolder(tmp_path / "run")
+    said = {"model": str(shared / "models" / name), "dataset": str(shared / "data" / "cifar10"), "image_size": 56, "eval_split": "none"}
+    schedule = {"limit": 40, "steps": 3, "frames": 3, "batch_size": 10, "embed": True, "probe": 30, "keep": "first,last"}
+    assert finetune(run, {**said, **schedule, "arguments": {"learning_rate": 1e-3}}).finished
+    live = {step: np.array(run.read_array("embeddings", step)) for step in (0, 2, 3)}
+    built = build(run, Request())
+    assert "embeddings" not in built.seconds, "what was embedded in the training counts"
+    for stage in ("embeddings", "probabilities"):
+        shutil.rmtree(run.path / stage)
+    build(run, Request())  # from the saved checkpoints this time
+    for step in (0, 3):
+        assert np.array_equal(run.read_array("embeddings", step), live[step])
+    assert not np.allclose(live[0], live[3])
