@@ -135,6 +135,11 @@ class EmbeddingCallback(LogCallback):
         if self._live is not None:
             self._embed(args, state, whole_model(model), Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Let other processes embed again."""
+        if self._live is not None:
+            self._live.close()
+
     def _embed(self, args: Any, state: Any, model: Any, folder: Path) -> None:
         assert self._live is not None
         losses = [entry["loss"] for entry in state.log_history if "loss" in entry]

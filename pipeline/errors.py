@@ -2,7 +2,8 @@
 
 ReviewError
 ├── RunError          no run, an empty run, a run folder of a newer format
-├── StorageError      a read-only or full disk, a run folder that is being written by another process
+├── StorageError      a read-only or full disk
+│   └── BusyError     a run folder that is being written by another process
 ├── DatasetError      a data set, split or column that cannot be used
 ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
 ├── TrainingError     a training that diverged, or does not fit the memory
@@ -22,6 +23,10 @@ class RunError(ReviewError):
 
 class StorageError(ReviewError):
     """A file could not be written."""
+
+
+class BusyError(StorageError):
+    """Another process is writing what was to be written."""
 
 
 class DatasetError(ReviewError):

@@ -6,6 +6,7 @@ training is not touched: a second module of the same kind takes the weights, and
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,6 +43,7 @@ class LiveEmbedding:
         self._template: Checkpoint | None = None
         self._encoder: Encoder | None = None
         self._stamps_memory = False
+        self._lock = ExitStack()
 
     @property
     def images(self) -> RunImages:
@@ -54,8 +56,9 @@ class LiveEmbedding:
 
         Its folder is needed, for configuration and image processor, as long as anything is embedded. Raises ReviewError.
         """
+        self._lock.enter_context(self._run.embedding_lock())
         with ExitStack() as stack:
-            builder = Builder(self._run, self._request, self._progress, stack, wait=True)
+            builder = Builder(self._run, self._request, self._progress, stack, live=True, wait=True)
             info = builder.resolve_info()
             check_settings(info.settings)
             info, self._images = builder.images(info, FoundCheckpoints([first], []), [first.step])
@@ -69,6 +72,10 @@ class LiveEmbedding:
         encoder.cast(info.settings.precision)
         self._encoder = encoder
 
+    def close(self) -> None:
+        """Let other processes embed again. The end of this one does so too."""
+        self._lock.close()
+
     def embed(self, checkpoint: Checkpoint, model: Any, *, saved: bool, device: torch.device) -> None:
         """Embed all images with the weights that ``model`` has now, unless the same result is there already.
 
@@ -78,7 +85,7 @@ class LiveEmbedding:
         described = checkpoint if saved else replace(checkpoint, source=self._template.source)
         found = FoundCheckpoints([described], [])
         with ExitStack() as stack, _full_precision():
-            builder = Builder(self._run, self._request, self._progress, stack, wait=True)
+            builder = Builder(self._run, self._request, self._progress, stack, live=True, wait=True)
             key = builder.key_of(described, self._stamp(checkpoint, model, saved), self._info, found, self.images)
             if self._run.is_current("embeddings", checkpoint.step, key.fingerprint):
                 return
@@ -94,7 +101,7 @@ class LiveEmbedding:
             return stamp_weights(checkpoint.source)
         if self._stamps_memory:
             return stamp_content(_serialised(model) or b"")
-        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=TEMPORARY_PREFIX) as folder, quiet_transformers():
+        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-") as folder, quiet_transformers():
             model.save_pretrained(folder)  # saved under other names or in several files: only the files themselves tell
             return WeightsStamp(stamp_weights(folder).sha256, [])
 

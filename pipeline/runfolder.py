@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import RunError, StorageError
+from pipeline.errors import BusyError, RunError, StorageError
 
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
@@ -243,11 +244,17 @@ class RunFolder:
     def lock(self, *, wait: bool = False) -> Iterator[None]:
         """Be the only process that writes results to this run; a killed process leaves no lock behind.
 
-        With ``wait``, until another process has finished. Raises StorageError where another process is writing or the folder
-        cannot be written to.
+        With ``wait``, until another process has finished. Raises BusyError where another process is writing, StorageError
+        where the folder cannot be written to.
         """
         with self._locked(".lock", "being written by another review-embeddings", wait):
             self._remove_leftovers()
+            yield
+
+    @contextmanager
+    def embedding_lock(self) -> Iterator[None]:
+        """Be the only process that embeds; scores and tables may meanwhile be written by others. Raises as `lock` does."""
+        with self._locked(".embedding.lock", "being embedded by another process, perhaps the training itself", wait=False):
             yield
 
     @contextmanager
@@ -266,7 +273,7 @@ class RunFolder:
             try:
                 lock.acquire(timeout=-1 if wait else 0)
             except filelock.Timeout as error:
-                raise StorageError(f"Run {self.path} is {what}. Wait until it has finished, or stop it.") from error
+                raise BusyError(f"Run {self.path} is {what}. Wait until it has finished, or stop it.") from error
         try:
             yield
         finally:
@@ -276,7 +283,13 @@ class RunFolder:
         """Delete the temporary files that a killed process left behind."""
         for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
             for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                leftover.unlink(missing_ok=True)
+                writer = leftover.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
+                if writer.isdigit() and int(writer) != os.getpid() and _is_alive(int(writer)):
+                    continue
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
 
 
 @dataclass
@@ -356,6 +369,19 @@ def fingerprint(**parts: Any) -> str:
 
 
 TEMPORARY_PREFIX = ".writing-"
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is such a process on this machine."""
+    if os.name == "nt":  # where signal 0 would end it
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def temporary_path(path: Path) -> Path:

@@ -47,7 +47,7 @@ from pipeline.dataset import (
     writing_images,
 )
 from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
-from pipeline.errors import CheckpointError, RunError, SettingsError
+from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores
@@ -82,6 +82,10 @@ class Request:
     """The model before fine-tuning, for step 0; ``none`` takes it back, as it does for the processor."""
     wanted: Sequence[str] | None = None
     """Steps, ``first`` and ``last``; None for every checkpoint."""
+    piecemeal: bool = False
+    """Of the checkpoints that are not embedded yet, take only the first and the newest; the others with later calls."""
+    align_to: str | None = None
+    """Reference of the alignment this time, whatever the settings say."""
     device: str | None = None
     """Device of the forward pass; None for the best there is. Not part of any fingerprint."""
     batch_size: int | None = None
@@ -100,16 +104,21 @@ class Built:
     """Steps that were asked for, ascending."""
     available: list[int]
     """Steps of all checkpoints of the run, in the table or not."""
+    waiting: list[int]
+    """Steps that were asked for and are still to be embedded, by a later call or another process."""
     seconds: dict[str, float]
     """Time spent in each stage that had something to do."""
     work: dict[str, int]
     """Images (or checkpoints) that each of these stages went through."""
 
 
-def build(run: RunFolder, request: Request, *, progress: Progress = SILENT) -> Built:
-    """Bring the table of a run up to date with the checkpoints and settings asked for. Raises ReviewError."""
+def build(run: RunFolder, request: Request, *, progress: Progress = SILENT, wait: bool = False) -> Built:
+    """Bring the table of a run up to date with the checkpoints and settings asked for. Raises ReviewError.
+
+    With ``wait`` another process that writes to the run is waited for; without, it is a BusyError.
+    """
     with ExitStack() as stack:
-        return Builder(run, request, progress, stack).build()
+        return Builder(run, request, progress, stack, wait=wait).build()
 
 
 # -- the work -------------------------------------------------------------------------------------------------------
@@ -118,16 +127,20 @@ def build(run: RunFolder, request: Request, *, progress: Progress = SILENT) -> B
 class Builder:
     """One call of `build`: the run, what was asked for, and the clock."""
 
-    def __init__(self, run: RunFolder, request: Request, progress: Progress, stack: ExitStack, *, wait: bool = False) -> None:
-        """With ``wait``, writing waits for another process that writes instead of giving up."""
+    def __init__(
+        self, run: RunFolder, request: Request, progress: Progress, stack: ExitStack, *, live: bool = False, wait: bool = False
+    ) -> None:
+        """With ``live``, embeddings are written under a lock that the caller holds; with ``wait``, writing waits for its turn."""
         self.run = run
         self.request = request
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self.work: dict[str, int] = {}
         self._stack = stack
+        self._live = live
         self._wait = wait
-        self._writing = False
+        self._waiting: list[int] = []
+        self._writing = self._embedding = False
         self._pixels: dict[str, Pixels] = {}
 
     def build(self) -> Built:
@@ -142,13 +155,21 @@ class Builder:
         current = self._results(info, found, images, wanted)
         self.write_info(info)
         manifest = self._table(info, images, current)
-        return Built(self.run, info, images, manifest, [s for s in wanted if s in current], available, self.seconds, self.work)
+        shown = [step for step in wanted if step in current]
+        return Built(self.run, info, images, manifest, shown, available, self._waiting, self.seconds, self.work)
 
     def _begin_writing(self) -> None:
         """Take the run's lock before the first write; a run that is complete is only read."""
         if not self._writing:
             self._stack.enter_context(self.run.lock(wait=self._wait))
             self._writing = True
+
+    def _begin_embedding(self) -> None:
+        """Take the lock for embeddings as well; BusyError where a training that embeds has it."""
+        if not self._live and not self._embedding:
+            self._stack.enter_context(self.run.embedding_lock())
+            self._embedding = True
+            self._begin_writing()
 
     @contextmanager
     def _timed(self, stage: str, count: int) -> Iterator[None]:
@@ -344,8 +365,10 @@ class Builder:
                 )
         kept = [step for step in before if step in known and step not in wanted]
         current: dict[int, dict[str, Any]] = {}
-        first_error: CheckpointError | None = None
-        for step in sorted({*wanted, *kept}):
+        first_error: ReviewError | None = None
+        steps = sorted({*wanted, *kept})
+        now = self._embedded_now(steps, info, found, images) if self.request.piecemeal else steps
+        for step in steps:
             key = self._embedding_key(step, info, found, images)
             if key is None or not self.run.is_current("embeddings", step, key.fingerprint):
                 if key is None or step not in found.steps:
@@ -360,13 +383,19 @@ class Builder:
                         f"`review-embeddings build --run {self.run.path}` brings it back."
                     )
                     continue
+                if step not in now:
+                    self._waiting.append(step)
+                    continue
                 try:
                     self.embed(found.by_step(step), key, info, found, images)
-                except CheckpointError as error:
+                except (CheckpointError, BusyError) as error:
                     if self.request.wanted is not None:
                         raise
                     first_error = first_error or error
-                    self.progress.note(f"Left out checkpoint {step}: {error}")
+                    if isinstance(error, BusyError) and self.request.piecemeal:
+                        self._waiting.append(step)
+                    else:
+                        self.progress.note(f"Left out checkpoint {step}: {error}")
                     continue
             self._score(step, key.fingerprint)
             facts = self.run.result_facts("embeddings", step)
@@ -378,6 +407,14 @@ class Builder:
                 "Name their folder with --checkpoints."
             )
         return current
+
+    def _embedded_now(self, steps: Sequence[int], info: RunInfo, found: FoundCheckpoints, images: RunImages) -> list[int]:
+        """The steps that a piecemeal request may embed: the first, and the newest that is not embedded yet."""
+        for step in reversed(steps):
+            key = self._embedding_key(step, info, found, images)
+            if key is None or not self.run.is_current("embeddings", step, key.fingerprint):
+                return [steps[0], step]
+        return []
 
     def _embedding_key(self, step: int, info: RunInfo, found: FoundCheckpoints, images: RunImages) -> EmbeddingKey | None:
         """What the embeddings of a checkpoint are computed from; for one that is gone, what they were, None if that is not known."""
@@ -444,8 +481,8 @@ class Builder:
         loaded: Encoder | None = None,
     ) -> None:
         """Embed every image with one checkpoint and write embeddings and probabilities; ``loaded`` has its weights already."""
+        self._begin_embedding()
         pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
-        self._begin_writing()
         head = self._head(checkpoint, images)
         with (
             self._timed("embeddings", len(images)),
@@ -551,6 +588,7 @@ class Builder:
     def _table(self, info: RunInfo, images: RunImages, current: Mapping[int, Mapping[str, Any]]) -> table.Manifest:
         """Align all checkpoints and write the table, where anything in it has changed."""
         mapped, classes = self._predictions(images, current)
+        align_to = self.request.align_to or info.settings.align_to
         label_print = None if images.labels is None else fingerprint(labels=images.labels.tolist(), classes=images.classes)
         value = fingerprint(
             method=METHODS["table"],
@@ -558,7 +596,7 @@ class Builder:
             labels=label_print,
             prediction_classes=classes,
             checkpoints=[[step, facts["fingerprint"], facts["epoch"], facts["loss"]] for step, facts in current.items()],
-            align_to=info.settings.align_to,
+            align_to=align_to,
             scaling=info.settings.scaling,
         )
         manifest = table.read_manifest(self.run)
@@ -570,7 +608,7 @@ class Builder:
             steps = list(current)
             aligned = align(
                 [self.run.read_array("projections", step) for step in steps],
-                align_to=info.settings.align_to,
+                align_to=align_to,
                 scaling=info.settings.scaling,
             )
             parts = [
@@ -582,7 +620,7 @@ class Builder:
                 images,
                 parts,
                 fingerprint=value,
-                align_to=info.settings.align_to,
+                align_to=align_to,
                 scaling=info.settings.scaling,
                 prediction_classes=classes,
             )

@@ -93,6 +93,8 @@ serve_options = _group(
 @run_option
 @input_options
 @result_options
+@click.option("--watch", is_flag=True, help="Look on while the run is trained: new checkpoints appear in the open page.")
+@click.option("--probe", type=click.IntRange(min=1), metavar="N", help="With --watch: a fixed sample of N images, to keep up.")
 @click.option("--long", "long_frame", is_flag=True, help="Open the long table itself, a row for every image and checkpoint (not linked).")
 @compute_options
 @serve_options
@@ -105,6 +107,8 @@ def cli(context: click.Context, /, **options: Any) -> None:
       review-embeddings demo                                    a small run of its own, on real digits
       review-embeddings --first --last --run DIR --dataset NAME --split test
       review-embeddings --first --last                          the run in this folder, or the newest in runs/
+      review-embeddings finetune --model MODEL --dataset NAME --run DIR
+      review-embeddings --watch --run DIR                       while it is trained, in a second terminal
       review-embeddings build --run DIR                         all checkpoints into the table
 
     Checkpoints that are not in the table yet are embedded first; those that are there already are offered beside them.
@@ -113,10 +117,16 @@ def cli(context: click.Context, /, **options: Any) -> None:
         _refuse_options_before(context)
         return
     with _Errors(options["debug"]):
+        from pipeline.errors import SettingsError
         from review.spotlight import Address
 
         address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
         address.check()
+        if options["watch"]:
+            _watch(_find_run(options["run"]), options, address)
+            return
+        if options["probe"]:
+            raise SettingsError("--probe goes with --watch. Use --limit for a sample of another run.")
         wanted = [name for name in ("first", "last") if options[name]] + list(options["checkpoint"])
         built = _build(_find_run(options["run"]), _request(options, wanted or ["first", "last"]), _progress())
         _print_checkpoints(built)
@@ -200,7 +210,7 @@ def finetune_command(run: str, pairs: Sequence[str], args_file: str | None, resu
         from pipeline.finetune import finetune, is_main_process
         from pipeline.progress import SILENT
         from pipeline.runfolder import RunFolder
-        from pipeline.stages import Request
+        from pipeline.stages import Request, build
 
         said = {name: value for name, value in options.items() if value is not None}
         arguments = {**(read_file(Path(args_file)) if args_file else {}), **parse_pairs(pairs)}
@@ -212,7 +222,7 @@ def finetune_command(run: str, pairs: Sequence[str], args_file: str | None, resu
         if is_main_process():
             _print_fine_tuned(tuned)
             if tuned.finished and said.get("embed"):
-                _print_checkpoints(_build(tuned.run, Request(), progress))
+                _print_checkpoints(build(tuned.run, Request(), progress=progress, wait=True))
             click.echo(f"Review it with: review-embeddings --first --last --run {run}")
             if not tuned.finished:
                 _end(f"Go on with: review-embeddings finetune --resume --run {run}", 130)
@@ -314,6 +324,36 @@ def _open(built: Built, address: Address, *, long: bool, open_browser: bool) -> 
         click.echo(f"Spotlight: {url}   (Ctrl-C ends it)")
 
     serve(page_for(built, long=long), address, open_browser=open_browser, ready=ready)
+
+
+def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
+    """Show a run in Spotlight while it is trained, until it is stopped."""
+    from pipeline.errors import SettingsError
+    from review.open import page_for
+    from review.spotlight import Page, serve
+    from review.watch import Watcher
+
+    if options["checkpoint"] or options["long_frame"]:
+        raise SettingsError("--watch shows the first and the newest checkpoint. Leave --checkpoint and --long out.")
+    watcher = Watcher(run, _request(options, None), _progress(), probe=options["probe"])
+    built = watcher.wait()
+    _print_checkpoints(built)
+    click.echo("Starting Spotlight …")
+
+    def next_page() -> Page | None:
+        built = watcher.look()
+        if built is None:
+            return None
+        click.echo(watcher.news)
+        return page_for(built, watching=True, news=watcher.news)
+
+    serve(
+        page_for(built, watching=True),
+        address,
+        open_browser=not options["no_browser"],
+        ready=lambda url: click.echo(f"Spotlight: {url}   (Ctrl-C ends it)"),
+        next_page=next_page,
+    )
 
 
 def _print_checkpoints(built: Built) -> None:

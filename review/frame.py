@@ -26,6 +26,8 @@ MAX_CHECKPOINTS = 50
 UNLABELLED = "(no label)"
 """Stands for a missing label or prediction, because Spotlight has no name for an empty category."""
 
+ENDS = ("first", "last")
+
 OUTLIER_STATES = ["no", "first only", "last only", "both"]
 """Whether an image is among the worst of the first and of the last checkpoint."""
 
@@ -46,6 +48,8 @@ class ReviewFrame:
     """Column that colours the plots: the label, else the last prediction."""
     slider_start: int
     """The checkpoint that the columns ``x_now``, ``y_now`` and ``ood_now`` hold until the slider is moved."""
+    watching: bool
+    """Whether the run is still being trained, so that the columns ``x_first`` and ``x_last`` stand for changing checkpoints."""
     worst: int
     """How many of the most atypical images count as outliers in the column ``outlier``."""
 
@@ -68,8 +72,11 @@ def worst_count(images: int) -> int:
     return min(images, max(8, min(100, images // 10)))
 
 
-def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> ReviewFrame:
-    """Build the frame for ``shown`` checkpoints and, up to `MAX_CHECKPOINTS`, the others that the table holds."""
+def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int], *, watching: bool = False) -> ReviewFrame:
+    """Build the frame for ``shown`` checkpoints and, up to `MAX_CHECKPOINTS`, the others that the table holds.
+
+    A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
+    """
     import pandas as pd
 
     manifest = table.read_manifest(run)
@@ -77,7 +84,7 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> Revie
         raise ReviewError(f"Run {run.path} has no table. Run: review-embeddings build --run {run.path}")
     shown = sorted(set(shown))
     steps = _thinned(manifest.steps, shown)
-    start = _start_of_slider(steps, shown)
+    start = shown[-1] if watching else _start_of_slider(steps, shown)
     columns: dict[str, object] = {"image_id": images.ids, "image": _one_object_each(images.read_bytes(preview=True))}
     if (names := images.label_names) is not None:
         columns["label"] = _categorical(names, images.classes or [])
@@ -86,7 +93,7 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> Revie
     for facts, part in table.iterate(run, checkpoints=steps, columns=wanted):
         columns |= {f"{name}_{tag(facts.step)}": part[name].to_numpy() for name in ("x", "y")}
         columns[f"ood_{tag(facts.step)}"] = part["ood_score"].to_numpy()
-        if facts.step == shown[0] and len(shown) > 1:
+        if facts.step == shown[0] and (watching or len(shown) > 1):
             ends["first"] = part
         if facts.step == shown[-1]:
             ends["last"] = part
@@ -95,7 +102,9 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> Revie
     worst = worst_count(len(images))
     if "first" in ends:
         columns |= _change_columns(ends["first"], ends["last"], worst)
-    if len(steps) > 1:
+    if watching:
+        columns |= {f"{name}_{end}": columns[f"{name}_{tag(step)}"] for name in "xy" for end, step in zip(ENDS, _ends(shown), strict=True)}
+    if watching or len(steps) > 1:
         columns |= {f"{name}_now": columns[f"{name}_{tag(start)}"] for name in ("x", "y", "ood")}
     frame = pd.DataFrame(columns)
     predicted = "prediction_last" if "prediction_last" in frame.columns else None
@@ -107,6 +116,7 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int]) -> Revie
         facts={facts.step: facts for facts in manifest.checkpoints},
         color_by="label" if "label" in frame.columns else predicted,
         slider_start=start,
+        watching=watching,
         worst=worst,
     )
 
@@ -128,6 +138,10 @@ def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFra
     frame["checkpoint"] = pd.Categorical([f"step {tag(step)}" for step in frame["checkpoint"]], categories=order)
     _check(frame)
     return frame
+
+
+def _ends(shown: Sequence[int]) -> tuple[int, int]:
+    return shown[0], shown[-1]
 
 
 def _thinned(steps: Sequence[int], shown: Sequence[int]) -> list[int]:

@@ -24,15 +24,18 @@ def plotted(review: ReviewFrame) -> list[int]:
 
 
 def has_slider(review: ReviewFrame) -> bool:
-    """Whether there are checkpoints that no plot of their own shows."""
-    return len(review.steps) > len(plotted(review))
+    """Whether there are checkpoints that no plot of their own shows, or will be."""
+    return review.watching or len(review.steps) > len(plotted(review))
 
 
 def wide_layout(review: ReviewFrame) -> Layout:
     """Layout for the wide frame."""
     from renumics.spotlight import layout as ly
 
-    plots = [_plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)]
+    if review.watching:  # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged it
+        plots = [_plot("first", "First", review.color_by), _plot("last", "Last", review.color_by)]
+    else:
+        plots = [_plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)]
     if has_slider(review):
         plots.insert(len(plots) - 1, _plot("now", "Slider", review.color_by))
     table = ly.table(
@@ -48,7 +51,11 @@ def wide_layout(review: ReviewFrame) -> Layout:
         ly.tab(
             ly.issues("Lists"),
             ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
-            *([ly.histogram("OOD score, first", column="ood_first", stack_by_column=review.color_by)] if len(review.shown) > 1 else []),
+            *(
+                [ly.histogram("OOD score, first", column="ood_first", stack_by_column=review.color_by)]
+                if "ood_first" in review.frame.columns
+                else []
+            ),
             weight=32,
         ),
         weight=40,

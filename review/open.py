@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from pipeline.stages import Built
 
 
-def page_for(built: Built, *, long: bool) -> Page:
-    """The page for the checkpoints that were asked for; with ``long``, the long table of all of them."""
+def page_for(built: Built, *, long: bool = False, watching: bool = False, news: str = "") -> Page:
+    """The page for the checkpoints that were asked for; with ``long``, the long table of all of them.
+
+    ``watching`` is for a run that is still being trained: pages of it follow one another, each with the ``news``.
+    """
     import_spotlight()
     if long:
         frame = long_frame(built.run, built.wanted)
         return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
-    review = wide_frame(built.run, built.images, built.wanted)
+    review = wide_frame(built.run, built.images, built.wanted, watching=watching)
     lists = ready_made_lists(review)
-    session = {"title": _title(built), "selected": lists[0].rows if lists else [], **_slider(review)}
+    session = {"title": _title(built), "selected": lists[0].rows if lists else [], "watching": watching, "news": news, **_slider(review)}
     return Page(review.frame, wide_layout(review), lists, session)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ReviewError, SettingsError
 from pipeline.libraries import hide_broken_torchvision
+from pipeline.runfolder import write_json
 from review.lists import ImageList
 
 if TYPE_CHECKING:
@@ -94,16 +96,25 @@ class Page:
     """What the plugin tells the page: the slider's checkpoints. JSON."""
 
 
-def serve(page: Page, address: Address, *, open_browser: bool, ready: Callable[[str], None]) -> None:
+def serve(
+    page: Page,
+    address: Address,
+    *,
+    open_browser: bool,
+    ready: Callable[[str], None],
+    next_page: Callable[[], Page | None] | None = None,
+) -> None:
     """Show the page until Ctrl-C, SIGTERM or SIGHUP; Spotlight's server ends with us whatever happens.
 
-    ``ready`` is called with the page's URL as soon as it answers. Raises SettingsError for an unusable address and
-    ReviewError where the server cannot be started or ends by itself.
+    ``ready`` is called with the page's URL as soon as it answers. ``next_page`` is asked again and again for a page of the
+    same images that takes the place of this one; selection, filters and layout of the browser stay. Raises SettingsError for
+    an unusable address and ReviewError where the server cannot be started or ends by itself.
     """
     address.check()
-    stopped = threading.Event()
-    with _signals_set(stopped):
-        viewer = _start(page, address)
+    stopped, working = threading.Event(), threading.Event()
+    with _signals_set(stopped, working), tempfile.TemporaryDirectory(prefix="review-embeddings-") as folder:
+        session = Path(folder) / "session.json"
+        viewer = _start(page, address, session)
         try:
             ready(viewer.url)
             if open_browser and has_display():
@@ -111,6 +122,11 @@ def serve(page: Page, address: Address, *, open_browser: bool, ready: Callable[[
             while not stopped.wait(0.5):
                 if viewer._server is None or viewer._server.process is None or viewer._server.process.poll() is not None:
                     raise ReviewError("Spotlight's server has ended by itself. Start the same command again.")
+                if next_page is not None:
+                    working.set()
+                    if (new := next_page()) is not None:
+                        _show(viewer, new, session)
+                    working.clear()
         finally:
             _stop(viewer)
 
@@ -122,32 +138,22 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _start(page: Page, address: Address) -> Any:
+def _start(page: Page, address: Address, session: Path) -> Any:
     """Start the server process and load the frame into it."""
     os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
     paths = [str(PLUGIN_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    os.environ[SESSION_VARIABLE] = json.dumps({"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": page.session or {}})
-    spotlight, data_issue = import_spotlight()
-    issues = [data_issue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists]
+    os.environ[SESSION_VARIABLE] = json.dumps({"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": str(session)})
+    spotlight, _ = import_spotlight()
+    viewer = spotlight.viewer.Viewer(
+        host=address.host,
+        port=address.port or "auto",
+        ssl_certfile=address.certificate,
+        ssl_keyfile=address.key,
+        no_ssl=address.insecure,
+    )
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints the address itself
-            return spotlight.show(
-                page.frame,
-                host=address.host,
-                port=address.port or "auto",
-                layout=page.layout,
-                issues=issues,
-                dtype={"image": spotlight.Image},
-                no_browser=True,
-                wait=False,
-                allow_filebrowsing=False,
-                analyze=False,
-                embed=False,
-                ssl_certfile=address.certificate,
-                ssl_keyfile=address.key,
-                no_ssl=address.insecure,
-            )
+        _show(viewer, page, session, layout=page.layout)
     except OSError as error:
         raise SettingsError(
             f"Port {address.port} on {address.host} cannot be used ({error.strerror}). Use another --port, or leave it out."
@@ -156,6 +162,25 @@ def _start(page: Page, address: Address) -> Any:
         raise ReviewError(
             "Spotlight did not load the review within 120 seconds. Review fewer images with --limit, or fewer checkpoints."
         ) from error
+    return viewer
+
+
+def _show(viewer: Any, page: Page, session: Path, layout: Layout | None = None) -> None:
+    """Load a page into the server; without a layout the browser keeps the one it has."""
+    spotlight, data_issue = import_spotlight()
+    write_json(session, page.session or {})
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the address itself
+        viewer.show(
+            page.frame,
+            layout=layout,
+            issues=[data_issue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists],
+            dtype={"image": spotlight.Image},
+            no_browser=True,
+            wait=False,
+            allow_filebrowsing=False,
+            analyze=False,
+            embed=False,
+        )
 
 
 def import_spotlight() -> tuple[Any, Any]:
@@ -180,11 +205,14 @@ def _stop(viewer: Any) -> None:
 
 
 @contextlib.contextmanager
-def _signals_set(stopped: threading.Event) -> Any:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the waiting instead of the process, so that the server can be ended too."""
+def _signals_set(stopped: threading.Event, working: threading.Event) -> Any:
+    """Let Ctrl-C, SIGTERM and SIGHUP end the waiting instead of the process, so that the server can be ended too.
+
+    While something is ``working`` they end that at once.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if stopped.is_set():
+        if stopped.is_set() or working.is_set():
             raise KeyboardInterrupt
         stopped.set()
 

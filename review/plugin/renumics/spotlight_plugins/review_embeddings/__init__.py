@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +33,8 @@ def __activate__(app: Any) -> None:
 
 
 def session() -> dict[str, Any]:
-    """What the page needs to know: its title, the images selected at first, the checkpoints of the slider."""
-    page: dict[str, Any] = SESSION.get("page", {})
+    """What the page needs to know: its title, the images selected at first, the checkpoints of the slider, what is new."""
+    page: dict[str, Any] = json.loads(Path(SESSION["page"]).read_text(encoding="utf-8")) if "page" in SESSION else {}
     return page
 
 

@@ -28,7 +28,9 @@ function describe(checkpoint) {
     return [epoch, loss, variance, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
 }
 
-const session = fetch("/api/review/session").then((response) => response.json());
+const readSession = () => fetch("/api/review/session").then((response) => response.json());
+
+const session = readSession();
 
 // Once the data is there: put the run's name in the top bar and select the first list, unless somebody was faster.
 function greet() {
@@ -61,6 +63,29 @@ function Slider() {
             setPlace(slider.findIndex((checkpoint) => checkpoint.step === start));
         });
     }, []);
+
+    // The run that is watched has a new checkpoint: stay on the one that was shown, or on the newest if that was it.
+    useEffect(
+        () =>
+            useDataset.subscribe(
+                (state) => state.columns, // new ones with every table that is read
+                (columns, before) => {
+                    if (before.length === 0) return;
+                    readSession().then(({ slider, title, news }) => {
+                        if (title) useDataset.setState({ filename: title });
+                        if (!slider || !checkpoints) return;
+                        const followed = place === checkpoints.length - 1;
+                        const same = slider.findIndex((checkpoint) => checkpoint.step === checkpoints[place].step);
+                        const next = followed || same < 0 ? slider.length - 1 : same;
+                        setCheckpoints(slider);
+                        setPlace(next);
+                        show(slider[next].step);
+                        if (news) globalThis.spotlight.notify(news);
+                    });
+                },
+            ),
+        [checkpoints, place],
+    );
 
     if (!checkpoints || !loaded) return null;
     const go = (next) => {

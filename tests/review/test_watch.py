@@ -1,0 +1,187 @@
+"""Looking on while a run is trained: new checkpoints appear, and what the reviewer did stays."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+from samples import save_checkpoint, save_start_model
+from serving import serving
+
+from pipeline import table
+from pipeline.progress import SILENT
+from pipeline.runfolder import RunFolder
+from pipeline.stages import Request
+from review.watch import Watcher
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def add_checkpoint(run: Path, step: int) -> None:
+    """A checkpoint as it appears: its folder first under another name, so that it is never seen half."""
+    written = save_checkpoint(run.parent / f"new-{step}", seed=step, step=step)
+    written.rename(run / f"checkpoint-{step}")
+
+
+@pytest.fixture
+def young_run(tmp_path: Path) -> Path:
+    run = tmp_path / "run"
+    run.mkdir()
+    add_checkpoint(run, 10)
+    return run
+
+
+def test_new_checkpoints_are_found_the_newest_first(young_run: Path, image_folder: Path) -> None:
+    request = Request(dataset={"source": str(image_folder), "split": "train"})
+    watcher = Watcher(RunFolder(young_run), request, SILENT)
+    built = watcher.look()
+    assert built is not None and built.wanted == [10, 10]
+    assert watcher.look() is None
+    for step in (20, 30, 100):
+        add_checkpoint(young_run, step)
+    built = watcher.look()
+    assert built is not None and built.manifest.steps == [10, 100]
+    assert watcher.news == "Checkpoint 100 was added (2 in all)"
+    assert [watcher.look() is not None for _ in range(3)] == [True, True, False]
+    assert table.read(young_run)["checkpoint"].unique().tolist() == [10, 20, 30, 100]
+
+
+def test_the_maps_do_not_turn_when_a_checkpoint_is_added(young_run: Path, image_folder: Path) -> None:
+    watcher = Watcher(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}), SILENT)
+    assert watcher.look()
+    before = table.read(young_run, checkpoints=[10], columns=["x", "y"]).to_numpy()
+    add_checkpoint(young_run, 20)
+    assert watcher.look()
+    after = table.read(young_run, checkpoints=[10], columns=["x", "y"]).to_numpy()
+    stretch = after / before  # one factor keeps the whole run in its range; nothing is turned or mirrored
+    np.testing.assert_allclose(stretch, stretch[0, 0], rtol=1e-4)
+    assert RunFolder(young_run).read_info().settings.align_to == "last"  # type: ignore[union-attr]
+
+
+def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(young_run: Path, image_folder: Path) -> None:
+    watcher = Watcher(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}), SILENT, probe=9)
+    built = watcher.look()
+    assert built is not None and built.images.labels is not None
+    assert np.bincount(built.images.labels).tolist() == [3, 3, 3]
+    assert built.run.path == young_run / "probe-9"
+    assert not (young_run / "table").exists()
+    add_checkpoint(young_run, 20)
+    built = watcher.look()
+    assert built is not None and built.manifest.steps == [10, 20]
+
+
+def test_while_another_process_writes_it_waits_for_its_turn(young_run: Path, image_folder: Path) -> None:
+    run = RunFolder(young_run)
+    watcher = Watcher(run, Request(dataset={"source": str(image_folder), "split": "train"}), SILENT)
+    with run.lock():
+        assert watcher.look() is None
+    assert watcher.look() is not None
+
+
+def test_what_a_training_embeds_is_left_to_it(young_run: Path, image_folder: Path) -> None:
+    run = RunFolder(young_run)
+    watcher = Watcher(run, Request(dataset={"source": str(image_folder), "split": "train"}), SILENT)
+    assert watcher.look()
+    add_checkpoint(young_run, 20)
+    with run.embedding_lock():  # as the training holds it
+        assert watcher.look() is None
+        assert run.steps_with("embeddings") == [10]
+    assert watcher.look() is not None
+
+
+@pytest.mark.browser
+def test_selection_filters_and_layout_survive_a_new_checkpoint(chromium: str, young_run: Path, image_folder: Path) -> None:
+    options = ("--watch", "--run", young_run, "--dataset", image_folder, "--split", "train", "--no-browser")
+    with serving(*options) as started, sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page(viewport={"width": 1600, "height": 900})
+        page.goto(started.url)
+        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+
+        def state(expression: str) -> Any:
+            return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+
+        page.evaluate("""() => {
+            const s = spotlight.useDataset.getState();
+            s.selectRows([3, 5, 30]);
+            s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.label, s.columnsByKey.label ? {
+                shortName: "is red", compare: (value, reference) => value === reference } : undefined, 2));
+        }""")
+        filtered = state("Array.from(s.filteredIndices)")
+        assert len(filtered) == 12
+        tabs = page.locator(".flexlayout__tab_button").all_inner_texts()
+        for step in (20, 100):
+            add_checkpoint(young_run, step)
+            page.wait_for_function(f"'x_{step:06d}' in spotlight.useDataset.getState().columnData", timeout=60_000)
+            page.wait_for_selector(f"text=Checkpoint {step} was added", timeout=10_000)
+            assert state("Array.from(s.selectedIndices)") == [3, 5, 30]
+            assert state("s.filters.length") == 1
+            assert state("Array.from(s.filteredIndices)") == filtered
+            assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == f"step {step}"  # it follows the newest
+            assert state(f"s.columnData.x_last[7] === s.columnData.x_{step:06d}[7]")
+            assert state(f"s.columnData.x_now[7] === s.columnData.x_{step:06d}[7]")
+        assert page.locator(".flexlayout__tab_button").all_inner_texts() == tabs
+        page.locator("[title='Previous checkpoint']").click()
+        assert state("s.columnData.x_now[7] === s.columnData.x_000020[7]")
+        add_checkpoint(young_run, 120)
+        page.wait_for_function("'x_000120' in spotlight.useDataset.getState().columnData", timeout=60_000)
+        page.wait_for_timeout(1000)
+        assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == "step 20", "who looks at one is not taken away"
+        assert state("s.columnData.x_now[7] === s.columnData.x_000020[7]")
+        page.reload()
+        page.wait_for_function("globalThis.spotlight && 'x_000120' in spotlight.useDataset.getState().columnData")
+        assert "Checkpoint 120 was added (4 in all)" in _printed(started, "Checkpoint 120")
+
+
+def _printed(started: Any, text: str) -> str:
+    while text not in started.output:
+        line = started._lines.get(timeout=30)
+        assert line is not None
+        started.output += line
+    return str(started.output)
+
+
+def test_a_training_that_embeds_is_watched_from_a_second_process(image_folder: Path, tmp_path: Path) -> None:
+    """The watcher waits for the first checkpoint, and sees those whose weights are never kept."""
+    data = tmp_path / "data"
+    for split in ("train", "test"):
+        shutil.copytree(image_folder, data / split)
+    run = tmp_path / "run"
+    model = save_start_model(tmp_path / "vit")
+    command = [sys.executable, "-m", "review", "finetune", "--dataset", str(data), "--model", str(model), "--run", str(run)]
+    command += ["--steps", "40", "--frames", "9", "--batch-size", "8", "--embed", "--keep", "first,last"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as training:
+        while not (run / "run.json").exists():
+            assert training.poll() is None, training.stdout and training.stdout.read()
+            time.sleep(0.1)
+        watcher = Watcher(RunFolder(run), Request(), SILENT)
+        watcher.wait()
+        seen = [watcher.news]
+        while training.poll() is None:
+            if watcher.look():
+                seen.append(watcher.news)
+            time.sleep(0.05)
+        if watcher.look():
+            seen.append(watcher.news)
+        assert training.returncode == 0
+    assert table.read_manifest(RunFolder(run)).steps == [0, 5, 10, 15, 20, 25, 30, 35, 40]  # type: ignore[union-attr]
+    assert len(seen) > 1
+    assert len(list(run.glob("checkpoint-*"))) == 2
+
+
+def test_watch_refuses_what_it_cannot_do(
+    young_run: Path, image_folder: Path, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, errors = review_embeddings("--watch", "--checkpoint", "10", "--run", young_run)
+    assert code == 2 and "Leave --checkpoint and --long out" in errors
+    code, _, errors = review_embeddings("--probe", "9", "--run", young_run)
+    assert code == 2 and "--probe goes with --watch" in errors
+    code, _, errors = review_embeddings("--watch", "--run", young_run, "--no-browser")
+    assert code == 2 and "data set is not known" in errors
