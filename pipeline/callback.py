@@ -110,14 +110,16 @@ class EmbeddingCallback(LogCallback):
             )
         run = self.run_folder(args)
         model = whole_model(model)
+        processor = self._processor or processing_class
+        if processor is None:
+            raise SettingsError(
+                "EmbeddingCallback needs the image processor. Give Trainer(processing_class=…) or EmbeddingCallback(processor=…)."
+            )
         folder = run.checkpoint(0)
-        if not (folder / WEIGHTS).is_file():
-            processor = self._processor or processing_class
-            if processor is None:
-                raise SettingsError(
-                    "EmbeddingCallback needs the image processor. Give Trainer(processing_class=…) or EmbeddingCallback(processor=…)."
-                )
+        if state.global_step == 0:
             save_first(model, processor, state, folder)
+        elif not (folder / WEIGHTS).is_file():
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         outside = Path(args.output_dir).resolve() != run.path.resolve()
         request = Request(
             dataset=self._reference,
@@ -126,7 +128,7 @@ class EmbeddingCallback(LogCallback):
             checkpoints=reference_to(Path(args.output_dir), run) if outside else None,
         )
         self._live = LiveEmbedding(run, request, self._progress)
-        self._live.prepare(Checkpoint(0, str(folder), epoch=0.0), model)
+        self._live.prepare(Checkpoint(state.global_step, str(folder), epoch=float(state.epoch or 0.0)), model)
         if state.global_step == 0:
             self._embed(args, state, model, folder)
 
@@ -137,6 +139,10 @@ class EmbeddingCallback(LogCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Let other processes embed again."""
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes embed, or another callback: the training has ended, in whatever way."""
         if self._live is not None:
             self._live.close()
 

@@ -22,7 +22,7 @@ from pipeline.arguments import make, parse_values
 from pipeline.dataset import SPLITS_BY_PREFERENCE, OpenedDataset, balanced_sample, open_dataset, split_names
 from pipeline.embed import is_out_of_memory
 from pipeline.errors import DatasetError, RunError, SettingsError, StorageError, TrainingError, reason_of
-from pipeline.libraries import quiet_transformers
+from pipeline.libraries import import_transformers, quiet_transformers
 from pipeline.metrics import classification_metrics
 from pipeline.models import check_fits, load_classifier, load_saved, read_model_config
 from pipeline.pixels import Processor
@@ -41,6 +41,7 @@ from pipeline.runfolder import (
 from pipeline.schedule import save_points
 from pipeline.stages import Builder, Request
 from pipeline.training_images import LabelledImages, collate, parse_augmentation
+from pipeline.trainlog import read_rows
 
 if TYPE_CHECKING:
     from pipeline.trainer import Outcome, SavePlan
@@ -122,7 +123,7 @@ class FineTuned:
     """Steps that were asked for."""
     frames: list[int]
     metrics: dict[int, dict[str, float]]
-    """``eval_loss``, ``eval_accuracy``, ``eval_precision``, ``eval_recall``, ``eval_f1`` by step, of this sitting."""
+    """``eval_loss``, ``eval_accuracy``, ``eval_precision``, ``eval_recall``, ``eval_f1`` by step, from ``log.csv``."""
     best_step: int | None
 
     @property
@@ -245,7 +246,7 @@ class _FineTuner:
             state = self._state_to_resume()
             model = model if state is None else load_saved(state)
             if state is not None and int(state.name.rpartition("-")[2]) >= total:
-                return FineTuned(self.run, int(state.name.rpartition("-")[2]), total, frames, {}, None)
+                return FineTuned(self.run, int(state.name.rpartition("-")[2]), total, frames, evaluations(self.run), None)
             self._check_disk(model, data, plan, side, state)
             if is_main_process():
                 self._write_records(total, frames, data.classes)
@@ -259,7 +260,7 @@ class _FineTuner:
                 del model
                 continue
             self._note_unreadable(data.train)
-            return FineTuned(self.run, outcome.step, total, frames, outcome.metrics, outcome.best_step)
+            return FineTuned(self.run, outcome.step, total, frames, evaluations(self.run), outcome.best_step)
 
     # -- data
 
@@ -492,22 +493,39 @@ class _FineTuner:
 
     def _train(self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, state: Path | None) -> Outcome:
         from pipeline.callback import EmbeddingCallback, LogCallback
-        from pipeline.trainer import RESUME_SECONDS, CheckpointTrainer, FirstCheckpoint, PlanCallback
+        from pipeline.trainer import RESUME_SECONDS, FirstCheckpoint, PlanCallback
 
         seconds = RESUME_SECONDS if self._resume_seconds is None else self._resume_seconds
         following = PlanCallback(data.train, self._stop, self.progress.note, seconds)
-        recorder = LogCallback()
+        embedding: EmbeddingCallback | None = None
+        recorders: list[Any] = [FirstCheckpoint(self.run, processor), LogCallback()]
         if self.request.embed:
             asked = self.review_request()
-            recorder = EmbeddingCallback(
+            embedding = EmbeddingCallback(
                 **{("dataset" if name == "source" else name): value for name, value in asked.dataset.items()},
                 **asked.settings,
                 processor=processor,
                 progress=self.progress,
             )
+            recorders = [embedding]
         by_embedding = self._evaluates_by_embedding(data)
         arguments.eval_on_start = data.evaluation is not None and not by_embedding and state is None
-        with quiet_transformers():
+        with quiet_transformers(), ExitStack() as stack:
+            trainer = self._make_trainer(model, processor, data, arguments, plan, [*recorders, following])
+            following.trainer = trainer
+            if embedding is not None:
+                embedding.report = trainer.log if by_embedding else None
+                stack.callback(embedding.close)
+            with self.progress.stage("Fine-tuning", total=arguments.max_steps, unit="steps") as advance, following.showing(advance):
+                trainer.train(resume_from_checkpoint=None if state is None else str(state))
+            if trainer.is_world_process_zero() and following.outcome.step >= arguments.max_steps:
+                self._finish(trainer, following.outcome)
+        return following.outcome
+
+    def _make_trainer(self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, callbacks: list[Any]) -> Any:
+        from pipeline.trainer import CheckpointTrainer
+
+        try:
             trainer = CheckpointTrainer(
                 self.run,
                 plan,
@@ -518,17 +536,14 @@ class _FineTuner:
                 data_collator=collate,
                 processing_class=processor,
                 compute_metrics=_metrics_of,
-                callbacks=[FirstCheckpoint(self.run, processor), recorder, following],
+                callbacks=callbacks,
             )
-            trainer.remove_callback(_printer())
-            following.trainer = trainer
-            if by_embedding:
-                recorder.report = trainer.log
-            with self.progress.stage("Fine-tuning", total=arguments.max_steps, unit="steps") as advance, following.showing(advance):
-                trainer.train(resume_from_checkpoint=None if state is None else str(state))
-            if trainer.is_world_process_zero() and following.outcome.step >= arguments.max_steps:
-                self._finish(trainer, following.outcome)
-        return following.outcome
+        except (RuntimeError, ValueError, ImportError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise SettingsError(f"The Trainer refuses these arguments: {reason_of(error)} Change what was given with --set.") from error
+        trainer.remove_callback(import_transformers().PrinterCallback)
+        return trainer
 
     def _finish(self, trainer: Any, outcome: Outcome) -> None:
         """Put the final model, the best or the last, into the run's own folder, where ``from_pretrained`` finds it."""
@@ -583,6 +598,15 @@ class _Opened:
     held_out: OpenedDataset | None
     eval_split: str | None
     review: OpenedDataset
+
+
+def evaluations(run: RunFolder) -> dict[int, dict[str, float]]:
+    """Every evaluation in a run's ``log.csv``, by step."""
+    found = {}
+    for row in read_rows(run.log):
+        if row["eval_accuracy"]:
+            found[int(row["step"])] = {name: float(value) for name, value in row.items() if name.startswith("eval_") and value}
+    return found
 
 
 def steps_an_epoch(images: int, batch_size: int, processes: int, accumulation: int, drop_last: bool = False) -> int:
@@ -656,12 +680,6 @@ def _metrics_of(evaluated: Any) -> dict[str, float]:
     """What the Trainer's evaluation reports, from its predictions (logits, or several outputs with the logits first)."""
     logits = evaluated.predictions[0] if isinstance(evaluated.predictions, tuple) else evaluated.predictions
     return classification_metrics(np.asarray(evaluated.label_ids), np.asarray(logits).argmax(axis=1))
-
-
-def _printer() -> Any:
-    from pipeline.libraries import import_transformers
-
-    return import_transformers().PrinterCallback
 
 
 def _gigabytes(size: float) -> str:

@@ -199,6 +199,10 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
                 f"Step {state.global_step}: {loss}evaluation loss {metrics['eval_loss']:.3f}, accuracy {metrics['eval_accuracy']:.3f}"
             )
 
+        plan = self._trainer.plan
+        if "loss" in (logs or {}) and state.global_step not in plan.frames | plan.evaluated and self._is_due():
+            self._save_state(state)  # between two checkpoints that are far apart
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._keep_best(state)
         if self._is_due():

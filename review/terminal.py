@@ -12,6 +12,9 @@ from rich.text import Text
 
 from pipeline.progress import Advance
 
+QUIET = 60.0
+"""Seconds after which a stage tells how far it is where there is no terminal to draw on."""
+
 
 class _Rate(ProgressColumn):
     """Units a second."""
@@ -30,14 +33,18 @@ class TerminalProgress:
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
-        started, done = time.perf_counter(), 0
+        started = told = time.perf_counter()
+        done = 0
         with self._drawing() as bars:
             task = bars.add_task(title, total=total, unit=unit)
 
             def advance(count: int) -> None:
-                nonlocal done
+                nonlocal done, told
                 done += count
                 bars.advance(task, count)
+                if not self._console.is_terminal and time.perf_counter() - told > QUIET:
+                    told = time.perf_counter()
+                    self.note(f"{title}: {done:,} of {total:,} {unit}")
 
             try:
                 yield advance

@@ -504,7 +504,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_what_is_there(train: Callable
         train(arguments={"learning_rate": 1e-2, "bf16": False, "logging_steps": 3})
 
 
-def test_too_little_memory_halves_the_batch_and_accumulates(train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("embed", [False, True])
+def test_too_little_memory_halves_the_batch_and_accumulates(
+    train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch, embed: bool
+) -> None:
     from pipeline.trainer import CheckpointTrainer
 
     original = CheckpointTrainer.training_step
@@ -517,7 +520,7 @@ def test_too_little_memory_halves_the_batch_and_accumulates(train: Callable[...,
         return original(self, model, inputs, *arguments, **options)
 
     monkeypatch.setattr(CheckpointTrainer, "training_step", small)
-    tuned = train(batch_size=16, steps=3, frames=2)
+    tuned = train(batch_size=16, steps=3, frames=2, embed=embed)
     assert tuned.finished
     assert set(sizes) <= {4, 3, 2, 1}
     assert len(sizes) == 3 * 4
@@ -581,3 +584,29 @@ def test_bf16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.Monkey
     assert not has_bf16()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     assert has_bf16()
+
+
+def test_a_full_state_is_kept_between_checkpoints_that_are_far_apart(
+    train: Callable[..., FineTuned], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at step 7 of 8, with checkpoints at the ends only: not all is lost."""
+    monkeypatch.setattr("pipeline.trainer.RESUME_SHARE", 1e9)  # however long writing it takes
+    calls = iter(range(100))
+
+    def kill() -> bool:
+        if next(calls) == 6:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        train("run", frames=2, stop=kill)
+    (state,) = (tmp_path / "run" / "resume").iterdir()
+    assert state.name == "checkpoint-6"
+    whole, gone_on = train("whole", frames=2), train("run", frames=2)
+    assert rows_of(gone_on.run) == rows_of(whole.run)
+    assert all(weights_of(gone_on.run, 8)[name].equal(tensor) for name, tensor in weights_of(whole.run, 8).items())
+
+
+def test_what_the_trainer_refuses_is_a_mistake_and_no_fault(train: Callable[..., FineTuned]) -> None:
+    with pytest.raises(SettingsError, match="The Trainer refuses.*nothing-of-the-kind"):
+        train(arguments={"report_to": "nothing-of-the-kind"})
