@@ -129,6 +129,21 @@ class RunFolder:
         return self.path / f"checkpoint-{step}"
 
     @property
+    def decisions(self) -> Path:
+        """What people said about the images; only ever added to."""
+        return self.path / "decisions.jsonl"
+
+    @property
+    def torn_decisions(self) -> Path:
+        """Last lines of it that a crash has cut off."""
+        return self.path / "decisions.torn"
+
+    @property
+    def exports(self) -> Path:
+        """Lists and animations made from the run."""
+        return self.path / "exports"
+
+    @property
     def cache(self) -> Path:
         """Prepared pixels. May be deleted at any time; what is missing is made again."""
         return self.path / "cache"
@@ -255,6 +270,12 @@ class RunFolder:
     def embedding_lock(self) -> Iterator[None]:
         """Be the only process that embeds; scores and tables may meanwhile be written by others. Raises as `lock` does."""
         with self._locked(".embedding.lock", "being embedded by another process, perhaps the training itself", wait=False):
+            yield
+
+    @contextmanager
+    def decision_lock(self) -> Iterator[None]:
+        """Be the only process that decides about the images. Raises as `lock` does."""
+        with self._locked(".decisions.lock", "open in another review, which decides about its images", wait=False):
             yield
 
     @contextmanager

@@ -174,6 +174,53 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
         click.echo(f"Wrote {rows:,} rows to {out}")
 
 
+@cli.command("export")
+@run_option
+@click.option(
+    "--list", "kind", metavar="KIND", help="worst, consensus, resolved, new or decided. Default: the decided ones, then the worst."
+)
+@click.option("--saved", metavar="NAME", help="A list that was saved in the review, instead.")
+@click.option("--decided", metavar="A,B,…", help="Only images decided so: keep, relabel, remove, duplicate, unsure.")
+@click.option("--top", type=int, default=100, show_default=True, metavar="K", help="How many images that nobody decided about.")
+@click.option("--per-class", is_flag=True, help="As many of each class.")
+@checkpoint_option
+@click.option("--format", "form", default="csv", show_default=True, metavar="FORM", help="csv, parquet, json or jsonl.")
+@click.option("--out", metavar="FILE", help="File to write. Default: exports/outliers.… in the run folder.")
+@click.option("--images", "copy", is_flag=True, help="Copy the image files into a folder beside the list.")
+@debug_option
+def export_command(**options: Any) -> None:
+    """Write a list of images: decided ones and outliers, in a file for other tools and people."""
+    with _Errors(options["debug"]):
+        from review.decisions import read_history
+        from review.export import Selection, export_list
+
+        folder = _find_run(options["run"])
+        words = tuple(word.strip() for word in (options["decided"] or "").split(",") if word.strip())
+        chosen = Selection(options["kind"], options["saved"], words, options["top"], options["per_class"], tuple(options["checkpoint"]))
+        history = read_history(folder)
+        for fault in history.faults:
+            click.echo(fault, err=True)
+        out = Path(options["out"]) if options["out"] else None
+        rows, decided, path = export_list(folder, history, chosen, form=options["form"], out=out, copy=options["copy"])
+        click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {path}")
+
+
+@cli.command("import")
+@click.argument("file", metavar="FILE")
+@run_option
+@click.option("--reviewer", metavar="NAME", help="Who decided, where the file does not say. Default: your login name.")
+@debug_option
+def import_command(file: str, run: str | None, reviewer: str | None, debug: bool) -> None:
+    """Take over decisions from a file: a list that was exported and filled in, or a table with image and decision."""
+    with _Errors(debug):
+        from review.decisions import login_name
+        from review.export import import_decisions
+
+        folder = _find_run(run)
+        added, known = import_decisions(folder, Path(file), reviewer or login_name())
+        click.echo(f"Imported {added:,} decisions into {folder.decisions} ({known:,} were there already)")
+
+
 @cli.command("finetune")
 @click.option("--run", required=True, metavar="DIR", help="Folder to make the run in.")
 @click.option("--model", metavar="NAME", help="Model to start from: a folder, a Hub name, or a timm model on the Hub (timm/…).")

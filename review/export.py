@@ -1,0 +1,460 @@
+"""Curated lists of images: which ones, in which order, written as CSV, Parquet, JSON or JSON Lines, and read back.
+
+The same run, decisions and options always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import table
+from pipeline.checkpoints import select
+from pipeline.dataset import RunImages, read_images
+from pipeline.errors import RunError, SettingsError
+from pipeline.runfolder import RunFolder, storage_errors, whole_file
+from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "jsonl": ".jsonl"}
+"""Forms of a list and the endings of their files."""
+
+LISTS = ("worst", "consensus", "resolved", "new", "decided")
+"""Most atypical at a checkpoint; over all checkpoints; no longer atypical, or newly so, between two; with a decision."""
+
+DEFAULT_TOP = 100
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run."""
+
+GUARD = "'"
+"""Stands before such a cell, and before one that begins with it, so that it can be taken away again."""
+
+
+@dataclass(frozen=True)
+class ListColumn:
+    """One column of a list."""
+
+    name: str
+    kind: str
+    """int, float or text."""
+    meaning: str
+
+
+COLUMNS = (
+    ListColumn("image_id", "int", "row of the data set's split"),
+    ListColumn("image_hash", "text", "SHA-256 of the image's bytes; decisions are kept by it"),
+    ListColumn("path", "text", "the image's file, relative to the data set's folder; empty where the data set names none"),
+    ListColumn("label", "text", "the given label"),
+    ListColumn("decision", "text", "keep, relabel, remove, duplicate or unsure; empty where nobody decided"),
+    ListColumn("new_label", "text", "the right class, of a relabel"),
+    ListColumn("note", "text", "what the reviewer wrote"),
+    ListColumn("reviewer", "text", "who decided"),
+    ListColumn("decided_at", "text", "when, UTC"),
+    ListColumn("listed_as", "text", "why the image is in this list"),
+    ListColumn("checkpoint", "int", "step of the checkpoint that the next five columns are of"),
+    ListColumn("prediction", "text", "the class it finds most probable"),
+    ListColumn("confidence", "float", "its probability"),
+    ListColumn("ood_score", "float", "cleanlab's out-of-distribution score; lower is more atypical"),
+    ListColumn("ood_rank", "int", "place by it; 1 is the most atypical"),
+    ListColumn("ood_percentile", "float", "that place in percent"),
+    ListColumn("mean_percentile", "float", "mean of ood_percentile over all checkpoints of the table; lower is more atypical"),
+    ListColumn("consensus_rank", "int", "place by mean_percentile"),
+    ListColumn("image_file", "text", "the copied image, with --images"),
+)
+"""Every column of a list, in order. The README's table comes from here."""
+
+NAMES = tuple(column.name for column in COLUMNS)
+TEXTS = frozenset(column.name for column in COLUMNS if column.kind == "text")
+
+
+def as_markdown() -> str:
+    """The columns as the README shows them."""
+    rows = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in COLUMNS]
+    return "\n".join(["| column | type | meaning |", "| --- | --- | --- |", *rows])
+
+
+# -- which images ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images are wanted."""
+
+    kind: str | None = None
+    """One of `LISTS`; None for the decided ones and then the worst that nobody decided about."""
+    saved: str | None = None
+    """Name of a saved list, instead."""
+    decided: tuple[str, ...] = ()
+    """Only images with one of these decisions."""
+    top: int = DEFAULT_TOP
+    per_class: bool = False
+    """``top`` of each class."""
+    checkpoints: tuple[str, ...] = ()
+    """One step (or first, or last), or two for resolved and new; none for the last, and the first and the last."""
+
+
+def export_list(
+    run: RunFolder, history: History, selection: Selection, *, form: str, out: Path | None = None, copy: bool = False
+) -> tuple[int, int, Path]:
+    """Write a list to ``out`` or into the run's exports; with ``copy`` the image files go into a folder beside it.
+
+    Returns its images, how many of them are decided, and the file. Raises SettingsError, RunError and StorageError.
+    """
+    images = read_images(run)
+    if images is None:
+        raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
+    if form not in FORMATS:
+        raise SettingsError(f"--format {form} is not known. Use one of {', '.join(FORMATS)}.")
+    made = make_list(run, images, history, selection)
+    path = out or run.exports / f"outliers{FORMATS[form]}"
+    if copy:
+        made = copy_images(made, images, path.with_suffix(""))
+    write_list(made, path, form)
+    return len(made), int((made["decision"] != "").sum()), path
+
+
+def make_list(run: RunFolder, images: RunImages, history: History, selection: Selection) -> pd.DataFrame:
+    """The list as a DataFrame with `COLUMNS`. Raises SettingsError for what cannot be listed, RunError without a table."""
+    manifest = table.read_manifest(run)
+    if manifest is None:
+        raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
+    _check(selection, history)
+    early, late = _ends(selection, manifest.steps)
+    facts = _facts(run, images, late, manifest.steps)
+    places, reasons = _choose(run, images, history, selection, facts, early, late)
+    frame = facts.iloc[places].reset_index(drop=True)
+    frame["listed_as"] = reasons
+    current = history.current()
+    decisions = [current.get(image) for image in frame["image_hash"]]
+    for name, attribute in (("decision", "decision"), ("new_label", "new_label"), ("note", "note"), ("reviewer", "reviewer")):
+        frame[name] = _texts([None if said is None else getattr(said, attribute) for said in decisions])
+    frame["decided_at"] = _texts([None if said is None else said.time for said in decisions])
+    frame["image_file"] = _texts([None] * len(frame))
+    return frame[list(NAMES)]
+
+
+def _texts(values: Sequence[str | None]) -> NDArray[Any]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = ["" if value is None else value for value in values]
+    return column
+
+
+def _check(selection: Selection, history: History) -> None:
+    if selection.kind is not None and selection.kind not in LISTS:
+        raise SettingsError(f"--list {selection.kind} is not known. Use one of {', '.join(LISTS)}.")
+    unknown = next((name for name in selection.decided if name not in DECISIONS), None)
+    if unknown is not None:
+        raise SettingsError(f"--decided {unknown} is no decision. Use some of {', '.join(DECISIONS)}.")
+    saved = history.saved_lists()
+    if selection.saved is not None and selection.saved not in saved:
+        raise SettingsError(
+            f"--saved {selection.saved}: there is no such list; saved are {', '.join(sorted(saved)) or 'none'}. Name one of them."
+        )
+    if selection.top < 1:
+        raise SettingsError(f"--top {selection.top} is out of range. Use 1 or more.")
+
+
+def _ends(selection: Selection, steps: Sequence[int]) -> tuple[int, int]:
+    """The earlier and the later checkpoint that the list is about."""
+    chosen = select(steps, selection.checkpoints) if selection.checkpoints else []
+    if len(chosen) > 2:
+        raise SettingsError("A list is of one checkpoint, or between two. Give --checkpoint once or twice.")
+    if selection.kind in {"resolved", "new"}:
+        early, late = (chosen[0], chosen[-1]) if len(chosen) == 2 else (steps[0], chosen[0] if chosen else steps[-1])
+        if early == late:
+            raise SettingsError(f"--list {selection.kind} is between two checkpoints. Give --checkpoint twice.")
+        return early, late
+    if len(chosen) == 2:
+        raise SettingsError("Two checkpoints make sense for --list resolved and --list new only. Give one.")
+    late = chosen[0] if chosen else steps[-1]
+    return late, late
+
+
+def _facts(run: RunFolder, images: RunImages, late: int, steps: Sequence[int]) -> pd.DataFrame:
+    """What is known about every image: at one checkpoint, and over all of them."""
+    import pandas as pd
+    from scipy.stats import rankdata
+
+    part = table.read(run, checkpoints=[late], columns=["prediction", "confidence", "ood_score", "ood_rank", "ood_percentile"])
+    percentiles = np.zeros(len(images), dtype=np.float64)
+    for _, one in table.iterate(run, columns=["ood_percentile"]):
+        percentiles += one["ood_percentile"].to_numpy(dtype=np.float64)
+    mean = np.round(percentiles / len(steps), 6)  # the same ranks in another order are a tie
+    return pd.DataFrame(
+        {
+            "image_id": images.ids,
+            "image_hash": _texts(images.hashes),
+            "path": _texts(images.paths),
+            "label": _texts(images.label_names or [None] * len(images)),
+            "checkpoint": np.full(len(images), late),
+            "prediction": _texts([None if value != value else value for value in part["prediction"].astype(object)]),
+            "confidence": part["confidence"].to_numpy(),
+            "ood_score": part["ood_score"].to_numpy(),
+            "ood_rank": part["ood_rank"].to_numpy(),
+            "ood_percentile": part["ood_percentile"].to_numpy(),
+            "mean_percentile": mean.astype(np.float32),
+            "consensus_rank": rankdata(mean, method="ordinal").astype(np.int32),
+        }
+    )
+
+
+def _choose(
+    run: RunFolder, images: RunImages, history: History, selection: Selection, facts: pd.DataFrame, early: int, late: int
+) -> tuple[list[int], list[str]]:
+    """Places of the chosen images, in order, and why each is there."""
+    current = history.current()
+    said = [current[image].decision if image in current else None for image in images.hashes]
+    ranks = facts["ood_rank"].to_numpy()
+    order = np.argsort(ranks, kind="stable")
+    decided = [int(place) for place in order if said[place] is not None]
+    if selection.saved is not None:
+        members = history.saved_lists()[selection.saved]
+        first_place: dict[str, int] = {}
+        for place, image in enumerate(images.hashes):
+            first_place.setdefault(image, place)
+        places = [first_place[image] for image in members if image in first_place]
+        chosen = [(place, f"saved list {selection.saved}") for place in places]
+    elif selection.kind == "decided" or (selection.kind is None and selection.decided):
+        chosen = [(place, f"decided: {said[place]}") for place in decided]
+    elif selection.kind is None:
+        undecided = [int(place) for place in order if said[place] is None]
+        chosen = [(place, f"decided: {said[place]}") for place in decided]
+        chosen += [(place, f"worst at step {late}") for place in _top(undecided, facts, selection)]
+    elif selection.kind == "worst":
+        chosen = [(int(place), f"worst at step {late}") for place in _top(order.tolist(), facts, selection)]
+    elif selection.kind == "consensus":
+        places = np.argsort(facts["consensus_rank"].to_numpy(), kind="stable").tolist()
+        chosen = [(place, "worst over all checkpoints") for place in _top(places, facts, selection)]
+    else:
+        chosen = _changed(run, selection, facts, ranks, early, late)
+    if selection.decided:
+        chosen = [(place, why) for place, why in chosen if said[place] in selection.decided]
+    return [place for place, _ in chosen], [why for _, why in chosen]
+
+
+def _changed(
+    run: RunFolder, selection: Selection, facts: pd.DataFrame, ranks: NDArray[Any], early: int, late: int
+) -> list[tuple[int, str]]:
+    """Images among the worst at one of two checkpoints and not at the other, the furthest risen or fallen first."""
+    before = table.read(run, checkpoints=[early], columns=["ood_rank"])["ood_rank"].to_numpy()
+    was, is_now = (_among_worst(values, facts, selection) for values in (before, ranks))
+    if selection.kind == "resolved":
+        places = np.flatnonzero(was & ~is_now)
+        return [(int(place), f"resolved between step {early} and {late}") for place in places[np.argsort(before[places], kind="stable")]]
+    places = np.flatnonzero(~was & is_now)
+    return [(int(place), f"new between step {early} and {late}") for place in places[np.argsort(ranks[places], kind="stable")]]
+
+
+def _top(places: Sequence[int], facts: pd.DataFrame, selection: Selection) -> list[int]:
+    """The first ``top`` of the ordered places, or of each class."""
+    if not selection.per_class:
+        return list(places[: selection.top])
+    labels, counts, chosen = facts["label"].to_numpy(), dict[str, int](), []
+    for place in places:
+        counts[labels[place]] = counts.get(labels[place], 0) + 1
+        if counts[labels[place]] <= selection.top:
+            chosen.append(place)
+    return chosen
+
+
+def _among_worst(ranks: NDArray[Any], facts: pd.DataFrame, selection: Selection) -> NDArray[np.bool_]:
+    mask = np.zeros(len(ranks), dtype=bool)
+    mask[_top(np.argsort(ranks, kind="stable").tolist(), facts, selection)] = True
+    return mask
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def write_list(frame: pd.DataFrame, out: Path, form: str) -> None:
+    """Write a list in one of `FORMATS`, whole or not at all. Raises StorageError where it cannot be written."""
+    with whole_file(out) as temporary:
+        if form == "parquet":
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            temporary.write_bytes(_as_text(frame, form).encode("utf-8", "surrogatepass"))
+
+
+def _as_text(frame: pd.DataFrame, form: str) -> str:
+    records = [{name: _plain(value) for name, value in zip(NAMES, row, strict=True)} for row in frame.itertuples(index=False, name=None)]
+    if form == "json":
+        return json.dumps(records, ensure_ascii=False, indent=1) + "\n"
+    if form == "jsonl":
+        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(NAMES)
+    for record in records:
+        writer.writerow(["" if value is None else guarded(value) if isinstance(value, str) else value for value in record.values()])
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A number or text as JSON has it; the shortest digits that give the same float32, null for a gap."""
+    if isinstance(value, (np.floating, float)):
+        return None if np.isnan(value) else float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def guarded(text: str) -> str:
+    """A CSV cell that no spreadsheet runs as a formula; `unguarded` gives it back."""
+    return GUARD + text if text.startswith((*FORMULA, GUARD)) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that `guarded` was given. A single quote that a person wrote before other text stays."""
+    return text[1:] if text.startswith(GUARD) and text[1:].startswith((*FORMULA, GUARD)) else text
+
+
+def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.DataFrame:
+    """Write the image files of a list into a folder and name them in its column ``image_file``.
+
+    The names are the image's number and an ending by its contents: nothing of the data set's own names is in them.
+    """
+    places = {image: place for place, image in enumerate(images.ids.tolist())}
+    wanted = {places[image]: number for number, image in enumerate(frame["image_id"].tolist())}
+    names: list[str | None] = [None] * len(frame)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, data in enumerate(images.read_pictures()):
+            if place in wanted:
+                name = f"{int(images.ids[place]):07d}{_ending(data)}"
+                with whole_file(folder / name) as temporary:
+                    temporary.write_bytes(data)
+                names[wanted[place]] = f"{folder.name}/{name}"
+    return frame.assign(image_file=_texts(names))
+
+
+def _ending(data: bytes) -> str:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        known = {"JPEG": ".jpg", "TIFF": ".tif"}
+        return known.get(str(image.format), f".{str(image.format).lower()}")
+
+
+# -- reading back ---------------------------------------------------------------------------------------------------
+
+
+def import_decisions(run: RunFolder, path: Path, reviewer: str) -> tuple[int, int]:
+    """Add the decisions of a file to those of a run: all of them or, where one row is wrong, none.
+
+    Returns how many were added and how many said what the run knew already. Raises SettingsError, and BusyError while the
+    run is open in a review.
+    """
+    images = read_images(run)
+    if images is None:
+        raise RunError(f"Run {run.path} has no images yet. Run: review-embeddings build --run {run.path}")
+    hashes: dict[str, int] = {}
+    for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
+        hashes.setdefault(image_hash, image)
+    lines = list(read_decisions(path, Judged.of(images), reviewer, hashes))
+    with writing(run) as writer:
+        current = writer.history.current()
+        request = new_request()
+        new = [replace(line, request=request) for line in lines if not _says_the_same(line, current.get(line.image_hash))]
+        return len(writer.append(new)), len(lines) - len(new)
+
+
+def _says_the_same(line: Decision, known: Decision | None) -> bool:
+    return known is not None and (line.decision, line.new_label, line.note) == (known.decision, known.new_label, known.note)
+
+
+def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[str, int]) -> Iterator[Decision]:
+    """The decisions in a list, from a file written here, by a spreadsheet or by somebody else.
+
+    It must name images (``image_hash`` or ``image_id``) and decisions (``decision``, and ``new_label`` for a relabel); ``note``,
+    ``reviewer`` and ``decided_at`` are kept where they are there. Rows without a decision are passed over. ``hashes`` gives
+    the image id of each hash. Raises SettingsError that names the row for whatever is wrong in it.
+    """
+    rows = _read_rows(path)
+    columns = set(rows[0]) if rows else set(NAMES)
+    missing = [name for name in ("decision",) if name not in columns]
+    if not columns & {"image_id", "image_hash"}:
+        missing.insert(0, "image_hash (or image_id)")
+    if missing:
+        raise SettingsError(f"{path} lacks the column {' and '.join(missing)}; it has {', '.join(sorted(columns))}. Add it.")
+    for number, row in enumerate(rows, start=1):
+        decision = _cell(row, "decision")
+        if decision in {"", UNDECIDED}:
+            continue
+        try:
+            image = _image_of(row, judged, hashes)
+            new_label = _cell(row, "new_label") or None
+            (line,) = judged.decide(
+                [image],
+                decision,
+                new_label=new_label,
+                note=_cell(row, "note"),
+                reviewer=_cell(row, "reviewer") or reviewer,
+                time=_cell(row, "decided_at") or None,
+            )
+        except SettingsError as error:
+            raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
+        yield line
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None or value != value else str(value)
+
+
+def _image_of(row: Mapping[str, Any], judged: Judged, hashes: Mapping[str, int]) -> int:
+    """The image that a row is about: by its content, else by its number."""
+    if image_hash := _cell(row, "image_hash"):
+        if image_hash not in hashes:
+            raise SettingsError(f"The image with hash {image_hash[:16]}… is not in this run.")
+        return hashes[image_hash]
+    text = _cell(row, "image_id")
+    try:
+        image = int(float(text))
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is no image_id.") from error
+    if image not in judged.places:
+        raise SettingsError(f"Image {image} is not in this run.")
+    return image
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise SettingsError(f"{path} is not there. Give a file with decisions: {', '.join(FORMATS.values())}.")
+    ending = path.suffix.lower()
+    try:
+        if ending == ".parquet":
+            import pyarrow.parquet as parquet
+
+            rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+            return rows
+        text = path.read_bytes().decode("utf-8-sig", "surrogatepass")
+        if ending == ".json":
+            rows = json.loads(text)
+        elif ending == ".jsonl":
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+        elif ending == ".csv":
+            rows = _read_csv(text)
+        else:
+            raise SettingsError(f"{path} is not of a known kind. Give one of {', '.join(FORMATS.values())}.")
+    except (ValueError, OSError, csv.Error) as error:
+        raise SettingsError(f"{path} cannot be read: {error}. Give a file such as `review-embeddings export` writes.") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise SettingsError(f"{path} holds no list of rows. Give a file such as `review-embeddings export` writes.")
+    return rows
+
+
+def _read_csv(text: str) -> list[dict[str, Any]]:
+    """Rows of a CSV file; commas or semicolons, as spreadsheets of many countries write them."""
+    first = text.split("\n", 1)[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [{name: unguarded(value or "") for name, value in row.items() if name is not None} for row in reader]

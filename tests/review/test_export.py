@@ -1,0 +1,230 @@
+"""Curated lists: which images, in which order, and back again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import table
+from pipeline.dataset import RunImages, read_images
+from pipeline.errors import SettingsError
+from pipeline.runfolder import RunFolder
+from review.decisions import Judged, read_history, writing
+from review.export import NAMES, Selection, as_markdown, guarded, import_decisions, make_list, unguarded, write_list
+
+CommandLine = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    """A finished run of 36 images and checkpoints 10, 20, 100 that a test may decide about."""
+    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+
+
+def images_of(run: RunFolder) -> RunImages:
+    images = read_images(run)
+    assert images is not None
+    return images
+
+
+def decide(run: RunFolder, ids: list[int], decision: str | None, **options: object) -> None:
+    with writing(run) as writer:
+        writer.append(Judged.of(images_of(run)).decide(ids, decision, reviewer="ada", **options))  # type: ignore[arg-type]
+
+
+def listed(run: RunFolder, **options: object) -> pd.DataFrame:
+    return make_list(run, images_of(run), read_history(run), Selection(**options))  # type: ignore[arg-type]
+
+
+def test_the_decided_ones_come_first_then_the_worst_undecided(run: RunFolder) -> None:
+    whole = table.read(run, checkpoints=[100]).sort_values("ood_rank")
+    worst = whole["image_id"].tolist()
+    decide(run, [worst[3], worst[30]], "remove")
+    decide(run, [worst[5]], "relabel", new_label="red", note="see")
+    frame = listed(run, top=4)
+    assert frame["image_id"].tolist() == [worst[3], worst[5], worst[30], worst[0], worst[1], worst[2], worst[4]]
+    assert frame["decision"].tolist() == ["remove", "relabel", "remove", "", "", "", ""]
+    assert frame["new_label"].tolist()[1] == "red" and frame["note"].tolist()[1] == "see"
+    assert frame["listed_as"].tolist()[:4] == ["decided: remove", "decided: relabel", "decided: remove", "worst at step 100"]
+    assert tuple(frame.columns) == NAMES
+    np.testing.assert_array_equal(frame["ood_score"], whole.set_index("image_id").loc[frame["image_id"], "ood_score"])
+
+
+def test_consensus_is_the_mean_percentile_over_all_checkpoints(run: RunFolder) -> None:
+    long = table.read(run, columns=["image_id", "ood_percentile"])
+    means = long.astype({"ood_percentile": float}).groupby("image_id")["ood_percentile"].mean().round(6)
+    frame = listed(run, kind="consensus", top=5)
+    assert frame["image_id"].tolist() == means.sort_values(kind="stable").index[:5].tolist()
+    np.testing.assert_allclose(frame["mean_percentile"], means[frame["image_id"]], rtol=1e-6)
+    assert frame["consensus_rank"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_resolved_and_new_between_two_checkpoints(run: RunFolder) -> None:
+    ranks = {step: table.read(run, checkpoints=[step]).set_index("image_id")["ood_rank"] for step in (10, 100)}
+    worst = {step: set(values.index[values <= 10]) for step, values in ranks.items()}
+    resolved, new = (listed(run, kind=kind, top=10, checkpoints=("10", "100")) for kind in ("resolved", "new"))
+    assert set(resolved["image_id"]) == worst[10] - worst[100]
+    assert set(new["image_id"]) == worst[100] - worst[10]
+    assert list(ranks[10][resolved["image_id"]]) == sorted(ranks[10][resolved["image_id"]])
+    assert listed(run, kind="new", top=10)["image_id"].tolist() == new["image_id"].tolist(), (
+        "first and last are meant where nothing is said"
+    )
+
+
+def test_per_class_takes_as_many_of_each(run: RunFolder) -> None:
+    frame = listed(run, kind="worst", top=2, per_class=True)
+    assert frame["label"].value_counts().to_dict() == {"blue": 2, "green": 2, "red": 2}
+    assert frame["ood_rank"].is_monotonic_increasing
+
+
+def test_a_saved_list_keeps_its_order(run: RunFolder) -> None:
+    ids = images_of(run).ids.tolist()
+    decide(run, [ids[7], ids[2], ids[30]], None, list_name="odd ones")
+    frame = listed(run, saved="odd ones")
+    assert frame["image_id"].tolist() == [ids[7], ids[2], ids[30]]
+    assert set(frame["listed_as"]) == {"saved list odd ones"}
+
+
+def test_only_some_decisions(run: RunFolder) -> None:
+    ids = images_of(run).ids.tolist()
+    decide(run, ids[:2], "remove")
+    decide(run, ids[2:5], "unsure")
+    assert sorted(listed(run, decided=("unsure",))["image_id"]) == ids[2:5]
+    assert len(listed(run, kind="decided")) == 5
+    assert len(listed(run, kind="worst", decided=("remove",), top=36)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "best"}, "--list best"),
+        ({"saved": "nothing"}, "saved are none"),
+        ({"decided": ("delete",)}, "--decided delete"),
+        ({"top": 0}, "--top 0"),
+        ({"kind": "new", "checkpoints": ("10",), "top": 3}, "between two checkpoints"),
+        ({"kind": "worst", "checkpoints": ("10", "20")}, "Give one"),
+        ({"checkpoints": ("10", "20", "100")}, "Give --checkpoint once or twice"),
+    ],
+)
+def test_what_cannot_be_listed_is_refused(run: RunFolder, options: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        listed(run, **options)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "json", "jsonl"])
+def test_every_form_comes_back_and_is_the_same_bytes_again(
+    run: RunFolder, tmp_path: Path, form: str, review_embeddings: CommandLine
+) -> None:
+    ids = images_of(run).ids.tolist()
+    decide(run, ids[:3], "remove", note="=HYPERLINK(1)\n'\"; <b>")
+    decide(run, ids[3:5], "relabel", new_label="green")
+    first = tmp_path / f"first.{form}"
+    code, output, errors = review_embeddings("export", "--run", run.path, "--format", form, "--out", first)
+    assert code == 0 and "(5 decided)" in output, errors
+    other = RunFolder(Path(shutil.copytree(run.path, tmp_path / "other")))
+    other.decisions.unlink()
+    code, output, errors = review_embeddings("import", first, "--run", other.path, "--reviewer", "bob")
+    assert code == 0 and "Imported 5 decisions" in output, errors
+    again = tmp_path / f"again.{form}"
+    assert review_embeddings("export", "--run", other.path, "--format", form, "--out", again)[0] == 0
+    assert first.read_bytes() == again.read_bytes()
+    code, output, errors = review_embeddings("import", first, "--run", other.path)
+    assert code == 0 and "Imported 0 decisions" in output and "5 were there already" in output
+
+
+def test_images_are_copied_under_names_that_stay_in_the_folder(run: RunFolder, review_embeddings: CommandLine) -> None:
+    code, _, errors = review_embeddings("export", "--run", run.path, "--top", "3", "--images", "--format", "json")
+    assert code == 0, errors
+    rows = json.loads((run.exports / "outliers.json").read_text())
+    files = dict(zip(images_of(run).ids.tolist(), images_of(run).read_bytes(), strict=True))
+    for row in rows:
+        assert (run.exports / row["image_file"]).read_bytes() == files[row["image_id"]]
+        assert row["image_file"] == f"outliers/{row['image_id']:07d}.png"
+    assert len(list((run.exports / "outliers").iterdir())) == 3
+
+
+def test_cells_that_a_spreadsheet_would_run_are_made_harmless(run: RunFolder, tmp_path: Path) -> None:
+    decide(run, [int(images_of(run).ids[0])], "keep", note="=1+1")
+    write_list(listed(run, kind="decided"), tmp_path / "list.csv", "csv")
+    with (tmp_path / "list.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["note"] == "'=1+1"
+
+
+@given(st.text(max_size=30) | st.sampled_from(["=1", "'=1", "''=1", "'", "-", "@x", "\t", "'hello", "+'="]))
+def test_a_harmless_cell_gives_the_text_back(text: str) -> None:
+    assert unguarded(guarded(text)) == text
+    assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+words = st.text(st.characters(exclude_categories=()), max_size=20) | st.sampled_from(
+    ["=cmd|' /C calc'!A0", 'a,b;c\n"d"\r\n', "👩‍🎨", "'=x", "‮txt"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(note=words, reviewer=words.filter(bool), path=words, label=words.filter(bool), form=st.sampled_from(["csv", "json", "jsonl"]))
+def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str, path: str, label: str, form: str) -> None:
+    frame = pd.DataFrame(
+        [dict.fromkeys(NAMES, "") | {"image_id": 7, "image_hash": "a" * 64, "checkpoint": 1, "ood_rank": 1, "consensus_rank": 1}]
+    )
+    frame = frame.assign(confidence=np.float32(0.1), ood_score=np.float32(1 / 3), ood_percentile=np.float32(2.5), mean_percentile=np.nan)
+    frame = frame.assign(label=label, path=path, decision="relabel", new_label=label, note=note, reviewer=reviewer, decided_at="2026")[
+        list(NAMES)
+    ]
+    judged = Judged({7: 0}, ["a" * 64], [label], [label])
+    from review.export import read_decisions
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"list.{form}"
+        write_list(frame, file, form)
+        (line,) = read_decisions(file, judged, "nobody", {"a" * 64: 7})
+        assert (line.note, line.reviewer, line.new_label, line.time) == (note, reviewer, label, "2026")
+        again = frame.assign(new_label=line.new_label, note=line.note, reviewer=line.reviewer, decided_at=line.time)
+        second = Path(folder) / f"again.{form}"
+        write_list(again, second, form)
+        assert second.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image_id,note\n1,x\n", "lacks the column decision"),
+        ("decision\nkeep\n", r"lacks the column image_hash \(or image_id\)"),
+        ("image_id,decision\n0,keep\n99999,keep\n", "row 2: Image 99999 is not in this run"),
+        ("image_id,decision\n0,delete\n", "row 1: 'delete' is no decision"),
+        ("image_id,decision,new_label\n0,relabel,purple\n", "row 1: 'purple' is none of the classes"),
+        ("image_id,decision\nfirst,keep\n", "row 1: 'first' is no image_id"),
+        ("image_hash,decision\nabc,keep\n", "row 1: The image with hash abc"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_whole(run: RunFolder, tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "decisions.csv"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        import_decisions(run, file, "ada")
+    assert read_history(run).lines == []
+
+
+def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(run: RunFolder, tmp_path: Path) -> None:
+    ids = images_of(run).ids.tolist()
+    file = tmp_path / "decisions.csv"
+    file.write_bytes(f"﻿image_id;decision;note\r\n{ids[4]};remove;zu dunkel\r\n{ids[5]};;\r\n".encode())
+    assert import_decisions(run, file, "ada") == (1, 0)
+    (line,) = read_history(run).lines
+    assert (line.image_id, line.decision, line.note, line.reviewer) == (ids[4], "remove", "zu dunkel", "ada")
+
+
+def test_the_readme_has_the_columns_of_a_list_as_declared() -> None:
+    assert as_markdown() in (ROOT / "README.md").read_text()
