@@ -109,12 +109,17 @@ class _Source:
 
 def split_names(reference: DatasetReference) -> list[str]:
     """The splits that a data set has. Raises DatasetError where it cannot be loaded."""
-    with _quiet_datasets(), _loading_errors(reference):
+    with quiet_datasets(), _loading_errors(reference):
         return _find_source(reference).splits
 
 
+def load_rows(reference: DatasetReference) -> datasets.Dataset:
+    """A split with all its columns and features as they are. Raises DatasetError."""
+    return _load_split(reference, "--split")[0]
+
+
 def _load_split(reference: DatasetReference, option: str) -> tuple[datasets.Dataset, str]:
-    with _quiet_datasets(), _loading_errors(reference):
+    with quiet_datasets(), _loading_errors(reference):
         source = _find_source(reference)
         split = _choose_split(reference, source, option)
         return source.open(split), split
@@ -175,7 +180,7 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_datasets() -> Iterator[None]:
+def quiet_datasets() -> Iterator[None]:
     """Keep the libraries' own progress bars and reports of retries off the terminal."""
     import datasets
 
@@ -221,7 +226,7 @@ def _find_image_column(rows: datasets.Dataset, reference: DatasetReference) -> t
     paths = getattr(feature, "dtype", None) in {"string", "large_string"}
     if not (isinstance(feature, datasets.Image) or _holds_image_files(feature) or paths):
         raise DatasetError(f"Column {column!r} of {reference.source} holds {feature}, not images. Name another with --image-column.")
-    with _quiet_datasets():
+    with quiet_datasets():
         return rows.cast_column(column, datasets.Image(decode=False)), column
 
 

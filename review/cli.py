@@ -93,6 +93,8 @@ serve_options = _group(
 @run_option
 @input_options
 @result_options
+@click.option("--reviewer", metavar="NAME", help="Who decides about the images. Default: your login name.")
+@click.option("--decisions-from", "earlier", multiple=True, metavar="RUN", help="Show the decisions of another run on the same images too.")
 @click.option("--watch", is_flag=True, help="Look on while the run is trained: new checkpoints appear in the open page.")
 @click.option("--probe", type=click.IntRange(min=1), metavar="N", help="With --watch: a fixed sample of N images, to keep up.")
 @click.option("--long", "long_frame", is_flag=True, help="Open the long table itself, a row for every image and checkpoint (not linked).")
@@ -130,7 +132,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
         wanted = [name for name in ("first", "last") if options[name]] + list(options["checkpoint"])
         built = _build(_find_run(options["run"]), _request(options, wanted or ["first", "last"]), _progress())
         _print_checkpoints(built)
-        _open(built, address, long=options["long_frame"], open_browser=not options["no_browser"])
+        _open(built, address, open_browser=not options["no_browser"], long=options["long_frame"], **_deciding(options))
 
 
 @cli.command("build")
@@ -221,6 +223,28 @@ def import_command(file: str, run: str | None, reviewer: str | None, debug: bool
         click.echo(f"Imported {added:,} decisions into {folder.decisions} ({known:,} were there already)")
 
 
+@cli.command("apply")
+@run_option
+@click.option("--out", metavar="DIR", help="New folder for the cleaned data set.")
+@click.option(
+    "--as", "form", default="disk", show_default=True, metavar="FORM", help="disk (save_to_disk), folder (images by class) or parquet."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be changed and write nothing.")
+@debug_option
+def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, debug: bool) -> None:
+    """Write a cleaned data set: without removed images and second copies, with new labels. The source stays as it is."""
+    with _Errors(debug):
+        from pipeline.errors import SettingsError
+        from review.apply import apply, summary
+
+        if out is None and not dry_run:
+            raise SettingsError("There is no --out. Name a new folder for the cleaned data set, or use --dry-run.")
+        target = None if dry_run or out is None else Path(out)
+        applied = apply(_find_run(run), target, form=form, progress=_progress())
+        click.echo(summary(applied), nl=False)
+        click.echo("Nothing was written." if target is None else f"Wrote {target} (what was changed: {target / 'changes.csv'})")
+
+
 @cli.command("finetune")
 @click.option("--run", required=True, metavar="DIR", help="Folder to make the run in.")
 @click.option("--model", metavar="NAME", help="Model to start from: a folder, a Hub name, or a timm model on the Hub (timm/…).")
@@ -301,7 +325,7 @@ def demo_command(**options: Any) -> None:
         click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
         if not options["no_serve"]:
             ends = [built.wanted[0], built.wanted[-1]]
-            _open(replace(built, wanted=ends), address, long=False, open_browser=not options["no_browser"])
+            _open(replace(built, wanted=ends), address, open_browser=not options["no_browser"])
 
 
 # -- what the commands share --------------------------------------------------------------------------------------------
@@ -360,7 +384,19 @@ def _build(run: Any, request: Request, progress: Any) -> Built:
     return build(run, request, progress=progress)
 
 
-def _open(built: Built, address: Address, *, long: bool, open_browser: bool) -> None:
+def _deciding(options: dict[str, Any]) -> dict[str, Any]:
+    """Who decides, and whose decisions are shown beside those of the run."""
+    from pipeline.errors import RunError
+    from pipeline.runfolder import RunFolder
+
+    earlier = [RunFolder(Path(name)) for name in options["earlier"]]
+    for run in earlier:
+        if not run.decisions.is_file():
+            raise RunError(f"--decisions-from {run.path}: there are no decisions (decisions.jsonl). Name a run that was reviewed.")
+    return {"reviewer": options["reviewer"], "earlier": earlier}
+
+
+def _open(built: Built, address: Address, *, open_browser: bool, **page: Any) -> None:
     """Show the run in Spotlight until it is stopped."""
     from review.open import page_for
     from review.spotlight import serve
@@ -370,7 +406,7 @@ def _open(built: Built, address: Address, *, long: bool, open_browser: bool) -> 
     def ready(url: str) -> None:
         click.echo(f"Spotlight: {url}   (Ctrl-C ends it)")
 
-    serve(page_for(built, long=long), address, open_browser=open_browser, ready=ready)
+    serve(page_for(built, **page), address, open_browser=open_browser, ready=ready)
 
 
 def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
@@ -382,6 +418,7 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
 
     if options["checkpoint"] or options["long_frame"]:
         raise SettingsError("--watch shows the first and the newest checkpoint. Leave --checkpoint and --long out.")
+    deciding = _deciding(options)
     watcher = Watcher(run, _request(options, None), _progress(), probe=options["probe"])
     built = watcher.wait()
     _print_checkpoints(built)
@@ -392,10 +429,10 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
         if built is None:
             return None
         click.echo(watcher.news)
-        return page_for(built, watching=True, news=watcher.news)
+        return page_for(built, watching=True, news=watcher.news, **deciding)
 
     serve(
-        page_for(built, watching=True),
+        page_for(built, watching=True, **deciding),
         address,
         open_browser=not options["no_browser"],
         ready=lambda url: click.echo(f"Spotlight: {url}   (Ctrl-C ends it)"),

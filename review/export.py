@@ -329,14 +329,15 @@ def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.Data
         folder.mkdir(parents=True, exist_ok=True)
         for place, data in enumerate(images.read_pictures()):
             if place in wanted:
-                name = f"{int(images.ids[place]):07d}{_ending(data)}"
+                name = f"{int(images.ids[place]):07d}{ending_of(data)}"
                 with whole_file(folder / name) as temporary:
                     temporary.write_bytes(data)
                 names[wanted[place]] = f"{folder.name}/{name}"
     return frame.assign(image_file=_texts(names))
 
 
-def _ending(data: bytes) -> str:
+def ending_of(data: bytes) -> str:
+    """The ending of an image file, by its contents."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:

@@ -6,7 +6,7 @@ frame keeps to what Spotlight shows rightly: integers, float32 without gaps, cat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipeline import table
 from pipeline.dataset import RunImages
 from pipeline.errors import ReviewError
 from pipeline.runfolder import RunFolder
+from review.decisions import DECISIONS, UNDECIDED, Decision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,9 @@ MAX_CHECKPOINTS = 50
 
 UNLABELLED = "(no label)"
 """Stands for a missing label or prediction, because Spotlight has no name for an empty category."""
+
+NO_NEW_LABEL = "(none)"
+"""Stands in the column ``new_label`` for images that were not relabelled; the page knows it too."""
 
 ENDS = ("first", "last")
 
@@ -72,10 +76,19 @@ def worst_count(images: int) -> int:
     return min(images, max(8, min(100, images // 10)))
 
 
-def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int], *, watching: bool = False) -> ReviewFrame:
+def wide_frame(
+    run: RunFolder,
+    images: RunImages,
+    shown: Sequence[int],
+    *,
+    watching: bool = False,
+    decisions: Mapping[str, Decision] | None = None,
+    before: Mapping[str, float] | None = None,
+) -> ReviewFrame:
     """Build the frame for ``shown`` checkpoints and, up to `MAX_CHECKPOINTS`, the others that the table holds.
 
-    A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
+    ``decisions`` are those that hold, by image hash; ``before`` is the percentile of each image at the last checkpoint of an
+    earlier run. A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
     """
     import pandas as pd
 
@@ -88,6 +101,7 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int], *, watch
     columns: dict[str, object] = {"image_id": images.ids, "image": _one_object_each(images.read_bytes(preview=True))}
     if (names := images.label_names) is not None:
         columns["label"] = _categorical(names, images.classes or [])
+    columns |= _decision_columns(images, decisions or {})
     wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile"]
     ends: dict[str, pd.DataFrame] = {}
     for facts, part in table.iterate(run, checkpoints=steps, columns=wanted):
@@ -99,6 +113,8 @@ def wide_frame(run: RunFolder, images: RunImages, shown: Sequence[int], *, watch
             ends["last"] = part
     for end, part in ends.items():
         columns |= _end_columns(end, part)
+    if before:
+        columns |= _since_columns(images, before, ends["last"])
     worst = worst_count(len(images))
     if "first" in ends:
         columns |= _change_columns(ends["first"], ends["last"], worst)
@@ -174,6 +190,20 @@ def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Cate
     return pd.Categorical([UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)], categories=names)
 
 
+def _decision_columns(images: RunImages, decisions: Mapping[str, Decision]) -> dict[str, object]:
+    """What was said about each image; the plugin in the page keeps these columns up to date."""
+    import pandas as pd
+
+    said = [decisions.get(image_hash) for image_hash in images.hashes]
+    verdicts = [UNDECIDED if line is None else line.decision for line in said]
+    columns: dict[str, object] = {"decision": pd.Categorical(verdicts, categories=[UNDECIDED, *DECISIONS])}
+    if images.classes:
+        new = [NO_NEW_LABEL if line is None or line.new_label is None else line.new_label for line in said]
+        names = [NO_NEW_LABEL, *images.classes, *sorted(set(new) - {NO_NEW_LABEL, *images.classes})]
+        columns["new_label"] = pd.Categorical(new, categories=names)
+    return columns
+
+
 def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
     """What the table and the inspector show of the first or the last checkpoint."""
     columns: dict[str, object] = {
@@ -188,6 +218,13 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
             agrees = (part["prediction"].astype(object) == part["label"].astype(object)).to_numpy()
             columns[f"correct_{end}"] = agrees
     return columns
+
+
+def _since_columns(images: RunImages, before: Mapping[str, float], last: pd.DataFrame) -> dict[str, object]:
+    """How atypical each image was in an earlier run, and what has become of it; no change for images that are new."""
+    now = last["ood_percentile"].to_numpy()
+    then = np.array([before.get(image_hash, now[row]) for row, image_hash in enumerate(images.hashes)], dtype=np.float32)
+    return {"percentile_before": then, "percentile_since": now - then}
 
 
 def _change_columns(first: pd.DataFrame, last: pd.DataFrame, worst: int) -> dict[str, object]:

@@ -31,6 +31,7 @@ def has_slider(review: ReviewFrame) -> bool:
 def wide_layout(review: ReviewFrame) -> Layout:
     """Layout for the wide frame."""
     from renumics.spotlight import layout as ly
+    from renumics.spotlight.layout.widgets import Widget
 
     if review.watching:  # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged it
         plots = [_plot("first", "First", review.color_by), _plot("last", "Last", review.color_by)]
@@ -40,14 +41,17 @@ def wide_layout(review: ReviewFrame) -> Layout:
         plots.insert(len(plots) - 1, _plot("now", "Slider", review.color_by))
     table = ly.table(
         "Images",
-        visible_columns=_in_frame(review, "label", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"),
+        visible_columns=_in_frame(
+            review, "label", "decision", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"
+        ),
         sort_by_columns=[("ood_last", "ascending")],
     )
     top = ly.split(
         ly.tab(table, weight=36), *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal"
     )
     bottom = ly.split(
-        ly.tab(_inspector(review), weight=68),
+        ly.tab(_inspector(review), weight=58),
+        *([ly.tab(Widget(type="ReviewPanel", name="Decide"), weight=19)] if "decision" in review.frame.columns else []),
         ly.tab(
             ly.issues("Lists"),
             ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
@@ -56,7 +60,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
                 if "ood_first" in review.frame.columns
                 else []
             ),
-            weight=32,
+            weight=23,
         ),
         weight=40,
         orientation="horizontal",
@@ -103,7 +107,7 @@ def _inspector(review: ReviewFrame) -> Any:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.lenses import Lens
 
-    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last")
+    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last", "decision", "new_label")
     pictures = Lens(type="ReviewImage", columns=["image"], name="image")
     return ly.inspector("Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW)
 

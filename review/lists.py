@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from review.decisions import UNDECIDED
 from review.frame import ReviewFrame
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 SHORT = 8
 """Length of the short list of outliers: one row of images in the inspector, as in the published example."""
+
+
+RANK_CHANGE = 5
+"""Percentile points from which an image has another rank than in an earlier run."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,16 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
     last, first = f"step {review.last}", f"step {review.first}"
     for length in lengths:
         yield _worst(frame, "last", last, length)
+    if "percentile_since" in frame.columns:
+        since = frame["percentile_since"].to_numpy()
+        decided = (frame["decision"] != UNDECIDED).to_numpy()
+        yield ImageList(
+            "Decided, and another rank than before",
+            _ordered(decided & (np.abs(since) >= RANK_CHANGE), -np.abs(since)),
+            "high",
+            ["percentile_before", "percentile_since"],
+            f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the earlier run",
+        )
     if review.first == review.last:
         return
     for length in lengths:

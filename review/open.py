@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import table
+from pipeline.runfolder import RunFolder
+from review.decisions import History, login_name, read_history
 from review.frame import ReviewFrame, long_frame, wide_frame
 from review.layout import has_slider, long_layout, wide_layout
 from review.lists import ready_made_lists
@@ -14,19 +18,59 @@ if TYPE_CHECKING:
     from pipeline.stages import Built
 
 
-def page_for(built: Built, *, long: bool = False, watching: bool = False, news: str = "") -> Page:
+def page_for(
+    built: Built,
+    *,
+    long: bool = False,
+    watching: bool = False,
+    news: str = "",
+    reviewer: str | None = None,
+    earlier: Sequence[RunFolder] = (),
+) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of them.
 
     ``watching`` is for a run that is still being trained: pages of it follow one another, each with the ``news``.
+    ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the same images lend their decisions.
     """
     import_spotlight()
     if long:
         frame = long_frame(built.run, built.wanted)
         return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
-    review = wide_frame(built.run, built.images, built.wanted, watching=watching)
+    lines = [line for run in (*earlier, built.run) for line in read_history(run).lines]
+    review = wide_frame(
+        built.run,
+        built.images,
+        built.wanted,
+        watching=watching,
+        decisions=History(lines).current(),
+        before=_percentiles_before(earlier),
+    )
     lists = ready_made_lists(review)
-    session = {"title": _title(built), "selected": lists[0].rows if lists else [], "watching": watching, "news": news, **_slider(review)}
-    return Page(review.frame, wide_layout(review), lists, session)
+    session = {
+        "title": _title(built),
+        "shown": review.shown,
+        "selected": lists[0].rows if lists else [],
+        "watching": watching,
+        "news": news,
+        **_slider(review),
+    }
+    deciding = {
+        "run": str(built.run.path.resolve()),
+        "reviewer": reviewer or login_name(),
+        "earlier": [str(run.path.resolve()) for run in earlier],
+    }
+    return Page(review.frame, wide_layout(review), lists, session, deciding)
+
+
+def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:
+    """How atypical each image was at the last checkpoint of the runs that lend their decisions, by its hash."""
+    known: dict[str, float] = {}
+    for run in earlier:
+        manifest = table.read_manifest(run)
+        if manifest is not None:
+            last = table.read(run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "ood_percentile"])
+            known |= dict(zip(last["image_hash"], last["ood_percentile"].astype(float), strict=True))
+    return known
 
 
 def _title(built: Built) -> str:

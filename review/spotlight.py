@@ -6,11 +6,13 @@ import contextlib
 import io
 import json
 import os
+import secrets
 import signal
 import socket
 import tempfile
 import threading
 import warnings
+import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +96,8 @@ class Page:
     lists: Sequence[ImageList] = ()
     session: dict[str, Any] | None = None
     """What the plugin tells the page: the slider's checkpoints. JSON."""
+    deciding: dict[str, Any] | None = None
+    """Whose images are decided about, and by whom, for the plugin; None for a page without decisions."""
 
 
 def serve(
@@ -113,12 +117,13 @@ def serve(
     address.check()
     stopped, working = threading.Event(), threading.Event()
     with _signals_set(stopped, working), tempfile.TemporaryDirectory(prefix="review-embeddings-") as folder:
-        session = Path(folder) / "session.json"
-        viewer = _start(page, address, session)
+        session, token = Path(folder) / "session.json", secrets.token_urlsafe(24)
+        viewer = _start(page, address, session, token)
         try:
-            ready(viewer.url)
+            url = f"{viewer.url}?token={token}"
+            ready(url)
             if open_browser and has_display():
-                viewer.open_browser()
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
             while not stopped.wait(0.5):
                 if viewer._server is None or viewer._server.process is None or viewer._server.process.poll() is not None:
                     raise ReviewError("Spotlight's server has ended by itself. Start the same command again.")
@@ -138,12 +143,13 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _start(page: Page, address: Address, session: Path) -> Any:
+def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     """Start the server process and load the frame into it."""
     os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
     paths = [str(PLUGIN_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    os.environ[SESSION_VARIABLE] = json.dumps({"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": str(session)})
+    facts = {"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": str(session), "token": token}
+    os.environ[SESSION_VARIABLE] = json.dumps({**facts, **(page.deciding or {})})
     spotlight, _ = import_spotlight()
     viewer = spotlight.viewer.Viewer(
         host=address.host,

@@ -29,7 +29,9 @@ class Serving:
         self.output = ""
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
-        self.url = self._wait_for_url()
+        self.address = self._wait_for_url()
+        """With the token, as a person opens it."""
+        self.url, _, self.token = self.address.partition("?token=")
 
     def _read(self) -> None:
         assert self.process.stdout is not None

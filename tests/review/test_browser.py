@@ -20,17 +20,18 @@ KNOWN_FAULTS = ("process is not defined",)
 @pytest.fixture(scope="module")
 def address(built_run: Path) -> Iterator[str]:
     with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
-        yield started.url
+        yield started.address
 
 
 @pytest.fixture
 def page(chromium: str, address: str) -> Iterator[Page]:
     faults: list[str] = []
+    home = address.split("?")[0]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((address, "data:", "blob:")) else faults.append(request.url))
+        page.on("request", lambda request: None if request.url.startswith((home, "data:", "blob:")) else faults.append(request.url))
         page.goto(address)
         page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
         page.wait_for_timeout(1500)  # the plots are drawn

@@ -12,6 +12,7 @@ from pipeline.dataset import RunImages, read_images
 from pipeline.errors import ReviewError
 from pipeline.runfolder import RunFolder
 from review import frame as frames
+from review.decisions import Judged
 from review.frame import UNLABELLED, long_frame, wide_frame, worst_count
 from review.layout import has_slider, plotted
 from review.lists import ready_made_lists
@@ -148,3 +149,20 @@ def test_ready_made_lists_by_hand(review: frames.ReviewFrame) -> None:
 def test_lists_are_in_order_of_rank(review: frames.ReviewFrame) -> None:
     worst = ready_made_lists(review)[0]
     assert review.frame["rank_last"][worst.rows].tolist() == list(range(1, 9))
+
+
+def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_run: Path) -> None:
+    """The images are keyed by content: one is unknown to the earlier run, two are decided, one of them has changed."""
+    images = images_of(built_run)
+    now = table.read(built_run, checkpoints=[100])["ood_percentile"].to_numpy()
+    before = {image: float(now[row]) for row, image in enumerate(images.hashes) if row != 3}
+    before[images.hashes[5]] += 20.0
+    decided = Judged.of(images).decide([int(images.ids[5]), int(images.ids[6])], "remove", reviewer="ada")
+    decisions = {line.image_hash: line for line in decided}
+    review = wide_frame(RunFolder(built_run), images, [10, 100], decisions=decisions, before=before)
+    since = review.frame["percentile_since"].to_numpy()
+    assert since[5] == pytest.approx(-20.0, abs=1e-4)
+    assert not np.delete(since, 5).any()
+    assert review.frame["decision"].tolist()[4:7] == ["undecided", "remove", "remove"]
+    lists = {made.title: made.rows for made in ready_made_lists(review)}
+    assert lists["Decided, and another rank than before"] == [5]

@@ -102,7 +102,7 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(chromium: str, yo
     options = ("--watch", "--run", young_run, "--dataset", image_folder, "--split", "train", "--no-browser")
     with serving(*options) as started, sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page(viewport={"width": 1600, "height": 900})
-        page.goto(started.url)
+        page.goto(started.address)
         page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
 
         def state(expression: str) -> Any:

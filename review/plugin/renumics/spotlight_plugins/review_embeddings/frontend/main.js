@@ -1,8 +1,8 @@
-// Our part of Spotlight's page. The checkpoint slider in the top bar moves the plot "Slider" (columns x_now, y_now and
+// Our part of Spotlight's page: the checkpoint slider and the panel in which images are decided about. The slider in the top bar moves the plot "Slider" (columns x_now, y_now and
 // ood_now) through all checkpoints by pointing these columns at the columns of the chosen one; nothing is fetched for it.
 // The page opens with the worst images selected, so that there are pictures to look at.
 
-const { createElement: h, useEffect, useState } = globalThis.React;
+const { createElement: h, useEffect, useReducer, useRef, useState } = globalThis.React;
 const { useDataset, makeColumnsStats } = globalThis.spotlight;
 
 const NOW = ["x", "y", "ood"];
@@ -28,22 +28,23 @@ function describe(checkpoint) {
     return [epoch, loss, variance, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
 }
 
-const readSession = () => fetch("/api/review/session").then((response) => response.json());
+// The address that the terminal printed has the token in it; it is kept for this tab and taken out of the address bar.
+const TOKEN = "review-embeddings-token";
+const given = new URLSearchParams(location.search).get("token");
+if (given) {
+    sessionStorage.setItem(TOKEN, given);
+    history.replaceState(null, "", location.pathname);
+}
+
+const ask = (path, options = {}) =>
+    fetch(`/api/review/${path}`, { ...options, headers: { "X-Review-Token": sessionStorage.getItem(TOKEN) ?? "", ...options.headers } });
+
+const readSession = () => ask("session").then((response) => (response.ok ? response.json() : {}));
 
 const session = readSession();
 
-// Once the data is there: put the run's name in the top bar and select the first list, unless somebody was faster.
+// Put the run's name in the top bar and select the first list, unless somebody was faster.
 function greet() {
-    if (useDataset.getState().length === 0) {
-        const done = useDataset.subscribe(
-            (state) => state.length,
-            () => {
-                done();
-                greet();
-            },
-        );
-        return;
-    }
     session.then(({ title, selected }) => {
         const state = useDataset.getState();
         if (title) useDataset.setState({ filename: title });
@@ -138,8 +139,13 @@ function ReviewFacts({ values, columns }) {
             h("span", { key: "prediction", title: wrong ? "Predicted, and not the label" : "Predicted", style: wrong ? styles.wrong : {} }, prediction ?? ""),
         ]);
     });
+    const decision = known.decision && known.decision !== UNDECIDED ? known.decision : "";
+    const verdict = decision === "relabel" ? `→ ${known.new_label}` : decision;
     return h("div", { style: styles.card }, [
-        h("div", { key: "label", style: styles.name, title: "Label" }, known.label ?? `image ${known.image_id}`),
+        h("div", { key: "label", style: styles.line }, [
+            h("span", { key: "given", style: styles.name, title: "Label" }, known.label ?? `image ${known.image_id}`),
+            h("span", { key: "decision", style: styles.wrong, title: "Decision" }, verdict),
+        ]),
         ...lines,
     ]);
 }
@@ -151,6 +157,306 @@ Object.assign(ReviewFacts, {
     defaultHeight: 64,
     minHeight: 22,
 });
+
+// -- decisions: what holds about each image, what is on its way to the server, and the panel --
+
+const DECISIONS = ["keep", "relabel", "remove", "duplicate", "unsure"];
+const UNDECIDED = "undecided";
+const NO_LABEL = "(none)";
+const KEYS = { k: "keep", l: "relabel", r: "remove", d: "duplicate", u: "unsure" };
+const OUTBOX = "review-embeddings-outbox";
+const POLL = 2000; // milliseconds
+
+const review = {
+    facts: null,
+    refused: false, // the page was opened without the token
+    revision: 0,
+    decided: new Map(), // row -> {decision, newLabel, note}
+    outbox: JSON.parse(sessionStorage.getItem(OUTBOX) ?? "[]"), // not saved yet, oldest first
+    sending: false,
+    undoable: [], // requests of this page, newest last
+    status: "",
+    failed: false,
+    listeners: new Set(),
+    changed() {
+        for (const listener of this.listeners) listener();
+    },
+};
+
+// Puts what holds into the table's columns, so that it can be seen, sorted, filtered and coloured by.
+function paint(rows) {
+    const state = useDataset.getState();
+    const decisionType = state.columnsByKey.decision?.type;
+    if (!decisionType || rows.length === 0) return;
+    const labelType = state.columnsByKey.new_label?.type;
+    const decision = Int32Array.from(state.columnData.decision);
+    const newLabel = labelType && Int32Array.from(state.columnData.new_label);
+    for (const row of rows) {
+        const said = review.decided.get(row);
+        decision[row] = decisionType.categories[said?.decision ?? UNDECIDED];
+        if (newLabel) newLabel[row] = labelType.categories[said?.newLabel ?? NO_LABEL];
+    }
+    useDataset.setState(({ columnData }) => ({
+        columnData: { ...columnData, decision, ...(newLabel ? { new_label: newLabel } : {}) },
+    }));
+}
+
+function settle(row, decision, newLabel, note) {
+    if (decision === UNDECIDED) review.decided.delete(row);
+    else review.decided.set(row, { decision, newLabel, note: note ?? "" });
+}
+
+async function catchUp() {
+    if (review.sending || review.outbox.length) return; // what is on its way would be painted over
+    const response = await ask(`decisions?since=${review.revision}`);
+    if (!response.ok) return;
+    const { revision, rows, decisions, new_labels: newLabels, notes } = await response.json();
+    if (review.sending || review.outbox.length) return;
+    review.revision = revision;
+    rows.forEach((row, place) => settle(row, decisions[place], newLabels[place], notes[row]));
+    paint(rows);
+    if (rows.length) review.changed();
+}
+
+async function send() {
+    if (review.sending || !review.outbox.length) return;
+    review.sending = true;
+    const { path, body } = review.outbox[0];
+    let failure = "";
+    let final = true;
+    try {
+        const response = await ask(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+        if (!response.ok) {
+            failure = (await response.json().catch(() => ({}))).error ?? `the server answers ${response.status}`;
+            final = response.status < 500;
+        }
+    } catch {
+        failure = "the server does not answer";
+        final = false;
+    }
+    review.sending = false;
+    if (!failure || final) {
+        review.outbox.shift();
+        sessionStorage.setItem(OUTBOX, JSON.stringify(review.outbox));
+    }
+    review.failed = Boolean(failure);
+    review.status = failure ? `Not saved: ${failure}` : `Saved ${new Date().toLocaleTimeString()}`;
+    if (failure && final) review.revision = 0; // show what really holds
+    review.changed();
+    if (review.outbox.length) setTimeout(send, failure ? POLL : 0);
+    else await catchUp();
+}
+
+function post(path, body) {
+    review.outbox.push({ path, body });
+    try {
+        sessionStorage.setItem(OUTBOX, JSON.stringify(review.outbox));
+    } catch {
+        // too much for the browser to keep over a reload; it is still sent from here
+    }
+    review.status = "Saving …";
+    review.failed = false;
+    review.changed();
+    send();
+}
+
+const newRequest = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const selectedRows = () => Array.from(useDataset.getState().selectedIndices);
+
+let shownSteps = [];
+
+function decide(decision, newLabel = null, note = "") {
+    const rows = selectedRows();
+    if (!rows.length || review.facts?.read_only !== "") return;
+    const request = newRequest();
+    const copies = new Set(rows);
+    for (const group of review.facts.copies) if (group.some((row) => copies.has(row))) group.forEach((row) => copies.add(row));
+    copies.forEach((row) => settle(row, decision, newLabel, note));
+    paint([...copies]);
+    review.undoable.push(request);
+    post("decisions", { request, rows, decision, new_label: newLabel, note, checkpoints: shownSteps });
+}
+
+function undo() {
+    const request = review.undoable.pop();
+    if (request) post("undo", { request });
+}
+
+// The most atypical image that nobody has decided about, after the one that is selected.
+function nextUndecided() {
+    const state = useDataset.getState();
+    const scores = state.columnData.ood_last;
+    const order = Array.from(state.filteredIndices).filter((row) => !review.decided.has(row));
+    if (!order.length) return;
+    if (scores) order.sort((one, other) => scores[one] - scores[other] || one - other);
+    const at = selectedRows().at(-1);
+    const after = scores && at !== undefined ? order.find((row) => scores[row] > scores[at] || (scores[row] === scores[at] && row > at)) : undefined;
+    state.selectRows([after ?? order[0]]);
+}
+
+const isTyping = (element) => element instanceof HTMLElement && (element.isContentEditable || /^(input|textarea|select)$/i.test(element.tagName));
+
+function useReview() {
+    const [, again] = useReducer((count) => count + 1, 0);
+    useEffect(() => {
+        review.listeners.add(again);
+        return () => review.listeners.delete(again);
+    }, []);
+    return review;
+}
+
+function ReviewPanel() {
+    const { facts, refused, decided, status, failed, undoable } = useReview();
+    const selected = useDataset((state) => state.selectedIndices);
+    const [relabelling, setRelabelling] = useState(false);
+    const [search, setSearch] = useState("");
+    const [note, setNote] = useState("");
+    const [listName, setListName] = useState("");
+    const searchBox = useRef(null);
+
+    useEffect(() => {
+        const press = (event) => {
+            if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+            const key = event.key.toLowerCase();
+            if (key === "z") undo();
+            else if (key === "n") nextUndecided();
+            else if (key === "l") setRelabelling(true);
+            else if (key in KEYS) say(KEYS[key]);
+            else return;
+            event.preventDefault();
+        };
+        addEventListener("keydown", press);
+        return () => removeEventListener("keydown", press);
+    });
+    useEffect(() => {
+        if (relabelling) searchBox.current?.focus();
+    }, [relabelling]);
+
+    if (refused) return h("div", { style: styles.panel }, "To decide here, open the address that the terminal printed: it has a token in it.");
+    if (!facts) return h("div", { style: styles.panel }, "This view has no decisions.");
+
+    const say = (decision, newLabel = null) => {
+        decide(decision, newLabel, note);
+        setNote("");
+        setRelabelling(false);
+        setSearch("");
+    };
+    const row = selected.length === 1 ? selected[0] : null;
+    const known = row === null ? null : decided.get(row);
+    const copies = row === null ? null : facts.copies.find((group) => group.includes(row));
+    const ids = useDataset.getState().columnData.image_id;
+    const found = facts.classes.filter((name) => name.toLowerCase().includes(search.toLowerCase()));
+    const idle = !selected.length || facts.read_only !== "";
+    const button = (decision) => {
+        const key = Object.keys(KEYS).find((name) => KEYS[name] === decision);
+        const press = decision === "relabel" ? () => setRelabelling(!relabelling) : () => say(decision);
+        const disabled = idle || (decision === "relabel" && !facts.classes.length);
+        const style = { ...styles.decision, ...(known?.decision === decision ? styles.chosen : {}) };
+        return h("button", { key: decision, disabled, style, onClick: press, title: `Key ${key}` }, [decision, h("kbd", { key: "key", style: styles.key }, key)]);
+    };
+    return h("div", { style: styles.panel, "data-test-tag": "review-panel" }, [
+        h("div", { key: "count", style: styles.row }, [
+            h("b", { key: "of" }, `${decided.size.toLocaleString()} of ${facts.images.toLocaleString()} decided`),
+            h("span", { key: "selected", style: styles.facts }, `${selected.length.toLocaleString()} selected`),
+            h("span", { key: "status", style: failed ? styles.wrong : styles.facts, role: "status", "data-test-tag": "review-status" }, status),
+        ]),
+        facts.read_only !== "" && h("div", { key: "read-only", style: styles.wrong }, `Read only: ${facts.read_only}`),
+        ...facts.faults.map((fault) => h("div", { key: fault, style: styles.wrong }, fault)),
+        h("div", { key: "decisions", style: styles.row }, DECISIONS.map(button)),
+        relabelling &&
+            h("div", { key: "relabel", style: styles.relabel }, [
+                h("input", {
+                    key: "search",
+                    ref: searchBox,
+                    value: search,
+                    placeholder: "New label: type to search, Enter takes the first",
+                    "aria-label": "New label",
+                    style: styles.line_input,
+                    onChange: (event) => setSearch(event.target.value),
+                    onKeyDown: (event) => {
+                        if (event.key === "Enter" && found.length) say("relabel", found[0]);
+                        if (event.key === "Escape") setRelabelling(false);
+                    },
+                }),
+                h(
+                    "div",
+                    { key: "classes", style: styles.classes },
+                    found.slice(0, 200).map((name) => h("button", { key: name, style: styles.class, disabled: idle, onClick: () => say("relabel", name) }, name)),
+                ),
+            ]),
+        h("div", { key: "more", style: styles.row }, [
+            h("button", { key: "undo", style: styles.decision, disabled: !undoable.length, onClick: undo, title: "Key z" }, ["undo", h("kbd", { key: "key", style: styles.key }, "z")]),
+            h("button", { key: "next", style: styles.decision, onClick: nextUndecided, title: "Key n" }, ["next undecided", h("kbd", { key: "key", style: styles.key }, "n")]),
+        ]),
+        h("input", {
+            key: "note",
+            value: note,
+            maxLength: 2000,
+            placeholder: known?.note ? `Note: ${known.note}` : "Note for the next decision",
+            "aria-label": "Note",
+            style: styles.line_input,
+            onChange: (event) => setNote(event.target.value),
+            onKeyDown: (event) => event.key === "Escape" && event.target.blur(),
+        }),
+        copies && h("div", { key: "copies" }, `Exact copies, decided together: ${copies.map((copy) => `image ${ids[copy]}`).join(", ")}`),
+        h(
+            "form",
+            {
+                key: "list",
+                style: styles.row,
+                onSubmit: (event) => {
+                    event.preventDefault();
+                    if (!selected.length || !listName.trim()) return;
+                    post("lists", { request: newRequest(), rows: selectedRows(), name: listName.trim() });
+                    setListName("");
+                },
+            },
+            [
+                h("input", {
+                    key: "name",
+                    value: listName,
+                    maxLength: 200,
+                    placeholder: "Name of a list",
+                    "aria-label": "Name of the list",
+                    style: styles.input,
+                    onChange: (event) => setListName(event.target.value),
+                }),
+                h("button", { key: "save", style: styles.decision, disabled: idle || !listName.trim() }, "save selection"),
+            ],
+        ),
+    ]);
+}
+Object.assign(ReviewPanel, { key: "ReviewPanel", defaultName: "Decide", icon: () => h("span", {}, "✓") });
+
+// Once the data is there: what was decided before, and from then on what others decide.
+async function startReview() {
+    const response = await ask("facts");
+    if (response.status === 403) review.refused = true;
+    else if (response.ok) review.facts = await response.json();
+    review.changed();
+    if (!review.facts) return;
+    session.then(({ shown }) => (shownSteps = shown ?? []));
+    const repaint = () => paint([...review.decided.keys()]);
+    useDataset.subscribe((state) => state.columns, repaint); // a page that is watched reads its table again
+    await catchUp();
+    send();
+    setInterval(() => catchUp().catch(() => {}), POLL);
+}
+
+function whenLoaded(work) {
+    if (useDataset.getState().length) {
+        work();
+        return;
+    }
+    const done = useDataset.subscribe(
+        (state) => state.length,
+        () => {
+            done();
+            work();
+        },
+    );
+}
 
 const styles = {
     image: { width: "100%", height: "100%", objectFit: "contain" },
@@ -165,11 +471,23 @@ const styles = {
     range: { width: "180px" },
     step: { minWidth: "72px", fontWeight: 600, fontVariantNumeric: "tabular-nums" },
     facts: { color: "#555", fontVariantNumeric: "tabular-nums" },
+    panel: { display: "flex", flexDirection: "column", gap: "8px", padding: "8px", fontSize: "13px", height: "100%", overflow: "auto" },
+    row: { display: "flex", flexWrap: "wrap", gap: "6px", alignItems: "center" },
+    decision: { padding: "2px 8px", border: "1px solid #9aa5b1", borderRadius: "4px", background: "#fff", cursor: "pointer" },
+    chosen: { background: "#1f6feb", color: "#fff", borderColor: "#1f6feb" },
+    key: { marginLeft: "6px", padding: "0 4px", fontSize: "11px", border: "1px solid #c3ccd5", borderRadius: "3px", color: "inherit" },
+    input: { flex: "1 1 120px", minWidth: 0, padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
+    line_input: { flex: "none", padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
+    relabel: { display: "flex", flexDirection: "column", gap: "4px" },
+    classes: { display: "flex", flexWrap: "wrap", gap: "4px", maxHeight: "96px", overflow: "auto" },
+    class: { padding: "0 6px", border: "1px solid #c3ccd5", borderRadius: "10px", background: "#f4f6f8", cursor: "pointer", maxWidth: "100%", overflow: "hidden", textOverflow: "ellipsis" },
 };
 
 export default {
     activate(app) {
-        greet();
+        app.registerWidget(ReviewPanel);
+        whenLoaded(greet);
+        whenLoaded(startReview);
         app.registerLens(ReviewImage);
         app.registerLens(ReviewFacts);
         app.addAppBarItem(h(Slider, { key: "review-embeddings-slider" }));

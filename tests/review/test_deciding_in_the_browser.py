@@ -1,0 +1,150 @@
+"""Deciding in a real Spotlight in a real browser: what the page shows, decisions.jsonl and the exported list say the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from serving import serving
+
+from pipeline.runfolder import RunFolder
+from review.decisions import read_history
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+
+
+def opened(browser: Browser, address: str) -> Page:
+    page = browser.new_page(viewport={"width": 1600, "height": 900})
+    page.goto(address)
+    page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+    page.wait_for_selector("[data-test-tag=review-panel] button")
+    return page
+
+
+def state(page: Page, expression: str) -> Any:
+    return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+
+
+def decided(page: Page) -> dict[int, str]:
+    """Row and decision of every image that has one, from the table's columns."""
+    names = state(page, "s.columnsByKey.decision.type.invertedCategories")
+    codes = state(page, "Array.from(s.columnData.decision)")
+    found = {row: names[str(code)] for row, code in enumerate(codes)}
+    return {row: name for row, name in found.items() if name != "undecided"}
+
+
+def saved(page: Page) -> None:
+    page.wait_for_function("document.querySelector('[data-test-tag=review-status]').textContent.startsWith('Saved')")
+
+
+def select(page: Page, rows: list[int]) -> None:
+    page.evaluate(f"() => spotlight.useDataset.getState().selectRows({json.dumps(rows)})")
+
+
+def press(page: Page, key: str) -> None:
+    before = page.locator("[data-test-tag=review-status]").inner_text()
+    time.sleep(1.1 if before.startswith("Saved") else 0)  # so that the time it was saved at is another
+    page.keyboard.press(key)
+    page.wait_for_function("(before) => document.querySelector('[data-test-tag=review-status]').textContent !== before", arg=before)
+    saved(page)
+
+
+def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]) -> None:
+    with serving("--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada") as started, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = opened(browser, started.address)
+        assert "token" not in page.url, "the token does not stay in the address bar"
+        worst = sorted(state(page, "Array.from(s.selectedIndices)"), key=lambda row: state(page, f"s.columnData.rank_last[{row}]"))
+        assert len(worst) == 8
+
+        select(page, worst[:1])
+        page.keyboard.press("l")  # relabel: search, Enter takes the first
+        page.get_by_label("New label").fill("gre")
+        page.get_by_label("New label").press("Enter")
+        saved(page)
+        select(page, worst[1:3])
+        press(page, "r")
+        select(page, worst[3:4])
+        page.get_by_label("Note").fill("<script>alert(1)</script> too dark")
+        page.get_by_label("Note").press("Escape")
+        press(page, "u")
+        select(page, worst[2:3])
+        press(page, "k")
+        press(page, "z")  # takes the keep back: removed again
+        expected = {worst[0]: "relabel", worst[1]: "remove", worst[2]: "remove", worst[3]: "unsure"}
+        assert decided(page) == expected
+        assert "4 of 36 decided" in page.locator("[data-test-tag=review-panel]").inner_text()
+        page.keyboard.press("n")
+        assert state(page, "Array.from(s.selectedIndices)") == [worst[4]], "the next one that nobody has decided about"
+
+        page.evaluate("""() => { const s = spotlight.useDataset.getState(); const column = s.columnsByKey.decision;
+            s.addFilter(new spotlight.PredicateFilter(column, { shortName: "==", compare: (value, reference) => value === reference },
+                column.type.categories.remove)); }""")
+        assert sorted(state(page, "Array.from(s.filteredIndices)")) == sorted(worst[1:3])
+
+        page.reload()
+        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().length > 0")
+        page.wait_for_function("document.querySelector('[data-test-tag=review-panel]')?.textContent.includes('4 of 36')")
+        assert decided(page) == expected
+
+        other = opened(browser, started.address)  # a second browser window: sees it, and is seen
+        assert decided(other) == expected
+        select(other, worst[5:6])
+        press(other, "d")
+        page.wait_for_function("document.querySelector('[data-test-tag=review-panel]').textContent.includes('5 of 36')", timeout=10_000)
+        assert decided(page) == expected | {worst[5]: "duplicate"}
+
+        select(page, [worst[7], worst[6]])
+        page.get_by_label("Name of the list").fill("for Ada & <b>Bob</b>")
+        page.get_by_label("Name of the list").press("Enter")
+        saved(page)
+        browser.close()
+
+    history = read_history(run)
+    current = {line.image_id: line for line in history.current().values()}
+    ids = state_ids(run)
+    assert {ids.index(image): str(line.decision) for image, line in current.items()} == expected | {worst[5]: "duplicate"}
+    first = current[ids[worst[0]]]
+    assert (first.new_label, first.reviewer, first.checkpoints) == ("green", "ada", (10, 100))
+    assert current[ids[worst[3]]].note == "<script>alert(1)</script> too dark"
+    assert list(history.saved_lists()) == ["for Ada & <b>Bob</b>"]
+    code, _, errors = review_embeddings("export", "--run", run.path, "--top", "2")
+    assert code == 0, errors
+    with (run.exports / "outliers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["image_id"]): row["decision"] for row in rows if row["decision"]} == {i: line.decision for i, line in current.items()}
+    assert len(rows) == 5 + 2
+
+
+def state_ids(run: RunFolder) -> list[int]:
+    from pipeline.dataset import read_images
+
+    images = read_images(run)
+    assert images is not None
+    return list(images.ids.tolist())
+
+
+def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run: RunFolder) -> None:
+    with serving("--first", "--last", "--run", run.path, "--no-browser") as started, sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page()
+        page.goto(started.url)
+        page.wait_for_selector("text=open the address that the terminal printed")
+        with serving("--first", "--last", "--run", run.path, "--no-browser") as second:  # the run is open already
+            page.goto(second.address)
+            page.wait_for_selector("text=Read only")
+            assert page.locator("[data-test-tag=review-panel] button").first.is_disabled()
+    assert not read_history(run).lines

@@ -1,0 +1,247 @@
+"""The routes of our plugin over HTTP: who may, what is refused, and what "saved" is worth when the process is killed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import decision_server
+import pytest
+
+from pipeline.runfolder import RunFolder
+from review.decisions import read_history
+
+HEADERS = {"X-Review-Token": decision_server.TOKEN, "Content-Type": "application/json"}
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+
+
+class Server:
+    """The plugin in a process of its own."""
+
+    def __init__(self, run: RunFolder) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, decision_server.__file__, str(self.port), str(run.path)], stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while True:
+            with suppress(OSError):
+                if self.ask("GET", "facts")[0] == 200:
+                    return
+            assert self.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def ask(self, method: str, path: str, message: object = None, *, body: bytes | None = None, **headers: str | None) -> tuple[int, Any]:
+        """Status and answer; ``headers`` change what our page sends, None leaves one out."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = HEADERS | ({"Origin": f"http://127.0.0.1:{self.port}"} if method == "POST" else {})
+        for name, value in headers.items():
+            sent.pop(name.replace("_", "-"), None)
+            if value is not None:
+                sent[name.replace("_", "-")] = value
+        connection.request(method, f"/api/review/{path}", body if body is not None else json.dumps(message), sent)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, json.loads(content) if content.startswith(b"{") else content.decode()
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def serving_decisions(run: RunFolder) -> Iterator[Server]:
+    server = Server(run)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def message(rows: list[int], decision: str = "remove", request: str = "r1", **more: object) -> dict[str, object]:
+    return {"request": request, "rows": rows, "decision": decision, **more}
+
+
+def test_decisions_undo_and_lists(run: RunFolder) -> None:
+    with serving_decisions(run) as server:
+        assert server.ask("POST", "decisions", message([0, 1, 2], request="a")) == (200, {"saved": 3})
+        assert server.ask("POST", "decisions", message([1], "relabel", "b", new_label="red", note="n")) == (200, {"saved": 1})
+        status, answer = server.ask("GET", "decisions?since=3")
+        assert status == 200
+        assert answer == {"revision": 4, "rows": [1], "decisions": ["relabel"], "new_labels": ["red"], "notes": {"1": "n"}}
+        assert server.ask("POST", "undo", {"request": "b"})[0] == 200
+        assert server.ask("POST", "undo", {"request": "a"})[0] == 200
+        status, answer = server.ask("GET", "decisions?since=0")
+        assert set(answer["decisions"]) == {"undecided"} and sorted(answer["rows"]) == [0, 1, 2]
+        assert server.ask("POST", "undo", {"request": "never"})[0] == 422
+        assert server.ask("POST", "lists", {"request": "c", "rows": [5, 3], "name": "odd"}) == (200, {"saved": 2})
+        assert server.ask("GET", "facts")[1]["lists"] == ["odd"]
+    history = read_history(run)
+    assert len(history.lines) == 3 + 1 + 1 + 3 + 2 and not history.current()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X_Review_Token": None}, 403),
+        ({"X_Review_Token": "guess"}, 403),
+        ({"Origin": None}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "localhost:1"}, 403),
+    ],
+)
+def test_strangers_are_refused(run: RunFolder, headers: dict[str, str | None], status: int) -> None:
+    with serving_decisions(run) as server:
+        for path, said in (("decisions", message([0])), ("lists", {"request": "l", "rows": [0], "name": "n"}), ("undo", {"request": "a"})):
+            assert server.ask("POST", path, said, **headers)[0] == status
+        if "Origin" not in headers or headers["Origin"]:
+            assert server.ask("GET", "facts", **headers)[0] == (200 if headers.get("Host") == "localhost:1" else status)
+    assert not run.decisions.read_bytes()
+
+
+def test_messages_that_are_wrong_are_refused_and_nothing_is_written(run: RunFolder) -> None:
+    wrong: list[tuple[object, int]] = [
+        (message([0]) | {"path": "/etc/passwd"}, 422),
+        (message([0]) | {"run": "../other"}, 422),
+        (message([36]), 422),
+        (message([-1]), 422),
+        (message([0] * 37), 422),
+        (message([]), 422),
+        (message(["0"]), 422),  # type: ignore[list-item]
+        (message([True]), 422),
+        (message([1.5]), 422),  # type: ignore[list-item]
+        (message([0], "delete"), 422),
+        (message([0], "relabel", new_label="purple"), 422),
+        (message([0], "relabel", new_label=["red"]), 422),
+        (message([0], note="x" * 2001), 422),
+        (message([0], note=5), 422),
+        (message([0], request=""), 422),
+        (message([0], request="x" * 101), 422),
+        (message([0], request="a\nb"), 422),
+        (message([0], checkpoints=["last"]), 422),
+        (message([0], checkpoints=list(range(101))), 422),
+        ({"rows": [0], "decision": "keep"}, 422),
+        ([1, 2], 422),
+        ("text", 422),
+        (None, 422),
+    ]
+    with serving_decisions(run) as server:
+        for said, status in wrong:
+            assert server.ask("POST", "decisions", said)[0] == status, said
+        assert server.ask("POST", "lists", {"request": "a", "rows": [0], "name": ""})[0] == 422
+        assert server.ask("POST", "decisions", body=b"no json")[0] == 400
+        assert server.ask("POST", "decisions", body=b"\xff\xfe")[0] == 400
+        assert server.ask("POST", "decisions", body=b"[" * 100_000)[0] == 400
+        assert server.ask("GET", "decisions?since=-1")[0] == 400
+        status, answer = server.ask("POST", "decisions", message([0], "keep"))
+        assert (status, answer) == (200, {"saved": 1}), "and what is right is still taken"
+    assert len(read_history(run).lines) == 1
+
+
+def test_a_body_of_100_megabytes_is_refused_before_it_is_read(run: RunFolder) -> None:
+    with serving_decisions(run) as server:
+        memory = Path(f"/proc/{server.process.pid}/statm")
+        before = int(memory.read_text().split()[1]) if memory.exists() else 0
+        headers = HEADERS | {"Origin": f"http://127.0.0.1:{server.port}"}
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+            connection.request("POST", "/api/review/decisions", b"[" + b"0," * 10, headers | {"Content-Length": str(100 << 20)})
+            with connection.getresponse() as answer:
+                assert answer.status == 413
+
+        def parts() -> Iterator[bytes]:
+            for _ in range(100):
+                yield b" " * (1 << 20)
+
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+            with suppress(BrokenPipeError, ConnectionResetError):  # sent in pieces, without saying how much
+                connection.request("POST", "/api/review/decisions", parts(), headers, encode_chunked=True)
+            with suppress(BrokenPipeError, ConnectionResetError), connection.getresponse() as answer:
+                assert answer.status == 413
+        if before:
+            pages = int(memory.read_text().split()[1]) - before
+            assert pages * os.sysconf("SC_PAGE_SIZE") < 60 << 20
+        assert server.ask("GET", "facts")[0] == 200
+    assert not run.decisions.read_bytes()
+
+
+def test_a_second_server_reads_only_and_says_so(run: RunFolder) -> None:
+    with serving_decisions(run) as first, serving_decisions(run) as second:
+        assert first.ask("POST", "decisions", message([0]))[0] == 200
+        status, answer = second.ask("POST", "decisions", message([1]))
+        assert status == 409 and "open in another review" in answer["error"]
+        assert "open in another review" in second.ask("GET", "facts")[1]["read_only"]
+    assert len(read_history(run).lines) == 1
+
+
+def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:
+    """1,000 decisions from four clients, the server killed at ten random moments and started again each time."""
+    generator = random.Random(4)
+    wanted = [(f"request-{number}", number % 36, ("keep", "remove", "unsure")[number % 3]) for number in range(1000)]
+    answered: dict[str, int] = {}
+    queue = list(reversed(wanted))
+    guard, ended = threading.Lock(), threading.Event()
+    current: list[Server] = [Server(run)]
+
+    def client() -> None:
+        while not ended.is_set():
+            with guard:
+                if not queue:
+                    return
+                request, row, decision = queue.pop()
+            while not ended.is_set():
+                try:
+                    status, answer = current[0].ask("POST", "decisions", message([row], decision, request))
+                except (OSError, http.client.HTTPException):
+                    time.sleep(0.02)
+                    continue  # not answered: the page keeps it and sends the same again
+                assert (status, answer) == (200, {"saved": 1})
+                with guard:
+                    answered[request] = row
+                break
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    try:
+        for kill in range(10):
+            goal = (kill + generator.random()) * 90
+            while len(answered) < goal:
+                assert any(thread.is_alive() for thread in clients)
+                time.sleep(0.002)
+            current[0].stop()
+            history = read_history(run)
+            known = {line.request for line in history.lines}
+            with guard:
+                lost = set(answered) - known
+            assert not lost, f"answered saved and not there: {lost}"
+            current[0] = Server(run)
+        for thread in clients:
+            thread.join(timeout=120)
+    finally:
+        ended.set()
+        current[0].stop()
+    history = read_history(run)
+    requests = [line.request for line in history.lines]
+    assert sorted(requests) == sorted(request for request, _, _ in wanted), "all are there, none twice"
+    assert not [fault for fault in history.faults if "Line" in fault]
