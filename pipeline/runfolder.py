@@ -453,7 +453,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StorageError(f"The disk is full while writing {path}. Free some space and start the same command again.") from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise StorageError(

@@ -46,12 +46,13 @@ def wide_layout(review: ReviewFrame) -> Layout:
         ),
         sort_by_columns=[("ood_last", "ascending")],
     )
-    top = ly.split(
-        ly.tab(table, weight=36), *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal"
-    )
+    left: Any = ly.tab(table, weight=36)
+    if "decision" in review.frame.columns:
+        panel = Widget(type="ReviewPanel", name="Decide")
+        left = ly.split(ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical")
+    top = ly.split(left, *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal")
     bottom = ly.split(
-        ly.tab(_inspector(review), weight=58),
-        *([ly.tab(Widget(type="ReviewPanel", name="Decide"), weight=19)] if "decision" in review.frame.columns else []),
+        ly.tab(_inspector(review), weight=68),
         ly.tab(
             ly.issues("Lists"),
             ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
@@ -60,7 +61,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
                 if "ood_first" in review.frame.columns
                 else []
             ),
-            weight=23,
+            weight=32,
         ),
         weight=40,
         orientation="horizontal",

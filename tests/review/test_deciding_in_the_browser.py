@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from samples import CLASSES
 from serving import serving
 
 from pipeline.runfolder import RunFolder
@@ -128,6 +129,18 @@ def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings
         rows = list(csv.DictReader(file))
     assert {int(row["image_id"]): row["decision"] for row in rows if row["decision"]} == {i: line.decision for i, line in current.items()}
     assert len(rows) == 5 + 2
+
+    code, _, errors = review_embeddings("apply", "--run", run.path, "--out", run.path.parent / "cleaned")
+    assert code == 0, errors
+    import datasets
+
+    cleaned = datasets.load_from_disk(str(run.path.parent / "cleaned"))["train"]
+    gone = sorted([ids[worst[1]], ids[worst[2]], ids[worst[5]]])
+    assert len(cleaned) == 36 - 3
+    before = [CLASSES[place // 12] for place in range(36)]  # an image folder: 12 of each class, in order
+    before[ids[worst[0]]] = "green"
+    expected_labels = [label for place, label in enumerate(before) if place not in gone]
+    assert [cleaned.features["label"].int2str(label) for label in cleaned["label"]] == expected_labels
 
 
 def state_ids(run: RunFolder) -> list[int]:

@@ -194,6 +194,22 @@ def test_a_second_server_reads_only_and_says_so(run: RunFolder) -> None:
     assert len(read_history(run).lines) == 1
 
 
+def test_on_a_full_disk_it_is_not_saved_and_can_be_sent_again(run: RunFolder) -> None:
+    """A limit on the size of files stands for the full disk."""
+    import resource
+
+    with serving_decisions(run) as server:
+        assert server.ask("POST", "decisions", message([0], request="a"))[0] == 200
+        size = run.decisions.stat().st_size
+        whole = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size + 700, resource.RLIM_INFINITY))
+        status, answer = server.ask("POST", "decisions", message(list(range(10)), request="b"))
+        assert status == 507 and "disk is full" in answer["error"]
+        assert run.decisions.stat().st_size == size, "nothing of it stays"
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, whole)
+        assert server.ask("POST", "decisions", message(list(range(10)), request="b")) == (200, {"saved": 10})
+    assert len(read_history(run).lines) == 11
+
+
 def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:
     """1,000 decisions from four clients, the server killed at ten random moments and started again each time."""
     generator = random.Random(4)

@@ -174,7 +174,7 @@ const review = {
     decided: new Map(), // row -> {decision, newLabel, note}
     outbox: JSON.parse(sessionStorage.getItem(OUTBOX) ?? "[]"), // not saved yet, oldest first
     sending: false,
-    undoable: [], // requests of this page, newest last
+    undoable: [], // requests of this page with what held before them, newest last
     status: "",
     failed: false,
     listeners: new Set(),
@@ -272,15 +272,18 @@ function decide(decision, newLabel = null, note = "") {
     const request = newRequest();
     const copies = new Set(rows);
     for (const group of review.facts.copies) if (group.some((row) => copies.has(row))) group.forEach((row) => copies.add(row));
+    review.undoable.push({ request, before: new Map([...copies].map((row) => [row, review.decided.get(row)])) });
     copies.forEach((row) => settle(row, decision, newLabel, note));
     paint([...copies]);
-    review.undoable.push(request);
     post("decisions", { request, rows, decision, new_label: newLabel, note, checkpoints: shownSteps });
 }
 
 function undo() {
-    const request = review.undoable.pop();
-    if (request) post("undo", { request });
+    const last = review.undoable.pop();
+    if (!last) return;
+    last.before.forEach((said, row) => settle(row, said?.decision ?? UNDECIDED, said?.newLabel ?? null, said?.note));
+    paint([...last.before.keys()]);
+    post("undo", { request: last.request });
 }
 
 // The most atypical image that nobody has decided about, after the one that is selected.
@@ -363,7 +366,11 @@ function ReviewPanel() {
         ]),
         facts.read_only !== "" && h("div", { key: "read-only", style: styles.wrong }, `Read only: ${facts.read_only}`),
         ...facts.faults.map((fault) => h("div", { key: fault, style: styles.wrong }, fault)),
-        h("div", { key: "decisions", style: styles.row }, DECISIONS.map(button)),
+        h("div", { key: "decisions", style: styles.row }, [
+            ...DECISIONS.map(button),
+            h("button", { key: "undo", style: styles.decision, disabled: !undoable.length, onClick: undo, title: "Key z" }, ["undo", h("kbd", { key: "key", style: styles.key }, "z")]),
+            h("button", { key: "next", style: styles.decision, onClick: nextUndecided, title: "Next undecided image: key n" }, ["next", h("kbd", { key: "key", style: styles.key }, "n")]),
+        ]),
         relabelling &&
             h("div", { key: "relabel", style: styles.relabel }, [
                 h("input", {
@@ -385,10 +392,6 @@ function ReviewPanel() {
                     found.slice(0, 200).map((name) => h("button", { key: name, style: styles.class, disabled: idle, onClick: () => say("relabel", name) }, name)),
                 ),
             ]),
-        h("div", { key: "more", style: styles.row }, [
-            h("button", { key: "undo", style: styles.decision, disabled: !undoable.length, onClick: undo, title: "Key z" }, ["undo", h("kbd", { key: "key", style: styles.key }, "z")]),
-            h("button", { key: "next", style: styles.decision, onClick: nextUndecided, title: "Key n" }, ["next undecided", h("kbd", { key: "key", style: styles.key }, "n")]),
-        ]),
         h("input", {
             key: "note",
             value: note,
@@ -471,11 +474,11 @@ const styles = {
     range: { width: "180px" },
     step: { minWidth: "72px", fontWeight: 600, fontVariantNumeric: "tabular-nums" },
     facts: { color: "#555", fontVariantNumeric: "tabular-nums" },
-    panel: { display: "flex", flexDirection: "column", gap: "8px", padding: "8px", fontSize: "13px", height: "100%", overflow: "auto" },
-    row: { display: "flex", flexWrap: "wrap", gap: "6px", alignItems: "center" },
-    decision: { padding: "2px 8px", border: "1px solid #9aa5b1", borderRadius: "4px", background: "#fff", cursor: "pointer" },
+    panel: { display: "flex", flexDirection: "column", gap: "6px", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
+    row: { display: "flex", flexWrap: "wrap", gap: "4px 6px", alignItems: "center" },
+    decision: { padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px", background: "#fff", cursor: "pointer" },
     chosen: { background: "#1f6feb", color: "#fff", borderColor: "#1f6feb" },
-    key: { marginLeft: "6px", padding: "0 4px", fontSize: "11px", border: "1px solid #c3ccd5", borderRadius: "3px", color: "inherit" },
+    key: { marginLeft: "4px", padding: "0 3px", fontSize: "11px", border: "1px solid #c3ccd5", borderRadius: "3px", color: "inherit" },
     input: { flex: "1 1 120px", minWidth: 0, padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
     line_input: { flex: "none", padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
     relabel: { display: "flex", flexDirection: "column", gap: "4px" },
