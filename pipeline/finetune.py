@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from pipeline.arguments import make, parse_values
 from pipeline.dataset import SPLITS_BY_PREFERENCE, OpenedDataset, balanced_sample, open_dataset, split_names
 from pipeline.embed import is_out_of_memory
-from pipeline.errors import DatasetError, RunError, SettingsError, StorageError, TrainingError, reason_of
+from pipeline.errors import DatasetError, ReviewError, RunError, SettingsError, StorageError, TrainingError, reason_of
 from pipeline.libraries import import_transformers, quiet_transformers
-from pipeline.metrics import classification_metrics
+from pipeline.metrics import METRICS, classification_metrics
 from pipeline.models import check_fits, load_classifier, load_saved, read_model_config
 from pipeline.pixels import Processor
 from pipeline.progress import SILENT, Progress
@@ -81,6 +81,8 @@ class FineTuning:
     """None for validation, else test, where there is one; ``none`` for no evaluation."""
     limit: int | None = None
     """Train on so many images only, a seeded sample balanced over the classes."""
+    processor: str | None = None
+    """Model folder or Hub name whose image processor is used; None for the model's own."""
     image_size: int | None = None
     """Side in pixels of what the model takes; None for its own."""
     augment: str = "auto"
@@ -146,10 +148,7 @@ def finetune(
     again, and more steps may be asked for. ``stop`` is asked after each step and ends the training in good order. A full
     state of the training is written at most every ``resume_seconds``. Raises ReviewError.
     """
-    with ExitStack() as stack:
-        if is_main_process():
-            stack.enter_context(run.training_lock())
-        return _FineTuner(run, _decide(run, said, resume), progress, stop, resume_seconds).finetune()
+    return _FineTuner(run, _decide(run, said, resume), progress, stop, resume_seconds).finetune()
 
 
 def is_main_process() -> bool:
@@ -177,7 +176,8 @@ def _decide(run: RunFolder, said: Mapping[str, Any], resume: bool) -> FineTuning
         name = refused[0]
         was, now = getattr(stored, name), getattr(request, name)
         cure = "Name a new folder with --run" if resume else "Go on with that one: --resume without it; or name a new folder with --run"
-        raise SettingsError(f"{run.path} holds a fine-tuning with another {name.replace('_', ' ')}: {was}, not {now}. {cure}.")
+        what = "other TrainingArguments" if name == "arguments" else f"another {name.replace('_', ' ')}"
+        raise SettingsError(f"{run.path} holds a fine-tuning with {what}: {was}, not {now}. {cure}.")
     return request
 
 
@@ -223,44 +223,69 @@ class _FineTuner:
         self.progress = progress
         self._stop = stop
         self._resume_seconds = resume_seconds
+        self._locked = False
+        self._begun = False
 
     def finetune(self) -> FineTuned:
         request = self.request
         kinds = parse_augmentation(request.augment)
         values = parse_values(request.arguments)
+        batch_size = int(values.get("per_device_train_batch_size", request.batch_size))
+        accumulation = int(values.get("gradient_accumulation_steps", 1))
+        _check_ranges({**values, "batch-size": batch_size}, request)
         read_model_config(request.model)  # a wrong name is told before a data set is downloaded
         opened = self._open()
-        batch_size, accumulation = (
-            int(values.get("per_device_train_batch_size") or request.batch_size),
-            int(values.get("gradient_accumulation_steps") or 1),
-        )
-        while True:
-            model, processor = load_classifier(request.model, opened.classes, image_size=request.image_size, seed=request.seed)
-            data = self._prepare(opened, Processor(processor))
-            side = self._check_model(data, model)
-            arguments = self._arguments(values, batch_size, accumulation)
-            total = self._total(len(data.train), arguments)
-            frames = self._frames(total)
-            plan = self._plan(frames, total, data, arguments)
-            data.train.augmented(kinds, seed=request.seed, smallest=side)
-            state = self._state_to_resume()
-            model = model if state is None else load_saved(state)
-            if state is not None and int(state.name.rpartition("-")[2]) >= total:
-                return FineTuned(self.run, int(state.name.rpartition("-")[2]), total, frames, evaluations(self.run), None)
-            self._check_disk(model, data, plan, side, state)
-            if is_main_process():
-                self._write_records(total, frames, data.classes)
-            arguments.max_steps = total
-            try:
-                outcome = self._train(model, processor, data, arguments, plan, state)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
+        with ExitStack() as stack:
+            while True:
+                model, processor = self._load(opened.classes)
+                data = self._prepare(opened, Processor(processor))
+                side = self._check_model(data, model)
+                arguments = self._arguments(values, batch_size, accumulation)
+                total = self._total(len(data.train), arguments)
+                frames = self._frames(total)
+                plan = self._plan(frames, total, data, arguments)
+                data.train.augmented(kinds, seed=request.seed, smallest=side)
+                state, step = self._state_to_resume()
+                if step > total:
+                    raise SettingsError(
+                        f"{self.run.path} is at step {step} already, and {total} were asked for. Ask for more, or for none."
+                    )
+                if state is not None and step == total:
+                    return FineTuned(self.run, step, total, frames, evaluations(self.run), None)
+                self._check_disk(model, data, plan, side, state)
+                if is_main_process() and not self._locked:
+                    stack.enter_context(self.run.training_lock())
+                    self._locked = True
+                self._tell_where_it_goes_on(state, step, total)
+                arguments.max_steps = total
+                try:
+                    outcome = self._train(model if state is None else load_saved(state), processor, data, arguments, plan, state, frames)
+                except ReviewError:
                     raise
-                batch_size, accumulation = self._smaller(batch_size, accumulation, error)
-                del model
-                continue
-            self._note_unreadable(data.train)
-            return FineTuned(self.run, outcome.step, total, frames, evaluations(self.run), outcome.best_step)
+                except Exception as error:
+                    if is_out_of_memory(error):
+                        batch_size, accumulation = self._smaller(batch_size, accumulation, error)
+                        del model
+                        continue
+                    if self._begun:
+                        raise
+                    raise SettingsError(
+                        f"The Trainer cannot begin with these arguments: {reason_of(error)} Change what was given with --set."
+                    ) from error
+                self._note_unreadable(data.train)
+                return FineTuned(self.run, outcome.step, total, frames, evaluations(self.run), outcome.best_step)
+
+    def _load(self, classes: list[str]) -> tuple[Any, Any]:
+        request = self.request
+        return load_classifier(request.model, classes, processor=request.processor, image_size=request.image_size, seed=request.seed)
+
+    def _tell_where_it_goes_on(self, state: Path | None, step: int, total: int) -> None:
+        if self._begun:
+            return
+        if state is not None:
+            self.progress.note(f"Going on from step {step} of {total}")
+        elif self.run.training.is_file():
+            self.progress.note("Beginning again at step 0: the training was ended before its state was saved")
 
     # -- data
 
@@ -276,6 +301,8 @@ class _FineTuner:
         if len(chosen) < len(labels):
             self.progress.note(f"{len(labels) - len(chosen)} training images have no label and are left out")
         chosen = chosen[balanced_sample(labels[chosen], len(chosen), request.limit or None, request.seed)]
+        if request.limit and request.limit < len(classes):
+            raise DatasetError(f"--limit {request.limit} is less than one image for each of the {len(classes)} classes. Use more.")
         absent = [name for index, name in enumerate(classes) if not np.any(labels[chosen] == index)]
         if len(absent) >= len(classes) - 1:
             present = [name for name in classes if name not in absent]
@@ -410,9 +437,12 @@ class _FineTuner:
         if request.load_best:
             if data.evaluation is None:
                 raise SettingsError("--load-best needs an evaluation. Name a split with --eval-split.")
-            name = str(arguments.metric_for_best_model or "accuracy")
-            metric = name if name.startswith("eval_") else f"eval_{name}"
+            name = str(arguments.metric_for_best_model or "accuracy").removeprefix("eval_")
+            if name not in {"loss", *METRICS}:
+                raise SettingsError(f"--set metric_for_best_model={name} is not known. Use one of loss, {', '.join(METRICS)}.")
+            metric = f"eval_{name}"
         greater = arguments.greater_is_better
+        arguments.metric_for_best_model = None  # the best is kept here, and a Trainer that also looks for it would get in the way
         return SavePlan(
             frames=frozenset(frames),
             kept=frozenset({0, *kept_steps(request.keep, frames)}),
@@ -427,10 +457,14 @@ class _FineTuner:
 
     # -- the run folder
 
-    def _state_to_resume(self) -> Path | None:
-        """The full state of the training in the run folder; None where there is none."""
-        states = [path for path in self.run.resume.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-        return max(states, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    def _state_to_resume(self) -> tuple[Path | None, int]:
+        """The full state of the training in the run folder and its step; None and 0 where there is none."""
+        states = {
+            int(path.name.rpartition("-")[2]): path
+            for path in self.run.resume.glob("checkpoint-*")
+            if (path / "trainer_state.json").is_file()
+        }
+        return (states[max(states)], max(states)) if states else (None, 0)
 
     def _write_records(self, total: int, frames: list[int], classes: list[str]) -> None:
         """What the run is made of: ``training.json`` for going on, ``run.json`` for the review."""
@@ -486,14 +520,21 @@ class _FineTuner:
             listed = ", ".join(f"{name}: {_gigabytes(size)}" for name, size in parts.items())
             raise StorageError(
                 f"This fine-tuning needs {_gigabytes(needed)} in {self.run.path} ({listed}), and {_gigabytes(free)} are free. "
-                "Ask for fewer --frames, add --embed --keep first,last, or use another --run."
+                f"Ask for fewer --frames, {'' if self.request.embed else '--embed and '}--keep first,last, or another --run."
             )
 
     # -- training
 
-    def _train(self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, state: Path | None) -> Outcome:
+    def _train(
+        self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, state: Path | None, frames: list[int]
+    ) -> Outcome:
         from pipeline.callback import EmbeddingCallback, LogCallback
-        from pipeline.trainer import RESUME_SECONDS, FirstCheckpoint, PlanCallback
+        from pipeline.trainer import RESUME_SECONDS, Beginning, FirstCheckpoint, PlanCallback
+
+        def begin() -> None:
+            self._begun = True
+            if is_main_process():
+                self._write_records(arguments.max_steps, frames, data.classes)
 
         seconds = RESUME_SECONDS if self._resume_seconds is None else self._resume_seconds
         following = PlanCallback(data.train, self._stop, self.progress.note, seconds)
@@ -511,12 +552,13 @@ class _FineTuner:
         by_embedding = self._evaluates_by_embedding(data)
         arguments.eval_on_start = data.evaluation is not None and not by_embedding and state is None
         with quiet_transformers(), ExitStack() as stack:
-            trainer = self._make_trainer(model, processor, data, arguments, plan, [*recorders, following])
+            trainer = self._make_trainer(model, processor, data, arguments, plan, [Beginning(begin), *recorders, following])
             following.trainer = trainer
             if embedding is not None:
                 embedding.report = trainer.log if by_embedding else None
                 stack.callback(embedding.close)
-            with self.progress.stage("Fine-tuning", total=arguments.max_steps, unit="steps") as advance, following.showing(advance):
+            to_go = arguments.max_steps - (0 if state is None else int(state.name.rpartition("-")[2]))
+            with self.progress.stage("Fine-tuning", total=to_go, unit="steps") as advance, following.showing(advance):
                 trainer.train(resume_from_checkpoint=None if state is None else str(state))
             if trainer.is_world_process_zero() and following.outcome.step >= arguments.max_steps:
                 self._finish(trainer, following.outcome)
@@ -525,23 +567,18 @@ class _FineTuner:
     def _make_trainer(self, model: Any, processor: Any, data: _Data, arguments: Any, plan: SavePlan, callbacks: list[Any]) -> Any:
         from pipeline.trainer import CheckpointTrainer
 
-        try:
-            trainer = CheckpointTrainer(
-                self.run,
-                plan,
-                model=model,
-                args=arguments,
-                train_dataset=data.train,
-                eval_dataset=data.evaluation,
-                data_collator=collate,
-                processing_class=processor,
-                compute_metrics=_metrics_of,
-                callbacks=callbacks,
-            )
-        except (RuntimeError, ValueError, ImportError) as error:
-            if is_out_of_memory(error):
-                raise
-            raise SettingsError(f"The Trainer refuses these arguments: {reason_of(error)} Change what was given with --set.") from error
+        trainer = CheckpointTrainer(
+            self.run,
+            plan,
+            model=model,
+            args=arguments,
+            train_dataset=data.train,
+            eval_dataset=data.evaluation,
+            data_collator=collate,
+            processing_class=processor,
+            compute_metrics=_metrics_of,
+            callbacks=callbacks,
+        )
         trainer.remove_callback(import_transformers().PrinterCallback)
         return trainer
 
@@ -581,7 +618,7 @@ class _FineTuner:
     def _note_unreadable(self, images: LabelledImages) -> None:
         rows = images.ids[images.unreadable.numpy()]
         if len(rows):
-            self.progress.note(f"Left out {len(rows)} training images that cannot be read, such as row {rows[0]}")
+            self.progress.note(f"Left out training images that cannot be read; {len(rows)} were met, such as row {rows[0]} of the split")
 
 
 # -- parts that need no state -----------------------------------------------------------------------------------------
@@ -650,13 +687,33 @@ def has_bf16(on_cpu: bool = False) -> bool:
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
+def _check_ranges(values: Mapping[str, Any], request: FineTuning) -> None:
+    """Raise SettingsError for numbers that TrainingArguments takes and no training can be made with."""
+    import torch
+
+    for name, least in (
+        ("gradient_accumulation_steps", 1),
+        ("batch-size", 1),
+        ("learning_rate", 0),
+        ("weight_decay", 0),
+        ("max_grad_norm", 0),
+        ("dataloader_num_workers", 0),
+    ):
+        if name in values and values[name] < least:
+            raise SettingsError(f"{name}={values[name]} is out of range. Use {least} or more.")
+    if not 0 <= request.seed < 2**32:
+        raise SettingsError(f"--seed {request.seed} is out of range. Use 0 to {2**32 - 1}.")
+    if values.get("fp16") and not torch.cuda.is_available():
+        raise SettingsError("fp16=true needs a CUDA GPU. Leave it out; bf16 is used where the hardware has it.")
+
+
 def _check_labels(opened: OpenedDataset) -> tuple[NDArray[np.int32], list[str]]:
     """Labels and classes of the training split. Raises DatasetError where it cannot be learnt from."""
     name = f"Split {opened.reference.split!r} of {opened.reference.source}"
     if opened.labels is None or opened.classes is None:
         raise DatasetError(
             f"{name} has no labels, or none that were found; its columns are {', '.join(opened.rows.features)}. "
-            "Name one with --label-column."
+            "Name one with --label-column; a folder of images needs a folder for each of two classes or more."
         )
     feature = opened.rows.features[str(opened.reference.label_column)]
     if "float" in str(getattr(feature, "dtype", "")) and any("." in label for label in opened.classes):
@@ -683,4 +740,7 @@ def _metrics_of(evaluated: Any) -> dict[str, float]:
 
 
 def _gigabytes(size: float) -> str:
-    return f"{size / 1e9:,.2f} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:,.2f} {unit}" if size < 10 * factor else f"{size / factor:,.0f} {unit}"
+    return f"{size:.0f} bytes"

@@ -23,12 +23,14 @@ LOCAL_FORMS = (
 )
 
 
-def load_classifier(name: str, classes: list[str], *, image_size: int | None = None, seed: int = 0) -> tuple[Any, Any]:
+def load_classifier(
+    name: str, classes: list[str], *, processor: str | None = None, image_size: int | None = None, seed: int = 0
+) -> tuple[Any, Any]:
     """The model with a new head for ``classes`` where its own does not fit, and its image processor; both of transformers.
 
-    ``name`` is a model folder, a Hub name, or a Hub name of timm. With ``image_size`` the processor gives square images of so
-    many pixels a side. The head's weights come from ``seed``. Raises CheckpointError where it cannot be loaded or is no image
-    model.
+    ``name`` is a model folder, a Hub name, or a Hub name of timm; ``processor`` another model whose image processor is used.
+    With ``image_size`` the processor gives square images of so many pixels a side. The head's weights come from ``seed``.
+    Raises CheckpointError where it cannot be loaded or is no image model.
     """
     transformers = import_transformers()
     config = read_model_config(name)
@@ -47,12 +49,12 @@ def load_classifier(name: str, classes: list[str], *, image_size: int | None = N
             model = transformers.AutoModelForImageClassification.from_pretrained(
                 name, config=config, ignore_mismatched_sizes=True, use_safetensors=True, trust_remote_code=False, dtype="float32"
             )
-            processor = transformers.AutoImageProcessor.from_pretrained(name, backend="pil")
+            prepares = transformers.AutoImageProcessor.from_pretrained(processor or name, backend="pil")
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
         raise _load_error(name, config, error) from error
     if image_size is not None:
-        set_image_size(model, processor, image_size)
-    return model, processor
+        set_image_size(model, prepares, image_size)
+    return model, prepares
 
 
 def load_saved(folder: Path) -> Any:
@@ -112,7 +114,9 @@ def _load_error(name: str, config: Any, error: Exception) -> CheckpointError:
             f"The model {name} is a {config.model_type} model, which cannot classify images. Give one of an image model."
         )
     if "image processor" in text.lower() or "preprocessor_config" in text:
-        return CheckpointError(f"The model {name} has no image processor (preprocessor_config.json). Give {LOCAL_FORMS}; or a Hub name.")
+        return CheckpointError(
+            f"The model {name} has no image processor (preprocessor_config.json). Name a model that has one with --processor."
+        )
     pickled = folder.is_dir() and not (folder / WEIGHTS).is_file() and not (folder / WEIGHTS_INDEX).is_file()
     if pickled and (folder / "pytorch_model.bin").is_file():
         return CheckpointError(

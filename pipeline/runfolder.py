@@ -31,6 +31,9 @@ WEIGHTS = "model.safetensors"
 NOTHING = "none"
 """What a person says to take back a base model, an image processor or a label column named before."""
 
+TRAINING_LOCK_SECONDS = 2.0
+"""How long a training waits for its lock, which others take for a moment to see whether there is a training."""
+
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
 
@@ -262,37 +265,50 @@ class RunFolder:
         With ``wait``, until another process has finished. Raises BusyError where another process is writing, StorageError
         where the folder cannot be written to.
         """
-        with self._locked(".lock", "being written by another review-embeddings", wait):
+        with self._locked(".lock", "being written by another review-embeddings", timeout=-1 if wait else 0):
             self._remove_leftovers()
             yield
 
     @contextmanager
     def embedding_lock(self) -> Iterator[None]:
         """Be the only process that embeds; scores and tables may meanwhile be written by others. Raises as `lock` does."""
-        with self._locked(".embedding.lock", "being embedded by another process, perhaps the training itself", wait=False):
+        with self._locked(".embedding.lock", "being embedded by another process, perhaps the training itself", timeout=0):
             yield
 
     @contextmanager
     def decision_lock(self) -> Iterator[None]:
         """Be the only process that decides about the images. Raises as `lock` does."""
-        with self._locked(".decisions.lock", "open in another review, which decides about its images", wait=False):
+        with self._locked(".decisions.lock", "open in another review, which decides about its images", timeout=0):
             yield
 
     @contextmanager
     def training_lock(self) -> Iterator[None]:
         """Be the only process that trains into this run; others may meanwhile write results. Raises as `lock` does."""
-        with self._locked(".training.lock", "already being trained into by another process", wait=False):
+        with self._locked(".training.lock", "already being trained into by another process", timeout=TRAINING_LOCK_SECONDS):
             yield
 
+    def is_trained_into(self) -> bool:
+        """Whether a process trains into this run right now."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self._locked(".training.lock", "being trained into", timeout=0):
+                return False
+        except StorageError:
+            return True
+
     @contextmanager
-    def _locked(self, name: str, what: str, wait: bool) -> Iterator[None]:
+    def _locked(self, name: str, what: str, timeout: float) -> Iterator[None]:
         import filelock
 
         with storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except FileNotFoundError as error:  # a place that holds no folders, such as /proc
+                raise StorageError(f"{self.path} cannot be made ({error.strerror}). Use another --run.") from error
             lock = filelock.FileLock(self.path / name)
             try:
-                lock.acquire(timeout=-1 if wait else 0)
+                lock.acquire(timeout=timeout)
             except filelock.Timeout as error:
                 raise BusyError(f"Run {self.path} is {what}. Wait until it has finished, or stop it.") from error
         try:

@@ -19,13 +19,16 @@ from pipeline.errors import TrainingError
 from pipeline.libraries import import_transformers, random_state_kept
 from pipeline.models import size_options
 from pipeline.progress import Advance
-from pipeline.runfolder import RunFolder
+from pipeline.runfolder import RunFolder, read_json, write_json
 from pipeline.training_images import LabelledImages
 
 transformers = import_transformers()
 
 PICKLED_ARGUMENTS = "training_args.bin"
 """The Trainer pickles its arguments beside every model; ours are in training.json."""
+
+UNLOGGED = "unlogged_loss.json"
+"""Beside a full state: the sum of the losses that no row of the log has yet, and of how many steps."""
 
 RESUME_SECONDS = 30.0
 """Least time between two full states."""
@@ -122,6 +125,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         self.args.save_only_model = False
         try:
             super()._save_checkpoint(self.model, None)
+            self._keep_loss(self._redirected / f"checkpoint-{step}")
         finally:
             self.args.save_only_model = True
             written, self._redirected = self._redirected / f"checkpoint-{step}", None
@@ -133,6 +137,21 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
             for other in root.iterdir():
                 if other != final:
                     shutil.rmtree(other, ignore_errors=True)
+
+    # A training that is stopped between two rows of the log has losses that are not in any row yet; they go into the next one.
+
+    def _keep_loss(self, folder: Path) -> None:
+        if self.is_world_process_zero():
+            steps = self.state.global_step - self._globalstep_last_logged
+            write_json(folder / UNLOGGED, {"loss": float(self._tr_loss) if steps else 0.0, "steps": steps})
+
+    def take_up_loss(self) -> None:
+        """Take up the losses since the last row of the log, of a training that goes on."""
+        kept = self.run_folder.resume / f"checkpoint-{self.state.global_step}" / UNLOGGED
+        if self.state.global_step and kept.is_file():
+            content = read_json(kept)
+            self._tr_loss += content["loss"]
+            self._globalstep_last_logged -= content["steps"]
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._redirected) if self._redirected else super()._get_output_dir(trial)
@@ -169,10 +188,10 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         return self.trainer
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._advance(state.global_step)
         self._saved_at = time.monotonic()
         self._resumable_at = state.global_step or None
         self.outcome.best_step = state.best_global_step
+        self._trainer.take_up_loss()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._images.epoch = int(state.epoch or 0)
@@ -233,7 +252,7 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         from accelerate.utils import broadcast_object_list
 
         passed = time.monotonic() - self._saved_at
-        due = [passed >= max(self._resume_seconds, self._saving_took / RESUME_SHARE)]
+        due = [self._resumable_at is None or passed >= max(self._resume_seconds, self._saving_took / RESUME_SHARE)]
         if self._trainer.args.world_size > 1:
             broadcast_object_list(due)
         return due[0]
@@ -244,6 +263,16 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         self._saved_at = time.monotonic()
         self._saving_took = self._saved_at - started
         self._resumable_at = state.global_step
+
+
+class Beginning(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise
+    """Calls something when the Trainer has accepted everything and the first step is about to be made."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._begin()
 
 
 class FirstCheckpoint(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise

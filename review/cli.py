@@ -252,6 +252,7 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
 @click.option("--train-split", metavar="NAME", help="Split to train on. Default: train.")
 @click.option("--eval-split", metavar="NAME", help="Split to evaluate on; none for no evaluation. Default: validation, else test.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on N images only, a seeded sample balanced over classes.")
+@click.option("--processor", metavar="MODEL", help="Model whose image processor is used. Default: the model's own.")
 @click.option("--image-size", type=click.IntRange(min=8), metavar="N", help="Side in pixels of what the model takes. Default: its own.")
 @click.option("--augment", metavar="HOW", help="auto, none, or some of flip,crop,shift. Default: auto (flips; crops of large images).")
 @click.option("--epochs", type=float, metavar="N", help="Passes over the training images. Default: 3.")

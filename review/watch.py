@@ -29,6 +29,7 @@ class Watcher:
         self._watched = run
         self._run, self._request = _probed(run, request, probe, progress)
         self._seen: object = None
+        self._training = False
         self._steps: list[int] = []
         self.news = ""
         """What the last look has found, for people: ``Checkpoint 40 was added (13 in all)``."""
@@ -52,6 +53,7 @@ class Watcher:
         """The run with its new checkpoints; None where there are none. Embeds at most one."""
         from pipeline.stages import build
 
+        self._tell_the_end()
         state = self._state()
         if state == self._seen:
             return None
@@ -64,6 +66,13 @@ class Watcher:
         self._steps = list(built.manifest.steps)
         self.news = _news(added, len(self._steps))
         return replace(built, wanted=[self._steps[0], self._steps[-1]]) if added else None
+
+    def _tell_the_end(self) -> None:
+        """Say once that the training has ended, in whatever way."""
+        training = self._watched.is_trained_into()
+        if self._training and not training:
+            self._progress.note("The training has ended or was stopped.")
+        self._training = training
 
     def _state(self) -> object:
         """What changes when a checkpoint or an embedding is added."""

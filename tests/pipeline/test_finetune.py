@@ -228,6 +228,24 @@ def test_a_probe_is_a_sample_balanced_over_the_classes(train: Callable[..., Fine
     assert len(tuned.metrics) == 2, "a sample is not the evaluation split"
 
 
+def test_the_best_may_be_by_another_metric(train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch) -> None:
+    """F1 is made to be best at step 2, accuracy at step 6."""
+    import pipeline.finetune
+
+    values = iter([(0.1, 0.1), (0.2, 0.9), (0.3, 0.2), (0.9, 0.3), (0.4, 0.4)])
+
+    def metrics(*_: object) -> dict[str, float]:
+        accuracy, f1 = next(values)
+        return {"accuracy": accuracy, "precision": 0.0, "recall": 0.0, "f1": f1}
+
+    monkeypatch.setattr(pipeline.finetune, "classification_metrics", metrics)
+    arguments = {"learning_rate": 1e-2, "bf16": False, "metric_for_best_model": "f1"}
+    tuned = train(keep="first,last", load_best=True, arguments=arguments)
+    assert tuned.best_step == 2
+    assert find_checkpoints(tuned.run.path).steps == [0, 2, 8]
+    assert (tuned.run.path / "model.safetensors").samefile(tuned.run.checkpoint(2) / "model.safetensors")
+
+
 @pytest.mark.parametrize("embed", [False, True])
 def test_the_best_checkpoint_is_kept_and_becomes_the_model(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch, embed: bool
@@ -536,7 +554,7 @@ def test_a_start_that_does_not_fit_the_disk_is_refused_with_the_numbers(
 
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(StorageError, match="5 checkpoints of 0.00 GB.*0.00 GB are free.*--keep first,last"):
+    with pytest.raises(StorageError, match="5 checkpoints of .* kB.*1.00 kB are free.*--keep first,last"):
         train()
 
 
@@ -608,5 +626,44 @@ def test_a_full_state_is_kept_between_checkpoints_that_are_far_apart(
 
 
 def test_what_the_trainer_refuses_is_a_mistake_and_no_fault(train: Callable[..., FineTuned]) -> None:
-    with pytest.raises(SettingsError, match="The Trainer refuses.*nothing-of-the-kind"):
+    with pytest.raises(SettingsError, match="The Trainer cannot begin.*nothing-of-the-kind"):
         train(arguments={"report_to": "nothing-of-the-kind"})
+    with pytest.raises(SettingsError, match="The Trainer cannot begin"):
+        train(arguments={"lr_scheduler_type": "cosine_with_min_lr"})  # needs a lowest rate
+    assert train(arguments={"lr_scheduler_type": "cosine"}).finished, "what was refused has not claimed the folder"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"arguments": {"learning_rate": "-1"}}, "learning_rate=-1.0 is out of range"),
+        ({"arguments": {"gradient_accumulation_steps": 0}}, "gradient_accumulation_steps=0"),
+        ({"arguments": {"weight_decay": -1}}, "weight_decay"),
+        ({"arguments": {"dataloader_num_workers": -1}}, "dataloader_num_workers"),
+        ({"seed": -1}, "--seed -1"),
+        ({"limit": 2}, "--limit 2 is less than one image for each of the 3 classes"),
+        ({"load_best": True, "arguments": {"metric_for_best_model": "auc"}}, "metric_for_best_model=auc"),
+    ],
+)
+def test_numbers_that_make_no_training_are_refused_and_leave_nothing(
+    train: Callable[..., FineTuned], tmp_path: Path, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((SettingsError, DatasetError), match=message):
+        train(**said)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_made_shorter(train: Callable[..., FineTuned]) -> None:
+    train()
+    with pytest.raises(SettingsError, match="is at step 8 already, and 4 were asked for"):
+        train(resume=True, steps=4)
+
+
+def test_losses_since_the_last_row_of_the_log_are_not_lost_by_a_stop(train: Callable[..., FineTuned]) -> None:
+    arguments = {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "3"}
+    whole = train("whole", frames=2, arguments=arguments)
+    calls = iter(range(100))
+    assert train("halves", frames=2, arguments=arguments, stop=lambda: next(calls) >= 3).steps == 4
+    halves = train("halves", frames=2, arguments=arguments)
+    assert rows_of(halves.run) == rows_of(whole.run)
+    assert [row["step"] for row in rows_of(whole.run)] == ["0", "3", "6", "8"]
