@@ -88,11 +88,13 @@ def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
     finally:
         other.kill()
         other.communicate()
-    leftover = tmp_path / "embeddings" / f"{runfolder.TEMPORARY_PREFIX}1-000020.npy"
-    leftover.parent.mkdir()
-    leftover.write_bytes(b"half")
+    dead, alive = (tmp_path / "embeddings" / f"{runfolder.TEMPORARY_PREFIX}{process}-000020.npy" for process in (other.pid, os.getppid()))
+    dead.parent.mkdir()
+    for leftover in (dead, alive):
+        leftover.write_bytes(b"half")
     with RunFolder(tmp_path).lock():
-        assert not leftover.exists()
+        assert not dead.exists()
+        assert alive.exists(), "another process is writing this right now"
 
 
 def test_the_run_that_is_meant(tmp_path: Path) -> None:
