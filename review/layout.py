@@ -108,7 +108,7 @@ def _inspector(review: ReviewFrame) -> Any:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.lenses import Lens
 
-    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last", "decision", "new_label")
+    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last")
     pictures = Lens(type="ReviewImage", columns=["image"], name="image")
     return ly.inspector("Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW)
 
