@@ -77,6 +77,7 @@ def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings
         page.get_by_label("New label").fill("gre")
         page.get_by_label("New label").press("Enter")
         saved(page)
+        page.wait_for_selector("text=→ green")  # in the inspector too
         select(page, worst[1:3])
         press(page, "r")
         select(page, worst[3:4])
