@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, read_images, split_names
+from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, split_names
 from pipeline.errors import RunError, SettingsError
 from pipeline.progress import SILENT, Progress
 from pipeline.runfolder import TEMPORARY_PREFIX, DatasetReference, RunFolder, storage_errors
@@ -57,20 +57,20 @@ class Applied:
 def apply(run: RunFolder, out: Path | None, *, form: str = "disk", progress: Progress = SILENT) -> Applied:
     """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``; None to see what would be done.
 
-    Removed images go wherever they are, relabelled ones get their new label. An image marked as a duplicate goes from the
-    reviewed split; where it has exact copies there, the first of them stays. All else, every column and every feature
+    Removed images go wherever they are, relabelled ones get their new label. Of an image marked as a duplicate
+    the first exact copy in the reviewed split stays, the others go. All else, every column and every feature
     stays. Applying to what was cleaned changes nothing more. Raises ReviewError.
     """
     if form not in FORMS:
         raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
-    info, images = run.read_info(), read_images(run)
-    if info is None or images is None:
-        raise RunError(f"{run.path} was not reviewed yet. Name a run that was with --run.")
+    info = run.read_info()
+    if info is None:
+        raise RunError(f"{run.path} is no run that was reviewed. Name one that was with --run.")
     inside = run.path / info.dataset.source
     reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source)
     if out is not None:
         _check_out(out, reference)
-    cleaner = _Cleaner(read_history(run).current(), Counter(images.hashes), str(info.dataset.split))
+    cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split))
     cleaned: dict[str, Any] = {}
     for split in split_names(reference):
         rows, opened = load_rows(replace(reference, split=split)), open_dataset(replace(reference, split=split))
@@ -94,10 +94,9 @@ def _check_out(out: Path, reference: DatasetReference) -> None:
 class _Cleaner:
     """Goes through the splits one after the other."""
 
-    def __init__(self, decisions: Mapping[str, Decision], copies: Counter[str], reviewed: str) -> None:
+    def __init__(self, decisions: Mapping[str, Decision], reviewed: str) -> None:
         self.applied = Applied()
         self._decisions = decisions
-        self._copies = copies
         self._reviewed = reviewed
 
     def clean(self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]) -> datasets.Dataset:
@@ -137,7 +136,7 @@ class _Cleaner:
             return "relabelled" if said.new_label != label else ""
         if said.decision != DUPLICATE or split != self._reviewed:
             return ""
-        if self._copies[image] > 1 and image not in one_is_kept:
+        if image not in one_is_kept:
             one_is_kept.add(image)
             return ""
         return "duplicate"

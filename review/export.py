@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipeline.checkpoints import select
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import RunError, SettingsError
 from pipeline.runfolder import RunFolder, storage_errors, whole_file
-from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, writing
+from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, now, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,12 +117,26 @@ def export_list(
         raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
     if form not in FORMATS:
         raise SettingsError(f"--format {form} is not known. Use one of {', '.join(FORMATS)}.")
-    made = make_list(run, images, history, selection)
     path = out or run.exports / f"outliers{FORMATS[form]}"
+    _check_target(run, path, form)
+    made = make_list(run, images, history, selection)
     if copy:
-        made = copy_images(made, images, path.with_suffix(""))
+        made = copy_images(made, images, path.with_name(f"{path.stem}-images"))
     write_list(made, path, form)
     return len(made), int((made["decision"] != "").sum()), path
+
+
+def _check_target(run: RunFolder, path: Path, form: str) -> None:
+    """Raise SettingsError for a file that a list must not take the place of."""
+    if path.suffix.lower() != FORMATS[form]:
+        raise SettingsError(f"--out {path} does not end in {FORMATS[form]}, as --format {form} does. Change one of them.")
+    where, exports = path.resolve(), run.exports.resolve()
+    if run.path.resolve() in where.parents and exports not in where.parents:
+        raise SettingsError(f"--out {path} lies among the run's own files. Use {run.exports / path.name}, or a place outside the run.")
+    info = run.read_info()
+    source = None if info is None else Path(info.dataset.source)
+    if source is not None and source.exists() and source.resolve() in {where, *where.parents}:
+        raise SettingsError(f"--out {path} lies in the data set, which is never changed. Use another place.")
 
 
 def make_list(run: RunFolder, images: RunImages, history: History, selection: Selection) -> pd.DataFrame:
@@ -333,6 +348,9 @@ def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.Data
                 with whole_file(folder / name) as temporary:
                     temporary.write_bytes(data)
                 names[wanted[place]] = f"{folder.name}/{name}"
+        for file in folder.iterdir():  # of an earlier list
+            if re.fullmatch(r"\d{7}\.\w+", file.name) and f"{folder.name}/{file.name}" not in names:
+                file.unlink()
     return frame.assign(image_file=_texts(names))
 
 
@@ -362,14 +380,28 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str) -> tuple[int, in
         hashes.setdefault(image_hash, image)
     lines = list(read_decisions(path, Judged.of(images), reviewer, hashes))
     with writing(run) as writer:
-        current = writer.history.current()
         request = new_request()
-        new = [replace(line, request=request) for line in lines if not _says_the_same(line, current.get(line.image_hash))]
+        told = {(line.image_hash, line.time): line for line in writer.history.lines if line.decision is not None}
+        current = writer.history.current()
+        new = [replace(line, request=request) for read in lines if (line := _as_new(read, told, current, reviewer)) is not None]
         return len(writer.append(new)), len(lines) - len(new)
 
 
-def _says_the_same(line: Decision, known: Decision | None) -> bool:
-    return known is not None and (line.decision, line.new_label, line.note) == (known.decision, known.new_label, known.note)
+def _as_new(line: Decision, told: Mapping[tuple[str, str], Decision], current: Mapping[str, Decision], reviewer: str) -> Decision | None:
+    """A decision of a file as it is to be added; None for one that is known or older than what is known.
+
+    A row that was exported from this run and changed since is the importer's decision, made now.
+    """
+    known, exported = current.get(line.image_hash), told.get((line.image_hash, line.time))
+    if (known is not None and _same(line, known)) or (exported is not None and _same(line, exported)):
+        return None
+    if exported is not None:
+        return replace(line, reviewer=reviewer, time=now())
+    return None if known is not None and line.time < known.time else line
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    return (one.decision, one.new_label, one.note) == (other.decision, other.new_label, other.note)
 
 
 def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[str, int]) -> Iterator[Decision]:
@@ -387,9 +419,14 @@ def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[st
     if missing:
         raise SettingsError(f"{path} lacks the column {' and '.join(missing)}; it has {', '.join(sorted(columns))}. Add it.")
     for number, row in enumerate(rows, start=1):
-        decision = _cell(row, "decision")
+        decision = _cell(row, "decision").strip().lower()
         if decision in {"", UNDECIDED}:
+            if _cell(row, "new_label"):
+                raise SettingsError(f"{path}, row {number}: there is a new label and no decision. Write relabel. Nothing was imported.")
             continue
+        when = _cell(row, "decided_at")
+        if when and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", when):
+            raise SettingsError(f"{path}, row {number}: decided_at {when!r} is no time such as {now()}. Nothing was imported.")
         try:
             image = _image_of(row, judged, hashes)
             new_label = _cell(row, "new_label") or None
@@ -399,7 +436,7 @@ def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[st
                 new_label=new_label,
                 note=_cell(row, "note"),
                 reviewer=_cell(row, "reviewer") or reviewer,
-                time=_cell(row, "decided_at") or None,
+                time=when or None,
             )
         except SettingsError as error:
             raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error

@@ -58,9 +58,9 @@ def decide(run: RunFolder, ids: list[int], decision: str, **options: Any) -> Non
 def decided(run: RunFolder) -> RunFolder:
     decide(run, [0], "remove", note="=1+1")
     decide(run, [2], "remove")  # stands in the train split too
-    decide(run, [1], "relabel", new_label="red")  # was 11 % 3 = green... see below
+    decide(run, [1], "relabel", new_label="red")  # which it is already
     decide(run, [4], "duplicate")  # has a copy: one stays
-    decide(run, [5], "duplicate")  # has none: it goes
+    decide(run, [5], "duplicate")  # has none: the only one stays
     decide(run, [6], "unsure")
     decide(run, [3], "keep")
     return run
@@ -79,25 +79,24 @@ def test_exactly_the_decided_changes_and_the_source_untouched(decided: RunFolder
     new = datasets.load_from_disk(str(tmp_path / "cleaned"))
     assert bytes_of(source) == before
     assert new["test"].features == old["test"].features
-    assert new["test"]["note"][:] == ["=n11", "=n13", "=n14", "=n16", "=n18"]
+    assert new["test"]["note"][:] == ["=n11", "=n13", "=n14", "=n15", "=n16", "=n18"]
     assert new["train"]["note"][:] == ["=n30", "=n31"]
     labels = dict(zip(new["test"]["note"][:], new["test"]["label"][:], strict=True))
-    assert labels == {"=n11": 2, "=n13": 1, "=n14": 2, "=n16": 1, "=n18": 0}
+    assert labels == {"=n11": 2, "=n13": 1, "=n14": 2, "=n15": 0, "=n16": 1, "=n18": 0}
     raw = {split: old["test"].cast_column("image", datasets.Image(decode=False)) for split in ("test",)}["test"]
     kept = new["test"].cast_column("image", datasets.Image(decode=False))
     assert kept[0]["image"]["bytes"] == raw[1]["image"]["bytes"]
-    assert (applied.removed, applied.duplicates) == (3, 2)
+    assert (applied.removed, applied.duplicates) == (3, 1)
     with (tmp_path / "cleaned" / "changes.csv").open(newline="") as file:
         changes = list(csv.DictReader(file))
     assert [(row["split"], row["row"], row["change"]) for row in changes] == [
         ("train", "1", "removed"),
         ("test", "0", "removed"),
         ("test", "2", "removed"),
-        ("test", "5", "duplicate"),
         ("test", "7", "duplicate"),
     ]
     assert changes[1]["note"] == "'=1+1"
-    assert "test: 5 of 9 images" in (tmp_path / "cleaned" / "summary.txt").read_text()
+    assert "test: 6 of 9 images" in (tmp_path / "cleaned" / "summary.txt").read_text()
 
 
 def test_a_relabel_is_counted_by_old_and_new_class(run: RunFolder, tmp_path: Path) -> None:
@@ -114,10 +113,10 @@ def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path,
     out = tmp_path / "cleaned"
     apply(decided, out, form=form)
     new = datasets.load_from_disk(str(out)) if form == "disk" else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
-    assert {split: len(rows) for split, rows in new.items()} == {"train": 2, "test": 5}
+    assert {split: len(rows) for split, rows in new.items()} == {"train": 2, "test": 6}
     names = new["test"].features["label"].names if form != "folder" else None
     labels = {row["note"]: names[row["label"]] if names else row["label"] for row in new["test"].remove_columns("image")}
-    assert labels == {"=n11": "red", "=n13": "green", "=n14": "red", "=n16": "green", "=n18": "green"}
+    assert labels == {"=n11": "red", "=n13": "green", "=n14": "red", "=n15": "blue", "=n16": "green", "=n18": "green"}
     assert all(image.size == (16, 16) for image in new["test"]["image"][:])
 
 

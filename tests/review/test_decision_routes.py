@@ -51,16 +51,15 @@ class Server:
 
     def ask(self, method: str, path: str, message: object = None, *, body: bytes | None = None, **headers: str | None) -> tuple[int, Any]:
         """Status and answer; ``headers`` change what our page sends, None leaves one out."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = HEADERS | ({"Origin": f"http://127.0.0.1:{self.port}"} if method == "POST" else {})
         for name, value in headers.items():
             sent.pop(name.replace("_", "-"), None)
             if value is not None:
                 sent[name.replace("_", "-")] = value
-        connection.request(method, f"/api/review/{path}", body if body is not None else json.dumps(message), sent)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, f"/api/review/{path}", body if body is not None else json.dumps(message), sent)
+            with connection.getresponse() as answer:
+                content = answer.read()
         return answer.status, json.loads(content) if content.startswith(b"{") else content.decode()
 
     def stop(self) -> None:

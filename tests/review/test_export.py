@@ -150,8 +150,8 @@ def test_images_are_copied_under_names_that_stay_in_the_folder(run: RunFolder, r
     files = dict(zip(images_of(run).ids.tolist(), images_of(run).read_bytes(), strict=True))
     for row in rows:
         assert (run.exports / row["image_file"]).read_bytes() == files[row["image_id"]]
-        assert row["image_file"] == f"outliers/{row['image_id']:07d}.png"
-    assert len(list((run.exports / "outliers").iterdir())) == 3
+        assert row["image_file"] == f"outliers-images/{row['image_id']:07d}.png"
+    assert len(list((run.exports / "outliers-images").iterdir())) == 3
 
 
 def test_cells_that_a_spreadsheet_would_run_are_made_harmless(run: RunFolder, tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         [dict.fromkeys(NAMES, "") | {"image_id": 7, "image_hash": "a" * 64, "checkpoint": 1, "ood_rank": 1, "consensus_rank": 1}]
     )
     frame = frame.assign(confidence=np.float32(0.1), ood_score=np.float32(1 / 3), ood_percentile=np.float32(2.5), mean_percentile=np.nan)
-    frame = frame.assign(label=label, path=path, decision="relabel", new_label=label, note=note, reviewer=reviewer, decided_at="2026")[
-        list(NAMES)
-    ]
+    frame = frame.assign(
+        label=label, path=path, decision="relabel", new_label=label, note=note, reviewer=reviewer, decided_at="2026-01-01T00:00:00Z"
+    )[list(NAMES)]
     judged = Judged({7: 0}, ["a" * 64], [label], [label])
     from review.export import read_decisions
 
@@ -190,7 +190,7 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         file = Path(folder) / f"list.{form}"
         write_list(frame, file, form)
         (line,) = read_decisions(file, judged, "nobody", {"a" * 64: 7})
-        assert (line.note, line.reviewer, line.new_label, line.time) == (note, reviewer, label, "2026")
+        assert (line.note, line.reviewer, line.new_label, line.time) == (note, reviewer, label, "2026-01-01T00:00:00Z")
         again = frame.assign(new_label=line.new_label, note=line.note, reviewer=line.reviewer, decided_at=line.time)
         second = Path(folder) / f"again.{form}"
         write_list(again, second, form)
@@ -207,6 +207,8 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         ("image_id,decision,new_label\n0,relabel,purple\n", "row 1: 'purple' is none of the classes"),
         ("image_id,decision\nfirst,keep\n", "row 1: 'first' is no image_id"),
         ("image_hash,decision\nabc,keep\n", "row 1: The image with hash abc"),
+        ("image_id,decision,new_label\n0,,red\n", "row 1: there is a new label and no decision"),
+        ("image_id,decision,decided_at\n0,keep,yesterday\n", "row 1: decided_at 'yesterday'"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_whole(run: RunFolder, tmp_path: Path, text: str, said: str) -> None:
@@ -228,3 +230,34 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(run: RunFol
 
 def test_the_readme_has_the_columns_of_a_list_as_declared() -> None:
     assert as_markdown() in (ROOT / "README.md").read_text()
+
+
+def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the_importers(run: RunFolder, tmp_path: Path) -> None:
+    ids = images_of(run).ids.tolist()
+    decide(run, ids[:2], "keep")
+    old = tmp_path / "old.csv"
+    write_list(listed(run, kind="decided"), old, "csv")
+    decide(run, ids[:1], "remove")
+    assert import_decisions(run, old, "carl") == (0, 2)
+    with old.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[[row["image_id"] for row in rows].index(str(ids[1]))]["decision"] = "Unsure"
+    with old.open("w", newline="") as file:
+        writer = csv.DictWriter(file, NAMES)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert import_decisions(run, old, "carl") == (1, 1)
+    current = {line.image_id: (line.decision, line.reviewer) for line in read_history(run).current().values()}
+    assert current == {ids[0]: ("remove", "ada"), ids[1]: ("unsure", "carl")}
+
+
+def test_a_list_takes_the_place_of_nothing_that_is_the_runs_or_the_data_sets(run: RunFolder, review_embeddings: CommandLine) -> None:
+    before = run.run_json.read_bytes()
+    for out, form in ((run.run_json, "json"), (run.images, "parquet"), (run.decisions, "jsonl"), (run.path / "list.txt", "csv")):
+        code, _, errors = review_embeddings("export", "--run", run.path, "--format", form, "--out", out)
+        assert code == 2 and "--out" in errors, out
+    assert run.run_json.read_bytes() == before
+    info = run.read_info()
+    assert info is not None
+    code, _, errors = review_embeddings("export", "--run", run.path, "--out", Path(info.dataset.source) / "list.csv")
+    assert code == 2 and "never changed" in errors
