@@ -481,7 +481,7 @@ const styles = {
     panel: { display: "flex", flexDirection: "column", gap: "6px", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
     row: { display: "flex", flexWrap: "wrap", gap: "4px 6px", alignItems: "center" },
     decision: { padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px", background: "#fff", cursor: "pointer" },
-    chosen: { background: "#1f6feb", color: "#fff", borderColor: "#1f6feb" },
+    chosen: { background: "#1f6feb", color: "#fff", border: "1px solid #1f6feb" },
     key: { marginLeft: "4px", padding: "0 3px", fontSize: "11px", border: "1px solid #c3ccd5", borderRadius: "3px", color: "inherit" },
     input: { flex: "1 1 120px", minWidth: 0, padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
     line_input: { flex: "none", padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px" },
