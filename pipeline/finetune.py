@@ -169,6 +169,8 @@ def _decide(run: RunFolder, said: Mapping[str, Any], resume: bool) -> FineTuning
             if not said.get(name):
                 raise SettingsError(f"There is no --{name}. Name the {'model to start from' if name == 'model' else 'data set'}.")
         return FineTuning(**said)
+    if resume and len({"frames", "save_steps"} & set(said)) == 1:  # what is said now takes the place of the other
+        said = {"frames": None, "save_steps": None, **said}
     request = replace(stored, **said) if resume else FineTuning(**{"model": stored.model, "dataset": stored.dataset, **said})
     different = [entry.name for entry in fields(FineTuning) if getattr(request, entry.name) != getattr(stored, entry.name)]
     refused = [name for name in different if not resume or name not in RESUMABLE_CHANGES]

@@ -286,7 +286,7 @@ def test_stopped_in_good_order_and_gone_on_by_the_same_command(train: Callable[.
 def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> None:
     short = train()
     assert train().steps == 8, "the same again has nothing to do"
-    longer = train(resume=True, steps=12, frames=4)
+    longer = train(resume=True, steps=12, save_steps=4)
     assert longer.finished
     assert find_checkpoints(short.run.path).steps == [0, 2, 4, 6, 8, 12]
     assert [int(row["step"]) for row in rows_of(short.run)] == list(range(13))
