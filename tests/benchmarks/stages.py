@@ -52,14 +52,14 @@ def sampled(stage: str) -> Iterator[None]:
 
 def watch_stages() -> None:
     """Put the sampler around everything that `build` times."""
-    timed = stages._Builder._timed
+    timed = stages.Builder._timed
 
     @contextmanager
     def both(self: Any, stage: str, count: int) -> Iterator[None]:
         with sampled(stage), timed(self, stage, count):
             yield
 
-    stages._Builder._timed = both  # type: ignore[method-assign]
+    stages.Builder._timed = both  # type: ignore[method-assign]
 
 
 def measure(run: Path, checkpoints: Path, dataset: str, split: str | None, count: int, precision: str) -> None:
