@@ -373,6 +373,11 @@ class _FineTuner:
                 f"The image processor of {self.request.model} gives images of different sizes ({sizes}). Set one with --image-size."
             )
         check_fits(model, torch.stack([rows[0]["pixel_values"]]), name=self.request.model)
+        patch = getattr(model.config, "patch_size", None)
+        if isinstance(patch, int) and any(side % patch for side in shapes[0][1:]):
+            self.progress.note(
+                f"Images of {min(shapes[0][1:])} pixels are no whole number of patches of {patch}: the last rows may not be seen"
+            )
         return int(min(shapes[0][1:]))
 
     # -- arguments and plan

@@ -302,10 +302,7 @@ class RunFolder:
         import filelock
 
         with storage_errors(self.path):
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-            except FileNotFoundError as error:  # a place that holds no folders, such as /proc
-                raise StorageError(f"{self.path} cannot be made ({error.strerror}). Use another --run.") from error
+            self.path.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.path / name)
             try:
                 lock.acquire(timeout=timeout)
@@ -476,7 +473,7 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"{path} cannot be written to ({error.strerror}). Use a folder of your own: "
                 "--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere."
             ) from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
+        if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}:  # the last one from places such as /proc
             raise StorageError(f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another path.") from error
         raise
 

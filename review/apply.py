@@ -54,8 +54,8 @@ class Applied:
     """A row for each image that was changed, with `CHANGES`."""
 
 
-def apply(run: RunFolder, out: Path | None, *, form: str = "disk", progress: Progress = SILENT) -> Applied:
-    """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``; None to see what would be done.
+def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool = False, progress: Progress = SILENT) -> Applied:
+    """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or see what would be done.
 
     Removed images go wherever they are, relabelled ones get their new label. Of an image marked as a duplicate
     the first exact copy in the reviewed split stays, the others go. All else, every column and every feature
@@ -76,7 +76,7 @@ def apply(run: RunFolder, out: Path | None, *, form: str = "disk", progress: Pro
         rows, opened = load_rows(replace(reference, split=split)), open_dataset(replace(reference, split=split))
         with progress.stage(f"Applying decisions to {split}", total=len(rows), unit="images") as advance:
             cleaned[split] = cleaner.clean(rows, opened, advance)
-    if out is not None:
+    if out is not None and not dry_run:
         with storage_errors(out):
             _write(cleaned, out, form, reference, cleaner.applied)
     return cleaner.applied

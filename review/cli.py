@@ -168,7 +168,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
         from pipeline import table
         from pipeline.checkpoints import select
 
-        folder = _find_run(run)
+        folder = _existing_run(run)
         manifest = table.read_manifest(folder)
         steps = select(manifest.steps, checkpoint) if manifest and checkpoint else None
         names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
@@ -196,7 +196,7 @@ def export_command(**options: Any) -> None:
         from review.decisions import read_history
         from review.export import Selection, export_list
 
-        folder = _find_run(options["run"])
+        folder = _existing_run(options["run"])
         words = tuple(word.strip() for word in (options["decided"] or "").split(",") if word.strip())
         chosen = Selection(options["kind"], options["saved"], words, options["top"], options["per_class"], tuple(options["checkpoint"]))
         history = read_history(folder)
@@ -218,7 +218,7 @@ def import_command(file: str, run: str | None, reviewer: str | None, debug: bool
         from review.decisions import login_name
         from review.export import import_decisions
 
-        folder = _find_run(run)
+        folder = _existing_run(run)
         added, known = import_decisions(folder, Path(file), reviewer or login_name())
         click.echo(f"Imported {added:,} decisions into {folder.decisions} ({known:,} were there already)")
 
@@ -239,10 +239,10 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
 
         if out is None and not dry_run:
             raise SettingsError("There is no --out. Name a new folder for the cleaned data set, or use --dry-run.")
-        target = None if dry_run or out is None else Path(out)
-        applied = apply(_find_run(run), target, form=form, progress=_progress())
+        target = None if out is None else Path(out)
+        applied = apply(_existing_run(run), target, form=form, dry_run=dry_run, progress=_progress())
         click.echo(summary(applied), nl=False)
-        click.echo("Nothing was written." if target is None else f"Wrote {target} (what was changed: {target / 'changes.csv'})")
+        click.echo("Nothing was written." if dry_run else f"Wrote {target} (what was changed: {target / 'changes.csv'})")
 
 
 @cli.command("finetune")
@@ -360,6 +360,16 @@ def _find_run(name: str | None) -> Any:
             "Name one with --run DIR (any Trainer output folder, with --dataset the first time), or try: review-embeddings demo"
         )
     return found
+
+
+def _existing_run(name: str | None) -> Any:
+    """Likewise, for commands that only read what a run holds already."""
+    from pipeline.errors import RunError
+
+    run = _find_run(name)
+    if not run.path.is_dir():
+        raise RunError(f"There is no run {run.path}: no such folder. Name one that was built or reviewed with --run.")
+    return run
 
 
 def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:

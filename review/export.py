@@ -5,6 +5,7 @@ The same run, decisions and options always give the same bytes.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -171,6 +172,8 @@ def _check(selection: Selection, history: History) -> None:
     unknown = next((name for name in selection.decided if name not in DECISIONS), None)
     if unknown is not None:
         raise SettingsError(f"--decided {unknown} is no decision. Use some of {', '.join(DECISIONS)}.")
+    if selection.kind is not None and selection.saved is not None:
+        raise SettingsError("--list and --saved are two ways to say which images. Use one of them.")
     saved = history.saved_lists()
     if selection.saved is not None and selection.saved not in saved:
         raise SettingsError(
@@ -246,11 +249,12 @@ def _choose(
         undecided = [int(place) for place in order if said[place] is None]
         chosen = [(place, f"decided: {said[place]}") for place in decided]
         chosen += [(place, f"worst at step {late}") for place in _top(undecided, facts, selection)]
-    elif selection.kind == "worst":
-        chosen = [(int(place), f"worst at step {late}") for place in _top(order.tolist(), facts, selection)]
-    elif selection.kind == "consensus":
-        places = np.argsort(facts["consensus_rank"].to_numpy(), kind="stable").tolist()
-        chosen = [(place, "worst over all checkpoints") for place in _top(places, facts, selection)]
+    elif selection.kind in {"worst", "consensus"}:
+        if selection.kind == "consensus":
+            order = np.argsort(facts["consensus_rank"].to_numpy(), kind="stable")
+        why = f"worst at step {late}" if selection.kind == "worst" else "worst over all checkpoints"
+        places = [int(place) for place in order if not selection.decided or said[place] in selection.decided]
+        chosen = [(place, why) for place in _top(places, facts, selection)]
     else:
         chosen = _changed(run, selection, facts, ranks, early, late)
     if selection.decided:
@@ -318,7 +322,7 @@ def _as_text(frame: pd.DataFrame, form: str) -> str:
 def _plain(value: Any) -> Any:
     """A number or text as JSON has it; the shortest digits that give the same float32, null for a gap."""
     if isinstance(value, (np.floating, float)):
-        return None if np.isnan(value) else float(str(value))
+        return None if np.isnan(value) else float(str(np.float32(value)))
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -393,6 +397,8 @@ def _as_new(line: Decision, told: Mapping[tuple[str, str], Decision], current: M
     A row that was exported from this run and changed since is the importer's decision, made now.
     """
     known, exported = current.get(line.image_hash), told.get((line.image_hash, line.time))
+    if known is None and line.decision == UNDECIDED:
+        return None
     if (known is not None and _same(line, known)) or (exported is not None and _same(line, exported)):
         return None
     if exported is not None:
@@ -408,7 +414,8 @@ def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[st
     """The decisions in a list, from a file written here, by a spreadsheet or by somebody else.
 
     It must name images (``image_hash`` or ``image_id``) and decisions (``decision``, and ``new_label`` for a relabel); ``note``,
-    ``reviewer`` and ``decided_at`` are kept where they are there. Rows without a decision are passed over. ``hashes`` gives
+    ``reviewer`` and ``decided_at`` are kept where they are there. Rows without a decision are passed over,
+    ``undecided`` takes one back. ``hashes`` gives
     the image id of each hash. Raises SettingsError that names the row for whatever is wrong in it.
     """
     rows = _read_rows(path)
@@ -418,9 +425,10 @@ def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[st
         missing.insert(0, "image_hash (or image_id)")
     if missing:
         raise SettingsError(f"{path} lacks the column {' and '.join(missing)}; it has {', '.join(sorted(columns))}. Add it.")
+    said: dict[str, Decision] = {}
     for number, row in enumerate(rows, start=1):
         decision = _cell(row, "decision").strip().lower()
-        if decision in {"", UNDECIDED}:
+        if not decision:
             if _cell(row, "new_label"):
                 raise SettingsError(f"{path}, row {number}: there is a new label and no decision. Write relabel. Nothing was imported.")
             continue
@@ -440,6 +448,9 @@ def read_decisions(path: Path, judged: Judged, reviewer: str, hashes: Mapping[st
             )
         except SettingsError as error:
             raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
+        if line.image_hash in said and not _same(replace(line, note=""), replace(said[line.image_hash], note="")):
+            raise SettingsError(f"{path}, row {number}: an earlier row says something else of the same image. Nothing was imported.")
+        said[line.image_hash] = line
         yield line
 
 
@@ -456,8 +467,11 @@ def _image_of(row: Mapping[str, Any], judged: Judged, hashes: Mapping[str, int])
         return hashes[image_hash]
     text = _cell(row, "image_id")
     try:
-        image = int(float(text))
-    except ValueError as error:
+        number = float(text)  # spreadsheets write 7.0
+        image = int(number)
+        if number != image:
+            raise ValueError
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no image_id.") from error
     if image not in judged.places:
         raise SettingsError(f"Image {image} is not in this run.")
@@ -474,7 +488,9 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
             rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
             return rows
-        text = path.read_bytes().decode("utf-8-sig", "surrogatepass")
+        data = path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # how spreadsheets write "Unicode text"
+        text = data.decode("utf-16") if wide else data.decode("utf-8-sig", "surrogatepass")
         if ending == ".json":
             rows = json.loads(text)
         elif ending == ".jsonl":
@@ -491,8 +507,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_csv(text: str) -> list[dict[str, Any]]:
-    """Rows of a CSV file; commas or semicolons, as spreadsheets of many countries write them."""
+    """Rows of a CSV file; commas, semicolons or tabs, as spreadsheets of many countries write them; headings in any case."""
     first = text.split("\n", 1)[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [{name: unguarded(value or "") for name, value in row.items() if name is not None} for row in reader]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+    return [{name.strip().lower(): unguarded(value or "") for name, value in row.items() if name is not None} for row in reader]

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,22 +41,32 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def write_splits(folder: Path, **counts: int) -> Path:
+    """An image folder with a folder a split and in it one a class, so many images of each class; no image is there twice."""
+    for number, (split, count) in enumerate(counts.items()):
+        for label, name in enumerate(CLASSES):
+            (folder / split / name).mkdir(parents=True)
+            for place in range(count):
+                picture(label, seed=10_000 * number + 100 * label + place).save(folder / split / name / f"{place:02d}.png")
+    return folder
+
+
+def tiny_vit(**options: Any) -> Any:
+    """Configuration of a ViT that is trained in a moment."""
+    from transformers import ViTConfig
+
+    return ViTConfig(
+        image_size=16, patch_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, **options
+    )
+
+
 def save_checkpoint(folder: Path, *, seed: int, step: int, classes: list[str] | None = None, head: bool = True) -> Path:
     """A tiny ViT with random weights as the Trainer saves it."""
     import torch
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil, ViTModel
+    from transformers import ViTForImageClassification, ViTImageProcessorPil, ViTModel
 
     names = CLASSES if classes is None else classes
-    config = ViTConfig(
-        image_size=16,
-        patch_size=8,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        id2label=dict(enumerate(names)),
-        label2id={name: index for index, name in enumerate(names)},
-    )
+    config = tiny_vit(id2label=dict(enumerate(names)), label2id={name: index for index, name in enumerate(names)})
     torch.manual_seed(seed)
     model = ViTForImageClassification(config) if head else ViTModel(config)
     model.save_pretrained(folder)
@@ -69,22 +80,12 @@ def save_checkpoint(folder: Path, *, seed: int, step: int, classes: list[str] | 
 def save_start_model(folder: Path, kind: str = "vit", *, dropout: float = 0.0) -> Path:
     """A tiny untrained backbone without a head as a model folder: ``vit`` or ``swin`` of transformers, or a ``timm`` one."""
     import torch
-    from transformers import SwinConfig, SwinModel, ViTConfig, ViTImageProcessorPil, ViTModel
+    from transformers import SwinConfig, SwinModel, ViTImageProcessorPil, ViTModel
 
     torch.manual_seed(0)
     model: torch.nn.Module
     if kind == "vit":
-        model = ViTModel(
-            ViTConfig(
-                image_size=16,
-                patch_size=8,
-                hidden_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=32,
-                hidden_dropout_prob=dropout,
-            )
-        )
+        model = ViTModel(tiny_vit(hidden_dropout_prob=dropout))
     elif kind == "swin":
         model = SwinModel(
             SwinConfig(image_size=16, patch_size=2, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4, drop_path_rate=dropout)

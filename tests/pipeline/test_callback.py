@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import CLASSES, picture, save_start_model
+from samples import save_start_model, write_splits
 
 from pipeline import table
 from pipeline.runfolder import RunFolder
@@ -20,13 +20,7 @@ SCRIPT = Path(__file__).parent / "trainer_script.py"
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("script") / "pictures"
-    for split, count in (("train", 8), ("test", 4)):
-        for label, name in enumerate(CLASSES):
-            (folder / split / name).mkdir(parents=True)
-            for number in range(count):
-                picture(label, seed=1000 * count + 100 * label + number).save(folder / split / name / f"{number:02d}.png")
-    return folder
+    return write_splits(tmp_path_factory.mktemp("script") / "pictures", train=8, test=4)
 
 
 def start(model: Path, data: Path, out: Path, *options: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from samples import CLASSES, PAINTING_STYLES, need, picture, save_start_model, write_paintings
+from samples import CLASSES, PAINTING_STYLES, need, picture, save_start_model, write_paintings, write_splits
 
 from pipeline import table
 from pipeline.checkpoints import find_checkpoints
@@ -40,14 +40,7 @@ def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train and test folders by class, 20 and 5 images of each."""
-    folder = tmp_path_factory.mktemp("split") / "pictures"
-    for split, count in (("train", 20), ("test", 5)):
-        for label, name in enumerate(CLASSES):
-            (folder / split / name).mkdir(parents=True)
-            for number in range(count):
-                picture(label, seed=1000 * len(split) + 100 * label + number).save(folder / split / name / f"{number:02d}.png")
-    return folder
+    return write_splits(tmp_path_factory.mktemp("split") / "pictures", train=20, test=5)
 
 
 @pytest.fixture

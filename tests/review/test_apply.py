@@ -138,6 +138,8 @@ def test_dry_run_writes_nothing(decided: RunFolder, tmp_path: Path, review_embed
     code, output, errors = review_embeddings("apply", "--run", decided.path, "--dry-run", "--out", tmp_path / "cleaned")
     assert code == 0 and "removed: 3" in output and "Nothing was written" in output, errors
     assert not (tmp_path / "cleaned").exists()
+    code, _, errors = review_embeddings("apply", "--run", decided.path, "--dry-run", "--out", decided.path)
+    assert code == 2 and "is there already" in errors
 
 
 def test_where_it_may_not_write(decided: RunFolder, source: Path, tmp_path: Path, review_embeddings: CommandLine) -> None:
@@ -148,6 +150,8 @@ def test_where_it_may_not_write(decided: RunFolder, source: Path, tmp_path: Path
     assert code == 2 and "There is no --out" in errors
     code, _, errors = review_embeddings("apply", "--run", decided.path, "--out", tmp_path / "c", "--as", "zip")
     assert code == 2 and "--as zip" in errors
+    code, _, errors = review_embeddings("apply", "--run", decided.path, "--out", "/proc/cleaned")
+    assert code == 2 and "/proc/cleaned cannot be written to" in errors
 
 
 def test_an_image_folder_is_cleaned_too(built_run: Path, tmp_path: Path) -> None:

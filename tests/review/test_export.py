@@ -102,7 +102,10 @@ def test_only_some_decisions(run: RunFolder) -> None:
     decide(run, ids[2:5], "unsure")
     assert sorted(listed(run, decided=("unsure",))["image_id"]) == ids[2:5]
     assert len(listed(run, kind="decided")) == 5
-    assert len(listed(run, kind="worst", decided=("remove",), top=36)) == 2
+    by_rank = listed(run, kind="worst", top=36)
+    removed = [image for image, decision in zip(by_rank["image_id"], by_rank["decision"], strict=True) if decision == "remove"]
+    assert listed(run, kind="worst", decided=("remove",), top=1)["image_id"].tolist() == removed[:1], "the worst of the removed ones"
+    assert set(listed(run, kind="consensus", decided=("remove",), top=2)["image_id"]) == set(ids[:2])
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,7 @@ def test_only_some_decisions(run: RunFolder) -> None:
         ({"saved": "nothing"}, "saved are none"),
         ({"decided": ("delete",)}, "--decided delete"),
         ({"top": 0}, "--top 0"),
+        ({"kind": "worst", "saved": "odd ones"}, "Use one of them"),
         ({"kind": "new", "checkpoints": ("10",), "top": 3}, "between two checkpoints"),
         ({"kind": "worst", "checkpoints": ("10", "20")}, "Give one"),
         ({"checkpoints": ("10", "20", "100")}, "Give --checkpoint once or twice"),
@@ -207,8 +211,11 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         ("image_id,decision,new_label\n0,relabel,purple\n", "row 1: 'purple' is none of the classes"),
         ("image_id,decision\nfirst,keep\n", "row 1: 'first' is no image_id"),
         ("image_hash,decision\nabc,keep\n", "row 1: The image with hash abc"),
+        ("image_id,decision\n1.5,keep\n", "row 1: '1.5' is no image_id"),
+        ("image_id,decision\n1,keep\n2,keep\n1,remove\n", "row 3: an earlier row says something else"),
         ("image_id,decision,new_label\n0,,red\n", "row 1: there is a new label and no decision"),
         ("image_id,decision,decided_at\n0,keep,yesterday\n", "row 1: decided_at 'yesterday'"),
+        ('image_id,decision,note\n0,keep,"never closed\n1,keep,\n', "cannot be read"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_whole(run: RunFolder, tmp_path: Path, text: str, said: str) -> None:
@@ -219,6 +226,15 @@ def test_a_file_with_a_mistake_is_refused_whole(run: RunFolder, tmp_path: Path, 
     assert read_history(run).lines == []
 
 
+def test_undecided_in_a_file_takes_a_decision_back(run: RunFolder, tmp_path: Path) -> None:
+    ids = images_of(run).ids.tolist()
+    decide(run, ids[:2], "remove")
+    file = tmp_path / "back.csv"
+    file.write_text(f"image_id,decision\n{ids[0]}.0,undecided\n{ids[5]},undecided\n")
+    assert import_decisions(run, file, "bob") == (1, 1)
+    assert [line.image_id for line in read_history(run).current().values()] == [ids[1]]
+
+
 def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(run: RunFolder, tmp_path: Path) -> None:
     ids = images_of(run).ids.tolist()
     file = tmp_path / "decisions.csv"
@@ -226,6 +242,15 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(run: RunFol
     assert import_decisions(run, file, "ada") == (1, 0)
     (line,) = read_history(run).lines
     assert (line.image_id, line.decision, line.note, line.reviewer) == (ids[4], "remove", "zu dunkel", "ada")
+
+
+def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(run: RunFolder, tmp_path: Path) -> None:
+    ids = images_of(run).ids.tolist()
+    file = tmp_path / "decisions.csv"
+    file.write_bytes(f"Image_ID\t Decision\tNote\r\n{ids[4]}\tkeep\tschön, hell; ja\r\n".encode("utf-16"))
+    assert import_decisions(run, file, "ada") == (1, 0)
+    (line,) = read_history(run).lines
+    assert (line.image_id, line.decision, line.note) == (ids[4], "keep", "schön, hell; ja")
 
 
 def test_the_readme_has_the_columns_of_a_list_as_declared() -> None:
@@ -251,6 +276,15 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
     assert current == {ids[0]: ("remove", "ada"), ids[1]: ("unsure", "carl")}
 
 
+def test_numbers_are_written_with_no_more_digits_than_they_have(run: RunFolder, tmp_path: Path) -> None:
+    frame = listed(run, kind="worst", top=3)
+    write_list(frame, tmp_path / "list.csv", "csv")
+    with (tmp_path / "list.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["ood_percentile"] == "1.3888888"  # 100 x 0.5 / 36 as float32
+    assert [np.float32(row["ood_score"]) for row in rows] == frame["ood_score"].tolist()
+
+
 def test_a_list_takes_the_place_of_nothing_that_is_the_runs_or_the_data_sets(run: RunFolder, review_embeddings: CommandLine) -> None:
     before = run.run_json.read_bytes()
     for out, form in ((run.run_json, "json"), (run.images, "parquet"), (run.decisions, "jsonl"), (run.path / "list.txt", "csv")):
@@ -261,3 +295,11 @@ def test_a_list_takes_the_place_of_nothing_that_is_the_runs_or_the_data_sets(run
     assert info is not None
     code, _, errors = review_embeddings("export", "--run", run.path, "--out", Path(info.dataset.source) / "list.csv")
     assert code == 2 and "never changed" in errors
+
+
+@pytest.mark.parametrize("command", [("export",), ("import", "list.csv"), ("apply", "--dry-run"), ("table", "--out", "t.csv")])
+def test_a_run_that_is_not_there_is_not_advised_to_be_built(
+    command: tuple[str, ...], tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    code, _, errors = review_embeddings(*command, "--run", tmp_path / "nowhere")
+    assert code == 2 and "no such folder" in errors and not (tmp_path / "nowhere").exists()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from samples import CLASSES, picture, save_start_model
+from samples import save_start_model, write_splits
 
 from pipeline.checkpoints import find_checkpoints
 
@@ -23,13 +23,7 @@ PROGRAM = [sys.executable, "-m", "review"]
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("command") / "pictures"
-    for split, count in (("train", 16), ("test", 4)):
-        for label, name in enumerate(CLASSES):
-            (folder / split / name).mkdir(parents=True)
-            for number in range(count):
-                picture(label, seed=1000 * count + 100 * label + number).save(folder / split / name / f"{number:02d}.png")
-    return folder
+    return write_splits(tmp_path_factory.mktemp("command") / "pictures", train=16, test=4)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +81,7 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(
     code, output, errors = review_embeddings("finetune", "--dataset", pictures, "--model", model, "--run", run, *options)
     assert code == 2
     mistake = [line for line in errors.splitlines() if line.startswith("Error: ")]
-    assert (len(mistake) == 1 and said in mistake[0] and mistake[0].endswith(("'", ".", "…", "?", "e-4"))) or said in mistake[0]
+    assert len(mistake) == 1 and said in mistake[0]
     assert not (run / "training.json").exists() and not (run / "checkpoint-0").exists()
     assert not output
 
