@@ -239,10 +239,9 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
 
         if out is None and not dry_run:
             raise SettingsError("There is no --out. Name a new folder for the cleaned data set, or use --dry-run.")
-        target = None if out is None else Path(out)
-        applied = apply(_existing_run(run), target, form=form, dry_run=dry_run, progress=_progress())
+        applied = apply(_existing_run(run), Path(out) if out else None, form=form, dry_run=dry_run, progress=_progress())
         click.echo(summary(applied), nl=False)
-        click.echo("Nothing was written." if dry_run else f"Wrote {target} (what was changed: {target / 'changes.csv'})")
+        click.echo("Nothing was written." if out is None or dry_run else f"Wrote {out} (what was changed: {Path(out) / 'changes.csv'})")
 
 
 @cli.command("finetune")
