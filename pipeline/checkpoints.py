@@ -102,21 +102,25 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
 
 
 def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
-    """Steps named by number, ``first`` or ``last``, ascending and without repetition.
+    """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending and without repetition.
 
     Raises RunError where there are no checkpoints and CheckpointError for one that is not there.
     """
     if not steps:
         raise RunError("The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with --run or --checkpoints.")
-    chosen = set()
+    ends = {"first": min(steps), "last": max(steps)}
+    chosen: set[int] = set()
     for name in wanted:
-        if name in {"first", "last"}:
-            chosen.add(min(steps) if name == "first" else max(steps))
-        elif name.isdigit() and int(name) in steps:
-            chosen.add(int(name))
-        else:
+        words = name.split("-")
+        numbers = [ends[word] if word in ends else int(word) for word in words if word in ends or word.isdigit()]
+        inside: set[int] = set()
+        if len(numbers) == len(words) <= 2:
+            low, high = numbers[0], numbers[-1]
+            inside = {step for step in steps if low <= step <= high}
+        if not inside:
             there = ", ".join(map(str, sorted(steps)))
-            raise CheckpointError(f"There is no checkpoint {name}; there are {there}. Name one of them, or first or last.")
+            raise CheckpointError(f"There is no checkpoint {name}; there are {there}. Name one, first, last or a range such as 0-100.")
+        chosen |= inside
     return sorted(chosen)
 
 

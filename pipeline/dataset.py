@@ -445,6 +445,21 @@ class RunImages:
             files += [shown or original for shown, original in zip(previews, originals, strict=True)]
         return files
 
+    def read_some(self, places: Sequence[int], *, preview: bool = False) -> Iterator[tuple[int, bytes]]:
+        """The image files at some places, ascending, each with its place; only the row groups they lie in are read."""
+        import pyarrow.parquet as parquet
+
+        wanted, start = sorted(set(places)), 0
+        columns = ["image", "preview"] if preview else ["image"]
+        with parquet.ParquetFile(self.path) as file:
+            for group in range(file.num_row_groups):
+                stop = start + file.metadata.row_group(group).num_rows
+                here = [place for place in wanted if start <= place < stop]
+                if here:
+                    rows = file.read_row_group(group, columns=columns).take([place - start for place in here]).to_pylist()
+                    yield from ((place, row.get("preview") or row["image"]) for place, row in zip(here, rows, strict=True))
+                start = stop
+
     def read_pictures(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
         import pyarrow.parquet as parquet

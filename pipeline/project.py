@@ -117,3 +117,20 @@ def _fit(points: NDArray[np.float64], reference: NDArray[np.float64], size: floa
     likeness = min(float(similarity), 1.0)
     scale = max(likeness, float(np.finfo(np.float64).tiny)) / size
     return Alignment(np.asarray(rotation, dtype=np.float64), scale, max(0.0, 1.0 - likeness**2))
+
+
+def turn_onto_next(maps: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn (or flip) each checkpoint's map onto that of the next one, from the last backwards, for showing them one after the other.
+
+    ``maps``, shape (K, N, 2): centred coordinates, such as the aligned ones of the table. Where every checkpoint was laid onto the last
+    one, two neighbours that are both unlike it may lie turned against each other; in a film that is a jump that means nothing.
+    The last map stays where it is, and all keep their sizes.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    turned = np.array(maps, dtype=np.float64)
+    for place in range(len(turned) - 2, -1, -1):
+        if turned[place].any() and turned[place + 1].any():
+            rotation, _ = orthogonal_procrustes(turned[place], turned[place + 1])
+            turned[place] = turned[place] @ rotation
+    return turned

@@ -316,14 +316,7 @@ class RunFolder:
     def _remove_leftovers(self) -> None:
         """Delete the temporary files that a killed process left behind."""
         for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
-            for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                writer = leftover.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
-                if writer.isdigit() and int(writer) != os.getpid() and _is_alive(int(writer)):
-                    continue
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-                else:
-                    leftover.unlink(missing_ok=True)
+            remove_leftovers(folder)
 
 
 @dataclass
@@ -416,6 +409,18 @@ def _is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files in a folder whose writers are gone."""
+    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        writer = leftover.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
+        if writer.isdigit() and int(writer) != os.getpid() and _is_alive(int(writer)):
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def temporary_path(path: Path) -> Path:

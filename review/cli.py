@@ -40,7 +40,7 @@ run_option = click.option(
 )
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 checkpoint_option = click.option(
-    "--checkpoint", "checkpoint", multiple=True, metavar="STEP", help="A checkpoint by its step, or first, or last. Repeatable."
+    "--checkpoint", "checkpoint", multiple=True, metavar="STEP", help="A checkpoint: its step, first, last, or a range (0-100). Repeatable."
 )
 dataset_options = _group(
     click.option("--dataset", metavar="NAME", help="Hub name, folder of images by class, .parquet file or save_to_disk folder."),
@@ -242,6 +242,46 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
         applied = apply(_existing_run(run), Path(out) if out else None, form=form, dry_run=dry_run, progress=_progress())
         click.echo(summary(applied), nl=False)
         click.echo("Nothing was written." if out is None or dry_run else f"Wrote {out} (what was changed: {Path(out) / 'changes.csv'})")
+
+
+@cli.command("animate")
+@run_option
+@click.option("--out", metavar="FILE", help="File to write: .gif, .mp4, .webp or (animated) .png. Default: exports/animation.gif.")
+@click.option("--frame", metavar="STEP", help="Write a still of this checkpoint instead, as .png.")
+@checkpoint_option
+@click.option("--size", type=int, default=800, show_default=True, metavar="N", help="Width in pixels, 480 to 2160; height is 4/5.")
+@click.option("--fps", type=float, default=15, show_default=True, metavar="N", help="Frames a second.")
+@click.option("--tween", type=int, metavar="N", help="Frames between two checkpoints. Default: so many that there are about 150 in all.")
+@click.option("--time", "pace", default="equal", show_default=True, metavar="HOW", help="equal, or steps: as long as the training took.")
+@click.option("--hold", type=float, default=2, show_default=True, metavar="SECONDS", help="How long the last frame stays.")
+@click.option("--theme", default="light", show_default=True, metavar="NAME", help="light or dark.")
+@click.option("--top", type=int, default=8, show_default=True, metavar="K", help="Images in the leaderboard.")
+@click.option("--trails", type=int, default=0, metavar="K", help="Draw the way of the K images that move furthest.")
+@click.option("--trail", type=int, multiple=True, metavar="ID", help="Draw the way of this image. Repeatable.")
+@click.option("--max-mb", type=float, metavar="N", help="Lower size, colours and frame rate until the file has at most N MB.")
+@click.option("--keep-frames", is_flag=True, help="Write the frame of each checkpoint as frame.png into its folder too.")
+@click.option("--processes", type=click.IntRange(min=1), metavar="N", help="How many draw at the same time. Default: one a core.")
+@debug_option
+def animate_command(run: str | None, out: str | None, frame: str | None, checkpoint: Sequence[str], debug: bool, **options: Any) -> None:
+    """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the loss."""
+    with _Errors(debug):
+        from pipeline.errors import SettingsError
+        from review.animation.film import animate, draw_still
+
+        folder, processes, keep_frames = _existing_run(run), options.pop("processes"), options.pop("keep_frames")
+        if frame is not None:
+            if checkpoint or keep_frames:
+                raise SettingsError("--frame is one picture. Leave --checkpoint and --keep-frames out.")
+            still = draw_still(folder, frame, out, **options)
+            click.echo(f"Wrote {still.path} ({still.size[0]} x {still.size[1]} pixels)")
+            return
+        film = animate(folder, out, checkpoints=checkpoint, keep_frames=keep_frames, processes=processes, progress=_progress(), **options)
+        width, height = film.size
+        click.echo(f"Wrote {film.path}: {film.frames:,} frames, {film.seconds:.1f} s, {width} x {height} pixels, {film.bytes / 1e6:.1f} MB")
+        if film.lowered:
+            click.echo(f"Lowered to stay under {options['max_mb']:g} MB: {film.lowered}")
+        if film.kept:
+            click.echo(f"Kept {len(film.kept):,} frames: {film.kept[0]} …")
 
 
 @cli.command("finetune")

@@ -24,6 +24,7 @@ from pipeline.dataset import RunImages, read_images
 from pipeline.errors import RunError, SettingsError
 from pipeline.runfolder import RunFolder, storage_errors, whole_file
 from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, now, writing
+from review.targets import check_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,25 +120,14 @@ def export_list(
     if form not in FORMATS:
         raise SettingsError(f"--format {form} is not known. Use one of {', '.join(FORMATS)}.")
     path = out or run.exports / f"outliers{FORMATS[form]}"
-    _check_target(run, path, form)
+    if path.suffix.lower() != FORMATS[form]:
+        raise SettingsError(f"--out {path} does not end in {FORMATS[form]}, as --format {form} does. Change one of them.")
+    check_target(run, path)
     made = make_list(run, images, history, selection)
     if copy:
         made = copy_images(made, images, path.with_name(f"{path.stem}-images"))
     write_list(made, path, form)
     return len(made), int((made["decision"] != "").sum()), path
-
-
-def _check_target(run: RunFolder, path: Path, form: str) -> None:
-    """Raise SettingsError for a file that a list must not take the place of."""
-    if path.suffix.lower() != FORMATS[form]:
-        raise SettingsError(f"--out {path} does not end in {FORMATS[form]}, as --format {form} does. Change one of them.")
-    where, exports = path.resolve(), run.exports.resolve()
-    if run.path.resolve() in where.parents and exports not in where.parents:
-        raise SettingsError(f"--out {path} lies among the run's own files. Use {run.exports / path.name}, or a place outside the run.")
-    info = run.read_info()
-    source = None if info is None else Path(info.dataset.source)
-    if source is not None and source.exists() and source.resolve() in {where, *where.parents}:
-        raise SettingsError(f"--out {path} lies in the data set, which is never changed. Use another place.")
 
 
 def make_list(run: RunFolder, images: RunImages, history: History, selection: Selection) -> pd.DataFrame:

@@ -107,6 +107,26 @@ def test_selection_by_name_and_number() -> None:
         select([], ["first"])
 
 
+@pytest.mark.parametrize(
+    ("wanted", "steps"),
+    [
+        (["0-20"], [0, 10, 20]),
+        (["first-last"], [0, 10, 20, 100]),
+        (["11-last", "0"], [0, 20, 100]),
+        (["20-20"], [20]),
+        (["5-99", "10"], [10, 20]),
+    ],
+)
+def test_selection_by_range(wanted: list[str], steps: list[int]) -> None:
+    assert select([0, 10, 20, 100], wanted) == steps
+
+
+@pytest.mark.parametrize("name", ["21-99", "20-10", "-", "10-", "0-10-20", "-5", "1.5", ""])
+def test_a_range_without_checkpoints_is_refused(name: str) -> None:
+    with pytest.raises(CheckpointError, match="There is no checkpoint"):
+        select([0, 10, 20, 100], [name])
+
+
 def test_weights_are_hashed_once_and_again_after_a_change(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = str(run_path / "checkpoint-10")
     first = stamp_weights(source)

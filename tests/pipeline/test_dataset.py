@@ -178,6 +178,18 @@ def test_unreadable_images_are_skipped_with_the_reason(tmp_path: Path) -> None:
         assert [line["image_id"] for line in csv.DictReader(file)] == ["1", "2", "3"]
 
 
+def test_some_of_the_images_are_read_from_their_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "ROW_GROUP", 4)
+    parquet.write_table(pa.table({"image": cells(10)}), tmp_path / "x.parquet")
+    run = RunFolder(tmp_path / "run")
+    write(run, tmp_path / "x.parquet")
+    images = read_images(run)
+    assert images is not None and parquet.ParquetFile(run.images).num_row_groups == 3
+    files = images.read_bytes()
+    assert list(images.read_some([9, 0, 5, 4, 5])) == [(place, files[place]) for place in (0, 4, 5, 9)]
+    assert list(images.read_some([])) == []
+
+
 def test_all_unreadable_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"image": [b"x", b"y"]}), tmp_path / "x.parquet")
     run = RunFolder(tmp_path / "run")

@@ -1,0 +1,66 @@
+"""Colours of the film: of the classes, and of a light and a dark page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEN = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+"""Ten colours that people with each kind of colour-vision deficiency can tell apart.
+
+Source: Petroff 2021, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270.
+"""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of everything that is not a class."""
+
+    background: str
+    text: str
+    muted: str
+    """Second-rate text and axes."""
+    line: str
+    """Frames and grids."""
+    loss: str
+    accuracy: str
+    plain: str
+    """Images without a label."""
+
+
+THEMES = {
+    "light": Theme("#ffffff", "#1a1c20", "#5f6670", "#d5d9de", "#c2255c", "#1864ab", "#8a929c"),
+    "dark": Theme("#0f1216", "#eef0f3", "#a3abb5", "#343b44", "#ff7aa2", "#74c0fc", "#7d8793"),
+}
+
+
+def class_colors(count: int) -> NDArray[np.float64]:
+    """Colours of ``count`` classes, shape (count, 3), sRGB in [0, 1].
+
+    Up to ten, those of `TEN`. Above, no set of colours can be told apart by everybody: hues once around the circle in the
+    order of the classes, every other one lighter, so that neighbours in the list differ in lightness too. Source of the colour
+    space: Ottosson 2020, "A perceptual color space for image processing" (OKLCH).
+    """
+    if count <= len(TEN):
+        return np.array([[int(name[place : place + 2], 16) / 255 for place in (1, 3, 5)] for name in TEN[:count]]).reshape(count, 3)
+    hues = np.arange(count) * 2 * np.pi / count
+    lightness = np.where(np.arange(count) % 2 == 0, 0.60, 0.76)
+    return _from_oklch(lightness, np.full(count, 0.14), hues)
+
+
+def _from_oklch(lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = np.stack(
+        [
+            4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
+        ],
+        axis=1,
+    ).clip(0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

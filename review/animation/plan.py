@@ -1,0 +1,46 @@
+"""Says which moment of a fine-tuning each frame of the film shows, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PACES = ("equal", "steps")
+"""Checkpoints shown equally long, or as long as there are training steps to the next one."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one frame shows."""
+
+    checkpoint: int
+    """Place of the checkpoint in the story: its leaderboard, its loss, its title."""
+    way: float = 0.0
+    """How far the points are on their way to the next checkpoint, in [0, 1), slow at both ends."""
+    ticks: int = 1
+    """For how many frame times it is shown."""
+
+
+def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float) -> list[Moment]:
+    """The moments of a film over checkpoints at these steps.
+
+    Between two checkpoints lie ``tween`` moments with points on their way; the last one is held for ``hold`` seconds. With
+    ``pace="steps"`` the film is as long as with "equal", but the time from one checkpoint to the next is proportional
+    to the steps between them (at least one frame time each).
+    """
+    last = len(steps) - 1
+    moments: list[Moment] = []
+    for place in range(last):
+        ticks = tween + 1
+        if pace == "steps":
+            ticks = max(1, round((tween + 1) * last * (steps[place + 1] - steps[place]) / (steps[-1] - steps[0])))
+        if tween == 0:
+            moments.append(Moment(place, ticks=ticks))
+        else:
+            moments += [Moment(place, ease(tick / ticks)) for tick in range(ticks)]
+    return [*moments, Moment(last, ticks=max(1, round(hold * fps)))]
+
+
+def ease(fraction: float) -> float:
+    """A way from 0 to 1 that begins and ends at rest (the cubic smoothstep)."""
+    return fraction * fraction * (3 - 2 * fraction)

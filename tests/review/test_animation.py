@@ -1,0 +1,577 @@
+"""The film: what a frame shows, when, in which colours, and that the file holds what was drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from pipeline import table, trainlog
+from pipeline.errors import ReviewError, RunError, SettingsError
+from pipeline.project import turn_onto_next
+from pipeline.runfolder import RunFolder
+from review import animate, draw_frame, draw_still
+from review.animation import encode
+from review.animation.colors import THEMES, class_colors
+from review.animation.film import Options, make_film
+from review.animation.plan import Moment, ease, plan
+from review.animation.render import Canvas, Look
+from review.animation.story import Story, read_story
+
+CommandLine = Callable[..., tuple[int, str, str]]
+REFERENCES = Path(__file__).parents[1] / "data" / "frames"
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    """A finished run of 36 images and checkpoints 10, 20, 100 with a log of its own."""
+    folder = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    log = trainlog.TrainingLog(folder.log)
+    log.begin(0)
+    for step, loss in ((5, 2.0), (10, 1.5), (50, 0.8), (100, 0.4)):
+        log.add(step, {"loss": loss, "epoch": step / 50})
+    log.add(20, {"eval_accuracy": 0.5})
+    log.add(100, {"eval_accuracy": 0.9})
+    return folder
+
+
+def story_of(checkpoints: int = 4, images: int = 60, classes: int = 3, top: int = 4, seed: int = 0) -> Story:
+    """A made story of points that move straight to the middle of their class."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, images).astype(np.int32)
+    ends = np.stack([3 * np.cos(2 * np.pi * labels / classes), 3 * np.sin(2 * np.pi * labels / classes)], axis=1)
+    begin = random.normal(0, 1, (images, 2))
+    points = np.stack([begin + (ends - begin) * place / (checkpoints - 1) for place in range(checkpoints)])
+    leaders = np.stack([random.choice(images, top, replace=False) for _ in range(checkpoints)])
+    names = [f"class {place}" for place in range(classes)]
+    steps = [10 * place for place in range(checkpoints)]
+    return Story(
+        steps=steps,
+        epochs=[step / 100 for step in steps],
+        ids=np.arange(100, 100 + images),
+        points=points.astype(np.float32),
+        labels=labels,
+        classes=names,
+        leaders=leaders,
+        scores=np.sort(random.random((checkpoints, top)), axis=1).astype(np.float32),
+        predictions=[[names[0]] * top] * checkpoints,
+        confidences=np.full((checkpoints, top), 0.5, dtype=np.float32),
+        pictures={int(place): gradient(random) for place in np.unique(leaders)},
+        loss=np.array([[0.0, 2.0], [10, 1.5], [20, 1.0], [30, 0.5]]),
+        accuracy=np.array([[0.0, 0.3], [30, 0.9]]),
+    )
+
+
+def gradient(random: np.random.Generator) -> NDArray[np.uint8]:
+    """From one colour to another, 8 x 8 pixels."""
+    return np.linspace(*random.integers(0, 256, (2, 3)), 64).reshape(8, 8, 3).astype(np.uint8)
+
+
+# -- when -----------------------------------------------------------------------------------------------------------
+
+
+def test_equal_time_for_each_checkpoint_and_the_last_one_held() -> None:
+    moments = plan([0, 1, 100], tween=1, pace="equal", fps=10, hold=2)
+    assert moments == [Moment(0, 0.0), Moment(0, 0.5), Moment(1, 0.0), Moment(1, 0.5), Moment(2, 0.0, 20)]
+
+
+def test_time_proportional_to_steps_is_as_long_in_all() -> None:
+    still = plan([0, 10, 40], tween=0, pace="steps", fps=10, hold=0)
+    assert [(moment.checkpoint, moment.ticks) for moment in still] == [(0, 1), (1, 2), (2, 1)]  # 2 ticks shared 1 : 3, at least one each
+    moving = plan([0, 10, 40], tween=3, pace="steps", fps=10, hold=0)
+    assert [moment.checkpoint for moment in moving] == [0, 0] + [1] * 6 + [2]  # 8 ticks shared 1 : 3
+
+
+@given(st.floats(0, 1))
+def test_the_way_begins_and_ends_at_rest_and_is_symmetric(fraction: float) -> None:
+    assert 0 <= ease(fraction) <= 1
+    assert ease(fraction) + ease(1 - fraction) == pytest.approx(1)
+    assert ease(1e-4) < 1e-6 and ease(0.5) == 0.5
+
+
+# -- where ----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.tuples(st.floats(0, 6.28), st.booleans()), min_size=3, max_size=3))
+def test_the_film_does_not_depend_on_how_the_maps_before_the_last_were_turned(seed: int, turns: list[tuple[float, bool]]) -> None:
+    random = np.random.default_rng(seed)
+    maps = random.normal(size=(1, 30, 2)) + random.normal(scale=0.3, size=(4, 30, 2))
+    maps -= maps.mean(axis=1, keepdims=True)
+    other = maps.copy()
+    for place, (angle, flip) in enumerate(turns):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([1, -1 if flip else 1])
+        other[place] = maps[place] @ turn
+    film = turn_onto_next(maps)
+    np.testing.assert_allclose(turn_onto_next(other), film, atol=1e-9)
+    np.testing.assert_array_equal(film[-1], maps[-1])
+    np.testing.assert_allclose(np.linalg.norm(film, axis=2), np.linalg.norm(maps, axis=2), atol=1e-9)  # only turned
+
+
+def test_a_map_on_one_point_is_left_alone() -> None:
+    maps = np.stack([np.eye(2), np.zeros((2, 2)), np.eye(2)])
+    np.testing.assert_array_equal(turn_onto_next(maps), maps)
+
+
+# -- colours --------------------------------------------------------------------------------------------------------
+
+DEFICIENCIES = {  # Machado, Oliveira, Fernandes 2009, severity 1, for linear sRGB
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "none": np.eye(3).tolist(),
+}
+
+
+def to_oklab(colors: NDArray[np.float64], deficiency: str) -> NDArray[np.float64]:
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = (linear @ np.array(DEFICIENCIES[deficiency]).T).clip(0, 1)
+    cones = (
+        seen
+        @ np.array(
+            [
+                [0.4122214708, 0.5363325363, 0.0514459929],
+                [0.2119034982, 0.6806995451, 0.1073969566],
+                [0.0883024619, 0.2817188376, 0.6299787005],
+            ]
+        ).T
+    )
+    return (
+        np.cbrt(cones)
+        @ np.array(
+            [
+                [0.2104542553, 0.7936177850, -0.0040720468],
+                [1.9779984951, -2.4285922050, 0.4505937099],
+                [0.0259040371, 0.7827717662, -0.8086757660],
+            ]
+        ).T
+    )
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_ten_classes_can_be_told_apart_with_every_kind_of_colour_vision(deficiency: str) -> None:
+    colors = to_oklab(class_colors(10), deficiency)
+    distances = np.linalg.norm(colors[:, None] - colors[None], axis=2)[np.triu_indices(10, 1)]
+    assert distances.min() > 0.04  # twice what is just noticeable (about 0.02 in OKLab)
+    for theme in THEMES.values():
+        page = np.array([[int(theme.background[place : place + 2], 16) / 255 for place in (1, 3, 5)]])
+        assert np.linalg.norm(colors - to_oklab(page, deficiency), axis=1).min() > 0.1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 11, 100])
+def test_any_number_of_classes_has_as_many_different_colours(count: int) -> None:
+    colors = class_colors(count)
+    assert colors.shape == (count, 3) and (colors >= 0).all() and (colors <= 1).all()
+    assert len({tuple(np.rint(color * 255)) for color in colors}) == count
+
+
+# -- what -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_story_is_what_table_log_and_images_say(run: RunFolder) -> None:
+    story = read_story(run, top=5)
+    assert story.steps == [10, 20, 100] and story.epochs == [0.2, 0.4, 2.0]
+    for place, step in enumerate(story.steps):
+        part = table.read(run, checkpoints=[step]).sort_values("ood_rank").head(5)
+        assert story.ids[story.leaders[place]].tolist() == part["image_id"].tolist()
+        assert story.scores[place].tolist() == part["ood_score"].tolist()
+        assert story.predictions[place] == part["prediction"].astype(str).tolist()
+        assert [story.label_of(leader) for leader in story.leaders[place].tolist()] == part["label"].astype(str).tolist()
+        first = Image.open(io.BytesIO(part["image"].iloc[0])).convert("RGB")
+        np.testing.assert_array_equal(story.pictures[int(story.leaders[place][0])], np.asarray(first))
+    last = table.read(run, checkpoints=[100])
+    np.testing.assert_array_equal(story.points[-1], last[["x", "y"]].to_numpy(dtype=np.float32))
+    assert story.loss.tolist() == [[5, 2.0], [10, 1.5], [50, 0.8], [100, 0.4]]
+    assert story.accuracy.tolist() == [[20, 0.5], [100, 0.9]]
+
+
+def test_without_a_log_the_losses_of_the_checkpoints_serve(built_run: Path) -> None:
+    assert read_story(RunFolder(built_run)).loss.tolist() == [[10, 1.9], [20, 1.8], [100, 1.0]]
+
+
+def test_the_images_that_move_furthest() -> None:
+    story = story_of()
+    ways = [sum(np.linalg.norm(story.points[k + 1, place] - story.points[k, place]) for k in range(3)) for place in range(60)]
+    assert story.furthest(3) == sorted(range(60), key=lambda place: -ways[place])[:3]
+
+
+def test_a_frame_shows_the_numbers_of_its_checkpoint() -> None:
+    story = story_of()
+    frame = Canvas(story, Look(480, trails=(3, 7))).frame
+    frame.show(Moment(2))
+    np.testing.assert_array_equal(frame.points.get_offsets(), story.points[2])
+    np.testing.assert_allclose(frame.points.get_facecolors()[:, :3], class_colors(3)[story.labels])
+    assert frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.subtitle.get_text() == "accuracy 0.300"
+    np.testing.assert_array_equal(frame.rings.get_offsets(), story.points[2][story.leaders[2]])
+    for row, leader, score in zip(frame.leaderboard, story.leaders[2].tolist(), story.scores[2], strict=True):
+        assert (row.label.get_text(), row.image.get_text()) == (story.label_of(leader), f"#{100 + leader}")
+        assert row.prediction.get_text() == "predicted class 0  50 %" and float(row.score.get_text()) == pytest.approx(score, abs=5e-4)
+        np.testing.assert_array_equal(row.picture.get_array(), story.pictures[leader])
+        np.testing.assert_allclose(row.dot.get_facecolor()[0, :3], class_colors(3)[story.labels[leader]])
+    assert [row.number.get_text() for row in frame.leaderboard] == ["1", "2", "3", "4"]
+    assert np.asarray(frame.loss.get_xydata()).tolist() == [[0, 2.0], [10, 1.5], [20, 1.0]]
+    assert frame.accuracy is not None and np.asarray(frame.accuracy.get_xydata()).tolist() == [[0, 0.3]]
+    assert frame.map.get_xlim() == frame.map.get_ylim() and frame.map.get_aspect() == 1
+    np.testing.assert_array_equal(np.array(frame.trails.get_segments())[:, :3], story.points[:3, [3, 7]].transpose(1, 0, 2))
+
+
+def test_between_checkpoints_only_points_move() -> None:
+    story = story_of()
+    frame = Canvas(story, Look(480)).frame
+    frame.show(Moment(1))
+    before = (frame.title.get_text(), [row.score.get_text() for row in frame.leaderboard], np.asarray(frame.loss.get_xydata()).tolist())
+    limits = (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
+    frame.show(Moment(1, 0.25))
+    expected = 0.75 * story.points[1].astype(float) + 0.25 * story.points[2]
+    np.testing.assert_allclose(frame.points.get_offsets(), expected, atol=1e-6)
+    np.testing.assert_allclose(frame.rings.get_offsets(), expected[story.leaders[1]], atol=1e-6)
+    assert before == (
+        frame.title.get_text(),
+        [row.score.get_text() for row in frame.leaderboard],
+        np.asarray(frame.loss.get_xydata()).tolist(),
+    )
+    frame.show(Moment(3))
+    assert limits == (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
+
+
+def test_numbers_stand_beside_their_rings_and_not_on_each_other() -> None:
+    story = story_of(images=400, top=8)
+    frame = Canvas(story, Look(800)).frame
+    for place in range(3):  # at the last one all points of a class lie on each other
+        frame.show(Moment(place))
+        shown = [number for number in frame.numbers if number.get_text()]
+        assert shown
+        places = frame.map.transData.transform([number.get_position() for number in shown])
+        rings = frame.map.transData.transform(frame.rings.get_offsets())
+        for number, position in zip(shown, places, strict=True):
+            assert 8 < np.linalg.norm(rings[int(number.get_text()) - 1] - position) < 24
+        apart = np.abs(places[:, None] - places[None])[np.triu_indices(len(places), 1)]
+        assert (apart >= [13, 11]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("width", [480, 800, 2160])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"classes": ["a class whose name is much too long to stand anywhere " * 3] * 3},
+        {"classes": ["$x^2$ \\frac", "a\nb", "日本語 🐱 مرحبا"], "predictions": [["$\\alpha"] * 4] * 4},
+    ],
+)
+def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, object]) -> None:
+    story = dataclasses.replace(story_of(top=4), **change)  # type: ignore[arg-type]
+    canvas = Canvas(story, Look(width))
+    canvas.draw(Moment(1))
+    page = canvas.frame.figure.bbox
+    boxes = []
+    for text in [text for axes in canvas.frame.figure.axes for text in axes.texts] + list(canvas.frame.figure.texts):
+        if text.get_text() and text not in canvas.frame.numbers:
+            box = text.get_window_extent()
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1, text.get_text()
+            boxes.append((box.x0, box.x1, box.y0 + 0.2 * box.height, box.y1 - 0.2 * box.height, text.get_text()))
+    boxes = [box for box in boxes if box[4].strip()]
+    for index, (left, right, bottom, top, name) in enumerate(boxes):
+        for other in boxes[index + 1 :]:
+            slack = 0.008 * width  # matplotlib's own measure of a text is a little wider than what is drawn
+            assert right <= other[0] + slack or other[1] <= left + slack or top <= other[2] or other[3] <= bottom, (name, other[4])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": [], "labels": np.full(60, -1, dtype=np.int32)},
+        {"loss": np.zeros((0, 2)), "accuracy": np.zeros((0, 2)), "epochs": [None] * 4},
+        {"pictures": {}},
+        {"predictions": [[""] * 4] * 4, "confidences": np.full((4, 4), np.nan, dtype=np.float32)},
+        {"leaders": np.zeros((4, 0), dtype=np.int64), "scores": np.zeros((4, 0), np.float32), "predictions": [[]] * 4},
+        {"classes": [f"class {number}" for number in range(100)], "labels": np.arange(60, dtype=np.int32)},
+        {"labels": np.arange(60, dtype=np.int32) % 4 - 1},
+        {"points": np.zeros((4, 60, 2), dtype=np.float32)},
+    ],
+    ids=["no labels", "no log", "no images", "no head", "no leaderboard", "100 classes", "some without a label", "one point"],
+)
+def test_what_is_missing_is_left_out(change: dict[str, object]) -> None:
+    story = dataclasses.replace(story_of(), **change)  # type: ignore[arg-type]
+    canvas = Canvas(story, Look(480))
+    first, last = canvas.draw(Moment(0)).copy(), canvas.draw(Moment(3))
+    assert first.shape == (384, 480, 4) and (first[..., 3] == 255).all()
+    page = canvas.frame
+    words = {text.get_text() for axes in page.figure.axes for text in axes.texts}
+    assert ("no labels" in words) == (not story.classes)
+    assert ("no loss was logged" in words) == (len(story.loss) == 0)
+    assert ("and 91 more" in words) == (len(story.classes) == 100)
+    assert ("without a label" in words) == bool(story.classes and (story.labels < 0).any())
+    assert (first != last).any()
+
+
+def test_a_frame_in_a_persons_own_figure(run: RunFolder) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 8))
+    frame = draw_frame(figure, run, "20", theme="dark", top=3)
+    frame.map.set_title("mine")
+    pictures = {}
+    for kind in ("svg", "png", "pdf"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind)
+        pictures[kind] = buffer.getvalue()
+    assert b"mine" in pictures["svg"] or b"<use" in pictures["svg"]
+    drawn = Image.open(io.BytesIO(pictures["png"]))
+    assert drawn.size == (1000, 800) and drawn.getpixel((2, 2))[:3] == (15, 18, 22)
+    assert frame.title.get_text().startswith("Step 20")
+    assert pictures["pdf"].startswith(b"%PDF")
+
+
+# -- pixels ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_point_is_drawn_where_it_is_to_a_quarter_of_a_pixel_and_as_large_as_matplotlibs() -> None:
+    from matplotlib.collections import PathCollection
+
+    one = dataclasses.replace(story_of(images=1, top=1), leaders=np.zeros((4, 0), np.int64), scores=np.zeros((4, 0), np.float32))
+    one = dataclasses.replace(one, predictions=[[]] * 4)
+    for x in np.linspace(0, 0.05, 9):
+        moved = dataclasses.replace(one, points=np.full((4, 1, 2), x, dtype=np.float32))
+        canvas = Canvas(moved, Look(800))
+        ours = ink(canvas.draw(Moment(0)))
+        renderer = canvas._canvas.get_renderer()
+        canvas._canvas.restore_region(canvas._page)
+        PathCollection.draw(canvas.frame.points, renderer)
+        theirs = ink(np.asarray(canvas._canvas.buffer_rgba()))
+        place = canvas.frame.map.transData.transform((x, x))
+        center = np.array([place[0], 640 - place[1]])
+        np.testing.assert_allclose(ours[1:], center, atol=0.3)
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=0.04)
+
+
+def ink(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How much is drawn inside the map, and the centre of it, in pixels from the left and from the top."""
+    dark = 255.0 - pixels[70:470, 60:440, :3].min(axis=2)
+    rows, columns = np.mgrid[70:470, 60:440] + 0.5
+    return np.array([dark.sum(), (dark * columns).sum() / dark.sum(), (dark * rows).sum() / dark.sum()])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_frames_look_as_they_did(theme: str) -> None:
+    """Against pictures that were looked at; letters and edges may differ a little between versions of FreeType and Agg."""
+    pixels = Canvas(story_of(images=200), Look(480, theme, trails=(0, 1))).draw(Moment(2, 0.5))[..., :3].astype(float)
+    reference = REFERENCES / f"{theme}.png"
+    if os.environ.get("REVIEW_EMBEDDINGS_NEW_REFERENCES"):
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(reference)
+    expected = np.asarray(Image.open(reference).convert("RGB"), dtype=float)
+    assert np.sqrt(np.mean((pixels - expected) ** 2)) < 10
+    assert np.abs(pixels - expected).mean() < 1.5
+
+
+def test_redrawing_only_what_changed_gives_the_same_pixels() -> None:
+    story = story_of()
+    used = Canvas(story, Look(480))
+    for moment in (Moment(0), Moment(0, 0.5), Moment(2), Moment(1, 0.3), Moment(3)):
+        np.testing.assert_array_equal(used.draw(moment), Canvas(story, Look(480)).draw(moment))
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def film(path: Path, story: Story, processes: int = 1, **options: object) -> Path:
+    make_film(story, path, Options(**{"size": 480, "fps": 10, "tween": 1, "hold": 0.5, **options}), processes=processes)  # type: ignore[arg-type]
+    return path
+
+
+def test_a_gif_shows_the_drawn_frames_in_its_palette(tmp_path: Path) -> None:
+    story = story_of()
+    moments = plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5)
+    canvas = Canvas(story, Look(480))
+    drawn = [canvas.draw(moment).copy() for moment in moments]
+    palette = encode.make_palette(iter(drawn[::2]))
+    assert len(palette.colors) <= 255
+    packer = encode.GifPacker(palette)
+    packed = [packer.pack(pixels, before) for pixels, before in zip(drawn, [None, *drawn[:-1]], strict=True)]
+    with (tmp_path / "film.gif").open("wb") as file:
+        encode.write_gif(file, (480, 384), palette, zip(packed, [0.1] * 6 + [0.5], strict=True))
+    with Image.open(tmp_path / "film.gif") as gif:
+        assert gif.n_frames == 7 and gif.size == (480, 384) and gif.info["loop"] == 0
+        errors = []
+        for frame, pixels in zip(ImageSequence.Iterator(gif), drawn, strict=True):
+            assert frame.info["duration"] == (500 if pixels is drawn[-1] else 100)
+            shown = np.asarray(frame.convert("RGB"))
+            np.testing.assert_array_equal(shown, palette.colors[palette.indices(pixels)])
+            errors.append(np.mean((shown.astype(float) - pixels[..., :3]) ** 2))
+    assert 10 * np.log10(255**2 / np.mean(errors)) > 45
+
+
+def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:
+    story = story_of()
+    canvas = Canvas(story, Look(480))
+    with Image.open(film(tmp_path / "film.png", story)) as png:
+        assert png.n_frames == 7
+        for frame, moment in zip(ImageSequence.Iterator(png), plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5), strict=True):
+            np.testing.assert_array_equal(np.asarray(frame.convert("RGB")), canvas.draw(moment)[..., :3])
+
+
+def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    story = story_of()
+    with Image.open(film(tmp_path / "film.webp", story)) as webp:
+        assert webp.n_frames >= 6 and webp.size == (480, 384) and webp.info["loop"] == 0
+    path = film(tmp_path / "film.mp4", story)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    read = subprocess.run(command, check=True, capture_output=True)
+    frames = np.frombuffer(read.stdout, dtype=np.uint8).reshape(-1, 384, 480, 3)
+    assert re.search(r"Video: h264 .*yuv420p.*, 480x384.* 10 fps", read.stderr.decode())
+    assert len(frames) == 6 + 5  # the last one half a second long
+    last = Canvas(story, Look(480)).draw(Moment(3))[..., :3]
+    assert np.mean((frames[-1].astype(float) - last) ** 2) < 40
+
+
+def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path) -> None:
+    story = story_of(checkpoints=8)
+    one = film(tmp_path / "one.gif", story, tween=5).read_bytes()
+    assert film(tmp_path / "two.gif", story, tween=5, processes=2).read_bytes() == one
+    assert film(tmp_path / "again.gif", story, tween=5).read_bytes() == one
+    stills = [film(tmp_path / f"{name}.png", story, tween=5, processes=count).read_bytes() for name, count in (("a", 1), ("b", 2))]
+    assert stills[0] == stills[1]
+
+
+def test_a_largest_size_is_kept(tmp_path: Path) -> None:
+    story = story_of(checkpoints=8, images=2000, top=8)
+    full = make_film(story, tmp_path / "full.gif", Options(size=800), processes=1)
+    half = make_film(story, tmp_path / "half.gif", Options(size=800, max_mb=full.bytes / 2e6), processes=1)
+    assert half.bytes <= full.bytes / 2 and half.lowered and not full.lowered
+    assert half.seconds == pytest.approx(full.seconds, rel=0.1)
+    for ending in (".mp4", ".png"):
+        whole = make_film(story, tmp_path / f"full{ending}", Options(size=640), processes=1)
+        less = make_film(story, tmp_path / f"less{ending}", Options(size=640, max_mb=whole.bytes / 1.5e6), processes=1)
+        assert less.bytes <= whole.bytes / 1.5 and less.lowered
+    with pytest.raises(SettingsError, match="does not fit in --max-mb 0.001"):
+        make_film(story, tmp_path / "none.gif", Options(max_mb=0.001), processes=1)
+    assert not (tmp_path / "none.gif").exists() and not list(tmp_path.glob(".writing*"))
+
+
+# -- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_the_film_of_a_run(run: RunFolder, review_embeddings: CommandLine) -> None:
+    code, output, errors = review_embeddings("animate", "--run", run.path, "--size", 480, "--tween", 2, "--trails", 3, "--keep-frames")
+    assert code == 0, errors
+    path = run.exports / "animation.gif"
+    assert re.search(rf"Wrote {re.escape(str(path))}: 7 frames, 2\.4 s, 480 x 384 pixels", output)
+    with Image.open(path) as gif:
+        assert gif.n_frames == 7
+    for step in (10, 20, 100):
+        with Image.open(run.checkpoint(step) / "frame.png") as still:
+            assert still.size == (480, 384)
+    built = table.read_manifest(run)
+    assert built is not None and review_embeddings("build", "--run", run.path)[0] == 0
+    assert table.read_manifest(run) == built, "a picture beside the weights is no change of the checkpoint"
+
+
+def test_frames_of_checkpoints_without_a_folder_are_kept_in_the_exports(run: RunFolder) -> None:
+    shutil.rmtree(run.checkpoint(20))
+    made = animate(run, size=480, tween=0, keep_frames=True)
+    assert [path.relative_to(run.path).as_posix() for path in made.kept] == [
+        "checkpoint-10/frame.png",
+        "exports/frames/frame-000020.png",
+        "checkpoint-100/frame.png",
+    ]
+
+
+def test_a_still_is_the_frame_of_the_film(run: RunFolder, review_embeddings: CommandLine) -> None:
+    code, output, errors = review_embeddings("animate", "--run", run.path, "--frame", "20", "--size", 480, "--top", 3)
+    path = run.exports / "frame-000020.png"
+    assert code == 0 and str(path) in output, errors
+    expected = Canvas(read_story(run, top=3), Look(480)).draw(Moment(1))[..., :3]
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
+    assert draw_still(run, "20", run.path.parent / "b.png", size=480, top=3).path.read_bytes() == path.read_bytes()
+
+
+def test_some_of_the_checkpoints(run: RunFolder, tmp_path: Path) -> None:
+    assert animate(run, tmp_path / "a.gif", checkpoints=["10-20"], size=480, tween=0).frames == 2
+    assert animate(run, tmp_path / "b.gif", checkpoints=["first", "last"], size=480, tween=0).frames == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--out", "film.avi"), ".avi is not known. Use one of .gif, .mp4, .webp, .png"),
+        (("--out", "film"), "no ending is not known"),
+        (("--size", 200), "--size 200 is out of range. Use 480 to 2160"),
+        (("--size", 4000), "--size 4000 is out of range"),
+        (("--fps", 0), "--fps 0 is out of range"),
+        (("--tween", -1), "--tween -1 is out of range"),
+        (("--time", "slow"), "--time slow is not known. Use equal or steps"),
+        (("--theme", "blue"), "--theme blue is not known. Use light or dark"),
+        (("--top", 99), "--top 99 is out of range"),
+        (("--max-mb", 0), "--max-mb 0 is out of range"),
+        (("--trail", 999), "--trail 999: there is no such image"),
+        (("--checkpoint", "last"), "There is one checkpoint only (100), which makes no film. A still of it: review-embeddings animate"),
+        (("--checkpoint", "7"), "There is no checkpoint 7; there are 10, 20, 100"),
+        (("--frame", "10-100"), "names 3 checkpoints"),
+        (("--frame", "10", "--out", "a.gif"), ".gif is not known. Use one of .png"),
+        (("--frame", "10", "--keep-frames"), "--frame is one picture"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_one_line(
+    run: RunFolder, options: tuple[object, ...], said: str, review_embeddings: CommandLine, working_directory: Path
+) -> None:
+    code, _, errors = review_embeddings("animate", "--run", run.path, *options)
+    assert code == 2 and said in errors and errors.count("\n") == 1, errors
+    assert not list(working_directory.glob("*.gif")) and not run.exports.exists()
+
+
+def test_a_run_without_coordinates_or_with_other_images(run: RunFolder, trainer_output: Path) -> None:
+    with pytest.raises(RunError, match="no coordinates yet. Run: review-embeddings build"):
+        animate(trainer_output)
+    import pyarrow.parquet as parquet
+
+    manifest = table.read_manifest(run)
+    assert manifest is not None
+    file = run.table / manifest.checkpoints[1].file
+    parquet.write_table(parquet.read_table(file).slice(1), file)
+    with pytest.raises(RunError, match="Checkpoint 20 .* is of other images"):
+        animate(run)
+
+
+def test_no_ffmpeg_is_said_before_anything_is_drawn(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    import imageio_ffmpeg
+
+    def missing() -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
+    with pytest.raises(ReviewError, match="pip install imageio-ffmpeg"):
+        animate(run, run.path.parent / "film.mp4")
+
+
+def test_a_film_that_is_killed_leaves_the_old_one(run: RunFolder) -> None:
+    path = run.exports / "animation.gif"
+    path.parent.mkdir()
+    path.write_bytes(b"old")
+    command = [sys.executable, "-m", "review", "animate", "--run", str(run.path), "--tween", "100", "--size", "2160"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(run.exports.glob(".writing-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert path.read_bytes() == b"old" and list(run.exports.glob(".writing-*"))
+    animate(run, size=480, tween=0)
+    assert [file.name for file in run.exports.iterdir()] == ["animation.gif"]
