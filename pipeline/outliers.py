@@ -17,16 +17,21 @@ NEIGHBORS = 10
 """cleanlab's default number of neighbours for the score."""
 
 
+def worst_count(images: int) -> int:
+    """How many of the most atypical images count as outliers: 100, or a tenth of a small data set, at least 8."""
+    return min(images, max(8, min(100, images // 10)))
+
+
 class _FoundNeighbors:
     """Neighbours found elsewhere in the shape that cleanlab takes for ``knn``: a fitted scikit-learn NearestNeighbors."""
 
     def __init__(self, neighbors: Neighbors) -> None:
-        self._neighbors = neighbors
-        self.n_neighbors = neighbors.indices.shape[1]
+        self._distances, self._indices = neighbors.distances[:, :NEIGHBORS], neighbors.indices[:, :NEIGHBORS]
+        self.n_neighbors = self._indices.shape[1]
         self.metric = neighbors.metric
 
     def kneighbors(self, features: Any = None) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        return self._neighbors.distances, self._neighbors.indices
+        return self._distances, self._indices
 
 
 def ood_scores(embeddings: NDArray[np.floating], neighbors: Neighbors) -> NDArray[np.float32]:

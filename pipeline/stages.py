@@ -46,18 +46,28 @@ from pipeline.dataset import (
     worker_count,
     writing_images,
 )
+from pipeline.duplicates import group_duplicates, near_duplicates
 from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
+from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities
 from pipeline.neighbors import Neighbors, nearest_neighbors
-from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores
+from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
 from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
 from pipeline.progress import SILENT, Progress
 from pipeline.project import ALIGNMENTS, SCALINGS, align, project
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
+from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
+from pipeline.trust import NEAR, MapTrust, map_trust
 
-METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "table": 1}
+METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "trust": 1, "quality": 1, "motion": 1, "duplicates": 1, "table": 2}
 """Raised for a stage whose results change although its input does not."""
+
+QUALITY = np.dtype([("self_confidence", "<f4"), ("score", "<f4"), ("rank", "<i4"), ("suggested", "<i4"), ("issue", "?")])
+"""How the label quality of an image is kept."""
+
+Results = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+"""The arrays of a stage for one checkpoint, and what is kept beside them."""
 
 CHUNK = 64
 """Images decoded and prepared as one piece of work by a thread."""
@@ -397,7 +407,7 @@ class Builder:
                     else:
                         self.progress.note(f"Left out checkpoint {step}: {error}")
                     continue
-            self._score(step, key.fingerprint)
+            self._score(step, key.fingerprint, images)
             facts = self.run.result_facts("embeddings", step)
             assert facts is not None
             current[step] = facts
@@ -553,28 +563,91 @@ class Builder:
                 writer.abandon()
         writer.finish(images.digest)
 
-    def _score(self, step: int, embeddings_print: str) -> None:
-        """Neighbours, OOD scores and the PCA map of one checkpoint, each only where its input has changed."""
-        prints = derived_fingerprints(embeddings_print)
-        missing = [stage for stage, value in prints.items() if not self.run.is_current(stage, step, value)]
-        if not missing:
+    def _score(self, step: int, embeddings_print: str, images: RunImages) -> None:
+        """What follows from the embeddings of one checkpoint alone, each only where its input has changed."""
+        prints = derived_fingerprints(embeddings_print, _labels_print(images))
+        stages = {"neighbors": self._find_neighbors, "outliers": self._score_outliers, "projections": self._project, "trust": self._trust}
+        if images.labels is not None:
+            stages["quality"] = self._judge_labels
+        missing = [stage for stage in stages if not self.run.is_current(stage, step, prints[stage])]
+        if missing:
+            self._begin_writing()
+            embeddings = self.run.read_array("embeddings", step)
+            for stage in missing:
+                with self._timed(stage, len(embeddings)):
+                    arrays, facts = stages[stage](step, embeddings, images)
+                    self.run.write_arrays(step, prints[stage], arrays, facts)
+
+    def _find_neighbors(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        neighbors = nearest_neighbors(embeddings, max(NEIGHBORS, NEAR), device=self.request.device)
+        return {"neighbors": neighbors.indices, "distances": neighbors.distances}, {"metric": neighbors.metric}
+
+    def _score_outliers(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        return {"outliers": ood_scores(embeddings, self._stored_neighbors(step))}, {}
+
+    def _project(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        projection = project(embeddings)
+        return {"projections": projection.points}, {"explained_variance": list(projection.explained_variance)}
+
+    def _trust(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        trust = map_trust(embeddings, self._stored_neighbors(step), self.run.read_array("projections", step))
+        return {"trust": trust.kept}, {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
+
+    def _judge_labels(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        assert images.labels is not None and images.classes is not None
+        likely = self._probabilities(step, images)
+        if likely is None:
+            likely = neighbor_probabilities(images.labels, self._stored_neighbors(step).indices, len(images.classes))
+        quality = label_quality(images.labels, likely)
+        kept = np.empty(len(images), dtype=QUALITY)
+        for name in QUALITY.names or ():
+            kept[name] = getattr(quality, name)
+        return {"quality": kept}, {}
+
+    def _probabilities(self, step: int, images: RunImages) -> NDArray[np.float64] | None:
+        """A checkpoint's probabilities of the data set's classes, shape (N, C), rows summing to 1; None without a head."""
+        facts = self.run.result_facts("embeddings", step)
+        assert facts is not None and images.classes is not None
+        if "probabilities" not in facts["arrays"]:
+            return None
+        names = map_classes(Head(**facts["head"]) if facts["head"] else None, images.classes, name=f"Checkpoint {step}")
+        assert names is not None
+        likely = np.asarray(self.run.read_array("probabilities", step), dtype=np.float64)[:, [names.index(name) for name in images.classes]]
+        likely = np.maximum(likely, np.finfo(np.float64).tiny)  # a head that knows other classes may give these nothing at all
+        return np.asarray(likely / likely.sum(axis=1, keepdims=True))
+
+    def _searched_for_copies(self, steps: Sequence[int]) -> set[int]:
+        """The checkpoints whose neighbours propose copies: the first and the last; while checkpoints keep coming, the first."""
+        return {steps[0]} if self.request.piecemeal else {steps[0], steps[-1]}
+
+    def _copies(self, step: int, embeddings_print: str, images: RunImages) -> NDArray[np.int64]:
+        """Pairs of places of images with the same picture, proposed by one checkpoint."""
+        value = fingerprint(embeddings=embeddings_print, k=NEAR, method=METHODS["duplicates"])
+        if not self.run.is_current("duplicates", step, value):
+            self._begin_writing()
+
+            def pictures(places: Sequence[int]) -> Iterator[tuple[int, Any]]:
+                with self.progress.stage("Looking for copies", total=len(places), unit="images") as advance:
+                    for place, data in images.read_some(places):
+                        yield place, to_rgb(decode(data))
+                        advance(1)
+
+            with self._timed("duplicates", len(images)):
+                pairs = near_duplicates(images.hashes, self._stored_neighbors(step), pictures)
+                kept = np.concatenate([np.full((1, 2), -1), pairs])  # never empty, because an empty file cannot be mapped
+                self.run.write_arrays(step, value, {"duplicates": kept}, {})
+        return np.array(self.run.read_array("duplicates", step)[1:])
+
+    def _motion(self, before: int, step: int, prints: Mapping[int, str]) -> None:
+        """How far each image moved from one checkpoint to the next, and how many of its neighbours stayed."""
+        value = fingerprint(before=prints[before], embeddings=prints[step], k=NEAR, method=METHODS["motion"])
+        if self.run.is_current("motion", step, value):
             return
         self._begin_writing()
-        embeddings = self.run.read_array("embeddings", step)
-        if "neighbors" in missing:
-            with self._timed("neighbors", len(embeddings)):
-                neighbors = nearest_neighbors(embeddings, NEIGHBORS, device=self.request.device)
-                arrays: dict[str, NDArray[Any]] = {"neighbors": neighbors.indices, "distances": neighbors.distances}
-                self.run.write_arrays(step, prints["neighbors"], arrays, {"metric": neighbors.metric})
-        if "outliers" in missing:
-            with self._timed("outliers", len(embeddings)):
-                scores = ood_scores(embeddings, self._stored_neighbors(step))
-                self.run.write_arrays(step, prints["outliers"], {"outliers": scores}, {})
-        if "projections" in missing:
-            with self._timed("projections", len(embeddings)):
-                projection = project(embeddings)
-                facts = {"explained_variance": list(projection.explained_variance)}
-                self.run.write_arrays(step, prints["projections"], {"projections": projection.points}, facts)
+        embeddings, neighbors = ([self.run.read_array(name, at) for at in (before, step)] for name in ("embeddings", "neighbors"))
+        with self._timed("motion", len(embeddings[0])):
+            values = np.stack([moved(*embeddings), overlap(*neighbors)], axis=1).astype(np.float32)
+            self.run.write_arrays(step, value, {"motion": values}, {})
 
     def _stored_neighbors(self, step: int) -> Neighbors:
         facts = self.run.result_facts("neighbors", step)
@@ -589,11 +662,10 @@ class Builder:
         """Align all checkpoints and write the table, where anything in it has changed."""
         mapped, classes = self._predictions(images, current)
         align_to = self.request.align_to or info.settings.align_to
-        label_print = None if images.labels is None else fingerprint(labels=images.labels.tolist(), classes=images.classes)
         value = fingerprint(
             method=METHODS["table"],
             images=[images.digest, images.ids.tolist()],
-            labels=label_print,
+            labels=_labels_print(images),
             prediction_classes=classes,
             checkpoints=[[step, facts["fingerprint"], facts["epoch"], facts["loss"]] for step, facts in current.items()],
             align_to=align_to,
@@ -604,21 +676,27 @@ class Builder:
         if manifest is not None and whole and manifest.fingerprint == value:
             return manifest
         self._begin_writing()
+        steps = list(current)
+        prints = {step: facts["fingerprint"] for step, facts in current.items()}
+        for pair in itertools.pairwise(steps):
+            self._motion(*pair, prints)
+        copies = [self._copies(step, prints[step], images) for step in steps if step in self._searched_for_copies(steps)]
         with self._timed("table", len(current)):
-            steps = list(current)
             aligned = align(
                 [self.run.read_array("projections", step) for step in steps],
                 align_to=align_to,
                 scaling=info.settings.scaling,
             )
             parts = [
-                self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index])
+                self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index], images)
                 for index, step in enumerate(steps)
             ]
             return table.write(
                 self.run,
                 images,
                 parts,
+                self._trajectories(parts, images),
+                group_duplicates(images.hashes, np.concatenate(copies)),
                 fingerprint=value,
                 align_to=align_to,
                 scaling=info.settings.scaling,
@@ -639,7 +717,28 @@ class Builder:
         mapped = {step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()}
         return mapped, classes if any(own is not None for own in names.values()) else None
 
-    def _part(self, step: int, facts: Mapping[str, Any], outputs: NDArray[np.int32] | None, points: Any, fit: Any) -> table.TablePart:
+    def _trajectories(self, parts: Sequence[table.TablePart], images: RunImages) -> Trajectories:
+        """What became of each image over the checkpoints of the table."""
+        builder = TrajectoryBuilder(np.full(len(images), -1) if images.labels is None else images.labels)
+        worst = worst_count(len(images))
+        for place, part in enumerate(parts):
+            motion = self.run.read_array("motion", part.step) if place else None
+            builder.add(
+                Seen(
+                    step=part.step,
+                    percentile=part.percentile,
+                    outlier=part.rank <= worst,
+                    neighbors=self.run.read_array("neighbors", part.step),
+                    moved=None if motion is None else motion[:, 0],
+                    kept=None if motion is None else motion[:, 1],
+                    probabilities=None if images.labels is None else self._probabilities(part.step, images),
+                )
+            )
+        return builder.finish()
+
+    def _part(
+        self, step: int, facts: Mapping[str, Any], outputs: NDArray[np.int32] | None, points: Any, fit: Any, images: RunImages
+    ) -> table.TablePart:
         scores = np.asarray(self.run.read_array("outliers", step))
         ranking = rank_scores(scores)
         projection = self.run.result_facts("projections", step)
@@ -664,7 +763,18 @@ class Builder:
             explained_variance=tuple(projection["explained_variance"]),
             scale=fit.scale,
             disparity=fit.disparity,
+            quality=None if images.labels is None else self._stored_quality(step),
+            trust=self._stored_trust(step),
         )
+
+    def _stored_quality(self, step: int) -> LabelQuality:
+        stored = self.run.read_array("quality", step)
+        return LabelQuality(**{name: np.array(stored[name]) for name in QUALITY.names or ()})
+
+    def _stored_trust(self, step: int) -> MapTrust:
+        facts = self.run.result_facts("trust", step)
+        assert facts is not None
+        return MapTrust(np.array(self.run.read_array("trust", step)), facts["trustworthiness"], facts["continuity"])
 
 
 # -- fingerprints ---------------------------------------------------------------------------------------------------
@@ -698,14 +808,20 @@ class ProcessorSource:
     digest: str
 
 
-def derived_fingerprints(embeddings: str) -> dict[str, str]:
-    """Fingerprints of the stages that follow from the embeddings of one checkpoint, in their order."""
-    neighbors = fingerprint(embeddings=embeddings, k=NEIGHBORS, method=METHODS["neighbors"])
+def derived_fingerprints(embeddings: str, labels: str | None) -> dict[str, str]:
+    """Fingerprints of the stages that follow from the embeddings of one checkpoint and the labels, in their order."""
+    neighbors = fingerprint(embeddings=embeddings, k=max(NEIGHBORS, NEAR), method=METHODS["neighbors"])
     return {
         "neighbors": neighbors,
-        "outliers": fingerprint(neighbors=neighbors, method=METHODS["outliers"]),
+        "outliers": fingerprint(neighbors=neighbors, k=NEIGHBORS, method=METHODS["outliers"]),
         "projections": fingerprint(embeddings=embeddings, method=METHODS["projections"]),
+        "trust": fingerprint(neighbors=neighbors, projection=METHODS["projections"], k=NEAR, method=METHODS["trust"]),
+        "quality": fingerprint(neighbors=neighbors, labels=labels, method=METHODS["quality"]),
     }
+
+
+def _labels_print(images: RunImages) -> str | None:
+    return None if images.labels is None else fingerprint(labels=images.labels.tolist(), classes=images.classes)
 
 
 def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> list[str] | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,8 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.dataset import RunImages, read_images
+from pipeline.duplicates import KINDS, Duplicates
 from pipeline.errors import RunError, SettingsError
+from pipeline.labels import LabelQuality
 from pipeline.runfolder import RunFolder, read_json, storage_errors, whole_file, write_json
+from pipeline.trajectories import LIVES, Trajectories
+from pipeline.trust import MapTrust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +41,7 @@ class Column:
     """One column of the long table."""
 
     name: str
-    kind: Literal["int64", "int32", "float32", "float64", "string", "category", "vector", "bytes"]
+    kind: Literal["int64", "int32", "float32", "float64", "bool", "string", "category", "vector", "bytes"]
     """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a memory-mapped array."""
     unit: str
     values: str
@@ -46,7 +51,11 @@ class Column:
     nullable: bool = False
     joined: bool = False
     """Not in the Parquet files of the table but joined from the images and arrays of the run on reading."""
+    of_image: bool = False
+    """About the image over all checkpoints: kept once an image and the same in all of its rows."""
 
+
+_of_image = partial(Column, of_image=True)
 
 COLUMNS: tuple[Column, ...] = (
     Column("image_id", "int64", "row", ">= 0", "row of the data set's split; what people and exports call the image"),
@@ -83,6 +92,74 @@ COLUMNS: tuple[Column, ...] = (
         "ood_rank as a percentage, ties shared; lower is more atypical; comparable across checkpoints",
     ),
     Column(
+        "self_confidence",
+        "float32",
+        "probability",
+        "[0, 1]; null without a label",
+        "probability of the given label; of the neighbours' labels where the checkpoint has no head",
+        nullable=True,
+    ),
+    Column(
+        "label_score",
+        "float32",
+        "",
+        "[0, 1]; null without a label",
+        "cleanlab's label quality (normalised margin); lower is more likely wrong",
+        nullable=True,
+    ),
+    Column("label_rank", "int32", "rank", "1 to N; 0 without a label", "place by label_score; 1 is the label most likely wrong"),
+    Column("suggested_label", "category", "", "a class; null for unlabelled data", "the class that fits best", nullable=True),
+    Column("label_issue", "bool", "", "true or false", "cleanlab's filter takes the label for wrong; it misses many, see the rank"),
+    Column(
+        "map_kept",
+        "float32",
+        "share",
+        "[0, 1]",
+        "share of the image's 15 nearest neighbours in the embedding that are its nearest on the map too; low: do not trust its place",
+    ),
+    _of_image("mean_percentile", "float32", "percent", "(0, 100)", "mean of ood_percentile; lower is more atypical"),
+    _of_image("consensus_rank", "int32", "rank", "1 to N", "place by mean_percentile; 1 is the most atypical"),
+    _of_image(
+        "outlier_life",
+        "category",
+        "",
+        ", ".join(LIVES),
+        "whether it is among the worst at the first and at the last checkpoint; passing: only in between",
+    ),
+    _of_image("outlier_since", "int64", "steps", ">= 0; -1 where it does not apply", "step at which it was resolved or emerged"),
+    _of_image("duplicate_group", "int64", "", "an image_id; -1 for images that are there once", "first image of its group of copies"),
+    _of_image("duplicate_kind", "category", "", ", ".join(KINDS), "exact: the same file; near: the same picture, changed"),
+    _of_image("duplicate_labels_differ", "bool", "", "true or false", "its copies have different labels"),
+    _of_image("drift", "float32", "", ">= 0", "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long"),
+    _of_image("neighbors_kept", "float32", "share", "[0, 1]", "nearest neighbours that stay from checkpoint to checkpoint, the mean"),
+    _of_image("neighbors_kept_ends", "float32", "share", "[0, 1]", "nearest neighbours at the first checkpoint that are so at the last"),
+    _of_image(
+        "label_mean",
+        "float32",
+        "probability",
+        "[0, 1]; null without label or heads",
+        "mean probability of the given label (confidence in data-set cartography)",
+        nullable=True,
+    ),
+    _of_image(
+        "label_variability", "float32", "probability", "[0, 0.5]; null likewise", "its standard deviation over checkpoints", nullable=True
+    ),
+    _of_image("aum", "float32", "logit", "any; null likewise", "area under the margin; lower is more likely wrong", nullable=True),
+    _of_image("learnt_at", "int64", "steps", ">= 0; -1 for never", "first step after which the prediction stays right"),
+    _of_image("forgotten", "int32", "times", ">= 0", "how often a right prediction turned wrong"),
+    _of_image("flips", "int32", "times", ">= 0", "how often the prediction changed"),
+    _of_image(
+        "trajectory_label_score",
+        "float32",
+        "",
+        "[0, 1]; null without label or heads",
+        "label quality over all checkpoints, those that have learnt more counting more; lower is more likely wrong",
+        nullable=True,
+    ),
+    _of_image(
+        "trajectory_label_rank", "int32", "rank", "1 to N; 0 without label or heads", "place by it; 1 is the label most likely wrong"
+    ),
+    Column(
         "image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True
     ),
 )
@@ -91,8 +168,8 @@ COLUMNS: tuple[Column, ...] = (
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 
 
-def arrow_schema() -> pa.Schema:
-    """Arrow schema of the table's Parquet files: every column that is not joined."""
+def arrow_schema(*, of_image: bool = False) -> pa.Schema:
+    """Arrow schema of the table's Parquet files: every column that is not joined, of a checkpoint or of the images."""
     import pyarrow as pa
 
     types: dict[str, Any] = {
@@ -100,10 +177,11 @@ def arrow_schema() -> pa.Schema:
         "int32": pa.int32(),
         "float32": pa.float32(),
         "float64": pa.float64(),
+        "bool": pa.bool_(),
         "string": pa.string(),
         "category": pa.dictionary(pa.int32(), pa.string()),
     }
-    return pa.schema([pa.field(c.name, types[c.kind], nullable=c.nullable) for c in COLUMNS if not c.joined])
+    return pa.schema([pa.field(c.name, types[c.kind], nullable=c.nullable) for c in COLUMNS if not c.joined and c.of_image == of_image])
 
 
 # -- the manifest ---------------------------------------------------------------------------------------------------
@@ -127,6 +205,12 @@ class CheckpointFacts:
     """Factor from the units of the embedding to those of x and y."""
     disparity: float
     """Procrustes disparity to the reference, in [0, 1]; 0 is a perfect match."""
+    trustworthiness: float
+    """In [0, 1]; low where images lie near each other on the map that are not alike."""
+    continuity: float
+    """In [0, 1]; low where images that are alike lie apart on the map."""
+    map_kept: float
+    """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +226,12 @@ class Manifest:
     """Classes of the predictions: those of the labels and any others the heads know."""
     checkpoints: list[CheckpointFacts]
     """In the order of training."""
+    images: str
+    """Parquet file in the run's table folder with the columns that are about images over all checkpoints."""
+    rank_correlation: list[list[float]]
+    """Spearman correlation of the OOD ranks for each pair of checkpoints."""
+    outlier_overlap: list[list[float]]
+    """Share of the worst images of one checkpoint that are among the worst of the other, for each pair."""
 
     @property
     def steps(self) -> list[int]:
@@ -149,10 +239,12 @@ class Manifest:
 
 
 def read_manifest(run: RunFolder) -> Manifest | None:
-    """The table's manifest; None where the run has no table yet."""
+    """The table's manifest; None where the run has no table yet, or one that an earlier version made and `build` makes anew."""
     if not run.table_manifest.is_file():
         return None
     content = read_json(run.table_manifest)
+    if "images" not in content:
+        return None
     try:
         facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
         return Manifest(checkpoints=facts, **content)
@@ -182,12 +274,17 @@ class TablePart:
     explained_variance: tuple[float, float]
     scale: float
     disparity: float
+    quality: LabelQuality | None
+    """None for unlabelled data."""
+    trust: MapTrust
 
 
 def write(
     run: RunFolder,
     images: RunImages,
     parts: Sequence[TablePart],
+    trajectories: Trajectories,
+    duplicates: Duplicates,
     *,
     fingerprint: str,
     align_to: str,
@@ -212,12 +309,28 @@ def write(
                 explained_variance=list(part.explained_variance),
                 scale=part.scale,
                 disparity=part.disparity,
+                trustworthiness=part.trust.trustworthiness,
+                continuity=part.trust.continuity,
+                map_kept=part.trust.mean_kept,
             )
         )
-    manifest = Manifest(fingerprint, align_to, scaling, images.classes, prediction_classes, facts)
+    of_images = f"images-{fingerprint[:8]}.parquet"
+    with whole_file(run.table / of_images) as temporary:
+        parquet.write_table(_arrow_images(images, trajectories, duplicates), temporary, compression="zstd")
+    manifest = Manifest(
+        fingerprint=fingerprint,
+        align_to=align_to,
+        scaling=scaling,
+        classes=images.classes,
+        prediction_classes=prediction_classes,
+        checkpoints=facts,
+        images=of_images,
+        rank_correlation=trajectories.correlation,
+        outlier_overlap=trajectories.overlap,
+    )
     write_json(run.table_manifest, asdict(manifest))
     with storage_errors(run.table):
-        for stale in set(run.table.glob("[0-9]*-????????.parquet")) - {run.table / fact.file for fact in facts}:
+        for stale in set(run.table.glob("*-????????.parquet")) - {run.table / name for name in (of_images, *(fact.file for fact in facts))}:
             stale.unlink()
     return manifest
 
@@ -240,8 +353,49 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
         "ood_score": part.scores,
         "ood_rank": part.rank,
         "ood_percentile": part.percentile,
+        "self_confidence": _gaps(None if part.quality is None else part.quality.self_confidence, total),
+        "label_score": _gaps(None if part.quality is None else part.quality.score, total),
+        "label_rank": np.zeros(total, dtype=np.int32) if part.quality is None else part.quality.rank,
+        "suggested_label": _dictionary(None if part.quality is None else part.quality.suggested, images.classes, total),
+        "label_issue": np.zeros(total, dtype=bool) if part.quality is None else part.quality.issue,
+        "map_kept": part.trust.kept,
     }
     return pa.Table.from_pydict(columns, schema=arrow_schema())
+
+
+def _arrow_images(images: RunImages, trajectories: Trajectories, duplicates: Duplicates) -> pa.Table:
+    import pyarrow as pa
+
+    group = duplicates.group
+    differ = np.zeros(len(images), dtype=bool) if images.labels is None else duplicates.labels_differ(images.labels)
+    columns: dict[str, Any] = {
+        "duplicate_group": np.where(group >= 0, images.ids[group], -1),
+        "duplicate_kind": pa.DictionaryArray.from_arrays(pa.array(duplicates.kind.astype(np.int32)), pa.array(KINDS, pa.string())),
+        "duplicate_labels_differ": differ,
+        "mean_percentile": trajectories.mean_percentile,
+        "consensus_rank": trajectories.consensus_rank,
+        "outlier_life": pa.DictionaryArray.from_arrays(pa.array(trajectories.life.astype(np.int32)), pa.array(LIVES, pa.string())),
+        "outlier_since": trajectories.life_step,
+        "drift": trajectories.drift,
+        "neighbors_kept": trajectories.neighbors_kept,
+        "neighbors_kept_ends": trajectories.neighbors_kept_ends,
+        "label_mean": _gaps(trajectories.label_mean),
+        "label_variability": _gaps(trajectories.label_variability),
+        "aum": _gaps(trajectories.aum),
+        "learnt_at": trajectories.learnt_at,
+        "forgotten": trajectories.forgotten,
+        "flips": trajectories.flips,
+        "trajectory_label_score": _gaps(trajectories.label_score),
+        "trajectory_label_rank": trajectories.label_rank,
+    }
+    return pa.Table.from_pydict(columns, schema=arrow_schema(of_image=True))
+
+
+def _gaps(values: NDArray[np.float32] | None, total: int = 0) -> pa.Array:
+    """Floats with null where there is none."""
+    import pyarrow as pa
+
+    return pa.nulls(total, pa.float32()) if values is None else pa.array(values, pa.float32(), mask=np.isnan(values))
 
 
 def _dictionary(codes: NDArray[np.int32] | None, names: list[str] | None, total: int) -> pa.DictionaryArray:
@@ -295,14 +449,19 @@ def iterate(
         raise SettingsError(f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMN_NAMES)}.")
     manifest = _manifest_with(run, checkpoints)
     wanted = set(manifest.steps if checkpoints is None else checkpoints)
-    stored = [column.name for column in COLUMNS if not column.joined and column.name in names]
+    stored = [column.name for column in COLUMNS if not column.joined and not column.of_image and column.name in names]
+    of_image = [column.name for column in COLUMNS if column.of_image and column.name in names]
+    once = parquet.read_table(run.table / manifest.images, columns=of_image).to_pandas() if of_image else None
     pictures = _objects(_images_of(run).read_bytes()) if "image" in names else None
     for facts in manifest.checkpoints:
         if facts.step not in wanted:
             continue
         file = run.table / facts.file
         frame = parquet.read_table(file, columns=stored or ["image_id"]).to_pandas()
-        for name, classes in (("label", manifest.classes), ("prediction", manifest.prediction_classes)):
+        if once is not None:
+            frame[of_image] = once
+        classes_of = {"label": manifest.classes, "prediction": manifest.prediction_classes, "suggested_label": manifest.classes}
+        for name, classes in {**classes_of, "outlier_life": list(LIVES), "duplicate_kind": list(KINDS)}.items():
             if name in frame.columns:  # the same categories for all checkpoints, in the data set's order
                 frame[name] = pd.Categorical(frame[name], categories=classes or [])
         if "embedding" in names:
@@ -353,7 +512,10 @@ def validate(frame: pd.DataFrame) -> None:
     for column in COLUMNS:
         if column.name in frame.columns and not column.nullable and frame[column.name].isna().any():
             raise RunError(f"Column {column.name} of the table has missing values.")
-    for name, low, high in (("x", -5, 5), ("y", -5, 5), ("ood_score", 0, 1), ("confidence", 0, 1), ("ood_percentile", 0, 100)):
+    shares = ["ood_score", "confidence", "self_confidence", "label_score", "map_kept", "neighbors_kept", "neighbors_kept_ends"]
+    shares += ["label_mean", "label_variability", "trajectory_label_score"]
+    ranges = {"x": (-5, 5), "y": (-5, 5), "ood_percentile": (0, 100), "mean_percentile": (0, 100)} | dict.fromkeys(shares, (0, 1))
+    for name, (low, high) in ranges.items():
         if name in frame.columns and not frame[name].dropna().between(low, high).all():
             raise RunError(f"Column {name} of the table has values outside [{low}, {high}].")
 

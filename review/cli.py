@@ -179,7 +179,10 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
 @cli.command("export")
 @run_option
 @click.option(
-    "--list", "kind", metavar="KIND", help="worst, consensus, resolved, new or decided. Default: the decided ones, then the worst."
+    "--list",
+    "kind",
+    metavar="KIND",
+    help="worst, consensus, labels, duplicates, resolved, new or decided. Default: those decided, then the worst.",
 )
 @click.option("--saved", metavar="NAME", help="A list that was saved in the review, instead.")
 @click.option("--decided", metavar="A,B,…", help="Only images decided so: keep, relabel, remove, duplicate, unsure.")
@@ -496,7 +499,7 @@ def _print_checkpoints(built: Built) -> None:
     from rich.table import Table
 
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("checkpoint", "epoch", "loss", "variance in 2-D", "disparity", "scale", ""):
+    for name in ("checkpoint", "epoch", "loss", "variance in 2-D", "neighbours", "trust", "continuity", "disparity", "scale", ""):
         shown.add_column(name, justify="right" if name else "left")
     for facts in built.manifest.checkpoints:
         shown.add_row(
@@ -504,6 +507,9 @@ def _print_checkpoints(built: Built) -> None:
             "" if facts.epoch is None else f"{facts.epoch:.2f}",
             "" if facts.loss is None else f"{facts.loss:.3f}",
             f"{100 * sum(facts.explained_variance):.0f} %",
+            f"{100 * facts.map_kept:.0f} %",
+            f"{facts.trustworthiness:.2f}",
+            f"{facts.continuity:.2f}",
             f"{facts.disparity:.2f}",
             f"{facts.scale:.3g}",
             "shown" if facts.step in built.wanted and len(built.wanted) < len(built.manifest.steps) else "",

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 FORMATS = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "jsonl": ".jsonl"}
 """Forms of a list and the endings of their files."""
 
-LISTS = ("worst", "consensus", "resolved", "new", "decided")
-"""Most atypical at a checkpoint; over all checkpoints; no longer atypical, or newly so, between two; with a decision."""
+LISTS = ("worst", "consensus", "labels", "duplicates", "resolved", "new", "decided")
+"""Most atypical at a checkpoint; over all; labels most likely wrong; copies; no longer or newly atypical; with a decision."""
 
 DEFAULT_TOP = 100
 
@@ -65,12 +65,20 @@ COLUMNS = (
     ListColumn("reviewer", "text", "who decided"),
     ListColumn("decided_at", "text", "when, UTC"),
     ListColumn("listed_as", "text", "why the image is in this list"),
-    ListColumn("checkpoint", "int", "step of the checkpoint that the next five columns are of"),
+    ListColumn("checkpoint", "int", "step of the checkpoint that the next eight columns are of"),
     ListColumn("prediction", "text", "the class it finds most probable"),
     ListColumn("confidence", "float", "its probability"),
     ListColumn("ood_score", "float", "cleanlab's out-of-distribution score; lower is more atypical"),
     ListColumn("ood_rank", "int", "place by it; 1 is the most atypical"),
     ListColumn("ood_percentile", "float", "that place in percent"),
+    ListColumn("label_score", "float", "cleanlab's label quality (normalised margin); lower is more likely wrong"),
+    ListColumn("label_rank", "int", "place by it; 1 is the label most likely wrong; 0 without a label"),
+    ListColumn("suggested_label", "text", "the class that fits best"),
+    ListColumn("trajectory_label_score", "float", "label quality over all checkpoints of the table; lower is more likely wrong"),
+    ListColumn("trajectory_label_rank", "int", "place by it; 0 without label or heads"),
+    ListColumn("duplicate_group", "int", "image_id of the first image of its group of copies; -1 for images that are there once"),
+    ListColumn("duplicate_kind", "text", "no, near or exact"),
+    ListColumn("outlier_life", "text", "never, passing, resolved, emergent or persistent, over all checkpoints of the table"),
     ListColumn("mean_percentile", "float", "mean of ood_percentile over all checkpoints of the table; lower is more atypical"),
     ListColumn("consensus_rank", "int", "place by mean_percentile"),
     ListColumn("image_file", "text", "the copied image, with --images"),
@@ -137,7 +145,7 @@ def make_list(run: RunFolder, images: RunImages, history: History, selection: Se
         raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
     _check(selection, history)
     early, late = _ends(selection, manifest.steps)
-    facts = _facts(run, images, late, manifest.steps)
+    facts = _facts(run, images, late)
     places, reasons = _choose(run, images, history, selection, facts, early, late)
     frame = facts.iloc[places].reset_index(drop=True)
     frame["listed_as"] = reasons
@@ -189,32 +197,32 @@ def _ends(selection: Selection, steps: Sequence[int]) -> tuple[int, int]:
     return late, late
 
 
-def _facts(run: RunFolder, images: RunImages, late: int, steps: Sequence[int]) -> pd.DataFrame:
+def _facts(run: RunFolder, images: RunImages, late: int) -> pd.DataFrame:
     """What is known about every image: at one checkpoint, and over all of them."""
     import pandas as pd
-    from scipy.stats import rankdata
 
-    part = table.read(run, checkpoints=[late], columns=["prediction", "confidence", "ood_score", "ood_rank", "ood_percentile"])
-    percentiles = np.zeros(len(images), dtype=np.float64)
-    for _, one in table.iterate(run, columns=["ood_percentile"]):
-        percentiles += one["ood_percentile"].to_numpy(dtype=np.float64)
-    mean = np.round(percentiles / len(steps), 6)  # the same ranks in another order are a tie
-    return pd.DataFrame(
-        {
-            "image_id": images.ids,
-            "image_hash": _texts(images.hashes),
-            "path": _texts(images.paths),
-            "label": _texts(images.label_names or [None] * len(images)),
-            "checkpoint": np.full(len(images), late),
-            "prediction": _texts([None if value != value else value for value in part["prediction"].astype(object)]),
-            "confidence": part["confidence"].to_numpy(),
-            "ood_score": part["ood_score"].to_numpy(),
-            "ood_rank": part["ood_rank"].to_numpy(),
-            "ood_percentile": part["ood_percentile"].to_numpy(),
-            "mean_percentile": mean.astype(np.float32),
-            "consensus_rank": rankdata(mean, method="ordinal").astype(np.int32),
-        }
-    )
+    at_checkpoint = ["prediction", "confidence", "ood_score", "ood_rank", "ood_percentile", "label_score", "label_rank", "suggested_label"]
+    over_all = [
+        "trajectory_label_score",
+        "trajectory_label_rank",
+        "duplicate_group",
+        "duplicate_kind",
+        "outlier_life",
+        "mean_percentile",
+        "consensus_rank",
+    ]
+    part = table.read(run, checkpoints=[late], columns=[*at_checkpoint, *over_all])
+    facts: dict[str, Any] = {
+        "image_id": images.ids,
+        "image_hash": _texts(images.hashes),
+        "path": _texts(images.paths),
+        "label": _texts(images.label_names or [None] * len(images)),
+        "checkpoint": np.full(len(images), late),
+    }
+    for name in (*at_checkpoint, *over_all):
+        values = part[name]
+        facts[name] = _texts([None if value != value else value for value in values.astype(object)]) if name in TEXTS else values.to_numpy()
+    return pd.DataFrame(facts)
 
 
 def _choose(
@@ -239,17 +247,38 @@ def _choose(
         undecided = [int(place) for place in order if said[place] is None]
         chosen = [(place, f"decided: {said[place]}") for place in decided]
         chosen += [(place, f"worst at step {late}") for place in _top(undecided, facts, selection)]
-    elif selection.kind in {"worst", "consensus"}:
-        if selection.kind == "consensus":
-            order = np.argsort(facts["consensus_rank"].to_numpy(), kind="stable")
-        why = f"worst at step {late}" if selection.kind == "worst" else "worst over all checkpoints"
-        places = [int(place) for place in order if not selection.decided or said[place] in selection.decided]
+    elif selection.kind in {"worst", "consensus", "labels"}:
+        by, why = _order_of(selection, facts, late)
+        places = [int(place) for place in _ranked(by) if not selection.decided or said[place] in selection.decided]
         chosen = [(place, why) for place in _top(places, facts, selection)]
+    elif selection.kind == "duplicates":
+        group = facts["duplicate_group"].to_numpy()
+        places = [int(place) for place in np.argsort(group, kind="stable") if group[place] >= 0]
+        chosen = [(place, f"{facts['duplicate_kind'][place]} duplicate") for place in places]
     else:
         chosen = _changed(run, selection, facts, ranks, early, late)
     if selection.decided:
         chosen = [(place, why) for place, why in chosen if said[place] in selection.decided]
     return [place for place, _ in chosen], [why for _, why in chosen]
+
+
+def _order_of(selection: Selection, facts: pd.DataFrame, late: int) -> tuple[NDArray[Any], str]:
+    """Ranks that a list of the worst goes by, and why an image is in it. SettingsError where there are no labels to rank."""
+    if selection.kind == "worst":
+        return facts["ood_rank"].to_numpy(), f"worst at step {late}"
+    if selection.kind == "consensus":
+        return facts["consensus_rank"].to_numpy(), "worst over all checkpoints"
+    over_all, at_step = facts["trajectory_label_rank"].to_numpy(), facts["label_rank"].to_numpy()
+    if not at_step.any():
+        raise SettingsError("--list labels is about labels, and this data set has none. Use another list.")
+    if over_all.any() and not selection.checkpoints:
+        return over_all, "label fits worst over all checkpoints"
+    return at_step, f"label fits worst at step {late}"
+
+
+def _ranked(ranks: NDArray[Any]) -> list[int]:
+    """Places by rank, 1 first; rank 0 is no rank."""
+    return [int(place) for place in np.argsort(ranks, kind="stable") if ranks[place] > 0]
 
 
 def _changed(

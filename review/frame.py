@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import table
 from pipeline.dataset import RunImages
 from pipeline.errors import ReviewError
+from pipeline.outliers import worst_count
 from pipeline.runfolder import RunFolder
 from review.decisions import DECISIONS, UNDECIDED, Decision
 
@@ -31,6 +32,32 @@ NO_NEW_LABEL = "(none)"
 """Stands in the column ``new_label`` for images that were not relabelled; the page knows it too."""
 
 ENDS = ("first", "last")
+
+OF_ENDS = ("label_score", "label_rank", "suggested_label", "map_kept")
+"""Further columns of the table that the first and the last checkpoint have."""
+
+OF_IMAGES = (
+    "consensus_rank",
+    "outlier_life",
+    "duplicate_group",
+    "duplicate_kind",
+    "duplicate_labels_differ",
+    "drift",
+    "neighbors_kept",
+    "flips",
+    "trajectory_label_score",
+    "trajectory_label_rank",
+    "aum",
+    "label_variability",
+    "learnt_at",
+    "forgotten",
+)
+"""Columns over all checkpoints of the table."""
+
+ABOUT_LABELS = OF_IMAGES[OF_IMAGES.index("trajectory_label_score") :]
+
+NOT_JUDGED = {"trajectory_label_score": 1.0, "trajectory_label_rank": np.iinfo(np.int32).max, "aum": 0.0, "label_variability": 0.0}
+"""What stands for an image without a label among others that have one: Spotlight draws gaps at the origin."""
 
 OUTLIER_STATES = ["no", "first only", "last only", "both"]
 """Whether an image is among the worst of the first and of the last checkpoint."""
@@ -71,11 +98,6 @@ def tag(step: int) -> str:
     return f"{step:06d}"
 
 
-def worst_count(images: int) -> int:
-    """Length of the long list of outliers: 100, or a tenth of a small data set, at least 8."""
-    return min(images, max(8, min(100, images // 10)))
-
-
 def wide_frame(
     run: RunFolder,
     images: RunImages,
@@ -102,7 +124,7 @@ def wide_frame(
     if (names := images.label_names) is not None:
         columns["label"] = _categorical(names, images.classes or [])
     columns |= _decision_columns(images, decisions or {})
-    wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile"]
+    wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile", *OF_ENDS]
     ends: dict[str, pd.DataFrame] = {}
     for facts, part in table.iterate(run, checkpoints=steps, columns=wanted):
         columns |= {f"{name}_{tag(facts.step)}": part[name].to_numpy() for name in ("x", "y")}
@@ -113,6 +135,7 @@ def wide_frame(
             ends["last"] = part
     for end, part in ends.items():
         columns |= _end_columns(end, part)
+    columns |= _trajectory_columns(table.read(run, checkpoints=[shown[-1]], columns=list(OF_IMAGES)))
     if before:
         columns |= _since_columns(images, before, ends["last"])
     worst = worst_count(len(images))
@@ -210,13 +233,31 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
         f"ood_{end}": part["ood_score"].to_numpy(),
         f"rank_{end}": part["ood_rank"].to_numpy(),
         f"percentile_{end}": part["ood_percentile"].to_numpy(),
+        f"map_kept_{end}": part["map_kept"].to_numpy(),
     }
+    if (judged := part["label_rank"].to_numpy() > 0).any():
+        columns[f"label_score_{end}"] = part["label_score"].fillna(1.0).to_numpy()  # an image without a label is no suspect
+        columns[f"label_rank_{end}"] = np.where(judged, part["label_rank"].to_numpy(), len(part))
+        columns[f"suggested_{end}"] = _categorical(list(part["suggested_label"]), list(part["suggested_label"].cat.categories))
     if part["prediction"].notna().any():
         columns[f"prediction_{end}"] = _categorical(list(part["prediction"]), list(part["prediction"].cat.categories))
         columns[f"confidence_{end}"] = part["confidence"].fillna(0).to_numpy()
         if part["label"].notna().any():
             agrees = (part["prediction"].astype(object) == part["label"].astype(object)).to_numpy()
             columns[f"correct_{end}"] = agrees
+    return columns
+
+
+def _trajectory_columns(part: pd.DataFrame) -> dict[str, object]:
+    """What became of each image over all checkpoints; nothing about labels where there are none or no heads."""
+    columns: dict[str, object] = {}
+    judged = part["trajectory_label_rank"].to_numpy() > 0
+    for name in OF_IMAGES:
+        if name in ABOUT_LABELS:
+            if judged.any():  # an image without a label is no suspect
+                columns[name] = np.where(judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy()))
+        else:
+            columns[name] = part[name].array if name in {"outlier_life", "duplicate_kind"} else part[name].to_numpy()
     return columns
 
 

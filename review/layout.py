@@ -42,7 +42,16 @@ def wide_layout(review: ReviewFrame) -> Layout:
     table = ly.table(
         "Images",
         visible_columns=_in_frame(
-            review, "label", "decision", "prediction_last", "ood_first", "ood_last", "percentile_change", "moved", "outlier"
+            review,
+            "label",
+            "decision",
+            "prediction_last",
+            "trajectory_label_score",
+            "ood_first",
+            "ood_last",
+            "percentile_change",
+            "moved",
+            "outlier",
         ),
         sort_by_columns=[("ood_last", "ascending")],
     )
@@ -70,10 +79,10 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:
-    """``First: step 0 (49 % of variance)``: which checkpoint, and how much of its embedding the plot can show."""
+    """``First: step 0 (49 % of variance, 8 % of neighbours)``: which checkpoint, and how much of its embedding the plot shows."""
     end = "First: " if step == review.first and review.first != review.last else "Last: " if step == review.last else ""
-    share = 100 * sum(review.facts[step].explained_variance)
-    return f"{end}step {step} ({share:.0f} % of variance)"
+    facts = review.facts[step]
+    return f"{end}step {step} ({100 * sum(facts.explained_variance):.0f} % of variance, {100 * facts.map_kept:.0f} % of neighbours)"
 
 
 def long_layout(columns: list[str]) -> Layout:

@@ -48,6 +48,44 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
     last, first = f"step {review.last}", f"step {review.first}"
     for length in lengths:
         yield _worst(frame, "last", last, length)
+    by = next((name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns), None)
+    if by is not None:
+        rank = frame[by].to_numpy()
+        over = "over all checkpoints" if by.startswith("trajectory") else f"at {last}"
+        for length in lengths:
+            yield ImageList(
+                f"Labels most likely wrong ({length})",
+                _ordered(rank <= length, rank),
+                "high" if length <= SHORT else "medium",
+                [by],
+                f"The {length} labels that fit worst {over}",
+            )
+    group = frame["duplicate_group"].to_numpy()
+    yield ImageList(
+        "Duplicates",
+        _ordered(group >= 0, group),
+        "medium",
+        ["duplicate_group", "duplicate_kind"],
+        "The same file or the same picture, group by group",
+    )
+    yield ImageList(
+        "Duplicates with different labels",
+        _ordered(frame["duplicate_labels_differ"].to_numpy(), group),
+        "high",
+        ["duplicate_group", "duplicate_labels_differ"],
+        "One of the labels is wrong",
+    )
+    if "forgotten" in frame.columns:
+        often = frame["forgotten"].to_numpy()
+        most = np.zeros(len(frame), dtype=bool)
+        most[np.argsort(-often, kind="stable")[:worst]] = True
+        yield ImageList(
+            f"Forgotten most often ({worst})",
+            _ordered(most & (often > 1), -often),
+            "low",
+            ["forgotten"],
+            "Predicted right and then wrong again, more than once, from checkpoint to checkpoint",
+        )
     if "percentile_since" in frame.columns:
         since = frame["percentile_since"].to_numpy()
         decided = (frame["decision"] != UNDECIDED).to_numpy()

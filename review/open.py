@@ -85,5 +85,5 @@ def _slider(review: ReviewFrame) -> dict[str, Any]:
     if not has_slider(review):
         return {}
     facts = [review.facts[step] for step in review.steps]
-    keys = ("step", "epoch", "loss", "explained_variance", "disparity", "scale")
+    keys = ("step", "epoch", "loss", "explained_variance", "disparity", "scale", "map_kept", "trustworthiness", "continuity")
     return {"start": review.slider_start, "slider": [{key: getattr(one, key) for key in keys} for one in facts]}

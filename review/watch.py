@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from pipeline.errors import BusyError, RunError
+from pipeline.errors import BusyError, CheckpointError, RunError
 from pipeline.progress import Progress
 from pipeline.runfolder import CHECKPOINT_PATTERN, WEIGHTS, RunFolder
 
@@ -38,11 +38,13 @@ class Watcher:
         """The run as soon as it has a first checkpoint. Raises ReviewError for one that cannot be reviewed at all."""
         told = False
         while True:
+            before = self._state()
             try:
                 if built := self.look():
                     return built
-            except RunError:
-                if _has_models(self._watched) or not self._watched.run_json.is_file():
+            except (RunError, CheckpointError):  # a checkpoint that is being written has no weights yet
+                settled = self._state() == before
+                if (_has_models(self._watched) and settled) or not self._watched.run_json.is_file():
                     raise
             if not told:
                 self._progress.note(f"Waiting for the first checkpoint of {self._watched.path} …")

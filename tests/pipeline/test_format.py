@@ -14,10 +14,13 @@ FROZEN = Path(__file__).parents[1] / "data" / "format-1"
 
 def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     run = RunFolder(Path(shutil.copytree(FROZEN, tmp_path / "run")))
-    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    kept = ("run.json", "images.parquet", "skipped.csv", "embeddings/*", "probabilities/*", "projections/*")
+    before = {path: path.read_bytes() for pattern in kept for path in run.path.glob(pattern)}
     built = build(run, Request(wanted=["first", "last"]))
-    assert built.wanted == [0, 20] and built.seconds == {}
-    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+    assert built.wanted == [0, 20]
+    assert set(built.seconds) == {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", "table"}
+    assert {path: path.read_bytes() for path in before} == before
+    assert build(run, Request(wanted=["first", "last"])).seconds == {}
     frame = table.read(run)
     table.validate(frame)
     assert frame["label"].tolist() == ["blue", "blue", "green", "green", "red", "red"] * 2

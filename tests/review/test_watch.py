@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from serving import serving
 from pipeline import table
 from pipeline.progress import SILENT
 from pipeline.runfolder import RunFolder
-from pipeline.stages import Request
+from pipeline.stages import Request, build
 from review.watch import Watcher
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -76,6 +77,21 @@ def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(young_run: Path, i
     add_checkpoint(young_run, 20)
     built = watcher.look()
     assert built is not None and built.manifest.steps == [10, 20]
+
+
+def test_a_first_checkpoint_that_is_being_written_is_waited_for(young_run: Path, image_folder: Path, tmp_path: Path) -> None:
+    build(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}))
+    for name in ("embeddings", "probabilities", "table", "checkpoint-10"):
+        shutil.rmtree(young_run / name)
+    folder = save_checkpoint(young_run / "checkpoint-20", seed=20, step=20)
+    (folder / "model.safetensors").rename(tmp_path / "weights")
+    watcher = Watcher(RunFolder(young_run), Request(), SILENT)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(watcher.wait)
+        time.sleep(1.5)
+        assert not waiting.done()
+        (tmp_path / "weights").rename(folder / "model.safetensors")
+        assert waiting.result(timeout=60).manifest.steps == [20]
 
 
 def test_while_another_process_writes_it_waits_for_its_turn(young_run: Path, image_folder: Path) -> None:

@@ -1,0 +1,102 @@
+"""Images that are there more than once: files, crops, mirrors, other brightness, other compression; and those that only look alike."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+from sklearn.datasets import load_sample_images
+
+from pipeline.duplicates import KINDS, Duplicates, group_duplicates, near_duplicates
+from pipeline.neighbors import Neighbors, nearest_neighbors
+
+
+def pieces(count: int, side: int = 64) -> list[Image.Image]:
+    """Different pieces of the two photographs that come with scikit-learn."""
+    random = np.random.default_rng(0)
+    photographs = [Image.fromarray(photograph) for photograph in load_sample_images().images]
+    corners = [(which, left, top) for which in (0, 1) for left in range(0, 560, 60) for top in range(0, 360, 60)]
+    parts = [photographs[which].crop((left, top, left + 60, top + 60)).resize((side, side)) for which, left, top in corners]
+    textured = [part for part in parts if np.abs(np.diff(np.asarray(part.convert("L"), dtype=float), axis=0)).mean() > 3]  # no sky
+    return [textured[place] for place in random.permutation(len(textured))[:count]]
+
+
+def found(pictures: list[Image.Image], hashes: list[str] | None = None) -> Duplicates:
+    """Neighbours by small grey pictures, as an embedding that knows nothing of mirroring would have them."""
+    greys = np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+    mirrored = np.stack(
+        [np.asarray(ImageOps.mirror(picture).convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures]
+    )
+    both = greys + mirrored  # so that a mirrored picture is a neighbour
+    return found_by(both - both.mean(axis=1, keepdims=True), pictures, hashes)
+
+
+def found_by(embeddings: np.ndarray, pictures: list[Image.Image], hashes: list[str] | None = None) -> Duplicates:
+    def read(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        yield from ((place, pictures[place]) for place in places)
+
+    names = hashes or [hashlib.sha256(picture.tobytes() + bytes([place % 256])).hexdigest() for place, picture in enumerate(pictures)]
+    return group_duplicates(names, near_duplicates(names, nearest_neighbors(embeddings.astype(np.float32), 15), read))
+
+
+def jpeg(picture: Image.Image) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=40)
+    return Image.open(buffer).convert("RGB")
+
+
+CHANGES = {
+    "crop": lambda picture: picture.crop((4, 4, 60, 60)).resize((64, 64)),
+    "jpeg": jpeg,
+    "brightness": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "mirror": ImageOps.mirror,
+    "smaller": lambda picture: picture.resize((40, 40)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_found_and_nothing_else(change: str) -> None:
+    pictures = pieces(50)
+    pictures += [CHANGES[change](pictures[place]) for place in (3, 17, 40)]
+    result = found(pictures)
+    groups = {place: int(result.group[place]) for place in range(53) if result.group[place] >= 0}
+    assert groups == {3: 3, 50: 3, 17: 17, 51: 17, 40: 40, 52: 40}
+    assert {KINDS[result.kind[place]] for place in groups} == {"near"}
+
+
+def test_the_same_file_and_a_changed_one_are_one_group() -> None:
+    pictures = pieces(40)
+    pictures += [pictures[5], jpeg(pictures[5])]
+    hashes = [f"{place}" for place in range(42)]
+    hashes[40] = "5"
+    result = found(pictures, hashes)
+    assert result.group[[5, 40, 41]].tolist() == [5, 5, 5] and (result.group >= 0).sum() == 3
+    assert [KINDS[result.kind[place]] for place in (5, 40, 41, 0)] == ["exact", "exact", "near", "no"]
+
+
+def test_images_that_only_lie_close_are_no_duplicates() -> None:
+    pictures = pieces(40)
+    embeddings = np.random.default_rng(0).normal(size=(40, 16))
+    embeddings[1] = embeddings[0]  # the embedding takes two different pictures for the same
+    assert (found_by(embeddings, pictures).group == -1).all()
+
+
+def test_pictures_of_one_colour_unreadable_ones_and_few_images() -> None:
+    plain = [Image.new("RGB", (16, 16), (place, place, place)) for place in range(20)]
+    assert (found_by(np.ones((20, 8)), plain).group == -1).all(), "there is nothing to compare in them"
+    none = Neighbors(np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32), "cosine")
+    for neighbors, hashes in ((nearest_neighbors(np.ones((2, 8), np.float32), 15), ["a", "b"]), (none, ["a"])):
+        assert near_duplicates(hashes, neighbors, lambda places: []).shape == (0, 2)  # those that cannot be read are not compared
+
+
+def test_groups_by_hand() -> None:
+    result = group_duplicates(["a", "b", "a", "c", "d", "e"], np.array([[3, 5], [1, 3]]))
+    assert result.group.tolist() == [0, 1, 0, 1, -1, 1]
+    assert [KINDS[kind] for kind in result.kind] == ["exact", "near", "exact", "near", "no", "near"]
+    assert result.labels_differ(np.array([0, 1, 0, 1, 2, 0])).tolist() == [False, True, False, True, False, True]
+    assert not result.labels_differ(np.array([0, 1, -1, 1, 2, -1])).any()
+    assert group_duplicates(["a"], np.zeros((0, 2), dtype=np.int64)).group.tolist() == [-1]

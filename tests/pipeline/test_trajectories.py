@@ -1,0 +1,130 @@
+"""What became of each image over the checkpoints: every definition by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ortho_group, spearmanr
+
+from pipeline.trajectories import LIVES, Seen, TrajectoryBuilder, checkpoint_weight, lives, margins, moved, overlap
+
+
+def seen(step: int, probabilities: list[list[float]] | None = None, percentile: list[float] | None = None, total: int = 3) -> Seen:
+    values = np.array(percentile if percentile is not None else np.linspace(10, 90, total), dtype=np.float32)
+    return Seen(
+        step=step,
+        percentile=values,
+        outlier=values < 20,
+        neighbors=np.zeros((total, 1), dtype=int),
+        moved=None if step == 0 else np.full(total, 0.5),
+        kept=None if step == 0 else np.full(total, 0.25),
+        probabilities=None if probabilities is None else np.array(probabilities),
+    )
+
+
+def test_the_label_over_the_checkpoints_by_hand() -> None:
+    builder = TrajectoryBuilder(np.array([0, 1, -1]))
+    builder.add(seen(0, [[0.4, 0.6], [0.2, 0.8], [0.5, 0.5]]))
+    builder.add(seen(10, [[0.9, 0.1], [0.6, 0.4], [0.5, 0.5]]))
+    builder.add(seen(20, [[0.8, 0.2], [0.3, 0.7], [0.4, 0.6]]))
+    result = builder.finish()
+    np.testing.assert_allclose(result.label_mean, [0.7, (0.8 + 0.4 + 0.7) / 3, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(result.label_variability, [np.std([0.4, 0.9, 0.8]), np.std([0.8, 0.4, 0.7]), np.nan], rtol=1e-5)
+    logits = [np.log([0.4 / 0.6, 0.9 / 0.1, 0.8 / 0.2]).mean(), np.log([0.8 / 0.2, 0.4 / 0.6, 0.7 / 0.3]).mean()]
+    np.testing.assert_allclose(result.aum[:2], logits, rtol=1e-5)
+    assert result.learnt_at.tolist() == [10, 20, -1]  # the second one was right at 0, wrong at 10
+    assert result.forgotten.tolist() == [0, 1, 0] and result.flips.tolist() == [1, 2, 1]
+    assert result.drift.tolist() == [1.0, 1.0, 1.0] and result.neighbors_kept.tolist() == [0.25] * 3
+    assert sorted(result.label_rank[:2].tolist()) == [1, 2] and result.label_rank[2] == 0 and np.isnan(result.label_score[2])
+
+
+def test_without_heads_or_labels_nothing_is_said_about_labels() -> None:
+    for labels, probabilities in (([-1, -1, -1], [[0.5, 0.5]] * 3), ([0, 1, 0], None)):
+        builder = TrajectoryBuilder(np.array(labels))
+        builder.add(seen(0, probabilities))
+        result = builder.finish()
+        assert np.isnan(result.label_mean).all() and np.isnan(result.label_score).all() and np.isnan(result.aum).all()
+        assert result.label_rank.tolist() == [0, 0, 0] and result.learnt_at.tolist() == [-1, -1, -1]
+
+
+def test_a_label_that_never_fitted_ranks_before_one_that_was_learnt() -> None:
+    builder = TrajectoryBuilder(np.array([0, 0, 1]))
+    for step, sure in ((0, 0.5), (10, 0.8), (20, 0.95)):
+        builder.add(seen(step, [[sure, 1 - sure], [1 - sure, sure], [1 - sure, sure]]))
+    result = builder.finish()
+    assert result.label_rank[1] == 1 and result.label_score[1] < result.label_score[0]
+    assert ((result.label_score >= 0) & (result.label_score <= 1)).all()
+
+
+def test_a_checkpoint_counts_by_what_it_has_learnt() -> None:
+    assert checkpoint_weight(0.1, 10) == 0 and checkpoint_weight(0.05, 10) == 0
+    assert checkpoint_weight(1.0, 10) == 1 and checkpoint_weight(0.55, 10) == pytest.approx(0.25)
+
+
+def test_margins_are_differences_of_logits() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (20, 4))
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    given_class = np.arange(20) % 4
+    expected = [row[label] - max(np.delete(row, label)) for row, label in zip(logits, given_class, strict=True)]
+    np.testing.assert_allclose(margins(logs, given_class), expected)
+
+
+def test_consensus_and_stability() -> None:
+    builder = TrajectoryBuilder(np.full(5, -1))
+    percentiles = [[10, 30, 50, 70, 90], [10, 50, 30, 70, 90], [90, 70, 50, 30, 10]]
+    for step, values in enumerate(percentiles):
+        builder.add(seen(step, percentile=values, total=5))
+    result = builder.finish()
+    np.testing.assert_allclose(result.mean_percentile, np.mean(percentiles, axis=0), rtol=1e-6)
+    assert result.consensus_rank.tolist() == [1, 3, 2, 4, 5]  # means of 36.7, 50, 43.3, 56.7, 63.3
+    for one in range(3):
+        for other in range(3):
+            assert result.correlation[one][other] == pytest.approx(spearmanr(percentiles[one], percentiles[other]).statistic, abs=1e-4)
+    assert result.overlap == [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("history", "life", "since"),
+    [
+        ("....", "never", -1),
+        (".x..", "passing", -1),
+        ("xx..", "resolved", 20),
+        ("x.x.", "resolved", 30),
+        ("..xx", "emergent", 20),
+        (".x.x", "emergent", 30),
+        ("xxxx", "persistent", -1),
+        ("x..x", "persistent", -1),
+    ],
+)
+def test_the_life_of_an_outlier(history: str, life: str, since: int) -> None:
+    outliers = np.array([[mark == "x"] for mark in history])
+    kinds, steps = lives(outliers, [0, 10, 20, 30])
+    assert LIVES[kinds[0]] == life and steps[0] == since
+
+
+def test_one_checkpoint_has_persistent_outliers_only() -> None:
+    kinds, steps = lives(np.array([[True, False]]), [7])
+    assert [LIVES[kind] for kind in kinds] == ["persistent", "never"] and steps.tolist() == [-1, -1]
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 100))
+def test_turning_scaling_and_shifting_a_space_is_no_movement(seed: int, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    before = random.normal(size=(20, 5))
+    after = scale * before @ ortho_group.rvs(5, random_state=seed) + random.normal(size=5)
+    np.testing.assert_allclose(moved(before, after), 0, atol=1e-6)
+
+
+def test_one_image_that_moves_is_the_one_that_moved() -> None:
+    before = np.random.default_rng(0).normal(size=(200, 6))
+    after = before.copy()
+    after[7] += 4
+    way = moved(before, after)
+    assert way.argmax() == 7 and way[7] > 5 * np.median(way)
+    assert moved(before, np.zeros((200, 3))).tolist() == [0] * 200 and not moved(before, np.ones((200, 6))).any()
+
+
+def test_overlap_by_hand() -> None:
+    one, other = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[3, 1, 9], [7, 8, 9]])
+    np.testing.assert_allclose(overlap(one, other), [2 / 3, 0])
+    assert overlap(one[:, :0], other[:, :0]).tolist() == [1, 1]
