@@ -475,8 +475,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(f"The disk is full while writing {path}. Free some space and start the same command again.") from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise StorageError(
-                f"{path} cannot be written to ({error.strerror}). Use a folder of your own: "
-                "--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere."
+                f"{path} cannot be written to ({error.strerror}). Use a place of your own with --out or --run "
+                "(--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere)."
             ) from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}:  # the last one from places such as /proc
             raise StorageError(f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another path.") from error

@@ -60,7 +60,7 @@ from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Se
 from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
 
-METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "trust": 1, "quality": 1, "motion": 1, "duplicates": 1, "table": 2}
+METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "trust": 1, "quality": 1, "motion": 1, "duplicates": 2, "table": 2}
 """Raised for a stage whose results change although its input does not."""
 
 QUALITY = np.dtype([("self_confidence", "<f4"), ("score", "<f4"), ("rank", "<i4"), ("suggested", "<i4"), ("issue", "?")])
@@ -663,7 +663,8 @@ class Builder:
         mapped, classes = self._predictions(images, current)
         align_to = self.request.align_to or info.settings.align_to
         value = fingerprint(
-            method=METHODS["table"],
+            methods=METHODS,
+            columns=[[column.name, column.kind] for column in table.COLUMNS],
             images=[images.digest, images.ids.tolist()],
             labels=_labels_print(images),
             prediction_classes=classes,

@@ -440,7 +440,6 @@ def iterate(
 ) -> Iterator[tuple[CheckpointFacts, pd.DataFrame]]:
     """The long table one checkpoint at a time, each as `read` gives it."""
     import pandas as pd
-    import pyarrow.parquet as parquet
 
     run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
     names = list(COLUMN_NAMES if columns is None else columns)
@@ -451,13 +450,12 @@ def iterate(
     wanted = set(manifest.steps if checkpoints is None else checkpoints)
     stored = [column.name for column in COLUMNS if not column.joined and not column.of_image and column.name in names]
     of_image = [column.name for column in COLUMNS if column.of_image and column.name in names]
-    once = parquet.read_table(run.table / manifest.images, columns=of_image).to_pandas() if of_image else None
+    once = _read_part(run, manifest.images, of_image).to_pandas() if of_image else None
     pictures = _objects(_images_of(run).read_bytes()) if "image" in names else None
     for facts in manifest.checkpoints:
         if facts.step not in wanted:
             continue
-        file = run.table / facts.file
-        frame = parquet.read_table(file, columns=stored or ["image_id"]).to_pandas()
+        frame = _read_part(run, facts.file, stored or ["image_id"]).to_pandas()
         if once is not None:
             frame[of_image] = once
         classes_of = {"label": manifest.classes, "prediction": manifest.prediction_classes, "suggested_label": manifest.classes}
@@ -469,6 +467,18 @@ def iterate(
         if pictures is not None:
             frame["image"] = pictures
         yield facts, frame[names]
+
+
+def _read_part(run: RunFolder, name: str, columns: Sequence[str]) -> pa.Table:
+    """Columns of one of the table's files. Raises RunError for one that is damaged or gone."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    try:
+        return parquet.read_table(run.table / name, columns=list(columns))
+    except (OSError, pa.ArrowException) as error:
+        cure = f"Delete {run.table} and run: review-embeddings build --run {run.path}"
+        raise RunError(f"{run.table / name} is damaged or was made by another version. {cure}") from error
 
 
 def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:

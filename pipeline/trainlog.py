@@ -80,7 +80,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out. Empty where there is no file."""
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     whole = text[: text.rfind("\n") + 1]
     rows = [row for row in csv.DictReader(io.StringIO(whole)) if row.get("step", "").isdigit()]
     return [{name: row.get(name) or "" for name in COLUMNS} for row in rows]

@@ -247,6 +247,33 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
         click.echo("Nothing was written." if out is None or dry_run else f"Wrote {out} (what was changed: {Path(out) / 'changes.csv'})")
 
 
+@cli.command("summary")
+@run_option
+@click.option("--html", is_flag=True, help="Write a page with pictures, in one file, instead.")
+@click.option("--out", metavar="FILE", help="The page to write. Default: exports/summary.html in the run folder.")
+@debug_option
+def summary_command(run: str | None, html: bool, out: str | None, debug: bool) -> None:
+    """Say on one page how a run went, how far its maps can be trusted, and which images to look at first."""
+    with _Errors(debug):
+        from pipeline.errors import SettingsError
+        from pipeline.runfolder import whole_file
+        from review.summary import as_html, as_text, summarize
+        from review.targets import check_target
+
+        folder = _existing_run(run)
+        if out and not html:
+            raise SettingsError("--out is for the page. Add --html.")
+        made, images = summarize(folder)
+        if not html:
+            click.echo(as_text(made), nl=False)
+            return
+        path = Path(out) if out else folder.exports / "summary.html"
+        check_target(folder, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(as_html(made, images), encoding="utf-8", errors="replace")
+        click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
 @cli.command("animate")
 @run_option
 @click.option("--out", metavar="FILE", help="File to write: .gif, .mp4, .webp or (animated) .png. Default: exports/animation.gif.")
@@ -267,7 +294,7 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
 @debug_option
 def animate_command(run: str | None, out: str | None, frame: str | None, checkpoint: Sequence[str], debug: bool, **options: Any) -> None:
     """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the loss."""
-    with _Errors(debug):
+    with _Errors(debug, "Nothing was written."):
         from pipeline.errors import SettingsError
         from review.animation.film import animate, draw_still
 
@@ -580,8 +607,9 @@ def _progress() -> Any:
 class _Errors:
     """Turns what a person can mend into one message and exit code 2, and Ctrl-C into a quiet end."""
 
-    def __init__(self, debug: bool) -> None:
+    def __init__(self, debug: bool, stopped: str = "The same command goes on where it was.") -> None:
         self._debug = debug
+        self._stopped = stopped
 
     def __enter__(self) -> None:
         _end_on_sigterm()
@@ -594,7 +622,7 @@ class _Errors:
         if isinstance(error, ReviewError):
             _end(f"Error: {error}", 2)
         if isinstance(error, KeyboardInterrupt):
-            _end("Stopped. The same command goes on where it was.", 130)
+            _end(f"Stopped. {self._stopped}", 130)
         if isinstance(error, Exception):
             _end(f"Error: {type(error).__name__}: {error} (this is a fault of the program; --debug shows where)", 1)
 

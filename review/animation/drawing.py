@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgb, to_rgba
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.image import AxesImage
@@ -57,6 +57,13 @@ PHASES = 2
 
 RING = 0.10
 """Radius of the ring round an outlier."""
+
+CORNERS = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1.3, 0), (-1.3, 0), (0, 1.3), (0, -1.3)]
+CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
+"""Where the number of a ring may stand, the best place first."""
+
+NAMED_TRAILS = 8
+"""Up to so many trails have the image's number at their end."""
 
 OTHER_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Noto Emoji")
 """Fonts for letters that DejaVu Sans, which comes with matplotlib, does not have."""
@@ -230,12 +237,13 @@ class Frame:
     order; all others stay as they are.
     """
 
-    def __init__(self, figure: Figure, story: Story, *, theme: str = "light", trails: Sequence[int] = ()) -> None:
+    def __init__(self, figure: Figure | SubFigure, story: Story, *, theme: str = "light", trails: Sequence[int] = ()) -> None:
         """Make all artists; ``trails`` are places of images whose way is drawn. Nothing of the figure is cleared."""
         self.story = story
         self.figure = figure
         self._theme = THEMES[theme]
-        self._scale = min(figure.get_figwidth() / WIDTH, figure.get_figheight() / HEIGHT)
+        self._scale = min(figure.bbox.width / WIDTH, figure.bbox.height / HEIGHT) / figure.dpi
+        self._page = WIDTH / (figure.bbox.width / figure.dpi) * self._scale  # how much wider a text is than the page's unit says
         self._checkpoint = -1
         colors = class_colors(len(story.classes))
         self._colors = np.vstack([colors, to_rgb(self._theme.plain)])  # the last one for images without a label
@@ -263,7 +271,7 @@ class Frame:
         options = {"color": self._theme.text, "verticalalignment": "center", **options}
         options |= {"fontsize": size * self._scale, "fontfamily": _families(), "parse_math": False}
         if axes is None:
-            label = Label(x / WIDTH, y / HEIGHT, "", transform=self.figure.transFigure, **options)
+            label = Label(x / WIDTH, y / HEIGHT, "", transform=self.figure.transSubfigure, **options)
             self.figure.add_artist(label)
         else:
             label = Label(x, y, "", **{"transform": axes.transData, **options})
@@ -272,8 +280,9 @@ class Frame:
 
     def _make_title(self) -> None:
         self.title = self._text(None, MAP[0], 7.67, 19, fontweight="bold")
+        self.following = self._text(None, MAP[0], 7.67, 13, color=self._theme.muted)
         self.subtitle = self._text(None, SIDE[0] + SIDE[2], 7.67, 13, horizontalalignment="right", color=self._theme.accuracy)
-        self.changing += [self.title, self.subtitle]
+        self.changing += [self.title, self.following, self.subtitle]
 
     def _make_map(self, trails: Sequence[int]) -> None:
         story, scale = self.story, self._scale
@@ -285,25 +294,39 @@ class Frame:
         self._kinds = np.where(story.labels >= 0, story.labels, len(story.classes)).astype(np.int64)
         self.points = Points(self._kinds, self._colors, radius, self.map)
         self._trails = list(trails)
-        self.trails = LineCollection([], colors=self._colors[self._kinds[self._trails]], linewidths=1.6 * scale, zorder=2.5)
-        self.map.add_collection(self.trails, autolim=False)
+        own = self._colors[self._kinds[self._trails]]
+        self._trail_edges = LineCollection([], colors=self._theme.background, linewidths=3.4 * scale, zorder=2.4)
+        self.trails = LineCollection([], colors=own, linewidths=1.7 * scale, zorder=2.5)
+        for lines in (self._trail_edges, self.trails):
+            self.map.add_collection(lines, autolim=False)
+        outside = np.full((len(self._trails), 2), 2 * self._limit)
+        style: dict[str, Any] = {"edgecolors": self._theme.text, "linewidths": 1.1 * scale, "zorder": 2.6}
+        self.heads = self.map.scatter(outside[:, 0], outside[:, 1], s=(2.2 * radius + 3 * scale) ** 2, facecolors=own, **style)
+        self.trail_names = [self._haloed(9, zorder=4) for _ in self._trails]
+        for name, place in zip(self.trail_names, self._trails, strict=True):
+            name.set_text(f"#{story.ids[place]}" if len(self._trails) <= NAMED_TRAILS else "")
         count = story.leaders.shape[1]
         nowhere = np.full((count, 2), 2 * self._limit)
         halo: dict[str, Any] = {"s": (2 * RING * 72 * scale) ** 2, "facecolors": "none", "zorder": 3}
         self.halos = self.map.scatter(*nowhere.T, edgecolors=self._theme.background, linewidths=3.6 * scale, **halo)
         self.rings = self.map.scatter(*nowhere.T, edgecolors=self._theme.text, linewidths=1.4 * scale, **halo)
-        self.numbers = [
-            self._text(self.map, 0, 0, 10, fontweight="bold", horizontalalignment="center", clip_on=True, zorder=4) for _ in range(count)
-        ]
-        for number in self.numbers:
-            number.halo = self._theme.background
-            number.set_path_effects([withStroke(linewidth=2.4 * scale, foreground=number.halo)])  # where it is not stamped
-        self.moving += [self.points, self.trails, self.halos, self.rings, *self.numbers]
+        self.numbers = [self._haloed(10, fontweight="bold", horizontalalignment="center", zorder=4) for _ in range(count)]
+        # the ringed points once more, above all others
+        self.ringed = self.map.scatter(nowhere[:, 0], nowhere[:, 1], s=(2 * radius) ** 2, linewidths=0, zorder=2.7)
+        self.moving += [self.points, self._trail_edges, self.trails, self.heads, self.ringed, self.halos, self.rings]
+        self.moving += [*self.trail_names, *self.numbers]
+
+    def _haloed(self, size: float, **options: Any) -> Label:
+        """A text on the map with a line round its letters."""
+        label = self._text(self.map, 0, 0, size, clip_on=True, **options)
+        label.halo = self._theme.background
+        label.set_path_effects([withStroke(linewidth=2.4 * self._scale, foreground=label.halo)])  # where it is not stamped
+        return label
 
     def _make_leaderboard(self) -> None:
         left, bottom, width, height = SIDE
         self._side = self._axes((left, bottom, width, height))
-        self._side.set(xlim=(0, width), ylim=(0, height))
+        self._side.set(xlim=(0, width), ylim=(0, height), aspect="equal", anchor="NW")  # in a figure of another shape too
         self._side.set_axis_off()
         count = self.story.leaders.shape[1]
         if count:
@@ -365,9 +388,12 @@ class Frame:
         loss = _within(story.loss, ends)
         (self.loss,) = self.curves.plot([], [], color=theme.loss, linewidth=1.8 * scale)
         (self.now,) = self.curves.plot([], [], color=theme.muted, linewidth=1.0 * scale)
-        self.changing += [self.now, self.loss]
+        self.changing += [self.loss]
+        self.moving += [self.now]
         if len(loss):
-            self.curves.set_ylim(0, 1.08 * float(loss[:, 1].max()) or 1)
+            most = float(loss[:, 1].max())
+            usual = 1.5 * float(np.quantile(loss[:, 1], 0.98))
+            self.curves.set_ylim(0, 1.08 * (usual if most > 4 * usual > 0 else most) or 1)  # one wild value shall not flatten the curve
             self.curves.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
             self.curves.set_ylabel("training loss", color=theme.loss, **label)
         else:
@@ -391,16 +417,16 @@ class Frame:
         return _measured(text, size * pixels, bold) / pixels / 72
 
     def _fitted(self, text: str, size: float, width: float, *, bold: bool = False) -> str:
-        """The text on one line, cut with an ellipsis where it is wider than ``width``."""
+        """The text on one line; where it is wider than ``width``, its middle is left out."""
         text = " ".join(text.split())
         if self._width(text, size, bold=bold) <= width:
             return text
         short, long = 0, len(text)
         while long - short > 1:
             middle = (short + long) // 2
-            fits = self._width(text[:middle] + "…", size, bold=bold) <= width
+            fits = self._width(_shortened(text, middle), size, bold=bold) <= width
             short, long = (middle, long) if fits else (short, middle)
-        return text[:short].rstrip() + "…"
+        return _shortened(text, short)
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
@@ -412,13 +438,22 @@ class Frame:
         points = self.points_at(moment)
         self.points.set_offsets(points)
         leaders = self.story.leaders[moment.checkpoint]
-        for rings in (self.halos, self.rings):
+        for rings in (self.ringed, self.halos, self.rings):
             rings.set_offsets(points[leaders])
+        steps = self.story.steps[moment.checkpoint : moment.checkpoint + 2]
+        step = steps[0] + moment.way * (steps[-1] - steps[0])
+        self.now.set_data([step, step], self.curves.get_ylim())
         for number, position, away in zip(self.numbers, points[leaders], self._away, strict=True):
             number.set_position((float(position[0] + away[0]), float(position[1] + away[1])))
         if self._trails:
             past = self.story.points[: moment.checkpoint + 1, self._trails]
-            self.trails.set_segments(list(np.concatenate([past, points[None, self._trails]]).transpose(1, 0, 2)))
+            ways = list(np.concatenate([past, points[None, self._trails]]).transpose(1, 0, 2))
+            for lines in (self._trail_edges, self.trails):
+                lines.set_segments(ways)
+            self.heads.set_offsets(points[self._trails])
+            gap = 0.14 * 2 * self._limit / MAP[2]
+            for name, position in zip(self.trail_names, points[self._trails], strict=True):
+                name.set_position((float(position[0] + gap), float(position[1] - gap)))
 
     def points_at(self, moment: Moment) -> NDArray[np.float64]:
         """Coordinates of all images at a moment, shape (N, 2)."""
@@ -432,14 +467,17 @@ class Frame:
         story = self.story
         step, epoch = story.steps[place], story.epochs[place]
         self.title.set_text(f"Step {step:,}" + ("" if epoch is None else f"  ·  epoch {epoch:.2f}"))
+        self.following.set_text(f"→ {story.steps[place + 1]:,}" if place + 1 < len(story.steps) else "")
+        self.following.set_x((MAP[0] + self._width(self.title.get_text(), 19, bold=True) * self._page + 0.2) / WIDTH)
         accuracy = story.accuracy[story.accuracy[:, 0] <= step]
-        self.subtitle.set_text(f"accuracy {accuracy[-1, 1]:.3f}" if len(accuracy) else "")
+        when = f" at step {accuracy[-1, 0]:,.0f}" if len(accuracy) and accuracy[-1, 0] < step else ""
+        self.subtitle.set_text(f"accuracy {accuracy[-1, 1]:.3f}{when}" if len(accuracy) else "")
+        self.ringed.set_facecolor(self._colors[self._kinds[story.leaders[place]]])
         self._place_numbers(place)
         for rank, (row, leader) in enumerate(zip(self.leaderboard, story.leaders[place].tolist(), strict=True), start=1):
             self._show_row(row, rank, leader, place)
         loss = _within(story.loss, [story.steps[0], step])
         self.loss.set_data(loss[:, 0], loss[:, 1])
-        self.now.set_data([step, step], self.curves.get_ylim())
         if self.accuracy is not None:
             known = _within(story.accuracy, [story.steps[0], step])
             self.accuracy.set_data(known[:, 0], known[:, 1])
@@ -448,7 +486,7 @@ class Frame:
         story, small, edge = self.story, self._name_size * 0.82, 0.30 + self._row + 0.10
         name, prediction = f"#{story.ids[leader]}", story.predictions[place][rank - 1]
         row.number.set_text(str(rank))
-        row.score.set_text(f"{story.scores[place, rank - 1]:.3f}")
+        row.score.set_text(_digits(float(story.scores[place, rank - 1])))
         row.dot.set_facecolor([(*self._colors[self._kinds[leader]], 1.0)])
         label = story.label_of(leader) or ("no label" if story.classes else name)
         row.label.set_text(self._fitted(label, self._name_size, SIDE[2] - edge - 0.95, bold=True))
@@ -479,7 +517,7 @@ class Frame:
         limit = self._limit - size / 2
         for rank, number in enumerate(self.numbers):
             number.set_text("")
-            for corner in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+            for corner in CORNERS:
                 away = np.array(corner) * (RING * 0.72 * unit + size / 2)
                 boxes = np.array([end[rank] for end in ends]) + away
                 free = all(
@@ -526,3 +564,14 @@ def _measured(text: str, pixels: float, bold: bool) -> float:
 
 def _within(curve: NDArray[np.float64], ends: Sequence[int]) -> NDArray[np.float64]:
     return curve[(curve[:, 0] >= ends[0]) & (curve[:, 0] <= ends[1])]
+
+
+def _shortened(text: str, letters: int) -> str:
+    """So many letters of a text, from its beginning and its end: long names often differ at the end."""
+    begin = (letters + 1) // 2
+    return text[:begin].rstrip() + "…" + (text[len(text) - (letters - begin) :].lstrip() if letters > begin else "")
+
+
+def _digits(score: float) -> str:
+    """A score in [0, 1] with three decimals, or as many as it takes to see that it is not 0."""
+    return f"{score:.3f}" if score >= 0.001 or score == 0 else f"{score:.0e}".replace("e-0", "e-")

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ReviewError
+from pipeline.errors import ReviewError, StorageError
 
 ENDINGS = (".gif", ".mp4", ".webp", ".png")
 """Kinds of film: GIF, H.264 in MP4, WebP, animated PNG."""
@@ -130,6 +130,8 @@ class GifPacker:
     """Makes each frame's place, size and LZW data."""
 
     palette: Palette
+    chunk = 12
+    delta = True
 
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
         """Image descriptor and data of one frame."""
@@ -178,6 +180,9 @@ def write_gif(file: IO[bytes], size: tuple[int, int], palette: Palette, frames: 
 class PngPacker:
     """Makes each frame's place, size and compressed pixels."""
 
+    chunk = 12
+    delta = True
+
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
         """Sizes and zlib data of one frame."""
         top, bottom, left, right = _changed(pixels, before)
@@ -225,6 +230,9 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 class RawPacker:
     """Leaves the pixels as they are."""
 
+    chunk = 3
+    delta = False
+
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
         """RGB of one frame."""
         return np.ascontiguousarray(pixels[..., :3]).tobytes()
@@ -240,7 +248,9 @@ def write_with_ffmpeg(
     command = [ffmpeg(), "-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-", "-an"]
     if ending == ".mp4":
-        command += ["-c:v", "libx264", "-crf", str(quality), "-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"]
+        colors = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]  # said, and what players take anyway
+        command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", *colors, "-pix_fmt", "yuv420p"]
+        command += ["-c:v", "libx264", "-crf", str(quality), "-movflags", "+faststart", "-f", "mp4"]
     else:
         command += ["-c:v", "libwebp_anim", "-quality", str(quality), "-compression_level", "3", "-loop", "0", "-f", "webp"]
     with tempfile.TemporaryFile() as said:
@@ -253,6 +263,8 @@ def write_with_ffmpeg(
         if process.returncode != 0:
             said.seek(0)
             reason = said.read().decode(errors="replace").strip().splitlines()
+            if any("No space left" in line for line in reason):
+                raise StorageError(f"The disk is full while writing {path.name}. Free some space and start the same command again.")
             raise ReviewError(f"ffmpeg could not write {path.suffix} ({reason[-1] if reason else process.returncode}). Use another ending.")
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline.errors import SettingsError
 from pipeline.progress import SILENT, Progress
 from pipeline.runfolder import RunFolder, remove_leftovers, storage_errors, whole_file
@@ -21,7 +23,7 @@ from review.animation.story import Story, read_story
 from review.targets import check_target
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from review.animation.drawing import Frame
 
@@ -103,7 +105,7 @@ def animate(
     run: RunFolder | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
-    checkpoints: Sequence[str] = (),
+    checkpoints: Sequence[str | int] | str | int = (),
     keep_frames: bool = False,
     processes: int | None = None,
     progress: Progress = SILENT,
@@ -122,7 +124,8 @@ def animate(
     check_target(run, path)
     if _ending(path, encode.ENDINGS) in {".mp4", ".webp"}:
         encode.ffmpeg()
-    story = read_story(run, checkpoints, top=chosen.top)
+    wanted = [checkpoints] if isinstance(checkpoints, (str, int)) else checkpoints
+    story = read_story(run, [str(name) for name in wanted], top=chosen.top)
     if len(story.steps) < 2:
         raise SettingsError(
             f"There is one checkpoint only ({story.steps[0]}), which makes no film. "
@@ -136,7 +139,7 @@ def animate(
 
 
 def draw_still(
-    run: RunFolder | str | os.PathLike[str], checkpoint: str = "last", out: str | os.PathLike[str] | None = None, **options: Any
+    run: RunFolder | str | os.PathLike[str], checkpoint: str | int = "last", out: str | os.PathLike[str] | None = None, **options: Any
 ) -> Film:
     """Write the frame of one checkpoint as a PNG; where nothing is said, into the run's exports. Raises ReviewError."""
     run, chosen = _run_folder(run), Options(**options)
@@ -150,7 +153,9 @@ def draw_still(
     return Film(path, 1, 0.0, look.size, path.stat().st_size)
 
 
-def draw_frame(figure: Figure, run: RunFolder | str | os.PathLike[str], checkpoint: str = "last", **options: Any) -> Frame:
+def draw_frame(
+    figure: Figure | SubFigure, run: RunFolder | str | os.PathLike[str], checkpoint: str | int = "last", **options: Any
+) -> Frame:
     """Draw the frame of one checkpoint into a matplotlib figure of your own; 10 x 8 inches, or that shape, suit it best.
 
     The frame's artists can be changed afterwards: ``frame.map``, ``frame.points``, ``frame.rings``, ``frame.curves``, ``frame.title``.
@@ -168,12 +173,12 @@ def draw_frame(figure: Figure, run: RunFolder | str | os.PathLike[str], checkpoi
     return frame
 
 
-def _at(run: RunFolder, checkpoint: str, options: Options) -> tuple[Story, int]:
+def _at(run: RunFolder, checkpoint: str | int, options: Options) -> tuple[Story, int]:
     """The whole story of a run and the place of one checkpoint in it."""
     from pipeline.checkpoints import select
 
     story = read_story(run, top=options.top)
-    steps = select(story.steps, [checkpoint])
+    steps = select(story.steps, [str(checkpoint)])
     if len(steps) > 1:
         raise SettingsError(f"--frame {checkpoint} names {len(steps)} checkpoints. Name one.")
     return story, story.steps.index(steps[0])
@@ -214,23 +219,43 @@ class _Grade:
     crf: int = 18
     quality: int = 85
 
+    @property
+    def weight(self) -> float:
+        """About how large a film is, 1 for the best."""
+        smoother = (np.log2(self.colors + 1) / 8) ** 0.7 * 2.0 ** ((18 - self.crf) / 6) * (self.quality / 85) ** 0.6
+        return float(self.share**1.8 * smoother / self.thinned**0.8)
 
-def _grades(ending: str) -> Iterator[_Grade]:
-    """From the best down, each smaller than the one before it by a fifth to a third."""
+
+def _grades(ending: str) -> list[_Grade]:
+    """From the best down; first what is seen least is lowered."""
+    sizes = [(1.0, 1), (0.85, 1), (0.85, 2), (0.7, 2), (0.6, 3), (0.5, 4), (0.4, 6), (0.4, 12)]
+    if ending == ".png":
+        return [_Grade(share, thinned=thinned) for share, thinned in sizes]
     if ending == ".gif":
-        steps = [(1.0, 255, 1), (1.0, 128, 1), (0.85, 128, 1), (0.85, 128, 2), (0.7, 128, 2), (0.7, 64, 2), (0.6, 64, 3)]
-        steps += [(0.5, 64, 3), (0.5, 32, 4), (0.4, 32, 6), (0.4, 16, 12)]
-        yield from (_Grade(share, colors, thinned) for share, colors, thinned in steps)
-    elif ending == ".png":
-        shares = [(1.0, 1), (0.85, 1), (0.85, 2), (0.7, 2), (0.6, 3), (0.5, 4), (0.4, 6)]
-        yield from (_Grade(share, thinned=thinned) for share, thinned in shares)
-    else:
-        levels = [(1.0, 18, 85), (1.0, 21, 75), (1.0, 24, 60), (1.0, 27, 45), (0.8, 27, 40), (0.8, 30, 30), (0.6, 30, 25), (0.5, 33, 15)]
-        yield from (_Grade(share, crf=crf, quality=quality) for share, crf, quality in [*levels, (0.4, 36, 5)])
+        levels = [(255, 0), (128, 0), (128, 1), (128, 2), (128, 3), (64, 3), (64, 4), (64, 5), (32, 5), (32, 6), (16, 7)]
+        return [_Grade(sizes[place][0], colors, sizes[place][1]) for colors, place in levels]
+    fine = [
+        (18, 85, 0),
+        (21, 75, 0),
+        (24, 60, 0),
+        (27, 45, 0),
+        (27, 40, 1),
+        (27, 40, 2),
+        (29, 35, 3),
+        (29, 30, 4),
+        (32, 25, 5),
+        (34, 15, 6),
+        (36, 10, 7),
+    ]
+    return [_Grade(sizes[place][0], 255, sizes[place][1], crf, quality) for crf, quality, place in fine]
 
 
 class _TooLargeError(Exception):
-    """The film will not stay under its size; with the share of it that was drawn."""
+    """The film will not stay under its size."""
+
+    def __init__(self, size: float) -> None:
+        """``size``: how large it is or would be about, in bytes."""
+        self.size = size
 
 
 def make_film(story: Story, path: Path, options: Options, *, processes: int | None = None, progress: Progress = SILENT) -> Film:
@@ -240,11 +265,15 @@ def make_film(story: Story, path: Path, options: Options, *, processes: int | No
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
     limit = math.inf if options.max_mb is None else options.max_mb * 1e6
-    for grade in _grades(ending):
+    hopeless = math.inf
+    for grade in (grades := _grades(ending)):
+        if grade.weight > hopeless and grade is not grades[-1]:
+            continue
         lowered = replace(options, size=max(SIZES[0], round(options.size * grade.share)))
         try:
             film = _make(story, path, ending, lowered, grade, limit, processes, progress)
-        except _TooLargeError:
+        except _TooLargeError as error:
+            hopeless = grade.weight * 1.4 * limit / error.size  # what would be half as large again as it may is not tried
             continue
         if grade == _Grade():
             return film
@@ -252,9 +281,9 @@ def make_film(story: Story, path: Path, options: Options, *, processes: int | No
         said += {".gif": [f"{grade.colors} colours"], ".mp4": [f"CRF {grade.crf}"], ".webp": [f"quality {grade.quality}"]}.get(ending, [])
         said += [f"1 in {grade.thinned} frames between checkpoints"] if grade.thinned > 1 else []
         return replace(film, lowered=", ".join(said))
+    smaller = "" if ending == ".mp4" else ", or .mp4, which is the smallest kind"
     raise SettingsError(
-        f"The film does not fit in --max-mb {options.max_mb:g}, however small. Use a higher one, fewer checkpoints (--checkpoint), "
-        "a smaller --size or another ending: .mp4 is the smallest."
+        f"The film does not fit in --max-mb {options.max_mb:g}. Use a higher one, fewer checkpoints (--checkpoint){smaller}."
     )
 
 
@@ -287,7 +316,7 @@ def _make(story: Story, path: Path, ending: str, options: Options, grade: _Grade
             drawn.close()  # type: ignore[attr-defined]
         size = temporary.stat().st_size
         if size > limit:
-            raise _TooLargeError
+            raise _TooLargeError(size)
     return Film(path, len(moments), sum(ticks) / fps, look.size, size)
 
 
@@ -297,7 +326,7 @@ def _counted(frames: Iterable[bytes], advance: Callable[[int], None], limit: flo
     for number, packed in enumerate(frames, start=1):
         written += len(packed)
         if written > limit or (number >= max(20, total // 4) and written * total > 1.25 * limit * number):
-            raise _TooLargeError
+            raise _TooLargeError(written * total / number)
         yield packed
         advance(1)
 

@@ -6,12 +6,18 @@ makes the result the same however the film is divided.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections import deque
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +27,6 @@ from review.animation.story import Story
 
 if TYPE_CHECKING:
     from review.animation.drawing import Frame
-
-CHUNK = 12
-"""Frames a worker draws at a time."""
 
 FEW = 36
 """Up to so many frames a second process is not worth its start."""
@@ -47,6 +50,11 @@ class Look:
 
 class Packer(Protocol):
     """Makes what is written to the file of each frame's pixels."""
+
+    chunk: int
+    """Frames a worker draws at a time, and keeps in memory."""
+    delta: bool
+    """Whether a frame is packed as the difference to the one before."""
 
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
         """One frame, both of shape (height, width, 4), RGBA; ``before`` is the frame before it, None for the first."""
@@ -108,23 +116,84 @@ def quiet_fonts() -> Iterator[None]:
 
 def packed_frames(story: Story, look: Look, moments: Sequence[Moment], packer: Packer, *, processes: int) -> Iterator[bytes]:
     """Every moment packed, in order. Few frames are in memory at a time, however long the film is."""
+    processes = min(processes, 4 * processes_here(), -(-len(moments) // packer.chunk))
     if processes <= 1 or len(moments) <= FEW:
         yield from _pack(Canvas(story, look), moments, 0, len(moments), packer)
         return
-    from loky import ProcessPoolExecutor
-
-    executor = ProcessPoolExecutor(max_workers=processes, initializer=_begin, initargs=(story, look, moments, packer))
-    waiting: deque[Any] = deque()
-    starts = iter(range(0, len(moments), CHUNK))
+    task = pickle.dumps((story, look, list(moments), packer), protocol=pickle.HIGHEST_PROTOCOL)
+    workers = [_Worker(task, number, processes, packer.chunk) for number in range(processes)]
     try:
-        for start in starts:
-            waiting.append(executor.submit(_work, start, min(start + CHUNK, len(moments))))
-            if len(waiting) > 2 * processes:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        for number, start in enumerate(range(0, len(moments), packer.chunk)):
+            for _ in range(start, min(start + packer.chunk, len(moments))):
+                yield workers[number % processes].next_frame()
     finally:
-        executor.shutdown(wait=True, kill_workers=True)
+        for worker in workers:
+            worker.end()
+
+
+class _Worker:
+    """A process that draws every so many chunks of a film.
+
+    It is told what to draw through a pipe and ends when the pipe does, however this process may end. No library's pool is used
+    because theirs can outlive a killed parent, or import the caller's script again.
+    """
+
+    def __init__(self, task: bytes, number: int, workers: int, chunk: int) -> None:
+        program = f"import sys; sys.path[:] = {sys.path!r}; from review.animation.render import work; work({number}, {workers})"
+        self._process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._frames: queue.Queue[bytes | None] = queue.Queue(maxsize=chunk)
+        self._thread = threading.Thread(target=self._talk, args=(task,), daemon=True)
+        self._thread.start()
+
+    def _talk(self, task: bytes) -> None:
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(OSError, ValueError):  # the process has ended; `next_frame` says so
+            process.stdin.write(len(task).to_bytes(8, "little") + task)
+            process.stdin.flush()
+            while len(size := process.stdout.read(8)) == 8:
+                self._frames.put(process.stdout.read(int.from_bytes(size, "little")))
+        self._frames.put(None)
+
+    def next_frame(self) -> bytes:
+        """The next packed frame. Raises RuntimeError where the process has ended before it."""
+        packed = self._frames.get()
+        if packed is None:
+            raise RuntimeError(f"a process that draws has ended (exit code {self._process.wait()})")
+        return packed
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        while self._thread.is_alive():  # it may wait for room in the queue
+            with contextlib.suppress(queue.Empty):
+                self._frames.get(timeout=0.05)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def work(number: int, workers: int) -> None:
+    """What a worker does: read what to draw, draw its chunks and write them, each frame with its length before it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that is printed may come between frames
+    story, look, moments, packer = pickle.loads(source.read(int.from_bytes(source.read(8), "little")))
+    threading.Thread(target=_end_with, args=(source,), daemon=True).start()
+    canvas = Canvas(story, look)
+    starts = range(0, len(moments), packer.chunk)
+    for start in starts[number::workers]:
+        for packed in _pack(canvas, moments, start, min(start + packer.chunk, len(moments)), packer):
+            sink.write(len(packed).to_bytes(8, "little") + packed)
+            sink.flush()
+
+
+def _end_with(pipe: IO[bytes]) -> None:
+    """End this process when nobody holds the other end of a pipe any more."""
+    pipe.read(1)
+    os._exit(0)
 
 
 def processes_here() -> int:
@@ -133,22 +202,12 @@ def processes_here() -> int:
 
 
 def _pack(canvas: Canvas, moments: Sequence[Moment], start: int, stop: int, packer: Packer) -> Iterator[bytes]:
-    before = canvas.draw(moments[start - 1]).copy() if start else None
+    before = canvas.draw(moments[start - 1]).copy() if start and packer.delta else None
     for moment in moments[start:stop]:
         pixels = canvas.draw(moment)
         yield packer.pack(pixels, before)
+        if not packer.delta:
+            continue
         if before is None:
             before = np.empty_like(pixels)
         np.copyto(before, pixels)
-
-
-_here: dict[str, Any] = {}
-"""What a worker keeps from one chunk to the next."""
-
-
-def _begin(story: Story, look: Look, moments: Sequence[Moment], packer: Packer) -> None:
-    _here.update(canvas=Canvas(story, look), moments=moments, packer=packer)
-
-
-def _work(start: int, stop: int) -> list[bytes]:
-    return list(_pack(_here["canvas"], _here["moments"], start, stop, _here["packer"]))

@@ -71,6 +71,8 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
 
     Raises RunError where there is no table or its checkpoints are of different images, CheckpointError for one that is not there.
     """
+    if not run.path.is_dir():
+        raise RunError(f"There is no run {run.path}: no such folder. Name one that was built or reviewed.")
     manifest = table.read_manifest(run)
     images = read_images(run)
     if manifest is None or images is None:

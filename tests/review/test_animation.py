@@ -216,7 +216,12 @@ def test_a_frame_shows_the_numbers_of_its_checkpoint() -> None:
     frame.show(Moment(2))
     np.testing.assert_array_equal(frame.points.get_offsets(), story.points[2])
     np.testing.assert_allclose(frame.points.get_facecolors()[:, :3], class_colors(3)[story.labels])
-    assert frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.subtitle.get_text() == "accuracy 0.300"
+    assert frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.following.get_text() == "→ 30"
+    assert frame.subtitle.get_text() == "accuracy 0.300 at step 0"
+    np.testing.assert_array_equal(frame.ringed.get_offsets(), story.points[2][story.leaders[2]])
+    np.testing.assert_allclose(frame.ringed.get_facecolors()[:, :3], class_colors(3)[story.labels[story.leaders[2]]])
+    np.testing.assert_array_equal(frame.heads.get_offsets(), story.points[2][[3, 7]])
+    assert [name.get_text() for name in frame.trail_names] == ["#103", "#107"]
     np.testing.assert_array_equal(frame.rings.get_offsets(), story.points[2][story.leaders[2]])
     for row, leader, score in zip(frame.leaderboard, story.leaders[2].tolist(), story.scores[2], strict=True):
         assert (row.label.get_text(), row.image.get_text()) == (story.label_of(leader), f"#{100 + leader}")
@@ -240,6 +245,7 @@ def test_between_checkpoints_only_points_move() -> None:
     expected = 0.75 * story.points[1].astype(float) + 0.25 * story.points[2]
     np.testing.assert_allclose(frame.points.get_offsets(), expected, atol=1e-6)
     np.testing.assert_allclose(frame.rings.get_offsets(), expected[story.leaders[1]], atol=1e-6)
+    assert np.asarray(frame.now.get_xdata()).tolist() == [12.5, 12.5]
     assert before == (
         frame.title.get_text(),
         [row.score.get_text() for row in frame.leaderboard],
@@ -259,7 +265,7 @@ def test_numbers_stand_beside_their_rings_and_not_on_each_other() -> None:
         places = frame.map.transData.transform([number.get_position() for number in shown])
         rings = frame.map.transData.transform(frame.rings.get_offsets())
         for number, position in zip(shown, places, strict=True):
-            assert 8 < np.linalg.norm(rings[int(number.get_text()) - 1] - position) < 24
+            assert 8 < np.linalg.norm(rings[int(number.get_text()) - 1] - position) < 36
         apart = np.abs(places[:, None] - places[None])[np.triu_indices(len(places), 1)]
         assert (apart >= [13, 11]).any(axis=1).all()
 
@@ -335,6 +341,45 @@ def test_a_frame_in_a_persons_own_figure(run: RunFolder) -> None:
     assert drawn.size == (1000, 800) and drawn.getpixel((2, 2))[:3] == (15, 18, 22)
     assert frame.title.get_text().startswith("Step 20")
     assert pictures["pdf"].startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("size", [(4, 12), (12, 4), (10, 8), (5, 5)])
+def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> None:
+    from matplotlib.figure import Figure
+
+    from review.animation.drawing import Frame
+
+    figure = Figure(figsize=size, dpi=100)
+    frame = Frame(figure, story_of())
+    frame.show(Moment(1))
+    figure.savefig(io.BytesIO(), format="png")
+    left, right, bottom, top = frame.leaderboard[0].picture.get_extent()
+    (x0, y0), (x1, y1) = frame.leaderboard[0].picture.axes.transData.transform([(left, bottom), (right, top)])
+    assert x1 - x0 == pytest.approx(y1 - y0, rel=0.01) and x1 - x0 > 10
+
+
+def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:
+    from matplotlib.figure import Figure
+
+    left, right = Figure(figsize=(16, 6), dpi=60).subfigures(1, 2)
+    for part, step in ((left, 10), (right, 100)):
+        frame = draw_frame(part, run, step)
+        assert frame.title.get_text().startswith(f"Step {step}")
+    left.figure.savefig(io.BytesIO(), format="png")
+
+
+@pytest.mark.parametrize(("score", "said"), [(0.1234, "0.123"), (0.001, "0.001"), (3.2e-9, "3e-9"), (0.0, "0.000"), (1.0, "1.000")])
+def test_a_score_never_looks_like_zero_when_it_is_not(score: float, said: str) -> None:
+    story = dataclasses.replace(story_of(), scores=np.full((4, 4), score, dtype=np.float32))
+    frame = Canvas(story, Look(480)).frame
+    frame.show(Moment(0))
+    assert frame.leaderboard[0].score.get_text() == said
+
+
+def test_one_wild_loss_does_not_flatten_the_curve() -> None:
+    loss = np.stack([np.linspace(0, 30, 200), np.linspace(2, 0.5, 200)], axis=1)
+    loss[3, 1] = 1e6
+    assert Canvas(dataclasses.replace(story_of(), loss=loss), Look(480)).frame.curves.get_ylim()[1] < 5
 
 
 # -- pixels ---------------------------------------------------------------------------------------------------------
@@ -505,6 +550,11 @@ def test_a_still_is_the_frame_of_the_film(run: RunFolder, review_embeddings: Com
 def test_some_of_the_checkpoints(run: RunFolder, tmp_path: Path) -> None:
     assert animate(run, tmp_path / "a.gif", checkpoints=["10-20"], size=480, tween=0).frames == 2
     assert animate(run, tmp_path / "b.gif", checkpoints=["first", "last"], size=480, tween=0).frames == 2
+    assert animate(run, tmp_path / "c.gif", checkpoints=[10, 20], size=480, tween=0).frames == 2
+    assert animate(run, tmp_path / "d.gif", checkpoints="20-last", size=480, tween=0).frames == 2
+    assert draw_still(run, 20, tmp_path / "e.png", size=480).path.is_file()
+    with pytest.raises(RunError, match="no such folder"):
+        animate(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -549,6 +599,14 @@ def test_a_run_without_coordinates_or_with_other_images(run: RunFolder, trainer_
         animate(run)
 
 
+def test_a_damaged_table_is_said(run: RunFolder, review_embeddings: CommandLine) -> None:
+    manifest = table.read_manifest(run)
+    assert manifest is not None
+    (run.table / manifest.checkpoints[1].file).write_bytes(b"PAR1 nothing")
+    code, _, errors = review_embeddings("animate", "--run", run.path)
+    assert code == 2 and "is damaged" in errors and errors.count("\n") == 1
+
+
 def test_no_ffmpeg_is_said_before_anything_is_drawn(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     import imageio_ffmpeg
 
@@ -560,18 +618,30 @@ def test_no_ffmpeg_is_said_before_anything_is_drawn(run: RunFolder, monkeypatch:
         animate(run, run.path.parent / "film.mp4")
 
 
-def test_a_film_that_is_killed_leaves_the_old_one(run: RunFolder) -> None:
-    path = run.exports / "animation.gif"
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [".gif", ".mp4"])
+def test_a_film_that_is_stopped_leaves_the_old_one_and_no_process(run: RunFolder, ending: str, end: signal.Signals) -> None:
+    import psutil
+
+    path = run.exports / f"animation{ending}"
     path.parent.mkdir()
     path.write_bytes(b"old")
-    command = [sys.executable, "-m", "review", "animate", "--run", str(run.path), "--tween", "100", "--size", "2160"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "review", "animate", "--run", str(run.path), "--out", str(path), "--tween", "100", "--size", "1600"]
+    process = subprocess.Popen([*command, "--processes", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(run.exports.glob(".writing-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert path.read_bytes() == b"old" and list(run.exports.glob(".writing-*"))
-    animate(run, size=480, tween=0)
-    assert [file.name for file in run.exports.iterdir()] == ["animation.gif"]
+    time.sleep(1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    process.send_signal(end)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert path.read_bytes() == b"old"
+    if end == signal.SIGKILL:
+        assert list(run.exports.glob(".writing-*"))
+    else:
+        assert "Stopped. Nothing was written." in said and "Traceback" not in said
+    animate(run, path, size=480, tween=0)
+    assert [file.name for file in run.exports.iterdir()] == [path.name]
