@@ -1,0 +1,93 @@
+"""The page about a run: what it says, in a terminal and in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from pipeline import table, trainlog
+from pipeline.runfolder import RunFolder
+from pipeline.stages import Request, build
+from review.decisions import Judged, writing
+from review.summary import as_html, summarize
+
+CommandLine = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    folder = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    log = trainlog.TrainingLog(folder.log)
+    log.begin(0)
+    log.add(10, {"loss": 2.5})
+    log.add(100, {"loss": 0.25, "eval_accuracy": 0.75})
+    return folder
+
+
+def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: CommandLine) -> None:
+    made, images = summarize(run)
+    last = table.read(run, checkpoints=[100])
+    with writing(run) as writer:
+        writer.append(Judged.of(images).decide([3, 4, 5], "remove", reviewer="ada"))
+    code, text, errors = review_embeddings("summary", "--run", run.path)
+    assert code == 0, errors
+    assert "36 in 3 classes" in text and "3, step 10 to 100" in text and "3 remove" in text
+    assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100" in text
+    worst = last.sort_values("ood_rank")["image_id"].head(8).tolist()
+    assert [image.image_id for image in made.lists["Most atypical at step 100"]] == worst
+    wrong = last.sort_values("trajectory_label_rank")["image_id"].head(8).tolist()
+    assert [image.image_id for image in made.lists["Labels most likely wrong"]] == wrong
+    assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][:8] == worst
+    became = last[last["outlier_life"] == "emergent"]
+    assert made.sizes["Became outliers"] == len(became)
+    noted = {image.image_id: image.note for image in made.lists.get("Became outliers", [])}
+    assert noted == {int(row.image_id): f"since step {row.outlier_since}" for row in became.sort_values("ood_rank").head(8).itertuples()}
+
+
+@pytest.mark.browser
+def test_the_page_stands_alone_and_shows_its_pictures(chromium: str, run: RunFolder, review_embeddings: CommandLine) -> None:
+    code, output, errors = review_embeddings("summary", "--html", "--run", run.path)
+    path = run.exports / "summary.html"
+    assert code == 0 and str(path) in output, errors
+    assert not re.search(r'(src|href)="(?!data:)', path.read_text())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+        page.goto(path.as_uri())
+        assert page.locator("h1").inner_text() == "run"
+        assert "Labels most likely wrong" in page.locator("body").inner_text()
+        assert page.locator("figure").count() >= 24
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert problems == []
+        browser.close()
+
+
+def test_names_of_the_data_set_are_no_html(run: RunFolder) -> None:
+    made, images = summarize(run)
+    for listed in made.lists.values():
+        listed[:] = [type(one)(one.image_id, one.place, "<script>alert(1)</script>", '"><img src=x>') for one in listed]
+    page = as_html(made, images)
+    assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
+
+
+def test_without_labels_log_and_other_checkpoints(trainer_output: Path, image_folder: Path, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(trainer_output, tmp_path / "run")))
+    build(run, Request(dataset={"source": str(image_folder), "split": "train", "label_column": "none"}, wanted=["last"]))
+    made, images = summarize(run)
+    assert "Labels most likely wrong" not in made.lists and "Became outliers" not in made.lists
+    assert "no label" in as_html(made, images)
+
+
+def test_what_cannot_be_summarized(run: RunFolder, trainer_output: Path, review_embeddings: CommandLine) -> None:
+    code, _, errors = review_embeddings("summary", "--run", trainer_output)
+    assert code == 2 and "has no table yet" in errors
+    code, _, errors = review_embeddings("summary", "--run", run.path, "--out", "x.html")
+    assert code == 2 and "Add --html" in errors
