@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.progress import Advance
+
 
 @dataclass(frozen=True)
 class LabelQuality:
@@ -79,3 +81,55 @@ def neighbor_probabilities(labels: NDArray[np.integer], neighbors: NDArray[np.in
     np.add.at(counts, (rows, near[rows, places]), 1.0)
     counts[counts.sum(axis=1) == 0] = 1.0
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def out_of_fold_probabilities(
+    embeddings: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    classes: int,
+    folds: int,
+    *,
+    seed: int = 0,
+    advance: Advance = lambda done: None,
+) -> NDArray[np.float32]:
+    """Class probabilities of each image from a classifier that was not shown its label, shape (N, ``classes``), float32.
+
+    ``embeddings``: shape (N, D); ``labels``: class index or -1. The images are dealt into ``folds`` (seeded, as many of each class in
+    each as can be); a logistic regression (scikit-learn) on the standardised embeddings of the others judges each fold. Images
+    without a label get the mean over all of them. For the split that a model was trained on, this is what a label can be judged by: the
+    model itself has seen it. Source: Northcutt et al. 2021, "Confident learning".
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    fold_of = deal(labels, folds, seed=seed)
+    probabilities = np.zeros((len(labels), classes), dtype=np.float64)
+    unlabelled = labels < 0
+    for fold in range(folds):
+        shown, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
+        present = np.unique(labels[shown])
+        if len(present) < 2:
+            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
+            found[:, present] = 1.0
+        else:
+            judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
+            judge.fit(embeddings[shown], labels[shown])
+            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
+            found[:, judge.classes_] = judge.predict_proba(embeddings[judged | unlabelled])
+        into = np.flatnonzero(judged | unlabelled)
+        probabilities[into] += found / np.where(unlabelled[into], folds, 1)[:, None]
+        advance(1)
+    return probabilities.astype(np.float32)
+
+
+def deal(labels: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.int64]:
+    """The fold of each image, shape (N,): each class dealt out in a seeded order, one class going on where the one before ended."""
+    random = np.random.default_rng(seed)
+    fold_of = np.empty(len(labels), dtype=np.int64)
+    following = 0
+    for label in np.unique(labels):
+        places = random.permutation(np.flatnonzero(labels == label))
+        fold_of[places] = (following + np.arange(len(places))) % folds
+        following += len(places)
+    return fold_of

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,7 +51,7 @@ from pipeline.duplicates import group_duplicates, near_duplicates
 from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
-from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities
+from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
 from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
@@ -60,7 +61,17 @@ from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Se
 from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
 
-METHODS = {"neighbors": 1, "outliers": 1, "projections": 1, "trust": 1, "quality": 1, "motion": 1, "duplicates": 2, "table": 2}
+METHODS = {
+    "neighbors": 1,
+    "outliers": 1,
+    "projections": 1,
+    "trust": 1,
+    "heldout": 1,
+    "quality": 1,
+    "motion": 1,
+    "duplicates": 2,
+    "table": 2,
+}
 """Raised for a stage whose results change although its input does not."""
 
 QUALITY = np.dtype([("self_confidence", "<f4"), ("score", "<f4"), ("rank", "<i4"), ("suggested", "<i4"), ("issue", "?")])
@@ -407,7 +418,7 @@ class Builder:
                     else:
                         self.progress.note(f"Left out checkpoint {step}: {error}")
                     continue
-            self._score(step, key.fingerprint, images)
+            self._score(step, key.fingerprint, images, info.settings.cross_validate)
             facts = self.run.result_facts("embeddings", step)
             assert facts is not None
             current[step] = facts
@@ -563,12 +574,14 @@ class Builder:
                 writer.abandon()
         writer.finish(images.digest)
 
-    def _score(self, step: int, embeddings_print: str, images: RunImages) -> None:
+    def _score(self, step: int, embeddings_print: str, images: RunImages, folds: int) -> None:
         """What follows from the embeddings of one checkpoint alone, each only where its input has changed."""
-        prints = derived_fingerprints(embeddings_print, _labels_print(images))
+        prints = derived_fingerprints(embeddings_print, _labels_print(images), folds)
         stages = {"neighbors": self._find_neighbors, "outliers": self._score_outliers, "projections": self._project, "trust": self._trust}
         if images.labels is not None:
-            stages["quality"] = self._judge_labels
+            if folds:
+                stages["heldout"] = partial(self._judge_held_out, folds)
+            stages["quality"] = partial(self._judge_labels, bool(folds))
         missing = [stage for stage in stages if not self.run.is_current(stage, step, prints[stage])]
         if missing:
             self._begin_writing()
@@ -593,9 +606,15 @@ class Builder:
         trust = map_trust(embeddings, self._stored_neighbors(step), self.run.read_array("projections", step))
         return {"trust": trust.kept}, {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
 
-    def _judge_labels(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+    def _judge_held_out(self, folds: int, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         assert images.labels is not None and images.classes is not None
-        likely = self._probabilities(step, images)
+        with self.progress.stage(f"Cross-validating checkpoint {step}", total=folds, unit="folds") as advance:
+            likely = out_of_fold_probabilities(embeddings, images.labels, len(images.classes), folds, advance=advance)
+        return {"heldout": likely}, {}
+
+    def _judge_labels(self, held_out: bool, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
+        assert images.labels is not None and images.classes is not None
+        likely = self._probabilities(step, images, held_out=held_out)
         if likely is None:
             likely = neighbor_probabilities(images.labels, self._stored_neighbors(step).indices, len(images.classes))
         quality = label_quality(images.labels, likely)
@@ -604,8 +623,13 @@ class Builder:
             kept[name] = getattr(quality, name)
         return {"quality": kept}, {}
 
-    def _probabilities(self, step: int, images: RunImages) -> NDArray[np.float64] | None:
-        """A checkpoint's probabilities of the data set's classes, shape (N, C), rows summing to 1; None without a head."""
+    def _probabilities(self, step: int, images: RunImages, *, held_out: bool) -> NDArray[np.float64] | None:
+        """A checkpoint's probabilities of the data set's classes, shape (N, C), rows summing to 1; None without a head.
+
+        ``held_out`` takes those of the classifiers that were not shown the labels instead.
+        """
+        if held_out:
+            return np.asarray(self.run.read_array("heldout", step), dtype=np.float64)
         facts = self.run.result_facts("embeddings", step)
         assert facts is not None and images.classes is not None
         if "probabilities" not in facts["arrays"]:
@@ -671,6 +695,7 @@ class Builder:
             checkpoints=[[step, facts["fingerprint"], facts["epoch"], facts["loss"]] for step, facts in current.items()],
             align_to=align_to,
             scaling=info.settings.scaling,
+            cross_validate=info.settings.cross_validate,
         )
         manifest = table.read_manifest(self.run)
         whole = manifest is not None and all((self.run.table / facts.file).is_file() for facts in manifest.checkpoints)
@@ -696,7 +721,7 @@ class Builder:
                 self.run,
                 images,
                 parts,
-                self._trajectories(parts, images),
+                self._trajectories(parts, images, held_out=bool(info.settings.cross_validate)),
                 group_duplicates(images.hashes, np.concatenate(copies)),
                 fingerprint=value,
                 align_to=align_to,
@@ -718,7 +743,7 @@ class Builder:
         mapped = {step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()}
         return mapped, classes if any(own is not None for own in names.values()) else None
 
-    def _trajectories(self, parts: Sequence[table.TablePart], images: RunImages) -> Trajectories:
+    def _trajectories(self, parts: Sequence[table.TablePart], images: RunImages, *, held_out: bool) -> Trajectories:
         """What became of each image over the checkpoints of the table."""
         builder = TrajectoryBuilder(np.full(len(images), -1) if images.labels is None else images.labels)
         worst = worst_count(len(images))
@@ -732,7 +757,7 @@ class Builder:
                     neighbors=self.run.read_array("neighbors", part.step),
                     moved=None if motion is None else motion[:, 0],
                     kept=None if motion is None else motion[:, 1],
-                    probabilities=None if images.labels is None else self._probabilities(part.step, images),
+                    probabilities=None if images.labels is None else self._probabilities(part.step, images, held_out=held_out),
                 )
             )
         return builder.finish()
@@ -809,7 +834,7 @@ class ProcessorSource:
     digest: str
 
 
-def derived_fingerprints(embeddings: str, labels: str | None) -> dict[str, str]:
+def derived_fingerprints(embeddings: str, labels: str | None, folds: int) -> dict[str, str]:
     """Fingerprints of the stages that follow from the embeddings of one checkpoint and the labels, in their order."""
     neighbors = fingerprint(embeddings=embeddings, k=max(NEIGHBORS, NEAR), method=METHODS["neighbors"])
     return {
@@ -817,7 +842,8 @@ def derived_fingerprints(embeddings: str, labels: str | None) -> dict[str, str]:
         "outliers": fingerprint(neighbors=neighbors, k=NEIGHBORS, method=METHODS["outliers"]),
         "projections": fingerprint(embeddings=embeddings, method=METHODS["projections"]),
         "trust": fingerprint(neighbors=neighbors, projection=METHODS["projections"], k=NEAR, method=METHODS["trust"]),
-        "quality": fingerprint(neighbors=neighbors, labels=labels, method=METHODS["quality"]),
+        "heldout": fingerprint(embeddings=embeddings, labels=labels, folds=folds, method=METHODS["heldout"]),
+        "quality": fingerprint(neighbors=neighbors, labels=labels, folds=folds, method=METHODS["quality"]),
     }
 
 
@@ -876,6 +902,8 @@ def check_settings(settings: Settings) -> None:
     ):
         if value not in allowed:
             raise SettingsError(f"{name} {value} is not known. Use one of {', '.join(allowed)}.")
+    if settings.cross_validate != 0 and not 2 <= settings.cross_validate <= 50:
+        raise SettingsError(f"--cross-validate {settings.cross_validate} is out of range. Use 2 to 50 folds, or 0 for none.")
 
 
 def _nothing_usable(path: Path, skipped: Iterable[SkippedCheckpoint]) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import table
 from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, split_names
 from pipeline.errors import RunError, SettingsError
 from pipeline.progress import SILENT, Progress
@@ -57,9 +58,9 @@ class Applied:
 def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool = False, progress: Progress = SILENT) -> Applied:
     """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or see what would be done.
 
-    Removed images go wherever they are, relabelled ones get their new label. Of an image marked as a duplicate
-    the first exact copy in the reviewed split stays, the others go. All else, every column and every feature
-    stays. Applying to what was cleaned changes nothing more. Raises ReviewError.
+    Removed images go wherever they are, relabelled ones get their new label. Of the reviewed split an image marked as a duplicate goes
+    where another one of its group of copies stays: one that is not marked, else the first that is. All else, every column and
+    every feature stays. Applying to what was cleaned changes nothing more. Raises ReviewError.
     """
     if form not in FORMS:
         raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
@@ -70,7 +71,7 @@ def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool
     reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source)
     if out is not None:
         _check_out(out, reference)
-    cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split))
+    cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split), _groups(run))
     cleaned: dict[str, Any] = {}
     for split in split_names(reference):
         rows, opened = load_rows(replace(reference, split=split)), open_dataset(replace(reference, split=split))
@@ -91,13 +92,24 @@ def _check_out(out: Path, reference: DatasetReference) -> None:
         raise SettingsError(f"--out {out} is there already. Name a new folder, or delete it first.")
 
 
+def _groups(run: RunFolder) -> dict[str, str]:
+    """Which group of copies an image of the reviewed split belongs to, by its hash; one that is there once is its own."""
+    manifest = table.read_manifest(run)
+    if manifest is None:
+        return {}
+    part = table.read(run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "duplicate_group"])
+    part = part[part["duplicate_group"] >= 0]
+    return dict(zip(part["image_hash"], part["duplicate_group"].astype(str), strict=True))
+
+
 class _Cleaner:
     """Goes through the splits one after the other."""
 
-    def __init__(self, decisions: Mapping[str, Decision], reviewed: str) -> None:
+    def __init__(self, decisions: Mapping[str, Decision], reviewed: str, groups: Mapping[str, str]) -> None:
         self.applied = Applied()
         self._decisions = decisions
         self._reviewed = reviewed
+        self._groups = groups
 
     def clean(self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]) -> datasets.Dataset:
         """One split without the removed rows and with the new labels."""
@@ -105,8 +117,10 @@ class _Cleaner:
         names = opened.classes or []
         kept: list[int] = []
         new_labels: dict[int, str] = {}
-        one_is_kept: set[str] = set()
-        for row, image in enumerate(_hashes(opened.rows, str(opened.reference.image_column), advance)):
+        hashes = list(_hashes(opened.rows, str(opened.reference.image_column), advance))
+        going = {image for image, said in self._decisions.items() if said.decision in {DUPLICATE, REMOVE}}
+        one_is_kept = {self._groups.get(image, image) for image in hashes if image is not None and image not in going}
+        for row, image in enumerate(hashes):
             said = self._decisions.get(image or "")
             label = names[opened.labels[row]] if opened.labels is not None and opened.labels[row] >= 0 else ""
             change = self._change(said, label, split, str(image), one_is_kept)
@@ -136,8 +150,9 @@ class _Cleaner:
             return "relabelled" if said.new_label != label else ""
         if said.decision != DUPLICATE or split != self._reviewed:
             return ""
-        if image not in one_is_kept:
-            one_is_kept.add(image)
+        group = self._groups.get(image, image)
+        if group not in one_is_kept:
+            one_is_kept.add(group)
             return ""
         return "duplicate"
 

@@ -66,6 +66,12 @@ embedding_options = _group(
 result_options = _group(
     embedding_options,
     click.option("--align-to", type=click.Choice(["last", "first", "previous"]), help="Reference of the alignment. Default: last."),
+    click.option(
+        "--cross-validate",
+        type=int,
+        metavar="K",
+        help="Judge labels by classifiers on the embeddings that were not shown them, in K folds: for a split that was trained on.",
+    ),
     click.option("--scaling", type=click.Choice(["each", "common"]), help="A scale for each checkpoint, or one for all. Default: each."),
 )
 compute_options = _group(
@@ -288,6 +294,7 @@ def summary_command(run: str | None, html: bool, out: str | None, debug: bool) -
 @click.option("--top", type=int, default=8, show_default=True, metavar="K", help="Images in the leaderboard.")
 @click.option("--trails", type=int, default=0, metavar="K", help="Draw the way of the K images that move furthest.")
 @click.option("--trail", type=int, multiple=True, metavar="ID", help="Draw the way of this image. Repeatable.")
+@click.option("--trust", is_flag=True, help="Say in the map's corner how far it can be trusted.")
 @click.option("--max-mb", type=float, metavar="N", help="Lower size, colours and frame rate until the file has at most N MB.")
 @click.option("--keep-frames", is_flag=True, help="Write the frame of each checkpoint as frame.png into its folder too.")
 @click.option("--processes", type=click.IntRange(min=1), metavar="N", help="How many draw at the same time. Default: one a core.")
@@ -449,7 +456,7 @@ def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
             "source": options["dataset"],
             **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit")},
         },
-        settings={name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling")},
+        settings={name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling", "cross_validate")},
         checkpoints=options["checkpoints"],
         base=options["base"],
         wanted=wanted,

@@ -237,8 +237,13 @@ class Frame:
     order; all others stay as they are.
     """
 
-    def __init__(self, figure: Figure | SubFigure, story: Story, *, theme: str = "light", trails: Sequence[int] = ()) -> None:
-        """Make all artists; ``trails`` are places of images whose way is drawn. Nothing of the figure is cleared."""
+    def __init__(
+        self, figure: Figure | SubFigure, story: Story, *, theme: str = "light", trails: Sequence[int] = (), trust: bool = False
+    ) -> None:
+        """Make all artists; ``trails`` are places of images whose way is drawn; ``trust`` says how far the map can be trusted.
+
+        Nothing of the figure is cleared.
+        """
         self.story = story
         self.figure = figure
         self._theme = THEMES[theme]
@@ -252,6 +257,10 @@ class Frame:
         self.moving: list[Artist] = []
         self._make_title()
         self._make_map(trails)
+        self.trust = self._haloed(9.5, color=self._theme.muted, transform=self.map.transAxes, zorder=5)
+        self.trust.set_position((0.015, 0.025))
+        self._with_trust = trust
+        self.moving.append(self.trust)
         self._make_leaderboard()
         self._make_legend()
         self._make_curves()
@@ -472,6 +481,7 @@ class Frame:
         accuracy = story.accuracy[story.accuracy[:, 0] <= step]
         when = f" at step {accuracy[-1, 0]:,.0f}" if len(accuracy) and accuracy[-1, 0] < step else ""
         self.subtitle.set_text(f"accuracy {accuracy[-1, 1]:.3f}{when}" if len(accuracy) else "")
+        self.trust.set_text(story.trust[place] if self._with_trust else "")
         self.ringed.set_facecolor(self._colors[self._kinds[story.leaders[place]]])
         self._place_numbers(place)
         for rank, (row, leader) in enumerate(zip(self.leaderboard, story.leaders[place].tolist(), strict=True), start=1):

@@ -62,6 +62,8 @@ class Options:
     """The way of so many images that move furthest is drawn."""
     trail: tuple[int, ...] = ()
     """And that of these, by image_id."""
+    trust: bool = False
+    """The map says in its corner how far it can be trusted."""
     max_mb: float | None = None
     """Largest size of the file in millions of bytes; size, colours and frame rate are lowered until it fits."""
 
@@ -168,7 +170,7 @@ def draw_frame(
     chosen.check()
     story, place = _at(_run_folder(run), checkpoint, chosen)
     with quiet_fonts():
-        frame = Frame(figure, story, theme=chosen.theme, trails=_look(story, chosen).trails)
+        frame = Frame(figure, story, theme=chosen.theme, trails=_look(story, chosen).trails, trust=chosen.trust)
         frame.show(Moment(place))
     return frame
 
@@ -201,7 +203,7 @@ def _look(story: Story, options: Options) -> Look:
     if unknown is not None:
         raise SettingsError(f"--trail {unknown}: there is no such image. Use the image_id of one in the table.")
     wanted = [places[image] for image in options.trail] + story.furthest(options.trails)
-    return Look(options.size, options.theme, tuple(dict.fromkeys(wanted)))
+    return Look(options.size, options.theme, tuple(dict.fromkeys(wanted)), options.trust)
 
 
 # -- under a size ---------------------------------------------------------------------------------------------------

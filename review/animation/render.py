@@ -41,6 +41,8 @@ class Look:
     theme: str = "light"
     trails: tuple[int, ...] = ()
     """Places of the images whose way is drawn."""
+    trust: bool = False
+    """Whether the map says in its corner how far it can be trusted."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,7 +77,7 @@ class Canvas:
         with quiet_fonts():
             figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
             canvas: Any = FigureCanvasAgg(figure)
-            self.frame: Frame = Frame(figure, story, theme=look.theme, trails=look.trails)
+            self.frame: Frame = Frame(figure, story, theme=look.theme, trails=look.trails, trust=look.trust)
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)
             canvas.draw()

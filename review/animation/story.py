@@ -54,6 +54,8 @@ class Story:
     """Shape (n, 2): steps and the training loss logged at them, ascending."""
     accuracy: NDArray[np.float64]
     """Shape (m, 2): steps and the evaluation accuracy logged at them, ascending."""
+    trust: list[str]
+    """How far the map of each checkpoint can be trusted, in words."""
 
     def label_of(self, place: int) -> str:
         """Name of an image's class; empty without one."""
@@ -109,7 +111,14 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
         pictures=_pictures(images, np.unique(leaders).tolist()),
         loss=loss,
         accuracy=accuracy,
+        trust=[trust_of(facts) for facts in manifest.checkpoints if facts.step in steps],
     )
+
+
+def trust_of(facts: table.CheckpointFacts) -> str:
+    """What a map holds of its embedding, in one line."""
+    variance, kept = 100 * sum(facts.explained_variance), 100 * facts.map_kept
+    return f"{variance:.0f} % of variance, {kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}"
 
 
 def _names(column: pd.Series[Any]) -> list[str]:

@@ -51,6 +51,7 @@ def make_story(checkpoints: int, images: int) -> Any:
         pictures=_pictures(np.unique(leaders), random),
         loss=np.array([[step, 2.4 * np.exp(-step / 600)] for step in steps]),
         accuracy=np.array([[step, 1 - 0.9 * np.exp(-step / 500)] for step in steps]),
+        trust=[""] * checkpoints,
     )
 
 

@@ -373,3 +373,20 @@ def test_a_read_only_folder(run_path: Path, image_folder: Path, monkeypatch: pyt
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)  # the tests may run as root, whom no folder refuses
     with pytest.raises(StorageError, match="--run NEW --checkpoints FOLDER"):
         make(run_path, image_folder)
+
+
+def test_cross_validation_is_kept_and_taken_back(run_path: Path, image_folder: Path) -> None:
+    make(run_path, image_folder)
+    before = table.read(run_path)
+    built, recorder = make(run_path, settings={"cross_validate": 4})
+    assert recorder.titles == [f"Cross-validating checkpoint {step}" for step in (10, 20, 100)]
+    assert set(built.seconds) == {"heldout", "quality", "table"}
+    after = table.read(run_path)
+    assert not after["label_score"].equals(before["label_score"]) and not after["aum"].equals(before["aum"])
+    assert after["prediction"].equals(before["prediction"])
+    assert (after["label_score"] > 0.5).mean() > 0.9, "red, green and blue are easily told apart"
+    assert make(run_path)[0].seconds == {}
+    make(run_path, settings={"cross_validate": 0})
+    assert table.read(run_path)["label_score"].equals(before["label_score"])
+    with pytest.raises(SettingsError, match="--cross-validate 1 is out of range"):
+        make(run_path, settings={"cross_validate": 1})

@@ -74,6 +74,7 @@ def story_of(checkpoints: int = 4, images: int = 60, classes: int = 3, top: int 
         pictures={int(place): gradient(random) for place in np.unique(leaders)},
         loss=np.array([[0.0, 2.0], [10, 1.5], [20, 1.0], [30, 0.5]]),
         accuracy=np.array([[0.0, 0.3], [30, 0.9]]),
+        trust=[f"trust of {step}" for step in steps],
     )
 
 
@@ -356,6 +357,20 @@ def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> N
     left, right, bottom, top = frame.leaderboard[0].picture.get_extent()
     (x0, y0), (x1, y1) = frame.leaderboard[0].picture.axes.transData.transform([(left, bottom), (right, top)])
     assert x1 - x0 == pytest.approx(y1 - y0, rel=0.01) and x1 - x0 > 10
+
+
+def test_the_corner_says_how_far_the_map_can_be_trusted_where_asked(run: RunFolder) -> None:
+    manifest = table.read_manifest(run)
+    assert manifest is not None
+    story = read_story(run)
+    for facts, words in zip(manifest.checkpoints, story.trust, strict=True):
+        assert words.endswith(f"{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}")
+    frame = Canvas(story, Look(480, trust=True)).frame
+    frame.show(Moment(1, 0.5))
+    assert frame.trust.get_text() == story.trust[1]
+    silent = Canvas(story, Look(480)).frame
+    silent.show(Moment(1))
+    assert silent.trust.get_text() == ""
 
 
 def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:

@@ -170,3 +170,27 @@ def test_class_names_cannot_lead_out_of_the_folder(name: str, tmp_path: Path) ->
     folder = tmp_path / safe_name(name)
     assert folder.parent == tmp_path and folder.resolve().parent == tmp_path.resolve()
     folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("marked", "gone"),
+    [([1], [1]), ([0], [0]), ([0, 1], [1]), ([0, 1, 8], [1, 8]), ([0, 8], [0, 8])],
+    ids=["one of three", "the first of them", "two of three", "all three: the first stays", "two, and the one between stays"],
+)
+def test_of_near_copies_one_stays(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marked: list[int], gone: list[int]
+) -> None:
+    images = read_images(run)
+    assert images is not None
+    monkeypatch.setattr("review.apply._groups", lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)})
+    decide(run, marked, "duplicate")
+    applied = apply(run, tmp_path / "cleaned")
+    assert [int(change["row"]) for change in applied.changes] == gone and applied.duplicates == len(gone)
+
+
+def test_groups_are_those_of_the_table(run: RunFolder) -> None:
+    from review.apply import _groups
+
+    images = read_images(run)
+    assert images is not None
+    assert _groups(run)[images.hashes[4]] == "4" and images.hashes[4] == images.hashes[7]

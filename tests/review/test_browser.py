@@ -9,6 +9,9 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from serving import serving
 
+from pipeline import table
+from pipeline.runfolder import RunFolder
+
 pytestmark = pytest.mark.browser
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -130,3 +133,21 @@ def test_the_slider_goes_through_all_checkpoints(page: Page) -> None:
     assert step.inner_text() == "step 10"
     np.testing.assert_array_equal(column(page, "x_now"), column(page, "x_000010"))
     assert "disparity" in slider.inner_text() and "of variance" in slider.inner_text()
+
+
+def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page: Page, built_run: Path) -> None:
+    page.evaluate("() => spotlight.useDataset.getState().selectRows([7])")
+    page.get_by_text("Neighbours", exact=True).click()
+    widget = page.locator("[data-test-tag=review-neighbors]")
+    for step in (10, 100):
+        expected = RunFolder(built_run).read_array("neighbors", step)[7, :8].tolist()
+        shown = widget.locator(f"[data-test-tag=nearest-{step}] button")
+        shown.nth(7).wait_for()
+        assert [int(title.split()[-1]) for title in shown.evaluate_all("all => all.map((one) => one.title)")] == expected
+        assert shown.locator("img").evaluate_all("all => all.every((one) => one.complete && one.naturalWidth === 16)")
+    frame = table.read(built_run, checkpoints=[100], columns=["label"])
+    first = RunFolder(built_run).read_array("neighbors", 100)[7, 0]
+    last = widget.locator("[data-test-tag=nearest-100] button").first
+    assert frame["label"][first] in last.inner_text()
+    last.click()
+    assert selected(page) == [first]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import ReviewError, SettingsError
 from review.deciding import Deciding, ReadOnlyError, open_session
+from review.nearest import nearest_images
 
 __priority__ = 100
 
@@ -85,6 +86,18 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
 
         return route
 
+    async def get_nearest(request: Request) -> JSONResponse:
+        row = request.query_params.get("row", "")
+        if not row.isdigit() or len(row) > 12:
+            return JSONResponse({"error": "row is no row."}, 400)
+        shown = session().get("shown", [])
+        try:
+            ends = (shown[0], shown[-1]) if shown else ()
+            return JSONResponse(await run_in_threadpool(nearest_images, Path(SESSION["run"]), int(row), ends))
+        except ReviewError as error:
+            return JSONResponse({"error": str(error)}, 422)
+
+    app.add_route(f"{PREFIX}nearest", get_nearest, ["GET"])
     app.add_route(f"{PREFIX}facts", get_facts, ["GET"])
     app.add_route(f"{PREFIX}decisions", get_changes, ["GET"])
     app.add_route(f"{PREFIX}decisions", writes(deciding.decide), ["POST"])

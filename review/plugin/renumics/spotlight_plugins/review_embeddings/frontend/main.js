@@ -25,7 +25,8 @@ function describe(checkpoint) {
     const epoch = checkpoint.epoch === null ? "" : `epoch ${checkpoint.epoch.toFixed(2)}`;
     const loss = checkpoint.loss === null ? "" : `loss ${checkpoint.loss.toFixed(2)}`;
     const variance = `${percent(checkpoint.explained_variance[0] + checkpoint.explained_variance[1])} of variance`;
-    return [epoch, loss, variance, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
+    const kept = `${percent(checkpoint.map_kept)} of neighbours`;
+    return [epoch, loss, variance, kept, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
 }
 
 // The address that the terminal printed has the token in it; it is kept for this tab and taken out of the address bar.
@@ -158,6 +159,51 @@ Object.assign(ReviewFacts, {
     defaultHeight: 64,
     minHeight: 22,
 });
+
+// -- the nearest images of the selected one in the whole embedding, at the first and at the last checkpoint --
+
+const pictureOf = (row) => `/api/table/image/${row}?generation_id=${useDataset.getState().generationID}`;
+
+function labelOf(state, row) {
+    const column = state.columns.find(({ key }) => key === "label");
+    return column ? column.type.invertedCategories[state.columnData.label[row]] : `image ${state.columnData.image_id[row]}`;
+}
+
+function ReviewNeighbors() {
+    const selected = useDataset((state) => state.selectedIndices);
+    const columns = useDataset((state) => state.columns); // new ones with every table that is read
+    const [nearest, setNearest] = useState(null);
+    const row = selected.length ? selected[0] : null;
+    useEffect(() => {
+        setNearest(null);
+        if (row === null) return undefined;
+        let wanted = true;
+        ask(`nearest?row=${row}`)
+            .then((response) => (response.ok ? response.json() : []))
+            .then((found) => wanted && setNearest({ row, found }));
+        return () => (wanted = false);
+    }, [row, columns]);
+
+    if (row === null) return h("div", { style: styles.panel }, "Select an image: its nearest images in the whole embedding are shown here.");
+    const state = useDataset.getState();
+    const own = labelOf(state, row);
+    const card = (place, distance) =>
+        h("button", { key: place, style: styles.neighbor, title: `Select image ${state.columnData.image_id[place]}`, onClick: () => state.selectRows([place]) }, [
+            h("img", { key: "picture", src: pictureOf(place), alt: "", style: styles.thumbnail }),
+            h("span", { key: "label", style: distance !== null && labelOf(state, place) !== own ? styles.wrong : {} }, labelOf(state, place)),
+            h("span", { key: "distance", style: styles.facts }, distance === null ? "selected" : distance.toPrecision(2)),
+        ]);
+    return h("div", { style: styles.panel, "data-test-tag": "review-neighbors" }, [
+        h("div", { key: "own", style: styles.neighbors }, card(row, null)),
+        ...(nearest?.row === row ? nearest.found : []).map(({ step, rows, distances }) =>
+            h("div", { key: step, "data-test-tag": `nearest-${step}` }, [
+                h("div", { key: "step", style: styles.name }, `Nearest at step ${step}`),
+                h("div", { key: "images", style: styles.neighbors }, rows.map((place, index) => card(place, distances[index]))),
+            ]),
+        ),
+    ]);
+}
+Object.assign(ReviewNeighbors, { key: "ReviewNeighbors", defaultName: "Neighbours", icon: () => h("span", {}, "⁂") });
 
 // -- decisions: what holds about each image, what is on its way to the server, and the panel --
 
@@ -478,6 +524,9 @@ const styles = {
     range: { width: "180px" },
     step: { minWidth: "72px", fontWeight: 600, fontVariantNumeric: "tabular-nums" },
     facts: { color: "#555", fontVariantNumeric: "tabular-nums" },
+    neighbors: { display: "flex", gap: "6px", overflowX: "auto" },
+    neighbor: { display: "flex", flexDirection: "column", alignItems: "center", width: "84px", flex: "none", cursor: "pointer", fontSize: "12px" },
+    thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
     panel: { display: "flex", flexDirection: "column", gap: "6px", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
     row: { display: "flex", flexWrap: "wrap", gap: "4px 6px", alignItems: "center" },
     decision: { padding: "2px 6px", border: "1px solid #9aa5b1", borderRadius: "4px", background: "#fff", cursor: "pointer" },
@@ -493,6 +542,7 @@ const styles = {
 export default {
     activate(app) {
         app.registerWidget(ReviewPanel);
+        app.registerWidget(ReviewNeighbors);
         whenLoaded(greet);
         whenLoaded(startReview);
         app.registerLens(ReviewImage);
