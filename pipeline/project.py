@@ -26,8 +26,8 @@ class Projection:
 
     points: NDArray[np.float64]
     """Shape (N, 2), centred on 0, in the units of the embedding."""
-    explained_variance: tuple[float, float]
-    """Share of the embedding's variance along each axis, in [0, 1]."""
+    explained_variance: tuple[float, float] | None
+    """Share of the embedding's variance along each axis, in [0, 1]; None for a map that has no such axes."""
 
 
 def project(embeddings: NDArray[np.floating]) -> Projection:
@@ -95,6 +95,20 @@ def align(projections: Sequence[NDArray[np.floating]], *, align_to: str = "last"
     fits = [Alignment(fit.rotation, fit.scale * factor, fit.disparity) for fit in fits]
     aligned = [(shape * fit.scale).clip(-RANGE, RANGE).astype(np.float32) for shape, fit in zip(shapes, fits, strict=True)]
     return AlignedRun(aligned, fits)
+
+
+def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
+    """Bring maps that stand in one basis already into the common range, none of them moved or turned against the others.
+
+    The disparity to the last one is that of the best turn all the same, as `align` says it.
+    """
+    maps = [np.asarray(points, dtype=np.float64) for points in projections]
+    middle = np.mean([points.mean(axis=0) for points in maps], axis=0)
+    largest = max((float(np.abs(points - middle).max(initial=0.0)) for points in maps), default=0.0)
+    factor = RANGE / largest if largest > 0 else 1.0
+    disparities = [fit.disparity for fit in align(maps).alignments]
+    fits = [Alignment(np.eye(2), factor, disparity) for disparity in disparities]
+    return AlignedRun([((points - middle) * factor).clip(-RANGE, RANGE).astype(np.float32) for points in maps], fits)
 
 
 def _reference(index: int, centred: list[NDArray[np.float64]], shapes: list[NDArray[np.float64]], align_to: str) -> NDArray[np.float64]:

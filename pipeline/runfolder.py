@@ -74,6 +74,8 @@ class Settings:
     """``last``, ``first`` or ``previous``: the checkpoint onto which the others are aligned."""
     scaling: str = "each"
     """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
+    map: str = "pca"
+    """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the plane."""
     cross_validate: int = 0
     """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0 for the checkpoints' own heads."""
 

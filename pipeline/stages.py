@@ -52,11 +52,12 @@ from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
 from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
+from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
 from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
 from pipeline.progress import SILENT, Progress
-from pipeline.project import ALIGNMENTS, SCALINGS, align, project
+from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are, project
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
 from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
@@ -79,6 +80,9 @@ QUALITY = np.dtype([("self_confidence", "<f4"), ("score", "<f4"), ("rank", "<i4"
 
 Results = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 """The arrays of a stage for one checkpoint, and what is kept beside them."""
+
+Stage = Callable[[int, NDArray[Any], RunImages], Results]
+"""Takes the step, its embeddings and the images."""
 
 CHUNK = 64
 """Images decoded and prepared as one piece of work by a thread."""
@@ -577,7 +581,7 @@ class Builder:
     def _score(self, step: int, embeddings_print: str, images: RunImages, folds: int) -> None:
         """What follows from the embeddings of one checkpoint alone, each only where its input has changed."""
         prints = derived_fingerprints(embeddings_print, _labels_print(images), folds)
-        stages = {"neighbors": self._find_neighbors, "outliers": self._score_outliers, "projections": self._project, "trust": self._trust}
+        stages: dict[str, Stage] = {"neighbors": self._find_neighbors, "outliers": self._score_outliers}
         if images.labels is not None:
             if folds:
                 stages["heldout"] = partial(self._judge_held_out, folds)
@@ -598,13 +602,53 @@ class Builder:
     def _score_outliers(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         return {"outliers": ood_scores(embeddings, self._stored_neighbors(step))}, {}
 
-    def _project(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
-        projection = project(embeddings)
-        return {"projections": projection.points}, {"explained_variance": list(projection.explained_variance)}
+    def _maps(self, kind: str, prints: Mapping[int, str], images: RunImages) -> None:
+        """The map of every checkpoint and how far it can be trusted, where these are not there already."""
+        steps = list(prints)
+        everything = fingerprint(embeddings=list(prints.values())) if kind in OF_ALL else ""
+        values = {step: _map_print(kind, prints[step], everything) for step in steps}
+        missing = [step for step in steps if not self.run.is_current("projections", step, values[step])]
+        if missing:
+            self._begin_writing()
+            self._say_how_long(kind, len(images), len(steps) if kind in OF_ALL else len(missing))
+            with self._timed("projections", len(images) * len(missing)):
+                for step, projection in self._projections(kind, steps, missing):
+                    variance = projection.explained_variance
+                    facts = {"explained_variance": None if variance is None else list(variance)}
+                    self.run.write_arrays(step, values[step], {"projections": projection.points}, facts)
+        for step in steps:
+            value = fingerprint(map=values[step], k=NEAR, method=METHODS["trust"])
+            if not self.run.is_current("trust", step, value):
+                self._begin_writing()
+                with self._timed("trust", len(images)):
+                    points = self.run.read_array("projections", step)
+                    trust = map_trust(self.run.read_array("embeddings", step), self._stored_neighbors(step), points)
+                    said = {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
+                    self.run.write_arrays(step, value, {"trust": trust.kept}, said)
 
-    def _trust(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
-        trust = map_trust(embeddings, self._stored_neighbors(step), self.run.read_array("projections", step))
-        return {"trust": trust.kept}, {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
+    def _projections(self, kind: str, steps: Sequence[int], missing: Sequence[int]) -> Iterator[tuple[int, Projection]]:
+        read = partial(self.run.read_array, "embeddings")
+        if kind == "pca":
+            yield from ((step, project(read(step))) for step in missing)
+            return
+        wanted = steps if kind in OF_ALL else missing
+        with self.progress.stage(f"Mapping by {kind}", total=len(wanted), unit="checkpoints") as advance:
+            if kind in OF_ALL:
+                sizes = {read(step).shape[1] for step in steps}
+                if kind == "shared-pca" and len(sizes) > 1:
+                    raise SettingsError(f"--map shared-pca needs embeddings of one size; here there are {sorted(sizes)}. Use --map pca.")
+                yield from zip(steps, (shared_pca if kind == "shared-pca" else aligned_umap)(read, steps, advance), strict=True)
+                return
+            for step in missing:
+                yield step, umap_of_one(read(step))
+                advance(1)
+
+    def _say_how_long(self, kind: str, images: int, checkpoints: int) -> None:
+        seconds = estimated_seconds(kind, images, checkpoints)
+        if seconds > 30:
+            cap = CAP[kind]
+            sampled = f", on a sample of {cap:,} images, the others placed between them" if images > cap else ""
+            self.progress.note(f"--map {kind} takes about {max(1, round(seconds / 60))} minutes on two cores{sampled}.")
 
     def _judge_held_out(self, folds: int, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         assert images.labels is not None and images.classes is not None
@@ -686,6 +730,8 @@ class Builder:
         """Align all checkpoints and write the table, where anything in it has changed."""
         mapped, classes = self._predictions(images, current)
         align_to = self.request.align_to or info.settings.align_to
+        # while checkpoints keep coming, a map of all of them would be made again with each
+        kind = "pca" if self.request.piecemeal and info.settings.map in OF_ALL else info.settings.map
         value = fingerprint(
             methods=METHODS,
             columns=[[column.name, column.kind] for column in table.COLUMNS],
@@ -696,6 +742,7 @@ class Builder:
             align_to=align_to,
             scaling=info.settings.scaling,
             cross_validate=info.settings.cross_validate,
+            map=kind,
         )
         manifest = table.read_manifest(self.run)
         whole = manifest is not None and all((self.run.table / facts.file).is_file() for facts in manifest.checkpoints)
@@ -704,15 +751,14 @@ class Builder:
         self._begin_writing()
         steps = list(current)
         prints = {step: facts["fingerprint"] for step, facts in current.items()}
+        self._maps(kind, prints, images)
         for pair in itertools.pairwise(steps):
             self._motion(*pair, prints)
         copies = [self._copies(step, prints[step], images) for step in steps if step in self._searched_for_copies(steps)]
         with self._timed("table", len(current)):
-            aligned = align(
-                [self.run.read_array("projections", step) for step in steps],
-                align_to=align_to,
-                scaling=info.settings.scaling,
-            )
+            maps = [self.run.read_array("projections", step) for step in steps]
+            fixed = kind == "shared-pca"
+            aligned = lay_as_they_are(maps) if fixed else align(maps, align_to=align_to, scaling=info.settings.scaling)
             parts = [
                 self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index], images)
                 for index, step in enumerate(steps)
@@ -726,6 +772,7 @@ class Builder:
                 fingerprint=value,
                 align_to=align_to,
                 scaling=info.settings.scaling,
+                kind=kind,
                 prediction_classes=classes,
             )
 
@@ -786,7 +833,7 @@ class Builder:
             rank=ranking.rank,
             percentile=ranking.percentile,
             dimension=facts["dimension"],
-            explained_variance=tuple(projection["explained_variance"]),
+            explained_variance=None if projection["explained_variance"] is None else tuple(projection["explained_variance"]),
             scale=fit.scale,
             disparity=fit.disparity,
             quality=None if images.labels is None else self._stored_quality(step),
@@ -840,11 +887,16 @@ def derived_fingerprints(embeddings: str, labels: str | None, folds: int) -> dic
     return {
         "neighbors": neighbors,
         "outliers": fingerprint(neighbors=neighbors, k=NEIGHBORS, method=METHODS["outliers"]),
-        "projections": fingerprint(embeddings=embeddings, method=METHODS["projections"]),
-        "trust": fingerprint(neighbors=neighbors, projection=METHODS["projections"], k=NEAR, method=METHODS["trust"]),
         "heldout": fingerprint(embeddings=embeddings, labels=labels, folds=folds, method=METHODS["heldout"]),
         "quality": fingerprint(neighbors=neighbors, labels=labels, folds=folds, method=METHODS["quality"]),
     }
+
+
+def _map_print(kind: str, embeddings: str, everything: str) -> str:
+    """Fingerprint of the map of a checkpoint; ``everything`` is that of all embeddings, where the map depends on them."""
+    if kind == "pca":
+        return fingerprint(embeddings=embeddings, method=METHODS["projections"])
+    return fingerprint(embeddings=embeddings, everything=everything, map=kind, method=METHODS["projections"])
 
 
 def _labels_print(images: RunImages) -> str | None:
@@ -899,6 +951,7 @@ def check_settings(settings: Settings) -> None:
         ("--precision", settings.precision, PRECISIONS),
         ("--align-to", settings.align_to, ALIGNMENTS),
         ("--scaling", settings.scaling, SCALINGS),
+        ("--map", settings.map, MAPS),
     ):
         if value not in allowed:
             raise SettingsError(f"{name} {value} is not known. Use one of {', '.join(allowed)}.")

@@ -199,8 +199,8 @@ class CheckpointFacts:
     """Training loss last logged up to this step."""
     dimension: int
     """D, the length of an embedding."""
-    explained_variance: list[float]
-    """Share of the embedding's variance along x and y before the turn, in [0, 1]."""
+    explained_variance: list[float] | None
+    """Share of the embedding's variance along x and y before the turn, in [0, 1]; None for a map without such axes (UMAP)."""
     scale: float
     """Factor from the units of the embedding to those of x and y."""
     disparity: float
@@ -212,6 +212,11 @@ class CheckpointFacts:
     map_kept: float
     """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
 
+    @property
+    def variance_said(self) -> str:
+        """The share of variance that the map holds, in percent; empty for a map that has none."""
+        return "" if self.explained_variance is None else f"{100 * sum(self.explained_variance):.0f} %"
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -220,6 +225,8 @@ class Manifest:
     fingerprint: str
     align_to: str
     scaling: str
+    map: str
+    """How the embeddings came into the plane (`pipeline.maps.MAPS`)."""
     classes: list[str] | None
     """Classes of the labels."""
     prediction_classes: list[str] | None
@@ -243,7 +250,7 @@ def read_manifest(run: RunFolder) -> Manifest | None:
     if not run.table_manifest.is_file():
         return None
     content = read_json(run.table_manifest)
-    if "images" not in content:
+    if not {"images", "map"} <= content.keys():
         return None
     try:
         facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
@@ -271,7 +278,7 @@ class TablePart:
     rank: NDArray[np.int32]
     percentile: NDArray[np.float32]
     dimension: int
-    explained_variance: tuple[float, float]
+    explained_variance: tuple[float, float] | None
     scale: float
     disparity: float
     quality: LabelQuality | None
@@ -289,6 +296,7 @@ def write(
     fingerprint: str,
     align_to: str,
     scaling: str,
+    kind: str,
     prediction_classes: list[str] | None,
 ) -> Manifest:
     """Write the whole table: the checkpoints' files under new names, then the manifest, then the files it replaced go."""
@@ -306,7 +314,7 @@ def write(
                 epoch=part.epoch,
                 loss=part.loss,
                 dimension=part.dimension,
-                explained_variance=list(part.explained_variance),
+                explained_variance=None if part.explained_variance is None else list(part.explained_variance),
                 scale=part.scale,
                 disparity=part.disparity,
                 trustworthiness=part.trust.trustworthiness,
@@ -321,6 +329,7 @@ def write(
         fingerprint=fingerprint,
         align_to=align_to,
         scaling=scaling,
+        map=kind,
         classes=images.classes,
         prediction_classes=prediction_classes,
         checkpoints=facts,

@@ -82,7 +82,8 @@ def plot_title(review: ReviewFrame, step: int) -> str:
     """``First: step 0 (49 % of variance, 8 % of neighbours)``: which checkpoint, and how much of its embedding the plot shows."""
     end = "First: " if step == review.first and review.first != review.last else "Last: " if step == review.last else ""
     facts = review.facts[step]
-    return f"{end}step {step} ({100 * sum(facts.explained_variance):.0f} % of variance, {100 * facts.map_kept:.0f} % of neighbours)"
+    variance = f"{facts.variance_said} of variance, " if facts.variance_said else ""
+    return f"{end}step {step} ({variance}{100 * facts.map_kept:.0f} % of neighbours)"
 
 
 def long_layout(columns: list[str]) -> Layout:

@@ -83,7 +83,7 @@ def _facts(info: RunInfo, images: RunImages, manifest: table.Manifest) -> list[t
         ("data set", " ".join(filter(None, [reference.source, reference.config, reference.split]))),
         ("images", f"{len(images):,}" + (f" in {len(images.classes)} classes" if images.classes else ", without labels")),
         ("checkpoints", f"{len(manifest.steps)}, step {manifest.steps[0]} to {manifest.steps[-1]}"),
-        ("maps", f"PCA, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
+        ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
 
 
@@ -210,7 +210,7 @@ def as_html(summary: Summary, images: RunImages) -> str:
     ]
     for one in summary.manifest.checkpoints:
         cells = [str(one.step), "" if one.epoch is None else f"{one.epoch:.2f}", "" if one.loss is None else f"{one.loss:.3f}"]
-        cells += [f"{100 * sum(one.explained_variance):.0f} %", f"{100 * one.map_kept:.0f} %"]
+        cells += [one.variance_said, f"{100 * one.map_kept:.0f} %"]
         cells += [f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)]
         parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     parts.append("</table></div>")
@@ -253,7 +253,8 @@ def _plots(summary: Summary) -> str:
     style = {"marker": "o", "markersize": 3}
     trust.plot(steps, [one.trustworthiness for one in facts], label="trustworthiness", **style)
     trust.plot(steps, [one.continuity for one in facts], label="continuity", **style)
-    trust.plot(steps, [sum(one.explained_variance) for one in facts], label="variance in 2-D", **style)
+    if all(one.explained_variance is not None for one in facts):
+        trust.plot(steps, [sum(one.explained_variance or []) for one in facts], label="variance in 2-D", **style)
     trust.plot(steps, [one.map_kept for one in facts], label="neighbours kept", **style)
     trust.set(title="How far the maps can be trusted", xlabel="step", ylim=(0, 1.02))
     trust.legend(fontsize=8, frameon=False, ncols=2)

@@ -101,7 +101,7 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
         ids=images.ids,
-        points=turn_onto_next(np.stack(points)).astype(np.float32),
+        points=np.stack(points) if manifest.map == "shared-pca" else turn_onto_next(np.stack(points)).astype(np.float32),
         labels=np.full(len(images), -1, dtype=np.int32) if images.labels is None else images.labels.astype(np.int32),
         classes=list(images.classes or []),
         leaders=np.stack(leaders),
@@ -117,8 +117,8 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
 
 def trust_of(facts: table.CheckpointFacts) -> str:
     """What a map holds of its embedding, in one line."""
-    variance, kept = 100 * sum(facts.explained_variance), 100 * facts.map_kept
-    return f"{variance:.0f} % of variance, {kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}"
+    variance = f"{facts.variance_said} of variance, " if facts.variance_said else ""
+    return f"{variance}{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}"
 
 
 def _names(column: pd.Series[Any]) -> list[str]:

@@ -24,7 +24,8 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 function describe(checkpoint) {
     const epoch = checkpoint.epoch === null ? "" : `epoch ${checkpoint.epoch.toFixed(2)}`;
     const loss = checkpoint.loss === null ? "" : `loss ${checkpoint.loss.toFixed(2)}`;
-    const variance = `${percent(checkpoint.explained_variance[0] + checkpoint.explained_variance[1])} of variance`;
+    const along = checkpoint.explained_variance;
+    const variance = along ? `${percent(along[0] + along[1])} of variance` : "";
     const kept = `${percent(checkpoint.map_kept)} of neighbours`;
     return [epoch, loss, variance, kept, `disparity ${checkpoint.disparity.toFixed(2)}`].filter(Boolean).join(" · ");
 }

@@ -1,0 +1,117 @@
+"""Other maps: one PCA for all checkpoints, UMAP, AlignedUMAP."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from pipeline import maps, table
+from pipeline.maps import aligned_umap, estimated_seconds, shared_pca, umap_of_one
+from pipeline.neighbors import nearest_neighbors
+from pipeline.project import lay_as_they_are, project
+from pipeline.runfolder import RunFolder
+from pipeline.stages import Request, build
+from pipeline.trust import NEAR, map_trust
+from review.animation.story import read_story
+
+
+def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (np.eye(10)[np.arange(total) % 6] * 3 + random.normal(0, spread, (total, 10))).astype(np.float32)
+
+
+def nothing(done: int) -> None:
+    pass
+
+
+def test_shared_pca_is_scikit_learns_of_all_checkpoints_together() -> None:
+    steps = {0: clusters(seed=0), 10: clusters(seed=1) * 2 + 1, 20: clusters(seed=2) * 3}
+    made = shared_pca(steps.__getitem__, list(steps), nothing)
+    whole = np.concatenate(list(steps.values()))
+    reference = PCA(2, svd_solver="full").fit(whole)
+    for (_, embeddings), projection in zip(steps.items(), made, strict=True):
+        expected = reference.transform(embeddings)
+        np.testing.assert_allclose(np.abs(projection.points), np.abs(expected), rtol=1e-3, atol=1e-3)
+        assert projection.explained_variance is not None
+        np.testing.assert_allclose(projection.explained_variance, expected.var(axis=0) / embeddings.var(axis=0).sum(), rtol=1e-3)
+    again = shared_pca(steps.__getitem__, list(steps), nothing)
+    assert all((one.points == other.points).all() for one, other in zip(made, again, strict=True))
+
+
+def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
+    random = np.random.default_rng(0)
+    first = random.normal(size=(50, 2))
+    second = first @ np.array([[0, 1], [-1, 0]]) + 3
+    run = lay_as_they_are([first, second])
+    assert all((fit.rotation == np.eye(2)).all() for fit in run.alignments)
+    factor = run.alignments[0].scale
+    np.testing.assert_allclose(run.points[1] - run.points[0], (second - first) * factor, atol=1e-5)
+    assert max(np.abs(points).max() for points in run.points) == pytest.approx(5)
+    assert run.alignments[0].disparity == pytest.approx(0, abs=1e-9), "said of the best turn, not of what is drawn"
+
+
+def test_umap_keeps_more_neighbours_than_pca_and_is_the_same_each_time() -> None:
+    embeddings = clusters(240, spread=0.6)
+    made = umap_of_one(embeddings)
+    assert made.points.shape == (240, 2) and np.isfinite(made.points).all() and made.explained_variance is None
+    np.testing.assert_allclose(made.points.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_array_equal(umap_of_one(embeddings).points, made.points)
+    neighbors = nearest_neighbors(embeddings, NEAR)
+    assert map_trust(embeddings, neighbors, made.points).mean_kept > map_trust(embeddings, neighbors, project(embeddings).points).mean_kept
+
+
+def test_aligned_umap_holds_each_image_near_itself() -> None:
+    steps = {0: clusters(90, seed=0), 10: clusters(90, seed=0) + 0.01, 20: clusters(90, seed=0) * 1.01}
+    made = aligned_umap(steps.__getitem__, list(steps), nothing)
+    size = np.abs(made[0].points).max()
+    for one, other in itertools.pairwise(made):
+        assert np.median(np.linalg.norm(one.points - other.points, axis=1)) < 0.35 * size
+
+
+@pytest.mark.parametrize("kind", ["umap", "aligned-umap"])
+def test_above_the_cap_the_others_stand_between_their_nearest(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(maps.CAP, kind, 60)
+    embeddings = clusters(150)
+    if kind == "umap":
+        points = umap_of_one(embeddings).points
+    else:
+        points = aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[1].points
+    centers = np.stack([points[np.arange(150) % 6 == label].mean(axis=0) for label in range(6)])
+    nearest = np.linalg.norm(points[:, None] - centers[None], axis=2).argmin(axis=1)
+    assert (nearest == np.arange(150) % 6).mean() > 0.9, "every image lies with its own cluster"
+
+
+@pytest.mark.parametrize("total", [1, 2, 10, 16])
+def test_few_images_are_mapped_by_pca(total: int) -> None:
+    embeddings = clusters(total)
+    assert umap_of_one(embeddings).points.shape == (total, 2)
+    assert aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[1].points.shape == (total, 2)
+
+
+def test_the_estimate_grows_with_the_work_up_to_the_cap() -> None:
+    assert estimated_seconds("pca", 10**6, 100) == estimated_seconds("shared-pca", 10**6, 100) == 0
+    assert estimated_seconds("umap", 10_000, 10) == pytest.approx(90)
+    assert estimated_seconds("aligned-umap", 10**6, 2) == estimated_seconds("aligned-umap", 5_000, 2)
+
+
+@pytest.mark.parametrize("kind", ["shared-pca", "umap", "aligned-umap"])
+def test_a_run_with_another_map_and_back(kind: str, built_run: Path, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    before = table.read(run)
+    built = build(run, Request(settings={"map": kind}))
+    assert {"projections", "trust", "table"} == set(built.seconds) and built.manifest.map == kind
+    frame = table.read(run)
+    table.validate(frame)
+    assert not frame["x"].equals(before["x"]) and frame["ood_score"].equals(before["ood_score"])
+    assert (built.manifest.checkpoints[0].explained_variance is None) == ("umap" in kind)
+    assert build(run, Request()).seconds == {}, "the run remembers"
+    story = read_story(run)
+    if kind == "shared-pca":
+        np.testing.assert_array_equal(story.points[0], frame[["x", "y"]].to_numpy()[:36])
+    build(run, Request(settings={"map": "pca"}))
+    assert table.read(run)[["x", "y", "map_kept"]].equals(before[["x", "y", "map_kept"]])
