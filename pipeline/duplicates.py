@@ -5,7 +5,7 @@ Neighbours in the embedding propose pairs, at a distance that the data chooses, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ KINDS = ("no", "near", "exact")
 
 CLOSE = 2.0
 """Pairs nearer than so many times the median distance to the nearest neighbour are looked at."""
+
+CANDIDATES = 15
+"""Neighbours that are searched in another split."""
 
 THUMBNAIL = 32
 """Side in pixels of what is kept of a picture."""
@@ -97,6 +100,53 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
     kind = np.where(grouped, KINDS.index("near"), KINDS.index("no")).astype(np.int8)
     kind[exact.ravel()] = KINDS.index("exact")
     return Duplicates(np.where(grouped, first[component], -1), kind)
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Which images stand in another split too; shape (N,) each."""
+
+    place: NDArray[np.int64]
+    """Place of the first image of the other split that is the same; -1 for none."""
+    kind: NDArray[np.int8]
+    """Index into `KINDS`."""
+
+
+def find_leaks(
+    hashes: Sequence[str],
+    embeddings: NDArray[np.floating],
+    pictures: Pictures,
+    others: tuple[Sequence[str], NDArray[np.floating], Pictures],
+    *,
+    device: str | None = None,
+) -> Leaks:
+    """Which of the images are in another split, as the same file or as the same picture, by the means of `near_duplicates`.
+
+    ``hashes``, ``embeddings`` (shape (N, D)) and ``pictures`` of the reviewed images, and ``others``: the same of the other split, its
+    embeddings of the same checkpoint.
+    """
+    from pipeline.neighbors import nearest_neighbors
+
+    other_hashes, other_embeddings, other_pictures = others
+    total = len(hashes)
+    place, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
+
+    def both(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        yield from pictures([one for one in places if one < total])
+        yield from ((one + total, picture) for one, picture in other_pictures([one - total for one in places if one >= total]))
+
+    neighbors = nearest_neighbors(np.concatenate([embeddings, other_embeddings]), CANDIDATES, device=device)
+    candidates = _candidates(neighbors, [*hashes, *other_hashes])
+    pairs = _confirmed(candidates[(candidates[:, 0] < total) & (candidates[:, 1] >= total)], both)
+    for one, other in pairs[::-1].tolist():  # the first one last
+        place[one], kind[one] = other - total, KINDS.index("near")
+    first_of: dict[str, int] = {}
+    for number, value in enumerate(other_hashes):
+        first_of.setdefault(value, number)
+    for one, value in enumerate(hashes):
+        if value in first_of:
+            place[one], kind[one] = first_of[value], KINDS.index("exact")
+    return Leaks(place, kind)
 
 
 def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64]:

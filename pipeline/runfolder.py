@@ -76,6 +76,8 @@ class Settings:
     """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
     map: str = "pca"
     """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the plane."""
+    against: str | None = None
+    """Another split of the data set in which the images are looked for, such as that of the training."""
     cross_validate: int = 0
     """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0 for the checkpoints' own heads."""
 

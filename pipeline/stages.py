@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ from pipeline.dataset import (
     worker_count,
     writing_images,
 )
-from pipeline.duplicates import group_duplicates, near_duplicates
+from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
 from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.images import decode, to_rgb
@@ -71,6 +72,7 @@ METHODS = {
     "quality": 1,
     "motion": 1,
     "duplicates": 2,
+    "leaks": 1,
     "table": 2,
 }
 """Raised for a stage whose results change although its input does not."""
@@ -231,6 +233,8 @@ class Builder:
         wishes = {key: value for key, value in self.request.settings.items() if value is not None}
         if wishes.get("processor") is not None:
             wishes["processor"] = self._local_reference(wishes["processor"])
+        if wishes.get("against") == NOTHING:
+            wishes["against"] = None
         settings = replace(info.settings, **wishes)
         base = info.base if self.request.base is None else self._local_reference(self.request.base)
         folder = info.checkpoints
@@ -688,20 +692,68 @@ class Builder:
         """The checkpoints whose neighbours propose copies: the first and the last; while checkpoints keep coming, the first."""
         return {steps[0]} if self.request.piecemeal else {steps[0], steps[-1]}
 
+    def _leaks(
+        self, info: RunInfo, steps: Sequence[int], prints: Mapping[int, str], images: RunImages
+    ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """Row in the other split and kind for every image that is there too; the other split is embedded in a run inside this one."""
+        split = str(info.settings.against)
+        if split == info.dataset.split:
+            raise SettingsError(f"--against {split} is the split that is reviewed. Name another one, or none.")
+        inside = RunFolder(self.run.path / f"against-{re.sub(r'[^A-Za-z0-9_.-]', '_', split)}")
+        found = find_checkpoints(self.run.checkpoint_root(info), None)
+        step = next((step for step in reversed(steps) if step in found.steps), None)
+        if step is None:
+            raise CheckpointError(f"--against {split} needs the weights of a checkpoint, and none are there any more.")
+        value = fingerprint(embeddings=prints[step], split=split, key=images_key(info.dataset), method=METHODS["leaks"])
+        if not self.run.is_current("leaks", step, value):
+            self._begin_writing()
+            other = self._built_beside(info, inside, split, step)
+            with self._timed("leaks", len(images)):
+                near = find_leaks(
+                    images.hashes,
+                    self.run.read_array("embeddings", step),
+                    self._pictures(images),
+                    (other.hashes, inside.read_array("embeddings", step), self._pictures(other)),
+                    device=self.request.device,
+                )
+                rows = np.where(near.place >= 0, other.ids[near.place], -1)
+                kept = np.stack([rows, near.kind.astype(np.int64)], axis=1)
+                self.run.write_arrays(step, value, {"leaks": kept}, {})
+        stored = np.array(self.run.read_array("leaks", step))
+        return stored[:, 0], stored[:, 1].astype(np.int8)
+
+    def _built_beside(self, info: RunInfo, inside: RunFolder, split: str, step: int) -> RunImages:
+        """The images of another split, embedded with one checkpoint."""
+        reference = {**asdict(info.dataset), "source": self._resolve(info.dataset.source), "split": split, "limit": 0}
+        settings = {name: getattr(info.settings, name) for name in ("pooling", "precision", "processor")}
+        request = Request(
+            dataset={name: value for name, value in reference.items() if value is not None},
+            settings={name: value for name, value in settings.items() if value is not None},
+            checkpoints=str(self.run.checkpoint_root(info)),
+            wanted=[str(step)],
+            device=self.request.device,
+            batch_size=self.request.batch_size,
+        )
+        return build(inside, request, progress=self.progress).images
+
+    def _pictures(self, images: RunImages) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
+        """Reads RGB images by their places, and says how far it is."""
+
+        def pictures(places: Sequence[int]) -> Iterator[tuple[int, Any]]:
+            with self.progress.stage("Looking for copies", total=len(places), unit="images") as advance:
+                for place, data in images.read_some(places):
+                    yield place, to_rgb(decode(data))
+                    advance(1)
+
+        return pictures
+
     def _copies(self, step: int, embeddings_print: str, images: RunImages) -> NDArray[np.int64]:
         """Pairs of places of images with the same picture, proposed by one checkpoint."""
         value = fingerprint(embeddings=embeddings_print, k=NEAR, method=METHODS["duplicates"])
         if not self.run.is_current("duplicates", step, value):
             self._begin_writing()
-
-            def pictures(places: Sequence[int]) -> Iterator[tuple[int, Any]]:
-                with self.progress.stage("Looking for copies", total=len(places), unit="images") as advance:
-                    for place, data in images.read_some(places):
-                        yield place, to_rgb(decode(data))
-                        advance(1)
-
             with self._timed("duplicates", len(images)):
-                pairs = near_duplicates(images.hashes, self._stored_neighbors(step), pictures)
+                pairs = near_duplicates(images.hashes, self._stored_neighbors(step), self._pictures(images))
                 kept = np.concatenate([np.full((1, 2), -1), pairs])  # never empty, because an empty file cannot be mapped
                 self.run.write_arrays(step, value, {"duplicates": kept}, {})
         return np.array(self.run.read_array("duplicates", step)[1:])
@@ -742,6 +794,7 @@ class Builder:
             align_to=align_to,
             scaling=info.settings.scaling,
             cross_validate=info.settings.cross_validate,
+            against=info.settings.against,
             map=kind,
         )
         manifest = table.read_manifest(self.run)
@@ -755,6 +808,7 @@ class Builder:
         for pair in itertools.pairwise(steps):
             self._motion(*pair, prints)
         copies = [self._copies(step, prints[step], images) for step in steps if step in self._searched_for_copies(steps)]
+        leaks = self._leaks(info, steps, prints, images) if info.settings.against else None
         with self._timed("table", len(current)):
             maps = [self.run.read_array("projections", step) for step in steps]
             fixed = kind == "shared-pca"
@@ -769,6 +823,7 @@ class Builder:
                 parts,
                 self._trajectories(parts, images, held_out=bool(info.settings.cross_validate)),
                 group_duplicates(images.hashes, np.concatenate(copies)),
+                leaks,
                 fingerprint=value,
                 align_to=align_to,
                 scaling=info.settings.scaling,

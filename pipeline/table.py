@@ -130,6 +130,10 @@ COLUMNS: tuple[Column, ...] = (
     _of_image("duplicate_group", "int64", "", "an image_id; -1 for images that are there once", "first image of its group of copies"),
     _of_image("duplicate_kind", "category", "", ", ".join(KINDS), "exact: the same file; near: the same picture, changed"),
     _of_image("duplicate_labels_differ", "bool", "", "true or false", "its copies have different labels"),
+    _of_image(
+        "leak_of", "int64", "row", "row of the other split; -1 for none", "the same image in the split that was named with --against"
+    ),
+    _of_image("leak_kind", "category", "", ", ".join(KINDS), "whether it is the same file there or the same picture, changed"),
     _of_image("drift", "float32", "", ">= 0", "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long"),
     _of_image("neighbors_kept", "float32", "share", "[0, 1]", "nearest neighbours that stay from checkpoint to checkpoint, the mean"),
     _of_image("neighbors_kept_ends", "float32", "share", "[0, 1]", "nearest neighbours at the first checkpoint that are so at the last"),
@@ -292,6 +296,7 @@ def write(
     parts: Sequence[TablePart],
     trajectories: Trajectories,
     duplicates: Duplicates,
+    leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None,
     *,
     fingerprint: str,
     align_to: str,
@@ -324,7 +329,7 @@ def write(
         )
     of_images = f"images-{fingerprint[:8]}.parquet"
     with whole_file(run.table / of_images) as temporary:
-        parquet.write_table(_arrow_images(images, trajectories, duplicates), temporary, compression="zstd")
+        parquet.write_table(_arrow_images(images, trajectories, duplicates, leaks), temporary, compression="zstd")
     manifest = Manifest(
         fingerprint=fingerprint,
         align_to=align_to,
@@ -372,15 +377,21 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
     return pa.Table.from_pydict(columns, schema=arrow_schema())
 
 
-def _arrow_images(images: RunImages, trajectories: Trajectories, duplicates: Duplicates) -> pa.Table:
+def _arrow_images(
+    images: RunImages, trajectories: Trajectories, duplicates: Duplicates, leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None
+) -> pa.Table:
+    """``leaks``: the row in the other split and the kind, of each image; None where no split was named."""
     import pyarrow as pa
 
+    leak_of, leak_kind = leaks or (np.full(len(images), -1), np.zeros(len(images), dtype=np.int8))
     group = duplicates.group
     differ = np.zeros(len(images), dtype=bool) if images.labels is None else duplicates.labels_differ(images.labels)
     columns: dict[str, Any] = {
         "duplicate_group": np.where(group >= 0, images.ids[group], -1),
         "duplicate_kind": pa.DictionaryArray.from_arrays(pa.array(duplicates.kind.astype(np.int32)), pa.array(KINDS, pa.string())),
         "duplicate_labels_differ": differ,
+        "leak_of": leak_of,
+        "leak_kind": pa.DictionaryArray.from_arrays(pa.array(leak_kind.astype(np.int32)), pa.array(KINDS, pa.string())),
         "mean_percentile": trajectories.mean_percentile,
         "consensus_rank": trajectories.consensus_rank,
         "outlier_life": pa.DictionaryArray.from_arrays(pa.array(trajectories.life.astype(np.int32)), pa.array(LIVES, pa.string())),
@@ -468,7 +479,7 @@ def iterate(
         if once is not None:
             frame[of_image] = once
         classes_of = {"label": manifest.classes, "prediction": manifest.prediction_classes, "suggested_label": manifest.classes}
-        for name, classes in {**classes_of, "outlier_life": list(LIVES), "duplicate_kind": list(KINDS)}.items():
+        for name, classes in {**classes_of, "outlier_life": list(LIVES), "duplicate_kind": list(KINDS), "leak_kind": list(KINDS)}.items():
             if name in frame.columns:  # the same categories for all checkpoints, in the data set's order
                 frame[name] = pd.Categorical(frame[name], categories=classes or [])
         if "embedding" in names:

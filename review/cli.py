@@ -71,6 +71,7 @@ result_options = _group(
         type=click.Choice(["pca", "shared-pca", "umap", "aligned-umap"]),
         help="How embeddings come into the plane: each by itself, or all checkpoints together. Default: pca.",
     ),
+    click.option("--against", metavar="SPLIT", help="Look for the images in another split (leaks), such as train; none takes it back."),
     click.option(
         "--cross-validate",
         type=int,
@@ -193,7 +194,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
     "--list",
     "kind",
     metavar="KIND",
-    help="worst, consensus, labels, duplicates, resolved, new or decided. Default: those decided, then the worst.",
+    help="worst, consensus, labels, duplicates, leaks, resolved, new or decided. Default: those decided, then the worst.",
 )
 @click.option("--saved", metavar="NAME", help="A list that was saved in the review, instead.")
 @click.option("--decided", metavar="A,B,…", help="Only images decided so: keep, relabel, remove, duplicate, unsure.")
@@ -461,7 +462,9 @@ def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
             "source": options["dataset"],
             **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit")},
         },
-        settings={name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling", "map", "cross_validate")},
+        settings={
+            name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling", "map", "against", "cross_validate")
+        },
         checkpoints=options["checkpoints"],
         base=options["base"],
         wanted=wanted,

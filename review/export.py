@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMATS = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "jsonl": ".jsonl"}
 """Forms of a list and the endings of their files."""
 
-LISTS = ("worst", "consensus", "labels", "duplicates", "resolved", "new", "decided")
+LISTS = ("worst", "consensus", "labels", "duplicates", "leaks", "resolved", "new", "decided")
 """Most atypical at a checkpoint; over all; labels most likely wrong; copies; no longer or newly atypical; with a decision."""
 
 DEFAULT_TOP = 100
@@ -78,6 +78,7 @@ COLUMNS = (
     ListColumn("trajectory_label_rank", "int", "place by it; 0 without label or heads"),
     ListColumn("duplicate_group", "int", "image_id of the first image of its group of copies; -1 for images that are there once"),
     ListColumn("duplicate_kind", "text", "no, near or exact"),
+    ListColumn("leak_of", "int", "row of the same image in the split named with --against; -1 for none"),
     ListColumn("outlier_life", "text", "never, passing, resolved, emergent or persistent, over all checkpoints of the table"),
     ListColumn("mean_percentile", "float", "mean of ood_percentile over all checkpoints of the table; lower is more atypical"),
     ListColumn("consensus_rank", "int", "place by mean_percentile"),
@@ -207,6 +208,7 @@ def _facts(run: RunFolder, images: RunImages, late: int) -> pd.DataFrame:
         "trajectory_label_rank",
         "duplicate_group",
         "duplicate_kind",
+        "leak_of",
         "outlier_life",
         "mean_percentile",
         "consensus_rank",
@@ -255,6 +257,9 @@ def _choose(
         group = facts["duplicate_group"].to_numpy()
         places = [int(place) for place in np.argsort(group, kind="stable") if group[place] >= 0]
         chosen = [(place, f"{facts['duplicate_kind'][place]} duplicate") for place in places]
+    elif selection.kind == "leaks":
+        leak = facts["leak_of"].to_numpy()
+        chosen = [(int(place), f"also row {leak[place]} of the other split") for place in np.flatnonzero(leak >= 0)]
     else:
         chosen = _changed(run, selection, facts, ranks, early, late)
     if selection.decided:

@@ -42,6 +42,7 @@ OF_IMAGES = (
     "duplicate_group",
     "duplicate_kind",
     "duplicate_labels_differ",
+    "leak_of",
     "drift",
     "neighbors_kept",
     "flips",

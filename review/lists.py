@@ -75,6 +75,8 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
         ["duplicate_group", "duplicate_labels_differ"],
         "One of the labels is wrong",
     )
+    leak = frame["leak_of"].to_numpy()
+    yield ImageList("Leaks", _ordered(leak >= 0, leak), "high", ["leak_of"], "These images stand in the other split too (--against)")
     if "forgotten" in frame.columns:
         often = frame["forgotten"].to_numpy()
         most = np.zeros(len(frame), dtype=bool)

@@ -126,6 +126,11 @@ def _lists(last: pd.DataFrame, manifest: table.Manifest, worst: int) -> list[tup
             lambda row: f"mean percentile {row['mean_percentile']:.1f}",
         ),
         ("Labels most likely wrong", ranked(over_all, worst), of_label),
+        (
+            "Leaks: in the other split too",
+            where(last["leak_of"] >= 0, "leak_of"),
+            lambda row: f"{row['leak_kind']}, row {row['leak_of']} there",
+        ),
         ("Duplicates with different labels", where(last["duplicate_labels_differ"], "duplicate_group"), of_copy),
         ("Duplicates", where(last["duplicate_group"] >= 0, "duplicate_group"), of_copy),
     ]

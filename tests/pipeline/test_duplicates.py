@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_images
 
-from pipeline.duplicates import KINDS, Duplicates, group_duplicates, near_duplicates
+from pipeline.duplicates import KINDS, Duplicates, find_leaks, group_duplicates, near_duplicates
 from pipeline.neighbors import Neighbors, nearest_neighbors
 
 
@@ -100,3 +100,21 @@ def test_groups_by_hand() -> None:
     assert result.labels_differ(np.array([0, 1, 0, 1, 2, 0])).tolist() == [False, True, False, True, False, True]
     assert not result.labels_differ(np.array([0, 1, -1, 1, 2, -1])).any()
     assert group_duplicates(["a"], np.zeros((0, 2), dtype=np.int64)).group.tolist() == [-1]
+
+
+def test_leaks_by_file_and_by_picture() -> None:
+    own, others = pieces(40)[:20], pieces(40)[20:]
+    others[3], others[7], others[9] = own[5], jpeg(own[11]), own[5]
+
+    def greys(pictures: list[Image.Image]) -> np.ndarray:
+        return np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+
+    def reader(pictures: list[Image.Image]) -> Callable[[Sequence[int]], Iterator[tuple[int, Image.Image]]]:
+        return lambda places: ((place, pictures[place]) for place in places)
+
+    hashes = [f"own {place}" for place in range(20)]
+    other_hashes = [f"other {place}" for place in range(20)]
+    other_hashes[3] = other_hashes[9] = hashes[5]
+    leaks = find_leaks(hashes, greys(own), reader(own), (other_hashes, greys(others), reader(others)))
+    found = {place: (int(leaks.place[place]), KINDS[leaks.kind[place]]) for place in range(20) if leaks.place[place] >= 0}
+    assert found == {5: (3, "exact"), 11: (7, "near")}

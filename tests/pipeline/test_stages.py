@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from samples import CLASSES, encoded, picture, save_checkpoint
+from PIL import Image
+from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 
 from pipeline import dataset, stages, table
 from pipeline.embed import Head
@@ -390,3 +391,28 @@ def test_cross_validation_is_kept_and_taken_back(run_path: Path, image_folder: P
     assert table.read(run_path)["label_score"].equals(before["label_score"])
     with pytest.raises(SettingsError, match="--cross-validate 1 is out of range"):
         make(run_path, settings={"cross_validate": 1})
+
+
+def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> None:
+    data = write_splits(tmp_path / "data", train=12, test=8)
+    shutil.copy(data / "train" / "red" / "05.png", data / "test" / "blue" / "03.png")
+    again = Image.open(data / "train" / "green" / "02.png")
+    again.save(data / "test" / "green" / "06.png", compress_level=1)  # the same picture in another file
+    make(run_path, data, dataset={"split": "test"})
+    before = table.read(run_path)
+    assert (before["leak_of"] == -1).all()
+    built, recorder = make(run_path, settings={"against": "train"})
+    assert set(built.seconds) == {"leaks", "table"} and "Embedding with checkpoint 100" in recorder.titles
+    after = table.read(run_path, checkpoints=[100])
+    found = after[after["leak_of"] >= 0]
+    assert dict(zip(found["path"], zip(found["leak_of"], found["leak_kind"], strict=True), strict=True)) == {
+        "test/blue/03.png": (24 + 5, "exact"),
+        "test/green/06.png": (12 + 2, "near"),
+    }
+    assert make(run_path)[0].seconds == {}
+    make(run_path, settings={"against": "none"})
+    assert (table.read(run_path)["leak_of"] == -1).all()
+    with pytest.raises(SettingsError, match="--against test is the split that is reviewed"):
+        make(run_path, settings={"against": "test"})
+    with pytest.raises(DatasetError, match="validation"):
+        make(run_path, settings={"against": "validation"})
