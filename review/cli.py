@@ -536,12 +536,12 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
 
 
 def _print_checkpoints(built: Built) -> None:
-    """One line a checkpoint of the table: what the map of it can show and what the alignment did."""
+    """One line a checkpoint of the table: variance and neighbours that its map keeps, its trustworthiness, what the alignment did."""
     from rich.console import Console
     from rich.table import Table
 
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("checkpoint", "epoch", "loss", "variance in 2-D", "neighbours", "trust", "continuity", "disparity", "scale", ""):
+    for name in ("checkpoint", "epoch", "loss", "variance", "kept", "trust", "disparity", "scale", ""):
         shown.add_column(name, justify="right" if name else "left")
     for facts in built.manifest.checkpoints:
         shown.add_row(
@@ -551,7 +551,6 @@ def _print_checkpoints(built: Built) -> None:
             facts.variance_said,
             f"{100 * facts.map_kept:.0f} %",
             f"{facts.trustworthiness:.2f}",
-            f"{facts.continuity:.2f}",
             f"{facts.disparity:.2f}",
             f"{facts.scale:.3g}",
             "shown" if facts.step in built.wanted and len(built.wanted) < len(built.manifest.steps) else "",

@@ -174,8 +174,8 @@ def test_class_names_cannot_lead_out_of_the_folder(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("marked", "gone"),
-    [([1], [1]), ([0], [0]), ([0, 1], [1]), ([0, 1, 8], [1, 8]), ([0, 8], [0, 8])],
-    ids=["one of three", "the first of them", "two of three", "all three: the first stays", "two, and the one between stays"],
+    [([1], [1]), ([0], [0]), ([0, 1], [0, 1]), ([0, 1, 8], [1, 8]), ([0, 8], [0, 8])],
+    ids=["one of three", "the first of them", "two of three", "all three: the first stays", "two, the one between stays"],
 )
 def test_of_near_copies_one_stays(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marked: list[int], gone: list[int]

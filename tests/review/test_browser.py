@@ -144,7 +144,10 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page:
         shown = widget.locator(f"[data-test-tag=nearest-{step}] button")
         shown.nth(7).wait_for()
         assert [int(title.split()[-1]) for title in shown.evaluate_all("all => all.map((one) => one.title)")] == expected
-        assert shown.locator("img").evaluate_all("all => all.every((one) => one.complete && one.naturalWidth === 16)")
+        page.wait_for_function(
+            "(step) => [...document.querySelectorAll(`[data-test-tag=nearest-${step}] img`)].every((one) => one.complete && one.naturalWidth === 16)",
+            arg=step,
+        )
     frame = table.read(built_run, checkpoints=[100], columns=["label"])
     first = RunFolder(built_run).read_array("neighbors", 100)[7, 0]
     last = widget.locator("[data-test-tag=nearest-100] button").first
