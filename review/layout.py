@@ -79,11 +79,11 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:
-    """``First: step 0 (49 % of variance, 8 % of neighbours)``: which checkpoint, and how much of its embedding the plot shows."""
+    """``First: step 0 (49 % variance, 8 % kept)``: which checkpoint, and how much of its variance and neighbours the plot keeps."""
     end = "First: " if step == review.first and review.first != review.last else "Last: " if step == review.last else ""
     facts = review.facts[step]
-    variance = f"{facts.variance_said} of variance, " if facts.variance_said else ""
-    return f"{end}step {step} ({variance}{100 * facts.map_kept:.0f} % of neighbours)"
+    variance = f"{facts.variance_said} variance, " if facts.variance_said else ""
+    return f"{end}step {step} ({variance}{100 * facts.map_kept:.0f} % kept)"
 
 
 def long_layout(columns: list[str]) -> Layout:

@@ -145,7 +145,8 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page:
         shown.nth(7).wait_for()
         assert [int(title.split()[-1]) for title in shown.evaluate_all("all => all.map((one) => one.title)")] == expected
         page.wait_for_function(
-            "(step) => [...document.querySelectorAll(`[data-test-tag=nearest-${step}] img`)].every((one) => one.complete && one.naturalWidth === 16)",
+            """(step) => [...document.querySelectorAll(`[data-test-tag=nearest-${step}] img`)].every(
+                (one) => one.complete && one.naturalWidth === 16)""",
             arg=step,
         )
     frame = table.read(built_run, checkpoints=[100], columns=["label"])

@@ -194,14 +194,15 @@ function ReviewNeighbors() {
             h("span", { key: "label", style: distance !== null && labelOf(state, place) !== own ? styles.wrong : {} }, labelOf(state, place)),
             h("span", { key: "distance", style: styles.facts }, distance === null ? "selected" : distance.toPrecision(2)),
         ]);
-    return h("div", { style: styles.panel, "data-test-tag": "review-neighbors" }, [
-        h("div", { key: "own", style: styles.neighbors }, card(row, null)),
-        ...(nearest?.row === row ? nearest.found : []).map(({ step, rows, distances }) =>
+    const found = nearest?.row === row ? nearest.found : [];
+    return h("div", { style: styles.beside, "data-test-tag": "review-neighbors" }, [
+        card(row, null),
+        h("div", { key: "found" }, found.map(({ step, rows, distances }) =>
             h("div", { key: step, "data-test-tag": `nearest-${step}` }, [
                 h("div", { key: "step", style: styles.name }, `Nearest at step ${step}`),
                 h("div", { key: "images", style: styles.neighbors }, rows.map((place, index) => card(place, distances[index]))),
             ]),
-        ),
+        )),
     ]);
 }
 Object.assign(ReviewNeighbors, { key: "ReviewNeighbors", defaultName: "Neighbours", icon: () => h("span", {}, "⁂") });
@@ -525,7 +526,8 @@ const styles = {
     range: { width: "180px" },
     step: { minWidth: "72px", fontWeight: 600, fontVariantNumeric: "tabular-nums" },
     facts: { color: "#555", fontVariantNumeric: "tabular-nums" },
-    neighbors: { display: "flex", gap: "6px", overflowX: "auto" },
+    beside: { display: "flex", gap: "16px", alignItems: "flex-start", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
+    neighbors: { display: "flex", gap: "6px" },
     neighbor: { display: "flex", flexDirection: "column", alignItems: "center", width: "84px", flex: "none", cursor: "pointer", fontSize: "12px" },
     thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
     panel: { display: "flex", flexDirection: "column", gap: "6px", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
