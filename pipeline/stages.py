@@ -384,9 +384,8 @@ class Builder:
 
     def _results(self, info: RunInfo, found: FoundCheckpoints, images: RunImages, wanted: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Facts of the embeddings of every checkpoint that the table is to hold, all stages up to date."""
-        manifest = table.read_manifest(self.run)
         known = {*found.steps, *self._embedded_steps(info)}
-        before = manifest.steps if manifest else []
+        before = table.known_steps(self.run)
         for step in before:
             if step not in known:
                 self.progress.note(

@@ -263,6 +263,12 @@ def read_manifest(run: RunFolder) -> Manifest | None:
         raise RunError(f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run {run.path}") from error
 
 
+def known_steps(run: RunFolder) -> list[int]:
+    """The checkpoints that the table holds, even if an earlier version made it; none where there is no table."""
+    content = read_json(run.table_manifest) if run.table_manifest.is_file() else {}
+    return [int(entry["step"]) for entry in content.get("checkpoints", [])]
+
+
 # -- writing --------------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ def main() -> None:
     with serving("--first", "--last", "--run", options.run, "--no-browser") as started, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
-        page.goto(started.url)
+        page.goto(started.address)
         page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
         page.wait_for_timeout(2000)
         if options.slider is not None:
