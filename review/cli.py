@@ -389,7 +389,7 @@ def finetune_command(run: str, pairs: Sequence[str], args_file: str | None, resu
 @serve_options
 @debug_option
 def demo_command(**options: Any) -> None:
-    """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in less than a minute."""
+    """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it in about a minute."""
     with _Errors(options["debug"]):
         from pipeline.runfolder import RunFolder
         from pipeline.stages import Request, build
