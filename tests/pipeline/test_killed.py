@@ -10,9 +10,10 @@ from pathlib import Path
 from samples import CLASSES, picture, save_checkpoint
 
 KILLS = 10
-STEPS = (0, 10, 20, 30, 40, 50)
+STEPS = (0, 10, 20)
 
-RESULTS = ("images.parquet", "skipped.csv", "embeddings", "probabilities", "neighbors", "distances", "outliers", "projections", "table")
+RESULTS = ("images.parquet", "skipped.csv", "embeddings", "probabilities", "neighbors", "distances", "outliers", "projections", "trust")
+RESULTS += ("quality", "motion", "duplicates", "table")
 
 
 def command(run: Path, checkpoints: Path, data: Path) -> list[str]:
@@ -29,7 +30,7 @@ def results(run: Path) -> dict[str, bytes]:
 def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
     for step in STEPS:
         save_checkpoint(tmp_path / "trained" / f"checkpoint-{step}", seed=step, step=step)
-    for row in range(900):
+    for row in range(450):
         folder = tmp_path / "data" / CLASSES[row % 3]
         folder.mkdir(parents=True, exist_ok=True)
         picture(row % 3, seed=row).save(folder / f"{row:04d}.png")
