@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,11 +43,19 @@ def ready_made_lists(review: ReviewFrame) -> list[ImageList]:
 
 
 def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
-    frame, worst = review.frame, review.worst
-    lengths = sorted({min(SHORT, worst), worst})
-    last, first = f"step {review.last}", f"step {review.first}"
+    lengths = sorted({min(SHORT, review.worst), review.worst})
     for length in lengths:
-        yield _worst(frame, "last", last, length)
+        yield _worst(review.frame, "last", f"step {review.last}", length)
+    yield from _of_labels_and_copies(review, lengths)
+    if "percentile_since" in review.frame.columns:
+        yield _decided_since(review.frame)
+    if review.first != review.last:
+        yield from _of_both_ends(review, lengths)
+
+
+def _of_labels_and_copies(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
+    """Labels that fit worst, copies, leaks, and what is forgotten most often."""
+    frame, worst, last = review.frame, review.worst, f"step {review.last}"
     by = next((name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns), None)
     if by is not None:
         rank = frame[by].to_numpy()
@@ -79,27 +87,31 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
     yield ImageList("Leaks", _ordered(leak >= 0, leak), "high", ["leak_of"], "These images stand in the other split too (--against)")
     if "forgotten" in frame.columns:
         often = frame["forgotten"].to_numpy()
-        most = np.zeros(len(frame), dtype=bool)
-        most[np.argsort(-often, kind="stable")[:worst]] = True
         yield ImageList(
             f"Forgotten most often ({worst})",
-            _ordered(most & (often > 1), -often),
+            _ordered(_first(-often, worst) & (often > 1), -often),
             "low",
             ["forgotten"],
             "Predicted right and then wrong again, more than once, from checkpoint to checkpoint",
         )
-    if "percentile_since" in frame.columns:
-        since = frame["percentile_since"].to_numpy()
-        decided = (frame["decision"] != UNDECIDED).to_numpy()
-        yield ImageList(
-            "Decided, and another rank than before",
-            _ordered(decided & (np.abs(since) >= RANK_CHANGE), -np.abs(since)),
-            "high",
-            ["percentile_before", "percentile_since"],
-            f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the earlier run",
-        )
-    if review.first == review.last:
-        return
+
+
+def _decided_since(frame: pd.DataFrame) -> ImageList:
+    since = frame["percentile_since"].to_numpy()
+    decided = (frame["decision"] != UNDECIDED).to_numpy()
+    return ImageList(
+        "Decided, and another rank than before",
+        _ordered(decided & (np.abs(since) >= RANK_CHANGE), -np.abs(since)),
+        "high",
+        ["percentile_before", "percentile_since"],
+        f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the earlier run",
+    )
+
+
+def _of_both_ends(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
+    """Worst of the first and of both checkpoints, new, resolved, and moved furthest."""
+    frame, worst = review.frame, review.worst
+    last, first = f"step {review.last}", f"step {review.first}"
     for length in lengths:
         yield _worst(frame, "first", first, length)
     early, late = (frame[f"rank_{end}"].to_numpy() <= worst for end in ("first", "last"))
@@ -128,15 +140,20 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
         f"Among the {worst} most atypical images at {first} but not any more at {last}",
     )
     moved = frame["moved"].to_numpy()
-    furthest = np.zeros(len(frame), dtype=bool)
-    furthest[np.argsort(-moved, kind="stable")[:worst]] = True
     yield ImageList(
         f"Biggest movers ({worst})",
-        _ordered(furthest & (moved > 0), -moved),
+        _ordered(_first(-moved, worst) & (moved > 0), -moved),
         "low",
         ["moved"],
         f"Moved furthest on the map between {first} and {last}",
     )
+
+
+def _first(by: NDArray[np.number], count: int) -> NDArray[np.bool_]:
+    """Which rows are the first ``count`` by these values."""
+    chosen = np.zeros(len(by), dtype=bool)
+    chosen[np.argsort(by, kind="stable")[:count]] = True
+    return chosen
 
 
 def _worst(frame: pd.DataFrame, end: str, step: str, length: int) -> ImageList:
