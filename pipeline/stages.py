@@ -73,7 +73,7 @@ METHODS = {
     "motion": 1,
     "duplicates": 2,
     "leaks": 1,
-    "table": 2,
+    "table": 3,
 }
 """Raised for a stage whose results change although its input does not."""
 

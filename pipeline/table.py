@@ -156,13 +156,11 @@ COLUMNS: tuple[Column, ...] = (
         "trajectory_label_score",
         "float32",
         "",
-        "[0, 1]; null without label or heads",
-        "label quality over all checkpoints, those that have learnt more counting more; lower is more likely wrong",
+        "[0, 1]; null without label",
+        "label quality over all checkpoints, from predictions and neighbours' labels; lower is more likely wrong",
         nullable=True,
     ),
-    _of_image(
-        "trajectory_label_rank", "int32", "rank", "1 to N; 0 without label or heads", "place by it; 1 is the label most likely wrong"
-    ),
+    _of_image("trajectory_label_rank", "int32", "rank", "1 to N; 0 without label", "place by it; 1 is the label most likely wrong"),
     Column(
         "image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True
     ),

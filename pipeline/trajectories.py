@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.labels import neighbor_probabilities
+
 LIVES = ("never", "passing", "resolved", "emergent", "persistent")
 """An outlier at no checkpoint; only in between; at the first but not at the last; at the last but not at the first; at both."""
 
@@ -38,7 +40,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Trajectories:
-    """One value an image, shape (N,) each. Those about labels are NaN (or -1) for images without one and runs without heads."""
+    """One value an image, shape (N,) each.
+
+    Those about labels are NaN (or -1) for images without one, and those about predictions in runs without heads.
+    """
 
     mean_percentile: NDArray[np.float32]
     consensus_rank: NDArray[np.int32]
@@ -65,7 +70,7 @@ class Trajectories:
     flips: NDArray[np.int32]
     """How often the prediction changed."""
     label_score: NDArray[np.float32]
-    """Trajectory label score, in [0, 1]; lower means more likely wrong."""
+    """Trajectory label score (`label_margins` over the checkpoints), in [0, 1]; lower means more likely wrong."""
     label_rank: NDArray[np.int32]
     """1 is the label most likely wrong; 0 without one."""
     steps: list[int] = field(default_factory=list)
@@ -90,7 +95,7 @@ class TrajectoryBuilder:
         self._kept = np.zeros(total)
         self._ends: list[NDArray[np.integer]] = []
         self._sum, self._squares, self._margins = np.zeros(total), np.zeros(total), np.zeros(total)
-        self._scored, self._weights = np.zeros(total), 0.0
+        self._fits, self._weighted, self._weights = np.zeros(total), np.zeros(total), 0.0
         self._headed = 0
         self._learnt = np.full(total, -1, dtype=np.int64)
         self._forgotten, self._flips = np.zeros(total, dtype=np.int32), np.zeros(total, dtype=np.int32)
@@ -105,10 +110,17 @@ class TrajectoryBuilder:
             self._drift += seen.moved
             self._kept += seen.kept
         self._ends = [*(self._ends or [seen.neighbors])[:1], seen.neighbors]
-        if seen.probabilities is not None and self._known.any():
-            self._add_labels(seen.step, np.asarray(seen.probabilities, dtype=np.float64))
+        if not self._known.any():
+            return
+        probabilities = None if seen.probabilities is None else np.asarray(seen.probabilities, dtype=np.float64)
+        fit, weight = label_margins(self._labels, seen.neighbors, probabilities)
+        self._fits += fit
+        self._weighted += weight * fit
+        self._weights += weight
+        if probabilities is not None:
+            self._add_predictions(seen.step, probabilities)
 
-    def _add_labels(self, step: int, probabilities: NDArray[np.float64]) -> None:
+    def _add_predictions(self, step: int, probabilities: NDArray[np.float64]) -> None:
         rows, given = np.arange(len(self._labels)), np.where(self._known, self._labels, 0)
         own = probabilities[rows, given]
         prediction = probabilities.argmax(axis=1)
@@ -116,10 +128,7 @@ class TrajectoryBuilder:
         self._sum += own
         self._squares += own**2
         logs = np.log(np.maximum(probabilities, LEAST))
-        self._margins += margins(logs, given)
-        weight = checkpoint_weight(float(right[self._known].mean()), probabilities.shape[1])
-        self._scored += weight * np.log(np.maximum(own, LEAST))
-        self._weights += weight
+        self._margins += margins(logs, given)  # differences of log-probabilities are those of logits
         if self._prediction is not None:
             self._flips += prediction != self._prediction
             self._forgotten += (self._prediction == given) & ~right
@@ -140,12 +149,13 @@ class TrajectoryBuilder:
         judged = self._known & (self._headed > 0)
         count = max(1, self._headed)
         average = self._sum / count
-        score = np.exp(self._scored / self._weights) if self._weights else average
+        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
+        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
         rank = np.zeros(len(self._labels), dtype=np.int32)
-        if judged.any():
-            rank[judged] = rankdata(score[judged], method="ordinal")
+        if self._known.any():
+            rank[self._known] = rankdata(score[self._known], method="ordinal")
 
-        def of_labels(values: NDArray[np.float64]) -> NDArray[np.float32]:
+        def of_predictions(values: NDArray[np.float64]) -> NDArray[np.float32]:
             return np.where(judged, values, np.nan).astype(np.float32)
 
         return Trajectories(
@@ -156,13 +166,13 @@ class TrajectoryBuilder:
             drift=self._drift.astype(np.float32),
             neighbors_kept=kept.astype(np.float32),
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
-            label_mean=of_labels(average),
-            label_variability=of_labels(np.sqrt(np.maximum(self._squares / count - average**2, 0))),
-            aum=of_labels(self._margins / count),
+            label_mean=of_predictions(average),
+            label_variability=of_predictions(np.sqrt(np.maximum(self._squares / count - average**2, 0))),
+            aum=of_predictions(self._margins / count),
             learnt_at=np.where(judged, self._learnt, -1),
             forgotten=self._forgotten * judged,
             flips=self._flips,
-            label_score=of_labels(score),
+            label_score=score,
             label_rank=rank,
             steps=list(self._steps),
             correlation=_correlations(percentiles),
@@ -170,23 +180,36 @@ class TrajectoryBuilder:
         )
 
 
-def checkpoint_weight(accuracy: float, classes: int) -> float:
-    """How much a checkpoint counts in the trajectory label score: the square of its accuracy beyond chance, in [0, 1].
+def label_margins(
+    labels: NDArray[np.integer], neighbors: NDArray[np.integer], probabilities: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], float]:
+    """How well each given label fits at one checkpoint, shape (N,), in [-1, 1], and how much that checkpoint counts, in [0, 1].
 
-    An untrained head says nothing about labels; the more a checkpoint has learnt, the more it says.
+    Two witnesses that err differently are averaged: the model's class probabilities, shape (N, C), and the labels of the nearest
+    neighbours (no image among its own); without a head, the neighbours alone. The fit is the normalised margin: the share of the given
+    label minus that of the best other one; 0 for images without a label. A checkpoint counts by the accuracy of the two together
+    beyond chance: what has learnt nothing says nothing about labels.
     """
-    chance = 1 / max(classes, 1)
-    return max(0.0, (accuracy - chance) / (1 - chance)) ** 2 if chance < 1 else 1.0
+    known = labels >= 0
+    classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1
+    shares = neighbor_probabilities(labels, neighbors, classes)
+    if probabilities is not None:
+        shares = (shares + probabilities) / 2
+    given = np.where(known, labels, 0)
+    fit = np.where(known, margins(shares, given), 0.0)
+    chance = 1 / classes
+    accuracy = float((shares.argmax(axis=1) == given)[known].mean())
+    return fit, max(0.0, (accuracy - chance) / (1 - chance)) if classes > 1 else 1.0
 
 
-def margins(logs: NDArray[np.float64], given: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Logit of the given class minus the largest other one, shape (N,); differences of log-probabilities are those of logits."""
+def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Value of the given class minus the largest other one, of values of shape (N, C); shape (N,), 0 where there is one class."""
     rows = np.arange(len(given))
-    if logs.shape[1] < 2:
+    if values.shape[1] < 2:
         return np.zeros(len(given))
-    others = logs.copy()
+    others = values.copy()
     others[rows, given] = -np.inf
-    return np.asarray(logs[rows, given] - others.max(axis=1))
+    return np.asarray(values[rows, given] - others.max(axis=1))
 
 
 def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[np.float64]:

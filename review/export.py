@@ -75,7 +75,7 @@ COLUMNS = (
     ListColumn("label_rank", "int", "place by it; 1 is the label most likely wrong; 0 without a label"),
     ListColumn("suggested_label", "text", "the class that fits best"),
     ListColumn("trajectory_label_score", "float", "label quality over all checkpoints of the table; lower is more likely wrong"),
-    ListColumn("trajectory_label_rank", "int", "place by it; 0 without label or heads"),
+    ListColumn("trajectory_label_rank", "int", "place by it; 0 without label"),
     ListColumn("duplicate_group", "int", "image_id of the first image of its group of copies; -1 for images that are there once"),
     ListColumn("duplicate_kind", "text", "no, near or exact"),
     ListColumn("leak_of", "int", "row of the same image in the split named with --against; -1 for none"),

@@ -56,6 +56,7 @@ OF_IMAGES = (
 """Columns over all checkpoints of the table."""
 
 ABOUT_LABELS = OF_IMAGES[OF_IMAGES.index("trajectory_label_score") :]
+ABOUT_PREDICTIONS = OF_IMAGES[OF_IMAGES.index("aum") :]
 
 NOT_JUDGED = {"trajectory_label_score": 1.0, "trajectory_label_rank": np.iinfo(np.int32).max, "aum": 0.0, "label_variability": 0.0}
 """What stands for an image without a label among others that have one: Spotlight draws gaps at the origin."""
@@ -250,12 +251,13 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
 
 
 def _trajectory_columns(part: pd.DataFrame) -> dict[str, object]:
-    """What became of each image over all checkpoints; nothing about labels where there are none or no heads."""
+    """What became of each image over all checkpoints; nothing about labels where there are none, nor about predictions without heads."""
     columns: dict[str, object] = {}
     judged = part["trajectory_label_rank"].to_numpy() > 0
+    headed = bool(part["aum"].notna().any())
     for name in OF_IMAGES:
         if name in ABOUT_LABELS:
-            if judged.any():  # an image without a label is no suspect
+            if judged.any() and (headed or name not in ABOUT_PREDICTIONS):  # an image without a label is no suspect
                 columns[name] = np.where(judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy()))
         else:
             columns[name] = part[name].array if name in {"outlier_life", "duplicate_kind"} else part[name].to_numpy()

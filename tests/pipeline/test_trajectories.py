@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
-from pipeline.trajectories import LIVES, Seen, TrajectoryBuilder, checkpoint_weight, lives, margins, moved, overlap
+from pipeline.trajectories import LIVES, Seen, TrajectoryBuilder, label_margins, lives, margins, moved, overlap
 
 
 def seen(step: int, probabilities: list[list[float]] | None = None, percentile: list[float] | None = None, total: int = 3) -> Seen:
@@ -38,27 +38,52 @@ def test_the_label_over_the_checkpoints_by_hand() -> None:
     assert sorted(result.label_rank[:2].tolist()) == [1, 2] and result.label_rank[2] == 0 and np.isnan(result.label_score[2])
 
 
-def test_without_heads_or_labels_nothing_is_said_about_labels() -> None:
+def test_without_labels_nothing_is_said_about_them_and_without_heads_the_neighbours_judge() -> None:
     for labels, probabilities in (([-1, -1, -1], [[0.5, 0.5]] * 3), ([0, 1, 0], None)):
         builder = TrajectoryBuilder(np.array(labels))
         builder.add(seen(0, probabilities))
         result = builder.finish()
-        assert np.isnan(result.label_mean).all() and np.isnan(result.label_score).all() and np.isnan(result.aum).all()
-        assert result.label_rank.tolist() == [0, 0, 0] and result.learnt_at.tolist() == [-1, -1, -1]
+        assert np.isnan(result.label_mean).all() and np.isnan(result.aum).all() and result.learnt_at.tolist() == [-1, -1, -1]
+        if probabilities is not None:
+            assert np.isnan(result.label_score).all() and result.label_rank.tolist() == [0, 0, 0]
+        else:  # every image has image 0, of class 0, as its neighbour
+            assert result.label_score.tolist() == [1, 0, 1] and result.label_rank.tolist() == [2, 1, 3]
 
 
-def test_a_label_that_never_fitted_ranks_before_one_that_was_learnt() -> None:
-    builder = TrajectoryBuilder(np.array([0, 0, 1]))
-    for step, sure in ((0, 0.5), (10, 0.8), (20, 0.95)):
-        builder.add(seen(step, [[sure, 1 - sure], [1 - sure, sure], [1 - sure, sure]]))
+def test_the_label_score_over_the_checkpoints_by_hand() -> None:
+    labels, builder = np.array([0, 0, 1, 1]), TrajectoryBuilder(np.array([0, 0, 1, 1]))
+    near = np.array([[1, 2], [0, 2], [3, 0], [2, 1]])  # shares of the classes among the neighbours' labels: half and half for all
+    early = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])  # two of four right: chance, does not count
+    late = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])  # three of four right: 0.5
+    last = np.array([[1.0, 0.0], [0.8, 0.2], [0.1, 0.9], [0.4, 0.6]])  # all right: 1
+    for step, likely in ((0, early), (10, late), (20, last)):
+        builder.add(Seen(step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely))
+    fits = [label_margins(labels, near, likely) for likely in (early, late, last)]
+    # the mean of 0.8 and 0.5 minus the mean of 0.2 and 0.5 is half of 0.8 - 0.2
+    np.testing.assert_allclose(fits[0][0], [0.3, -0.1, 0.2, -0.1])
+    np.testing.assert_allclose(fits[1][0], [0.4, 0.2, 0.3, -0.1])
+    np.testing.assert_allclose(fits[2][0], [0.5, 0.3, 0.4, 0.1])
+    assert [weight for _, weight in fits] == pytest.approx([0, 0.5, 1])
+    whole = np.array([0.5 * 0.4 + 0.5, 0.5 * 0.2 + 0.3, 0.5 * 0.3 + 0.4, 0.5 * -0.1 + 0.1]) / 1.5
     result = builder.finish()
-    assert result.label_rank[1] == 1 and result.label_score[1] < result.label_score[0]
-    assert ((result.label_score >= 0) & (result.label_score <= 1)).all()
+    np.testing.assert_allclose(result.label_score, (whole + 1) / 2, rtol=1e-6)
+    assert result.label_rank.tolist() == [4, 2, 3, 1]
 
 
-def test_a_checkpoint_counts_by_what_it_has_learnt() -> None:
-    assert checkpoint_weight(0.1, 10) == 0 and checkpoint_weight(0.05, 10) == 0
-    assert checkpoint_weight(1.0, 10) == 1 and checkpoint_weight(0.55, 10) == pytest.approx(0.25)
+def test_the_neighbours_speak_against_a_label_that_the_model_has_learnt_by_heart() -> None:
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 0])  # the last one stands among those of class 1
+    near = np.array([[1, 2], [0, 2], [0, 3], [0, 1], [5, 6], [4, 6], [4, 5], [4, 6]])
+    by_heart = np.where(labels[:, None] == np.arange(2), 0.95, 0.05)
+    fit, weight = label_margins(labels, near, by_heart)
+    np.testing.assert_allclose(fit, [0.95] * 7 + [-0.05])
+    assert weight == pytest.approx(0.75)  # seven of eight right, half would be chance
+
+
+def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
+    builder = TrajectoryBuilder(np.array([0, 1]))
+    builder.add(Seen(0, np.zeros(2), np.zeros(2, bool), np.array([[1], [0]]), probabilities=np.array([[0.1, 0.9], [0.8, 0.2]])))
+    result = builder.finish()  # margins of (0.05 - 0.95) and (0.1 - 0.9)
+    np.testing.assert_allclose(result.label_score, [0.05, 0.1], rtol=1e-5)
 
 
 def test_margins_are_differences_of_logits() -> None:
