@@ -80,6 +80,8 @@ class Settings:
     """Another split of the data set in which the images are looked for, such as that of the training."""
     cross_validate: int = 0
     """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0 for the checkpoints' own heads."""
+    image_quality: bool = False
+    """Whether the pictures themselves are looked at: dark, blurry and so on."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ from pipeline.dataset import (
 from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
 from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
+from pipeline.imagequality import image_quality, measure, require_cleanvision
 from pipeline.images import decode, to_rgb
 from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
 from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
@@ -73,12 +74,16 @@ METHODS = {
     "motion": 1,
     "duplicates": 2,
     "leaks": 1,
+    "image_quality": 1,
     "table": 3,
 }
 """Raised for a stage whose results change although its input does not."""
 
 QUALITY = np.dtype([("self_confidence", "<f4"), ("score", "<f4"), ("rank", "<i4"), ("suggested", "<i4"), ("issue", "?")])
 """How the label quality of an image is kept."""
+
+ONCE = 0
+"""Stands for the checkpoint in results that are of the images whatever the checkpoint."""
 
 Results = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 """The arrays of a stage for one checkpoint, and what is kept beside them."""
@@ -179,6 +184,8 @@ class Builder:
         available = sorted({*found.steps, *self._embedded_steps(info)})
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
         info, images = self.images(info, found, wanted)
+        if info.settings.image_quality:
+            self._look_at(images)
         current = self._results(info, found, images, wanted)
         self.write_info(info)
         manifest = self._table(info, images, current)
@@ -379,6 +386,27 @@ class Builder:
                         f"Checkpoint {step} calls its classes {_some(head.names)}, the data set {_some(classes)}: "
                         "they are matched by their order."
                     )
+
+    def _look_at(self, images: RunImages) -> None:
+        """Say which images are poor as pictures, where that is not known already."""
+        value = fingerprint(pictures=images.digest, method=METHODS["image_quality"])
+        if self.run.is_current("image_quality", ONCE, value):
+            return
+        require_cleanvision()
+        self._begin_writing()
+
+        def look(files: list[bytes]) -> NDArray[Any]:
+            return measure([to_rgb(decode(data)) for data in files])
+
+        with (
+            self._timed("image quality", len(images)),
+            self.progress.stage("Looking at the images", total=len(images), unit="images") as advance,
+        ):
+            parts = []
+            for part in _in_threads(look, _chunks(images.read_pictures(), CHUNK)):
+                parts.append(part)
+                advance(len(part))
+            self.run.write_arrays(ONCE, value, {"image_quality": image_quality(np.concatenate(parts))}, {})
 
     # -- embeddings, neighbours, scores, projections
 
@@ -794,6 +822,7 @@ class Builder:
             scaling=info.settings.scaling,
             cross_validate=info.settings.cross_validate,
             against=info.settings.against,
+            image_quality=info.settings.image_quality,
             map=kind,
         )
         manifest = table.read_manifest(self.run)
@@ -820,9 +849,12 @@ class Builder:
                 self.run,
                 images,
                 parts,
-                self._trajectories(parts, images, held_out=bool(info.settings.cross_validate)),
-                group_duplicates(images.hashes, np.concatenate(copies)),
-                leaks,
+                table.Findings(
+                    self._trajectories(parts, images, held_out=bool(info.settings.cross_validate)),
+                    group_duplicates(images.hashes, np.concatenate(copies)),
+                    leaks,
+                    np.array(self.run.read_array("image_quality", ONCE)) if info.settings.image_quality else None,
+                ),
                 fingerprint=value,
                 align_to=align_to,
                 scaling=info.settings.scaling,

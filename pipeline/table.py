@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pipeline.dataset import RunImages, read_images
 from pipeline.duplicates import KINDS, Duplicates
 from pipeline.errors import RunError, SettingsError
+from pipeline.imagequality import GRAY, IMAGE_QUALITY, ISSUES, SCORED
 from pipeline.labels import LabelQuality
 from pipeline.runfolder import RunFolder, read_json, storage_errors, whole_file, write_json
 from pipeline.trajectories import LIVES, Trajectories
@@ -134,6 +135,17 @@ COLUMNS: tuple[Column, ...] = (
         "leak_of", "int64", "row", "row of the other split; -1 for none", "the same image in the split that was named with --against"
     ),
     _of_image("leak_kind", "category", "", ", ".join(KINDS), "whether it is the same file there or the same picture, changed"),
+    _of_image(
+        "image_issue", "category", "", ", ".join(ISSUES), "what is most wrong with the picture itself (--image-quality; cleanvision)"
+    ),
+    _of_image(
+        "image_issue_rank", "int32", "rank", "1 to N; 0 where not checked", "place by how far its worst score lies below the threshold"
+    ),
+    *(
+        _of_image(f"{name}_score", "float32", "", "[0, 1]; null where not checked", f"cleanvision's; lower is more {said}", nullable=True)
+        for name, said in zip(SCORED, ("dark", "light", "blurry", "oddly long or high", "empty"), strict=True)
+    ),
+    _of_image(GRAY, "bool", "", "true or false", "without colour (--image-quality)"),
     _of_image("drift", "float32", "", ">= 0", "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long"),
     _of_image("neighbors_kept", "float32", "share", "[0, 1]", "nearest neighbours that stay from checkpoint to checkpoint, the mean"),
     _of_image("neighbors_kept_ends", "float32", "share", "[0, 1]", "nearest neighbours at the first checkpoint that are so at the last"),
@@ -294,13 +306,23 @@ class TablePart:
     trust: MapTrust
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was found out about each image over all checkpoints, or whatever the checkpoint."""
+
+    trajectories: Trajectories
+    duplicates: Duplicates
+    leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None
+    """Row in the other split and kind, shape (N,) each; None where no split was named."""
+    image_quality: NDArray[Any] | None
+    """Shape (N,), of `IMAGE_QUALITY`; None where it was not asked for."""
+
+
 def write(
     run: RunFolder,
     images: RunImages,
     parts: Sequence[TablePart],
-    trajectories: Trajectories,
-    duplicates: Duplicates,
-    leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None,
+    findings: Findings,
     *,
     fingerprint: str,
     align_to: str,
@@ -333,7 +355,7 @@ def write(
         )
     of_images = f"images-{fingerprint[:8]}.parquet"
     with whole_file(run.table / of_images) as temporary:
-        parquet.write_table(_arrow_images(images, trajectories, duplicates, leaks), temporary, compression="zstd")
+        parquet.write_table(_arrow_images(images, findings), temporary, compression="zstd")
     manifest = Manifest(
         fingerprint=fingerprint,
         align_to=align_to,
@@ -343,8 +365,8 @@ def write(
         prediction_classes=prediction_classes,
         checkpoints=facts,
         images=of_images,
-        rank_correlation=trajectories.correlation,
-        outlier_overlap=trajectories.overlap,
+        rank_correlation=findings.trajectories.correlation,
+        outlier_overlap=findings.trajectories.overlap,
     )
     write_json(run.table_manifest, asdict(manifest))
     with storage_errors(run.table):
@@ -381,24 +403,28 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
     return pa.Table.from_pydict(columns, schema=arrow_schema())
 
 
-def _arrow_images(
-    images: RunImages, trajectories: Trajectories, duplicates: Duplicates, leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None
-) -> pa.Table:
-    """``leaks``: the row in the other split and the kind, of each image; None where no split was named."""
+def _arrow_images(images: RunImages, findings: Findings) -> pa.Table:
     import pyarrow as pa
 
-    leak_of, leak_kind = leaks or (np.full(len(images), -1), np.zeros(len(images), dtype=np.int8))
+    total, trajectories, duplicates = len(images), findings.trajectories, findings.duplicates
+    leak_of, leak_kind = findings.leaks or (np.full(total, -1), np.zeros(total, dtype=np.int8))
+    checked = findings.image_quality
+    quality = np.zeros(total, dtype=IMAGE_QUALITY) if checked is None else checked
     group = duplicates.group
-    differ = np.zeros(len(images), dtype=bool) if images.labels is None else duplicates.labels_differ(images.labels)
+    differ = np.zeros(total, dtype=bool) if images.labels is None else duplicates.labels_differ(images.labels)
     columns: dict[str, Any] = {
         "duplicate_group": np.where(group >= 0, images.ids[group], -1),
-        "duplicate_kind": pa.DictionaryArray.from_arrays(pa.array(duplicates.kind.astype(np.int32)), pa.array(KINDS, pa.string())),
+        "duplicate_kind": _named(duplicates.kind, KINDS),
         "duplicate_labels_differ": differ,
         "leak_of": leak_of,
-        "leak_kind": pa.DictionaryArray.from_arrays(pa.array(leak_kind.astype(np.int32)), pa.array(KINDS, pa.string())),
+        "leak_kind": _named(leak_kind, KINDS),
+        "image_issue": _named(quality["issue"], ISSUES),
+        "image_issue_rank": quality["rank"],
+        **{f"{name}_score": _gaps(None if checked is None else quality[name], total) for name in SCORED},
+        GRAY: quality[GRAY],
         "mean_percentile": trajectories.mean_percentile,
         "consensus_rank": trajectories.consensus_rank,
-        "outlier_life": pa.DictionaryArray.from_arrays(pa.array(trajectories.life.astype(np.int32)), pa.array(LIVES, pa.string())),
+        "outlier_life": _named(trajectories.life, LIVES),
         "outlier_since": trajectories.life_step,
         "drift": trajectories.drift,
         "neighbors_kept": trajectories.neighbors_kept,
@@ -420,6 +446,12 @@ def _gaps(values: NDArray[np.float32] | None, total: int = 0) -> pa.Array:
     import pyarrow as pa
 
     return pa.nulls(total, pa.float32()) if values is None else pa.array(values, pa.float32(), mask=np.isnan(values))
+
+
+def _named(codes: NDArray[np.int8], names: Sequence[str]) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names, pa.string()))
 
 
 def _dictionary(codes: NDArray[np.int32] | None, names: list[str] | None, total: int) -> pa.DictionaryArray:
@@ -547,7 +579,7 @@ def validate(frame: pd.DataFrame) -> None:
         if column.name in frame.columns and not column.nullable and frame[column.name].isna().any():
             raise RunError(f"Column {column.name} of the table has missing values.")
     shares = ["ood_score", "confidence", "self_confidence", "label_score", "map_kept", "neighbors_kept", "neighbors_kept_ends"]
-    shares += ["label_mean", "label_variability", "trajectory_label_score"]
+    shares += ["label_mean", "label_variability", "trajectory_label_score", *(f"{name}_score" for name in SCORED)]
     ranges = {"x": (-5, 5), "y": (-5, 5), "ood_percentile": (0, 100), "mean_percentile": (0, 100)} | dict.fromkeys(shares, (0, 1))
     for name, (low, high) in ranges.items():
         if name in frame.columns and not frame[name].dropna().between(low, high).all():

@@ -78,6 +78,11 @@ result_options = _group(
         metavar="K",
         help="Judge labels by classifiers on the embeddings that were not shown them, in K folds: for a split that was trained on.",
     ),
+    click.option(
+        "--image-quality/--no-image-quality",
+        default=None,
+        help="Look for dark, light, blurry, oddly long, empty and gray images (cleanvision). Default: no.",
+    ),
     click.option("--scaling", type=click.Choice(["each", "common"]), help="A scale for each checkpoint, or one for all. Default: each."),
 )
 compute_options = _group(
@@ -194,7 +199,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
     "--list",
     "kind",
     metavar="KIND",
-    help="worst, consensus, labels, duplicates, leaks, resolved, new or decided. Default: those decided, then the worst.",
+    help="worst, consensus, labels, duplicates, leaks, pictures, resolved, new or decided. Default: those decided, then the worst.",
 )
 @click.option("--saved", metavar="NAME", help="A list that was saved in the review, instead.")
 @click.option("--decided", metavar="A,B,…", help="Only images decided so: keep, relabel, remove, duplicate, unsure.")
@@ -455,6 +460,9 @@ def _existing_run(name: str | None) -> Any:
 
 
 def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
+    from dataclasses import fields
+
+    from pipeline.runfolder import Settings
     from pipeline.stages import Request
 
     return Request(
@@ -462,9 +470,7 @@ def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
             "source": options["dataset"],
             **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit")},
         },
-        settings={
-            name: options[name] for name in ("pooling", "precision", "processor", "align_to", "scaling", "map", "against", "cross_validate")
-        },
+        settings={setting.name: options[setting.name] for setting in fields(Settings)},
         checkpoints=options["checkpoints"],
         base=options["base"],
         wanted=wanted,

@@ -22,6 +22,7 @@ from pipeline import table
 from pipeline.checkpoints import select
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import RunError, SettingsError
+from pipeline.imagequality import FINE
 from pipeline.runfolder import RunFolder, storage_errors, whole_file
 from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, now, writing
 from review.targets import check_target
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 FORMATS = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "jsonl": ".jsonl"}
 """Forms of a list and the endings of their files."""
 
-LISTS = ("worst", "consensus", "labels", "duplicates", "leaks", "resolved", "new", "decided")
-"""Most atypical at a checkpoint; over all; labels most likely wrong; copies; no longer or newly atypical; with a decision."""
+LISTS = ("worst", "consensus", "labels", "duplicates", "leaks", "pictures", "resolved", "new", "decided")
+"""Most atypical at a checkpoint; over all; labels most likely wrong; copies; in the other split too; poor as pictures;
+no longer or newly atypical; with a decision."""
 
 DEFAULT_TOP = 100
 
@@ -79,6 +81,8 @@ COLUMNS = (
     ListColumn("duplicate_group", "int", "image_id of the first image of its group of copies; -1 for images that are there once"),
     ListColumn("duplicate_kind", "text", "no, near or exact"),
     ListColumn("leak_of", "int", "row of the same image in the split named with --against; -1 for none"),
+    ListColumn("image_issue", "text", "what is most wrong with the picture itself; not checked without --image-quality"),
+    ListColumn("image_issue_rank", "int", "place by it; 0 where not checked"),
     ListColumn("outlier_life", "text", "never, passing, resolved, emergent or persistent, over all checkpoints of the table"),
     ListColumn("mean_percentile", "float", "mean of ood_percentile over all checkpoints of the table; lower is more atypical"),
     ListColumn("consensus_rank", "int", "place by mean_percentile"),
@@ -209,6 +213,8 @@ def _facts(run: RunFolder, images: RunImages, late: int) -> pd.DataFrame:
         "duplicate_group",
         "duplicate_kind",
         "leak_of",
+        "image_issue",
+        "image_issue_rank",
         "outlier_life",
         "mean_percentile",
         "consensus_rank",
@@ -249,10 +255,10 @@ def _choose(
         undecided = [int(place) for place in order if said[place] is None]
         chosen = [(place, f"decided: {said[place]}") for place in decided]
         chosen += [(place, f"worst at step {late}") for place in _top(undecided, facts, selection)]
-    elif selection.kind in {"worst", "consensus", "labels"}:
+    elif selection.kind in {"worst", "consensus", "labels", "pictures"}:
         by, why = _order_of(selection, facts, late)
         places = [int(place) for place in _ranked(by) if not selection.decided or said[place] in selection.decided]
-        chosen = [(place, why) for place in _top(places, facts, selection)]
+        chosen = [(place, why or str(facts["image_issue"][place])) for place in _top(places, facts, selection)]
     elif selection.kind == "duplicates":
         group = facts["duplicate_group"].to_numpy()
         places = [int(place) for place in np.argsort(group, kind="stable") if group[place] >= 0]
@@ -268,11 +274,21 @@ def _choose(
 
 
 def _order_of(selection: Selection, facts: pd.DataFrame, late: int) -> tuple[NDArray[Any], str]:
-    """Ranks that a list of the worst goes by, and why an image is in it. SettingsError where there are no labels to rank."""
+    """Ranks that a list of the worst goes by, and why an image is in it; SettingsError where there are none.
+
+    Of poor pictures the reason is each one's own, and those with nothing wrong have no rank.
+    """
     if selection.kind == "worst":
         return facts["ood_rank"].to_numpy(), f"worst at step {late}"
     if selection.kind == "consensus":
         return facts["consensus_rank"].to_numpy(), "worst over all checkpoints"
+    if selection.kind == "pictures":
+        rank = facts["image_issue_rank"].to_numpy()
+        if not rank.any():
+            raise SettingsError(
+                "--list pictures needs the images to be looked at once. Run: review-embeddings build --image-quality (with --run)."
+            )
+        return np.where(facts["image_issue"] == FINE, 0, rank), ""
     over_all, at_step = facts["trajectory_label_rank"].to_numpy(), facts["label_rank"].to_numpy()
     if not at_step.any():
         raise SettingsError("--list labels is about labels, and this data set has none. Use another list.")

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import table
 from pipeline.dataset import RunImages
 from pipeline.errors import ReviewError
+from pipeline.imagequality import GRAY, SCORED
 from pipeline.outliers import worst_count
 from pipeline.runfolder import RunFolder
 from review.decisions import DECISIONS, UNDECIDED, Decision
@@ -54,6 +55,9 @@ OF_IMAGES = (
     "forgotten",
 )
 """Columns over all checkpoints of the table."""
+
+OF_PICTURES = ("image_issue", "image_issue_rank", *(f"{name}_score" for name in SCORED), GRAY)
+"""Columns about the pictures themselves, where they were checked."""
 
 ABOUT_LABELS = OF_IMAGES[OF_IMAGES.index("trajectory_label_score") :]
 ABOUT_PREDICTIONS = OF_IMAGES[OF_IMAGES.index("aum") :]
@@ -137,7 +141,7 @@ def wide_frame(
             ends["last"] = part
     for end, part in ends.items():
         columns |= _end_columns(end, part)
-    columns |= _trajectory_columns(table.read(run, checkpoints=[shown[-1]], columns=list(OF_IMAGES)))
+    columns |= _image_columns(table.read(run, checkpoints=[shown[-1]], columns=[*OF_IMAGES, *OF_PICTURES]))
     if before:
         columns |= _since_columns(images, before, ends["last"])
     worst = worst_count(len(images))
@@ -163,7 +167,10 @@ def wide_frame(
 
 
 def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFrame:
-    """The long table for Spotlight: no vectors, no hashes, the checkpoint as a category. Its rows are not linked by image."""
+    """The long table for Spotlight: no vectors, hashes or numbers with gaps, the checkpoint as a category.
+
+    Its rows are not linked by image.
+    """
     import pandas as pd
 
     names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "path", "epoch"}]
@@ -173,8 +180,7 @@ def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFra
             frame = frame.drop(columns=name)
         else:
             frame[name] = frame[name].cat.add_categories(UNLABELLED).fillna(UNLABELLED).cat.remove_unused_categories()
-    if frame["confidence"].isna().any():
-        frame = frame.drop(columns="confidence")
+    frame = frame.drop(columns=[name for name in frame.select_dtypes("number").columns if frame[name].isna().any()])
     order = [f"step {tag(step)}" for step in sorted(frame["checkpoint"].unique())]
     frame["checkpoint"] = pd.Categorical([f"step {tag(step)}" for step in frame["checkpoint"]], categories=order)
     _check(frame)
@@ -250,8 +256,8 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
     return columns
 
 
-def _trajectory_columns(part: pd.DataFrame) -> dict[str, object]:
-    """What became of each image over all checkpoints; nothing about labels where there are none, nor about predictions without heads."""
+def _image_columns(part: pd.DataFrame) -> dict[str, object]:
+    """What is known of each image over all checkpoints; nothing about labels, predictions and pictures where there is nothing."""
     columns: dict[str, object] = {}
     judged = part["trajectory_label_rank"].to_numpy() > 0
     headed = bool(part["aum"].notna().any())
@@ -260,8 +266,14 @@ def _trajectory_columns(part: pd.DataFrame) -> dict[str, object]:
             if judged.any() and (headed or name not in ABOUT_PREDICTIONS):  # an image without a label is no suspect
                 columns[name] = np.where(judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy()))
         else:
-            columns[name] = part[name].array if name in {"outlier_life", "duplicate_kind"} else part[name].to_numpy()
+            columns[name] = _as_it_is(part[name])
+    if part["image_issue_rank"].any():
+        columns |= {name: _as_it_is(part[name]) for name in OF_PICTURES}
     return columns
+
+
+def _as_it_is(column: pd.Series) -> object:
+    return column.array if column.dtype == "category" else column.to_numpy()
 
 
 def _since_columns(images: RunImages, before: Mapping[str, float], last: pd.DataFrame) -> dict[str, object]:

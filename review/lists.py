@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imagequality import FINE, NOT_CHECKED
 from review.decisions import UNDECIDED
 from review.frame import ReviewFrame
 
@@ -46,15 +47,15 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
     lengths = sorted({min(SHORT, review.worst), review.worst})
     for length in lengths:
         yield _worst(review.frame, "last", f"step {review.last}", length)
-    yield from _of_labels_and_copies(review, lengths)
+    yield from _of_images(review, lengths)
     if "percentile_since" in review.frame.columns:
         yield _decided_since(review.frame)
     if review.first != review.last:
         yield from _of_both_ends(review, lengths)
 
 
-def _of_labels_and_copies(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
-    """Labels that fit worst, copies, leaks, and what is forgotten most often."""
+def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
+    """Labels that fit worst, copies, poor pictures, leaks, and what is forgotten most often."""
     frame, worst, last = review.frame, review.worst, f"step {review.last}"
     by = next((name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns), None)
     if by is not None:
@@ -83,6 +84,15 @@ def _of_labels_and_copies(review: ReviewFrame, lengths: Sequence[int]) -> Iterat
         ["duplicate_group", "duplicate_labels_differ"],
         "One of the labels is wrong",
     )
+    if "image_issue_rank" in frame.columns:
+        poor = ~frame["image_issue"].isin([NOT_CHECKED, FINE]).to_numpy()
+        yield ImageList(
+            "Poor pictures",
+            _ordered(poor, frame["image_issue_rank"].to_numpy()),
+            "medium",
+            ["image_issue", "image_issue_rank"],
+            "Dark, light, blurry, oddly long, empty, or gray among colour (--image-quality)",
+        )
     leak = frame["leak_of"].to_numpy()
     yield ImageList("Leaks", _ordered(leak >= 0, leak), "high", ["leak_of"], "These images stand in the other split too (--against)")
     if "forgotten" in frame.columns:

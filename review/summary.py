@@ -14,6 +14,7 @@ import numpy as np
 from pipeline import table, trainlog
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import RunError
+from pipeline.imagequality import FINE, NOT_CHECKED
 from pipeline.outliers import worst_count
 from pipeline.runfolder import RunFolder, RunInfo
 from review.decisions import DECISIONS, read_history
@@ -133,6 +134,7 @@ def _lists(last: pd.DataFrame, manifest: table.Manifest, worst: int) -> list[tup
         ),
         ("Duplicates with different labels", where(last["duplicate_labels_differ"], "duplicate_group"), of_copy),
         ("Duplicates", where(last["duplicate_group"] >= 0, "duplicate_group"), of_copy),
+        ("Poor pictures", where(~last["image_issue"].isin([NOT_CHECKED, FINE]), "image_issue_rank"), lambda row: row["image_issue"]),
     ]
     if len(manifest.steps) > 1:
         for life, title in (("emergent", "Became outliers"), ("resolved", "Were outliers"), ("persistent", "Outliers from first to last")):

@@ -416,3 +416,24 @@ def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> N
         make(run_path, settings={"against": "test"})
     with pytest.raises(DatasetError, match="validation"):
         make(run_path, settings={"against": "validation"})
+
+
+def test_poor_pictures_are_looked_for_once(run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Path(shutil.copytree(image_folder, tmp_path / "data"))
+    Image.new("RGB", (32, 32)).save(data / CLASSES[0] / "03.png")
+    make(run_path, data, dataset={"split": "train"})
+    assert (table.read(run_path)["image_issue"] == "not checked").all() and table.read(run_path)["dark_score"].isna().all()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"--image-quality needs cleanvision.*pip install 'review-embeddings\[cleanvision\]'"):
+        make(run_path, settings={"image_quality": True})
+    monkeypatch.undo()
+    built, recorder = make(run_path, settings={"image_quality": True})
+    assert set(built.seconds) == {"image quality", "table"} and recorder.titles == ["Looking at the images"]
+    after = table.read(run_path, checkpoints=[100]).set_index("path")
+    black = next(path for path in after.index if path.endswith(f"{CLASSES[0]}/03.png"))
+    assert after.loc[black, "image_issue"] == "dark" and after.loc[black, "dark_score"] == 0 and after.loc[black, "image_issue_rank"] == 1
+    assert after["image_issue_rank"].is_unique and after["blurry_score"].between(0, 1).all()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # what was found stays there without cleanvision
+    assert make(run_path)[0].seconds == {}
+    assert set(make(run_path, settings={"image_quality": False})[0].seconds) == {"table"}
+    assert (table.read(run_path)["image_issue"] == "not checked").all()
