@@ -123,6 +123,8 @@ def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
         "trajectory: mean_percentile": -last["mean_percentile"],
         "trajectory: neighbors_kept": -last["neighbors_kept"],
         "trajectory: drift": last["drift"],
+        "trajectory_label_score": -last["trajectory_label_score"],
+        "picture: image_issue_rank (cleanvision)": -last["image_issue_rank"],
     }
     return {
         kind: {name: np.asarray(values, dtype=np.float64) for name, values in group.items()}
@@ -165,15 +167,15 @@ def one(options: argparse.Namespace, name: str, kind: str, wrong: float) -> None
         said = {"model": options.model, "dataset": str(data), "split": "train", "eval_split": "none", "train_split": "train"}
         said |= {"image_size": options.image_size, "epochs": options.epochs, "frames": options.frames, "embed": True, "keep": "first,last"}
         finetune(run, said)
-    build(run, Request())
+    build(run, Request(settings={"image_quality": True}))
     print(f"\n{name}: {options.images:,} images, {len(planted['wrong']):,} wrong labels, {len(planted['foreign'])} foreign images")
-    print(f"{'':36}  AUROC     AP   P@n")
+    print(f"{'':40}  AUROC     AP   P@n")
     for group, scores in scores_of(run.path).items():
         truth = np.zeros(options.images, dtype=bool)
         truth[planted["wrong" if group == "wrong labels" else "foreign"]] = True
         for title, suspicion in scores.items():
             area, average, first = figures(truth, np.nan_to_num(suspicion, nan=0.0))
-            print(f"{title:36} {area:6.3f} {average:6.3f} {first:5.2f}   {group}", flush=True)
+            print(f"{title:40} {area:6.3f} {average:6.3f} {first:5.2f}   {group}", flush=True)
 
 
 if __name__ == "__main__":
