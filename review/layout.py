@@ -61,7 +61,12 @@ def wide_layout(review: ReviewFrame) -> Layout:
         left = ly.split(ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical")
     top = ly.split(left, *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal")
     bottom = ly.split(
-        ly.tab(_inspector(review), Widget(type="ReviewNeighbors", name="Neighbours"), weight=68),
+        ly.tab(
+            _inspector(review),
+            Widget(type="ReviewNeighbors", name="Neighbours"),
+            Widget(type="ReviewCheckpoints", name="Checkpoints"),
+            weight=68,
+        ),
         ly.tab(
             ly.issues("Lists"),
             ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),

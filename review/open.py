@@ -1,4 +1,4 @@
-"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the slider has to know."""
+"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the page has to know of the checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import table
 from pipeline.runfolder import RunFolder
 from review.decisions import History, login_name, read_history
-from review.frame import ReviewFrame, long_frame, wide_frame
+from review.frame import long_frame, wide_frame
 from review.layout import has_slider, long_layout, wide_layout
 from review.lists import ready_made_lists
 from review.spotlight import Page, import_spotlight
@@ -52,7 +52,8 @@ def page_for(
         "selected": lists[0].rows if lists else [],
         "watching": watching,
         "news": news,
-        **_slider(review),
+        "checkpoints": _checkpoints(built.manifest, review.steps),
+        **({"start": review.slider_start} if has_slider(review) else {}),
     }
     deciding = {
         "run": str(built.run.path.resolve()),
@@ -80,10 +81,14 @@ def _title(built: Built) -> str:
     return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
 
 
-def _slider(review: ReviewFrame) -> dict[str, Any]:
-    """The checkpoints that the slider goes through, and where it stands at first."""
-    if not has_slider(review):
-        return {}
-    facts = [review.facts[step] for step in review.steps]
-    keys = ("step", "epoch", "loss", "explained_variance", "disparity", "scale", "map_kept", "trustworthiness", "continuity")
-    return {"start": review.slider_start, "slider": [{key: getattr(one, key) for key in keys} for one in facts]}
+def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """What is known of each checkpoint as a whole: how far its map can be trusted, and how its outliers agree with the others'."""
+    keys = ("step", "epoch", "loss", "explained_variance", "disparity", "map_kept", "trustworthiness", "continuity")
+    places = [manifest.steps.index(step) for step in steps]
+    found = []
+    for number, place in enumerate(places):
+        facts = {key: getattr(manifest.checkpoints[place], key) for key in keys}
+        facts["rank_correlation"] = [manifest.rank_correlation[place][other] for other in places]
+        facts["outliers_stay"] = manifest.outlier_overlap[places[number - 1]][place] if number else None
+        found.append(facts)
+    return found

@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--slider", type=int, help="step to move the slider to")
+    parser.add_argument("--tab", action="append", default=[], help="tab to bring to the front, such as Checkpoints; repeatable")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with serving("--first", "--last", "--run", options.run, "--no-browser") as started, sync_playwright() as playwright:
@@ -33,9 +34,11 @@ def main() -> None:
         page.wait_for_timeout(2000)
         if options.slider is not None:
             step = page.locator("[data-test-tag=checkpoint-slider-step]")
-            while step.inner_text() != f"step {options.slider}":
-                page.get_by_title("Previous checkpoint").click()
+            while (shown := int(step.inner_text().removeprefix("step "))) != options.slider:
+                page.get_by_title("Previous checkpoint" if shown > options.slider else "Next checkpoint").click()
                 page.wait_for_timeout(1000)
+        for tab in options.tab:
+            page.locator(".flexlayout__tab_button").filter(has_text=tab).click()
         page.mouse.move(800, 880)
         page.wait_for_timeout(3000)
         page.screenshot(path=options.out)

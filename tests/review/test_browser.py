@@ -155,3 +155,28 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page:
     assert frame["label"][first] in last.inner_text()
     last.click()
     assert selected(page) == [first]
+
+
+def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(page: Page, built_run: Path) -> None:
+    manifest = table.read_manifest(RunFolder(built_run))
+    assert manifest is not None
+    page.get_by_text("Checkpoints", exact=True).click()
+    widget = page.locator("[data-test-tag=review-checkpoints]")
+    rows = widget.locator("tbody tr")
+    rows.nth(2).wait_for()
+    for place, facts in enumerate(manifest.checkpoints):
+        assert facts.explained_variance is not None
+        stay = "" if place == 0 else f"{100 * manifest.outlier_overlap[place - 1][place]:.0f} %"
+        assert rows.nth(place).locator("td").all_inner_texts() == [
+            str(facts.step),
+            f"{facts.epoch:.2f}",
+            f"{facts.loss:.3f}",
+            f"{100 * sum(facts.explained_variance):.0f} %",
+            f"{100 * facts.map_kept:.0f} %",
+            f"{facts.trustworthiness:.2f}",
+            f"{facts.continuity:.2f}",
+            f"{facts.disparity:.2f}",
+            stay,
+        ]
+    said = widget.locator("svg title").evaluate_all("all => all.map((one) => one.textContent)")
+    assert said[1] == f"step 10 and step 20: {manifest.rank_correlation[0][1]:.2f}" and len(said) == 9

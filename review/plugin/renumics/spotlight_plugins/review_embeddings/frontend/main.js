@@ -60,10 +60,10 @@ function Slider() {
     const [place, setPlace] = useState(0);
 
     useEffect(() => {
-        session.then(({ slider, start }) => {
-            if (!slider) return;
-            setCheckpoints(slider);
-            setPlace(slider.findIndex((checkpoint) => checkpoint.step === start));
+        session.then((page) => {
+            if (page.start === undefined) return;
+            setCheckpoints(page.checkpoints);
+            setPlace(page.checkpoints.findIndex((checkpoint) => checkpoint.step === page.start));
         });
     }, []);
 
@@ -74,15 +74,15 @@ function Slider() {
                 (state) => state.columns, // new ones with every table that is read
                 (columns, before) => {
                     if (before.length === 0) return;
-                    readSession().then(({ slider, title, news }) => {
+                    readSession().then(({ checkpoints: known, start, title, news }) => {
                         if (title) useDataset.setState({ filename: title });
-                        if (!slider || !checkpoints) return;
+                        if (start === undefined || !checkpoints) return;
                         const followed = place === checkpoints.length - 1;
-                        const same = slider.findIndex((checkpoint) => checkpoint.step === checkpoints[place].step);
-                        const next = followed || same < 0 ? slider.length - 1 : same;
-                        setCheckpoints(slider);
+                        const same = known.findIndex((checkpoint) => checkpoint.step === checkpoints[place].step);
+                        const next = followed || same < 0 ? known.length - 1 : same;
+                        setCheckpoints(known);
                         setPlace(next);
-                        show(slider[next].step);
+                        show(known[next].step);
                         if (news) globalThis.spotlight.notify(news);
                     });
                 },
@@ -206,6 +206,60 @@ function ReviewNeighbors() {
     ]);
 }
 Object.assign(ReviewNeighbors, { key: "ReviewNeighbors", defaultName: "Neighbours", icon: () => h("span", {}, "⁂") });
+
+// -- what is known of each checkpoint as a whole: how far its map can be trusted, and how its outliers agree with the others' --
+
+const NUMBERS = [
+    ["step", "Optimiser steps", ({ step }) => step],
+    ["epoch", "Passes over the training data", ({ epoch }) => epoch?.toFixed(2) ?? ""],
+    ["loss", "Training loss", ({ loss }) => loss?.toFixed(3) ?? ""],
+    ["variance", "Share of the embedding's variance that the map shows", ({ explained_variance: along }) => (along ? percent(along[0] + along[1]) : "")],
+    ["neighbours kept", "Share of the 15 nearest neighbours in the embedding that the map keeps, the mean", (facts) => percent(facts.map_kept)],
+    ["trustworthiness", "Low where images lie near each other on the map that are not alike", (facts) => facts.trustworthiness.toFixed(2)],
+    ["continuity", "Low where images that are alike lie apart on the map", (facts) => facts.continuity.toFixed(2)],
+    ["disparity", "Procrustes disparity to the reference: 0 is a perfect match", (facts) => facts.disparity.toFixed(2)],
+    ["outliers stay", "Share of the outliers of the checkpoint before that still are", (facts) => (facts.outliers_stay === null ? "" : percent(facts.outliers_stay))],
+];
+
+// Dark blue for no agreement or less, yellow for full agreement.
+const shade = (share) => `hsl(${240 - 185 * Math.max(0, share)} 70% ${28 + 34 * Math.max(0, share)}%)`;
+
+function ReviewCheckpoints() {
+    const columns = useDataset((state) => state.columns); // new ones with every table that is read
+    const [page, setPage] = useState(null);
+    useEffect(() => {
+        let wanted = true;
+        readSession().then((found) => wanted && setPage(found));
+        return () => (wanted = false);
+    }, [columns]);
+    if (!page?.checkpoints) return null;
+    const { checkpoints, shown } = page;
+    const side = 160 / checkpoints.length;
+    const squares = checkpoints.flatMap((one, y) =>
+        one.rank_correlation.map((share, x) =>
+            h("rect", { key: `${x} ${y}`, x: x * side, y: y * side, width: side + 0.2, height: side + 0.2, fill: shade(share) }, [
+                h("title", { key: "title" }, `step ${one.step} and step ${checkpoints[x].step}: ${share.toFixed(2)}`),
+            ]),
+        ),
+    );
+    return h("div", { style: styles.beside, "data-test-tag": "review-checkpoints" }, [
+        h("table", { key: "numbers", style: styles.numbers }, [
+            h("thead", { key: "head" }, [
+                h("tr", { key: "names" }, NUMBERS.map(([name, meaning]) => h("th", { key: name, title: meaning, style: styles.heading }, name))),
+            ]),
+            h("tbody", { key: "body" }, checkpoints.map((one) =>
+                h("tr", { key: one.step, style: shown.includes(one.step) ? styles.name : {} }, NUMBERS.map(([name, , write]) =>
+                    h("td", { key: name, style: styles.number }, write(one)),
+                )),
+            )),
+        ]),
+        h("figure", { key: "matrix", style: styles.matrix }, [
+            h("svg", { key: "squares", width: 160, height: 160, role: "img", "aria-label": "Rank correlation of the OOD scores of each pair of checkpoints" }, squares),
+            h("figcaption", { key: "caption", style: styles.facts }, "Rank correlation of the OOD scores, first to last: dark blue 0, yellow 1"),
+        ]),
+    ]);
+}
+Object.assign(ReviewCheckpoints, { key: "ReviewCheckpoints", defaultName: "Checkpoints", icon: () => h("span", {}, "≡") });
 
 // -- decisions: what holds about each image, what is on its way to the server, and the panel --
 
@@ -527,6 +581,10 @@ const styles = {
     step: { minWidth: "72px", fontWeight: 600, fontVariantNumeric: "tabular-nums" },
     facts: { color: "#555", fontVariantNumeric: "tabular-nums" },
     beside: { display: "flex", gap: "16px", alignItems: "flex-start", padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" },
+    numbers: { borderCollapse: "collapse", fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap", flex: "none" },
+    heading: { padding: "0 8px 2px 0", textAlign: "right", fontWeight: 600, borderBottom: "1px solid #c3ccd5", cursor: "help" },
+    number: { padding: "1px 8px 1px 0", textAlign: "right" },
+    matrix: { margin: 0, width: "160px", flex: "none", fontSize: "12px" },
     neighbors: { display: "flex", gap: "6px" },
     neighbor: { display: "flex", flexDirection: "column", alignItems: "center", width: "84px", flex: "none", cursor: "pointer", fontSize: "12px" },
     thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
@@ -546,6 +604,7 @@ export default {
     activate(app) {
         app.registerWidget(ReviewPanel);
         app.registerWidget(ReviewNeighbors);
+        app.registerWidget(ReviewCheckpoints);
         whenLoaded(greet);
         whenLoaded(startReview);
         app.registerLens(ReviewImage);
