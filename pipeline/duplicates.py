@@ -5,8 +5,10 @@ Neighbours in the embedding propose pairs, at a distance that the data chooses, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +37,8 @@ SIDE = 24
 COARSE = 8
 """Side in pixels of the first comparison, which most pairs do not pass."""
 
-MAYBE = 0.6
-"""Correlation there from which the views are compared."""
+MAYBE = 0.85
+"""Correlation of some view with the other picture there from which they are compared in full."""
 
 ALIKE, DETAIL = 0.95, 0.8
 """Least correlation of two views of the same picture, and of what is left of them without their smooth parts: a sky is like any sky."""
@@ -48,8 +50,8 @@ the second number. In a data set of drawings or digits neighbours are much alike
 SAMPLE = 2000
 """Pairs from which it is seen what is usual."""
 
-CROPS = (1.0, 0.9375, 0.875, 0.8)
-"""Parts of a picture's sides that are compared with the whole of the other."""
+CROPS = (0.9375, 0.875, 0.8)
+"""Parts of a picture's sides that are compared with the whole of the other, beside the whole."""
 
 
 Pictures = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
@@ -163,73 +165,94 @@ def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64
 
 def _confirmed(pairs: NDArray[np.int64], pictures: Pictures) -> NDArray[np.int64]:
     """Those of the pairs whose pixels are alike."""
-    thumbnails = {place: _thumbnail(picture) for place, picture in pictures(np.unique(pairs).tolist())}
-    places = np.array(sorted(thumbnails), dtype=np.int64)
+    read = [(place, _thumbnail(picture)) for place, picture in pictures(np.unique(pairs).tolist())]
+    places = np.array([place for place, _ in read], dtype=np.int64)
     pairs = pairs[np.isin(pairs, places).all(axis=1)]
     if not len(pairs):
         return pairs
-    coarse = np.stack([_unit(_resized(thumbnails[place], COARSE, 1.0)) for place in places.tolist()])
-    mirrored = coarse.reshape(-1, COARSE, COARSE, 3)[:, :, ::-1].reshape(len(coarse), -1)
-    one, other = np.searchsorted(places, pairs).T
-    maybe = np.zeros(len(pairs), dtype=bool)
-    for start in range(0, len(pairs), 4096):
-        part = slice(start, start + 4096)
-        first = coarse[one[part]]
-        likenesses = [np.einsum("pd,pd->p", first, views[other[part]]) for views in (coarse, mirrored)]
-        maybe[part] = np.maximum(*likenesses) >= MAYBE
-    detail = _unusual_detail(pairs, thumbnails)
-    pairs = pairs[maybe]
-    alike = [place for place, pair in enumerate(pairs.tolist()) if is_same_picture(thumbnails[pair[0]], thumbnails[pair[1]], detail)]
-    return pairs[alike]
+    order = np.argsort(places)
+    thumbnails = np.stack([read[number][1] for number in order])
+    both = np.searchsorted(places[order], pairs)
+    detail = _unusual_detail(both, thumbnails)
+    maybe = np.flatnonzero(_seem_alike(both, thumbnails))
+    return pairs[maybe[_are_alike(both[maybe], thumbnails, detail)]]
 
 
-def _unusual_detail(pairs: NDArray[np.int64], thumbnails: Mapping[int, Image.Image]) -> float:
+def _seem_alike(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pairs are worth the full comparison, shape (P,): those alike at a coarse glance."""
+    parts = [thumbnails[start : start + 1024] for start in range(0, len(thumbnails), 1024)]
+    views = np.concatenate([_unit(_views(part, COARSE)) for part in parts])
+    seem = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), 1024):
+        part = slice(start, start + 1024)
+        for whole, seen in (pairs[part].T, pairs[part, ::-1].T):
+            seem[part] |= np.matmul(views[seen], views[whole, 0, :, None]).max(axis=(1, 2)) >= MAYBE
+    return seem
+
+
+def _are_alike(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8], detail: float) -> NDArray[np.bool_]:
+    """In which pairs one whole picture is like a view of the other, cropped or mirrored, at large and in its details, shape (P,)."""
+    alike = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), 128):
+        part = pairs[start : start + 128]
+        chosen, among = np.unique(part, return_inverse=True)
+        views = _views(thumbnails[chosen], SIDE)
+        at_large = _unit(views)
+        for whole, seen in (among.reshape(part.shape).T, among.reshape(part.shape)[:, ::-1].T):
+            likeness = np.matmul(at_large[seen], at_large[whole, 0, :, None])[:, :, 0]
+            pair, view = np.nonzero(likeness >= ALIKE)
+            details = (_unit(_details(pixels)) for pixels in (views[seen[pair], view], views[whole[pair], 0]))
+            alike[start + pair[np.einsum("pd,pd->p", *details) >= detail]] = True
+    return alike
+
+
+def _unusual_detail(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> float:
     """From which correlation of their details two neighbours of this data set are copies: far above the median, by robust statistics."""
     chosen = pairs if len(pairs) <= SAMPLE else pairs[np.random.default_rng(0).choice(len(pairs), SAMPLE, replace=False)]
-    details = {place: _unit(_details(_resized(thumbnails[place], SIDE, 1.0))) for place in np.unique(chosen).tolist()}
-    usual = np.array([float(details[one] @ details[other]) for one, other in chosen.tolist()])
+    one, other = (_unit(_details(_views(thumbnails[places], SIDE, crops=())[:, 0])) for places in chosen.T)
+    usual = np.einsum("pd,pd->p", one, other)
     middle = float(np.median(usual))
     spread = 1.4826 * float(np.median(np.abs(usual - middle)))
     return float(np.clip(middle + UNUSUAL * spread, DETAIL, SURE))
 
 
-def _thumbnail(picture: Image.Image) -> Image.Image:
+def _thumbnail(picture: Image.Image) -> NDArray[np.uint8]:
     from PIL import Image
 
-    return picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
-def is_same_picture(one: Image.Image, other: Image.Image, detail: float = DETAIL) -> bool:
-    """Whether one whole picture is like a view of the other, cropped or mirrored, at large and in its details."""
-    for whole, seen in ((one, other), (other, one)):
-        pixels = _resized(whole, SIDE, 1.0)
-        crops = [_resized(seen, SIDE, crop) for crop in CROPS]
-        views = [view for crop in crops for view in (crop, crop[:, ::-1])]
-        alike = np.stack([_unit(view) for view in views]) @ _unit(pixels) >= ALIKE
-        if any(_unit(_details(views[place])) @ _unit(_details(pixels)) >= detail for place in np.flatnonzero(alike)):
-            return True
-    return False
+def _views(thumbnails: NDArray[np.uint8], side: int, crops: Sequence[float] = CROPS) -> NDArray[np.float32]:
+    """The whole pictures and their middle parts, each as it is and mirrored, of shape (N, views, side, side, 3); the whole comes first."""
+    pixels = thumbnails.astype(np.float32)
+    views = []
+    for crop in (1.0, *crops):
+        shrink = _shrinking(side, crop)
+        small = np.moveaxis(np.tensordot(shrink, np.tensordot(pixels, shrink, (2, 1)), (1, 1)), 0, 1)  # rows, N, channels, columns
+        views += [np.moveaxis(small, 2, 3), np.moveaxis(small, 2, 3)[:, :, ::-1]]
+    return np.stack(views, axis=1)
+
+
+@cache
+def _shrinking(side: int, crop: float) -> NDArray[np.float32]:
+    """Pillow's bilinear resizing of the middle ``crop`` of a thumbnail's side as a matrix of shape (side, THUMBNAIL)."""
+    from PIL import Image
+
+    edge = THUMBNAIL * (1 - crop) / 2
+    identity = Image.fromarray(np.eye(THUMBNAIL, dtype=np.float32))
+    return np.asarray(identity.resize((THUMBNAIL, side), Image.Resampling.BILINEAR, box=(0, edge, THUMBNAIL, THUMBNAIL - edge)))
 
 
 def _details(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is left of a picture without its smooth parts."""
+    """What is left of pictures, shape (N, side, side, 3), without their smooth parts."""
     from scipy.ndimage import uniform_filter
 
-    return np.asarray(pixels - uniform_filter(pixels, (5, 5, 1)))
-
-
-def _resized(picture: Image.Image, side: int, crop: float) -> NDArray[np.float32]:
-    """The middle of a picture, ``crop`` of its sides, as pixels of shape (side, side, 3)."""
-    from PIL import Image
-
-    width, height = picture.size
-    left, top = width * (1 - crop) / 2, height * (1 - crop) / 2
-    box = (left, top, width - left, height - top)
-    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box), dtype=np.float32)
+    return np.asarray(pixels - uniform_filter(pixels, (1, 5, 5, 1)))
 
 
 def _unit(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pixels as a vector of length 1 without their mean; zeros for one colour, which is like nothing."""
-    flat = pixels.ravel() - pixels.mean()
-    length = float(np.linalg.norm(flat))
-    return np.asarray(flat / length if length > 1.0 else np.zeros_like(flat), dtype=np.float32)
+    """Pictures, shape (…, side, side, 3), as vectors of length 1 without their mean; zeros for one colour, which is like nothing."""
+    flat = pixels.reshape(*pixels.shape[:-3], math.prod(pixels.shape[-3:]))
+    flat = flat - flat.mean(axis=-1, keepdims=True)
+    lengths = np.linalg.norm(flat, axis=-1, keepdims=True)
+    return np.asarray(np.where(lengths > 1.0, flat / np.maximum(lengths, 1.0), 0.0), dtype=np.float32)

@@ -1,9 +1,9 @@
 """Finds the nearest neighbours of every image in embedding space, exactly, once for everything that needs them.
 
-A blocked float32 product proposes a few more candidates than are wanted, and their distances are computed anew from the
-differences of the vectors in float64. Late in a fine-tuning the images of a class lie almost on one point, and the difference
-of two nearly equal products has no correct digits left; rows whose candidates float32 cannot be trusted with are proposed
-again in float64.
+A blocked float32 product proposes a few more candidates than are wanted, and their distances are computed anew in float64. Late in a
+fine-tuning the images of a class lie almost on one point, and the difference of two nearly equal products has no correct digits left:
+distances that small come from the differences of the vectors, and rows whose candidates float32 cannot be trusted with are proposed again
+in float64.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ SPARE_CANDIDATES = 22
 BLOCK_VALUES = 1 << 23
 """Values of the block of products held at once: 32 MiB of float32."""
 
+NEARLY_EQUAL = 1e-6
+"""Squared distances of unit vectors below it come from differences; above it a float64 product has seven digits or more."""
+
 EUCLIDEAN_UP_TO = 3
 """Dimensions up to which cleanlab measures Euclidean distances; above it, cosine distances."""
 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The k nearest other images of each image, nearest first; equal distances by image order."""
+    """The k nearest other images of each image, nearest first; distances that are equal in float32 by image order."""
 
     indices: NDArray[np.int32]
     """Shape (N, k): rows of the embeddings, never the image itself."""
@@ -49,7 +52,7 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     metric = "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
-    points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool))
+    points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool), False)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
     search = _Search(points, min(k + SPARE_CANDIDATES, total - 1), torch_device(device))
@@ -80,6 +83,7 @@ class _Points:
     vectors: NDArray[np.floating]
     factors: NDArray[np.float64]
     zero: NDArray[np.bool_]
+    of_unit_length: bool
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The scaled vectors in float64, with one more coordinate that is 1 for zero vectors where there are any."""
@@ -97,7 +101,7 @@ def _unit_vectors(embeddings: NDArray[np.floating]) -> _Points:
         rows = embeddings[start : start + block].astype(np.float64)
         lengths[start : start + block] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     zero = lengths == 0
-    return _Points(embeddings, 1.0 / np.where(zero, 1.0, lengths), zero)
+    return _Points(embeddings, 1.0 / np.where(zero, 1.0, lengths), zero, True)
 
 
 class _Search:
@@ -159,12 +163,29 @@ class _Search:
 def _nearest(
     points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k nearest candidates of each row, nearest first, and their squared distances from differences in float64."""
-    squared = np.empty(candidates.shape)
-    step = max(1, BLOCK_VALUES // (2 * candidates.shape[1] * points.vectors.shape[1]))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        differences = points.rows(candidates[part]) - points.rows(rows[part])[:, None, :]
-        squared[part] = np.einsum("nkd,nkd->nk", differences, differences)
-    order = np.lexsort((candidates, squared))[:, :k]
+    """The k nearest candidates of each row, nearest first, and their squared distances in float64."""
+    squared = _from_products(points, rows, candidates)
+    row, column = np.nonzero(squared < (NEARLY_EQUAL if points.of_unit_length else np.inf))
+    step = max(1, BLOCK_VALUES // (4 * points.vectors.shape[1]))
+    for start in range(0, len(row), step):
+        some = slice(start, start + step)
+        differences = points.rows(candidates[row[some], column[some]]) - points.rows(rows[row[some]])
+        squared[row[some], column[some]] = np.einsum("nd,nd->n", differences, differences)
+    order = np.lexsort((candidates, squared.astype(np.float32)))[:, :k]
     return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(squared, order, axis=1)
+
+
+def _from_products(points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Squared distances of unit vectors as 2 - 2 cosine; of other vectors zeros, which stand for: not known."""
+    import torch
+
+    squared = np.zeros(candidates.shape)
+    step = max(1, BLOCK_VALUES // (2 * candidates.shape[1] * points.vectors.shape[1]))
+    for start in range(0, len(rows) if points.of_unit_length else 0, step):
+        part = slice(start, start + step)
+        own = torch.from_numpy(points.vectors[rows[part]]).double()
+        others = torch.from_numpy(points.vectors[candidates[part]]).double()
+        cosines = torch.bmm(others, own[:, :, None])[:, :, 0].numpy() * points.factors[rows[part], None] * points.factors[candidates[part]]
+        both_zero = points.zero[rows[part], None] & points.zero[candidates[part]]
+        squared[part] = np.where(both_zero, 0.0, np.maximum(2.0 - 2.0 * cosines, 0.0))
+    return squared
