@@ -89,6 +89,5 @@ def _excess(distances: NDArray[np.float64], rows: NDArray[np.int64], others: NDA
     """By how many places the ``others`` of each row rank beyond its k nearest, summed."""
     distances[np.arange(len(rows)), rows] = np.inf
     theirs = np.take_along_axis(distances, others, axis=1)
-    sorted_rows = np.sort(distances, axis=1)
-    ranks = np.stack([np.searchsorted(line, values) for line, values in zip(sorted_rows, theirs, strict=True)]) + 1
-    return float(np.maximum(ranks - k, 0).sum())
+    nearer = [np.count_nonzero(distances < column[:, None], axis=1) for column in theirs.T]
+    return float(sum(np.maximum(count + 1 - k, 0).sum() for count in nearer))
