@@ -1,7 +1,7 @@
 """Turns decoded images into what a model takes, once for all checkpoints, and keeps it in the run folder's cache.
 
-The model's own image processor does the work, exactly as it is. What it gives is kept as 8-bit values wherever that loses
-nothing, which is checked batch by batch, and as float32 otherwise. The cache may be deleted at any time.
+The model's own image processor does the work. What it gives is kept as 8-bit values wherever that loses nothing, which is checked batch
+by batch, and as float32 otherwise. The cache may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -43,6 +43,35 @@ class Processor:
         self._processor = processor
         self.normalisation = _normalisation(processor)
         """How it normalises; None where that cannot be told."""
+
+    def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
+        """RGB pictures to 8-bit levels of shape (N, 3, height, width), or to float32 values where levels would lose something.
+
+        May be called from several threads at once. Raises as a call does.
+        """
+        if self.normalisation is None:
+            return self(images)
+        levels = self._resized(images)
+        if levels is None:
+            values = self(images)
+            levels = to_levels(values, self.normalisation)
+        return values if levels is None else levels
+
+    def _resized(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
+        """The levels, from the processor with its arithmetic switched off; None where the first image shows that they are not these."""
+        if getattr(self._processor, "do_pad", False):
+            return None  # whether an image is padded depends on its size: one does not speak for the others
+        try:
+            plain = [
+                self._processor(image, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0] for image in images
+            ]
+        except (TypeError, ValueError, RuntimeError):
+            return None
+        if any(one.dtype != np.uint8 or one.shape != plain[0].shape for one in plain):
+            return None
+        assert self.normalisation is not None
+        first = to_levels(self(images[:1]), self.normalisation)
+        return np.stack(plain) if first is not None and np.array_equal(first[0], plain[0]) else None
 
     def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """RGB pictures to float32 of shape (N, 3, height, width). Raises DatasetError where they come out in different sizes."""
@@ -156,27 +185,15 @@ class PixelCache:
         array = np.memmap(self.path, dtype=facts["dtype"], mode="r", shape=tuple(facts["shape"]))
         return Pixels(array, normalisation)
 
-    def prepare(self, images: Sequence[Image.Image]) -> PreparedBatch:
-        """Run the processor on a few images; may be called from several threads at once."""
+    def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
+        """What goes to the writer, of a few images (`Processor.prepare`); may be called from several threads at once."""
         assert self._processor is not None
-        values = self._processor(images)
-        normalisation = self._processor.normalisation
-        levels = to_levels(values, normalisation) if normalisation else None
-        return PreparedBatch(values, levels)
+        return self._processor.prepare(images)
 
     def writer(self) -> PixelWriter:
         """Start to write the cache anew."""
         assert self._processor is not None
         return PixelWriter(self.path, self._marker, self._processor.normalisation)
-
-
-@dataclass(frozen=True)
-class PreparedBatch:
-    """What the processor made of a few images."""
-
-    values: NDArray[np.float32]
-    levels: NDArray[np.uint8] | None
-    """The same as 8-bit levels; None where that would lose something."""
 
 
 class PixelWriter:
@@ -185,6 +202,7 @@ class PixelWriter:
     def __init__(self, path: Path, marker: Path, normalisation: Normalisation | None) -> None:
         self._path, self._marker = path, marker
         self._normalisation = normalisation
+        self._narrow = normalisation is not None
         self._count = 0
         self._shape: tuple[int, ...] | None = None
         with storage_errors(path):
@@ -192,38 +210,43 @@ class PixelWriter:
             self._file = self._temporary.open("wb")
             marker.unlink(missing_ok=True)
 
-    def add(self, batch: PreparedBatch) -> None:
-        """Append the next images, in order."""
-        if not len(batch.values):
+    def add(self, batch: NDArray[Any]) -> None:
+        """Append the next images, in order: 8-bit levels, or float32 values where these were not enough."""
+        if not len(batch):
             return
-        shape = batch.values.shape[1:]
+        shape = batch.shape[1:]
         if self._shape not in {None, shape}:
             raise DatasetError(
                 f"The image processor gives images of different sizes ({self._shape} and {shape}). "
                 "Switch its resizing or cropping on, or name another model's processor with --processor."
             )
         self._shape = shape
-        if batch.levels is None and self._normalisation is not None:
+        if self._narrow and batch.dtype != np.uint8:
             self._widen()
+        if not self._narrow and batch.dtype == np.uint8:
+            batch = self._values(batch)
         with storage_errors(self._path):
-            self._file.write(np.ascontiguousarray(batch.levels if self._normalisation else batch.values).data)
-        self._count += len(batch.values)
+            self._file.write(np.ascontiguousarray(batch).data)
+        self._count += len(batch)
+
+    def _values(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self._normalisation is not None
+        scale = np.array(self._normalisation.scale, dtype=np.float32)[:, None, None]
+        shift = np.array(self._normalisation.shift, dtype=np.float32)[:, None, None]
+        return np.asarray(levels * scale + shift, dtype=np.float32)
 
     def _widen(self) -> None:
         """From here on 8 bits are not enough: rewrite what is there as float32."""
-        assert self._normalisation is not None
-        normalisation, self._normalisation = self._normalisation, None
+        self._narrow = False
         self._file.close()
         narrow = self._temporary.with_name(self._temporary.name + "-8bit")
         self._temporary.rename(narrow)
         self._file = self._temporary.open("wb")
         if self._count:
             assert self._shape is not None
-            scale = np.array(normalisation.scale, dtype=np.float32)[:, None, None]
-            shift = np.array(normalisation.shift, dtype=np.float32)[:, None, None]
             levels = np.memmap(narrow, dtype=np.uint8, mode="r", shape=(self._count, *self._shape))
             for start in range(0, self._count, 256):
-                self._file.write((levels[start : start + 256] * scale + shift).astype(np.float32).tobytes())
+                self._file.write(self._values(levels[start : start + 256]).data)
             del levels
         narrow.unlink()
 
@@ -237,8 +260,8 @@ class PixelWriter:
             {
                 "images": images_digest,
                 "shape": [self._count, *(self._shape or ())],
-                "dtype": "uint8" if self._normalisation else "float32",
-                "normalisation": asdict(self._normalisation) if self._normalisation else None,
+                "dtype": "uint8" if self._narrow else "float32",
+                "normalisation": asdict(self._normalisation) if self._normalisation and self._narrow else None,
             },
         )
 

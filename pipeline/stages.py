@@ -57,7 +57,7 @@ from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities,
 from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
-from pipeline.pixels import PixelCache, Pixels, PreparedBatch, load_processor
+from pipeline.pixels import PixelCache, Pixels, load_processor
 from pipeline.progress import SILENT, Progress
 from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are, project
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
@@ -347,7 +347,7 @@ class Builder:
                 self.progress.stage("Reading images", total=len(chosen), unit="images") as advance,
             ):
 
-                def read(start: int) -> tuple[list[ImageRecord | SkippedImage], PreparedBatch | None]:
+                def read(start: int) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
                     rows = cells[start : start + CHUNK][column]
                     ids = chosen[start : start + CHUNK].tolist()
                     labels = [-1] * len(ids) if opened.labels is None else opened.labels[ids].tolist()
@@ -358,7 +358,7 @@ class Builder:
                 for records, prepared in _in_threads(read, range(0, len(chosen), CHUNK)):
                     for record in records:
                         images.add(record)
-                    if pixels and prepared:
+                    if pixels is not None and prepared is not None:
                         pixels.add(prepared)
                     advance(len(records))
             failed = False
@@ -597,12 +597,12 @@ class Builder:
         try:
             with self.progress.stage("Preparing images", total=len(images), unit="images") as advance:
 
-                def prepare(files: list[bytes]) -> PreparedBatch:
+                def prepare(files: list[bytes]) -> NDArray[Any]:
                     return cache.prepare([to_rgb(decode(data)) for data in files])
 
                 for batch in _in_threads(prepare, _chunks(images.read_pictures(), CHUNK)):
                     writer.add(batch)
-                    advance(len(batch.values))
+                    advance(len(batch))
             failed = False
         finally:
             if failed:

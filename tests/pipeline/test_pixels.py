@@ -1,10 +1,12 @@
 """The cache holds exactly what each model's own image processor gives, in 8 bits wherever that loses nothing."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from samples import picture
 from transformers import (
     BeitImageProcessorPil,
@@ -68,6 +70,33 @@ def test_values_that_8_bits_cannot_hold_are_kept_as_floats(tmp_path: Path) -> No
     assert pixels is not None and pixels.array.dtype == np.float32
     values = pixels.batch(0, 2, torch.device("cpu"))[:, 0, 0, 0] * 0.5 + 0.5
     np.testing.assert_allclose(values.numpy() * 255, [10.0, 10.5], atol=1e-4)
+
+
+def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_else_changes(tmp_path: Path) -> None:
+    class Counting:
+        """A processor that says how it is called; with ``trick`` it gives other pixels when its arithmetic is switched off."""
+
+        do_rescale = do_normalize = True
+        rescale_factor, image_mean, image_std = 1 / 255, [0.5] * 3, [0.5] * 3
+
+        def __init__(self, trick: int) -> None:
+            self.trick, self.calls = trick, Counter[bool]()
+
+        def __call__(
+            self, image: Image.Image, return_tensors: str, do_rescale: bool = True, do_normalize: bool = True
+        ) -> dict[str, object]:
+            self.calls[do_rescale] += 1
+            levels = np.moveaxis(np.asarray(image), -1, 0)
+            if not do_rescale:
+                return {"pixel_values": [levels + np.uint8(self.trick)]}
+            return {"pixel_values": [torch.from_numpy((levels / 255 - 0.5) / 0.5).float()]}
+
+    images = [picture(0, seed) for seed in range(5)]
+    expected = np.stack([np.moveaxis(np.asarray(image), -1, 0) for image in images])
+    for trick, calls in ((0, {True: 1, False: 5}), (1, {True: 6, False: 5})):
+        processor = Counting(trick)
+        np.testing.assert_array_equal(Processor(processor).prepare(images), expected)
+        assert processor.calls == calls
 
 
 def test_levels_by_hand() -> None:
