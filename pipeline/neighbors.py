@@ -17,11 +17,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-SPARE_CANDIDATES = 22
-"""Candidates beyond the wanted neighbours; they absorb the rounding of the float32 product."""
+SPARE_CANDIDATES = (6, 22)
+"""Candidates beyond the wanted neighbours, which absorb the rounding of the float32 product: of all rows, and of those where these are too
+few."""
+
+TILE = {"cpu": 2048, "cuda": 16384}
+"""Side of the tiles in which all products are computed; 16 MiB and 1 GiB of float32."""
 
 BLOCK_VALUES = 1 << 23
-"""Values of the block of products held at once: 32 MiB of float32."""
+"""Values of a block of other products: 64 MiB of float64."""
+
+NEAR_VALUES = 1 << 18
+"""Values that are worked on at once where no product is: 2 MiB of float64 stay near the processor."""
 
 NEARLY_EQUAL = 1e-6
 """Squared distances of unit vectors below it come from differences; above it a float64 product has seven digits or more."""
@@ -53,17 +60,26 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
     points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool), False)
+    search = _Search(points, torch_device(device))
+    few, many = (min(k + spare, total - 1) for spare in SPARE_CANDIDATES)
+    candidates, beyond = search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
-    search = _Search(points, min(k + SPARE_CANDIDATES, total - 1), torch_device(device))
-    for start in range(0, total, search.block):
-        rows = np.arange(start, min(start + search.block, total))
-        candidates, beyond = search.in_float32(rows)
-        nearest, squared = _nearest(points, rows, candidates, k)
-        unsettled = squared[:, -1] > beyond
-        if unsettled.any():
-            candidates = search.in_float64(rows[unsettled])
-            nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], candidates, k)
+    block = max(1, BLOCK_VALUES // total)
+    ways = [False, True]
+    for start in range(0, total, block):
+        rows = np.arange(start, min(start + block, total))
+        nearest, squared = _nearest(points, rows, candidates[rows].astype(np.int64), k)
+        unsettled = np.flatnonzero(squared[:, -1] > beyond[rows])
+        for exactly in ways.copy() if len(unsettled) else ():
+            others, limit = search.of_some(rows[unsettled], many, exactly=exactly)
+            nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], others, k)
+            left = unsettled[squared[unsettled, -1] > limit]
+            if 2 * len(left) > len(unsettled):
+                ways = [True]  # the images have collapsed: more float32 candidates are of no use
+            unsettled = left
+            if not len(unsettled):
+                break
         indices[rows] = nearest
         distances[rows] = squared / 2 if metric == "cosine" else np.sqrt(squared)
     return Neighbors(indices, distances, metric)
@@ -96,7 +112,7 @@ class _Points:
 def _unit_vectors(embeddings: NDArray[np.floating]) -> _Points:
     total = len(embeddings)
     lengths = np.empty(total)
-    block = max(1, BLOCK_VALUES // embeddings.shape[1])
+    block = max(1, NEAR_VALUES // embeddings.shape[1])
     for start in range(0, total, block):
         rows = embeddings[start : start + block].astype(np.float64)
         lengths[start : start + block] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
@@ -105,14 +121,13 @@ def _unit_vectors(embeddings: NDArray[np.floating]) -> _Points:
 
 
 class _Search:
-    """Proposes candidates for blocks of rows by matrix products with all rows."""
+    """Proposes candidates by matrix products of all rows with all rows."""
 
-    def __init__(self, points: _Points, count: int, device: torch.device) -> None:
+    def __init__(self, points: _Points, device: torch.device) -> None:
         import torch
 
-        self._points, self._count, self._device = points, count, device
+        self._points, self._device = points, device
         self._total = len(points.vectors)
-        self.block = max(1, BLOCK_VALUES // self._total)
         self._float32 = self._all_rows(torch.float32, device)
         self._squares = (self._float32 * self._float32).sum(dim=1)
         self._float64: torch.Tensor | None = None
@@ -124,40 +139,71 @@ class _Search:
 
         width = self._points.rows(np.arange(1)).shape[1]
         everything = torch.empty((self._total, width), dtype=dtype, device=device)
-        step = max(1, BLOCK_VALUES // width)
+        step = max(1, NEAR_VALUES // width)
         for start in range(0, self._total, step):
             rows = self._points.rows(np.arange(start, min(start + step, self._total)))
             everything[start : start + step] = torch.from_numpy(rows).to(device=device, dtype=dtype)
         return everything
 
-    def in_float32(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Candidates (R, count) of consecutive rows, and for each row the squared distance below which none was missed."""
+    def of_all(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Candidates (N, count) of all rows by float32 products, and for each row the squared distance below which none was missed.
+
+        Each product serves both of its rows, so that only half of them are computed.
+        """
         import torch
 
-        start, stop = int(rows[0]), int(rows[-1]) + 1
+        best = torch.full((self._total, count), -torch.inf, device=self._device)
+        places = torch.zeros((self._total, count), dtype=torch.int32, device=self._device)
+        side = TILE.get(self._device.type, TILE["cpu"])
+        starts = range(0, self._total, side)
         with torch.inference_mode():
-            # Nearness that orders like the distance: the row's own length is the same for all candidates and left out.
-            nearness = torch.addmm(self._squares[None, :], self._float32[start:stop], self._float32.T, beta=-1, alpha=2)
-            places = torch.arange(start, stop, device=self._device)
-            nearness[places - start, places] = -torch.inf
-            best = torch.topk(nearness, self._count, dim=1, sorted=False)
-            beyond = self._squares[start:stop] - best.values.min(dim=1).values
-        if self._count == self._total - 1:  # every other row is a candidate
-            return best.indices.cpu().numpy(), np.full(len(rows), np.inf)
-        return best.indices.cpu().numpy(), beyond.cpu().numpy().astype(np.float64) - self._rounding
+            for start in starts:
+                for other in starts[start // side :]:
+                    one, two = slice(start, start + side), slice(other, other + side)
+                    # the negative squared distance
+                    nearness = torch.addmm(-self._squares[None, two], self._float32[one], self._float32[two].T, alpha=2)
+                    nearness -= self._squares[one, None]
+                    if start == other:
+                        nearness.fill_diagonal_(-torch.inf)
+                    else:
+                        _keep_best(best[two], places[two], nearness.T.contiguous(), start)
+                    _keep_best(best[one], places[one], nearness, other)
+        return places.cpu().numpy(), self._none_missed_below(best)
 
-    def in_float64(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Candidates (R, count) of any rows; on the CPU, because not every accelerator has float64."""
+    def of_some(self, rows: NDArray[np.int64], count: int, *, exactly: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The same of some rows, ``exactly`` by float64 products: these on the CPU, because not every accelerator has float64."""
         import torch
 
-        if self._float64 is None:
+        if exactly and self._float64 is None:
             self._float64 = self._all_rows(torch.float64, torch.device("cpu"))
-        chosen = torch.from_numpy(rows)
+        everything = self._float64 if exactly and self._float64 is not None else self._float32
+        squares = (everything * everything).sum(dim=1)
+        chosen = torch.from_numpy(rows).to(everything.device)
         with torch.inference_mode():
-            squares = (self._float64 * self._float64).sum(dim=1)
-            nearness = torch.addmm(squares[None, :], self._float64[chosen], self._float64.T, beta=-1, alpha=2)
-            nearness[torch.arange(len(rows)), chosen] = -torch.inf
-            return torch.topk(nearness, self._count, dim=1, sorted=False).indices.numpy()
+            nearness = torch.addmm(-squares[None, :], everything[chosen], everything.T, alpha=2)
+            nearness -= squares[chosen, None]
+            nearness[torch.arange(len(rows), device=everything.device), chosen] = -torch.inf
+            best = torch.topk(nearness, count, dim=1, sorted=False)
+        found: NDArray[np.int64] = best.indices.cpu().numpy()
+        return found, np.full(len(rows), np.inf) if exactly else self._none_missed_below(best.values)
+
+    def _none_missed_below(self, best: torch.Tensor) -> NDArray[np.float64]:
+        if best.shape[1] == self._total - 1:  # every other row is a candidate
+            return np.full(len(best), np.inf)
+        least: NDArray[np.float32] = best.min(dim=1).values.cpu().numpy()
+        return -least.astype(np.float64) - self._rounding
+
+
+def _keep_best(best: torch.Tensor, places: torch.Tensor, nearness: torch.Tensor, offset: int) -> None:
+    """Merge the columns of a tile, of which the first is row ``offset`` of all, into the best of each of its rows, in place."""
+    import torch
+
+    new = torch.topk(nearness, min(best.shape[1], nearness.shape[1]), dim=1, sorted=False)
+    both = torch.cat([best, new.values], dim=1)
+    known = torch.cat([places, new.indices.to(torch.int32) + offset], dim=1)
+    values, order = torch.topk(both, best.shape[1], dim=1, sorted=False)
+    best.copy_(values)
+    places.copy_(torch.gather(known, 1, order))
 
 
 def _nearest(
@@ -166,7 +212,7 @@ def _nearest(
     """The k nearest candidates of each row, nearest first, and their squared distances in float64."""
     squared = _from_products(points, rows, candidates)
     row, column = np.nonzero(squared < (NEARLY_EQUAL if points.of_unit_length else np.inf))
-    step = max(1, BLOCK_VALUES // (4 * points.vectors.shape[1]))
+    step = max(1, NEAR_VALUES // points.vectors.shape[1])
     for start in range(0, len(row), step):
         some = slice(start, start + step)
         differences = points.rows(candidates[row[some], column[some]]) - points.rows(rows[row[some]])
@@ -180,7 +226,7 @@ def _from_products(points: _Points, rows: NDArray[np.int64], candidates: NDArray
     import torch
 
     squared = np.zeros(candidates.shape)
-    step = max(1, BLOCK_VALUES // (2 * candidates.shape[1] * points.vectors.shape[1]))
+    step = max(1, NEAR_VALUES // (candidates.shape[1] * points.vectors.shape[1]))
     for start in range(0, len(rows) if points.of_unit_length else 0, step):
         part = slice(start, start + step)
         own = torch.from_numpy(points.vectors[rows[part]]).double()
