@@ -67,10 +67,33 @@ def test_exact_where_the_clusters_have_collapsed(spread: float) -> None:
     np.testing.assert_allclose(nearest_neighbors(points, 10).distances, expected, rtol=1e-6)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = np.random.default_rng(2).normal(size=(300, 12)).astype(np.float32)
+@pytest.mark.parametrize("spread", [1.0, 1e-3])
+@pytest.mark.parametrize("side", [5, 64, 299, 300])
+def test_tiles_and_blocks_change_nothing(side: int, spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    points = (random.normal(size=12) + spread * random.normal(size=(300, 12))).astype(np.float32)
     whole = nearest_neighbors(points, 7)
+    monkeypatch.setattr(neighbors, "TILE", {"cpu": side})
     monkeypatch.setattr(neighbors, "BLOCK_VALUES", 1000)
+    monkeypatch.setattr(neighbors, "NEAR_VALUES", 100)
     blocked = nearest_neighbors(points, 7)
     np.testing.assert_array_equal(whole.indices, blocked.indices)
     np.testing.assert_array_equal(whole.distances, blocked.distances)
+    np.testing.assert_allclose(whole.distances, brute_force(points, 7), rtol=1e-6)
+
+
+def test_float32_is_left_only_where_its_digits_do_not_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[tuple[bool, int]] = []
+    some = neighbors._Search.of_some
+
+    def counted(self: neighbors._Search, rows: np.ndarray, count: int, *, exactly: bool) -> tuple[np.ndarray, np.ndarray]:
+        again.append((exactly, len(rows)))
+        return some(self, rows, count, exactly=exactly)
+
+    monkeypatch.setattr(neighbors._Search, "of_some", counted)
+    random = np.random.default_rng(3)
+    nearest_neighbors(random.normal(size=(500, 32)).astype(np.float32), 10)
+    assert again == []
+    monkeypatch.setattr(neighbors, "BLOCK_VALUES", 500 * 100)  # five blocks of a hundred rows
+    nearest_neighbors((random.normal(size=32) + 1e-4 * random.normal(size=(500, 32))).astype(np.float32), 10)
+    assert again == [(False, 100)] + 5 * [(True, 100)], "once it has been seen that it is of no use it is not tried again"
