@@ -16,8 +16,8 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from PIL import Image
 
-SCORED = ("dark", "light", "blurry", "odd_aspect_ratio", "low_information")
-"""What cleanvision gives a score for, by its names."""
+SCORED = ("odd_aspect_ratio", "dark", "light", "low_information", "blurry")
+"""What cleanvision gives a score for, by its names; what explains others first: a dark picture seems blurry and empty too."""
 
 GRAY = "gray"
 
@@ -28,7 +28,8 @@ ISSUES = (NOT_CHECKED, FINE, *SCORED, GRAY)
 
 IMAGE_QUALITY = np.dtype([*((name, "<f4") for name in SCORED), (GRAY, "?"), ("issue", "i1"), ("rank", "<i4")])
 """What is known of each image: cleanvision's scores in [0, 1], lower is worse; whether it has no colour; an index into `ISSUES`, the one
-furthest below its threshold; and its rank by how far that is, relative to the threshold: 1 is the worst."""
+first of `SCORED` that is below its threshold; and its rank by how far its worst score is below, relative to the threshold: 1 is the
+worst."""
 
 
 def require_cleanvision() -> None:
@@ -49,8 +50,8 @@ def image_quality(measured: NDArray[Any]) -> NDArray[Any]:
 
     defaults = ImagePropertyIssueManager().get_default_params()
     shares = np.stack([measured[name].astype(np.float64) / defaults[name]["threshold"] for name in SCORED])
-    least, worst = shares.min(axis=0), shares.argmin(axis=0)
-    issue = np.where(least < 1, ISSUES.index(SCORED[0]) + worst, ISSUES.index(FINE))
+    least, first = shares.min(axis=0), (shares < 1).argmax(axis=0)
+    issue = np.where(least < 1, ISSUES.index(SCORED[0]) + first, ISSUES.index(FINE))
     if 0 < measured[GRAY].sum() < len(measured) / 2:
         colourless = measured[GRAY] & (least >= 1)
         issue[colourless] = ISSUES.index(GRAY)

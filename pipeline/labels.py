@@ -108,6 +108,9 @@ def out_of_fold_probabilities(
     unlabelled = labels < 0
     for fold in range(folds):
         shown, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
+        if not (judged | unlabelled).any():  # more folds than images
+            advance(1)
+            continue
         present = np.unique(labels[shown])
         if len(present) < 2:
             found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))

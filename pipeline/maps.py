@@ -25,8 +25,11 @@ OF_ALL = frozenset({"shared-pca", "aligned-umap"})
 CAP = {"umap": 20_000, "aligned-umap": 5_000}
 """Images above which a seeded sample is mapped; the others are placed between their nearest mapped images."""
 
-SECONDS = {"umap": 9e-4, "aligned-umap": 4.5e-3}
-"""Seconds an image and checkpoint on two cores, measured at 10,000 and 5,000 images."""
+SECONDS = {"umap": (2.0, 1e-3), "aligned-umap": (4.0, 4.5e-3)}
+"""Seconds a checkpoint, and an image of it, on two cores; measured at 300 to 10,000 images."""
+
+COMPILING = 30.0
+"""Seconds until umap-learn has compiled itself, once a process."""
 
 NEAR = 15
 """Neighbours of UMAP's graph, its default."""
@@ -42,7 +45,10 @@ Read = Callable[[int], NDArray[np.floating]]
 
 def estimated_seconds(kind: str, images: int, checkpoints: int) -> float:
     """About how long the maps of so many checkpoints take; 0 for those that are fast."""
-    return SECONDS.get(kind, 0.0) * min(images, CAP.get(kind, images)) * checkpoints
+    if kind not in SECONDS:
+        return 0.0
+    each, more = SECONDS[kind]
+    return COMPILING + checkpoints * (each + more * min(images, CAP[kind]))
 
 
 def umap_of_one(embeddings: NDArray[np.floating]) -> Projection:

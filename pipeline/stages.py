@@ -74,7 +74,7 @@ METHODS = {
     "motion": 1,
     "duplicates": 2,
     "leaks": 1,
-    "image_quality": 1,
+    "image_quality": 2,
     "table": 3,
 }
 """Raised for a stage whose results change although its input does not."""
@@ -184,6 +184,8 @@ class Builder:
         available = sorted({*found.steps, *self._embedded_steps(info)})
         wanted = select(available, self.request.wanted) if self.request.wanted is not None else available
         info, images = self.images(info, found, wanted)
+        if self.request.settings.get("cross_validate") and images.labels is None:
+            self.progress.note("--cross-validate does nothing here: there are no labels.")
         if info.settings.image_quality:
             self._look_at(images)
         current = self._results(info, found, images, wanted)
@@ -306,6 +308,7 @@ class Builder:
         signature = source_signature(reference, self.run)
         if images is not None and images.key == images_key(info.dataset) and signature in {None, images.signature}:
             self._check_classes(found, wanted, images.classes)
+            self._check_against(info)
             return info, images
         self.progress.note(f"Opening data set {reference.source}")
         opened = open_dataset(reference)
@@ -315,6 +318,7 @@ class Builder:
         self._check_classes(found, wanted, opened.classes)
         opened = replace(opened, reference=replace(opened.reference, source=info.dataset.source))
         info = replace(info, dataset=opened.reference, classes=opened.classes)
+        self._check_against(info)
         if self.run.read_info() is None:
             self.write_info(info)
         self._begin_writing()
@@ -324,12 +328,25 @@ class Builder:
         assert images is not None
         return info, images
 
+    def _check_against(self, info: RunInfo) -> None:
+        """Raise for a split that cannot be looked in, before it is remembered and before any long work."""
+        split, known = info.settings.against, self.run.read_info()
+        if split is None:
+            return
+        if split == info.dataset.split:
+            raise SettingsError(f"--against {split} is the split that is reviewed. Name another one, or none.")
+        if known is None or known.settings.against != split:
+            open_dataset(replace(info.dataset, source=self._resolve(info.dataset.source), split=split), option="--against")
+
     def _cache_for_first(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> PixelCache | None:
         """Where the pixels for the first wanted checkpoint go, so that reading the images also prepares them."""
         for step in wanted:
             if step in found.steps:
                 source = self._processor_of(found.by_step(step), info, found)
-                return PixelCache(self.run, load_processor(source.candidates), source.digest)
+                try:
+                    return PixelCache(self.run, load_processor(source.candidates), source.digest)
+                except CheckpointError:  # it is said when something has to be embedded, and not where everything is
+                    return None
         return None
 
     def _read_images(self, opened: OpenedDataset, signature: str | None, cache: PixelCache | None) -> None:
@@ -453,10 +470,10 @@ class Builder:
                     else:
                         self.progress.note(f"Left out checkpoint {step}: {error}")
                     continue
-            self._score(step, key.fingerprint, images, info.settings.cross_validate)
             facts = self.run.result_facts("embeddings", step)
             assert facts is not None
             current[step] = facts
+        self._score({step: facts["fingerprint"] for step, facts in current.items()}, images, info.settings.cross_validate)
         if not current:
             raise first_error or RunError(
                 f"No checkpoint of {self.run.path} has embeddings of these images, and their weights are not there any more. "
@@ -609,22 +626,30 @@ class Builder:
                 writer.abandon()
         writer.finish(images.digest)
 
-    def _score(self, step: int, embeddings_print: str, images: RunImages, folds: int) -> None:
-        """What follows from the embeddings of one checkpoint alone, each only where its input has changed."""
-        prints = derived_fingerprints(embeddings_print, _labels_print(images), folds)
+    def _score(self, prints: Mapping[int, str], images: RunImages, folds: int) -> None:
+        """What follows from the embeddings of each checkpoint alone, each only where its input has changed."""
         stages: dict[str, Stage] = {"neighbors": self._find_neighbors, "outliers": self._score_outliers}
         if images.labels is not None:
             if folds:
                 stages["heldout"] = partial(self._judge_held_out, folds)
             stages["quality"] = partial(self._judge_labels, bool(folds))
-        missing = [stage for stage in stages if not self.run.is_current(stage, step, prints[stage])]
-        if missing:
-            self._begin_writing()
+        derived = {step: derived_fingerprints(value, _labels_print(images), folds) for step, value in prints.items()}
+        missing = {step: [name for name in stages if not self.run.is_current(name, step, derived[step][name])] for step in prints}
+        for step in self._told("Neighbours and scores", [step for step in prints if missing[step]]):
             embeddings = self.run.read_array("embeddings", step)
-            for stage in missing:
+            for stage in missing[step]:
                 with self._timed(stage, len(embeddings)):
                     arrays, facts = stages[stage](step, embeddings, images)
-                    self.run.write_arrays(step, prints[stage], arrays, facts)
+                    self.run.write_arrays(step, derived[step][stage], arrays, facts)
+
+    def _told(self, title: str, steps: Sequence[int]) -> Iterator[int]:
+        """The checkpoints for which something has to be written, one after the other, with progress; nothing is said where none are."""
+        if steps:
+            self._begin_writing()
+            with self.progress.stage(title, total=len(steps), unit="checkpoints") as advance:
+                for step in steps:
+                    yield step
+                    advance(1)
 
     def _find_neighbors(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         neighbors = nearest_neighbors(embeddings, max(NEIGHBORS, NEAR), device=self.request.device)
@@ -647,15 +672,13 @@ class Builder:
                     variance = projection.explained_variance
                     facts = {"explained_variance": None if variance is None else list(variance)}
                     self.run.write_arrays(step, values[step], {"projections": projection.points}, facts)
-        for step in steps:
-            value = fingerprint(map=values[step], k=NEAR, method=METHODS["trust"])
-            if not self.run.is_current("trust", step, value):
-                self._begin_writing()
-                with self._timed("trust", len(images)):
-                    points = self.run.read_array("projections", step)
-                    trust = map_trust(self.run.read_array("embeddings", step), self._stored_neighbors(step), points)
-                    said = {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
-                    self.run.write_arrays(step, value, {"trust": trust.kept}, said)
+        trusts = {step: fingerprint(map=values[step], k=NEAR, method=METHODS["trust"]) for step in steps}
+        for step in self._told("Trust of the maps", [step for step in steps if not self.run.is_current("trust", step, trusts[step])]):
+            with self._timed("trust", len(images)):
+                points = self.run.read_array("projections", step)
+                trust = map_trust(self.run.read_array("embeddings", step), self._stored_neighbors(step), points)
+                said = {"trustworthiness": trust.trustworthiness, "continuity": trust.continuity}
+                self.run.write_arrays(step, trusts[step], {"trust": trust.kept}, said)
 
     def _projections(self, kind: str, steps: Sequence[int], missing: Sequence[int]) -> Iterator[tuple[int, Projection]]:
         read = partial(self.run.read_array, "embeddings")
@@ -676,10 +699,10 @@ class Builder:
 
     def _say_how_long(self, kind: str, images: int, checkpoints: int) -> None:
         seconds = estimated_seconds(kind, images, checkpoints)
-        if seconds > 30:
-            cap = CAP[kind]
+        if seconds > 0:
+            cap, minutes = CAP[kind], max(1, round(seconds / 60))
             sampled = f", on a sample of {cap:,} images, the others placed between them" if images > cap else ""
-            self.progress.note(f"--map {kind} takes about {max(1, round(seconds / 60))} minutes on two cores{sampled}.")
+            self.progress.note(f"--map {kind} takes about {minutes} minute{'s' * (minutes > 1)} on two idle cores{sampled}.")
 
     def _judge_held_out(self, folds: int, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         assert images.labels is not None and images.classes is not None
@@ -719,13 +742,9 @@ class Builder:
         """The checkpoints whose neighbours propose copies: the first and the last; while checkpoints keep coming, the first."""
         return {steps[0]} if self.request.piecemeal else {steps[0], steps[-1]}
 
-    def _leaks(
-        self, info: RunInfo, steps: Sequence[int], prints: Mapping[int, str], images: RunImages
-    ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-        """Row in the other split and kind for every image that is there too; the other split is embedded in a run inside this one."""
+    def _leaks(self, info: RunInfo, steps: Sequence[int], prints: Mapping[int, str], images: RunImages) -> table.Leaks:
+        """Which images are in the other split too; that is embedded in a run inside this one."""
         split = str(info.settings.against)
-        if split == info.dataset.split:
-            raise SettingsError(f"--against {split} is the split that is reviewed. Name another one, or none.")
         inside = RunFolder(self.run.path / f"against-{re.sub(r'[^A-Za-z0-9_.-]', '_', split)}")
         found = find_checkpoints(self.run.checkpoint_root(info), None)
         step = next((step for step in reversed(steps) if step in found.steps), None)
@@ -746,8 +765,14 @@ class Builder:
                 rows = np.where(near.place >= 0, other.ids[near.place], -1)
                 kept = np.stack([rows, near.kind.astype(np.int64)], axis=1)
                 self.run.write_arrays(step, value, {"leaks": kept}, {})
-        stored = np.array(self.run.read_array("leaks", step))
-        return stored[:, 0], stored[:, 1].astype(np.int8)
+        row, kind = np.array(self.run.read_array("leaks", step)).T
+        there = read_images(inside)
+        assert there is not None
+        place = np.where(row >= 0, np.searchsorted(there.ids, row), -1).tolist()
+        code = {name: number for number, name in enumerate(images.classes or [])}
+        names = there.label_names or [None] * len(there)
+        label = np.array([-1 if at < 0 else code.get(names[at] or "", -1) for at in place], dtype=np.int32)
+        return table.Leaks(row, kind.astype(np.int8), label, [None if at < 0 else there.paths[at] for at in place])
 
     def _built_beside(self, info: RunInfo, inside: RunFolder, split: str, step: int) -> RunImages:
         """The images of another split, embedded with one checkpoint."""
@@ -767,7 +792,7 @@ class Builder:
         """Reads RGB images by their places, and says how far it is."""
 
         def pictures(places: Sequence[int]) -> Iterator[tuple[int, Any]]:
-            with self.progress.stage("Looking for copies", total=len(places), unit="images") as advance:
+            with self.progress.stage("Comparing pictures", total=len(places), unit="images") as advance:
                 for place, data in images.read_some(places):
                     yield place, to_rgb(decode(data))
                     advance(1)
@@ -785,16 +810,19 @@ class Builder:
                 self.run.write_arrays(step, value, {"duplicates": kept}, {})
         return np.array(self.run.read_array("duplicates", step)[1:])
 
-    def _motion(self, before: int, step: int, prints: Mapping[int, str]) -> None:
-        """How far each image moved from one checkpoint to the next, and how many of its neighbours stayed."""
-        value = fingerprint(before=prints[before], embeddings=prints[step], k=NEAR, method=METHODS["motion"])
-        if self.run.is_current("motion", step, value):
-            return
-        self._begin_writing()
-        embeddings, neighbors = ([self.run.read_array(name, at) for at in (before, step)] for name in ("embeddings", "neighbors"))
-        with self._timed("motion", len(embeddings[0])):
-            values = np.stack([moved(*embeddings), overlap(*neighbors)], axis=1).astype(np.float32)
-            self.run.write_arrays(step, value, {"motion": values}, {})
+    def _motion(self, prints: Mapping[int, str]) -> None:
+        """How far each image moved from each checkpoint to the next, and how many of its neighbours stayed."""
+        before = {step: earlier for earlier, step in itertools.pairwise(prints)}
+        values = {
+            step: fingerprint(before=prints[earlier], embeddings=prints[step], k=NEAR, method=METHODS["motion"])
+            for step, earlier in before.items()
+        }
+        for step in self._told("Movement", [step for step in before if not self.run.is_current("motion", step, values[step])]):
+            pair = (before[step], step)
+            embeddings, neighbors = ([self.run.read_array(name, at) for at in pair] for name in ("embeddings", "neighbors"))
+            with self._timed("motion", len(embeddings[0])):
+                motion = np.stack([moved(*embeddings), overlap(*neighbors)], axis=1).astype(np.float32)
+                self.run.write_arrays(step, values[step], {"motion": motion}, {})
 
     def _stored_neighbors(self, step: int) -> Neighbors:
         facts = self.run.result_facts("neighbors", step)
@@ -826,15 +854,15 @@ class Builder:
             map=kind,
         )
         manifest = table.read_manifest(self.run)
-        whole = manifest is not None and all((self.run.table / facts.file).is_file() for facts in manifest.checkpoints)
+        files = [] if manifest is None else [manifest.images, *(facts.file for facts in manifest.checkpoints)]
+        whole = all((self.run.table / name).is_file() for name in files)
         if manifest is not None and whole and manifest.fingerprint == value:
             return manifest
         self._begin_writing()
         steps = list(current)
         prints = {step: facts["fingerprint"] for step, facts in current.items()}
         self._maps(kind, prints, images)
-        for pair in itertools.pairwise(steps):
-            self._motion(*pair, prints)
+        self._motion(prints)
         copies = [self._copies(step, prints[step], images) for step in steps if step in self._searched_for_copies(steps)]
         leaks = self._leaks(info, steps, prints, images) if info.settings.against else None
         with self._timed("table", len(current)):

@@ -110,7 +110,13 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("label_rank", "int32", "rank", "1 to N; 0 without a label", "place by label_score; 1 is the label most likely wrong"),
     Column("suggested_label", "category", "", "a class; null for unlabelled data", "the class that fits best", nullable=True),
-    Column("label_issue", "bool", "", "true or false", "cleanlab's filter takes the label for wrong; it misses many, see the rank"),
+    Column(
+        "label_issue",
+        "bool",
+        "",
+        "true or false",
+        "cleanlab's filter takes the label for wrong; means little before the model has learnt, then misses many: see the rank",
+    ),
     Column(
         "map_kept",
         "float32",
@@ -135,6 +141,8 @@ COLUMNS: tuple[Column, ...] = (
         "leak_of", "int64", "row", "row of the other split; -1 for none", "the same image in the split that was named with --against"
     ),
     _of_image("leak_kind", "category", "", ", ".join(KINDS), "whether it is the same file there or the same picture, changed"),
+    _of_image("leak_label", "category", "", "a class; null for none", "its label there", nullable=True),
+    _of_image("leak_path", "string", "", "a path; null for none", "its file there, relative to the data set's folder", nullable=True),
     _of_image(
         "image_issue", "category", "", ", ".join(ISSUES), "what is most wrong with the picture itself (--image-quality; cleanvision)"
     ),
@@ -143,7 +151,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     *(
         _of_image(f"{name}_score", "float32", "", "[0, 1]; null where not checked", f"cleanvision's; lower is more {said}", nullable=True)
-        for name, said in zip(SCORED, ("dark", "light", "blurry", "oddly long or high", "empty"), strict=True)
+        for name, said in zip(SCORED, ("oddly long or high", "dark", "light", "empty", "blurry"), strict=True)
     ),
     _of_image(GRAY, "bool", "", "true or false", "without colour (--image-quality)"),
     _of_image("drift", "float32", "", ">= 0", "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long"),
@@ -161,7 +169,13 @@ COLUMNS: tuple[Column, ...] = (
         "label_variability", "float32", "probability", "[0, 0.5]; null likewise", "its standard deviation over checkpoints", nullable=True
     ),
     _of_image("aum", "float32", "logit", "any; null likewise", "area under the margin; lower is more likely wrong", nullable=True),
-    _of_image("learnt_at", "int64", "steps", ">= 0; -1 for never", "first step after which the prediction stays right"),
+    _of_image(
+        "learnt_at",
+        "int64",
+        "steps",
+        ">= 0; -1 for never",
+        "first step after which the prediction stays right; here and in the next two with --cross-validate that of its classifiers",
+    ),
     _of_image("forgotten", "int32", "times", ">= 0", "how often a right prediction turned wrong"),
     _of_image("flips", "int32", "times", ">= 0", "how often the prediction changed"),
     _of_image(
@@ -307,13 +321,27 @@ class TablePart:
 
 
 @dataclass(frozen=True)
+class Leaks:
+    """Which images are in another split too, by `pipeline.duplicates.find_leaks`; one value an image."""
+
+    row: NDArray[np.int64]
+    """Row there; -1 for none."""
+    kind: NDArray[np.int8]
+    """Index into `KINDS`."""
+    label: NDArray[np.int32]
+    """Its label there, as a class of this split; -1 without one."""
+    path: list[str | None]
+    """Its file there; None where the data set names none."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """What was found out about each image over all checkpoints, or whatever the checkpoint."""
 
     trajectories: Trajectories
     duplicates: Duplicates
-    leaks: tuple[NDArray[np.int64], NDArray[np.int8]] | None
-    """Row in the other split and kind, shape (N,) each; None where no split was named."""
+    leaks: Leaks | None
+    """None where no split was named."""
     image_quality: NDArray[Any] | None
     """Shape (N,), of `IMAGE_QUALITY`; None where it was not asked for."""
 
@@ -407,7 +435,8 @@ def _arrow_images(images: RunImages, findings: Findings) -> pa.Table:
     import pyarrow as pa
 
     total, trajectories, duplicates = len(images), findings.trajectories, findings.duplicates
-    leak_of, leak_kind = findings.leaks or (np.full(total, -1), np.zeros(total, dtype=np.int8))
+    nothing = np.full(total, -1)
+    leaks = findings.leaks or Leaks(nothing, np.zeros(total, np.int8), nothing.astype(np.int32), [None] * total)
     checked = findings.image_quality
     quality = np.zeros(total, dtype=IMAGE_QUALITY) if checked is None else checked
     group = duplicates.group
@@ -416,8 +445,10 @@ def _arrow_images(images: RunImages, findings: Findings) -> pa.Table:
         "duplicate_group": np.where(group >= 0, images.ids[group], -1),
         "duplicate_kind": _named(duplicates.kind, KINDS),
         "duplicate_labels_differ": differ,
-        "leak_of": leak_of,
-        "leak_kind": _named(leak_kind, KINDS),
+        "leak_of": leaks.row,
+        "leak_kind": _named(leaks.kind, KINDS),
+        "leak_label": _dictionary(leaks.label, images.classes, total),
+        "leak_path": pa.array(leaks.path, pa.string()),
         "image_issue": _named(quality["issue"], ISSUES),
         "image_issue_rank": quality["rank"],
         **{f"{name}_score": _gaps(None if checked is None else quality[name], total) for name in SCORED},

@@ -76,7 +76,7 @@ result_options = _group(
         "--cross-validate",
         type=int,
         metavar="K",
-        help="Judge labels by classifiers on the embeddings that were not shown them, in K folds: for a split that was trained on.",
+        help="Judge labels by classifiers on the embeddings that were not shown them, in K folds (2 to 50, 0: not): for a trained-on split.",
     ),
     click.option(
         "--image-quality/--no-image-quality",
@@ -203,7 +203,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
 )
 @click.option("--saved", metavar="NAME", help="A list that was saved in the review, instead.")
 @click.option("--decided", metavar="A,B,…", help="Only images decided so: keep, relabel, remove, duplicate, unsure.")
-@click.option("--top", type=int, default=100, show_default=True, metavar="K", help="How many images that nobody decided about.")
+@click.option("--top", type=int, metavar="K", help="How many images (that nobody decided about). Default: 100; all duplicates and leaks.")
 @click.option("--per-class", is_flag=True, help="As many of each class.")
 @checkpoint_option
 @click.option("--format", "form", default="csv", show_default=True, metavar="FORM", help="csv, parquet, json or jsonl.")

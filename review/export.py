@@ -25,6 +25,7 @@ from pipeline.errors import RunError, SettingsError
 from pipeline.imagequality import FINE
 from pipeline.runfolder import RunFolder, storage_errors, whole_file
 from review.decisions import DECISIONS, UNDECIDED, Decision, History, Judged, new_request, now, writing
+from review.lists import leak_order
 from review.targets import check_target
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ListColumn:
 
     name: str
     kind: str
-    """int, float or text."""
+    """int, float, bool or text."""
     meaning: str
 
 
@@ -80,7 +81,11 @@ COLUMNS = (
     ListColumn("trajectory_label_rank", "int", "place by it; 0 without label"),
     ListColumn("duplicate_group", "int", "image_id of the first image of its group of copies; -1 for images that are there once"),
     ListColumn("duplicate_kind", "text", "no, near or exact"),
+    ListColumn("duplicate_labels_differ", "bool", "its copies have different labels"),
     ListColumn("leak_of", "int", "row of the same image in the split named with --against; -1 for none"),
+    ListColumn("leak_kind", "text", "no, near or exact"),
+    ListColumn("leak_label", "text", "its label there"),
+    ListColumn("leak_path", "text", "its file there"),
     ListColumn("image_issue", "text", "what is most wrong with the picture itself; not checked without --image-quality"),
     ListColumn("image_issue_rank", "int", "place by it; 0 where not checked"),
     ListColumn("outlier_life", "text", "never, passing, resolved, emergent or persistent, over all checkpoints of the table"),
@@ -113,7 +118,7 @@ class Selection:
     """Name of a saved list, instead."""
     decided: tuple[str, ...] = ()
     """Only images with one of these decisions."""
-    top: int = DEFAULT_TOP
+    top: int | None = None
     per_class: bool = False
     """``top`` of each class."""
     checkpoints: tuple[str, ...] = ()
@@ -182,7 +187,7 @@ def _check(selection: Selection, history: History) -> None:
         raise SettingsError(
             f"--saved {selection.saved}: there is no such list; saved are {', '.join(sorted(saved)) or 'none'}. Name one of them."
         )
-    if selection.top < 1:
+    if selection.top is not None and selection.top < 1:
         raise SettingsError(f"--top {selection.top} is out of range. Use 1 or more.")
 
 
@@ -193,8 +198,10 @@ def _ends(selection: Selection, steps: Sequence[int]) -> tuple[int, int]:
         raise SettingsError("A list is of one checkpoint, or between two. Give --checkpoint once or twice.")
     if selection.kind in {"resolved", "new"}:
         early, late = (chosen[0], chosen[-1]) if len(chosen) == 2 else (steps[0], chosen[0] if chosen else steps[-1])
+        if len(steps) < 2:
+            raise SettingsError(f"--list {selection.kind} is between two checkpoints, and the table has one. Build it with more.")
         if early == late:
-            raise SettingsError(f"--list {selection.kind} is between two checkpoints. Give --checkpoint twice.")
+            raise SettingsError(f"--list {selection.kind} is between two checkpoints. Give --checkpoint twice, with different ones.")
         return early, late
     if len(chosen) == 2:
         raise SettingsError("Two checkpoints make sense for --list resolved and --list new only. Give one.")
@@ -212,7 +219,11 @@ def _facts(run: RunFolder, images: RunImages, late: int) -> pd.DataFrame:
         "trajectory_label_rank",
         "duplicate_group",
         "duplicate_kind",
+        "duplicate_labels_differ",
         "leak_of",
+        "leak_kind",
+        "leak_label",
+        "leak_path",
         "image_issue",
         "image_issue_rank",
         "outlier_life",
@@ -262,10 +273,15 @@ def _choose(
     elif selection.kind == "duplicates":
         group = facts["duplicate_group"].to_numpy()
         places = [int(place) for place in np.argsort(group, kind="stable") if group[place] >= 0]
-        chosen = [(place, f"{facts['duplicate_kind'][place]} duplicate") for place in places]
+        chosen = [(place, f"{facts['duplicate_kind'][place]} duplicate") for place in _top(places, facts, selection, every=True)]
     elif selection.kind == "leaks":
+        info = run.read_info()
+        if info is None or info.settings.against is None:
+            raise SettingsError("--list leaks needs another split to look in. Run: review-embeddings build --against train (with --run).")
         leak = facts["leak_of"].to_numpy()
-        chosen = [(int(place), f"also row {leak[place]} of the other split") for place in np.flatnonzero(leak >= 0)]
+        order = leak_order(facts)
+        places = [int(place) for place in np.argsort(order, kind="stable") if leak[place] >= 0]
+        chosen = [(place, f"also row {leak[place]} of {info.settings.against}") for place in _top(places, facts, selection, every=True)]
     else:
         chosen = _changed(run, selection, facts, ranks, early, late)
     if selection.decided:
@@ -315,14 +331,15 @@ def _changed(
     return [(int(place), f"new between step {early} and {late}") for place in places[np.argsort(ranks[places], kind="stable")]]
 
 
-def _top(places: Sequence[int], facts: pd.DataFrame, selection: Selection) -> list[int]:
-    """The first ``top`` of the ordered places, or of each class."""
+def _top(places: Sequence[int], facts: pd.DataFrame, selection: Selection, *, every: bool = False) -> list[int]:
+    """The first ``top`` of the ordered places, or of each class; where no number was said, `DEFAULT_TOP`, or with ``every`` all."""
+    top = selection.top or (len(places) if every else DEFAULT_TOP)
     if not selection.per_class:
-        return list(places[: selection.top])
+        return list(places[:top])
     labels, counts, chosen = facts["label"].to_numpy(), dict[str, int](), []
     for place in places:
         counts[labels[place]] = counts.get(labels[place], 0) + 1
-        if counts[labels[place]] <= selection.top:
+        if counts[labels[place]] <= top:
             chosen.append(place)
     return chosen
 

@@ -141,7 +141,7 @@ def wide_frame(
             ends["last"] = part
     for end, part in ends.items():
         columns |= _end_columns(end, part)
-    columns |= _image_columns(table.read(run, checkpoints=[shown[-1]], columns=[*OF_IMAGES, *OF_PICTURES]))
+    columns |= _image_columns(table.read(run, checkpoints=[shown[-1]], columns=[*OF_IMAGES, "leak_kind", "leak_label", *OF_PICTURES]))
     if before:
         columns |= _since_columns(images, before, ends["last"])
     worst = worst_count(len(images))
@@ -173,9 +173,9 @@ def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFra
     """
     import pandas as pd
 
-    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "path", "epoch"}]
+    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "path", "leak_path", "epoch"}]
     frame = table.read(run, checkpoints=steps, columns=names)
-    for name in ("label", "prediction"):
+    for name in ("label", "prediction", "leak_label"):
         if frame[name].isna().all():
             frame = frame.drop(columns=name)
         else:
@@ -267,6 +267,9 @@ def _image_columns(part: pd.DataFrame) -> dict[str, object]:
                 columns[name] = np.where(judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy()))
         else:
             columns[name] = _as_it_is(part[name])
+    if (part["leak_of"] >= 0).any():
+        columns["leak_kind"] = _as_it_is(part["leak_kind"])
+        columns["leak_label"] = _categorical(list(part["leak_label"]), list(part["leak_label"].cat.categories))
     if part["image_issue_rank"].any():
         columns |= {name: _as_it_is(part[name]) for name in OF_PICTURES}
     return columns

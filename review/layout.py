@@ -123,7 +123,9 @@ def _inspector(review: ReviewFrame) -> Any:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.lenses import Lens
 
-    facts = _in_frame(review, "image_id", "label", "ood_first", "prediction_first", "ood_last", "prediction_last")
+    of_checkpoints = ("ood_first", "prediction_first", "ood_last", "prediction_last", "suggested_last")
+    of_images = ("trajectory_label_score", "image_issue", "leak_of", "leak_label", "duplicate_group")
+    facts = _in_frame(review, "image_id", "label", *of_checkpoints, *of_images)
     pictures = Lens(type="ReviewImage", columns=["image"], name="image")
     return ly.inspector("Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW)
 

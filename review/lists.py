@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.imagequality import FINE, NOT_CHECKED
 from review.decisions import UNDECIDED
-from review.frame import ReviewFrame
+from review.frame import UNLABELLED, ReviewFrame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHORT = 8
 """Length of the short list of outliers: one row of images in the inspector, as in the published example."""
 
+
+EVEN = 0.5
+"""Label quality at which the given label and the best other one are as likely as each other."""
 
 RANK_CHANGE = 5
 """Percentile points from which an image has another rank than in an earlier run."""
@@ -60,14 +63,15 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
     by = next((name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns), None)
     if by is not None:
         rank = frame[by].to_numpy()
+        another = frame[by.replace("rank", "score")].to_numpy() < EVEN
         over = "over all checkpoints" if by.startswith("trajectory") else f"at {last}"
         for length in lengths:
             yield ImageList(
                 f"Labels most likely wrong ({length})",
-                _ordered(rank <= length, rank),
+                _ordered((rank <= length) & another, rank),
                 "high" if length <= SHORT else "medium",
                 [by],
-                f"The {length} labels that fit worst {over}",
+                f"Of the {length} labels that fit worst {over} those that another class fits better",
             )
     group = frame["duplicate_group"].to_numpy()
     yield ImageList(
@@ -93,8 +97,16 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
             ["image_issue", "image_issue_rank"],
             "Dark, light, blurry, oddly long, empty, or gray among colour (--image-quality)",
         )
-    leak = frame["leak_of"].to_numpy()
-    yield ImageList("Leaks", _ordered(leak >= 0, leak), "high", ["leak_of"], "These images stand in the other split too (--against)")
+    if "leak_kind" in frame.columns:
+        leak, order = frame["leak_of"].to_numpy() >= 0, leak_order(frame)
+        yield ImageList("Leaks", _ordered(leak, order), "high", ["leak_of"], "These images stand in the other split too (--against)")
+        yield ImageList(
+            "Leaks with different labels",
+            _ordered(leak & (order == 0), frame["leak_of"].to_numpy()),
+            "high",
+            ["leak_of", "leak_label"],
+            "These images stand in the other split too, with another label: one of the two is wrong",
+        )
     if "forgotten" in frame.columns:
         often = frame["forgotten"].to_numpy()
         yield ImageList(
@@ -104,6 +116,15 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
             ["forgotten"],
             "Predicted right and then wrong again, more than once, from checkpoint to checkpoint",
         )
+
+
+def leak_order(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """How striking each leak is, by the columns of the table: 0 for another label there, 1 for the same file, 2 for the same picture."""
+    unknown = [None, np.nan, "", UNLABELLED]
+    there = frame["leak_label"].astype(object)
+    here = frame["label"].astype(object) if "label" in frame.columns else there
+    differ = (frame["leak_of"] >= 0) & ~there.isin(unknown) & ~here.isin(unknown) & (here != there)
+    return np.where(differ, 0, np.where(frame["leak_kind"] == "exact", 1, 2)).astype(np.int64)
 
 
 def _decided_since(frame: pd.DataFrame) -> ImageList:

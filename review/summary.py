@@ -18,6 +18,7 @@ from pipeline.imagequality import FINE, NOT_CHECKED
 from pipeline.outliers import worst_count
 from pipeline.runfolder import RunFolder, RunInfo
 from review.decisions import DECISIONS, read_history
+from review.lists import EVEN, leak_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +85,15 @@ def _facts(info: RunInfo, images: RunImages, manifest: table.Manifest) -> list[t
         ("data set", " ".join(filter(None, [reference.source, reference.config, reference.split]))),
         ("images", f"{len(images):,}" + (f" in {len(images.classes)} classes" if images.classes else ", without labels")),
         ("checkpoints", f"{len(manifest.steps)}, step {manifest.steps[0]} to {manifest.steps[-1]}"),
+        *([("labels", _judged_by(info, images, manifest))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _judged_by(info: RunInfo, images: RunImages, manifest: table.Manifest) -> str:
+    if info.settings.cross_validate:
+        return f"judged by classifiers on the embeddings that were not shown them, in {info.settings.cross_validate} folds"
+    return "judged by the checkpoints' own heads" if manifest.prediction_classes else "judged by the labels of the nearest images"
 
 
 def _text(value: Any) -> str:
@@ -119,24 +127,25 @@ def _lists(last: pd.DataFrame, manifest: table.Manifest, worst: int) -> list[tup
         same = "first of its group" if other == row["image_id"] else f"copy of {other} ({_text(last['label'][ids[other]])})"
         return f"{row['duplicate_kind']}, {same}"
 
+    def of_leak(row: Any) -> str:
+        label = f" ({_text(row['leak_label'])})" if _text(row["leak_label"]) else ""
+        return f"{row['leak_kind']}, row {row['leak_of']} there{label}"
+
+    leaks = np.flatnonzero(last["leak_of"] >= 0)
+    leaks = leaks[np.argsort(leak_order(last)[leaks], kind="stable")]
+    suspects = ranked(over_all, worst)
+    suspects = suspects[last[over_all.replace("rank", "score")].to_numpy()[suspects] < EVEN]
     lists = [
         (f"Most atypical at step {step}", ranked("ood_rank", worst), lambda row: f"OOD score {row['ood_score']:.3f}"),
-        (
-            "Most atypical over all checkpoints",
-            ranked("consensus_rank", worst),
-            lambda row: f"mean percentile {row['mean_percentile']:.1f}",
-        ),
-        ("Labels most likely wrong", ranked(over_all, worst), of_label),
-        (
-            "Leaks: in the other split too",
-            where(last["leak_of"] >= 0, "leak_of"),
-            lambda row: f"{row['leak_kind']}, row {row['leak_of']} there",
-        ),
+        (f"Labels that another class fits better, of the {worst} that fit worst", suspects, of_label),
+        ("Leaks: in the other split too", leaks, of_leak),
         ("Duplicates with different labels", where(last["duplicate_labels_differ"], "duplicate_group"), of_copy),
         ("Duplicates", where(last["duplicate_group"] >= 0, "duplicate_group"), of_copy),
         ("Poor pictures", where(~last["image_issue"].isin([NOT_CHECKED, FINE]), "image_issue_rank"), lambda row: row["image_issue"]),
     ]
     if len(manifest.steps) > 1:
+        consensus = ranked("consensus_rank", worst)
+        lists.insert(1, ("Most atypical over all checkpoints", consensus, lambda row: f"mean percentile {row['mean_percentile']:.1f}"))
         for life, title in (("emergent", "Became outliers"), ("resolved", "Were outliers"), ("persistent", "Outliers from first to last")):
             said = {"emergent": "since step {}", "resolved": "until step {}", "persistent": "always"}[life]
             note = lambda row, said=said: said.format(row["outlier_since"])  # noqa: E731
@@ -187,8 +196,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; } td, th 
 th { font-weight: 600; border-bottom: 1px solid #d5d9de; } .facts td { text-align: left; } .facts td:first-child { color: #5f6670; }
 .images { display: flex; flex-wrap: wrap; gap: .8rem; } figure { margin: 0; width: 116px; }
 figcaption { font-size: .78rem; overflow-wrap: anywhere; }
-figure img { width: 112px; height: 112px; object-fit: contain; background: #f1f3f5; image-rendering: auto; } .plots img { max-width: 100%; }
+figure img { width: 112px; height: 112px; object-fit: contain; background: #f1f3f5; border: 1px solid #d5d9de; box-sizing: border-box; }
+.plots { margin-top: 1rem; } .plots img { max-width: 100%; }
 .scroll { max-height: 22rem; overflow: auto; display: inline-block; padding-right: 1rem; }
+@media print { .scroll { max-height: none; } }
 @media (prefers-color-scheme: dark) { body { color: #eef0f3; background: #0f1216; } .muted, .facts td:first-child { color: #a3abb5; }
 figure img { background: #1b2026; } th { border-color: #343b44; } .plots img { background: #fff; border-radius: 4px; } }
 """

@@ -39,7 +39,7 @@ def main() -> None:
                 page.wait_for_timeout(1000)
         for tab in options.tab:
             page.locator(".flexlayout__tab_button").filter(has_text=tab).click()
-        page.mouse.move(800, 880)
+        page.mouse.move(1200, 16)
         page.wait_for_timeout(3000)
         page.screenshot(path=options.out)
         browser.close()

@@ -64,10 +64,10 @@ def test_gray_is_an_issue_among_colour_only(gray: int, said: bool) -> None:
     assert [ISSUES[issue] for issue in made["issue"]] == (["gray"] * gray if said else ["none"] * gray) + ["none"] * (8 - gray)
 
 
-def test_of_several_issues_the_furthest_below_its_threshold_is_named() -> None:
+def test_of_several_issues_the_one_that_explains_the_others_is_named() -> None:
     measured = np.ones(3, dtype=measure([picture(0, seed=0)]).dtype)
     measured[GRAY] = False
     measured["dark"] = [0.31, 0.16, 1]  # of 0.32
     measured["blurry"] = [0.029, 0.28, 0.3]  # of 0.29
     made = image_quality(measured)
-    assert [ISSUES[issue] for issue in made["issue"]] == ["blurry", "dark", "none"] and made["rank"].tolist() == [1, 2, 3]
+    assert [ISSUES[issue] for issue in made["issue"]] == ["dark", "dark", "none"] and made["rank"].tolist() == [1, 2, 3]

@@ -120,3 +120,9 @@ def test_images_without_labels_and_rare_classes_are_judged_too() -> None:
     likely = out_of_fold_probabilities(embeddings, labels, 3, 5)
     np.testing.assert_allclose(likely.sum(axis=1), 1, rtol=1e-5)
     assert likely[40, 2] == 0  # nobody was shown the only image of its class
+
+
+def test_more_folds_than_images() -> None:
+    embeddings = np.array([[0.0, 1], [1, 0], [1, 1]])
+    judged = out_of_fold_probabilities(embeddings, np.array([0, 1, 1]), 2, 5)
+    np.testing.assert_allclose(judged.sum(axis=1), 1, rtol=1e-6)

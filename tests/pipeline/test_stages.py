@@ -380,7 +380,7 @@ def test_cross_validation_is_kept_and_taken_back(run_path: Path, image_folder: P
     make(run_path, image_folder)
     before = table.read(run_path)
     built, recorder = make(run_path, settings={"cross_validate": 4})
-    assert recorder.titles == [f"Cross-validating checkpoint {step}" for step in (10, 20, 100)]
+    assert recorder.titles == ["Neighbours and scores", *(f"Cross-validating checkpoint {step}" for step in (10, 20, 100))]
     assert set(built.seconds) == {"heldout", "quality", "table"}
     after = table.read(run_path)
     assert not after["label_score"].equals(before["label_score"]) and not after["aum"].equals(before["aum"])
@@ -410,12 +410,19 @@ def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> N
         "test/green/06.png": (12 + 2, "near"),
     }
     assert make(run_path)[0].seconds == {}
+    assert set(after["leak_label"].dropna()) == {"red", "green"} and after["leak_label"].notna().sum() == 2
+    assert after.loc[after["path"] == "test/blue/03.png", "leak_path"].item() == "train/red/05.png"
     make(run_path, settings={"against": "none"})
     assert (table.read(run_path)["leak_of"] == -1).all()
     with pytest.raises(SettingsError, match="--against test is the split that is reviewed"):
         make(run_path, settings={"against": "test"})
-    with pytest.raises(DatasetError, match="validation"):
+    with pytest.raises(DatasetError, match="has no split 'validation'; .* Name one of them with --against"):
         make(run_path, settings={"against": "validation"})
+    assert make(run_path)[0].seconds == {}, "what was refused is not remembered"
+    new = tmp_path / "new"
+    with pytest.raises(DatasetError, match="--against"):
+        make(new, data, dataset={"split": "test"}, checkpoints=str(run_path), settings={"against": "validation"})
+    make(new, data, dataset={"split": "test"}, checkpoints=str(run_path))
 
 
 def test_poor_pictures_are_looked_for_once(run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import write_splits
 
 from pipeline import table
 from pipeline.dataset import RunImages, read_images
@@ -21,6 +22,8 @@ from pipeline.errors import SettingsError
 from pipeline.runfolder import RunFolder
 from review.decisions import Judged, read_history, writing
 from review.export import NAMES, Selection, as_markdown, guarded, import_decisions, make_list, unguarded, write_list
+from review.frame import wide_frame
+from review.lists import ready_made_lists
 
 CommandLine = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -303,3 +306,36 @@ def test_a_run_that_is_not_there_is_not_advised_to_be_built(
 ) -> None:
     code, _, errors = review_embeddings(*command, "--run", tmp_path / "nowhere")
     assert code == 2 and "no such folder" in errors and not (tmp_path / "nowhere").exists()
+
+
+def test_leaks_say_where_the_image_stands_and_under_which_label(run_path: Path, tmp_path: Path, review_embeddings: CommandLine) -> None:
+    data = write_splits(tmp_path / "data", train=12, test=8)
+    shutil.copy(data / "train" / "red" / "05.png", data / "test" / "red" / "03.png")
+    shutil.copy(data / "train" / "red" / "07.png", data / "test" / "blue" / "02.png")  # blue here, red there
+    shutil.copy(data / "test" / "green" / "01.png", data / "test" / "green" / "04.png")
+    out = tmp_path / "list.json"
+
+    def listed(*options: str) -> list[dict[str, object]]:
+        code, _, errors = review_embeddings("export", "--run", run_path, "--format", "json", "--out", out, *options)
+        assert code == 0, errors
+        rows: list[dict[str, object]] = json.loads(out.read_text())
+        return rows
+
+    assert review_embeddings("build", "--run", run_path, "--dataset", data, "--split", "test")[0] == 0
+    code, _, errors = review_embeddings("export", "--run", run_path, "--list", "leaks")
+    assert code == 2 and "build --against train" in errors and errors.count("\n") == 1
+    assert review_embeddings("build", "--run", run_path, "--against", "train")[0] == 0
+    rows = listed("--list", "leaks")
+    assert [(row["path"], row["leak_path"], row["label"], row["leak_label"], row["leak_kind"]) for row in rows] == [
+        ("test/blue/02.png", "train/red/07.png", "blue", "red", "exact"),
+        ("test/red/03.png", "train/red/05.png", "red", "red", "exact"),
+    ]
+    assert rows[0]["listed_as"] == f"also row {24 + 7} of train"
+    assert listed("--list", "leaks", "--top", "1") == rows[:1]
+    copies = listed("--list", "duplicates")
+    assert [(row["path"], row["duplicate_labels_differ"]) for row in copies] == [("test/green/01.png", False), ("test/green/04.png", False)]
+    assert listed("--list", "duplicates", "--top", "1") == copies[:1]
+    images = read_images(RunFolder(run_path))
+    assert images is not None
+    lists = {made.title: made.rows for made in ready_made_lists(wide_frame(RunFolder(run_path), images, [10, 100]))}
+    assert lists["Leaks"] == [2, 16 + 3] and lists["Leaks with different labels"] == [2]

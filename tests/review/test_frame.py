@@ -74,7 +74,7 @@ def test_the_slider_starts_where_no_plot_is(review: frames.ReviewFrame) -> None:
 def test_one_checkpoint_alone(built_run: Path) -> None:
     review = wide_frame(RunFolder(built_run), images_of(built_run), [100])
     assert "ood_last" in review.frame.columns and "ood_first" not in review.frame.columns
-    assert [made.title for made in ready_made_lists(review)] == ["Worst 8 of last (step 100)", "Labels most likely wrong (8)"]
+    assert [made.title for made in ready_made_lists(review)] == ["Worst 8 of last (step 100)"]
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,11 @@ def test_ready_made_lists_by_hand(review: frames.ReviewFrame) -> None:
     frame["rank_last"] = np.roll(np.arange(1, total + 1), 2)  # rows 2..9 are now the worst eight, row 2 the worst of all
     frame["moved"] = np.where(np.arange(total) == 30, 9.0, np.where(np.arange(total) < 5, 1.0, 0.0)).astype(np.float32)
     frame["trajectory_label_rank"] = np.where(np.arange(total) == 5, np.iinfo(np.int32).max, np.roll(np.arange(1, total + 1), 3))
+    frame["trajectory_label_score"] = np.where(np.arange(total) == 8, 0.6, 0.4)  # that of row 8 fits better than any other class
     frame["forgotten"] = np.where(np.arange(total) == 20, 3, np.where(np.arange(total) == 9, 2, np.arange(total) % 2))
     lists = {made.title: made.rows for made in ready_made_lists(replace(review, frame=frame))}
     assert lists == {
-        "Labels most likely wrong (8)": [3, 4, 6, 7, 8, 9, 10],  # row 5 has no label
+        "Labels most likely wrong (8)": [3, 4, 6, 7, 9, 10],  # row 5 has no label
         "Forgotten most often (8)": [20, 9],  # once is nothing
         "Worst 8 of last (step 100)": [2, 3, 4, 5, 6, 7, 8, 9],
         "Worst 8 of first (step 10)": [0, 1, 2, 3, 4, 5, 6, 7],

@@ -40,8 +40,10 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100" in text
     worst = last.sort_values("ood_rank")["image_id"].head(8).tolist()
     assert [image.image_id for image in made.lists["Most atypical at step 100"]] == worst
-    wrong = last.sort_values("trajectory_label_rank")["image_id"].head(8).tolist()
-    assert [image.image_id for image in made.lists["Labels most likely wrong"]] == wrong
+    suspects = last[last["trajectory_label_score"] < 0.5].sort_values("trajectory_label_rank")["image_id"].head(8).tolist()
+    title = "Labels that another class fits better, of the 8 that fit worst"
+    assert [image.image_id for image in made.lists.get(title, [])] == suspects
+    assert "judged by the checkpoints' own heads" in text
     assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][:8] == worst
     became = last[last["outlier_life"] == "emergent"]
     assert made.sizes["Became outliers"] == len(became)
@@ -63,7 +65,7 @@ def test_the_page_stands_alone_and_shows_its_pictures(chromium: str, run: RunFol
         page.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
         page.goto(path.as_uri())
         assert page.locator("h1").inner_text() == "run"
-        assert "Labels most likely wrong" in page.locator("body").inner_text()
+        assert "Most atypical over all checkpoints" in page.locator("body").inner_text()
         assert page.locator("figure").count() >= 24
         assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
         assert problems == []

@@ -122,7 +122,7 @@ function Slider() {
 function ReviewImage({ url }) {
     return url ? h("img", { src: url, alt: "", style: styles.image }) : null;
 }
-Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 208, minHeight: 32 });
+Object.assign(ReviewImage, { key: "ReviewImage", displayName: "Picture", dataTypes: ["Image"], defaultHeight: 190, minHeight: 32 });
 
 const shortScore = (score) => (score >= 0.001 || score === 0 ? score.toFixed(3) : score.toExponential(0));
 
@@ -142,6 +142,12 @@ function ReviewFacts({ values, columns, rowIndex }) {
             h("span", { key: "prediction", title: wrong ? "Predicted, and not the label" : "Predicted", style: wrong ? styles.wrong : {} }, prediction ?? ""),
         ]);
     });
+    const reasons = [
+        known.trajectory_label_score < 0.5 && known.suggested_last !== known.label && `${known.suggested_last}?`,
+        known.image_issue && !["none", "not checked"].includes(known.image_issue) && known.image_issue.replaceAll("_", " "),
+        known.leak_of >= 0 && `also row ${known.leak_of} there${known.leak_label && known.leak_label !== known.label ? ` (${known.leak_label})` : ""}`,
+        known.duplicate_group >= 0 && (known.duplicate_group === known.image_id ? "has a copy" : `copy of ${known.duplicate_group}`),
+    ].filter(Boolean);
     const said = decided.get(rowIndex);
     const verdict = said?.decision === "relabel" ? `→ ${said.newLabel}` : (said?.decision ?? "");
     return h("div", { style: styles.card }, [
@@ -150,6 +156,7 @@ function ReviewFacts({ values, columns, rowIndex }) {
             h("span", { key: "decision", style: styles.wrong, title: "Decision" }, verdict),
         ]),
         ...lines,
+        h("div", { key: "reasons", style: styles.reasons, title: reasons.join(", ") }, reasons.join(", ")),
     ]);
 }
 Object.assign(ReviewFacts, {
@@ -157,7 +164,7 @@ Object.assign(ReviewFacts, {
     displayName: "Label, predictions and scores",
     dataTypes: ["int", "float", "Category"],
     multi: true,
-    defaultHeight: 64,
+    defaultHeight: 83,
     minHeight: 22,
 });
 
@@ -188,11 +195,12 @@ function ReviewNeighbors() {
     if (row === null) return h("div", { style: styles.panel }, "Select an image: its nearest images in the whole embedding are shown here.");
     const state = useDataset.getState();
     const own = labelOf(state, row);
+    const labelled = "label" in state.columnData;
     const card = (place, distance) =>
         h("button", { key: place, style: styles.neighbor, title: `Select image ${state.columnData.image_id[place]}`, onClick: () => state.selectRows([place]) }, [
             h("img", { key: "picture", src: pictureOf(place), alt: "", style: styles.thumbnail }),
-            h("span", { key: "label", style: distance !== null && labelOf(state, place) !== own ? styles.wrong : {} }, labelOf(state, place)),
-            h("span", { key: "distance", style: styles.facts }, distance === null ? "selected" : distance.toPrecision(2)),
+            h("span", { key: "label", style: labelled && distance !== null && labelOf(state, place) !== own ? styles.wrong : {} }, labelOf(state, place)),
+            h("span", { key: "distance", title: "Distance in the embedding (cosine)", style: styles.facts }, distance === null ? "selected" : distance.toPrecision(2)),
         ]);
     const found = nearest?.row === row ? nearest.found : [];
     return h("div", { style: styles.beside, "data-test-tag": "review-neighbors" }, [
@@ -572,6 +580,7 @@ const styles = {
     card: { padding: "2px 6px", fontSize: "12px", lineHeight: "19px", overflow: "hidden", height: "100%" },
     line: { display: "flex", gap: "6px", whiteSpace: "nowrap" },
     end: { color: "#555", width: "26px" },
+    reasons: { color: "#7a4a00", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" },
     score: { fontVariantNumeric: "tabular-nums" },
     wrong: { color: "#b3261e", fontWeight: 600 },
     bar: { display: "flex", alignItems: "center", gap: "6px", padding: "0 12px", fontSize: "13px", whiteSpace: "nowrap" },
