@@ -76,7 +76,7 @@ result_options = _group(
         "--cross-validate",
         type=int,
         metavar="K",
-        help="Judge labels by classifiers on the embeddings that were not shown them, in K folds (2 to 50, 0: not): for a split trained on.",
+        help="Judge labels by classifiers on the embeddings that were not shown them, in K folds (2 to 50; 0: not): for a training split.",
     ),
     click.option(
         "--image-quality/--no-image-quality",
