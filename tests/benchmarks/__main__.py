@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.ways import WAYS
+from tests.benchmarks.ways import WAYS, measured
 
 IMAGES = {"images": [1000], "forward": [48], "pipeline": [500]}
 """Sizes where none are named; the others are measured at 1,000 and 10,000."""
@@ -65,8 +65,12 @@ def ceilings() -> Iterator[tuple[str, str]]:
     yield "cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
 
 
-def measure(stage: str, way: str, folder: Path, options: list[str]) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.ways", stage, way, "--folder", str(folder), *options]
+def measure(stage: str, way: str, folder: Path, options: dict[str, Any]) -> dict[str, float]:
+    """In a process of its own, but for the tiny sizes that show only that everything runs."""
+    if options["small"]:
+        return measured(stage, way, folder=folder, **options)
+    words = [word for key, value in options.items() if value not in {None, False} for word in (f"--{key}", str(value))]
+    command = [sys.executable, "-m", "tests.benchmarks.ways", stage, way, "--folder", str(folder), *words]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{stage}, {way}: {done.stderr[-2000:]}")
@@ -74,16 +78,16 @@ def measure(stage: str, way: str, folder: Path, options: list[str]) -> dict[str,
     return found
 
 
-def compare(stage: str, folder: Path, options: list[str], rounds: int) -> Iterator[tuple[str, float, float, float, str]]:
+def compare(stage: str, folder: Path, options: dict[str, Any], rounds: int) -> Iterator[tuple[str, float, float, float, str]]:
     """For every way of a stage: name, seconds, ratio to the notebook's, MiB and agreement, medians over interleaved rounds."""
     from scipy.stats import spearmanr
 
     measure(stage, "notebook", folder, options)  # makes the inputs, and warms the page cache
-    measured: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS[stage]}
+    times: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS[stage]}
     for _ in range(rounds):
-        for way, found in measured.items():
+        for way, found in times.items():
             found.append(measure(stage, way, folder, options))
-    medians = {way: [float(np.median([one[what] for one in found])) for what in ("seconds", "mib")] for way, found in measured.items()}
+    medians = {way: [float(np.median([one[what] for one in found])) for what in ("seconds", "mib")] for way, found in times.items()}
     for way, (seconds, mib) in medians.items():
         results = [folder / f"result-{stage}-{name}.npy" for name in ("notebook", way)]
         agrees = ""
@@ -123,7 +127,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--side", type=int, metavar="PIXELS", help="input of the models; default: 224, 112 for the pipeline")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--run", help="folder of real checkpoints for the pipeline, with --dataset")
+    parser.add_argument("--run", type=Path, help="folder of real checkpoints for the pipeline, with --dataset")
     parser.add_argument("--dataset")
     parser.add_argument("--out", type=Path, help="folder for rows.csv and plot.png")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that everything runs")
@@ -143,10 +147,8 @@ def main() -> None:
                         "dimension": options.dimension,
                         "side": 28 if options.smoke else side,
                     }
-                    said |= {"run": options.run, "dataset": options.dataset}
-                    words = [word for key, value in said.items() if value is not None for word in (f"--{key}", str(value))]
-                    words += ["--small"] if options.smoke else []
-                    for way, seconds, ratio, mib, agrees in compare(stage, Path(name), words, 1 if options.smoke else options.rounds):
+                    said |= {"run": options.run, "dataset": options.dataset, "small": options.smoke}
+                    for way, seconds, ratio, mib, agrees in compare(stage, Path(name), said, 1 if options.smoke else options.rounds):
                         row = dict(zip(HEADINGS, (stage, images, checkpoints, way, seconds, ratio, mib, agrees), strict=True))
                         rows.append(row)
                         print(

@@ -451,7 +451,11 @@ def main() -> None:
     parser.add_argument("--dataset")
     parser.add_argument("--run", type=Path)
     options = vars(parser.parse_args())
-    stage, way = options.pop("stage"), options.pop("way")
+    json.dump(measured(options.pop("stage"), options.pop("way"), **options), sys.stdout)
+
+
+def measured(stage: str, way: str, **options: Any) -> dict[str, float]:
+    """Seconds and MiB of one way of one stage; what it gives, if an array, is left in the folder. ``options``: those of `Case`."""
     with tempfile.TemporaryDirectory(dir=options["folder"]) as work:
         case = Case(**options, work=Path(work))
         do = WAYS[stage][way](case)
@@ -461,7 +465,7 @@ def main() -> None:
             seconds = time.perf_counter() - started
     if isinstance(result, np.ndarray):
         np.save(case.folder / f"result-{stage}-{way}.npy", result)
-    json.dump({"seconds": seconds, "mib": peak.mib}, sys.stdout)
+    return {"seconds": seconds, "mib": peak.mib}
 
 
 if __name__ == "__main__":
