@@ -1,4 +1,4 @@
-"""Finds the nearest neighbours of every image in embedding space, exactly, once for everything that needs them.
+"""Finds the nearest neighbours of every image in embedding space, once for everything that needs them: exactly, up to a size.
 
 A blocked float32 product proposes a few more candidates than are wanted, and their distances are computed anew in float64. Late in a
 fine-tuning the images of a class lie almost on one point, and the difference of two nearly equal products has no correct digits left:
@@ -30,6 +30,12 @@ BLOCK_VALUES = 1 << 23
 NEAR_VALUES = 1 << 18
 """Values that are worked on at once where no product is: 2 MiB of float64 stay near the processor."""
 
+EXACT_UP_TO = {"cpu": 250_000, "cuda": 4_000_000}
+"""Images up to which all are compared with all: about eight minutes for 768 dimensions on two cores. Above it pynndescent proposes."""
+
+RECALL_SAMPLE = 1000
+"""Images of which the true neighbours are looked up, to say how many of them an approximate search has found."""
+
 NEARLY_EQUAL = 1e-6
 """Squared distances of unit vectors below it come from differences; above it a float64 product has seven digits or more."""
 
@@ -47,12 +53,16 @@ class Neighbors:
     """Shape (N, k), >= 0."""
     metric: str
     """``cosine`` (1 - cosine similarity, in [0, 2]) or ``euclidean``, chosen by dimension as cleanlab does."""
+    recall: float = 1.0
+    """Share of the true neighbours that are among these, in [0, 1], measured on a seeded sample where the search is approximate."""
 
 
 def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str | None = None) -> Neighbors:
-    """Exact neighbours of each row among the others; k is lowered to N - 1 where there are fewer.
+    """Neighbours of each row among the others; k is lowered to N - 1 where there are fewer.
 
     ``embeddings``: shape (N, D), finite. A zero vector has cosine distance 1 to every other vector and 0 to another zero vector.
+    Exact up to `EXACT_UP_TO` rows; above it pynndescent proposes the candidates (Dong, Moses and Li 2011, "Efficient k-nearest neighbor
+    graph construction"), and their distances are as exact as below.
     """
     total, dimensions = embeddings.shape
     k = max(0, min(k, total - 1))
@@ -60,9 +70,11 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
     points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool), False)
-    search = _Search(points, torch_device(device))
+    target = torch_device(device)
+    search = _Search(points, target)
     few, many = (min(k + spare, total - 1) for spare in SPARE_CANDIDATES)
-    candidates, beyond = search.of_all(few)
+    approximate = total > EXACT_UP_TO.get(target.type, EXACT_UP_TO["cpu"])
+    candidates, beyond = _proposed(search, few) if approximate else search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
     block = max(1, BLOCK_VALUES // total)
@@ -82,7 +94,37 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
                 break
         indices[rows] = nearest
         distances[rows] = squared / 2 if metric == "cosine" else np.sqrt(squared)
-    return Neighbors(indices, distances, metric)
+    return Neighbors(indices, distances, metric, _recall(search, points, indices) if approximate else 1.0)
+
+
+def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Candidates by pynndescent, in the form of `_Search.of_all`; that none was missed is not known and not asked for."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pynndescent import NNDescent
+
+        vectors = search.unit_vectors()
+        found, _ = NNDescent(vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True).neighbor_graph
+    own = found == np.arange(len(found))[:, None]
+    own[~own.any(axis=1), -1] = True  # of many images on one place the own one may not be among those found
+    others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
+    return others, np.full(len(found), np.inf)
+
+
+def _recall(search: _Search, points: _Points, indices: NDArray[np.int32]) -> float:
+    """Share of the true neighbours of some rows that are among those found; of equally distant ones either counts."""
+    total, k = indices.shape
+    rows = np.sort(np.random.default_rng(0).choice(total, min(RECALL_SAMPLE, total), replace=False))
+    found = 0
+    for start in range(0, len(rows), max(1, BLOCK_VALUES // total)):
+        some = rows[start : start + max(1, BLOCK_VALUES // total)]
+        candidates, _ = search.of_some(some, min(k + SPARE_CANDIDATES[1], total - 1), exactly=False)
+        _, true = _nearest(points, some, candidates, k)
+        _, own = _nearest(points, some, indices[some].astype(np.int64), k)
+        found += int((own <= true[:, -1:] * (1 + 1e-6)).sum())
+    return float(found / (len(rows) * k))
 
 
 def torch_device(name: str | None) -> torch.device:
@@ -144,6 +186,11 @@ class _Search:
             rows = self._points.rows(np.arange(start, min(start + step, self._total)))
             everything[start : start + step] = torch.from_numpy(rows).to(device=device, dtype=dtype)
         return everything
+
+    def unit_vectors(self) -> NDArray[np.float32]:
+        """All rows in float32 as they are compared, shape (N, D)."""
+        vectors: NDArray[np.float32] = self._float32.cpu().numpy()
+        return vectors
 
     def of_all(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Candidates (N, count) of all rows by float32 products, and for each row the squared distance below which none was missed.

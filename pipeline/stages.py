@@ -653,7 +653,13 @@ class Builder:
 
     def _find_neighbors(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         neighbors = nearest_neighbors(embeddings, max(NEIGHBORS, NEAR), device=self.request.device)
-        return {"neighbors": neighbors.indices, "distances": neighbors.distances}, {"metric": neighbors.metric}
+        if neighbors.recall < 1:
+            self.progress.note(
+                f"The neighbours at checkpoint {step} are approximate, because there are {len(images):,} images: "
+                f"{100 * neighbors.recall:.1f} % of the true ones were found in a sample."
+            )
+        facts = {"metric": neighbors.metric, "recall": neighbors.recall}
+        return {"neighbors": neighbors.indices, "distances": neighbors.distances}, facts
 
     def _score_outliers(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         return {"outliers": ood_scores(embeddings, self._stored_neighbors(step))}, {}

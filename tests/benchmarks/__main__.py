@@ -134,7 +134,7 @@ def main() -> None:
     options = parser.parse_args()
     for name, value in ceilings():
         print(f"{name:28} {value}", flush=True)
-    print(f"{'stage':12} {'images':>8} {'checkpoints':>11}  {'way':10} {'seconds':>9} {'ratio':>7} {'MiB':>8}  agrees", flush=True)
+    print(f"{'stage':12} {'images':>8} {'checkpoints':>11}  {'way':12} {'seconds':>9} {'ratio':>7} {'MiB':>8}  agrees", flush=True)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         for stage in options.stage or WAYS:
@@ -152,7 +152,7 @@ def main() -> None:
                         row = dict(zip(HEADINGS, (stage, images, checkpoints, way, seconds, ratio, mib, agrees), strict=True))
                         rows.append(row)
                         print(
-                            f"{stage:12} {images:8,} {checkpoints:11}  {way:10} {seconds:9.3f} {ratio:7.2f} {mib:8,.0f}  {agrees}",
+                            f"{stage:12} {images:8,} {checkpoints:11}  {way:12} {seconds:9.3f} {ratio:7.2f} {mib:8,.0f}  {agrees}",
                             flush=True,
                         )
                         if options.out is not None:

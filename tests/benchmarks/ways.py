@@ -242,21 +242,25 @@ def evidence_notebook(case: Case) -> Work:
     return work
 
 
-def evidence_ours(case: Case) -> Work:
-    """The same from one search; copies are confirmed by pixels on top."""
-    from pipeline.duplicates import near_duplicates
+def evidence_ours(case: Case, *, pixels: bool = False) -> Work:
+    """The same from one search; with ``pixels``, near duplicates are confirmed by the pictures, which the other way does not do."""
+    from pipeline.duplicates import _candidates, near_duplicates
     from pipeline.labels import label_quality
     from pipeline.neighbors import nearest_neighbors
     from pipeline.outliers import NEIGHBORS, ood_scores
 
     imported("cleanlab.outlier", "cleanlab.filter", "torch")
     vectors, likely = embeddings(case, 1), probabilities(case)
-    labels, files = np.arange(case.images) % CLASSES, pictures(case.images)
+    labels, names = np.arange(case.images) % CLASSES, [str(place) for place in range(case.images)]
+    files = pictures(case.images) if pixels else []
 
     def work() -> Any:
         neighbors = nearest_neighbors(vectors, NEIGHBORS)
         label_quality(labels, likely)
-        near_duplicates([str(place) for place in range(case.images)], neighbors, lambda some: ((at, decoded(files[at])) for at in some))
+        if pixels:
+            near_duplicates(names, neighbors, lambda some: ((at, decoded(files[at])) for at in some))
+        else:
+            _candidates(neighbors, names)
         return ood_scores(vectors, neighbors)
 
     return work
@@ -403,7 +407,11 @@ WAYS: dict[str, dict[str, Callable[[Case], Work]]] = {
     "images": {"notebook": images_notebook, "ours": images_ours},
     "forward": {"notebook": forward_notebook, "ours": forward_ours, "ours bf16": lambda case: forward_ours(case, "bf16")},
     "outliers": {"notebook": outliers_notebook, "ours": outliers_ours},
-    "evidence": {"notebook": evidence_notebook, "ours": evidence_ours},
+    "evidence": {
+        "notebook": evidence_notebook,
+        "ours": evidence_ours,
+        "ours, pixels": lambda case: evidence_ours(case, pixels=True),
+    },
     "coordinates": {"notebook": coordinates_notebook, "ours": coordinates_ours},
     "reading": {"notebook": reading_notebook, "ours": reading_ours},
     "pipeline": {"notebook": pipeline_notebook, "ours": pipeline_ours, "ours bf16": lambda case: pipeline_ours(case, "bf16")},

@@ -97,3 +97,18 @@ def test_float32_is_left_only_where_its_digits_do_not_suffice(monkeypatch: pytes
     monkeypatch.setattr(neighbors, "BLOCK_VALUES", 500 * 100)  # five blocks of a hundred rows
     nearest_neighbors((random.normal(size=32) + 1e-4 * random.normal(size=(500, 32))).astype(np.float32), 10)
     assert again == [(False, 100)] + 5 * [(True, 100)], "once it has been seen that it is of no use it is not tried again"
+
+
+def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    points = (random.normal(size=(20, 16))[np.arange(3000) % 20] + 0.3 * random.normal(size=(3000, 16))).astype(np.float32)
+    points[:40] = points[0]  # more images on one place than neighbours
+    true = nearest_neighbors(points, 10)
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", {"cpu": 2999})
+    found = nearest_neighbors(points, 10)
+    assert true.recall == 1 and 0.8 < found.recall <= 1
+    assert (found.indices != np.arange(3000)[:, None]).all()
+    recall = (found.distances <= true.distances[:, -1:] * (1 + 1e-6)).mean()
+    assert found.recall == pytest.approx(recall, abs=0.02)
+    same = found.indices == true.indices
+    np.testing.assert_array_equal(found.distances[same], true.distances[same])
