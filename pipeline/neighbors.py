@@ -77,7 +77,7 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     candidates, beyond = _proposed(search, few) if approximate else search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
-    block = max(1, BLOCK_VALUES // total)
+    block = max(1, BLOCK_VALUES // (few if approximate else total))
     ways = [False, True]
     for start in range(0, total, block):
         rows = np.arange(start, min(start + block, total))
@@ -110,6 +110,10 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
     own = found == np.arange(len(found))[:, None]
     own[~own.any(axis=1), -1] = True  # of many images on one place the own one may not be among those found
     others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
+    short = np.flatnonzero((others < 0).any(axis=1))  # so it says that it has not found as many
+    for start in range(0, len(short), 8):
+        rows = short[start : start + 8]
+        others[rows] = search.of_some(rows, count, exactly=False)[0]
     return others, np.full(len(found), np.inf)
 
 

@@ -5,7 +5,8 @@
 For each share and kind of wrong labels: some training images get wrong labels (``symmetric``: any other class; ``pairs``: the class that
 is easily taken for it), some images of another data set are mixed in with labels at random, and some images are there a second time
 (cropped, as JPEG, brighter, mirrored). A model is fine-tuned on all of it, wrong labels included, and the same images are reviewed.
-Printed are AUROC, average precision and precision at the planted number, of each score, of the last checkpoint and of the trajectory.
+Printed are AUROC, average precision and precision at the planted number, of each score, of the last checkpoint and of the trajectory; and
+how many of the copies are found in one group with their original, by how they were changed.
 """
 
 from __future__ import annotations
@@ -132,6 +133,21 @@ def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
     }
 
 
+CHANGES = ("cropped", "JPEG", "brighter", "mirrored")
+"""In the order of `changed`."""
+
+
+def copies_found(run: Path, copies: list[list[int]]) -> str:
+    """How many copies stand in one group with their original, and how many other images are said to have copies."""
+    from pipeline import table
+
+    group = table.read(run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()])["duplicate_group"].to_numpy()
+    found = np.array([group[one] >= 0 and group[one] == group[other] for one, other in copies])
+    said = [f"{name} {found[kind::4].sum()} of {len(found[kind::4])}" for kind, name in enumerate(CHANGES)]
+    others = int((group >= 0).sum()) - len({place for place in np.array(copies).ravel().tolist() if group[place] >= 0})
+    return f"copies found: {found.sum()} of {len(found)} ({', '.join(said)}); {others} other images in groups"
+
+
 def main() -> None:
     """Plant, fine-tune, build and print, one configuration after the other; what is there already is used again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,6 +192,7 @@ def one(options: argparse.Namespace, name: str, kind: str, wrong: float) -> None
         for title, suspicion in scores.items():
             area, average, first = figures(truth, np.nan_to_num(suspicion, nan=0.0))
             print(f"{title:40} {area:6.3f} {average:6.3f} {first:5.2f}   {group}", flush=True)
+    print(copies_found(run.path, planted["copies"]), flush=True)
 
 
 if __name__ == "__main__":
