@@ -111,3 +111,13 @@ def test_a_checkpoint_on_one_point_and_a_run_of_none() -> None:
 def test_unknown_reference_is_refused() -> None:
     with pytest.raises(SettingsError, match="middle"):
         align([cloud(0)], align_to="middle")
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_float32_embeddings_lose_nothing_to_an_offset(offset: float) -> None:
+    random = np.random.default_rng(5)
+    embeddings = (random.normal(size=(4, 64))[np.arange(2000) % 4] + 0.2 * random.normal(size=(2000, 64)) + offset).astype(np.float32)
+    exact = PCA(2, random_state=0).fit_transform(embeddings.astype(np.float64))
+    made = project(embeddings)
+    signs = np.sign((made.points * exact).sum(axis=0))
+    np.testing.assert_allclose(made.points * signs, exact, atol=5e-6 * np.abs(exact).max())
