@@ -42,7 +42,7 @@ class ImageList:
 
 
 def ready_made_lists(review: ReviewFrame) -> list[ImageList]:
-    """Worst of the first, the last and both checkpoints, resolved, new, and moved furthest; empty ones are left out."""
+    """The worst of the checkpoints, labels, copies, leaks, poor pictures, and what changed between the ends; empty ones are left out."""
     return [made for made in _all_lists(review) if made.rows]
 
 
