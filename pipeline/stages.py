@@ -757,7 +757,7 @@ class Builder:
         if step is None:
             raise CheckpointError(f"--against {split} needs the weights of a checkpoint, and none are there any more.")
         value = fingerprint(embeddings=prints[step], split=split, key=images_key(info.dataset), method=METHODS["leaks"])
-        if not self.run.is_current("leaks", step, value):
+        if not self.run.is_current("leaks", step, value) or read_images(inside) is None:
             self._begin_writing()
             other = self._built_beside(info, inside, split, step)
             with self._timed("leaks", len(images)):

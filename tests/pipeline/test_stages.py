@@ -412,6 +412,9 @@ def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> N
     assert make(run_path)[0].seconds == {}
     assert set(after["leak_label"].dropna()) == {"red", "green"} and after["leak_label"].notna().sum() == 2
     assert after.loc[after["path"] == "test/blue/03.png", "leak_path"].item() == "train/red/05.png"
+    shutil.rmtree(run_path / "against-train")  # it is made again when it is needed
+    assert "leaks" in make(run_path, settings={"scaling": "common"})[0].seconds
+    assert table.read(run_path, checkpoints=[100])["leak_path"].equals(after["leak_path"])
     make(run_path, settings={"against": "none"})
     assert (table.read(run_path)["leak_of"] == -1).all()
     with pytest.raises(SettingsError, match="--against test is the split that is reviewed"):
