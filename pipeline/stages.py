@@ -75,7 +75,7 @@ METHODS = {
     "duplicates": 2,
     "leaks": 1,
     "image_quality": 2,
-    "table": 3,
+    "table": 4,
 }
 """Raised for a stage whose results change although its input does not."""
 

@@ -199,7 +199,7 @@ def label_margins(
     fit = np.where(known, margins(shares, given), 0.0)
     chance = 1 / classes
     accuracy = float((shares.argmax(axis=1) == given)[known].mean())
-    return fit, max(0.0, (accuracy - chance) / (1 - chance)) if classes > 1 else 1.0
+    return fit, max(0.0, (accuracy - chance) / (1 - chance)) ** 4 if classes > 1 else 1.0
 
 
 def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:

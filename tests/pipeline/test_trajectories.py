@@ -63,8 +63,8 @@ def test_the_label_score_over_the_checkpoints_by_hand() -> None:
     np.testing.assert_allclose(fits[0][0], [0.3, -0.1, 0.2, -0.1])
     np.testing.assert_allclose(fits[1][0], [0.4, 0.2, 0.3, -0.1])
     np.testing.assert_allclose(fits[2][0], [0.5, 0.3, 0.4, 0.1])
-    assert [weight for _, weight in fits] == pytest.approx([0, 0.5, 1])
-    whole = np.array([0.5 * 0.4 + 0.5, 0.5 * 0.2 + 0.3, 0.5 * 0.3 + 0.4, 0.5 * -0.1 + 0.1]) / 1.5
+    assert [weight for _, weight in fits] == pytest.approx([0, 0.0625, 1])  # fourth powers
+    whole = np.array([0.0625 * 0.4 + 0.5, 0.0625 * 0.2 + 0.3, 0.0625 * 0.3 + 0.4, 0.0625 * -0.1 + 0.1]) / 1.0625
     result = builder.finish()
     np.testing.assert_allclose(result.label_score, (whole + 1) / 2, rtol=1e-6)
     assert result.label_rank.tolist() == [4, 2, 3, 1]
@@ -76,7 +76,7 @@ def test_the_neighbours_speak_against_a_label_that_the_model_has_learnt_by_heart
     by_heart = np.where(labels[:, None] == np.arange(2), 0.95, 0.05)
     fit, weight = label_margins(labels, near, by_heart)
     np.testing.assert_allclose(fit, [0.95] * 7 + [-0.05])
-    assert weight == pytest.approx(0.75)  # seven of eight right, half would be chance
+    assert weight == pytest.approx(0.75**4)  # seven of eight right, half would be chance
 
 
 def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
