@@ -5,8 +5,11 @@ One forward pass gives both. It does not find checkpoints, read images or keep r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +25,14 @@ if TYPE_CHECKING:
     import torch
 
 POOLINGS = ("auto", "cls", "pooled", "mean")
-PRECISIONS = ("fp32", "bf16", "fp16")
+AUTO = "auto"
+PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
+OF_AUTO = ("fp16", "fp32")
+"""What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are, bfloat16 did not (benchmark
+``precision``)."""
+
+WORTH_IT = 1.5
+"""How many times as fast float16 products must be for `AUTO` to take it."""
 
 CLASSIFIERS = ("ForImageClassification", "ForImageClassificationWithTeacher")
 """How transformers names architectures with a classification head."""
@@ -58,6 +68,10 @@ class Head:
         return Head(None if numbered else ordered, len(ordered))
 
 
+class NotFiniteError(CheckpointError):
+    """A checkpoint gives values that are not finite."""
+
+
 class Encoder:
     """A loaded checkpoint that turns pixel values into embeddings and class probabilities."""
 
@@ -71,6 +85,7 @@ class Encoder:
         base = model.base_model if self._timm is None else self._timm
         self._has_cls = any(key == "cls_token" or key.endswith(".cls_token") for key, _ in base.named_parameters())
         self._captured: Any = None
+        self._names: dict[str, str] = {}
         if self._timm is None:
             base.register_forward_hook(self._capture)
 
@@ -86,6 +101,19 @@ class Encoder:
         self._model.to(device)
         self.device, self._name = device, name
         self._model.load_state_dict(weights)
+
+    def holds(self, stored: Mapping[str, torch.Tensor]) -> bool:
+        """Whether the weights of a file are all that this has: then those of files with the same names can be taken by `take_stored`."""
+        own = self._model.state_dict()
+        self._names = _names_in_file(self._model, own)
+        return self._names.keys() == stored.keys() and all(
+            own[self._names[name]].shape == value.shape and bool((own[self._names[name]] == value.to(own[self._names[name]])).all())
+            for name, value in stored.items()
+        )
+
+    def take_stored(self, stored: Mapping[str, torch.Tensor], *, name: str) -> None:
+        """Take over the weights of another file, which has the names and shapes of the one that `holds` was asked about."""
+        self.take({self._names[title]: value for title, value in stored.items()}, self.device, name=name)
 
     def _capture(self, module: Any, inputs: Any, output: Any) -> None:
         self._captured = output
@@ -141,6 +169,18 @@ class Encoder:
         return 1 + int(getattr(self._model.config, "num_register_tokens", 0) or 0) + int(distilled)
 
 
+def _names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Under which name a saved file has each tensor of a model: transformers renames some. How it does is not public, so `holds` checks."""
+    try:
+        from transformers.core_model_loading import revert_weight_conversion
+
+        saved = revert_weight_conversion(model, dict(state))
+    except (ImportError, AttributeError, KeyError, TypeError, RuntimeError, ValueError):
+        saved = dict(state)
+    names = {id(tensor): name for name, tensor in state.items()}
+    return {name: names[id(tensor)] for name, tensor in saved.items() if id(tensor) in names}
+
+
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -194,6 +234,25 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
+@cache
+def fastest_precision(device: str | None) -> str:
+    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly faster, as on GPUs and some CPUs."""
+    import torch
+
+    target = pick_device(device)
+    side = 256 if target.type == "cpu" else 2048
+    seconds = {}
+    for name in OF_AUTO:
+        one = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            float((one @ one)[0, 0])  # waits for the device
+            times.append(time.perf_counter() - started)
+        seconds[name] = min(times)
+    return "fp16" if seconds["fp16"] * WORTH_IT < seconds["fp32"] else "fp32"
+
+
 @dataclass(frozen=True)
 class EncodedBatch:
     """Some images in order."""
@@ -207,18 +266,29 @@ class EncodedBatch:
 def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str) -> Iterator[EncodedBatch]:
     """Encode every image in order, in batches that are halved for as long as the memory does not suffice.
 
-    Raises CheckpointError where the model and the images do not fit, or where it gives values that are not finite.
+    The next batch is read and brought to the device while one is encoded. Raises CheckpointError where the model and the images do not
+    fit, NotFiniteError where it gives values that are not finite.
     """
     device = encoder.device
     size = batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
-    start = 0
+    with ThreadPoolExecutor(1) as reader:
+        yield from _encode_batches(encoder, pixels, size, name, lambda start, stop: reader.submit(pixels.batch, start, stop, device))
+
+
+def _encode_batches(
+    encoder: Encoder, pixels: Pixels, size: int, name: str, read: Callable[[int, int], Future[torch.Tensor]]
+) -> Iterator[EncodedBatch]:
+    device, start = encoder.device, 0
+    ahead = None
     while start < len(pixels):
         stop = min(start + size, len(pixels))
         try:
-            embeddings, probabilities = encoder.encode(pixels.batch(start, stop, device))
+            values = (ahead or read(start, stop)).result()
+            ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
+            embeddings, probabilities = encoder.encode(values)
         except (RuntimeError, ValueError, MemoryError) as error:
             if is_out_of_memory(error) and size > 1:
-                size = max(1, size // 2)
+                size, values, ahead = max(1, size // 2), None, None
                 _free_memory(device)
                 continue
             if is_out_of_memory(error):
@@ -229,7 +299,7 @@ def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name
             ) from error
         vectors = embeddings.cpu().numpy()
         if not np.isfinite(vectors).all():
-            raise CheckpointError(
+            raise NotFiniteError(
                 f"{name} gives embeddings that are not finite (row {start} or after). Its training has probably diverged; "
                 "review earlier checkpoints with --checkpoint, or use --precision fp32."
             )

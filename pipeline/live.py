@@ -69,7 +69,6 @@ class LiveEmbedding:
         with random_state_kept():
             encoder = load_encoder(first, pooling=info.settings.pooling, precision="fp32", device="cpu", with_head=True)
         self._stamps_memory = _same_header(_serialised(model), Path(first.source) / WEIGHTS)
-        encoder.cast(info.settings.precision)
         self._encoder = encoder
 
     def close(self) -> None:
@@ -89,11 +88,17 @@ class LiveEmbedding:
             key = builder.key_of(described, self._stamp(checkpoint, model, saved), self._info, found, self.images)
             if self._run.is_current("embeddings", checkpoint.step, key.fingerprint):
                 return
-            if self._encoder is not None:
-                self._encoder.take(model.state_dict(), device, name=f"Checkpoint {checkpoint.step}")
-            elif not saved:
+            encoder = self._encoder
+            if encoder is None and not saved:
                 raise CheckpointError("models without a classification head of transformers are embedded from saved checkpoints only.")
-            builder.embed(described, key, self._info, found, self.images, self._encoder)
+
+            def loaded(precision: str) -> Encoder:
+                assert encoder is not None
+                encoder.cast(precision)
+                encoder.take(model.state_dict(), device, name=f"Checkpoint {checkpoint.step}")
+                return encoder
+
+            builder.embed(described, key, self._info, found, self.images, None if encoder is None else loaded)
 
     def _stamp(self, checkpoint: Checkpoint, model: Any, saved: bool) -> WeightsStamp:
         """The stamp that the weights have, or would have, as a file."""

@@ -1,7 +1,8 @@
 """Turns decoded images into what a model takes, once for all checkpoints, and keeps it in the run folder's cache.
 
-The model's own image processor does the work. What it gives is kept as 8-bit values wherever that loses nothing, which is checked batch
-by batch, and as float32 otherwise. The cache may be deleted at any time.
+The model's own image processor says what is right. Where Pillow alone gives the same, which is checked with every batch and for every size
+of pictures, Pillow alone is called. What comes out is kept as 8-bit values wherever that loses nothing, which is checked too, and as
+float32 otherwise. The cache may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -36,11 +37,52 @@ class Normalisation:
     shift: list[float]
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """What becomes of a picture's size: it is resized, then the middle of it is cut out."""
+
+    width: int
+    height: int
+    crop: tuple[int, int, int, int] | None
+    """Left, top, right and lower edge."""
+
+    @staticmethod
+    def of(processor: Any, width: int, height: int) -> Geometry | None:
+        """As the settings of a processor of transformers say; None where they say more than this."""
+        if getattr(processor, "do_pad", False) or getattr(processor, "crop_pct", None) is not None:
+            return None
+        if getattr(processor, "do_resize", False):
+            size = dict(getattr(processor, "size", None) or {})
+            wanted = {name: int(value) for name, value in size.items() if value is not None}
+            if set(wanted) == {"height", "width"}:
+                width, height = wanted["width"], wanted["height"]
+            elif set(wanted) == {"shortest_edge"}:
+                shortest, edge = min(width, height), wanted["shortest_edge"]
+                width, height = (edge if side == shortest else int(edge * side / shortest) for side in (width, height))
+            else:
+                return None
+        if not getattr(processor, "do_center_crop", False):
+            return Geometry(width, height, None)
+        cut = dict(getattr(processor, "crop_size", None) or {})
+        left, top = (width - int(cut.get("width") or 0)) // 2, (height - int(cut.get("height") or 0)) // 2
+        if min(left, top) < 0 or not (cut.get("width") and cut.get("height")):
+            return None
+        return Geometry(width, height, (left, top, left + int(cut["width"]), top + int(cut["height"])))
+
+    def levels(self, image: Image.Image, resample: Any) -> NDArray[np.uint8]:
+        """The picture in this size, shape (3, height, width)."""
+        if image.size != (self.width, self.height):
+            image = image.resize((self.width, self.height), resample)
+        return np.asarray(image if self.crop is None else image.crop(self.crop)).transpose(2, 0, 1)
+
+
 class Processor:
-    """A model's image processor, called as it is."""
+    """A model's image processor."""
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
+        self._by_pillow = True
+        self._sizes: set[tuple[int, int]] = set()
         self.normalisation = _normalisation(processor)
         """How it normalises; None where that cannot be told."""
 
@@ -51,11 +93,33 @@ class Processor:
         """
         if self.normalisation is None:
             return self(images)
-        levels = self._resized(images)
+        levels = self._drawn(images)
+        if levels is None:
+            levels = self._resized(images)
         if levels is None:
             values = self(images)
             levels = to_levels(values, self.normalisation)
         return values if levels is None else levels
+
+    def _drawn(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
+        """The levels from Pillow alone; None where the processor gives others, of the first image or the first of a new size."""
+        if not self._by_pillow:
+            return None
+        assert self.normalisation is not None
+        geometries = [Geometry.of(self._processor, *image.size) for image in images]
+        made = [
+            geometry.levels(image, getattr(self._processor, "resample", None))
+            for geometry, image in zip(geometries, images, strict=True)
+            if geometry is not None
+        ]
+        if len(made) == len(images) and len({one.shape for one in made}) == 1:
+            new = {image.size: place for place, image in reversed(list(enumerate(images))) if image.size not in self._sizes}
+            exact = {place: to_levels(self(images[place : place + 1]), self.normalisation) for place in {0, *new.values()}}
+            if all(levels is not None and np.array_equal(levels[0], made[place]) for place, levels in exact.items()):
+                self._sizes.update(new)
+                return np.stack(made)
+        self._by_pillow = False
+        return None
 
     def _resized(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
         """The levels, from the processor with its arithmetic switched off; None where the first image shows that they are not these."""
@@ -163,7 +227,7 @@ class Pixels:
             return values
         scale = torch.tensor(self.normalisation.scale, device=device).view(1, 3, 1, 1)
         shift = torch.tensor(self.normalisation.shift, device=device).view(1, 3, 1, 1)
-        return values * scale + shift
+        return torch.addcmul(shift, values, scale)
 
 
 class PixelCache:

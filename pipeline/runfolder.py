@@ -66,8 +66,8 @@ class Settings:
 
     pooling: str = "auto"
     """``auto``, ``cls``, ``pooled`` or ``mean``."""
-    precision: str = "fp32"
-    """``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass."""
+    precision: str = "auto"
+    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is one of the last and the first."""
     processor: str | None = None
     """Model folder or Hub name whose image processor is used instead of the checkpoint's own."""
     align_to: str = "last"

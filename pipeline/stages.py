@@ -49,11 +49,12 @@ from pipeline.dataset import (
     writing_images,
 )
 from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
-from pipeline.embed import POOLINGS, PRECISIONS, Encoder, Head, encode_all, head_of, load_encoder
+from pipeline.embed import AUTO, OF_AUTO, POOLINGS, PRECISIONS, Encoder, Head, NotFiniteError, encode_all, fastest_precision, head_of
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.imagequality import image_quality, measure, require_cleanvision
 from pipeline.images import decode, to_rgb
 from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
+from pipeline.loader import EncoderLoader, config_print
 from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
 from pipeline.neighbors import Neighbors, nearest_neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
@@ -174,6 +175,8 @@ class Builder:
         self._waiting: list[int] = []
         self._writing = self._embedding = False
         self._pixels: dict[str, Pixels] = {}
+        self._loader = EncoderLoader(request.device)
+        stack.callback(self._loader.close)
 
     def build(self) -> Built:
         info = self.resolve_info()
@@ -460,7 +463,16 @@ class Builder:
                     self._waiting.append(step)
                     continue
                 try:
-                    self.embed(found.by_step(step), key, info, found, images)
+                    later = (other for other in steps if other > step and other in now and other in found.steps)
+                    following = next((other for other in later if self.run.result_facts("embeddings", other) is None), None)
+                    self.embed(
+                        found.by_step(step),
+                        key,
+                        info,
+                        found,
+                        images,
+                        following=None if following is None else found.by_step(following),
+                    )
                 except (CheckpointError, BusyError) as error:
                     if self.request.wanted is not None:
                         raise
@@ -494,7 +506,7 @@ class Builder:
         facts = self.run.result_facts("embeddings", step)
         known = facts["key"] if facts else None
         if step not in found.steps:
-            settings = {"images": images.digest, "pooling": info.settings.pooling, "precision": info.settings.precision}
+            settings = {"images": images.digest, "pooling": info.settings.pooling, "precision": self._precision(step, info)}
             return EmbeddingKey(**{**known, **settings}) if known else None
         checkpoint = found.by_step(step)
         stamp = WeightsStamp(known["weights"], facts["weight_files"]) if facts and known else None
@@ -504,16 +516,23 @@ class Builder:
         self, checkpoint: Checkpoint, weights: WeightsStamp, info: RunInfo, found: FoundCheckpoints, images: RunImages
     ) -> EmbeddingKey:
         """What the embeddings of a checkpoint with these weights are computed from."""
-        config = {name: value for name, value in read_config(checkpoint.source).items() if name not in VOLATILE_CONFIG}
         return EmbeddingKey(
             weights=weights.sha256,
-            config=fingerprint(config=config),
+            config=config_print(checkpoint.source),
             processor=self._processor_of(checkpoint, info, found).digest,
             with_head=self._head(checkpoint, images) is not None,
             images=images.digest,
             pooling=info.settings.pooling,
-            precision=info.settings.precision,
+            precision=self._precision(checkpoint.step, info),
         )
+
+    def _precision(self, step: int, info: RunInfo) -> str:
+        """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the one that others have, the fastest."""
+        if info.settings.precision != AUTO:
+            return info.settings.precision
+        stored = (self.run.result_facts("embeddings", known) for known in (step, *self.run.steps_with("embeddings")))
+        known = (facts["key"]["precision"] for facts in stored if facts and facts["key"])
+        return next((name for name in known if name in OF_AUTO), None) or fastest_precision(self.request.device)
 
     def _head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none for a base model that was made for other classes."""
@@ -551,9 +570,31 @@ class Builder:
         info: RunInfo,
         found: FoundCheckpoints,
         images: RunImages,
-        loaded: Encoder | None = None,
+        loaded: Callable[[str], Encoder] | None = None,
+        following: Checkpoint | None = None,
     ) -> None:
-        """Embed every image with one checkpoint and write embeddings and probabilities; ``loaded`` has its weights already."""
+        """Embed every image with one checkpoint and write embeddings and probabilities.
+
+        ``loaded`` gives its encoder in a precision where the weights are in memory already; ``following`` is read meanwhile.
+        """
+        try:
+            self._embed(checkpoint, key, info, found, images, loaded, following)
+        except NotFiniteError:
+            if info.settings.precision != AUTO or key.precision == "fp32":
+                raise
+            self.progress.note(f"Checkpoint {checkpoint.step} gives values that {key.precision} cannot hold: fp32 is taken")
+            self._embed(checkpoint, replace(key, precision="fp32"), info, found, images, loaded, following)
+
+    def _embed(
+        self,
+        checkpoint: Checkpoint,
+        key: EmbeddingKey,
+        info: RunInfo,
+        found: FoundCheckpoints,
+        images: RunImages,
+        loaded: Callable[[str], Encoder] | None,
+        following: Checkpoint | None,
+    ) -> None:
         self._begin_embedding()
         pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
         head = self._head(checkpoint, images)
@@ -561,13 +602,12 @@ class Builder:
             self._timed("embeddings", len(images)),
             self.progress.stage(f"Embedding with checkpoint {checkpoint.step}", total=len(images), unit="images") as advance,
         ):
-            encoder = loaded or load_encoder(
-                checkpoint,
-                pooling=info.settings.pooling,
-                precision=info.settings.precision,
-                device=self.request.device,
-                with_head=key.with_head,
-            )
+            if loaded is not None:
+                encoder = loaded(key.precision)
+            else:
+                encoder = self._loader.encoder(checkpoint, pooling=key.pooling, precision=key.precision, with_head=key.with_head)
+            if following is not None:
+                self._loader.read_ahead(following)
             name = f"Checkpoint {checkpoint.step}"
             batches = encode_all(encoder, pixels, batch_size=self.request.batch_size, name=name)
             first = next(batches)
@@ -971,9 +1011,6 @@ class Builder:
 
 
 # -- fingerprints ---------------------------------------------------------------------------------------------------
-
-VOLATILE_CONFIG = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id", "use_cache"}
-"""Entries of a model's config.json that do not change its embeddings."""
 
 
 @dataclass(frozen=True)

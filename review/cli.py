@@ -61,7 +61,11 @@ input_options = _group(
 )
 embedding_options = _group(
     click.option("--pooling", type=click.Choice(["auto", "cls", "pooled", "mean"]), help="How tokens become one vector. Default: auto."),
-    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Arithmetic of the embedding. Default: fp32."),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        help="Arithmetic of the embedding. Default: auto (fp16 where that is faster, else fp32).",
+    ),
 )
 result_options = _group(
     embedding_options,

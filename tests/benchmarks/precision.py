@@ -58,12 +58,12 @@ def main() -> None:
     parser.add_argument("--split")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--checkpoint", action="append")
-    parser.add_argument("--precision", action="append", choices=PRECISIONS[1:])
+    parser.add_argument("--precision", action="append", choices=PRECISIONS[2:])
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     print(f"{'precision':10} {'step':>8} {'images/s':>9}  Spearman  of worst 100  neighbours  predictions", flush=True)
     steps: list[int] = []
-    for precision in ("fp32", *(options.precision or PRECISIONS[1:])):
+    for precision in ("fp32", *(options.precision or PRECISIONS[2:])):
         run = RunFolder(options.work / precision)
         said = {"source": options.dataset, "split": options.split, "limit": options.limit}
         request = Request(dataset=said, checkpoints=options.checkpoints, wanted=options.checkpoint, settings={"precision": precision})

@@ -1,5 +1,6 @@
 """Embeddings and probabilities of every architecture against the model called by hand."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import transformers
 from samples import CLASSES, save_checkpoint
 
 from pipeline.checkpoints import Checkpoint
-from pipeline.embed import Encoder, Head, encode_all, load_encoder
+from pipeline.embed import Encoder, Head, encode_all, fastest_precision, load_encoder
 from pipeline.errors import CheckpointError, SettingsError
 from pipeline.pixels import Pixels
 
@@ -149,6 +150,20 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
     half, _ = encoded(load(checkpoint, precision="bf16"), pixels())
     assert half.dtype == np.float32
     assert 1e-6 < np.abs(half - whole).max() < 0.1
+
+
+def test_auto_takes_fp16_where_its_products_are_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    multiply = torch.Tensor.__matmul__
+    for slow, expected in ((torch.float32, "fp16"), (torch.float16, "fp32")):
+
+        def product(one: torch.Tensor, other: torch.Tensor, slow: torch.dtype = slow) -> torch.Tensor:
+            time.sleep(0.05 if one.dtype == slow else 0.0)
+            return multiply(one.float(), other.float())
+
+        monkeypatch.setattr(torch.Tensor, "__matmul__", product)
+        fastest_precision.cache_clear()
+        assert fastest_precision("cpu") == expected
+    fastest_precision.cache_clear()
 
 
 def test_batches_shrink_until_the_memory_suffices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ def test_values_that_8_bits_cannot_hold_are_kept_as_floats(tmp_path: Path) -> No
         """Like a processor that resizes in floating point; the first batch still fits 8 bits, the second does not."""
 
         do_rescale = do_normalize = True
+        crop_pct = 1.0  # what Pillow alone is not asked for
         rescale_factor, image_mean, image_std = 1 / 255, [0.5] * 3, [0.5] * 3
         calls = 0
 
@@ -77,6 +78,7 @@ def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_
         """A processor that says how it is called; with ``trick`` it gives other pixels when its arithmetic is switched off."""
 
         do_rescale = do_normalize = True
+        crop_pct = 1.0  # what Pillow alone is not asked for
         rescale_factor, image_mean, image_std = 1 / 255, [0.5] * 3, [0.5] * 3
 
         def __init__(self, trick: int) -> None:
@@ -97,6 +99,46 @@ def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_
         processor = Counting(trick)
         np.testing.assert_array_equal(Processor(processor).prepare(images), expected)
         assert processor.calls == calls
+
+
+def test_pillow_alone_is_called_where_it_gives_the_same_for_every_size(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+
+    class Watched(BitImageProcessorPil):  # type: ignore[misc]
+        """With ``odd``, other pixels for pictures of one size."""
+
+        odd = (0, 0)
+
+        def __call__(self, image: Image.Image, **options: object) -> object:
+            calls.append(image.size)
+            return super().__call__(image.rotate(180) if image.size == self.odd else image, **options)
+
+    shapes = [(40, 30)] * 4 + [(31, 64)] * 3 + [(40, 30)] * 2
+    images = [picture(0, seed, size=64).resize(shape) for seed, shape in enumerate(shapes)]
+    processor = Watched(size={"shortest_edge": 28}, crop_size={"height": 24, "width": 24})
+    expected = processor(images[0], return_tensors="np")["pixel_values"]
+    calls.clear()
+    ours = Processor(processor)
+    levels = ours.prepare(images)
+    assert levels.dtype == np.uint8 and calls == [(40, 30), (31, 64)]
+    assert ours.normalisation is not None
+    exact = to_levels(expected, ours.normalisation)
+    assert exact is not None
+    np.testing.assert_array_equal(levels[0], exact[0])
+    ours.prepare(images[:3])
+    assert len(calls) == 3  # one of each batch
+    processor.odd = (31, 64)
+    turned = Processor(processor)
+    by_itself = np.concatenate([turned.prepare([image]) for image in images])
+    np.testing.assert_array_equal(by_itself, Processor(processor).prepare(images))
+    assert not np.array_equal(by_itself[4:7], levels[4:7]) and np.array_equal(by_itself[:4], levels[:4])
+
+
+@pytest.mark.parametrize("name", ["vit", "dinov2", "deit", "beit", "not normalised"])
+def test_pillow_draws_what_these_processors_give(name: str) -> None:
+    processor = Processor(PROCESSORS[name])
+    processor.prepare([picture(seed % 3, seed, size=20 + seed).resize((20 + seed, 50 - seed)) for seed in range(20)])
+    assert processor._by_pillow
 
 
 def test_levels_by_hand() -> None:

@@ -20,6 +20,7 @@ from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 from pipeline import dataset, stages, table
 from pipeline.embed import Head
 from pipeline.errors import CheckpointError, DatasetError, ReviewError, RunError, SettingsError, StorageError
+from pipeline.loader import EncoderLoader
 from pipeline.progress import Advance
 from pipeline.runfolder import RunFolder
 from pipeline.stages import Built, Request, build, map_classes
@@ -67,7 +68,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     count(dataset, "decode", "decoded")
     count(stages, "decode", "decoded")
-    count(stages, "load_encoder", "models")
+    count(EncoderLoader, "encoder", "models")
     count(stages, "nearest_neighbors", "searches")
     count(stages, "ood_scores", "scores")
     count(stages, "project", "maps")
@@ -144,6 +145,44 @@ def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp
         settings = {"pooling": {"pooling": "mean"}, "precision": {"precision": "bf16"}}[change]
     make(run_path, settings=settings)
     assert calls["models"] == calls["searches"] == calls["maps"] == expected
+
+
+def test_auto_keeps_to_the_precision_that_a_run_has(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was embedded on a GPU is opened on a laptop, and goes on there."""
+    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp16")
+    make(run_path, image_folder, wanted=["10", "20"])
+    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp32")
+    before = RunFolder(run_path).read_array("embeddings", 10).copy()
+    make(run_path)
+    run = RunFolder(run_path)
+    assert [(run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)] == ["fp16"] * 3
+    np.testing.assert_array_equal(run.read_array("embeddings", 10), before)
+    make(run_path, settings={"precision": "fp32"})
+    assert (run.result_facts("embeddings", 10) or {})["key"]["precision"] == "fp32"
+    exact = run.read_array("embeddings", 10)
+    assert 0 < np.abs(exact - before).max() < 0.02
+    make(run_path, settings={"precision": "auto"})
+    np.testing.assert_array_equal(run.read_array("embeddings", 10), exact)  # nothing is done again
+
+
+def test_auto_goes_on_in_fp32_where_fp16_cannot_hold_the_values(
+    run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = run_path / "checkpoint-20" / "model.safetensors"
+    weights = load_file(file)
+    weights["vit.layernorm.weight"] *= 1e6  # beyond the largest float16
+    save_file(weights, file, {"format": "pt"})
+    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp16")
+    built, recorder = make(run_path, image_folder)
+    assert any("20 gives values that fp16 cannot hold" in note for note in recorder.notes)
+    assert built.manifest.steps == [10, 20, 100]
+    run = RunFolder(run_path)
+    assert [(run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)] == ["fp16", "fp32", "fp16"]
+    assert make(run_path)[0].seconds == {}
+    with pytest.raises(CheckpointError, match="--precision fp32"):
+        make(run_path, settings={"precision": "fp16"}, wanted=["20"])
 
 
 def test_changed_labels_touch_the_table_only(run_path: Path, tmp_path: Path, calls: Counter[str]) -> None:
