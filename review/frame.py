@@ -23,8 +23,8 @@ from review.decisions import DECISIONS, UNDECIDED, Decision
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_CHECKPOINTS = 50
-"""Checkpoints with columns of their own: 10,000 images x 50 are 29 MB for the browser; more make it slow."""
+MAX_SHOWN = 10
+"""Checkpoints with columns of their own: Spotlight works out statistics and colours of all columns with every click."""
 
 UNLABELLED = "(no label)"
 """Stands for a missing label or prediction, because Spotlight has no name for an empty category."""
@@ -76,9 +76,9 @@ class ReviewFrame:
     frame: pd.DataFrame
     """One row an image, RangeIndex in image order."""
     shown: list[int]
-    """Checkpoints with a plot of their own, ascending: the first and last of them are "first" and "last"."""
+    """Checkpoints with columns of their own, ascending: the first and last of them are "first" and "last"."""
     steps: list[int]
-    """All checkpoints with columns, ascending; the slider goes through them."""
+    """All checkpoints of the table, ascending; the slider goes through them."""
     facts: dict[int, table.CheckpointFacts]
     """What is known of each of them as a whole."""
     color_by: str | None
@@ -113,7 +113,7 @@ def wide_frame(
     decisions: Mapping[str, Decision] | None = None,
     before: Mapping[str, float] | None = None,
 ) -> ReviewFrame:
-    """Build the frame for ``shown`` checkpoints and, up to `MAX_CHECKPOINTS`, the others that the table holds.
+    """Build the frame for ``shown`` checkpoints, evenly thinned where they are more than `MAX_SHOWN`.
 
     ``decisions`` are those that hold, by image hash; ``before`` is the percentile of each image at the last checkpoint of an
     earlier run. A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
@@ -123,8 +123,8 @@ def wide_frame(
     manifest = table.read_manifest(run)
     if manifest is None:
         raise ReviewError(f"Run {run.path} has no table. Run: review-embeddings build --run {run.path}")
-    shown = sorted(set(shown))
-    steps = _thinned(manifest.steps, shown)
+    shown = _thinned(sorted(set(shown)))
+    steps = manifest.steps
     start = shown[-1] if watching else _start_of_slider(steps, shown)
     columns: dict[str, object] = {"image_id": images.ids, "image": _one_object_each(images.read_bytes(preview=True))}
     if (names := images.label_names) is not None:
@@ -132,9 +132,13 @@ def wide_frame(
     columns |= _decision_columns(images, decisions or {})
     wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile", *OF_ENDS]
     ends: dict[str, pd.DataFrame] = {}
-    for facts, part in table.iterate(run, checkpoints=steps, columns=wanted):
-        columns |= {f"{name}_{tag(facts.step)}": part[name].to_numpy() for name in ("x", "y")}
-        columns[f"ood_{tag(facts.step)}"] = part["ood_score"].to_numpy()
+    now: dict[str, object] = {}
+    for facts, part in table.iterate(run, checkpoints=sorted({*shown, start}), columns=wanted):
+        values = {name: part[column].to_numpy() for name, column in (("x", "x"), ("y", "y"), ("ood", "ood_score"))}
+        if facts.step in shown:
+            columns |= {f"{name}_{tag(facts.step)}": column for name, column in values.items()}
+        if facts.step == start:
+            now = {f"{name}_now": column for name, column in values.items()}
         if facts.step == shown[0] and (watching or len(shown) > 1):
             ends["first"] = part
         if facts.step == shown[-1]:
@@ -150,7 +154,7 @@ def wide_frame(
     if watching:
         columns |= {f"{name}_{end}": columns[f"{name}_{tag(step)}"] for name in "xy" for end, step in zip(ENDS, _ends(shown), strict=True)}
     if watching or len(steps) > 1:
-        columns |= {f"{name}_now": columns[f"{name}_{tag(start)}"] for name in ("x", "y", "ood")}
+        columns |= now
     frame = pd.DataFrame(columns)
     predicted = "prediction_last" if "prediction_last" in frame.columns else None
     _check(frame)
@@ -191,13 +195,10 @@ def _ends(shown: Sequence[int]) -> tuple[int, int]:
     return shown[0], shown[-1]
 
 
-def _thinned(steps: Sequence[int], shown: Sequence[int]) -> list[int]:
-    """The checkpoints that get columns: all of them, or the shown ones and the others evenly thinned."""
-    if len(steps) <= MAX_CHECKPOINTS:
-        return sorted({*steps, *shown})
-    others = [step for step in steps if step not in shown]
-    places = np.linspace(0, len(others) - 1, max(0, MAX_CHECKPOINTS - len(shown))).round().astype(int)
-    return sorted({*shown, *(others[place] for place in places)})
+def _thinned(shown: Sequence[int]) -> list[int]:
+    """At most `MAX_SHOWN` of the checkpoints: the first, the last, and others evenly between them."""
+    places = np.linspace(0, len(shown) - 1, min(len(shown), MAX_SHOWN)).round().astype(int)
+    return [shown[place] for place in places]
 
 
 def _start_of_slider(steps: Sequence[int], shown: Sequence[int]) -> int:

@@ -52,6 +52,7 @@ def page_for(
         "selected": lists[0].rows if lists else [],
         "watching": watching,
         "news": news,
+        "table": built.manifest.fingerprint,
         "checkpoints": _checkpoints(built.manifest, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }

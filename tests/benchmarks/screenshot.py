@@ -18,6 +18,10 @@ from serving import serving
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
+def chromium_here() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True)
@@ -25,9 +29,8 @@ def main() -> None:
     parser.add_argument("--slider", type=int, help="step to move the slider to")
     parser.add_argument("--tab", action="append", default=[], help="tab to bring to the front, such as Checkpoints; repeatable")
     options = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with serving("--first", "--last", "--run", options.run, "--no-browser") as started, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_here(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.goto(started.address)
         page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")

@@ -115,7 +115,13 @@ def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
     assert sorted(column(page, "rank_first")[selected(page)]) == list(range(1, 9))
 
 
-def test_the_slider_goes_through_all_checkpoints(page: Page) -> None:
+def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) -> None:
+    long = table.read(built_run, columns=["checkpoint", "x", "y", "ood_score"])
+
+    def is_now(step: int) -> None:
+        for name, source in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
+            np.testing.assert_array_equal(column(page, f"{name}_now").astype(np.float32), long.loc[long["checkpoint"] == step, source])
+
     slider = page.locator("[data-test-tag=checkpoint-slider]")
     step = page.locator("[data-test-tag=checkpoint-slider-step]")
     assert step.inner_text() == "step 20"
@@ -125,14 +131,29 @@ def test_the_slider_goes_through_all_checkpoints(page: Page) -> None:
     slider.get_by_title("Next checkpoint").click()
     page.wait_for_timeout(800)
     assert step.inner_text() == "step 100"
-    for name in ("x", "y", "ood"):
-        np.testing.assert_array_equal(column(page, f"{name}_now"), column(page, f"{name}_000100"))
+    is_now(100)
     assert picture_of(page, box) != before and selected(page) == chosen
     slider.locator("input").fill("0")
     page.wait_for_timeout(500)
     assert step.inner_text() == "step 10"
-    np.testing.assert_array_equal(column(page, "x_now"), column(page, "x_000010"))
+    is_now(10)
     assert "disparity" in slider.inner_text() and "of variance" in slider.inner_text()
+
+
+def test_a_filter_on_the_sliders_scores_is_applied_again_at_each_checkpoint(page: Page, built_run: Path) -> None:
+    long = table.read(built_run, columns=["checkpoint", "ood_score"])
+    middle = float(long["ood_score"].median())
+    page.evaluate(
+        """(reference) => { const s = spotlight.useDataset.getState();
+        s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.ood_now, { shortName: "<", compare: (a, b) => a < b }, reference)); }""",
+        middle,
+    )
+    for step, title in ((20, ""), (100, "Next checkpoint"), (20, "Previous checkpoint")):
+        if title:
+            page.get_by_title(title).click()
+            page.wait_for_timeout(800)
+        expected = np.flatnonzero(long.loc[long["checkpoint"] == step, "ood_score"] < middle)
+        assert state(page, "Array.from(s.filteredIndices)") == expected.tolist()
 
 
 def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page: Page, built_run: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import table
 from pipeline.dataset import RunImages, read_images
-from pipeline.errors import ReviewError
+from pipeline.errors import ReviewError, RunError, SettingsError
 from pipeline.outliers import worst_count
 from pipeline.runfolder import RunFolder
 from review import frame as frames
@@ -17,6 +17,7 @@ from review.decisions import Judged
 from review.frame import UNLABELLED, long_frame, wide_frame
 from review.layout import has_slider, plotted
 from review.lists import ready_made_lists
+from review.slider import values_at
 
 
 def images_of(run: Path) -> RunImages:
@@ -30,14 +31,15 @@ def review(built_run: Path) -> frames.ReviewFrame:
     return wide_frame(RunFolder(built_run), images_of(built_run), [10, 100])
 
 
-def test_one_row_an_image_and_the_columns_of_all_checkpoints(review: frames.ReviewFrame, built_run: Path) -> None:
+def test_one_row_an_image_and_the_columns_of_the_shown_checkpoints(review: frames.ReviewFrame, built_run: Path) -> None:
     long = table.read(built_run).drop(columns=["embedding"])
     assert isinstance(review.frame.index, pd.RangeIndex) and len(review.frame) == 36
     assert review.steps == [10, 20, 100] and review.shown == [10, 100]
-    for step in review.steps:
+    for step, tag in ((10, "000010"), (20, "now"), (100, "000100")):  # the slider starts where no plot is
         part = long[long["checkpoint"] == step].reset_index(drop=True)
         for wide, name in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
-            np.testing.assert_array_equal(review.frame[f"{wide}_{step:06d}"], part[name])
+            np.testing.assert_array_equal(review.frame[f"{wide}_{tag}"], part[name])
+    assert review.slider_start == 20 and "x_000020" not in review.frame.columns
     assert review.frame["image"].tolist() == long["image"][:36].tolist()
 
 
@@ -66,9 +68,15 @@ def test_nothing_that_spotlight_would_show_wrongly(review: frames.ReviewFrame) -
     assert not [name for name in review.frame.columns if "embedding" in str(name)]
 
 
-def test_the_slider_starts_where_no_plot_is(review: frames.ReviewFrame) -> None:
-    assert review.slider_start == 20
-    np.testing.assert_array_equal(review.frame["x_now"], review.frame["x_000020"])
+def test_what_the_slider_asks_for(review: frames.ReviewFrame, built_run: Path) -> None:
+    manifest = table.read_manifest(RunFolder(built_run))
+    assert manifest is not None
+    values = np.frombuffer(values_at(built_run, 20, manifest.fingerprint), dtype="<f4").reshape(3, 36)
+    np.testing.assert_array_equal(values, review.frame[["x_now", "y_now", "ood_now"]].to_numpy().T)
+    with pytest.raises(SettingsError, match="no checkpoint 21"):
+        values_at(built_run, 21, manifest.fingerprint)
+    with pytest.raises(RunError, match="built anew"):
+        values_at(built_run, 20, "another")
 
 
 def test_one_checkpoint_alone(built_run: Path) -> None:
@@ -105,11 +113,10 @@ def test_missing_labels_have_a_name(built_run: Path) -> None:
     assert "label" not in unlabelled.frame.columns and unlabelled.color_by == "prediction_last"
 
 
-def test_many_checkpoints_are_thinned_but_never_the_shown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "MAX_CHECKPOINTS", 5)
-    steps = frames._thinned(list(range(0, 1000, 10)), [0, 330, 990])
-    assert len(steps) == 5 and {0, 330, 990} <= set(steps)
-    assert frames._thinned([1, 2, 3], [1, 3]) == [1, 2, 3]
+def test_many_shown_checkpoints_are_thinned() -> None:
+    assert frames._thinned(list(range(0, 1000, 10)))[:: frames.MAX_SHOWN - 1] == [0, 990]
+    assert len(frames._thinned(list(range(0, 1000, 10)))) == frames.MAX_SHOWN
+    assert frames._thinned([1, 2, 3]) == [1, 2, 3]
 
 
 def test_gaps_and_free_strings_are_refused() -> None:

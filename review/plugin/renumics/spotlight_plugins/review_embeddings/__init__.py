@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pipeline.errors import ReviewError, SettingsError
 from review.deciding import Deciding, ReadOnlyError, open_session
 from review.nearest import nearest_images
+from review.slider import values_at
 
 __priority__ = 100
 
@@ -57,7 +58,7 @@ def session() -> dict[str, Any]:
 def _add_decision_routes(app: Any, deciding: Deciding) -> None:
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
 
     async def get_facts(request: Request) -> JSONResponse:
         return JSONResponse(await run_in_threadpool(deciding.facts))
@@ -97,7 +98,18 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
         except ReviewError as error:
             return JSONResponse({"error": str(error)}, 422)
 
+    async def get_values(request: Request) -> Response:
+        step, table = (request.query_params.get(name, "") for name in ("step", "table"))
+        if not step.isdigit() or len(step) > 12:
+            return JSONResponse({"error": "step is no step."}, 400)
+        try:
+            values = await run_in_threadpool(values_at, Path(SESSION["run"]), int(step), table)
+        except ReviewError as error:
+            return JSONResponse({"error": str(error)}, 422)
+        return Response(values, media_type="application/octet-stream")
+
     app.add_route(f"{PREFIX}nearest", get_nearest, ["GET"])
+    app.add_route(f"{PREFIX}values", get_values, ["GET"])
     app.add_route(f"{PREFIX}facts", get_facts, ["GET"])
     app.add_route(f"{PREFIX}decisions", get_changes, ["GET"])
     app.add_route(f"{PREFIX}decisions", writes(deciding.decide), ["POST"])

@@ -1,23 +1,11 @@
-// Our part of Spotlight's page: the checkpoint slider and the panel in which images are decided about. The slider in the top bar moves the plot "Slider" (columns x_now, y_now and
-// ood_now) through all checkpoints by pointing these columns at the columns of the chosen one; nothing is fetched for it.
+// Our part of Spotlight's page: the checkpoint slider and the panel in which images are decided about. The slider in the top bar moves the
+// plot "Slider" (columns x_now, y_now and ood_now) through all checkpoints; the values of each are fetched when it is gone to.
 // The page opens with the worst images selected, so that there are pictures to look at.
 
 const { createElement: h, useEffect, useReducer, useRef, useState } = globalThis.React;
 const { useDataset, makeColumnsStats } = globalThis.spotlight;
 
 const NOW = ["x", "y", "ood"];
-
-const columnOf = (name, step) => `${name}_${String(step).padStart(6, "0")}`;
-
-function show(step) {
-    useDataset.setState((state) => {
-        const columnData = { ...state.columnData };
-        for (const name of NOW) columnData[`${name}_now`] = state.columnData[columnOf(name, step)];
-        const changed = state.columns.filter((column) => NOW.includes(column.key.replace(/_now$/, "")) && column.key.endsWith("_now"));
-        const full = { ...state.columnStats.full, ...makeColumnsStats(changed, columnData) };
-        return { columnData, columnStats: { ...state.columnStats, full } };
-    });
-}
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
@@ -44,6 +32,53 @@ const ask = (path, options = {}) =>
 const readSession = () => ask("session").then((response) => (response.ok ? response.json() : {}));
 
 const session = readSession();
+
+// -- the values of the slider's checkpoint --
+
+let tableShown; // which table of the run the page is about
+session.then(({ table }) => (tableShown = table));
+
+const KEPT = 100; // checkpoints
+const fetched = new Map(); // table and step -> promise of the values of x, y and ood
+
+function valuesAt(step) {
+    const key = `${tableShown} ${step}`;
+    if (!fetched.has(key)) {
+        const asked = ask(`values?step=${step}&table=${tableShown}`).then(async (response) => {
+            if (!response.ok) throw new Error((await response.json()).error);
+            const values = new Float32Array(await response.arrayBuffer());
+            const length = values.length / NOW.length;
+            return NOW.map((_, place) => values.subarray(place * length, (place + 1) * length));
+        });
+        asked.catch(() => fetched.delete(key));
+        fetched.set(key, asked);
+        if (fetched.size > KEPT) fetched.delete(fetched.keys().next().value);
+    }
+    return fetched.get(key);
+}
+
+let wanted; // the step that was gone to last
+
+// A new columnData makes Spotlight work out statistics and colours of all columns anew, so the values are put into the one that is there,
+// unless a filter has to be applied again. Colours by ood_now keep the range they had, and mean the same at all checkpoints.
+async function show(step) {
+    wanted = step;
+    try {
+        const values = await valuesAt(step);
+        if (wanted !== step) return; // somebody has gone on
+        const { columnData, columns, columnStats, filters } = useDataset.getState();
+        NOW.forEach((name, place) => (columnData[`${name}_now`] = values[place]));
+        const isNow = (column) => NOW.some((name) => column?.key === `${name}_now`);
+        const stats = makeColumnsStats(columns.filter(isNow), columnData);
+        const filtered = filters.some(({ column }) => isNow(column));
+        useDataset.setState({
+            columnStats: { ...columnStats, full: { ...columnStats.full, ...stats } },
+            ...(filtered ? { columnData: { ...columnData } } : {}),
+        });
+    } catch (error) {
+        if (wanted === step) globalThis.spotlight.notify(error.message);
+    }
+}
 
 // Put the run's name in the top bar and select the first list, unless somebody was faster.
 function greet() {
@@ -74,7 +109,8 @@ function Slider() {
                 (state) => state.columns, // new ones with every table that is read
                 (columns, before) => {
                     if (before.length === 0) return;
-                    readSession().then(({ checkpoints: known, start, title, news }) => {
+                    readSession().then(({ checkpoints: known, start, title, news, table }) => {
+                        tableShown = table;
                         if (title) useDataset.setState({ filename: title });
                         if (start === undefined || !checkpoints) return;
                         const followed = place === checkpoints.length - 1;
@@ -94,7 +130,9 @@ function Slider() {
     const go = (next) => {
         const bounded = Math.max(0, Math.min(checkpoints.length - 1, next));
         setPlace(bounded);
-        show(checkpoints[bounded].step);
+        show(checkpoints[bounded].step).then(() => {
+            for (const beside of [bounded - 1, bounded + 1]) if (checkpoints[beside]) valuesAt(checkpoints[beside].step).catch(() => {});
+        });
     };
     const button = (text, title, next) =>
         h("button", { key: text, title, style: styles.button, onClick: () => go(next) }, text);
