@@ -530,9 +530,15 @@ class Builder:
         """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the one that others have, the fastest."""
         if info.settings.precision != AUTO:
             return info.settings.precision
-        stored = (self.run.result_facts("embeddings", known) for known in (step, *self.run.steps_with("embeddings")))
-        known = (facts["key"]["precision"] for facts in stored if facts and facts["key"])
-        return next((name for name in known if name in OF_AUTO), None) or fastest_precision(self.request.device)
+        own = self._stored_precision(step)
+        others = map(self._stored_precision, self.run.steps_with("embeddings")) if own is None else ()
+        return own or next(filter(None, others), None) or fastest_precision(self.request.device)
+
+    def _stored_precision(self, step: int) -> str | None:
+        """In which of `OF_AUTO` the embeddings of a checkpoint were computed; None where there are none or it was another."""
+        facts = self.run.result_facts("embeddings", step)
+        known = facts["key"]["precision"] if facts and facts["key"] else None
+        return known if known in OF_AUTO else None
 
     def _head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none for a base model that was made for other classes."""

@@ -82,7 +82,8 @@ def compare(stage: str, folder: Path, options: dict[str, Any], rounds: int) -> I
     """For every way of a stage: name, seconds, ratio to the notebook's, MiB and agreement, medians over interleaved rounds."""
     from scipy.stats import spearmanr
 
-    measure(stage, "notebook", folder, options)  # makes the inputs, and warms the page cache
+    if options["run"] is None:
+        measure(stage, "notebook", folder, options)  # makes the inputs, and warms the page cache
     times: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS[stage]}
     for _ in range(rounds):
         for way, found in times.items():

@@ -302,14 +302,14 @@ def reading_notebook(case: Case) -> Work:
         paths.append(case.folder / f"embeddings-{case.images}x{case.dimension}-{step}.pkl")
         if not paths[-1].is_file():
             paths[-1].write_bytes(pickle.dumps(list(np.array(embeddings(case, step)))))
-    return lambda: sum(float(np.stack(pickle.loads(path.read_bytes())).sum(dtype=np.float64)) for path in paths)
+    return lambda: sum(float(np.stack(pickle.loads(path.read_bytes())).sum()) for path in paths)
 
 
 def reading_ours(case: Case) -> Work:
     paths = [case.folder / f"embeddings-{case.images}x{case.dimension}-{step}.npy" for step in range(case.checkpoints)]
     for step in range(case.checkpoints):
         embeddings(case, step)
-    return lambda: sum(float(np.load(path, mmap_mode="r").sum(dtype=np.float64)) for path in paths)
+    return lambda: sum(float(np.load(path, mmap_mode="r").sum()) for path in paths)
 
 
 def pipeline_inputs(case: Case) -> tuple[Path, Path | str, str | None]:
