@@ -41,6 +41,10 @@ class TrainingError(ReviewError):
     """The training cannot go on."""
 
 
+class VectorsError(ReviewError):
+    """The vector database is not there, refuses, or does not hold what was asked for."""
+
+
 class SettingsError(ReviewError):
     """Options contradict each other or are out of range."""
 

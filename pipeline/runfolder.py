@@ -160,6 +160,16 @@ class RunFolder:
         return self.path / "cache"
 
     @property
+    def vectors(self) -> Path:
+        """Embeddings in a vector database of their own. May be deleted at any time; `index` makes it again."""
+        return self.path / "milvus.db"
+
+    @property
+    def vectors_reference(self) -> Path:
+        """Which collection of which database the run is indexed in."""
+        return self.path / "milvus.json"
+
+    @property
     def table(self) -> Path:
         return self.path / "table"
 

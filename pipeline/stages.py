@@ -639,6 +639,27 @@ class Builder:
                     weight_files=stamp.files,
                 )
 
+    def encode(self, step: int, pictures: Sequence[Any]) -> NDArray[np.float32]:
+        """Embeddings, shape (Q, D), of RGB pictures that are not the run's, as a checkpoint of it would embed them as its images.
+
+        Raises CheckpointError where the checkpoint's weights are not there.
+        """
+        info = self.resolve_info()
+        found, images = self._find_checkpoints(info), read_images(self.run)
+        if step not in found.steps or images is None:
+            raise CheckpointError(
+                f"Checkpoint {step} cannot embed other pictures: its weights are not there. Name their folder with --checkpoints, "
+                "or search by an image of the run with --image."
+            )
+        checkpoint = found.by_step(step)
+        processor = load_processor(self._processor_of(checkpoint, info, found).candidates)
+        with_head = self._head(checkpoint, images) is not None
+        encoder = self._loader.encoder(
+            checkpoint, pooling=info.settings.pooling, precision=self._precision(step, info), with_head=with_head
+        )
+        pixels = Pixels(processor(pictures), None)
+        return np.concatenate([batch.embeddings for batch in encode_all(encoder, pixels, batch_size=None, name=f"Checkpoint {step}")])
+
     def _pixels_for(self, source: ProcessorSource, images: RunImages) -> Pixels:
         """The images as this processor prepares them, from the cache or decoded once more."""
         if source.digest not in self._pixels:

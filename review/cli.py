@@ -16,6 +16,8 @@ import click
 if TYPE_CHECKING:
     from pipeline.finetune import FineTuned
     from pipeline.stages import Built, Request
+    from pipeline.vectors import Reference
+    from review.similar import Answer
     from review.spotlight import Address
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -100,6 +102,14 @@ serve_options = _group(
     click.option("--tls-cert", metavar="FILE", help="TLS certificate, for other addresses than this machine's own."),
     click.option("--tls-key", metavar="FILE", help="Its key."),
     click.option("--insecure", is_flag=True, help="Serve other machines without TLS and without a password."),
+)
+
+vector_options = _group(
+    click.option("--uri", metavar="URI", help="A Milvus server, http://HOST:19530. Default: a file in the run folder; remembered."),
+    click.option(
+        "--token-env", default="MILVUS_TOKEN", show_default=True, metavar="VAR", help="Environment variable with the server's token."
+    ),
+    click.option("--collection", metavar="NAME", help="Name of the run's collection. Default: made from the run's; remembered."),
 )
 
 
@@ -293,6 +303,89 @@ def summary_command(run: str | None, html: bool, out: str | None, debug: bool) -
         with whole_file(path) as temporary:
             temporary.write_text(as_html(made, images), encoding="utf-8", errors="replace")
         click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@cli.command("index")
+@run_option
+@checkpoint_option
+@vector_options
+@click.option("--check", "checked", is_flag=True, help="Say how many of the truly nearest images it finds, and how fast.")
+@debug_option
+def index_command(checked: bool, debug: bool, **options: Any) -> None:
+    """Put the embeddings of checkpoints (default: the last) into a vector database, Milvus: a file in the run folder, or a server.
+
+    What is there already stays; an interrupted index goes on.
+    """
+    with _Errors(debug):
+        from review.similar import check, index
+
+        reference, token = _vectors(options)
+        progress = _progress()
+        built = _build(_existing_run(options["run"]), _wanted(options["checkpoint"]), progress)
+        added = index(built, reference, token=token, progress=progress)
+        for step, count in added.items():
+            click.echo(f"Checkpoint {step}: {count:,} images added, {len(built.images):,} there, in the {reference.place}")
+        for one in check(built, reference, token=token) if checked else ():
+            click.echo(
+                f"Checkpoint {one.step}: recall@10 {one.recall:.4f} against the exact search ({one.sample} images), "
+                f"{one.milliseconds:.0f} ms a query"
+            )
+
+
+@cli.command("similar")
+@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.option("--image", "images", type=int, multiple=True, metavar="ID", help="An image of the run. Repeatable: the mean is looked for.")
+@run_option
+@checkpoint_option
+@click.option("--top", type=int, default=20, show_default=True, metavar="K", help="How many images.")
+@click.option("--label", metavar="NAME", help="Only images with this label.")
+@click.option("--min-score", type=float, metavar="X", help="Only images with at least this OOD score.")
+@click.option("--max-score", type=float, metavar="X", help="Only images with at most this OOD score; lower is more atypical.")
+@click.option("--decision", "decisions", multiple=True, metavar="NAME", help="Only images decided so, or undecided ones. Repeatable.")
+@vector_options
+@click.option("--device", metavar="NAME", help="Device of the model that embeds the files. Default: the best there is.")
+@click.option("--json", "as_json_text", is_flag=True, help="Print JSON.")
+@click.option("--html", is_flag=True, help="Write a page with pictures, in one file.")
+@click.option("--out", metavar="FILE", help="The page to write. Default: exports/similar.html in the run folder.")
+@click.option("--open", "in_spotlight", is_flag=True, help="Open them in Spotlight, selected.")
+@serve_options
+@debug_option
+def similar_command(files: Sequence[str], images: Sequence[int], debug: bool, **options: Any) -> None:
+    """Find the images of a run that are most similar to a picture (FILE) or to one of its own (--image), at each named checkpoint.
+
+    The checkpoints must be indexed: review-embeddings index. Two of them show what the fine-tuning has made of "similar".
+    """
+    with _Errors(debug, "Nothing was written."):
+        import json
+
+        from pipeline.errors import SettingsError
+        from pipeline.runfolder import whole_file
+        from review.similar import Query, Wish, as_html, as_json, as_lists, similar
+        from review.spotlight import Address
+        from review.targets import check_target
+
+        if options["out"] and not options["html"]:
+            raise SettingsError("--out is for the page. Add --html.")
+        address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
+        if options["in_spotlight"]:
+            address.check()
+        reference, token = _vectors(options)
+        built = _build(_existing_run(options["run"]), _wanted(options["checkpoint"]), _progress())
+        query = Query([Path(name) for name in files], images)
+        wish = Wish(options["label"], options["min_score"], options["max_score"], options["decisions"])
+        answers = similar(built, query, reference, top=options["top"], token=token, wish=wish, device=options["device"])
+        if options["as_json_text"]:
+            click.echo(json.dumps(as_json(query, answers), ensure_ascii=False, indent=1))
+        else:
+            _print_similar(answers)
+        if options["html"]:
+            path = Path(options["out"]) if options["out"] else built.run.exports / "similar.html"
+            check_target(built.run, path)
+            with whole_file(path) as temporary:
+                temporary.write_text(as_html(f"Similar to {query}", query, answers, built.images), encoding="utf-8", errors="replace")
+            click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", err=options["as_json_text"])
+        if options["in_spotlight"]:
+            _open(built, address, open_browser=not options["no_browser"], found=as_lists(query, answers))
 
 
 @cli.command("animate")
@@ -543,6 +636,58 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
         ready=lambda url: click.echo(f"Spotlight: {url}   (Ctrl-C ends it)"),
         next_page=next_page,
     )
+
+
+def _wanted(checkpoint: Sequence[str]) -> Request:
+    from pipeline.stages import Request
+
+    return Request(wanted=list(checkpoint) or ["last"])
+
+
+def _vectors(options: dict[str, Any]) -> tuple[Reference, str | None]:
+    """Which collection is meant, and the server's token from the environment."""
+    import os
+
+    from pipeline.errors import SettingsError
+    from pipeline.vectors import resolve
+
+    name = options["token_env"]
+    token = os.environ.get(name)
+    given = click.get_current_context().get_parameter_source("token_env") is click.core.ParameterSource.COMMANDLINE
+    if given and not token:
+        raise SettingsError(f"--token-env {name}: there is no environment variable {name}, or it is empty. Put the token into it.")
+    return resolve(_existing_run(options["run"]), options["uri"], options["collection"]), token
+
+
+def _print_similar(answers: Sequence[Answer]) -> None:
+    """The found images, those of several checkpoints beside each other."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from review.similar import in_common
+
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    shown.add_column("", justify="right")
+    for answer in answers:
+        for name, justify in ((f"step {answer.step}", "right"), ("label", "left"), ("similarity", "right"), ("OOD", "right"), ("", "left")):
+            shown.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for rank in range(max((len(answer.found) for answer in answers), default=0)):
+        cells: list[str | Text] = [str(rank + 1)]
+        for answer in answers:
+            one = answer.found[rank] if rank < len(answer.found) else None
+            decided = "" if one is None or one.decision == "undecided" else one.decision
+            texts = (
+                ("",) * 5 if one is None else (str(one.image_id), one.label or "", f"{one.similarity:.3f}", f"{one.ood_score:.3f}", decided)
+            )
+            cells += [Text(text) for text in texts]
+        shown.add_row(*cells)
+    if not shown.rows:
+        click.echo("No image fulfils the conditions.")
+        return
+    Console(file=sys.stdout).print(shown)
+    if said := in_common(answers):
+        click.echo(said)
 
 
 def _print_checkpoints(built: Built) -> None:

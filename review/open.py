@@ -11,7 +11,7 @@ from pipeline.runfolder import RunFolder
 from review.decisions import History, login_name, read_history
 from review.frame import long_frame, wide_frame
 from review.layout import has_slider, long_layout, wide_layout
-from review.lists import ready_made_lists
+from review.lists import ImageList, ready_made_lists
 from review.spotlight import Page, import_spotlight
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ def page_for(
     news: str = "",
     reviewer: str | None = None,
     earlier: Sequence[RunFolder] = (),
+    found: Sequence[ImageList] = (),
 ) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of them.
 
     ``watching`` is for a run that is still being trained: pages of it follow one another, each with the ``news``.
-    ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the same images lend their decisions.
+    ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the same images lend their decisions. Lists that were
+    ``found`` stand before the ready-made ones.
     """
     import_spotlight()
     if long:
@@ -45,7 +47,7 @@ def page_for(
         decisions=History(lines).current(),
         before=_percentiles_before(earlier),
     )
-    lists = ready_made_lists(review)
+    lists = [*found, *ready_made_lists(review)]
     session = {
         "title": _title(built),
         "shown": review.shown,

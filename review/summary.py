@@ -211,7 +211,7 @@ HEADINGS = ("step", "epoch", "loss", "variance in 2-D", "neighbours kept", "trus
 def as_html(summary: Summary, images: RunImages) -> str:
     """The page with pictures, in one file that needs nothing else; nothing of the data set's names is read as HTML."""
     wanted = sorted({image.place for listed in summary.lists.values() for image in listed})
-    pictures = {place: _picture(data) for place, data in images.read_some(wanted, preview=True)}
+    pictures = {place: picture_address(data) for place, data in images.read_some(wanted, preview=True)}
     title = html.escape(summary.title)
     facts = [*summary.facts, ("outliers", stability(summary))]
     said = ", ".join(f"{summary.decided[name]:,} {name}" for name in DECISIONS if summary.decided[name])
@@ -245,7 +245,7 @@ def as_html(summary: Summary, images: RunImages) -> str:
     return "\n".join([*parts, "</body></html>", ""])
 
 
-def _picture(data: bytes) -> str:
+def picture_address(data: bytes) -> str:
     """A small JPEG or PNG as a data address."""
     from pipeline.images import UNREADABLE, decode, to_rgb
 
