@@ -416,6 +416,20 @@ class RunImages:
     """Fingerprint of the reference that these images were read by (`images_key`)."""
     signature: str | None
     """Fingerprint of the local files that they were read from (`source_signature`); None for a Hub name."""
+    places: NDArray[np.int64] | None = None
+    """Which rows of the file these are, ascending; None for all."""
+
+    def take(self, places: NDArray[np.integer]) -> RunImages:
+        """Some of the images, given by their places, ascending."""
+        chosen = np.asarray(places, dtype=np.int64)
+        return replace(
+            self,
+            ids=self.ids[chosen],
+            hashes=[self.hashes[place] for place in chosen],
+            paths=[self.paths[place] for place in chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+            places=chosen if self.places is None else self.places[chosen],
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -435,37 +449,27 @@ class RunImages:
 
     def read_bytes(self, *, preview: bool = False) -> list[bytes]:
         """The image files in order; with ``preview``, what a browser should show of them."""
-        import pyarrow.parquet as parquet
-
-        columns = ["image", "preview"] if preview else ["image"]
-        files: list[bytes] = []
-        for batch in parquet.ParquetFile(self.path).iter_batches(ROW_GROUP, columns=columns):
-            originals = batch.column("image").to_pylist()
-            previews = batch.column("preview").to_pylist() if preview else [None] * len(originals)
-            files += [shown or original for shown, original in zip(previews, originals, strict=True)]
-        return files
+        return [data for _, data in self.read_some(range(len(self)), preview=preview)]
 
     def read_some(self, places: Sequence[int], *, preview: bool = False) -> Iterator[tuple[int, bytes]]:
         """The image files at some places, ascending, each with its place; only the row groups they lie in are read."""
         import pyarrow.parquet as parquet
 
-        wanted, start = sorted(set(places)), 0
+        wanted: NDArray[np.int64] = np.unique(np.asarray(places, dtype=np.int64))
+        rows, start = wanted if self.places is None else self.places[wanted], 0
         columns = ["image", "preview"] if preview else ["image"]
         with parquet.ParquetFile(self.path) as file:
             for group in range(file.num_row_groups):
                 stop = start + file.metadata.row_group(group).num_rows
-                here = [place for place in wanted if start <= place < stop]
-                if here:
-                    rows = file.read_row_group(group, columns=columns).take([place - start for place in here]).to_pylist()
-                    yield from ((place, row.get("preview") or row["image"]) for place, row in zip(here, rows, strict=True))
+                here = slice(*np.searchsorted(rows, (start, stop)))
+                if here.start < here.stop:
+                    found = file.read_row_group(group, columns=columns).take(rows[here] - start).to_pylist()
+                    yield from ((int(place), one.get("preview") or one["image"]) for place, one in zip(wanted[here], found, strict=True))
                 start = stop
 
     def read_pictures(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
-        import pyarrow.parquet as parquet
-
-        for batch in parquet.ParquetFile(self.path).iter_batches(ROW_GROUP, columns=["image"]):
-            yield from batch.column("image").to_pylist()
+        return (data for _, data in self.read_some(range(len(self))))
 
 
 def images_schema() -> pyarrow.Schema:

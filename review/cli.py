@@ -96,6 +96,14 @@ compute_options = _group(
     click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Images a forward pass. Default: fitted to the memory."),
 )
 serve_options = _group(
+    click.option(
+        "--rows",
+        type=click.IntRange(min=0),
+        default=50_000,
+        show_default=True,
+        metavar="N",
+        help="Show at most N images: all of the lists, suspects and decided ones, and a sample of the rest; 0 for all.",
+    ),
     click.option("--no-browser", is_flag=True, help="Do not open a browser; the address is printed."),
     click.option("--port", type=int, metavar="N", help="Port of the page. Default: a free one."),
     click.option("--host", default="127.0.0.1", show_default=True, metavar="NAME", help="Address to serve on."),
@@ -163,7 +171,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
         wanted = [name for name in ("first", "last") if options[name]] + list(options["checkpoint"])
         built = _build(_find_run(options["run"]), _request(options, wanted or ["first", "last"]), _progress())
         _print_checkpoints(built)
-        _open(built, address, open_browser=not options["no_browser"], long=options["long_frame"], **_deciding(options))
+        _open(built, address, options, long=options["long_frame"], **_deciding(options))
 
 
 @cli.command("build")
@@ -385,7 +393,7 @@ def similar_command(files: Sequence[str], images: Sequence[int], debug: bool, **
                 temporary.write_text(as_html(f"Similar to {query}", query, answers, built.images), encoding="utf-8", errors="replace")
             click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", err=options["as_json_text"])
         if options["in_spotlight"]:
-            _open(built, address, open_browser=not options["no_browser"], found=as_lists(query, answers))
+            _open(built, address, options, found=as_lists(query, answers))
 
 
 @cli.command("animate")
@@ -510,7 +518,7 @@ def demo_command(**options: Any) -> None:
         click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
         if not options["no_serve"]:
             ends = [built.wanted[0], built.wanted[-1]]
-            _open(replace(built, wanted=ends), address, open_browser=not options["no_browser"])
+            _open(replace(built, wanted=ends), address, options)
 
 
 # -- what the commands share --------------------------------------------------------------------------------------------
@@ -594,7 +602,7 @@ def _deciding(options: dict[str, Any]) -> dict[str, Any]:
     return {"reviewer": options["reviewer"], "earlier": earlier}
 
 
-def _open(built: Built, address: Address, *, open_browser: bool, **page: Any) -> None:
+def _open(built: Built, address: Address, options: dict[str, Any], **settings: Any) -> None:
     """Show the run in Spotlight until it is stopped."""
     from review.open import page_for
     from review.spotlight import serve
@@ -604,7 +612,10 @@ def _open(built: Built, address: Address, *, open_browser: bool, **page: Any) ->
     def ready(url: str) -> None:
         click.echo(f"Spotlight: {url}   (Ctrl-C ends it)")
 
-    serve(page_for(built, **page), address, open_browser=open_browser, ready=ready)
+    page = page_for(built, rows=options["rows"], **settings)
+    if page.sample is not None:
+        click.echo(page.sample.told)
+    serve(page, address, open_browser=not options["no_browser"], ready=ready)
 
 
 def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
@@ -627,10 +638,11 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
         if built is None:
             return None
         click.echo(watcher.news)
-        return page_for(built, watching=True, news=watcher.news, **deciding)
+        return page_for(built, watching=True, news=watcher.news, sample=page.sample, **deciding)
 
+    page = page_for(built, watching=True, rows=options["rows"], **deciding)
     serve(
-        page_for(built, watching=True, **deciding),
+        page,
         address,
         open_browser=not options["no_browser"],
         ready=lambda url: click.echo(f"Spotlight: {url}   (Ctrl-C ends it)"),

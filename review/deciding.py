@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import BusyError, RunError, SettingsError, StorageError
 from pipeline.runfolder import RunFolder
@@ -51,11 +54,15 @@ class Changes:
 class Deciding:
     """The decisions of one session. Safe to be called from several threads."""
 
-    def __init__(self, run: RunFolder, reviewer: str, earlier: Sequence[RunFolder] = ()) -> None:
-        """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend their decisions."""
+    def __init__(self, run: RunFolder, reviewer: str, earlier: Sequence[RunFolder] = (), places: NDArray[np.int64] | None = None) -> None:
+        """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend their decisions.
+
+        ``places`` are the images that the page shows, None for all.
+        """
         images = read_images(run)
         if images is None:
             raise RunError(f"Run {run.path} has no images. Run: review-embeddings build --run {run.path}")
+        images = images if places is None else images.take(places)
         self._images: RunImages = images
         self._judged = Judged.of(images)
         self._reviewer = reviewer
@@ -194,7 +201,12 @@ def open_session(settings: Mapping[str, Any]) -> Deciding | None:
     if "run" not in settings:
         return None
     earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
-    return Deciding(RunFolder(Path(settings["run"])), str(settings.get("reviewer", "unknown")), earlier)
+    return Deciding(RunFolder(Path(settings["run"])), str(settings.get("reviewer", "unknown")), earlier, shown_places(settings))
+
+
+def shown_places(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    """The rows of the run's arrays that the page shows; None for all."""
+    return np.load(settings["places"]) if "places" in settings else None
 
 
 def _checked(message: object, kind: str) -> dict[str, Any]:

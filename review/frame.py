@@ -7,7 +7,7 @@ frame keeps to what Spotlight shows rightly: integers, float32 without gaps, cat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,11 +112,13 @@ def wide_frame(
     watching: bool = False,
     decisions: Mapping[str, Decision] | None = None,
     before: Mapping[str, float] | None = None,
+    pictures: bool = True,
 ) -> ReviewFrame:
     """Build the frame for ``shown`` checkpoints, evenly thinned where they are more than `MAX_SHOWN`.
 
     ``decisions`` are those that hold, by image hash; ``before`` is the percentile of each image at the last checkpoint of an
     earlier run. A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
+    Without ``pictures`` it has none, and `with_pictures` adds them.
     """
     import pandas as pd
 
@@ -126,7 +128,7 @@ def wide_frame(
     shown = _thinned(sorted(set(shown)))
     steps = manifest.steps
     start = shown[-1] if watching else _start_of_slider(steps, shown)
-    columns: dict[str, object] = {"image_id": images.ids, "image": _one_object_each(images.read_bytes(preview=True))}
+    columns: dict[str, object] = {"image_id": images.ids}
     if (names := images.label_names) is not None:
         columns["label"] = _categorical(names, images.classes or [])
     columns |= _decision_columns(images, decisions or {})
@@ -158,7 +160,7 @@ def wide_frame(
     frame = pd.DataFrame(columns)
     predicted = "prediction_last" if "prediction_last" in frame.columns else None
     _check(frame)
-    return ReviewFrame(
+    review = ReviewFrame(
         frame=frame,
         shown=list(shown),
         steps=steps,
@@ -168,6 +170,14 @@ def wide_frame(
         watching=watching,
         worst=worst,
     )
+    return with_pictures(review, images) if pictures else review
+
+
+def with_pictures(review: ReviewFrame, images: RunImages) -> ReviewFrame:
+    """The frame with the pictures of its images."""
+    frame = review.frame.copy(deep=False)
+    frame.insert(1, "image", _one_object_each(images.read_bytes(preview=True)))
+    return replace(review, frame=frame)
 
 
 def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFrame:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline import table
 from pipeline.errors import RunError, SettingsError
 from pipeline.runfolder import RunFolder
@@ -13,9 +16,12 @@ SHOWN = 8
 """Neighbours of each checkpoint."""
 
 
-def nearest_images(run: RunFolder | Path, row: int, steps: tuple[int, ...]) -> list[dict[str, Any]]:
+def nearest_images(
+    run: RunFolder | Path, row: int, steps: tuple[int, ...], places: NDArray[np.int64] | None = None
+) -> list[dict[str, Any]]:
     """For each of the ``steps`` that the run's table has: the step, and rows and distances of the nearest images, nearest first.
 
+    Where the page shows some ``places`` only, rows are those of the page, and images that it does not show are left out.
     Raises SettingsError for a row that is none, RunError where the run has no table.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
@@ -25,7 +31,12 @@ def nearest_images(run: RunFolder | Path, row: int, steps: tuple[int, ...]) -> l
     found = []
     for step in dict.fromkeys(step for step in steps if step in manifest.steps):
         neighbors, distances = (folder.read_array(name, step) for name in ("neighbors", "distances"))
-        if not 0 <= row < len(neighbors):
+        if not 0 <= row < (len(neighbors) if places is None else len(places)):
             raise SettingsError(f"There is no image in row {row}.")
-        found.append({"step": step, "rows": neighbors[row, :SHOWN].tolist(), "distances": distances[row, :SHOWN].astype(float).tolist()})
+        near, far = (np.asarray(values[row if places is None else places[row]]) for values in (neighbors, distances))
+        if places is not None:
+            at = np.searchsorted(places, near).clip(max=len(places) - 1)
+            shown = places[at] == near
+            near, far = at[shown], far[shown]
+        found.append({"step": step, "rows": near[:SHOWN].tolist(), "distances": far[:SHOWN].astype(float).tolist()})
     return found

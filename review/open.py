@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import table
 from pipeline.runfolder import RunFolder
 from review.decisions import History, login_name, read_history
-from review.frame import long_frame, wide_frame
+from review.frame import long_frame, wide_frame, with_pictures
 from review.layout import has_slider, long_layout, wide_layout
 from review.lists import ImageList, ready_made_lists
+from review.sample import Sample, choose, cut, cut_list
 from review.spotlight import Page, import_spotlight
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ def page_for(
     reviewer: str | None = None,
     earlier: Sequence[RunFolder] = (),
     found: Sequence[ImageList] = (),
+    rows: int = 0,
+    sample: Sample | None = None,
 ) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of them.
 
     ``watching`` is for a run that is still being trained: pages of it follow one another, each with the ``news``.
     ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the same images lend their decisions. Lists that were
-    ``found`` stand before the ready-made ones.
+    ``found`` stand before the ready-made ones. More than ``rows`` images are shown as a sample (`review.sample`); 0 for
+    all. A page that follows another is given its ``sample``, so that it shows the same images.
     """
     import_spotlight()
     if long:
@@ -46,10 +50,17 @@ def page_for(
         watching=watching,
         decisions=History(lines).current(),
         before=_percentiles_before(earlier),
+        pictures=False,
     )
     lists = [*found, *ready_made_lists(review)]
+    sample = sample or choose(review, lists, rows)
+    images = built.images
+    if sample is not None:
+        review, images = cut(review, sample.places), images.take(sample.places)
+        lists = [cut_list(made, sample.places) for made in lists]
+    review = with_pictures(review, images)
     session = {
-        "title": _title(built),
+        "title": _title(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
         "selected": lists[0].rows if lists else [],
         "watching": watching,
@@ -63,7 +74,7 @@ def page_for(
         "reviewer": reviewer or login_name(),
         "earlier": [str(run.path.resolve()) for run in earlier],
     }
-    return Page(review.frame, wide_layout(review), lists, session, deciding)
+    return Page(review.frame, wide_layout(review), lists, session, deciding, sample)
 
 
 def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:

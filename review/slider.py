@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import table
 from pipeline.errors import RunError, SettingsError
@@ -17,8 +18,8 @@ SHOWN = ("x", "y", "ood_score")
 """Columns of the long table behind the page's ``x_now``, ``y_now`` and ``ood_now``."""
 
 
-def values_at(run: Path, step: int, fingerprint: str) -> bytes:
-    """The columns `SHOWN` of a checkpoint, one after the other, as little-endian float32, in image order.
+def values_at(run: Path, step: int, fingerprint: str, places: NDArray[np.int64] | None = None) -> bytes:
+    """The columns `SHOWN` of a checkpoint, one after the other, as little-endian float32, in image order; of some ``places`` only.
 
     Raises RunError where the run's table is not the one with this fingerprint any more, SettingsError for a checkpoint it has not.
     """
@@ -29,4 +30,5 @@ def values_at(run: Path, step: int, fingerprint: str) -> bytes:
     if step not in manifest.steps:
         raise SettingsError(f"There is no checkpoint {step}.")
     part = table.read(folder, checkpoints=[step], columns=list(SHOWN))
-    return np.stack([part[name].to_numpy() for name in SHOWN]).astype("<f4").tobytes()
+    values = np.stack([part[name].to_numpy() for name in SHOWN]).astype("<f4")
+    return (values if places is None else values[:, places]).tobytes()

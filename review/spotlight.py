@@ -19,10 +19,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline.errors import ReviewError, SettingsError
 from pipeline.libraries import hide_broken_torchvision
 from pipeline.runfolder import write_json
 from review.lists import ImageList
+from review.sample import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +101,8 @@ class Page:
     """What the plugin tells the page: the slider's checkpoints. JSON."""
     deciding: dict[str, Any] | None = None
     """Whose images are decided about, and by whom, for the plugin; None for a page without decisions."""
+    sample: Sample | None = None
+    """Which images these are, where they are not all of the run."""
 
 
 def serve(
@@ -149,6 +154,10 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     paths = [str(PLUGIN_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     facts = {"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": str(session), "token": token}
+    if page.sample is not None:
+        places = session.with_name("places.npy")
+        np.save(places, page.sample.places)
+        facts["places"] = str(places)
     os.environ[SESSION_VARIABLE] = json.dumps({**facts, **(page.deciding or {})})
     spotlight, _ = import_spotlight()
     viewer = spotlight.viewer.Viewer(

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import ReviewError, SettingsError
-from review.deciding import Deciding, ReadOnlyError, open_session
+from review.deciding import Deciding, ReadOnlyError, open_session, shown_places
 from review.nearest import nearest_images
 from review.slider import values_at
 
@@ -56,6 +56,8 @@ def session() -> dict[str, Any]:
 
 
 def _add_decision_routes(app: Any, deciding: Deciding) -> None:
+    places = shown_places(SESSION)
+
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
@@ -94,7 +96,7 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
         shown = session().get("shown", [])
         try:
             ends = (shown[0], shown[-1]) if shown else ()
-            return JSONResponse(await run_in_threadpool(nearest_images, Path(SESSION["run"]), int(row), ends))
+            return JSONResponse(await run_in_threadpool(nearest_images, Path(SESSION["run"]), int(row), ends, places))
         except ReviewError as error:
             return JSONResponse({"error": str(error)}, 422)
 
@@ -103,7 +105,7 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
         if not step.isdigit() or len(step) > 12:
             return JSONResponse({"error": "step is no step."}, 400)
         try:
-            values = await run_in_threadpool(values_at, Path(SESSION["run"]), int(step), table)
+            values = await run_in_threadpool(values_at, Path(SESSION["run"]), int(step), table, places)
         except ReviewError as error:
             return JSONResponse({"error": str(error)}, 422)
         return Response(values, media_type="application/octet-stream")
