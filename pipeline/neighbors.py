@@ -69,32 +69,67 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     metric = "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
-    points = _unit_vectors(embeddings) if metric == "cosine" else _Points(embeddings, np.ones(total), np.zeros(total, bool), False)
+    points = _points_of(embeddings, metric)
     target = torch_device(device)
     search = _Search(points, target)
-    few, many = (min(k + spare, total - 1) for spare in SPARE_CANDIDATES)
+    few = min(k + SPARE_CANDIDATES[0], total - 1)
     approximate = total > EXACT_UP_TO.get(target.type, EXACT_UP_TO["cpu"])
     candidates, beyond = _proposed(search, few) if approximate else search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
-    block = max(1, BLOCK_VALUES // (few if approximate else total))
     ways = [False, True]
+    block = max(1, BLOCK_VALUES // (few if approximate else total))
     for start in range(0, total, block):
         rows = np.arange(start, min(start + block, total))
-        nearest, squared = _nearest(points, rows, candidates[rows].astype(np.int64), k)
-        unsettled = np.flatnonzero(squared[:, -1] > beyond[rows])
-        for exactly in ways.copy() if len(unsettled) else ():
-            others, limit = search.of_some(rows[unsettled], many, exactly=exactly)
-            nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], others, k)
-            left = unsettled[squared[unsettled, -1] > limit]
-            if 2 * len(left) > len(unsettled):
-                ways = [True]  # the images have collapsed: more float32 candidates are of no use
-            unsettled = left
-            if not len(unsettled):
-                break
-        indices[rows] = nearest
-        distances[rows] = squared / 2 if metric == "cosine" else np.sqrt(squared)
+        indices[rows], distances[rows] = _settled(search, rows, candidates[rows].astype(np.int64), beyond[rows], k, ways)
     return Neighbors(indices, distances, metric, _recall(search, points, indices) if approximate else 1.0)
+
+
+def nearest_of_rows(embeddings: NDArray[np.floating], start: int, stop: int, k: int, *, device: str | None = None) -> Neighbors:
+    """The part of `nearest_neighbors` that is about the rows ``start`` to ``stop``, found among all rows, exactly whatever their number."""
+    total, dimensions = embeddings.shape
+    k = max(0, min(k, total - 1))
+    metric = "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
+    if k == 0:
+        return Neighbors(np.empty((stop - start, 0), np.int32), np.empty((stop - start, 0), np.float32), metric)
+    search = _Search(_points_of(embeddings, metric), torch_device(device))
+    parts = []
+    ways = [False, True]
+    for first in range(start, stop, max(1, BLOCK_VALUES // total)):
+        rows = np.arange(first, min(first + max(1, BLOCK_VALUES // total), stop))
+        candidates, beyond = search.of_some(rows, min(k + SPARE_CANDIDATES[0], total - 1), exactly=False)
+        parts.append(_settled(search, rows, candidates, beyond, k, ways))
+    return Neighbors(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]), metric)
+
+
+def _settled(
+    search: _Search, rows: NDArray[np.int64], candidates: NDArray[np.int64], beyond: NDArray[np.float64], k: int, ways: list[bool]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k nearest of each row and their distances, from candidates of which none nearer than ``beyond`` was missed.
+
+    Where that does not suffice there are more candidates, in the ``ways`` that are left: by float32 products (False), by float64 (True).
+    """
+    points = search.points
+    many = min(k + SPARE_CANDIDATES[1], len(points.vectors) - 1)
+    nearest, squared = _nearest(points, rows, candidates, k)
+    unsettled = np.flatnonzero(squared[:, -1] > beyond)
+    for exactly in ways.copy() if len(unsettled) else ():
+        others, limit = search.of_some(rows[unsettled], many, exactly=exactly)
+        nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], others, k)
+        left = unsettled[squared[unsettled, -1] > limit]
+        if 2 * len(left) > len(unsettled):
+            ways[:] = [True]  # the images have collapsed: more float32 candidates are of no use
+        unsettled = left
+        if not len(unsettled):
+            break
+    distances = squared / 2 if points.of_unit_length else np.sqrt(squared)
+    return nearest.astype(np.int32), distances.astype(np.float32)
+
+
+def _points_of(embeddings: NDArray[np.floating], metric: str) -> _Points:
+    if metric == "cosine":
+        return _unit_vectors(embeddings)
+    return _Points(embeddings, np.ones(len(embeddings)), np.zeros(len(embeddings), bool), False)
 
 
 def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -172,7 +207,7 @@ class _Search:
     def __init__(self, points: _Points, device: torch.device) -> None:
         import torch
 
-        self._points, self._device = points, device
+        self.points, self._device = points, device
         self._total = len(points.vectors)
         self._float32 = self._all_rows(torch.float32, device)
         self._squares = (self._float32 * self._float32).sum(dim=1)
@@ -183,11 +218,11 @@ class _Search:
     def _all_rows(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         import torch
 
-        width = self._points.rows(np.arange(1)).shape[1]
+        width = self.points.rows(np.arange(1)).shape[1]
         everything = torch.empty((self._total, width), dtype=dtype, device=device)
         step = max(1, NEAR_VALUES // width)
         for start in range(0, self._total, step):
-            rows = self._points.rows(np.arange(start, min(start + step, self._total)))
+            rows = self.points.rows(np.arange(start, min(start + step, self._total)))
             everything[start : start + step] = torch.from_numpy(rows).to(device=device, dtype=dtype)
         return everything
 

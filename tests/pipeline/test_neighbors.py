@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline import neighbors
-from pipeline.neighbors import nearest_neighbors
+from pipeline.neighbors import nearest_neighbors, nearest_of_rows
 
 
 def brute_force(points: np.ndarray, k: int) -> np.ndarray:
@@ -112,3 +112,15 @@ def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(monke
     assert found.recall == pytest.approx(recall, abs=0.02)
     same = found.indices == true.indices
     np.testing.assert_array_equal(found.distances[same], true.distances[same])
+
+
+@pytest.mark.parametrize("collapse", [1.0, 1e-4, 0.0])
+def test_rows_by_themselves_have_the_same_neighbours(collapse: float) -> None:
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(5, 24))[np.arange(90) % 5] + collapse * random.normal(size=(90, 24))).astype(np.float32)
+    for embeddings in (vectors, vectors[:, :2]):  # cosine and Euclidean
+        whole = nearest_neighbors(embeddings, 7)
+        for start, stop in ((0, 31), (31, 32), (32, 90)):
+            part = nearest_of_rows(embeddings, start, stop, 7)
+            np.testing.assert_array_equal(part.indices, whole.indices[start:stop])
+            np.testing.assert_array_equal(part.distances, whole.distances[start:stop])
