@@ -37,15 +37,23 @@ class EncoderLoader:
         self._pool = ThreadPoolExecutor(1)
         self._encoder: Encoder | None = None
         self._kind = ""
+        self._latest: tuple[object, Encoder] | None = None
         self._ahead: tuple[Path, Future[Weights]] | None = None
 
     def close(self) -> None:
         """Let the weights go."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._encoder = self._ahead = None
+        self._encoder = self._ahead = self._latest = None
 
     def encoder(self, checkpoint: Checkpoint, *, pooling: str, precision: str, with_head: bool) -> Encoder:
-        """The checkpoint, loaded as `load_encoder` does. Raises as that does."""
+        """The checkpoint, loaded as `load_encoder` does, or as it was given last where the same is asked for again. Raises as that does."""
+        asked = (checkpoint, pooling, precision, with_head)
+        if self._latest is None or self._latest[0] != asked:
+            self._latest = None
+            self._latest = (asked, self._loaded(*asked))
+        return self._latest[1]
+
+    def _loaded(self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool) -> Encoder:
         file = Path(checkpoint.source) / WEIGHTS
         header = _header(file)
         kind = fingerprint(config=config_print(checkpoint.source), header=header, pooling=pooling, precision=precision, head=with_head)

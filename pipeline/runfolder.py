@@ -160,6 +160,11 @@ class RunFolder:
         return self.path / "cache"
 
     @property
+    def shards(self) -> Path:
+        """Parts of results that several machines are working on."""
+        return self.path / "shards"
+
+    @property
     def vectors(self) -> Path:
         """Embeddings in a vector database of their own. May be deleted at any time; `index` makes it again."""
         return self.path / "milvus.db"

@@ -50,13 +50,14 @@ from pipeline.dataset import (
 )
 from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
 from pipeline.embed import AUTO, OF_AUTO, POOLINGS, PRECISIONS, Encoder, Head, NotFiniteError, encode_all, fastest_precision, head_of
+from pipeline.engines import ENGINES, Encoding, Engine, Local, OnRay
 from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
 from pipeline.imagequality import image_quality, measure, require_cleanvision
 from pipeline.images import decode, to_rgb
 from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
 from pipeline.loader import EncoderLoader, config_print
 from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
-from pipeline.neighbors import Neighbors, nearest_neighbors
+from pipeline.neighbors import Neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
 from pipeline.pixels import PixelCache, Pixels, load_processor
 from pipeline.progress import SILENT, Progress
@@ -123,6 +124,10 @@ class Request:
     """Device of the forward pass; None for the best there is. Not part of any fingerprint."""
     batch_size: int | None = None
     """Images a forward pass; None to fit the memory. Not part of any fingerprint."""
+    engine: str = "local"
+    """One of `pipeline.engines.ENGINES`. Not part of any fingerprint."""
+    address: str | None = None
+    """Of the Ray cluster; None for the cores of this machine."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +180,22 @@ class Builder:
         self._waiting: list[int] = []
         self._writing = self._embedding = False
         self._pixels: dict[str, Pixels] = {}
-        self._loader = EncoderLoader(request.device)
-        stack.callback(self._loader.close)
+        self._started: Engine | None = None
+
+    @property
+    def _engine(self) -> Engine:
+        """What does the long work; started when there is some."""
+        if self._started is None:
+            local = self.request.engine == "local"
+            self._started = Local(self.request.device) if local else OnRay(self.request.address, self.progress)
+            self._stack.callback(self._started.close)
+        return self._started
 
     def build(self) -> Built:
         info = self.resolve_info()
         check_settings(info.settings)
+        if self.request.engine not in ENGINES:
+            raise SettingsError(f"--engine {self.request.engine} is not known. Use one of {', '.join(ENGINES)}.")
         if self.request.settings.get("processor") not in {None, NOTHING}:
             load_processor([self._resolve(str(info.settings.processor))])  # a wrong name is refused before it is kept
         found = self._find_checkpoints(info)
@@ -602,20 +617,20 @@ class Builder:
         following: Checkpoint | None,
     ) -> None:
         self._begin_embedding()
-        pixels = self._pixels_for(self._processor_of(checkpoint, info, found), images)
+        source = self._processor_of(checkpoint, info, found)
+        pixels = self._pixels_for(source, images)
         head = self._head(checkpoint, images)
         with (
             self._timed("embeddings", len(images)),
             self.progress.stage(f"Embedding with checkpoint {checkpoint.step}", total=len(images), unit="images") as advance,
         ):
-            if loaded is not None:
-                encoder = loaded(key.precision)
-            else:
-                encoder = self._loader.encoder(checkpoint, pooling=key.pooling, precision=key.precision, with_head=key.with_head)
-            if following is not None:
-                self._loader.read_ahead(following)
             name = f"Checkpoint {checkpoint.step}"
-            batches = encode_all(encoder, pixels, batch_size=self.request.batch_size, name=name)
+            if loaded is not None:
+                batches = encode_all(loaded(key.precision), pixels, batch_size=self.request.batch_size, name=name)
+            else:
+                said = (key.pooling, key.precision, key.with_head, source.digest, images.digest)
+                encoding = Encoding(self.run.path.resolve(), checkpoint, *said, self.request.device, self.request.batch_size)
+                batches = self._engine.encode(encoding, key.fingerprint, following)
             first = next(batches)
             specs = {"embeddings": ((len(images), first.embeddings.shape[1]), np.float32)}
             if first.probabilities is not None:
@@ -654,9 +669,9 @@ class Builder:
         checkpoint = found.by_step(step)
         processor = load_processor(self._processor_of(checkpoint, info, found).candidates)
         with_head = self._head(checkpoint, images) is not None
-        encoder = self._loader.encoder(
-            checkpoint, pooling=info.settings.pooling, precision=self._precision(step, info), with_head=with_head
-        )
+        loader = EncoderLoader(self.request.device)
+        self._stack.callback(loader.close)
+        encoder = loader.encoder(checkpoint, pooling=info.settings.pooling, precision=self._precision(step, info), with_head=with_head)
         pixels = Pixels(processor(pictures), None)
         return np.concatenate([batch.embeddings for batch in encode_all(encoder, pixels, batch_size=None, name=f"Checkpoint {step}")])
 
@@ -719,14 +734,17 @@ class Builder:
                     advance(1)
 
     def _find_neighbors(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
-        neighbors = nearest_neighbors(embeddings, max(NEIGHBORS, NEAR), device=self.request.device)
+        facts = self.run.result_facts("embeddings", step)
+        assert facts is not None
+        value = fingerprint(embeddings=facts["fingerprint"], neighbors=METHODS["neighbors"])
+        neighbors = self._engine.neighbors(self.run, step, max(NEIGHBORS, NEAR), value)
         if neighbors.recall < 1:
             self.progress.note(
                 f"The neighbours at checkpoint {step} are approximate, because there are {len(images):,} images: "
                 f"{100 * neighbors.recall:.1f} % of the true ones were found in a sample."
             )
-        facts = {"metric": neighbors.metric, "recall": neighbors.recall}
-        return {"neighbors": neighbors.indices, "distances": neighbors.distances}, facts
+        said = {"metric": neighbors.metric, "recall": neighbors.recall}
+        return {"neighbors": neighbors.indices, "distances": neighbors.distances}, said
 
     def _score_outliers(self, step: int, embeddings: NDArray[Any], images: RunImages) -> Results:
         return {"outliers": ood_scores(embeddings, self._stored_neighbors(step))}, {}

@@ -180,6 +180,8 @@ def cli(context: click.Context, /, **options: Any) -> None:
 @input_options
 @result_options
 @compute_options
+@click.option("--engine", default="local", show_default=True, metavar="NAME", help="local, or ray: in shards on a Ray cluster.")
+@click.option("--address", metavar="ADDRESS", help="Of the Ray cluster, or auto. Default: the cores of this machine.")
 @debug_option
 def build_command(**options: Any) -> None:
     """Put all checkpoints of a run (or those named) into its table; opens no browser.
@@ -187,7 +189,8 @@ def build_command(**options: Any) -> None:
     Can be stopped at any time: the same command goes on where it was.
     """
     with _Errors(options["debug"]):
-        built = _build(_find_run(options["run"]), _request(options, list(options["checkpoint"]) or None), _progress())
+        request = replace(_request(options, list(options["checkpoint"]) or None), engine=options["engine"], address=options["address"])
+        built = _build(_find_run(options["run"]), request, _progress())
         _print_checkpoints(built)
         _print_seconds(built)
         rows = len(built.images) * len(built.manifest.steps)

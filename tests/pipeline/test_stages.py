@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 
-from pipeline import dataset, stages, table
+from pipeline import dataset, engines, stages, table
 from pipeline.embed import Head
 from pipeline.errors import CheckpointError, DatasetError, ReviewError, RunError, SettingsError, StorageError
 from pipeline.loader import EncoderLoader
@@ -69,7 +69,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(dataset, "decode", "decoded")
     count(stages, "decode", "decoded")
     count(EncoderLoader, "encoder", "models")
-    count(stages, "nearest_neighbors", "searches")
+    count(engines, "nearest_neighbors", "searches")
     count(stages, "ood_scores", "scores")
     count(stages, "project", "maps")
     count(stages, "align", "alignments")
