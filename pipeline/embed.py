@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -266,24 +266,31 @@ class EncodedBatch:
 def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str) -> Iterator[EncodedBatch]:
     """Encode every image in order, in batches that are halved for as long as the memory does not suffice.
 
-    The next batch is read and brought to the device while one is encoded. Raises CheckpointError where the model and the images do not
-    fit, NotFiniteError where it gives values that are not finite.
+    An accelerator is brought the next batch while it encodes one. Raises CheckpointError where the model and the images do not fit,
+    NotFiniteError where it gives values that are not finite.
     """
     device = encoder.device
-    size = batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_ACCELERATOR)
+    if device.type == "cpu":  # a second thread would take the cores from the model: torch gives each thread workers of its own
+        own = batch_size or BATCH_SIZE_CPU
+        yield from _encode_batches(encoder, pixels, own, name, lambda start, stop: partial(pixels.batch, start, stop, device))
+        return
     with ThreadPoolExecutor(1) as reader:
-        yield from _encode_batches(encoder, pixels, size, name, lambda start, stop: reader.submit(pixels.batch, start, stop, device))
+
+        def begin(start: int, stop: int) -> Callable[[], torch.Tensor]:
+            return reader.submit(pixels.batch, start, stop, device).result
+
+        yield from _encode_batches(encoder, pixels, batch_size or BATCH_SIZE_ACCELERATOR, name, begin)
 
 
 def _encode_batches(
-    encoder: Encoder, pixels: Pixels, size: int, name: str, read: Callable[[int, int], Future[torch.Tensor]]
+    encoder: Encoder, pixels: Pixels, size: int, name: str, read: Callable[[int, int], Callable[[], torch.Tensor]]
 ) -> Iterator[EncodedBatch]:
     device, start = encoder.device, 0
     ahead = None
     while start < len(pixels):
         stop = min(start + size, len(pixels))
         try:
-            values = (ahead or read(start, stop)).result()
+            values = (ahead or read(start, stop))()
             ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
             embeddings, probabilities = encoder.encode(values)
         except (RuntimeError, ValueError, MemoryError) as error:
