@@ -168,22 +168,26 @@ class OnRay:
         running: dict[Any, tuple[int, int]] = {}
         with self._progress.stage(f"{title}, {workers} at a time", total=shards.total, unit="images") as advance:
             advance(shards.total - sum(stop - start for start, stop in missing))
-            while True:
-                for part in itertools.islice(waiting, 2 * workers - len(running)):
-                    running[task.remote(shared, part, shards)] = part
-                if not running:
-                    return
-                done, _ = ray.wait(list(running), num_returns=1, timeout=5.0)
-                self._look_at_nodes()
-                for one in done:
-                    start, stop = running.pop(one)
-                    try:
-                        ray.get(one)
-                    except ray.exceptions.RayTaskError as error:
-                        if isinstance(error.cause, ReviewError):
-                            raise error.cause from error
-                        raise
-                    advance(stop - start)
+            try:
+                while True:
+                    for part in itertools.islice(waiting, 2 * workers - len(running)):
+                        running[task.remote(shared, part, shards)] = part
+                    if not running:
+                        return
+                    done, _ = ray.wait(list(running), num_returns=1, timeout=5.0)
+                    self._look_at_nodes()
+                    for one in done:
+                        start, stop = running.pop(one)
+                        try:
+                            ray.get(one)
+                        except ray.exceptions.RayTaskError as error:
+                            if isinstance(error.cause, ReviewError):
+                                raise error.cause from error
+                            raise
+                        advance(stop - start)
+            finally:  # whoever stops this does not want the rest
+                for one in running:
+                    ray.cancel(one, force=True)
 
     def _look_at_nodes(self) -> None:
         """Say when a machine has gone or come."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -642,7 +643,10 @@ def test_a_film_that_is_stopped_leaves_the_old_one_and_no_process(run: RunFolder
     path.parent.mkdir()
     path.write_bytes(b"old")
     command = [sys.executable, "-m", "review", "animate", "--run", str(run.path), "--out", str(path), "--tween", "100", "--size", "1600"]
-    process = subprocess.Popen([*command, "--processes", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background would ignore it
+    process = subprocess.Popen(
+        [*command, "--processes", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=default
+    )
     deadline = time.monotonic() + 120
     while not list(run.exports.glob(".writing-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
