@@ -23,7 +23,7 @@ from pipeline.checkpoints import Checkpoint
 from pipeline.embed import EncodedBatch, encode_all
 from pipeline.errors import ReviewError, SettingsError
 from pipeline.loader import EncoderLoader
-from pipeline.neighbors import Neighbors, nearest_neighbors, nearest_of_rows
+from pipeline.neighbors import Neighbors, metric_for, nearest_neighbors, nearest_of_rows
 from pipeline.pixels import PixelCache, Pixels
 from pipeline.progress import Progress
 from pipeline.runfolder import RunFolder, whole_file
@@ -144,7 +144,7 @@ class OnRay:
         self._run(f"Neighbours at checkpoint {step}", _search_shard, (run.array("embeddings", step), k), shards, "indices")
         found = [[np.load(shards.path(part, name)) for part in shards] for name in ("indices", "distances")]
         shards.remove()
-        metric = "cosine" if run.read_array("embeddings", step).shape[1] > 3 else "euclidean"
+        metric = metric_for(run.read_array("embeddings", step).shape[1])
         return Neighbors(np.concatenate(found[0]), np.concatenate(found[1]), metric)
 
     def close(self) -> None:

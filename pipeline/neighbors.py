@@ -57,6 +57,11 @@ class Neighbors:
     """Share of the true neighbours that are among these, in [0, 1], measured on a seeded sample where the search is approximate."""
 
 
+def metric_for(dimensions: int) -> str:
+    """How vectors of so many dimensions are compared."""
+    return "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
+
+
 def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str | None = None) -> Neighbors:
     """Neighbours of each row among the others; k is lowered to N - 1 where there are fewer.
 
@@ -66,7 +71,7 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     """
     total, dimensions = embeddings.shape
     k = max(0, min(k, total - 1))
-    metric = "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
+    metric = metric_for(dimensions)
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
     points = _points_of(embeddings, metric)
@@ -89,7 +94,7 @@ def nearest_of_rows(embeddings: NDArray[np.floating], start: int, stop: int, k: 
     """The part of `nearest_neighbors` that is about the rows ``start`` to ``stop``, found among all rows, exactly whatever their number."""
     total, dimensions = embeddings.shape
     k = max(0, min(k, total - 1))
-    metric = "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
+    metric = metric_for(dimensions)
     if k == 0:
         return Neighbors(np.empty((stop - start, 0), np.int32), np.empty((stop - start, 0), np.float32), metric)
     search = _Search(_points_of(embeddings, metric), torch_device(device))

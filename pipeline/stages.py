@@ -478,16 +478,8 @@ class Builder:
                     self._waiting.append(step)
                     continue
                 try:
-                    later = (other for other in steps if other > step and other in now and other in found.steps)
-                    following = next((other for other in later if self.run.result_facts("embeddings", other) is None), None)
-                    self.embed(
-                        found.by_step(step),
-                        key,
-                        info,
-                        found,
-                        images,
-                        following=None if following is None else found.by_step(following),
-                    )
+                    following = self._following([other for other in now if other > step], found)
+                    self.embed(found.by_step(step), key, info, found, images, following=following)
                 except (CheckpointError, BusyError) as error:
                     if self.request.wanted is not None:
                         raise
@@ -507,6 +499,12 @@ class Builder:
                 "Name their folder with --checkpoints."
             )
         return current
+
+    def _following(self, later: Sequence[int], found: FoundCheckpoints) -> Checkpoint | None:
+        """The next of some checkpoints that has weights and was never embedded."""
+        steps = (step for step in later if step in found.steps and self.run.result_facts("embeddings", step) is None)
+        step = next(steps, None)
+        return None if step is None else found.by_step(step)
 
     def _embedded_now(self, steps: Sequence[int], info: RunInfo, found: FoundCheckpoints, images: RunImages) -> list[int]:
         """The steps that a piecemeal request may embed: the first, and the newest that is not embedded yet."""

@@ -113,9 +113,11 @@ class Reference:
 def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Reference:
     """The collection that is meant: what was said, else what the run remembers, else a file in the run folder.
 
-    Raises SettingsError for an address that has a secret in it or is none of a Milvus server.
+    Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and for a name that Milvus does not take.
     """
     known = read_json(run.vectors_reference) if run.vectors_reference.is_file() else {}
+    if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
+        raise SettingsError(f"--collection {collection!r} is no name for a collection. Use letters, digits and _, no digit first.")
     if uri is None:
         return Reference(known.get("uri"), collection or known.get("collection") or "images")
     if not re.match(r"(https?|tcp|unix)://", uri):
@@ -160,9 +162,7 @@ class VectorIndex:
 
     def count(self, step: int) -> int:
         """Images of a checkpoint that it holds."""
-        return self._count(f"checkpoint == {step}")
-
-    def _count(self, condition: str) -> int:
+        condition = f"checkpoint == {step}"
         with self._errors():
             self._client.load_collection(self.reference.collection)
             rows = self._client.query(self.reference.collection, filter=condition, output_fields=["count(*)"], consistency_level="Strong")

@@ -150,6 +150,9 @@ class Wish:
         if self.label is not None and self.label not in (images.classes or []):
             known = ", ".join(images.classes or []) or "none; the data set has no labels"
             raise SettingsError(f"There is no class {self.label!r}. The classes are: {known[:400]}{' …' * (len(known) > 400)}.")
+        for option, score in (("--min-score", self.min_score), ("--max-score", self.max_score)):
+            if score is not None and not 0 <= score <= 1:
+                raise SettingsError(f"{option} {score:g} is no OOD score. Use 0 to 1; lower is more atypical.")
         wrong = [name for name in self.decisions if name not in {*DECISIONS, UNDECIDED}]
         if wrong:
             raise SettingsError(f"--decision {wrong[0]} is none. Use {', '.join(DECISIONS)} or {UNDECIDED}.")

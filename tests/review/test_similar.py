@@ -236,6 +236,9 @@ def test_the_two_commands(run: RunFolder, review_embeddings: Command, tmp_path: 
         (("similar", "--image", "7", "--top", "0"), "--top 0 is out of range"),
         (("similar", "--image", "7", "--out", "x.html"), "Add --html"),
         (("similar", "--image", "7", "--token-env", "NOT_THERE"), "no environment variable NOT_THERE"),
+        (("similar", "--image", "7", "--min-score", "nan"), "--min-score nan is no OOD score"),
+        (("similar", "--image", "7", "--max-score", "2"), "--max-score 2 is no OOD score"),
+        (("index", "--collection", "a b;"), "no name for a collection"),
         (("index", "--uri", "ftp://host"), "no address of a Milvus server"),
     ):
         code, out, errors = review_embeddings(*arguments, "--run", run.path)
