@@ -24,6 +24,7 @@ from pipeline.embed import EncodedBatch, encode_all
 from pipeline.errors import ReviewError, SettingsError
 from pipeline.loader import EncoderLoader
 from pipeline.neighbors import Neighbors, metric_for, nearest_neighbors, nearest_of_rows
+from pipeline.network import listens
 from pipeline.pixels import PixelCache, Pixels
 from pipeline.progress import Progress
 from pipeline.runfolder import RunFolder, whole_file
@@ -113,6 +114,11 @@ class OnRay:
             import ray
         except ImportError as error:
             raise SettingsError("--engine ray needs Ray, which is not installed. Run: pip install 'review-embeddings[ray]'") from error
+        if address not in {None, "auto", "local"} and not listens(str(address), port=6379, seconds=5.0):  # Ray would try for minutes
+            raise SettingsError(
+                f"There is no Ray cluster at {address}: nobody answers there. Start one with `ray start --head`, or leave --address out "
+                "for the cores of this machine."
+            )
         self._progress = progress
         self._started = not ray.is_initialized()
         if self._started:

@@ -11,17 +11,16 @@ import json
 import logging
 import re
 import secrets
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BusyError, SettingsError, StorageError, VectorsError, reason_of
+from pipeline.network import listens
 from pipeline.progress import Progress
 from pipeline.runfolder import RunFolder, read_json, write_json
 
@@ -349,7 +348,7 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
         text = str(getattr(error, "message", "") or error)
         where = reference.uri or "the run folder"
         if error.code == CANNOT_CONNECT and reference.uri is not None:  # what it says of a wrong token too
-            if _listens(reference.uri):
+            if listens(reference.uri, port=19530, seconds=SECONDS):
                 raise VectorsError(
                     f"The server at {where} refuses: the token is wrong or missing, or it is no Milvus server. "
                     "Put user:password (or an API key) into an environment variable and name it with --token-env."
@@ -358,13 +357,3 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
                 f"There is no Milvus server at {where} that answers. Start it, correct --uri, or leave --uri out for a file in the run."
             ) from None
         raise VectorsError(f"Milvus ({where}) refuses: {reason_of(Exception(text))}") from error
-
-
-def _listens(uri: str) -> bool:
-    """Whether anybody takes connections at an address."""
-    parts = urlsplit(uri)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 19530), timeout=SECONDS):
-            return True
-    except (OSError, ValueError):
-        return False

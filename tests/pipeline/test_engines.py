@@ -113,6 +113,9 @@ def test_what_cannot_be_is_said_in_one_line(run_path: Path, image_folder: Path, 
     said = {"source": str(image_folder), "split": "train"}
     with pytest.raises(SettingsError, match="--engine abacus is not known. Use one of local, ray"):
         build(RunFolder(run_path), Request(dataset=said, engine="abacus"))
+    for address in ("127.0.0.1:1", "nonsense"):
+        with pytest.raises(SettingsError, match=f"no Ray cluster at {address}: nobody answers there"):
+            engines.OnRay(address, SILENT)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[ray\]'"):
         engines.OnRay(None, SILENT)
