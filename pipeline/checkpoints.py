@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import storage
 from pipeline.errors import CheckpointError, RunError
 from pipeline.runfolder import CHECKPOINT_PATTERN, WEIGHTS
 
@@ -90,7 +91,7 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
             usable.append(Checkpoint(step, str(folder), epoch, loss))
         else:
             skipped.append(SkippedCheckpoint(folder.name, problem))
-    if (root / "config.json").is_file() or (root / WEIGHTS).is_file():
+    if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
         problem = _problem_with(root)
         if problem is not None:
             skipped.append(SkippedCheckpoint(f"the final model in {root}", problem))
@@ -157,12 +158,12 @@ def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStam
     if not folder.is_dir():
         return WeightsStamp(hashlib.sha256(source.encode()).hexdigest(), [])
     paths = _weight_files(folder)
-    files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    files = [[path.name, *storage.stamp_of(path)] for path in paths]
     if known is not None and known.files == files:
         return known
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with storage.fetched(path).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else _file_digest(file))
     return WeightsStamp(digest.hexdigest(), files)
 
@@ -190,10 +191,10 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _problem_with(folder: Path) -> str | None:
     """Why a folder cannot be used as a checkpoint; None where it can."""
-    if not (folder / WEIGHTS).is_file() and not (folder / WEIGHTS_INDEX).is_file():
-        if any((folder / name).is_file() for name in PICKLED):
+    if not storage.exists(folder / WEIGHTS) and not (folder / WEIGHTS_INDEX).is_file():
+        if any(storage.exists(folder / name) for name in PICKLED):
             return f"its weights are pickled, and loading a pickle runs code. Convert it with: {conversion_command(folder)}"
-        if (folder / "adapter_model.safetensors").is_file():
+        if storage.exists(folder / "adapter_model.safetensors"):
             return "it holds an adapter only; merge it into its base model and save that"
         return "no weights yet (model.safetensors is missing)"
     if not (folder / "config.json").is_file():
@@ -218,6 +219,8 @@ def conversion_command(folder: Path) -> str:
 
 def _is_whole(file: Path) -> bool:
     """Whether a safetensors file is as long as its header says. Source: the format's description, github.com/huggingface/safetensors."""
+    if not file.is_file():
+        return storage.exists(file)  # what is in a store is whole
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -260,11 +263,11 @@ def _final_model(root: Path, checkpoints: list[Checkpoint]) -> Checkpoint | None
 
 
 def _same_weights_as_one_of(root: Path, checkpoints: list[Checkpoint]) -> bool:
-    sizes = [path.stat().st_size for path in _weight_files(root)]
+    sizes = [storage.size_of(path) for path in _weight_files(root)]
     alike = [
         checkpoint.source
         for checkpoint in reversed(checkpoints)
-        if [path.stat().st_size for path in _weight_files(Path(checkpoint.source))] == sizes
+        if [storage.size_of(path) for path in _weight_files(Path(checkpoint.source))] == sizes
     ]
     if not alike:
         return False

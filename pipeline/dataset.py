@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
+from pipeline import storage
 from pipeline.errors import DatasetError, RunError, reason_of
 from pipeline.images import UNREADABLE, decode, to_rgb
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, fingerprint, whole_file
@@ -575,10 +576,10 @@ def read_images(run: RunFolder) -> RunImages | None:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    if not run.images.is_file():
+    if not storage.exists(run.images):
         return None
     try:
-        file = parquet.ParquetFile(run.images)
+        file = parquet.ParquetFile(storage.fetched(run.images))
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set again.") from error
     if file.schema_arrow.names != images_schema().names:

@@ -162,9 +162,9 @@ def _decide(run: RunFolder, said: Mapping[str, Any], resume: bool) -> FineTuning
     stored = _read_stored(run)
     if stored is None:
         if resume:
-            raise RunError(f"{run.path} holds no fine-tuning that could go on (no training.json). Leave --resume out to begin one.")
+            raise RunError(f"{run} holds no fine-tuning that could go on (no training.json). Leave --resume out to begin one.")
         if is_run(run.path):
-            raise RunError(f"{run.path} holds another run, which would be written over. Name a new folder with --run.")
+            raise RunError(f"{run} holds another run, which would be written over. Name a new folder with --run.")
         for name in ("model", "dataset"):
             if not said.get(name):
                 raise SettingsError(f"There is no --{name}. Name the {'model to start from' if name == 'model' else 'data set'}.")
@@ -179,7 +179,7 @@ def _decide(run: RunFolder, said: Mapping[str, Any], resume: bool) -> FineTuning
         was, now = getattr(stored, name), getattr(request, name)
         cure = "Name a new folder with --run" if resume else "Go on with that one: --resume without it; or name a new folder with --run"
         what = "other TrainingArguments" if name == "arguments" else f"another {name.replace('_', ' ')}"
-        raise SettingsError(f"{run.path} holds a fine-tuning with {what}: {was}, not {now}. {cure}.")
+        raise SettingsError(f"{run} holds a fine-tuning with {what}: {was}, not {now}. {cure}.")
     return request
 
 
@@ -249,9 +249,7 @@ class _FineTuner:
                 data.train.augmented(kinds, seed=request.seed, smallest=side)
                 state, step = self._state_to_resume()
                 if step > total:
-                    raise SettingsError(
-                        f"{self.run.path} is at step {step} already, and {total} were asked for. Ask for more, or for none."
-                    )
+                    raise SettingsError(f"{self.run} is at step {step} already, and {total} were asked for. Ask for more, or for none.")
                 if state is not None and step == total:
                     return FineTuned(self.run, step, total, frames, evaluations(self.run), None)
                 self._check_disk(model, data, plan, side, state)
@@ -526,7 +524,7 @@ class _FineTuner:
         if needed > free:
             listed = ", ".join(f"{name}: {_gigabytes(size)}" for name, size in parts.items())
             raise StorageError(
-                f"This fine-tuning needs {_gigabytes(needed)} in {self.run.path} ({listed}), and {_gigabytes(free)} are free. "
+                f"This fine-tuning needs {_gigabytes(needed)} in {self.run} ({listed}), and {_gigabytes(free)} are free. "
                 f"Ask for fewer --frames, {'' if self.request.embed else '--embed and '}--keep first,last, or another --run."
             )
 

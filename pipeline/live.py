@@ -24,8 +24,9 @@ from pipeline.errors import CheckpointError
 from pipeline.libraries import quiet_transformers, random_state_kept
 from pipeline.metrics import classification_metrics, cross_entropy
 from pipeline.progress import Progress
-from pipeline.runfolder import TEMPORARY_PREFIX, WEIGHTS, RunFolder, RunInfo
+from pipeline.runfolder import WEIGHTS, RunFolder, RunInfo
 from pipeline.stages import Builder, Request, check_settings, map_classes
+from pipeline.temporary import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     import torch

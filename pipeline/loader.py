@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import storage
 from pipeline.checkpoints import Checkpoint, read_config
 from pipeline.embed import Encoder, load_encoder
 from pipeline.runfolder import WEIGHTS, fingerprint
@@ -55,6 +56,7 @@ class EncoderLoader:
 
     def _loaded(self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool) -> Encoder:
         file = Path(checkpoint.source) / WEIGHTS
+        storage.fetch_all(file.parent, suffix=file.suffix)
         header = _header(file)
         kind = fingerprint(config=config_print(checkpoint.source), header=header, pooling=pooling, precision=precision, head=with_head)
         if header and self._encoder is not None and kind == self._kind:

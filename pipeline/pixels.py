@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pipeline.checkpoints import is_timm, read_config
 from pipeline.errors import CheckpointError, DatasetError, reason_of
 from pipeline.libraries import import_transformers, quiet_transformers, require_timm
-from pipeline.runfolder import RunFolder, commit, storage_errors, temporary_path, write_json
+from pipeline.runfolder import RunFolder, commit, storage_errors, write_json
+from pipeline.temporary import temporary_path
 
 if TYPE_CHECKING:
     import torch

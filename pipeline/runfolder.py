@@ -10,7 +10,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import storage
 from pipeline.errors import BusyError, RunError, StorageError
+from pipeline.temporary import remove_leftovers, temporary_path
 
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
@@ -108,6 +109,10 @@ class RunFolder:
 
     path: Path
 
+    def __str__(self) -> str:
+        """What people call it: the path, or the address of the store that it is a copy of."""
+        return storage.address_of(self.path)
+
     @property
     def run_json(self) -> Path:
         return self.path / "run.json"
@@ -184,7 +189,7 @@ class RunFolder:
 
     def checkpoint_root(self, info: RunInfo) -> Path:
         """Folder that holds the ``checkpoint-<step>`` folders."""
-        return (self.path / info.checkpoints).resolve()
+        return storage.here(info.checkpoints) if storage.is_address(info.checkpoints) else (self.path / info.checkpoints).resolve()
 
     def array(self, name: str, step: int) -> Path:
         """Path of a stage's array for one checkpoint, such as ``embeddings/000020.npy``."""
@@ -202,7 +207,7 @@ class RunFolder:
             raise RunError(f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use another --run.")
         if version > FORMAT_VERSION:
             raise RunError(
-                f"Run {self.path} has format {version}; this version of review-embeddings reads up to {FORMAT_VERSION}. "
+                f"Run {self} has format {version}; this version of review-embeddings reads up to {FORMAT_VERSION}. "
                 "Upgrade it: pip install -U review-embeddings"
             )
         try:
@@ -230,7 +235,7 @@ class RunFolder:
         if not path.is_file():
             return None
         facts = read_json(path)
-        sizes = {name: self.array(name, step).stat().st_size if self.array(name, step).is_file() else None for name in facts["arrays"]}
+        sizes = {name: storage.size_of(self.array(name, step)) for name in facts["arrays"]}
         return facts if sizes == facts["arrays"] else None
 
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
@@ -245,7 +250,7 @@ class RunFolder:
 
     def read_array(self, name: str, step: int) -> NDArray[Any]:
         """The stored array as a read-only memory map."""
-        array: NDArray[Any] = np.load(self.array(name, step), mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(storage.fetched(self.array(name, step)), mmap_mode="r", allow_pickle=False)
         return array
 
     @contextmanager
@@ -258,7 +263,7 @@ class RunFolder:
         stage = next(iter(specs))
         marker = self.array(stage, step).with_suffix(".json")
         with storage_errors(self.path):
-            marker.unlink(missing_ok=True)
+            storage.remove(marker)
             files = {name: ArrayFile(self.array(name, step), *spec) for name, spec in specs.items()}
             try:
                 writer = ResultWriter(files)
@@ -330,9 +335,11 @@ class RunFolder:
             try:
                 lock.acquire(timeout=timeout)
             except filelock.Timeout as error:
-                raise BusyError(f"Run {self.path} is {what}. Wait until it has finished, or stop it.") from error
+                raise BusyError(f"Run {self} is {what}. Wait until it has finished, or stop it.") from error
         try:
-            yield
+            with storage.held(self.path / name, what):
+                storage.renew(self.path)
+                yield
         finally:
             lock.release()
 
@@ -390,6 +397,11 @@ class ArrayFile:
         self._temporary.unlink(missing_ok=True)
 
 
+def run_at(name: str | os.PathLike[str]) -> RunFolder:
+    """The run at a path or the address of a store, such as ``s3://bucket/runs/new``. Raises SettingsError, StorageError."""
+    return RunFolder(storage.opened(os.fspath(name)))
+
+
 def find_run(start: Path) -> RunFolder | None:
     """The run in the folder ``start`` itself, or the one under ``start/runs`` that was written to last; None without any."""
     if is_run(start):
@@ -404,9 +416,9 @@ def is_run(folder: Path) -> bool:
 
 
 def reference_to(path: Path, run: RunFolder) -> str:
-    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute elsewhere."""
+    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute (or an address) elsewhere."""
     path, root = path.resolve(), run.path.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else storage.address_of(path)
 
 
 # -- fingerprints and files ---------------------------------------------------------------------------------------
@@ -418,45 +430,12 @@ def fingerprint(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-TEMPORARY_PREFIX = ".writing-"
-
-
-def _is_alive(process: int) -> bool:
-    """Whether there is such a process on this machine."""
-    if os.name == "nt":  # where signal 0 would end it
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files in a folder whose writers are gone."""
-    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        writer = leftover.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
-        if writer.isdigit() and int(writer) != os.getpid() and _is_alive(int(writer)):
-            continue
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
-
-
-def temporary_path(path: Path) -> Path:
-    """A path in the same folder (created where missing) to write to before `commit`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
-
-
 def commit(temporary: Path, path: Path) -> None:
-    """Put a finished file in its place: on disk first, then renamed over what was there."""
+    """Put a finished file in its place: on disk first, then in the store if there is one, then renamed over what was there."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
-    temporary.replace(path)
+    with storage.putting(temporary, path):
+        temporary.replace(path)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import table
+from pipeline import storage, table
 from pipeline.checkpoints import (
     Checkpoint,
     FoundCheckpoints,
@@ -241,11 +241,11 @@ class Builder:
         if known is None and source is None:
             if not is_run(self.run.path) and not self.request.checkpoints:
                 raise RunError(
-                    f"{self.run.path} is no run: it has neither run.json nor checkpoint-<step> folders. "
+                    f"{self.run} is no run: it has neither run.json nor checkpoint-<step> folders. "
                     "Name a Trainer's output folder with --run, or try: review-embeddings demo"
                 )
             raise RunError(
-                f"{self.run.path} was not reviewed before, so its data set is not known. "
+                f"{self.run} was not reviewed before, so its data set is not known. "
                 "Name it with --dataset (a Hub name, a folder of images, a .parquet file) and, where it has several, --split."
             )
         info = known or RunInfo(dataset=DatasetReference(source=""))
@@ -266,9 +266,11 @@ class Builder:
         base = info.base if self.request.base is None else self._local_reference(self.request.base)
         folder = info.checkpoints
         if self.request.checkpoints is not None:
-            path = Path(self.request.checkpoints)
+            path = storage.opened(self.request.checkpoints)
             if not path.is_dir():
-                raise RunError(f"The folder of checkpoints {path} is not there. Name one that holds checkpoint-<step> folders.")
+                raise RunError(
+                    f"The folder of checkpoints {self.request.checkpoints} is not there. Name one that holds checkpoint-<step> folders."
+                )
             folder = reference_to(path, self.run)
         return replace(info, dataset=dataset, settings=settings, base=base, checkpoints=folder)
 
@@ -306,7 +308,7 @@ class Builder:
             raise CheckpointError(_nothing_usable(self.run.path, found.skipped))
         if nothing:
             raise RunError(
-                f"Run {self.run.path} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
+                f"Run {self.run} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
                 "Name the Trainer's output folder with --run or --checkpoints."
             )
         return found
@@ -471,7 +473,7 @@ class Builder:
                 if step in kept:
                     self.progress.note(
                         f"Checkpoint {step} leaves the table: its weights, the images or settings have changed. "
-                        f"`review-embeddings build --run {self.run.path}` brings it back."
+                        f"`review-embeddings build --run {self.run}` brings it back."
                     )
                     continue
                 if step not in now:
@@ -495,7 +497,7 @@ class Builder:
         self._score({step: facts["fingerprint"] for step, facts in current.items()}, images, info.settings.cross_validate)
         if not current:
             raise first_error or RunError(
-                f"No checkpoint of {self.run.path} has embeddings of these images, and their weights are not there any more. "
+                f"No checkpoint of {self.run} has embeddings of these images, and their weights are not there any more. "
                 "Name their folder with --checkpoints."
             )
         return current
@@ -944,7 +946,7 @@ class Builder:
         )
         manifest = table.read_manifest(self.run)
         files = [] if manifest is None else [manifest.images, *(facts.file for facts in manifest.checkpoints)]
-        whole = all((self.run.table / name).is_file() for name in files)
+        whole = all(storage.exists(self.run.table / name) for name in files)
         if manifest is not None and whole and manifest.fingerprint == value:
             return manifest
         self._begin_writing()

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import storage
 from pipeline.dataset import RunImages, read_images
 from pipeline.duplicates import KINDS, Duplicates
 from pipeline.errors import RunError, SettingsError
 from pipeline.imagequality import GRAY, IMAGE_QUALITY, ISSUES, SCORED
 from pipeline.labels import LabelQuality
-from pipeline.runfolder import RunFolder, read_json, storage_errors, whole_file, write_json
+from pipeline.runfolder import RunFolder, read_json, run_at, storage_errors, whole_file, write_json
 from pipeline.trajectories import LIVES, Trajectories
 from pipeline.trust import MapTrust
 
@@ -284,7 +285,7 @@ def read_manifest(run: RunFolder) -> Manifest | None:
         facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
         return Manifest(checkpoints=facts, **content)
     except (KeyError, TypeError) as error:
-        raise RunError(f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run {run.path}") from error
+        raise RunError(f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run {run}") from error
 
 
 def known_steps(run: RunFolder) -> list[int]:
@@ -399,7 +400,7 @@ def write(
     write_json(run.table_manifest, asdict(manifest))
     with storage_errors(run.table):
         for stale in set(run.table.glob("*-????????.parquet")) - {run.table / name for name in (of_images, *(fact.file for fact in facts))}:
-            stale.unlink()
+            storage.remove(stale)
     return manifest
 
 
@@ -528,7 +529,7 @@ def iterate(
     """The long table one checkpoint at a time, each as `read` gives it."""
     import pandas as pd
 
-    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    run = run if isinstance(run, RunFolder) else run_at(run)
     names = list(COLUMN_NAMES if columns is None else columns)
     unknown = [name for name in names if name not in COLUMN_NAMES]
     if unknown:
@@ -562,9 +563,9 @@ def _read_part(run: RunFolder, name: str, columns: Sequence[str]) -> pa.Table:
     import pyarrow.parquet as parquet
 
     try:
-        return parquet.read_table(run.table / name, columns=list(columns))
+        return parquet.read_table(storage.fetched(run.table / name), columns=list(columns))
     except (OSError, pa.ArrowException) as error:
-        cure = f"Delete {run.table} and run: review-embeddings build --run {run.path}"
+        cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
         raise RunError(f"{run.table / name} is damaged or was made by another version. {cure}") from error
 
 
@@ -579,12 +580,12 @@ def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:
 def _manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:
     manifest = read_manifest(run)
     if manifest is None:
-        raise RunError(f"Run {run.path} has no table yet. `review-embeddings build --run {run.path}` makes it.")
+        raise RunError(f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it.")
     missing = sorted(set(checkpoints or []) - set(manifest.steps))
     if missing:
         raise RunError(
-            f"The table of {run.path} has no checkpoint {missing[0]}; it has {', '.join(map(str, manifest.steps))}. "
-            f"`review-embeddings build --run {run.path}` adds the others."
+            f"The table of {run} has no checkpoint {missing[0]}; it has {', '.join(map(str, manifest.steps))}. "
+            f"`review-embeddings build --run {run}` adds the others."
         )
     return manifest
 
@@ -592,7 +593,7 @@ def _manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifes
 def _images_of(run: RunFolder) -> RunImages:
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run.path} has no images.parquet. `review-embeddings build --run {run.path}` makes it.")
+        raise RunError(f"Run {run} has no images.parquet. `review-embeddings build --run {run}` makes it.")
     return images
 
 

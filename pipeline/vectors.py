@@ -308,7 +308,7 @@ def opened(run: RunFolder, reference: Reference, *, token: str | None = None) ->
             if reference.uri is not None:
                 raise
             if not run.path.is_dir():
-                raise StorageError(f"There is no run folder {run.path}.") from error
+                raise StorageError(f"There is no run folder {run}.") from error
             raise BusyError(
                 f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is not installed. "
                 "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"

@@ -22,7 +22,8 @@ from pipeline import table
 from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, split_names
 from pipeline.errors import RunError, SettingsError
 from pipeline.progress import SILENT, Progress
-from pipeline.runfolder import TEMPORARY_PREFIX, DatasetReference, RunFolder, storage_errors
+from pipeline.runfolder import DatasetReference, RunFolder, storage_errors
+from pipeline.temporary import TEMPORARY_PREFIX
 from review.decisions import DUPLICATE, RELABEL, REMOVE, Decision, read_history
 from review.export import ending_of, guarded
 
@@ -66,7 +67,7 @@ def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool
         raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
     info = run.read_info()
     if info is None:
-        raise RunError(f"{run.path} is no run that was reviewed. Name one that was with --run.")
+        raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
     inside = run.path / info.dataset.source
     reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source)
     if out is not None:

@@ -159,11 +159,14 @@ def cli(context: click.Context, /, **options: Any) -> None:
         return
     with _Errors(options["debug"]):
         from pipeline.errors import SettingsError
+        from pipeline.storage import is_address
         from review.spotlight import Address
 
         address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
         address.check()
         if options["watch"]:
+            if options["run"] is not None and is_address(options["run"]):
+                raise SettingsError("--watch looks on in a folder of this machine, not in a store. Leave it out, and open the run again.")
             _watch(_find_run(options["run"]), options, address)
             return
         if options["probe"]:
@@ -194,8 +197,8 @@ def build_command(**options: Any) -> None:
         _print_checkpoints(built)
         _print_seconds(built)
         rows = len(built.images) * len(built.manifest.steps)
-        click.echo(f"Table: {rows:,} rows ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints) in {built.run.table}")
-        click.echo(f"Review it with: review-embeddings --first --last --run {built.run.path}")
+        click.echo(f"Table: {rows:,} rows ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints) in {built.run}")
+        click.echo(f"Review it with: review-embeddings --first --last --run {built.run}")
 
 
 @cli.command("table")
@@ -214,7 +217,7 @@ def table_command(run: str | None, checkpoint: Sequence[str], out: str, columns:
         manifest = table.read_manifest(folder)
         steps = select(manifest.steps, checkpoint) if manifest and checkpoint else None
         names = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
-        rows = table.export(folder, Path(out), checkpoints=steps, columns=names)
+        rows = table.export(folder, _here(out, "--out"), checkpoints=steps, columns=names)
         click.echo(f"Wrote {rows:,} rows to {out}")
 
 
@@ -247,9 +250,9 @@ def export_command(**options: Any) -> None:
         history = read_history(folder)
         for fault in history.faults:
             click.echo(fault, err=True)
-        out = Path(options["out"]) if options["out"] else None
+        out = _here(options["out"], "--out") if options["out"] else None
         rows, decided, path = export_list(folder, history, chosen, form=options["form"], out=out, copy=options["copy"])
-        click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {path}")
+        click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {_named(path)}")
 
 
 @cli.command("import")
@@ -265,7 +268,7 @@ def import_command(file: str, run: str | None, reviewer: str | None, debug: bool
 
         folder = _existing_run(run)
         added, known = import_decisions(folder, Path(file), reviewer or login_name())
-        click.echo(f"Imported {added:,} decisions into {folder.decisions} ({known:,} were there already)")
+        click.echo(f"Imported {added:,} decisions into {_named(folder.decisions)} ({known:,} were there already)")
 
 
 @cli.command("apply")
@@ -284,7 +287,7 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
 
         if out is None and not dry_run:
             raise SettingsError("There is no --out. Name a new folder for the cleaned data set, or use --dry-run.")
-        applied = apply(_existing_run(run), Path(out) if out else None, form=form, dry_run=dry_run, progress=_progress())
+        applied = apply(_existing_run(run), _here(out, "--out") if out else None, form=form, dry_run=dry_run, progress=_progress())
         click.echo(summary(applied), nl=False)
         click.echo("Nothing was written." if out is None or dry_run else f"Wrote {out} (what was changed: {Path(out) / 'changes.csv'})")
 
@@ -309,11 +312,11 @@ def summary_command(run: str | None, html: bool, out: str | None, debug: bool) -
         if not html:
             click.echo(as_text(made), nl=False)
             return
-        path = Path(out) if out else folder.exports / "summary.html"
+        path = _here(out, "--out") if out else folder.exports / "summary.html"
         check_target(folder, path)
         with whole_file(path) as temporary:
             temporary.write_text(as_html(made, images), encoding="utf-8", errors="replace")
-        click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        click.echo(f"Wrote {_named(path)} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @cli.command("index")
@@ -390,11 +393,11 @@ def similar_command(files: Sequence[str], images: Sequence[int], debug: bool, **
         else:
             _print_similar(answers)
         if options["html"]:
-            path = Path(options["out"]) if options["out"] else built.run.exports / "similar.html"
+            path = _here(options["out"], "--out") if options["out"] else built.run.exports / "similar.html"
             check_target(built.run, path)
             with whole_file(path) as temporary:
                 temporary.write_text(as_html(f"Similar to {query}", query, answers, built.images), encoding="utf-8", errors="replace")
-            click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", err=options["as_json_text"])
+            click.echo(f"Wrote {_named(path)} ({path.stat().st_size / 1e6:.1f} MB)", err=options["as_json_text"])
         if options["in_spotlight"]:
             _open(built, address, options, found=as_lists(query, answers))
 
@@ -429,11 +432,12 @@ def animate_command(run: str | None, out: str | None, frame: str | None, checkpo
             if checkpoint or keep_frames:
                 raise SettingsError("--frame is one picture. Leave --checkpoint and --keep-frames out.")
             still = draw_still(folder, frame, out, **options)
-            click.echo(f"Wrote {still.path} ({still.size[0]} x {still.size[1]} pixels)")
+            click.echo(f"Wrote {_named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
             return
         film = animate(folder, out, checkpoints=checkpoint, keep_frames=keep_frames, processes=processes, progress=_progress(), **options)
         width, height = film.size
-        click.echo(f"Wrote {film.path}: {film.frames:,} frames, {film.seconds:.1f} s, {width} x {height} pixels, {film.bytes / 1e6:.1f} MB")
+        size = f"{width} x {height} pixels, {film.bytes / 1e6:.1f} MB"
+        click.echo(f"Wrote {_named(film.path)}: {film.frames:,} frames, {film.seconds:.1f} s, {size}")
         if film.lowered:
             click.echo(f"Lowered to stay under {options['max_mb']:g} MB: {film.lowered}")
         if film.kept:
@@ -485,7 +489,7 @@ def finetune_command(run: str, pairs: Sequence[str], args_file: str | None, resu
             said["arguments"] = arguments
         progress = _progress() if is_main_process() else SILENT
         stop = _stop_on_signals(progress)
-        tuned = finetune(RunFolder(Path(run)), said, resume=resume, progress=progress, stop=stop)
+        tuned = finetune(RunFolder(_here(run, "--run")), said, resume=resume, progress=progress, stop=stop)
         if is_main_process():
             _print_fine_tuned(tuned)
             if tuned.finished and said.get("embed"):
@@ -512,13 +516,13 @@ def demo_command(**options: Any) -> None:
         address = Address(options["host"], options["port"], options["tls_cert"], options["tls_key"], options["insecure"])
         if not options["no_serve"]:
             address.check()
-        run, progress = RunFolder(Path(options["run"])), _progress()
+        run, progress = RunFolder(_here(options["run"], "--run")), _progress()
         source = make_demo(run, progress)
         reference = {"source": source, "split": SPLIT}
         built = build(run, Request(dataset=reference, device=options["device"], batch_size=options["batch_size"]), progress=progress)
         _print_checkpoints(built)
         click.echo(f"Run: {run.path.resolve()} ({len(built.images):,} images x {len(built.manifest.steps)} checkpoints)")
-        click.echo(f"Open it again with: review-embeddings --first --last --run {run.path}")
+        click.echo(f"Open it again with: review-embeddings --first --last --run {run}")
         if not options["no_serve"]:
             ends = [built.wanted[0], built.wanted[-1]]
             _open(replace(built, wanted=ends), address, options)
@@ -544,10 +548,10 @@ def _refuse_options_before(context: click.Context) -> None:
 def _find_run(name: str | None) -> Any:
     """The run folder named, or the one that is meant where none was."""
     from pipeline.errors import RunError
-    from pipeline.runfolder import RunFolder, find_run
+    from pipeline.runfolder import find_run, run_at
 
     if name is not None:
-        return RunFolder(Path(name))
+        return run_at(name)
     found = find_run(Path())
     if found is None:
         raise RunError(
@@ -557,13 +561,30 @@ def _find_run(name: str | None) -> Any:
     return found
 
 
+def _named(path: Path) -> str:
+    """A path as people find it: its address where it lies in a run of a store."""
+    from pipeline.storage import address_of
+
+    return address_of(path)
+
+
+def _here(name: str, option: str) -> Path:
+    """A path on this machine. Raises SettingsError for the address of a store."""
+    from pipeline.errors import SettingsError
+    from pipeline.storage import is_address
+
+    if is_address(name):
+        raise SettingsError(f"{option} {name}: this is written to a folder of this machine. Name one, and copy it to the store afterwards.")
+    return Path(name)
+
+
 def _existing_run(name: str | None) -> Any:
     """Likewise, for commands that only read what a run holds already."""
     from pipeline.errors import RunError
 
     run = _find_run(name)
     if not run.path.is_dir():
-        raise RunError(f"There is no run {run.path}: no such folder. Name one that was built or reviewed with --run.")
+        raise RunError(f"There is no run {run}: no such folder. Name one that was built or reviewed with --run.")
     return run
 
 
@@ -596,12 +617,12 @@ def _build(run: Any, request: Request, progress: Any) -> Built:
 def _deciding(options: dict[str, Any]) -> dict[str, Any]:
     """Who decides, and whose decisions are shown beside those of the run."""
     from pipeline.errors import RunError
-    from pipeline.runfolder import RunFolder
+    from pipeline.runfolder import run_at
 
-    earlier = [RunFolder(Path(name)) for name in options["earlier"]]
+    earlier = [run_at(name) for name in options["earlier"]]
     for run in earlier:
         if not run.decisions.is_file():
-            raise RunError(f"--decisions-from {run.path}: there are no decisions (decisions.jsonl). Name a run that was reviewed.")
+            raise RunError(f"--decisions-from {run}: there are no decisions (decisions.jsonl). Name a run that was reviewed.")
     return {"reviewer": options["reviewer"], "earlier": earlier}
 
 
@@ -728,7 +749,7 @@ def _print_checkpoints(built: Built) -> None:
     Console(file=sys.stdout).print(shown)
     others = len(set(built.available) - set(built.manifest.steps))
     if others:
-        click.echo(f"{others} more checkpoints are not in the table yet: review-embeddings build --run {built.run.path}")
+        click.echo(f"{others} more checkpoints are not in the table yet: review-embeddings build --run {built.run}")
 
 
 def _print_seconds(built: Built) -> None:

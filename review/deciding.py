@@ -61,7 +61,7 @@ class Deciding:
         """
         images = read_images(run)
         if images is None:
-            raise RunError(f"Run {run.path} has no images. Run: review-embeddings build --run {run.path}")
+            raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
         images = images if places is None else images.take(places)
         self._images: RunImages = images
         self._judged = Judged.of(images)

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import RunError, SettingsError
+from pipeline import storage
+from pipeline.errors import RunError, SettingsError, StorageError
 from pipeline.runfolder import RunFolder, storage_errors
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ class DecisionWriter:
             _sync_folder(run)
 
     def append(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Write the lines that are not there yet and wait until they are on disk; returns them. Raises StorageError.
+        """Write the lines that are not there yet and wait until they are on disk, and in the store if there is one; returns them.
 
-        Where the disk is full nothing stays of what was begun.
+        Raises StorageError; where the disk is full nothing stays of what was begun.
         """
         new = [line for line in decisions if (line.request, line.image_hash, line.list) not in self._written]
         if not new:
@@ -162,7 +163,8 @@ class DecisionWriter:
                 while waiting:
                     waiting = waiting[os.write(self._file, waiting) :]
                 os.fsync(self._file)
-            except OSError:
+                storage.added_to(self._run.decisions)
+            except (OSError, StorageError):
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, size)
                 raise
@@ -201,6 +203,7 @@ def _set_torn_line_aside(run: RunFolder) -> list[str]:
             os.fsync(aside.fileno())
         file.truncate(len(content) - len(torn))
         os.fsync(file.fileno())
+    storage.added_to(run.decisions)
     return [f"The last line of {run.decisions} was cut off by a crash; it was moved to {run.torn_decisions.name}."]
 
 

@@ -38,7 +38,7 @@ def make_demo(run: RunFolder, progress: Progress) -> str:
     """Write the data set and train the model, each only where it is not there yet; returns the data set's path."""
     data = run.path / DATA_FOLDER
     if is_run(run.path) and not data.is_dir():
-        raise SettingsError(f"{run.path} holds another run, which the demo would write over. Name a new folder with --run.")
+        raise SettingsError(f"{run} holds another run, which the demo would write over. Name a new folder with --run.")
     with storage_errors(run.path):
         if not data.is_dir():
             _write_digits(data)

@@ -134,7 +134,7 @@ def export_list(
     """
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
+        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
     if form not in FORMATS:
         raise SettingsError(f"--format {form} is not known. Use one of {', '.join(FORMATS)}.")
     path = out or run.exports / f"outliers{FORMATS[form]}"
@@ -152,7 +152,7 @@ def make_list(run: RunFolder, images: RunImages, history: History, selection: Se
     """The list as a DataFrame with `COLUMNS`. Raises SettingsError for what cannot be listed, RunError without a table."""
     manifest = table.read_manifest(run)
     if manifest is None:
-        raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
+        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
     _check(selection, history)
     early, late = _ends(selection, manifest.steps)
     facts = _facts(run, images, late)
@@ -435,7 +435,7 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str) -> tuple[int, in
     """
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run.path} has no images yet. Run: review-embeddings build --run {run.path}")
+        raise RunError(f"Run {run} has no images yet. Run: review-embeddings build --run {run}")
     hashes: dict[str, int] = {}
     for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
         hashes.setdefault(image_hash, image)

@@ -124,7 +124,7 @@ def wide_frame(
 
     manifest = table.read_manifest(run)
     if manifest is None:
-        raise ReviewError(f"Run {run.path} has no table. Run: review-embeddings build --run {run.path}")
+        raise ReviewError(f"Run {run} has no table. Run: review-embeddings build --run {run}")
     shown = _thinned(sorted(set(shown)))
     steps = manifest.steps
     start = shown[-1] if watching else _start_of_slider(steps, shown)

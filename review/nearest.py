@@ -27,7 +27,7 @@ def nearest_images(
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     manifest = table.read_manifest(folder)
     if manifest is None:
-        raise RunError(f"Run {folder.path} has no table yet. Run: review-embeddings build --run {folder.path}")
+        raise RunError(f"Run {folder} has no table yet. Run: review-embeddings build --run {folder}")
     found = []
     for step in dict.fromkeys(step for step in steps if step in manifest.steps):
         neighbors, distances = (folder.read_array(name, step) for name in ("neighbors", "distances"))

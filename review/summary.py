@@ -63,7 +63,7 @@ def summarize(run: RunFolder) -> tuple[Summary, RunImages]:
     """Read what the page says from the run's table, log and decisions. Raises RunError where there is no table."""
     manifest, images, info = table.read_manifest(run), read_images(run), run.read_info()
     if manifest is None or images is None or info is None:
-        raise RunError(f"Run {run.path} has no table yet. Run: review-embeddings build --run {run.path}")
+        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
     columns = [column.name for column in table.COLUMNS if not column.joined]
     last = table.read(run, checkpoints=[manifest.steps[-1]], columns=columns)
     history = read_history(run)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from samples import CLASSES, need, picture, save_checkpoint
@@ -87,3 +88,50 @@ def review_embeddings() -> Callable[..., tuple[int, str, str]]:
         return result.exit_code, result.stdout, result.stderr
 
     return call
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """An S3-compatible store of its own."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def machine(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Takes the place of another machine: a folder of copies of its own, and nothing remembered in the process."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "reviewer",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def become(name: str) -> None:
+        import fsspec
+
+        from pipeline import storage
+
+        monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / name))
+        storage._copy_at.cache_clear()
+        fsspec.filesystem("s3").clear_instance_cache()
+
+    become("first")
+    return become
+
+
+@pytest.fixture
+def bucket(machine: Callable[[str], None], tmp_path: Path) -> Any:
+    """An empty bucket of its own: (the store, its name)."""
+    import fsspec
+
+    name = "".join(letter if letter.isalnum() else "-" for letter in tmp_path.name.lower())[:50].strip("-") + "-bucket"
+    store = fsspec.filesystem("s3")
+    store.mkdir(name)
+    return store, name

@@ -14,7 +14,8 @@ import numpy as np
 
 from pipeline.errors import SettingsError
 from pipeline.progress import SILENT, Progress
-from pipeline.runfolder import RunFolder, remove_leftovers, storage_errors, whole_file
+from pipeline.runfolder import RunFolder, run_at, storage_errors, whole_file
+from pipeline.temporary import remove_leftovers
 from review.animation import encode
 from review.animation.colors import THEMES
 from review.animation.plan import PACES, Moment, plan
@@ -131,7 +132,7 @@ def animate(
     if len(story.steps) < 2:
         raise SettingsError(
             f"There is one checkpoint only ({story.steps[0]}), which makes no film. "
-            f"A still of it: review-embeddings animate --run {run.path} --frame {story.steps[0]}"
+            f"A still of it: review-embeddings animate --run {run} --frame {story.steps[0]}"
         )
     look = _look(story, chosen)
     film = make_film(story, path, chosen, processes=processes, progress=progress)
@@ -187,7 +188,7 @@ def _at(run: RunFolder, checkpoint: str | int, options: Options) -> tuple[Story,
 
 
 def _run_folder(run: RunFolder | str | os.PathLike[str]) -> RunFolder:
-    return run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    return run if isinstance(run, RunFolder) else run_at(run)
 
 
 def _ending(path: Path, endings: Sequence[str]) -> str:

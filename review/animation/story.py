@@ -74,19 +74,19 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
     Raises RunError where there is no table or its checkpoints are of different images, CheckpointError for one that is not there.
     """
     if not run.path.is_dir():
-        raise RunError(f"There is no run {run.path}: no such folder. Name one that was built or reviewed.")
+        raise RunError(f"There is no run {run}: no such folder. Name one that was built or reviewed.")
     manifest = table.read_manifest(run)
     images = read_images(run)
     if manifest is None or images is None:
-        raise RunError(f"Run {run.path} has no coordinates yet. Run: review-embeddings build --run {run.path}")
+        raise RunError(f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}")
     steps = select(manifest.steps, checkpoints) if checkpoints else manifest.steps
     top = min(top, len(images))
     points, leaders, scores, predictions, confidences = [], [], [], [], []
     for facts, part in table.iterate(run, checkpoints=steps, columns=COLUMNS):
         if len(part) != len(images) or not np.array_equal(part["image_id"].to_numpy(), images.ids):
             raise RunError(
-                f"Checkpoint {facts.step} in the table of {run.path} is of other images than the run. "
-                f"Delete {run.table} and run: review-embeddings build --run {run.path}"
+                f"Checkpoint {facts.step} in the table of {run} is of other images than the run. "
+                f"Delete {run.table} and run: review-embeddings build --run {run}"
             )
         worst = np.argsort(part["ood_rank"].to_numpy(), kind="stable")[:top]
         points.append(part[["x", "y"]].to_numpy(dtype=np.float32))

@@ -68,7 +68,9 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
             writer.append("probabilities", likely)
             kept = {name: value for name, value in facts.items() if name not in {"arrays", "fingerprint"}}
             writer.facts.update({**kept, "dimension": dimension})
-    shutil.rmtree(folder / "checkpoint-1")
+    for other in folder.iterdir():  # what follows from the embeddings of the model is none of these ones
+        if other.is_dir() and other.name not in {"embeddings", "probabilities"}:
+            shutil.rmtree(other)
     (folder / "made").touch()
     return folder
 

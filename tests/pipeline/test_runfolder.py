@@ -13,6 +13,7 @@ import pytest
 from pipeline import runfolder
 from pipeline.errors import RunError, StorageError
 from pipeline.runfolder import DatasetReference, RunFolder, RunInfo, find_run, fingerprint, reference_to, whole_file
+from pipeline.temporary import TEMPORARY_PREFIX
 
 
 def test_run_json_round_trip(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
     finally:
         other.kill()
         other.communicate()
-    dead, alive = (tmp_path / "embeddings" / f"{runfolder.TEMPORARY_PREFIX}{process}-000020.npy" for process in (other.pid, os.getppid()))
+    dead, alive = (tmp_path / "embeddings" / f"{TEMPORARY_PREFIX}{process}-000020.npy" for process in (other.pid, os.getppid()))
     dead.parent.mkdir()
     for leftover in (dead, alive):
         leftover.write_bytes(b"half")

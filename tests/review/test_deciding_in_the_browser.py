@@ -162,3 +162,21 @@ def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run:
             page.wait_for_selector("text=Read only")
             assert page.locator("[data-test-tag=review-panel] button").first.is_disabled()
     assert not read_history(run).lines
+
+
+def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_run: Path) -> None:
+    store, name = bucket
+    for folder in [built_run, *(path for path in built_run.iterdir() if path.is_dir() and path.name not in {"cache", "checkpoint-10"})]:
+        within = folder.relative_to(built_run).as_posix().strip(".")
+        for file in (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+            store.put_file(str(file), f"{name}/runs/new/{within}/{file.name}".replace("//", "/"))
+    address = f"s3://{name}/runs/new"
+    with serving("--first", "--last", "--run", address, "--no-browser") as started, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = opened(browser, started.address)
+        select(page, [3, 5])
+        press(page, "r")
+        assert decided(page) == {3: "remove", 5: "remove"}
+        store.invalidate_cache()
+        assert store.cat_file(f"{name}/runs/new/decisions.jsonl").count(b"\n") == 2
+        browser.close()
