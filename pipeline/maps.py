@@ -5,6 +5,8 @@ Each gives 2-D points an image and checkpoint; how they are laid over each other
 
 from __future__ import annotations
 
+import functools
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.progress import Advance
-from pipeline.project import Projection, project
+from pipeline.project import Moments, Projection, project
 
 MAPS = ("pca", "shared-pca", "umap", "aligned-umap")
 """A PCA of each checkpoint; one of all of them, in whose basis nothing is turned; UMAP of each; UMAP of all, images held together."""
@@ -70,24 +72,19 @@ def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Proje
     The sums and second moments are added up checkpoint by checkpoint, so that memory does not grow with their number; equal to
     scikit-learn's PCA of all embeddings below each other. The share of variance is that of each checkpoint along the two axes.
     """
-    dimension = read(steps[0]).shape[1]
-    count, total, moments = 0, np.zeros(dimension), np.zeros((dimension, dimension))
-    for step in steps:
-        vectors = np.asarray(read(step), dtype=np.float64)
-        if vectors.shape[1] != dimension:
-            raise ValueError(f"checkpoint {step} has {vectors.shape[1]} dimensions, the first one {dimension}")
-        count, total = count + len(vectors), total + vectors.sum(axis=0)
-        moments += vectors.T @ vectors
+    origin = read(steps[0])[0]
+    variances = []
+
+    def moments(step: int) -> Moments:
+        own = Moments.of(read(step), origin)
+        variances.append(own.variance)
         advance(1)
-    mean = total / count
-    _, axes = np.linalg.eigh(moments / count - np.outer(mean, mean))
-    plane = np.pad(axes[:, ::-1][:, :2], ((0, 0), (0, max(0, 2 - dimension))))
-    plane *= np.where(np.abs(plane).max(axis=0) == plane.max(axis=0), 1.0, -1.0)  # the same signs whatever the library
+        return own
+
+    plane = functools.reduce(operator.add, map(moments, steps)).plane()
     made = []
-    for step in steps:
-        vectors = np.asarray(read(step), dtype=np.float64) - mean
-        points = vectors @ plane
-        whole = float(vectors.var(axis=0).sum())
+    for step, whole in zip(steps, variances, strict=True):
+        points = plane.points(read(step))
         along = points.var(axis=0) / whole if whole > 0 else np.zeros(2)
         made.append(Projection(points, (float(along[0]), float(along[1]))))
     return made

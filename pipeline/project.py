@@ -5,7 +5,7 @@ It says for each checkpoint how much of the embedding the map holds and what the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,12 @@ SCALINGS = ("each", "common")
 RANGE = 5.0
 """Aligned coordinates of all checkpoints of a run lie in [-RANGE, RANGE], as in the published animation."""
 
+TALL = 10
+"""Images a dimension from which the PCA is that of the second moments (scikit-learn's own choice), of which parts can be added up."""
+
+BLOCK_VALUES = 4_000_000
+"""Numbers that are taken to float64 at once: 32 MB."""
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -30,12 +36,101 @@ class Projection:
     """Share of the embedding's variance along each axis, in [0, 1]; None for a map that has no such axes."""
 
 
-def project(embeddings: NDArray[np.floating]) -> Projection:
-    """PCA to two dimensions with scikit-learn; missing dimensions (one image, one dimension, constant embeddings) are 0.
+@dataclass(frozen=True)
+class Plane:
+    """The two axes along which rows of D numbers vary most."""
 
-    The mean is taken away in float64 first, so that float32 products lose nothing to an offset: coordinates equal those of float64
-    within a millionth of their range.
+    mean: NDArray[np.float64]
+    """Shape (D,): the row that lies on the origin."""
+    axes: NDArray[np.float64]
+    """Shape (D, 2), columns of length 1 whose largest number is positive, as scikit-learn turns them; the second is 0 where D is 1."""
+    explained_variance: tuple[float, float]
+    """Share of the variance along each axis, in [0, 1]; 0 where there is none."""
+
+    def points(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Coordinates, shape (N, 2), of rows of shape (N, D)."""
+        return np.concatenate([(block - self.mean) @ self.axes for block in _blocks(rows)])
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number, sum and second moments of rows, seen from a common origin: those of the parts of an array add up to those of the whole.
+
+    All in float64; with one of the rows as the origin nothing is lost to an offset that all rows have.
     """
+
+    origin: NDArray[np.float64]
+    """Shape (D,)."""
+    count: int
+    total: NDArray[np.float64]
+    """Shape (D,): sum of the rows."""
+    products: NDArray[np.float64]
+    """Shape (D, D): sum of the products of each two columns."""
+
+    @classmethod
+    def of(cls, rows: NDArray[np.floating], origin: NDArray[np.floating]) -> Moments:
+        """Of rows of shape (N, D), which may be a memory map, seen from ``origin``, shape (D,). Raises ValueError for another D."""
+        dimension = len(origin)
+        if rows.shape[1] != dimension:
+            raise ValueError(f"rows have {rows.shape[1]} dimensions, their origin {dimension}")
+        total, products = np.zeros(dimension), np.zeros((dimension, dimension))
+        for block in _blocks(rows):
+            block -= origin
+            total += block.sum(axis=0)
+            products += block.T @ block
+        return cls(np.asarray(origin, dtype=np.float64), len(rows), total, products)
+
+    def __add__(self, other: Moments) -> Moments:
+        """Of both; raises ValueError where they are seen from different origins."""
+        if not np.array_equal(self.origin, other.origin):
+            raise ValueError("moments about different origins cannot be added")
+        return Moments(self.origin, self.count + other.count, self.total + other.total, self.products + other.products)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Shape (D, D), divided by N."""
+        middle = self.total / self.count
+        return np.asarray(self.products / self.count - np.outer(middle, middle))
+
+    @property
+    def variance(self) -> float:
+        """Sum of the variances of all columns."""
+        return max(0.0, float(np.trace(self.covariance)))
+
+    def plane(self) -> Plane:
+        """The principal plane; equal to scikit-learn's PCA but for axes along which the rows vary equally much, which nothing decides."""
+        from scipy.linalg import eigh
+
+        dimension, variance = len(self.origin), self.variance
+        along, axes = eigh(self.covariance, subset_by_index=[max(0, dimension - 2), dimension - 1])
+        shares = [max(0.0, float(value)) / variance if variance > 0 else 0.0 for value in (*along[::-1], 0.0)]
+        axes = np.pad(axes[:, ::-1], ((0, 0), (0, 2 - axes.shape[1])))
+        largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
+        return Plane(self.origin + self.total / self.count, axes * np.where(largest < 0, -1.0, 1.0), (shares[0], shares[1]))
+
+
+def _blocks(rows: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
+    """Copies of some rows after the other, in float64."""
+    size = max(1, BLOCK_VALUES // rows.shape[1])
+    return (np.array(rows[start : start + size], dtype=np.float64) for start in range(0, len(rows), size))
+
+
+def is_tall(embeddings: NDArray[np.floating]) -> bool:
+    """Whether there are so many images, for their dimensions, that `project` goes by the second moments."""
+    total, dimensions = embeddings.shape
+    return bool(total >= TALL * dimensions)
+
+
+def project(embeddings: NDArray[np.floating]) -> Projection:
+    """PCA to two dimensions; missing dimensions (one image, one dimension, constant embeddings) are 0.
+
+    Of many images (`is_tall`) by their second moments in float64, of fewer by scikit-learn, which decomposes the embeddings themselves.
+    For that the mean is taken away in float64 first, so that float32 products lose nothing to an offset: coordinates equal those of
+    float64 within a millionth of their range.
+    """
+    if is_tall(embeddings):
+        plane = Moments.of(embeddings, embeddings[0]).plane()
+        return Projection(plane.points(embeddings), plane.explained_variance)
     from sklearn.decomposition import PCA
 
     total, dimensions = embeddings.shape

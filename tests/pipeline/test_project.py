@@ -1,14 +1,18 @@
 """Maps against scikit-learn, alignment against SciPy, and properties that hold for any turn, flip, scale and shift."""
 
+import functools
+import itertools
+import operator
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
 
 from pipeline.errors import SettingsError
-from pipeline.project import RANGE, align, project
+from pipeline.project import RANGE, Moments, align, is_tall, project
 
 
 def cloud(seed: int, total: int = 50) -> np.ndarray:
@@ -34,7 +38,7 @@ def test_map_equals_scikit_learn() -> None:
     np.testing.assert_allclose(ours.explained_variance, reference.explained_variance_ratio_, rtol=1e-9)
 
 
-@pytest.mark.parametrize("shape", [(1, 8), (2, 8), (5, 1), (3, 2), (2, 1)])
+@pytest.mark.parametrize("shape", [(1, 8), (2, 8), (5, 1), (3, 2), (2, 1), (10, 1), (40, 1), (20, 2)])
 def test_missing_dimensions_are_zero(shape: tuple[int, int]) -> None:
     made = project(np.random.default_rng(1).normal(size=shape).astype(np.float32))
     assert made.points.shape == (shape[0], 2) and np.isfinite(made.points).all()
@@ -43,8 +47,9 @@ def test_missing_dimensions_are_zero(shape: tuple[int, int]) -> None:
         assert (made.points[:, 1] == 0).all()
 
 
-def test_constant_embeddings_lie_on_one_point() -> None:
-    made = project(np.full((7, 5), 3.0, dtype=np.float32))
+@pytest.mark.parametrize("total", [7, 70])
+def test_constant_embeddings_lie_on_one_point(total: int) -> None:
+    made = project(np.full((total, 5), 3.1, dtype=np.float32))
     assert (made.points == 0).all() and made.explained_variance == (0.0, 0.0)
 
 
@@ -121,3 +126,51 @@ def test_float32_embeddings_lose_nothing_to_an_offset(offset: float) -> None:
     made = project(embeddings)
     signs = np.sign((made.points * exact).sum(axis=0))
     np.testing.assert_allclose(made.points * signs, exact, atol=5e-6 * np.abs(exact).max())
+
+
+@given(
+    seed=st.integers(0, 1000),
+    shape=st.tuples(st.integers(3, 60), st.integers(1, 6)),
+    offset=st.sampled_from([0.0, -1e3, 1e6]),
+    cuts=st.lists(st.integers(1, 59), max_size=5),
+)
+def test_moments_of_any_parts_give_scikit_learns_axes_of_the_whole(
+    seed: int, shape: tuple[int, int], offset: float, cuts: list[int]
+) -> None:
+    rows = np.random.default_rng(seed).normal(size=shape) + offset
+    reference = PCA(min(shape), svd_solver="full").fit(rows)
+    variances = [*reference.explained_variance_, 0.0, 0.0][:3]
+    assume(all(first - second > 0.02 * variances[0] for first, second in itertools.pairwise(variances) if first > 0))
+    edges = sorted({0, shape[0], *(cut for cut in cuts if cut < shape[0])})
+    parts = (Moments.of(rows[start:stop], rows[0]) for start, stop in itertools.pairwise(edges))
+    plane = functools.reduce(operator.add, parts).plane()
+    known = min(2, shape[1])
+    np.testing.assert_allclose(plane.axes[:, :known], reference.components_[:known].T, atol=1e-6)
+    np.testing.assert_allclose(plane.points(rows)[:, :known], reference.transform(rows)[:, :known], atol=1e-6)
+    np.testing.assert_allclose(plane.explained_variance[:known], reference.explained_variance_ratio_[:known], atol=1e-7)
+    np.testing.assert_allclose(plane.mean, reference.mean_, rtol=1e-12)
+
+
+def test_moments_by_hand() -> None:
+    moments = Moments.of(np.array([[1.0, 0], [3, 0]]), np.array([1.0, 0])) + Moments.of(np.array([[1.0, 1], [3, 1]]), np.array([1.0, 0]))
+    assert moments.count == 4 and moments.total.tolist() == [4, 2] and moments.products.tolist() == [[8, 2], [2, 2]]
+    assert moments.covariance.tolist() == [[1, 0], [0, 0.25]] and moments.variance == 1.25
+    plane = moments.plane()
+    assert plane.mean.tolist() == [2, 0.5] and plane.axes.tolist() == [[1, 0], [0, 1]] and plane.explained_variance == (0.8, 0.2)
+
+
+def test_moments_that_do_not_fit_are_refused() -> None:
+    rows = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="rows have 2 dimensions, their origin 1"):
+        Moments.of(rows, np.zeros(1))
+    with pytest.raises(ValueError, match="different origins"):
+        Moments.of(rows, np.zeros(2)) + Moments.of(rows, np.ones(2))
+
+
+def test_the_map_of_many_images_continues_that_of_few() -> None:
+    """Second moments and scikit-learn's decomposition differ by rounding only."""
+    embeddings = (np.random.default_rng(3).normal(size=(160, 16)) * np.geomspace(4, 0.2, 16)).astype(np.float32)
+    assert is_tall(embeddings) and not is_tall(embeddings[:159])
+    for some in (embeddings, embeddings[:159]):
+        exact = PCA(2, svd_solver="full").fit_transform(some.astype(np.float64))
+        np.testing.assert_allclose(project(some).points, exact, atol=2e-5)
