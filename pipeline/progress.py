@@ -21,6 +21,10 @@ class Progress(Protocol):
         """One line that a person should read, such as an image or a checkpoint that was left out."""
         ...
 
+    def latest(self, text: str) -> None:
+        """What was done last, such as a part of the work and by whom: shown beside the stage until the next one takes its place."""
+        ...
+
 
 class _Silent:
     """Tells nobody."""
@@ -30,6 +34,9 @@ class _Silent:
         yield lambda done: None
 
     def note(self, text: str) -> None:
+        pass
+
+    def latest(self, text: str) -> None:
         pass
 
 

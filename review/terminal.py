@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from pipeline.progress import Advance
@@ -30,13 +30,17 @@ class TerminalProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars: Progress | None = None
+        self._running: list[TaskID] = []
+        self._latest = ""
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
         started = told = time.perf_counter()
         done = 0
         with self._drawing() as bars:
-            task = bars.add_task(title, total=total, unit=unit)
+            task = bars.add_task(title, total=total, unit=unit, latest="")
+            self._running.append(task)
+            self._latest = ""
 
             def advance(count: int) -> None:
                 nonlocal done, told
@@ -44,12 +48,13 @@ class TerminalProgress:
                 bars.advance(task, count)
                 if not self._console.is_terminal and time.perf_counter() - told > QUIET:
                     told = time.perf_counter()
-                    self.note(f"{title}: {done:,} of {total:,} {unit}")
+                    self.note(f"{title}: {done:,} of {total:,} {unit}" + (f", the latest {self._latest}" if self._latest else ""))
 
             try:
                 yield advance
             finally:
-                bars.remove_task(task)
+                bars.remove_task(self._running.pop())
+                self._latest = ""
         seconds = time.perf_counter() - started
         rate = f", {done / seconds:,.0f} {unit}/s" if done >= 10 * seconds > 5 else ""
         self.note(f"{title}: {done:,} {unit} in {seconds:.1f} s{rate}")
@@ -61,7 +66,7 @@ class TerminalProgress:
             yield self._bars
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}{task.fields[latest]}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             _Rate(),
@@ -75,3 +80,8 @@ class TerminalProgress:
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def latest(self, text: str) -> None:
+        self._latest = text
+        if self._bars is not None:
+            self._bars.update(self._running[-1], latest=f"\n  {text}")  # a line of its own, so that the bar keeps its place
