@@ -1,32 +1,36 @@
 """Where the long work of a run is done: in this process, or in shards on a Ray cluster whose machines all see the run folder.
 
 A shard's result is a file in the run folder, written whole. What is there is not computed again, whoever was killed: a worker, a machine or
-the program itself. Ray does the scheduling and starts lost shards again elsewhere. Results are the same as those of one process.
+the program itself. Only those of the PCA, which take a moment, are sent back instead. Ray decides who does which shard; one that is lost
+is done again elsewhere. Results are the same as those of one process.
 """
 
 from __future__ import annotations
 
-import itertools
+import functools
 import logging
+import operator
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checkpoints import Checkpoint
 from pipeline.embed import EncodedBatch, encode_all
-from pipeline.errors import ReviewError, SettingsError
+from pipeline.errors import ClusterError, ReviewError, SettingsError, reason_of
 from pipeline.loader import EncoderLoader
 from pipeline.neighbors import Neighbors, metric_for, nearest_neighbors, nearest_of_rows
 from pipeline.network import listens
 from pipeline.pixels import PixelCache, Pixels
 from pipeline.progress import Progress
+from pipeline.project import Moments, Plane, Projection, is_tall, project
 from pipeline.runfolder import RunFolder, whole_file
 
 ENGINES = ("local", "ray")
@@ -36,6 +40,20 @@ SHARD = 1024
 
 SEARCH_SHARD = 4096
 """Images whose neighbours are found as one shard: much more work than to read all embeddings, which each shard does."""
+
+PCA_SHARD = 16_384
+"""Images whose second moments are summed as one shard: the D x D numbers that it sends back are few beside those it reads."""
+
+ATTEMPTS = 5
+"""Times a shard is given to a worker: it may be what kills it."""
+
+NODE_DIGITS = 8
+"""Of the id of a Ray node, by which those of one machine are told apart."""
+
+Part = tuple[int, int]
+"""First image of a shard, and the one after its last."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,9 @@ class Engine(Protocol):
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """`nearest_neighbors` of a checkpoint's embeddings."""
 
+    def projection(self, run: RunFolder, step: int) -> Projection:
+        """`project` of a checkpoint's embeddings."""
+
     def close(self) -> None:
         """Let go of what it holds."""
 
@@ -98,6 +119,10 @@ class Local:
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """As `Engine` says."""
         return nearest_neighbors(run.read_array("embeddings", step), k, device=self._device)
+
+    def projection(self, run: RunFolder, step: int) -> Projection:
+        """As `Engine` says."""
+        return project(run.read_array("embeddings", step))
 
     def close(self) -> None:
         """As `Engine` says."""
@@ -132,13 +157,13 @@ class OnRay:
                     f"There is no Ray cluster {where} ({str(error).splitlines()[0][:200]}). Start one with `ray start --head`, or leave "
                     "--address out for the cores of this machine."
                 ) from error
-        self._nodes: set[str] = set()
+        self._nodes: dict[str, str] = {}  # addresses by id
         self._look_at_nodes()
 
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
         shards = _Shards(RunFolder(encoding.run), fingerprint, len(encoding.open_pixels()), SHARD)
-        self._run(f"Embedding with checkpoint {encoding.checkpoint.step}", _encode_shard, encoding, shards, "embeddings")
+        self._fill(f"Embedding with checkpoint {encoding.checkpoint.step}", _encode_shard, encoding, shards, "embeddings")
         for part in shards:
             likely = shards.path(part, "probabilities")
             yield EncodedBatch(np.load(shards.path(part, "embeddings")), np.load(likely) if likely.is_file() else None)
@@ -146,12 +171,30 @@ class OnRay:
 
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """As `Engine` says."""
+        run = RunFolder(run.path.resolve())  # workers are in folders of their own
         shards = _Shards(run, fingerprint, len(run.read_array("embeddings", step)), SEARCH_SHARD)
-        self._run(f"Neighbours at checkpoint {step}", _search_shard, (run.array("embeddings", step), k), shards, "indices")
+        self._fill(f"Neighbours at checkpoint {step}", _search_shard, (run.array("embeddings", step), k), shards, "indices")
         found = [[np.load(shards.path(part, name)) for part in shards] for name in ("indices", "distances")]
         shards.remove()
         metric = metric_for(run.read_array("embeddings", step).shape[1])
         return Neighbors(np.concatenate(found[0]), np.concatenate(found[1]), metric)
+
+    def projection(self, run: RunFolder, step: int) -> Projection:
+        """As `Engine` says; of so few images that they are no matter of second moments, in this process."""
+        embeddings, path = run.read_array("embeddings", step), run.array("embeddings", step).resolve()
+        if not is_tall(embeddings):
+            return project(embeddings)
+        parts = _parts(len(embeddings), PCA_SHARD)
+        title = f"PCA of checkpoint {step}, {self._slots(gpu=False)[1]} at a time"
+        with self._progress.stage(title, total=2 * len(parts), unit="shards") as advance:
+
+            def done(part: Part) -> None:
+                advance(1)
+
+            moments = self._in_order(_moments_of_shard, path, parts, done, gpu=False)
+            plane = functools.reduce(operator.add, moments).plane()
+            points = np.concatenate(list(self._in_order(_points_of_shard, (path, plane), parts, done, gpu=False)))
+        return Projection(points, plane.explained_variance)
 
     def close(self) -> None:
         """As `Engine` says."""
@@ -160,52 +203,105 @@ class OnRay:
         if self._started:
             ray.shutdown()
 
-    def _run(self, title: str, work: Callable[..., str], about: Any, shards: _Shards, last: str) -> None:
-        """Have every shard done that is not there yet; ``last`` names the file that is written last of each."""
+    def _fill(self, title: str, work: Callable[[Any, Part], None], about: Any, shards: _Shards, last: str) -> None:
+        """Have every shard written that is not there yet; ``last`` names the file that is written last of each."""
+        missing = [part for part in shards if not shards.path(part, last).is_file()]
+        with self._progress.stage(f"{title}, {self._slots(gpu=True)[1]} at a time", total=shards.total, unit="images") as advance:
+            advance(shards.total - sum(stop - start for start, stop in missing))
+            for _ in self._run(work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=True):
+                pass
+
+    def _run(
+        self, work: Callable[[Any, Part], T], about: Any, parts: Iterable[Part], done: Callable[[Part], None], *, gpu: bool
+    ) -> Iterator[tuple[Part, T]]:
+        """What ``work(about, part)`` gives for each part, as it comes, ``done`` being told first. A shard that is lost is done again.
+
+        Ray would do it again as well, but not say so, and go on for ever with one that kills its worker each time. Raises ClusterError
+        for such a one, and the ReviewError of a shard as it is.
+        """
         import ray
 
-        missing = [part for part in shards if not shards.path(part, last).is_file()]
-        resources = ray.cluster_resources()
-        gpu = {"num_gpus": 1} if resources.get("GPU") else {"num_cpus": 1}
-        task = ray.remote(max_retries=-1, **gpu)(work)
+        resource, slots = self._slots(gpu=gpu)
+        task = ray.remote(max_retries=0, **{f"num_{resource.lower()}s": 1})(_signed)
         shared = ray.put(about)
-        workers = max(1, int(resources.get("GPU") or resources.get("CPU") or 1))
-        waiting = iter(missing)
-        running: dict[Any, tuple[int, int]] = {}
-        with self._progress.stage(f"{title}, {workers} at a time", total=shards.total, unit="images") as advance:
-            advance(shards.total - sum(stop - start for start, stop in missing))
-            try:
-                while True:
-                    for part in itertools.islice(waiting, 2 * workers - len(running)):
-                        running[task.remote(shared, part, shards)] = part
-                    if not running:
-                        return
-                    done, _ = ray.wait(list(running), num_returns=1, timeout=5.0)
-                    self._look_at_nodes()
-                    for one in done:
-                        start, stop = running.pop(one)
-                        try:
-                            ray.get(one)
-                        except ray.exceptions.RayTaskError as error:
-                            if isinstance(error.cause, ReviewError):
-                                raise error.cause from error
-                            raise
-                        advance(stop - start)
-            finally:  # whoever stops this does not want the rest
-                for one in running:
-                    ray.cancel(one, force=True)
+        waiting, lost = deque(parts), Counter[Part]()
+        running: dict[Any, Part] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2 * slots:
+                    part = waiting.popleft()
+                    running[task.remote(work, shared, part)] = part
+                ray.wait(list(running), num_returns=1, timeout=5.0)
+                self._look_at_nodes()
+                ready, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+                again: dict[Part, Exception] = {}
+                for one in ready:
+                    part = running.pop(one)
+                    try:
+                        worker, result = ray.get(one)
+                    except ray.exceptions.RayTaskError as error:
+                        if isinstance(error.cause, ReviewError):
+                            raise error.cause from error
+                        raise
+                    except ray.exceptions.RayError as error:
+                        again[part] = error
+                    else:
+                        self._progress.latest(f"{_named(part)} by {worker}")
+                        done(part)
+                        yield part, result
+                if again:
+                    lost.update(again.keys())
+                    self._say_lost(again, lost)
+                    waiting.extendleft(again)
+        finally:  # whoever stops this does not want the rest
+            for one in running:
+                ray.cancel(one, force=True)
+
+    def _in_order(
+        self, work: Callable[[Any, Part], T], about: Any, parts: Sequence[Part], done: Callable[[Part], None], *, gpu: bool
+    ) -> Iterator[T]:
+        """The results of `_run` in the order of the parts, each as soon as it and those before it are there."""
+        results = self._run(work, about, parts, done, gpu=gpu)
+        early: dict[Part, T] = {}
+        for part in parts:
+            while part not in early:
+                other, result = next(results)
+                early[other] = result
+            yield early.pop(part)
+
+    def _slots(self, *, gpu: bool) -> tuple[str, int]:
+        """What a task takes one of, a GPU where there are some and they are of use or a CPU, and how many of these there are."""
+        import ray
+
+        resources = ray.cluster_resources()
+        resource = "GPU" if gpu and resources.get("GPU") else "CPU"
+        return resource, max(1, int(resources.get(resource, 1)))
+
+    def _say_lost(self, again: Mapping[Part, Exception], lost: Counter[Part]) -> None:
+        """One line for all shards that were lost at once; ClusterError where it was once too often for one of them."""
+        part, error = max(again.items(), key=lambda item: lost[item[0]])
+        if lost[part] >= ATTEMPTS:
+            raise ClusterError(
+                f"The worker of {_named(part)} was lost {ATTEMPTS} times: {reason_of(error)} See Ray's logs, and whether the memory "
+                "suffices; then start the same command again: finished shards are kept."
+            ) from error
+        more = f" and {len(again) - 1} more shards" if len(again) > 1 else ""
+        self._progress.note(f"Done again: {_named(part)}{more}. {reason_of(error)}")
 
     def _look_at_nodes(self) -> None:
         """Say when a machine has gone or come."""
         import ray
 
         alive = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-        gone, new = self._nodes - set(alive), set(alive) - self._nodes
+        gone, new = (
+            [f"{address} ({node[:NODE_DIGITS]})" for node, address in some.items() if node not in others]
+            for some, others in ((self._nodes, alive), (alive, self._nodes))
+        )
         if gone:
-            self._progress.note(f"{len(gone)} of {len(self._nodes)} Ray nodes has gone: its shards are done again by the others")
-        elif new and self._nodes:
-            self._progress.note(f"{len(new)} more Ray nodes are there: {len(alive)} in all")
-        self._nodes = set(alive)
+            self._progress.note(f"Gone: Ray node {_few(gone)}; its unfinished shards are done again by the other {len(alive)}")
+        if new and self._nodes:
+            self._progress.note(f"New: Ray node {_few(new)}; {len(alive)} in all")
+        self._nodes = alive
 
 
 @dataclass(frozen=True)
@@ -217,14 +313,14 @@ class _Shards:
     total: int
     size: int
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((start, min(start + self.size, self.total)) for start in range(0, self.total, self.size))
+    def __iter__(self) -> Iterator[Part]:
+        return iter(_parts(self.total, self.size))
 
-    def path(self, part: tuple[int, int], name: str) -> Path:
+    def path(self, part: Part, name: str) -> Path:
         """Where a shard's array is."""
         return self.run.shards / self.fingerprint / f"{part[0]:09d}-{name}.npy"
 
-    def write(self, part: tuple[int, int], arrays: Sequence[tuple[str, NDArray[Any]]]) -> None:
+    def write(self, part: Part, arrays: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Keep a shard's arrays, the last one as the sign that all are there."""
         for name, array in arrays:
             with whole_file(self.path(part, name)) as temporary, temporary.open("wb") as file:
@@ -235,12 +331,37 @@ class _Shards:
         shutil.rmtree(self.run.shards / self.fingerprint, ignore_errors=True)
 
 
+def _parts(total: int, size: int) -> list[Part]:
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def _named(part: Part) -> str:
+    """For people."""
+    return f"images {part[0]:,}-{part[1] - 1:,}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+# -- what a worker does ---------------------------------------------------------------------------------------------
+
+
+def _signed(work: Callable[[Any, Part], T], about: Any, part: Part) -> tuple[str, T]:
+    """What ``work`` gives, and who did it, for people."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()[:NODE_DIGITS]
+    return f"{os.uname().nodename} (node {node}, process {os.getpid()})", work(about, part)
+
+
 _loader: EncoderLoader | None = None
 """Of a worker's process, which Ray uses for one shard after the other: a checkpoint is loaded once."""
 
 
-def _encode_shard(encoding: Encoding, part: tuple[int, int], shards: _Shards) -> str:
+def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
     global _loader
+    encoding, shards = about
     if _loader is None:
         _loader = EncoderLoader(encoding.device)
     encoder = _loader.encoder(encoding.checkpoint, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
@@ -250,11 +371,19 @@ def _encode_shard(encoding: Encoding, part: tuple[int, int], shards: _Shards) ->
     arrays = [("embeddings", np.concatenate([batch.embeddings for batch in batches]))]
     likely = [batch.probabilities for batch in batches if batch.probabilities is not None]
     shards.write(part, [*([("probabilities", np.concatenate(likely))] if likely else []), *arrays])
-    return os.uname().nodename
 
 
-def _search_shard(about: tuple[Path, int], part: tuple[int, int], shards: _Shards) -> str:
-    path, k = about
+def _search_shard(about: tuple[tuple[Path, int], _Shards], part: Part) -> None:
+    (path, k), shards = about
     found = nearest_of_rows(np.load(path, mmap_mode="r"), *part, k)
     shards.write(part, [("distances", found.distances), ("indices", found.indices)])
-    return os.uname().nodename
+
+
+def _moments_of_shard(path: Path, part: Part) -> Moments:
+    embeddings = np.load(path, mmap_mode="r")
+    return Moments.of(embeddings[slice(*part)], embeddings[0])
+
+
+def _points_of_shard(about: tuple[Path, Plane], part: Part) -> NDArray[np.float64]:
+    path, plane = about
+    return plane.points(np.load(path, mmap_mode="r")[slice(*part)])

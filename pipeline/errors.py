@@ -7,6 +7,7 @@ ReviewError
 ├── DatasetError      a data set, split or column that cannot be used
 ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
 ├── TrainingError     a training that diverged, or does not fit the memory
+├── ClusterError      workers that die of the same piece of work again and again
 └── SettingsError     options that contradict each other or are out of range
 """
 
@@ -39,6 +40,10 @@ class CheckpointError(ReviewError):
 
 class TrainingError(ReviewError):
     """The training cannot go on."""
+
+
+class ClusterError(ReviewError):
+    """The workers of a cluster cannot do what they were given."""
 
 
 class VectorsError(ReviewError):

@@ -61,7 +61,7 @@ from pipeline.neighbors import Neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
 from pipeline.pixels import PixelCache, Pixels, load_processor
 from pipeline.progress import SILENT, Progress
-from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are, project
+from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
 from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
@@ -774,7 +774,7 @@ class Builder:
     def _projections(self, kind: str, steps: Sequence[int], missing: Sequence[int]) -> Iterator[tuple[int, Projection]]:
         read = partial(self.run.read_array, "embeddings")
         if kind == "pca":
-            yield from ((step, project(read(step))) for step in missing)
+            yield from ((step, self._engine.projection(self.run, step)) for step in missing)
             return
         wanted = steps if kind in OF_ALL else missing
         with self.progress.stage(f"Mapping by {kind}", total=len(wanted), unit="checkpoints") as advance:

@@ -1,5 +1,7 @@
 """A run built in shards on a real Ray cluster of three node processes: the same table, whoever is killed."""
 
+import os
+import re
 import shutil
 import threading
 import time
@@ -13,8 +15,9 @@ import pandas as pd
 import pytest
 
 from pipeline import engines, table
-from pipeline.errors import CheckpointError, SettingsError
+from pipeline.errors import CheckpointError, ClusterError, SettingsError
 from pipeline.progress import SILENT, Advance
+from pipeline.project import align, project
 from pipeline.runfolder import RunFolder
 from pipeline.stages import Request, build
 
@@ -31,6 +34,7 @@ class Watching:
     def __init__(self, end_after: int | None = None) -> None:
         self.there: dict[str, int] = {}
         self.notes: list[str] = []
+        self.done: list[str] = []
         self._end_after = end_after
 
     @contextmanager
@@ -47,6 +51,9 @@ class Watching:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def latest(self, text: str) -> None:
+        self.done.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,7 @@ def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
     assert killed.wait(60)
     same(built_run, run_path)
     assert watching.there["Embedding with checkpoint 10, 3 at a time"] >= 4 * len(before)  # what was there was not done again
+    assert any(re.fullmatch(rf"images 8-11 by {os.uname().nodename} \(node [0-9a-f]{{8}}, process \d+\)", text) for text in watching.done)
     assert not list((run_path / "shards").glob("*/*"))
     assert build(RunFolder(run_path), request).seconds == {}  # and the engine is not even started
 
@@ -105,6 +113,79 @@ def test_a_mistake_in_a_shard_is_said_as_it_is(cluster: Any, run_path: Path, ima
     request = Request(dataset={"source": str(image_folder), "split": "train"}, engine="ray", address=cluster.address)
     with pytest.raises(CheckpointError, match="not finite"):
         build(RunFolder(run_path), request)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_the_pca_in_shards_is_that_of_one_process(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: float) -> None:
+    monkeypatch.setattr(engines, "PCA_SHARD", 64)
+    random = np.random.default_rng(0)
+    embeddings = (random.normal(size=(500, 24)) * np.geomspace(3, 0.1, 24) + offset).astype(np.float32)
+    monkeypatch.chdir(tmp_path)
+    run, watching = RunFolder(Path("run")), Watching()
+    run.write_arrays(10, "print", {"embeddings": embeddings}, {})
+    made, expected = engines.OnRay(cluster.address, watching).projection(run, 10), project(embeddings)
+    pair = [align([projection.points]).points[0] for projection in (made, expected)]
+    np.testing.assert_allclose(*pair, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(made.explained_variance, expected.explained_variance, rtol=1e-9)
+    assert len(watching.done) == 2 * 8 and list(watching.there) == ["PCA of checkpoint 10, 3 at a time"]
+
+
+def test_the_pca_of_few_images_is_no_matter_of_shards(cluster: Any, tmp_path: Path) -> None:
+    embeddings = np.random.default_rng(0).normal(size=(30, 24)).astype(np.float32)
+    run, watching = RunFolder(tmp_path), Watching()
+    run.write_arrays(10, "print", {"embeddings": embeddings}, {})
+    made = engines.OnRay(cluster.address, watching).projection(run, 10)
+    np.testing.assert_array_equal(made.points, project(embeddings).points)
+    assert watching.done == []
+
+
+def test_a_shard_whose_worker_dies_is_done_again_and_said_once(cluster: Any, tmp_path: Path) -> None:
+    def deadly_once(folder: Path, part: tuple[int, int]) -> int:
+        if part[0] == 1000 and not (folder / "died").exists():
+            (folder / "died").touch()
+            os._exit(1)
+        return part[0]
+
+    watching, parts = Watching(), [(0, 1000), (1000, 2000), (2000, 3000)]
+    engine = engines.OnRay(cluster.address, watching)
+    assert list(engine._in_order(deadly_once, tmp_path, parts, lambda part: None, gpu=False)) == [0, 1000, 2000]
+    assert len(watching.notes) == 1 and watching.notes[0].startswith("Done again: images 1,000-1,999. ")
+    assert sorted(text.split(" by ")[0] for text in watching.done) == ["images 0-999", "images 1,000-1,999", "images 2,000-2,999"]
+
+
+def test_a_shard_that_kills_every_worker_is_given_up(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deadly(about: None, part: tuple[int, int]) -> None:
+        os._exit(1)
+
+    monkeypatch.setattr(engines, "ATTEMPTS", 2)
+    watching = Watching()
+    with pytest.raises(ClusterError, match="The worker of images 0-9 was lost 2 times: "):
+        list(engines.OnRay(cluster.address, watching)._in_order(deadly, None, [(0, 10)], lambda part: None, gpu=False))
+    assert len(watching.notes) == 1 and watching.done == []
+
+
+def test_nodes_that_go_and_come_are_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    watching = Watching()
+    engine = engines.OnRay(cluster.address, watching)
+    nodes = [{"NodeID": f"{number:x}" * 56, "NodeManagerAddress": f"10.0.0.{number}", "Alive": True} for number in range(1, 7)]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    engine._nodes = {}
+    engine._look_at_nodes()
+    assert watching.notes == []  # those that are there at the beginning are no news
+    nodes[1]["Alive"] = False
+    engine._look_at_nodes()
+    del nodes[2:]
+    engine._look_at_nodes()
+    nodes[1]["Alive"] = True
+    engine._look_at_nodes()
+    assert watching.notes == [
+        "Gone: Ray node 10.0.0.2 (22222222); its unfinished shards are done again by the other 5",
+        "Gone: Ray node 10.0.0.3 (33333333), 10.0.0.4 (44444444), 10.0.0.5 (55555555) and 1 more; its unfinished shards are "
+        "done again by the other 1",
+        "New: Ray node 10.0.0.2 (22222222); 2 in all",
+    ]
 
 
 def test_what_cannot_be_is_said_in_one_line(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
