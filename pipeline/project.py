@@ -179,22 +179,31 @@ def align(projections: Sequence[NDArray[np.floating]], *, align_to: str = "last"
         raise SettingsError(f"Unknown alignment {align_to!r} or scaling {scaling!r}; there are {ALIGNMENTS} and {SCALINGS}.")
     if not projections:
         return AlignedRun([], [])
-    centred = [np.asarray(points, dtype=np.float64) - np.mean(points, axis=0, dtype=np.float64) for points in projections]
-    sizes = [float(np.linalg.norm(points)) for points in centred]
+    # One checkpoint is in memory at a time, beside the reference and what is returned.
+    reference = _centred(projections[-1 if align_to == "last" else 0])
     fits: list[Alignment] = []
-    shapes: list[NDArray[np.float64]] = []
-    for index, points in enumerate(centred):
-        reference = _reference(index, centred, shapes, align_to)
-        fit = _fit(points, reference, sizes[index])
+    largest = 0.0
+    for projection in projections:
+        points = _centred(projection)
+        fit = _fit(points, reference)
+        shape = points @ fit.rotation
+        if align_to == "previous":
+            reference = shape  # its size does not matter
+        if scaling == "common":
+            fit = Alignment(fit.rotation, 1.0, fit.disparity)
         fits.append(fit)
-        shapes.append(points @ fit.rotation)
-    if scaling == "common":
-        fits = [Alignment(fit.rotation, 1.0, fit.disparity) for fit in fits]
-    largest = max(float(np.abs(shape * fit.scale).max(initial=0.0)) for shape, fit in zip(shapes, fits, strict=True))
+        largest = max(largest, float(np.abs(shape).max(initial=0.0)) * fit.scale)
     factor = RANGE / largest if largest > 0 else 1.0
     fits = [Alignment(fit.rotation, fit.scale * factor, fit.disparity) for fit in fits]
-    aligned = [(shape * fit.scale).clip(-RANGE, RANGE).astype(np.float32) for shape, fit in zip(shapes, fits, strict=True)]
+    aligned = [
+        (_centred(projection) @ fit.rotation * fit.scale).clip(-RANGE, RANGE).astype(np.float32)
+        for projection, fit in zip(projections, fits, strict=True)
+    ]
     return AlignedRun(aligned, fits)
+
+
+def _centred(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(points, dtype=np.float64) - np.mean(points, axis=0, dtype=np.float64)
 
 
 def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
@@ -211,20 +220,11 @@ def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
     return AlignedRun([((points - middle) * factor).clip(-RANGE, RANGE).astype(np.float32) for points in maps], fits)
 
 
-def _reference(index: int, centred: list[NDArray[np.float64]], shapes: list[NDArray[np.float64]], align_to: str) -> NDArray[np.float64]:
-    """What checkpoint ``index`` is turned onto; size does not matter, so the turned but unscaled shapes serve."""
-    if align_to == "last":
-        return centred[-1]
-    if align_to == "first" or index == 0:
-        return centred[0]
-    return shapes[index - 1]
-
-
-def _fit(points: NDArray[np.float64], reference: NDArray[np.float64], size: float) -> Alignment:
+def _fit(points: NDArray[np.float64], reference: NDArray[np.float64]) -> Alignment:
     """Turn (or flip) and scale of centred points onto a centred reference of unit size."""
     from scipy.linalg import orthogonal_procrustes
 
-    reference_size = float(np.linalg.norm(reference))
+    size, reference_size = float(np.linalg.norm(points)), float(np.linalg.norm(reference))
     if size == 0 or reference_size == 0:
         return Alignment(np.eye(2), 1.0, 0.0 if size == reference_size else 1.0)
     rotation, similarity = orthogonal_procrustes(points / size, reference / reference_size)

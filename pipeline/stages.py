@@ -63,7 +63,7 @@ from pipeline.pixels import PixelCache, Pixels, load_processor
 from pipeline.progress import SILENT, Progress
 from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
-from pipeline.trajectories import Seen, Trajectories, TrajectoryBuilder, moved, overlap
+from pipeline.trajectories import Seen, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
 
 METHODS = {
@@ -960,16 +960,20 @@ class Builder:
             maps = [self.run.read_array("projections", step) for step in steps]
             fixed = kind == "shared-pca"
             aligned = lay_as_they_are(maps) if fixed else align(maps, align_to=align_to, scaling=info.settings.scaling)
-            parts = [
-                self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index], images)
-                for index, step in enumerate(steps)
-            ]
+            trajectories = TrajectoryBuilder(np.full(len(images), -1) if images.labels is None else images.labels)
+
+            def parts() -> Iterator[table.TablePart]:
+                for index, step in enumerate(steps):
+                    part = self._part(step, current[step], mapped[step], aligned.points[index], aligned.alignments[index], images)
+                    trajectories.add(self._seen(part, images, first=index == 0, held_out=bool(info.settings.cross_validate)))
+                    yield part
+
             return table.write(
                 self.run,
                 images,
-                parts,
-                table.Findings(
-                    self._trajectories(parts, images, held_out=bool(info.settings.cross_validate)),
+                parts(),
+                lambda: table.Findings(
+                    trajectories.finish(),
                     group_duplicates(images.hashes, np.concatenate(copies)),
                     leaks,
                     np.array(self.run.read_array("image_quality", ONCE)) if info.settings.image_quality else None,
@@ -995,24 +999,18 @@ class Builder:
         mapped = {step: None if own is None else np.array([index[name] for name in own], dtype=np.int32) for step, own in names.items()}
         return mapped, classes if any(own is not None for own in names.values()) else None
 
-    def _trajectories(self, parts: Sequence[table.TablePart], images: RunImages, *, held_out: bool) -> Trajectories:
-        """What became of each image over the checkpoints of the table."""
-        builder = TrajectoryBuilder(np.full(len(images), -1) if images.labels is None else images.labels)
-        worst = worst_count(len(images))
-        for place, part in enumerate(parts):
-            motion = self.run.read_array("motion", part.step) if place else None
-            builder.add(
-                Seen(
-                    step=part.step,
-                    percentile=part.percentile,
-                    outlier=part.rank <= worst,
-                    neighbors=self.run.read_array("neighbors", part.step),
-                    moved=None if motion is None else motion[:, 0],
-                    kept=None if motion is None else motion[:, 1],
-                    probabilities=None if images.labels is None else self._probabilities(part.step, images, held_out=held_out),
-                )
-            )
-        return builder.finish()
+    def _seen(self, part: table.TablePart, images: RunImages, *, first: bool, held_out: bool) -> Seen:
+        """What the trajectories take of a checkpoint; the first one has moved from nowhere."""
+        motion = None if first else self.run.read_array("motion", part.step)
+        return Seen(
+            step=part.step,
+            percentile=part.percentile,
+            outlier=part.rank <= worst_count(len(images)),
+            neighbors=self.run.read_array("neighbors", part.step),
+            moved=None if motion is None else motion[:, 0],
+            kept=None if motion is None else motion[:, 1],
+            probabilities=None if images.labels is None else self._probabilities(part.step, images, held_out=held_out),
+        )
 
     def _part(
         self, step: int, facts: Mapping[str, Any], outputs: NDArray[np.int32] | None, points: Any, fit: Any, images: RunImages

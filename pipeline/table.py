@@ -11,7 +11,7 @@ manifest does not name is not there. Embeddings and images stay in their own fil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -350,8 +350,8 @@ class Findings:
 def write(
     run: RunFolder,
     images: RunImages,
-    parts: Sequence[TablePart],
-    findings: Findings,
+    parts: Iterable[TablePart],
+    findings: Callable[[], Findings],
     *,
     fingerprint: str,
     align_to: str,
@@ -359,7 +359,10 @@ def write(
     kind: str,
     prediction_classes: list[str] | None,
 ) -> Manifest:
-    """Write the whole table: the checkpoints' files under new names, then the manifest, then the files it replaced go."""
+    """Write the whole table: the checkpoints' files under new names, then the manifest, then the files it replaced go.
+
+    One part is in memory at a time; ``findings`` are asked for when all parts were taken.
+    """
     import pyarrow.parquet as parquet
 
     facts = []
@@ -383,8 +386,9 @@ def write(
             )
         )
     of_images = f"images-{fingerprint[:8]}.parquet"
+    found = findings()
     with whole_file(run.table / of_images) as temporary:
-        parquet.write_table(_arrow_images(images, findings), temporary, compression="zstd")
+        parquet.write_table(_arrow_images(images, found), temporary, compression="zstd")
     manifest = Manifest(
         fingerprint=fingerprint,
         align_to=align_to,
@@ -394,8 +398,8 @@ def write(
         prediction_classes=prediction_classes,
         checkpoints=facts,
         images=of_images,
-        rank_correlation=findings.trajectories.correlation,
-        outlier_overlap=findings.trajectories.overlap,
+        rank_correlation=found.trajectories.correlation,
+        outlier_overlap=found.trajectories.overlap,
     )
     write_json(run.table_manifest, asdict(manifest))
     with storage_errors(run.table):

@@ -71,7 +71,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(EncoderLoader, "encoder", "models")
     count(engines, "nearest_neighbors", "searches")
     count(stages, "ood_scores", "scores")
-    count(stages, "project", "maps")
+    count(engines, "project", "maps")
     count(stages, "align", "alignments")
     monkeypatch.setattr(stages, "near_duplicates", lambda hashes, neighbors, pictures: counting_copies(counted, hashes))
     return counted
