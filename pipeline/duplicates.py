@@ -5,11 +5,15 @@ Neighbours in the embedding propose pairs, at a distance that the data chooses, 
 
 from __future__ import annotations
 
+import itertools
 import math
+import mmap
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +57,12 @@ SAMPLE = 2000
 CROPS = (0.9375, 0.875, 0.8)
 """Parts of a picture's sides that are compared with the whole of the other, beside the whole."""
 
+VIEWS = 2 * (1 + len(CROPS))
+"""Views of a picture: the whole and its parts, each as it is and mirrored."""
+
+BATCH = 1024
+"""Pictures or pairs that are worked on at once."""
+
 
 Pictures = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
 
@@ -75,13 +85,19 @@ class Duplicates:
         return np.asarray((self.group >= 0) & (smallest[self.group] < largest[self.group]))
 
 
-def near_duplicates(hashes: Sequence[str], neighbors: Neighbors, pictures: Pictures) -> NDArray[np.int64]:
+def near_duplicates(hashes: Sequence[str], neighbors: Neighbors, pictures: Pictures, *, scratch: Path | None = None) -> NDArray[np.int64]:
     """Pairs of places of different files with the same picture, shape (P, 2), the smaller place first.
 
-    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``pictures`` gives the RGB images at some places, each with
-    its place.
+    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``pictures`` gives the RGB images at some places, ascending, each
+    with its place; ``scratch``: a folder with room for 6 kB an image, the system's where None is named.
     """
-    return _confirmed(_candidates(neighbors, hashes), pictures)
+    return _confirmed(_candidates(neighbors, hashes), pictures, scratch)
+
+
+def _first_with(hashes: Sequence[str]) -> NDArray[np.int64]:
+    """Place of the first image with the same bytes, shape (N,); its own for one that comes once."""
+    first_of: dict[str, int] = {}
+    return np.fromiter((first_of.setdefault(value, place) for place, value in enumerate(hashes)), dtype=np.int64, count=len(hashes))
 
 
 def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplicates:
@@ -90,9 +106,9 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
     from scipy.sparse.csgraph import connected_components
 
     total = len(hashes)
-    first_of: dict[str, int] = {}
-    same = [(first_of.setdefault(value, place), place) for place, value in enumerate(hashes)]
-    exact = np.array([pair for pair in same if pair[0] != pair[1]], dtype=np.int64).reshape(-1, 2)
+    first_one = _first_with(hashes)
+    again = np.flatnonzero(first_one != np.arange(total))
+    exact = np.stack([first_one[again], again], axis=1)
     links = np.concatenate([exact, pairs])
     ones = np.ones(len(links), dtype=np.int8)
     _, component = connected_components(coo_array((ones, (links[:, 0], links[:, 1])), shape=(total, total)), directed=False)
@@ -121,11 +137,12 @@ def find_leaks(
     others: tuple[Sequence[str], NDArray[np.floating], Pictures],
     *,
     device: str | None = None,
+    scratch: Path | None = None,
 ) -> Leaks:
     """Which of the images are in another split, as the same file or as the same picture, by the means of `near_duplicates`.
 
     ``hashes``, ``embeddings`` (shape (N, D)) and ``pictures`` of the reviewed images, and ``others``: the same of the other split, its
-    embeddings of the same checkpoint.
+    embeddings of the same checkpoint. ``scratch`` as there.
     """
     from pipeline.neighbors import nearest_neighbors
 
@@ -139,7 +156,7 @@ def find_leaks(
 
     neighbors = nearest_neighbors(np.concatenate([embeddings, other_embeddings]), CANDIDATES, device=device)
     candidates = _candidates(neighbors, [*hashes, *other_hashes])
-    pairs = _confirmed(candidates[(candidates[:, 0] < total) & (candidates[:, 1] >= total)], both)
+    pairs = _confirmed(candidates[(candidates[:, 0] < total) & (candidates[:, 1] >= total)], both, scratch)
     for one, other in pairs[::-1].tolist():  # the first one last
         place[one], kind[one] = other - total, KINDS.index("near")
     first_of: dict[str, int] = {}
@@ -159,38 +176,74 @@ def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64
     rows, places = np.nonzero(neighbors.distances <= limit)
     others = neighbors.indices[rows, places].astype(np.int64)
     pairs = np.unique(np.sort(np.stack([rows, others], axis=1), axis=1), axis=0)
-    different = np.array([hashes[one] != hashes[other] for one, other in pairs.tolist()], dtype=bool)
-    return pairs[different] if len(pairs) else pairs
+    different: NDArray[np.bool_] = np.not_equal(*_first_with(hashes)[pairs].T)
+    return np.asarray(pairs[different])
 
 
-def _confirmed(pairs: NDArray[np.int64], pictures: Pictures) -> NDArray[np.int64]:
-    """Those of the pairs whose pixels are alike."""
-    read = [(place, _thumbnail(picture)) for place, picture in pictures(np.unique(pairs).tolist())]
-    places = np.array([place for place, _ in read], dtype=np.int64)
-    pairs = pairs[np.isin(pairs, places).all(axis=1)]
-    if not len(pairs):
-        return pairs
-    order = np.argsort(places)
-    thumbnails = np.stack([read[number][1] for number in order])
-    both = np.searchsorted(places[order], pairs)
-    detail = _unusual_detail(both, thumbnails)
-    maybe = np.flatnonzero(_seem_alike(both, thumbnails))
-    return pairs[maybe[_are_alike(both[maybe], thumbnails, detail)]]
+def _confirmed(pairs: NDArray[np.int64], pictures: Pictures, scratch: Path | None) -> NDArray[np.int64]:
+    """Those of the pairs whose pixels are alike. What is kept of the pictures lies in files, so that memory does not grow with them."""
+    places: list[int] = []
+    with _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, scratch) as thumbnails, _Rows((VIEWS, 3 * COARSE**2), np.float16, scratch) as views:
+        seen = iter(pictures(np.unique(pairs).tolist()))
+        while some := list(itertools.islice(seen, BATCH)):
+            places += [place for place, _ in some]
+            small = np.stack([_thumbnail(picture) for _, picture in some])
+            thumbnails.add(small)
+            views.add(_unit(_views(small, COARSE)))
+        known = np.array(places, dtype=np.int64)
+        pairs = pairs[np.isin(pairs, known).all(axis=1)]
+        if not len(pairs):
+            return pairs
+        both = np.searchsorted(known, pairs)
+        detail = _unusual_detail(both, thumbnails)
+        maybe = np.flatnonzero(_seem_alike(both, views))
+        return pairs[maybe[_are_alike(both[maybe], thumbnails, detail)]]
 
 
-def _seem_alike(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> NDArray[np.bool_]:
+class _Rows:
+    """Rows of one shape in a file without a name, which is gone when the context is left."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: type[np.generic], folder: Path | None) -> None:
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this one
+        self._map: mmap.mmap | None = None
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._map is not None:
+            self._map.close()
+        self._file.close()
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Append rows."""
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of the rows at some places, shape ``places.shape + shape``; nothing may be added after the first call."""
+        if self._map is None:
+            self._file.flush()
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[places]
+        if hasattr(mmap, "MADV_DONTNEED"):  # the system keeps the pages as long as it has room for them; they are not ours to hold
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return rows
+
+
+def _seem_alike(pairs: NDArray[np.int64], views: _Rows) -> NDArray[np.bool_]:
     """Which pairs are worth the full comparison, shape (P,): those alike at a coarse glance."""
-    parts = [thumbnails[start : start + 1024] for start in range(0, len(thumbnails), 1024)]
-    views = np.concatenate([_unit(_views(part, COARSE)) for part in parts])
     seem = np.zeros(len(pairs), dtype=bool)
-    for start in range(0, len(pairs), 1024):
-        part = slice(start, start + 1024)
-        for whole, seen in (pairs[part].T, pairs[part, ::-1].T):
-            seem[part] |= np.matmul(views[seen], views[whole, 0, :, None]).max(axis=(1, 2)) >= MAYBE
+    for start in range(0, len(pairs), BATCH):
+        part = slice(start, start + BATCH)
+        chosen, among = np.unique(pairs[part], return_inverse=True)
+        seen, ordered = views[chosen].astype(np.float32), among.reshape(-1, 2)
+        for whole, other in (ordered.T, ordered[:, ::-1].T):
+            seem[part] |= np.matmul(seen[other], seen[whole, 0, :, None]).max(axis=(1, 2)) >= MAYBE
     return seem
 
 
-def _are_alike(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8], detail: float) -> NDArray[np.bool_]:
+def _are_alike(pairs: NDArray[np.int64], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
     """In which pairs one whole picture is like a view of the other, cropped or mirrored, at large and in its details, shape (P,)."""
     alike = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), 128):
@@ -206,7 +259,7 @@ def _are_alike(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8], detail: 
     return alike
 
 
-def _unusual_detail(pairs: NDArray[np.int64], thumbnails: NDArray[np.uint8]) -> float:
+def _unusual_detail(pairs: NDArray[np.int64], thumbnails: _Rows) -> float:
     """From which correlation of their details two neighbours of this data set are copies: far above the median, by robust statistics."""
     chosen = pairs if len(pairs) <= SAMPLE else pairs[np.random.default_rng(0).choice(len(pairs), SAMPLE, replace=False)]
     one, other = (_unit(_details(_views(thumbnails[places], SIDE, crops=())[:, 0])) for places in chosen.T)

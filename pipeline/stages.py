@@ -852,6 +852,7 @@ class Builder:
                     self._pictures(images),
                     (other.hashes, inside.read_array("embeddings", step), self._pictures(other)),
                     device=self.request.device,
+                    scratch=self._scratch(),
                 )
                 rows = np.where(near.place >= 0, other.ids[near.place], -1)
                 kept = np.stack([rows, near.kind.astype(np.int64)], axis=1)
@@ -879,6 +880,11 @@ class Builder:
         )
         return build(inside, request, progress=self.progress).images
 
+    def _scratch(self) -> Path:
+        """A folder for what is needed for a while and may be large."""
+        self.run.cache.mkdir(exist_ok=True)
+        return self.run.cache
+
     def _pictures(self, images: RunImages) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
         """Reads RGB images by their places, and says how far it is."""
 
@@ -896,7 +902,7 @@ class Builder:
         if not self.run.is_current("duplicates", step, value):
             self._begin_writing()
             with self._timed("duplicates", len(images)):
-                pairs = near_duplicates(images.hashes, self._stored_neighbors(step), self._pictures(images))
+                pairs = near_duplicates(images.hashes, self._stored_neighbors(step), self._pictures(images), scratch=self._scratch())
                 kept = np.concatenate([np.full((1, 2), -1), pairs])  # never empty, because an empty file cannot be mapped
                 self.run.write_arrays(step, value, {"duplicates": kept}, {})
         return np.array(self.run.read_array("duplicates", step)[1:])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_images
 
+from pipeline import duplicates
 from pipeline.duplicates import KINDS, Duplicates, find_leaks, group_duplicates, near_duplicates
 from pipeline.neighbors import Neighbors, nearest_neighbors
 
@@ -118,3 +120,20 @@ def test_leaks_by_file_and_by_picture() -> None:
     leaks = find_leaks(hashes, greys(own), reader(own), (other_hashes, greys(others), reader(others)))
     found = {place: (int(leaks.place[place]), KINDS[leaks.kind[place]]) for place in range(20) if leaks.place[place] >= 0}
     assert found == {5: (3, "exact"), 11: (7, "near")}
+
+
+def test_the_size_of_the_pieces_changes_nothing_and_no_file_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pictures = pieces(40)
+    pictures += [jpeg(pictures[place]) for place in (1, 8, 30)]
+    names = [str(place) for place in range(len(pictures))]
+    greys = np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+    neighbors = nearest_neighbors(greys - greys.mean(axis=1, keepdims=True), 15)
+
+    def read(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        yield from ((place, pictures[place]) for place in places if place != 8)  # one cannot be read
+
+    whole = near_duplicates(names, neighbors, read)
+    assert whole.tolist() == [[1, 40], [30, 42]]
+    monkeypatch.setattr(duplicates, "BATCH", 3)
+    np.testing.assert_array_equal(near_duplicates(names, neighbors, read, scratch=tmp_path), whole)
+    assert not list(tmp_path.iterdir())
