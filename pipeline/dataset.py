@@ -1,7 +1,8 @@
 """Turns a data set into the images of a run: id, content hash, label and bytes of each, and which were skipped and why.
 
 Everything ``datasets`` can load is opened here and nowhere else. Once ``images.parquet`` is written the data set itself is not
-needed any more, so that a run folder can be copied to another machine.
+needed any more, so that a run folder can be copied to another machine; but for images that are read in place (`pipeline.inplace`), which
+``images.parquet`` only says where to find.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +25,10 @@ from PIL import UnidentifiedImageError
 
 from pipeline import storage
 from pipeline.errors import DatasetError, RunError, reason_of
-from pipeline.images import UNREADABLE, decode, to_rgb
+from pipeline.images import UNREADABLE, decode, open_image, to_rgb
+from pipeline.inplace import Cell, Split, field_of, places_schema, read_cells, splits_in_place, unsupported
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, fingerprint, whole_file
+from pipeline.threads import chunks, in_threads
 
 if TYPE_CHECKING:
     import datasets
@@ -37,8 +39,11 @@ SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
 """Which split is reviewed where none was named: held-out images first, as the published example does."""
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
-LABEL_NAMES = ("label", "labels", "class", "category", "target")
+LABEL_NAMES = ("label", "labels", "class", "category", "target", "cls")
 """Column names that decide between several columns of the right type."""
+
+JSON_NAMES = ("json", "jsn")
+"""Columns in which WebDataset keeps all that is known of an image: the label may be a field of them, ``json.label``."""
 
 NO_LABELS = NOTHING
 """Given as the label column, it means: use no labels."""
@@ -52,6 +57,9 @@ BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
 ROW_GROUP = 256
 """Images in a row group of images.parquet: what is in memory at once while they are read back."""
 
+CHUNK = 64
+"""Images decoded and prepared as one piece of work by a thread."""
+
 
 # -- opening a data set ---------------------------------------------------------------------------------------------
 
@@ -61,7 +69,7 @@ class OpenedDataset:
     """One split of a data set, its columns found, none of its images read."""
 
     rows: datasets.Dataset
-    """The split, images not decoded."""
+    """The split, images not decoded; of images that are read in place, where each lies (`pipeline.inplace.places_schema`)."""
     reference: DatasetReference
     """The reference with split and columns filled in."""
     labels: NDArray[np.int32] | None
@@ -76,13 +84,30 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     ``option`` is how a person names the split. Raises DatasetError where the data set cannot be loaded or has not the split or
     columns, and names those there are.
     """
-    rows, split = _load_split(reference, option)
-    rows, image_column = _find_image_column(rows, reference)
-    label_column = _find_label_column(rows, reference, image_column)
-    labels, classes = _read_labels(rows, label_column) if label_column else (None, None)
+    found, split = _load_split(reference, option)
+    image_column = _find_image_column(found.features, reference)
+    label_column = _find_label_column(found.features, reference, image_column)
+    with quiet_datasets(), _loading_errors(reference):
+        rows, values = _without_pictures(found, image_column, label_column)
+    labels, classes = _read_labels(_feature_of(found.features, label_column), label_column, values) if label_column else (None, None)
     known = label_column or reference.label_column  # "none" stays what was said
     reference = replace(reference, split=split, image_column=image_column, label_column=known)
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
+
+
+def _without_pictures(found: Any, image_column: str, label_column: str | None) -> tuple[datasets.Dataset, list[Any]]:
+    """The rows with cells ``{"bytes", "path"}`` instead of decoded pictures, or where these lie, and what the column of labels says."""
+    import datasets
+
+    if isinstance(found, Split):
+        places, values = found.index(image_column, label_column)
+        return datasets.Dataset(places), values
+    rows, values = found.cast_column(image_column, datasets.Image(decode=False)), []
+    if label_column is not None:
+        column = label_column if label_column in rows.features else label_column.partition(".")[0]
+        cells = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
+        values = [field_of(cell, label_column, rows.features) for cell in cells]
+    return rows, values
 
 
 def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
@@ -103,7 +128,8 @@ class _Source:
     """A data set whose splits are known, none of them opened."""
 
     splits: list[str]
-    open: Callable[[str], datasets.Dataset]
+    open: Callable[[str], Any]
+    """Gives a `datasets.Dataset`, or a `Split` that is read in place."""
     sliceable: bool = False
     """Whether ``test[:500]`` and ``train+test`` can be opened."""
 
@@ -131,23 +157,41 @@ def _find_source(reference: DatasetReference) -> _Source:
 
     path = Path(reference.source)
     if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
+        if reference.in_place:
+            raise unsupported(reference.source)
         saved = datasets.load_from_disk(str(path))
         if isinstance(saved, datasets.Dataset):
             return _Source([str(saved.split or "train")], lambda name: saved)
         return _Source([str(name) for name in saved], saved.__getitem__)
-    if path.is_file():
-        loader = {".parquet": "parquet", ".arrow": "arrow"}.get(path.suffix.lower())
-        if loader is None:
-            raise DatasetError(
-                f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a .parquet or .arrow file, or a Hub name."
-            )
-        splits = datasets.load_dataset(loader, data_files=str(path))
-        return _Source([str(name) for name in splits], splits.__getitem__)
-    if not path.exists() and (path.is_absolute() or reference.source.startswith((".", "~"))):
-        raise DatasetError(f"Data set {reference.source} is not there. Give the path of a folder or file that is, or a Hub name.")
-    builder = datasets.load_dataset_builder(reference.source, name=reference.config, revision=reference.revision)
+    builder = _find_builder(reference)
+    if reference.in_place:
+        splits = splits_in_place(builder, reference.source)
+        return _Source(list(splits), splits.__getitem__)
     builder.download_and_prepare()
     return _Source([str(name) for name in builder.info.splits or {}], lambda name: builder.as_dataset(split=name), sliceable=True)
+
+
+def _find_builder(reference: DatasetReference) -> Any:
+    """What ``datasets`` makes of a file, a folder, an address that fsspec reaches or a Hub name; nothing is copied yet."""
+    import datasets
+    from datasets.data_files import DataFilesDict, get_data_patterns
+    from datasets.load import infer_module_for_data_files
+
+    source, path = reference.source, Path(reference.source)
+    if path.is_file() or "://" in source:
+        loader = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}.get(path.suffix.lower())
+        if loader is not None:
+            return datasets.load_dataset_builder(loader, data_files=source)
+        if path.is_file():
+            raise DatasetError(
+                f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a .parquet, .arrow or .tar file, or a Hub name."
+            )
+        files = DataFilesDict.from_patterns(get_data_patterns(source), base_path=source)
+        loader, options = infer_module_for_data_files(files)
+        return datasets.load_dataset_builder(loader, data_files=files, **options)
+    if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
+        raise DatasetError(f"Data set {source} is not there. Give the path of a folder or file that is, or a Hub name.")
+    return datasets.load_dataset_builder(source, name=reference.config, revision=reference.revision)
 
 
 def _choose_split(reference: DatasetReference, source: _Source, option: str) -> str:
@@ -204,11 +248,9 @@ def _listing(names: Iterable[str]) -> str:
 # -- columns --------------------------------------------------------------------------------------------------------
 
 
-def _find_image_column(rows: datasets.Dataset, reference: DatasetReference) -> tuple[datasets.Dataset, str]:
-    """Find the image column and make its cells ``{"bytes", "path"}`` instead of decoded pictures."""
+def _find_image_column(features: Any, reference: DatasetReference) -> str:
     import datasets
 
-    features = rows.features
     named = reference.image_column
     if named is not None and named not in features:
         raise DatasetError(
@@ -227,8 +269,7 @@ def _find_image_column(rows: datasets.Dataset, reference: DatasetReference) -> t
     paths = getattr(feature, "dtype", None) in {"string", "large_string"}
     if not (isinstance(feature, datasets.Image) or _holds_image_files(feature) or paths):
         raise DatasetError(f"Column {column!r} of {reference.source} holds {feature}, not images. Name another with --image-column.")
-    with quiet_datasets():
-        return rows.cast_column(column, datasets.Image(decode=False)), column
+    return column
 
 
 def _holds_image_files(feature: Any) -> bool:
@@ -245,15 +286,14 @@ def _one_of(candidates: Sequence[str], preferred: Sequence[str]) -> str | None:
     return next((name for name in preferred if name in candidates), None)
 
 
-def _find_label_column(rows: datasets.Dataset, reference: DatasetReference, image_column: str) -> str | None:
+def _find_label_column(features: Any, reference: DatasetReference, image_column: str) -> str | None:
     import datasets
 
-    features = rows.features
     named = reference.label_column
     if named == NO_LABELS and NO_LABELS not in features:
         return None
     if named is not None:
-        if named not in features:
+        if _feature_of(features, named) is None:
             raise DatasetError(
                 f"Data set {reference.source} has no column {named!r}; it has {_listing(features)}. Name one with --label-column."
             )
@@ -265,18 +305,24 @@ def _find_label_column(rows: datasets.Dataset, reference: DatasetReference, imag
         raise DatasetError(
             f"Data set {reference.source} has several label columns: {_listing(class_labels)}. Name the one to use with --label-column."
         )
-    return next((name for name in LABEL_NAMES if name in features and name != image_column), None)
+    columns = [*LABEL_NAMES, *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES)]
+    return next((name for name in columns if name != image_column and _feature_of(features, name) is not None), None)
 
 
-def _read_labels(rows: datasets.Dataset, column: str) -> tuple[NDArray[np.int32], list[str]]:
+def _feature_of(features: Any, column: str) -> Any:
+    """The type of a column, or of one of its fields (``json.label``); None where there is no such thing."""
+    outer, _, field = column.partition(".")
+    fields = features.get(outer)
+    return features[column] if column in features else fields.get(field) if isinstance(fields, dict) else None
+
+
+def _read_labels(feature: Any, column: str, values: list[Any]) -> tuple[NDArray[np.int32], list[str]]:
     """Class index of each row (-1: none) and the names of the classes, in the data set's order.
 
     Names that are not declared are sorted: numbers by value, anything else as text.
     """
     import datasets
 
-    feature = rows.features[column]
-    values = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
     if isinstance(feature, datasets.ClassLabel):
         names = [str(name) for name in feature.names]
         return np.array([-1 if value is None or value < 0 else value for value in values], dtype=np.int32), names
@@ -319,8 +365,8 @@ def balanced_sample(labels: NDArray[np.int32] | None, total: int, limit: int | N
 
 
 @dataclass(frozen=True)
-class ImageRecord:
-    """One readable image of the split."""
+class ImageFacts:
+    """What is kept of one readable image of the split."""
 
     image_id: int
     """Row of the split."""
@@ -330,6 +376,14 @@ class ImageRecord:
     """The file's path as the data set names it; empty where it names none."""
     label: int
     """Index of its class; -1 without one."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ImageRecord(ImageFacts):
+    """The image itself, too."""
+
     data: bytes
     """The file as the data set stores it."""
     preview: bytes | None
@@ -347,10 +401,12 @@ class SkippedImage:
     reason: str
 
 
-def read_image(image_id: int, label: int, cell: dict[str, Any] | None, root: Path | None = None) -> ImageRecord | SkippedImage:
+def read_image(
+    image_id: int, label: int, cell: Cell | None, root: Path | None = None, *, preview: bool = True
+) -> ImageRecord | SkippedImage:
     """Read and decode one cell of the image column; a file that cannot be read comes back with the reason.
 
-    Paths inside ``root``, the data set's folder, are kept relative to it.
+    Paths inside ``root``, the data set's folder, are kept relative to it. Without ``preview`` none is made.
     """
     file = (cell or {}).get("path") or ""
     path = Path(file).relative_to(root).as_posix() if root and file and Path(file).is_relative_to(root) else file
@@ -366,7 +422,26 @@ def read_image(image_id: int, label: int, cell: dict[str, Any] | None, root: Pat
         return SkippedImage(image_id, path, "not an image of a known format")
     except UNREADABLE as error:
         return SkippedImage(image_id, path, reason_of(error).replace(repr(file), "the file"))
-    return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), path, label, data, _preview(stored, rgb), rgb)
+    shown = _preview(stored, rgb) if preview else None
+    return ImageRecord(image_id, hashlib.sha256(data).hexdigest(), path, label, rgb.width, rgb.height, data, shown, rgb)
+
+
+def read_all(
+    cells: Iterable[tuple[int, int, Cell | None]],
+    root: Path,
+    prepare: Callable[[list[Image.Image]], NDArray[Any]] | None,
+    *,
+    preview: bool = True,
+    workers: int | None = None,
+) -> Iterator[tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]]:
+    """Read images, given by row, label and cell, some at a time, with what ``prepare`` makes of them; in threads, some ahead."""
+
+    def read(some: list[tuple[int, int, Cell | None]]) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
+        records = [read_image(*one, root=root, preview=preview) for one in some]
+        pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
+        return records, prepare(pictures) if prepare and pictures else None
+
+    return in_threads(read, chunks(cells, CHUNK), workers)
 
 
 def read_file(path: str) -> bytes:
@@ -380,10 +455,23 @@ def read_file(path: str) -> bytes:
     return data
 
 
+def shown_in_browser(data: bytes) -> bytes:
+    """A readable image file, or what a browser should show of it; decoded only where that is not the file itself."""
+    with open_image(data) as stored:
+        if _shows_as_it_is(stored):
+            return data
+        stored.load()
+        return _preview(stored, to_rgb(stored)) or data
+
+
+def _shows_as_it_is(stored: Image.Image) -> bool:
+    plain = stored.format in BROWSER_FORMATS and stored.mode in {"L", "RGB"} and stored.getexif().get(0x0112, 1) == 1
+    return plain and max(stored.size) <= PREVIEW_SIDE
+
+
 def _preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:
     """A picture that every browser shows the way people see it; None where the file itself is one of moderate size."""
-    plain = stored.format in BROWSER_FORMATS and stored.mode in {"L", "RGB"} and stored.getexif().get(0x0112, 1) == 1
-    if plain and max(rgb.size) <= PREVIEW_SIDE:
+    if _shows_as_it_is(stored):
         return None
     small = rgb.copy()
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
@@ -400,7 +488,7 @@ def _preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:
 
 @dataclass(frozen=True)
 class RunImages:
-    """What ``images.parquet`` says about each image, the pictures themselves left on disk."""
+    """What ``images.parquet`` says about each image, the pictures themselves left there, or where the data set has them."""
 
     path: Path
     ids: NDArray[np.int64]
@@ -419,6 +507,8 @@ class RunImages:
     """Fingerprint of the local files that they were read from (`source_signature`); None for a Hub name."""
     places: NDArray[np.int64] | None = None
     """Which rows of the file these are, ascending; None for all."""
+    column: str | None = None
+    """Column of the images in the data set where they are read in place; None where they are in the file itself."""
 
     def take(self, places: NDArray[np.integer]) -> RunImages:
         """Some of the images, given by their places, ascending."""
@@ -453,10 +543,16 @@ class RunImages:
         return [data for _, data in self.read_some(range(len(self)), preview=preview)]
 
     def read_some(self, places: Sequence[int], *, preview: bool = False) -> Iterator[tuple[int, bytes]]:
-        """The image files at some places, ascending, each with its place; only the row groups they lie in are read."""
+        """The image files at some places, ascending, each with its place; only the row groups they lie in are read.
+
+        Raises DatasetError where one that is read in place is gone or is not the one that the run was made from.
+        """
         import pyarrow.parquet as parquet
 
         wanted: NDArray[np.int64] = np.unique(np.asarray(places, dtype=np.int64))
+        if self.column is not None:
+            yield from zip(wanted.tolist(), self._read_in_place(wanted, preview=preview), strict=True)
+            return
         rows, start = wanted if self.places is None else self.places[wanted], 0
         columns = ["image", "preview"] if preview else ["image"]
         with parquet.ParquetFile(self.path) as file:
@@ -468,15 +564,42 @@ class RunImages:
                     yield from ((int(place), one.get("preview") or one["image"]) for place, one in zip(wanted[here], found, strict=True))
                 start = stop
 
+    def where(self, places: NDArray[np.int64]) -> pyarrow.Table:
+        """Where some of the images lie that are read in place (`pipeline.inplace.places_schema`)."""
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        rows = places if self.places is None else self.places[places]
+        found = parquet.read_table(self.path, columns=places_schema().names).take(rows)
+        files = [file if _ABSOLUTE.match(file) else f"{_folder_of(self.path)}{file}" for file in found.column("file").to_pylist()]
+        return found.set_column(found.schema.get_field_index("file"), "file", pa.array(files, pa.string()))
+
+    def _read_in_place(self, places: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
+        def read(one: tuple[int, Cell]) -> bytes:
+            place, cell = one
+            image = f"Image {self.ids[place]} of the run, {cell['path'] or 'a row of a Parquet file'},"
+            try:
+                data: bytes = read_file(str(cell["path"])) if cell["bytes"] is None else cell["bytes"]
+            except OSError as error:
+                raise DatasetError(
+                    f"{image} cannot be read where it lies: {reason_of(error)} Bring it back, or name the data set anew with --dataset."
+                ) from error
+            if hashlib.sha256(data).hexdigest() != self.hashes[place]:
+                raise DatasetError(f"{image} has changed since. `review-embeddings build --run {self.path.parent}` reads the images again.")
+            return shown_in_browser(data) if preview else data
+
+        return in_threads(read, zip(places.tolist(), read_cells(self.where(places), str(self.column)), strict=True))
+
     def read_pictures(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
         return (data for _, data in self.read_some(range(len(self))))
 
 
-def images_schema() -> pyarrow.Schema:
-    """Columns of ``images.parquet``."""
+def images_schema(*, in_place: bool = False) -> pyarrow.Schema:
+    """Columns of ``images.parquet``: with the images, or with where they lie."""
     import pyarrow as pa
 
+    there = [pa.field("image", pa.binary(), nullable=False), pa.field("preview", pa.binary())]
     return pa.schema(
         [
             pa.field("image_id", pa.int64(), nullable=False),
@@ -485,8 +608,7 @@ def images_schema() -> pyarrow.Schema:
             pa.field("path", pa.string()),
             pa.field("width", pa.int32(), nullable=False),
             pa.field("height", pa.int32(), nullable=False),
-            pa.field("image", pa.binary(), nullable=False),
-            pa.field("preview", pa.binary()),
+            *([field for field in places_schema() if field.name != "path"] if in_place else there),
         ]
     )
 
@@ -503,26 +625,31 @@ def writing_images(run: RunFolder, opened: OpenedDataset, signature: str | None)
         "classes": json.dumps(opened.classes, ensure_ascii=False),
         "key": images_key(opened.reference),
         "signature": json.dumps(signature),
+        **({"column": str(opened.reference.image_column)} if opened.reference.in_place else {}),
     }
+    schema = images_schema(in_place=opened.reference.in_place)
+    places = opened.rows.data.table if opened.reference.in_place else None
     with whole_file(run.images) as temporary:
-        with parquet.ParquetWriter(temporary, images_schema().with_metadata(metadata), compression="zstd") as file:
-            writer = ImagesWriter(file, labelled=opened.labels is not None)
+        with parquet.ParquetWriter(temporary, schema.with_metadata(metadata), compression="zstd") as file:
+            writer = ImagesWriter(file, schema, _folder_of(run.images), labelled=opened.labels is not None, places=places)
             yield writer
             writer.finish(opened.reference)
         _write_skipped(run.skipped, writer.skipped)
 
 
 class ImagesWriter:
-    """Takes images in the order of the split."""
+    """Takes images in the order of the split, or only what is known of them where it has the ``places`` of all."""
 
-    def __init__(self, file: Any, *, labelled: bool) -> None:
-        self._file = file
+    def __init__(self, file: Any, schema: pyarrow.Schema, folder: str, *, labelled: bool, places: pyarrow.Table | None) -> None:
+        self._file, self._schema = file, schema
+        self._folder = folder
         self._labelled = labelled
+        self._places = places
         self._waiting: list[dict[str, Any]] = []
         self.skipped: list[SkippedImage] = []
         self.count = 0
 
-    def add(self, record: ImageRecord | SkippedImage) -> None:
+    def add(self, record: ImageFacts | SkippedImage) -> None:
         """Take the next image, or note that it could not be read."""
         if isinstance(record, SkippedImage):
             self.skipped.append(record)
@@ -534,10 +661,9 @@ class ImagesWriter:
                 "image_hash": record.image_hash,
                 "label": record.label if self._labelled and record.label >= 0 else None,
                 "path": record.path or None,
-                "width": record.rgb.width,
-                "height": record.rgb.height,
-                "image": record.data,
-                "preview": record.preview,
+                "width": record.width,
+                "height": record.height,
+                **({"image": record.data, "preview": record.preview} if isinstance(record, ImageRecord) else {}),
             }
         )
         if len(self._waiting) == ROW_GROUP:
@@ -559,9 +685,22 @@ class ImagesWriter:
     def _flush(self) -> None:
         import pyarrow as pa
 
+        if self._waiting and self._places is not None:
+            found = self._places.take([row["image_id"] for row in self._waiting]).to_pylist()
+            for row, place in zip(self._waiting, found, strict=True):  # a file in the run folder is found when that was moved
+                row.update(file=place["file"].removeprefix(self._folder), place=place["place"], size=place["size"])
         if self._waiting:
-            self._file.write_table(pa.Table.from_pylist(self._waiting, schema=images_schema()))
+            self._file.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
             self._waiting = []
+
+
+_ABSOLUTE = re.compile(r"/|\w+:[/\\]")
+"""How a path or an address begins that does not depend on where the run folder is."""
+
+
+def _folder_of(file: Path) -> str:
+    """What the absolute paths of all that lies beside a file begin with."""
+    return f"{file.parent.resolve().as_posix()}/"
 
 
 def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:
@@ -582,7 +721,7 @@ def read_images(run: RunFolder) -> RunImages | None:
         file = parquet.ParquetFile(storage.fetched(run.images))
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set again.") from error
-    if file.schema_arrow.names != images_schema().names:
+    if file.schema_arrow.names not in (images_schema().names, images_schema(in_place=True).names):
         return None  # written by another version: read again from the data set
     metadata = file.schema_arrow.metadata
     classes = json.loads(metadata[b"classes"])
@@ -599,6 +738,7 @@ def read_images(run: RunFolder) -> RunImages | None:
         classes=classes,
         key=metadata[b"key"].decode(),
         signature=json.loads(metadata[b"signature"]),
+        column=metadata[b"column"].decode() if b"column" in metadata else None,
     )
 
 
@@ -613,9 +753,5 @@ def images_key(reference: DatasetReference) -> str:
         label_column=reference.label_column,
         limit=reference.limit,
         seed=reference.seed if reference.limit is not None else None,
+        **({"in_place": True} if reference.in_place else {}),
     )
-
-
-def worker_count() -> int:
-    """Threads that decode images: one a core, Pillow lets go of Python's lock while it works."""
-    return max(1, os.cpu_count() or 1)

@@ -15,28 +15,38 @@ import shutil
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checkpoints import Checkpoint
+from pipeline.dataset import ImageFacts, SkippedImage, read_all
 from pipeline.embed import EncodedBatch, encode_all
 from pipeline.errors import ClusterError, ReviewError, SettingsError, reason_of
+from pipeline.inplace import read_cells
 from pipeline.loader import EncoderLoader
 from pipeline.neighbors import Neighbors, metric_for, nearest_neighbors, nearest_of_rows
 from pipeline.network import listens
-from pipeline.pixels import PixelCache, Pixels
+from pipeline.pixels import PixelCache, PixelParts, Pixels, Processor, load_processor
 from pipeline.progress import Progress
 from pipeline.project import Moments, Plane, Projection, is_tall, project
 from pipeline.runfolder import RunFolder, whole_file
+from pipeline.threads import worker_count
+
+if TYPE_CHECKING:
+    import pyarrow
 
 ENGINES = ("local", "ray")
 
 SHARD = 1024
 """Images of a shard: a multiple of every batch size, so that batches are those of one process."""
+
+FOUND = (*(field.name for field in fields(ImageFacts)), "reason")
+"""What is found out about an image, and why it cannot be read."""
 
 SEARCH_SHARD = 4096
 """Images whose neighbours are found as one shard: much more work than to read all embeddings, which each shard does."""
@@ -84,8 +94,60 @@ class Encoding:
         return pixels
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Images that are to be read where they lie, and prepared."""
+
+    run: Path
+    places: pyarrow.Table
+    """`pipeline.inplace.places_schema` and the columns ``image_id`` and ``label``."""
+    column: str
+    """Of the images, in Parquet files."""
+    root: Path
+    """The data set's folder."""
+    processors: tuple[str, ...]
+    """Where the image processor is, the first of these that has one; empty for none: nothing is prepared."""
+    pixels: str
+    """Digest of the image processor."""
+    fingerprint: str
+    """Of all this."""
+
+    @property
+    def shards(self) -> _Shards:
+        """What is found out about the images."""
+        return _Shards(RunFolder(self.run), self.fingerprint, len(self.places), SHARD)
+
+    @property
+    def parts(self) -> PixelParts | None:
+        """Where the prepared images go."""
+        if not self.processors:
+            return None
+        return PixelCache(RunFolder(self.run), _processor(self.processors), self.pixels).parts(self.fingerprint)
+
+    def again(self) -> None:
+        """Let shards count as missing whose prepared images were deleted since."""
+        parts = self.parts
+        for part in self.shards:
+            if parts and not parts.path(part[0]).with_suffix(".json").is_file():
+                self.shards.path(part, "images").unlink(missing_ok=True)
+
+    def found(self, part: tuple[int, int]) -> list[ImageFacts | SkippedImage]:
+        """What was found out about the images of a shard."""
+        rows = np.load(self.shards.path(part, "images")).tolist()
+        return [SkippedImage(row[0], row[2], row[-1]) if row[-1] else ImageFacts(*row[:-1]) for row in rows]
+
+    def finish(self, images_digest: str) -> None:
+        """Make the prepared images the run's, and let go of what was found out: that is written elsewhere now."""
+        if self.parts:
+            self.parts.finish(images_digest, (start for start, _ in self.shards))
+        self.shards.remove()
+
+
 class Engine(Protocol):
     """Does what takes long."""
+
+    def read(self, reading: Reading) -> Iterator[list[ImageFacts | SkippedImage]]:
+        """Read, decode and prepare images, some at a time and in order."""
 
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """Embed all images, in order; ``following`` is the checkpoint that comes next."""
@@ -106,6 +168,14 @@ class Local:
     def __init__(self, device: str | None) -> None:
         self.loader = EncoderLoader(device)
         self._device = device
+
+    def read(self, reading: Reading) -> Iterator[list[ImageFacts | SkippedImage]]:
+        """As `Engine` says."""
+        reading.again()
+        for part in reading.shards:
+            if not reading.shards.path(part, "images").is_file():
+                _read_shard((reading, reading.shards), part, worker_count())
+            yield reading.found(part)
 
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
@@ -160,6 +230,12 @@ class OnRay:
         self._nodes: dict[str, str] = {}  # addresses by id
         self._look_at_nodes()
 
+    def read(self, reading: Reading) -> Iterator[list[ImageFacts | SkippedImage]]:
+        """As `Engine` says."""
+        reading.again()
+        self._fill("Reading images", _read_shard, reading, reading.shards, "images", gpu=False)
+        return map(reading.found, reading.shards)
+
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
         shards = _Shards(RunFolder(encoding.run), fingerprint, len(encoding.open_pixels()), SHARD)
@@ -203,12 +279,12 @@ class OnRay:
         if self._started:
             ray.shutdown()
 
-    def _fill(self, title: str, work: Callable[[Any, Part], None], about: Any, shards: _Shards, last: str) -> None:
+    def _fill(self, title: str, work: Callable[[Any, Part], None], about: Any, shards: _Shards, last: str, *, gpu: bool = True) -> None:
         """Have every shard written that is not there yet; ``last`` names the file that is written last of each."""
         missing = [part for part in shards if not shards.path(part, last).is_file()]
-        with self._progress.stage(f"{title}, {self._slots(gpu=True)[1]} at a time", total=shards.total, unit="images") as advance:
+        with self._progress.stage(f"{title}, {self._slots(gpu=gpu)[1]} at a time", total=shards.total, unit="images") as advance:
             advance(shards.total - sum(stop - start for start, stop in missing))
-            for _ in self._run(work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=True):
+            for _ in self._run(work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=gpu):
                 pass
 
     def _run(
@@ -355,6 +431,41 @@ def _signed(work: Callable[[Any, Part], T], about: Any, part: Part) -> tuple[str
     return f"{os.uname().nodename} (node {node}, process {os.getpid()})", work(about, part)
 
 
+@cache
+def _processor(places: tuple[str, ...]) -> Processor:
+    """The image processor of a worker's process."""
+    return load_processor(places)
+
+
+def _read_shard(about: tuple[Reading, _Shards], part: Part, workers: int = 1) -> None:
+    reading, shards = about
+    places = reading.places.slice(part[0], part[1] - part[0])
+    cells = zip(places["image_id"].to_pylist(), places["label"].to_pylist(), read_cells(places, reading.column), strict=True)
+    prepare = _processor(reading.processors).prepare if reading.processors else None
+    pixels = reading.parts.writer(part[0]) if reading.parts else None
+    rows: list[tuple[Any, ...]] = []
+    try:
+        for records, prepared in read_all(cells, reading.root, prepare, preview=False, workers=workers):
+            rows += map(_as_row, records)
+            if pixels and prepared is not None:
+                pixels.add(prepared)
+        if pixels:
+            pixels.finish(reading.fingerprint)
+    finally:
+        if pixels:
+            pixels.abandon()
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    shards.write(
+        part, [("images", np.rec.fromarrays(columns, dtype=[(name, one.dtype) for name, one in zip(FOUND, columns, strict=True)]))]
+    )
+
+
+def _as_row(one: ImageFacts | SkippedImage) -> tuple[Any, ...]:
+    if isinstance(one, SkippedImage):
+        return one.image_id, "", one.path, -1, 0, 0, one.reason
+    return one.image_id, one.image_hash, one.path, one.label, one.width, one.height, ""
+
+
 _loader: EncoderLoader | None = None
 """Of a worker's process, which Ray uses for one shard after the other: a checkpoint is loaded once."""
 
@@ -365,8 +476,7 @@ def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
     if _loader is None:
         _loader = EncoderLoader(encoding.device)
     encoder = _loader.encoder(encoding.checkpoint, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
-    whole = encoding.open_pixels()
-    pixels = Pixels(whole.array[slice(*part)], whole.normalisation)
+    pixels = encoding.open_pixels().between(*part)
     batches = list(encode_all(encoder, pixels, batch_size=encoding.batch_size, name=encoding.name))
     arrays = [("embeddings", np.concatenate([batch.embeddings for batch in batches]))]
     likely = [batch.probabilities for batch in batches if batch.probabilities is not None]

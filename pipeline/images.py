@@ -24,9 +24,14 @@ UNREADABLE = (
 
 def decode(data: bytes) -> Image.Image:
     """Decode an image file. Raises one of `UNREADABLE` where that cannot be done."""
-    image = Image.open(io.BytesIO(data))
+    image = open_image(data)
     image.load()
     return image
+
+
+def open_image(data: bytes) -> Image.Image:
+    """An image file of which only the beginning is read. Raises as `decode` does."""
+    return Image.open(io.BytesIO(data))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -59,6 +59,8 @@ class DatasetReference:
     """At most so many images, a seeded sample balanced over the classes; None for all."""
     seed: int = 0
     """Seed of that sample."""
+    in_place: bool = False
+    """Whether the images stay where they are; otherwise the run folder has a copy of them."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ import itertools
 import json
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +33,7 @@ from pipeline.checkpoints import (
     stamp_weights,
 )
 from pipeline.dataset import (
+    CHUNK,
     ImageRecord,
     OpenedDataset,
     RunImages,
@@ -42,16 +41,15 @@ from pipeline.dataset import (
     balanced_sample,
     images_key,
     open_dataset,
-    read_image,
+    read_all,
     read_images,
     source_signature,
-    worker_count,
     writing_images,
 )
 from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
 from pipeline.embed import AUTO, OF_AUTO, POOLINGS, PRECISIONS, Encoder, Head, NotFiniteError, encode_all, fastest_precision, head_of
-from pipeline.engines import ENGINES, Encoding, Engine, Local, OnRay
-from pipeline.errors import BusyError, CheckpointError, ReviewError, RunError, SettingsError
+from pipeline.engines import ENGINES, Encoding, Engine, Local, OnRay, Reading
+from pipeline.errors import BusyError, CheckpointError, DatasetError, ReviewError, RunError, SettingsError
 from pipeline.imagequality import image_quality, measure, require_cleanvision
 from pipeline.images import decode, to_rgb
 from pipeline.labels import LabelQuality, label_quality, neighbor_probabilities, out_of_fold_probabilities
@@ -59,10 +57,11 @@ from pipeline.loader import EncoderLoader, config_print
 from pipeline.maps import CAP, MAPS, OF_ALL, aligned_umap, estimated_seconds, shared_pca, umap_of_one
 from pipeline.neighbors import Neighbors
 from pipeline.outliers import NEIGHBORS, ood_scores, rank_scores, worst_count
-from pipeline.pixels import PixelCache, Pixels, load_processor
+from pipeline.pixels import PixelCache, Pixels, PixelWriter, load_processor
 from pipeline.progress import SILENT, Progress
 from pipeline.project import ALIGNMENTS, SCALINGS, Projection, align, lay_as_they_are
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, RunInfo, Settings, fingerprint, is_run, reference_to
+from pipeline.threads import chunks, in_threads
 from pipeline.trajectories import Seen, TrajectoryBuilder, moved, overlap
 from pipeline.trust import NEAR, MapTrust, map_trust
 
@@ -92,9 +91,6 @@ Results = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 Stage = Callable[[int, NDArray[Any], RunImages], Results]
 """Takes the step, its embeddings and the images."""
-
-CHUNK = 64
-"""Images decoded and prepared as one piece of work by a thread."""
 
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 
@@ -343,7 +339,7 @@ class Builder:
             self.write_info(info)
         self._begin_writing()
         with self._timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
-            self._read_images(opened, signature, self._cache_for_first(info, found, wanted))
+            self._read_images(opened, signature, self._processor_for_first(info, found, wanted))
         images = read_images(self.run)
         assert images is not None
         return info, images
@@ -358,24 +354,24 @@ class Builder:
         if known is None or known.settings.against != split:
             open_dataset(replace(info.dataset, source=self._resolve(info.dataset.source), split=split), option="--against")
 
-    def _cache_for_first(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> PixelCache | None:
-        """Where the pixels for the first wanted checkpoint go, so that reading the images also prepares them."""
+    def _processor_for_first(self, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]) -> ProcessorSource | None:
+        """The image processor of the first wanted checkpoint, for which the images are prepared while they are read."""
         for step in wanted:
             if step in found.steps:
                 source = self._processor_of(found.by_step(step), info, found)
                 try:
-                    return PixelCache(self.run, load_processor(source.candidates), source.digest)
+                    load_processor(source.candidates)
                 except CheckpointError:  # it is said when something has to be embedded, and not where everything is
                     return None
+                return source
         return None
 
-    def _read_images(self, opened: OpenedDataset, signature: str | None, cache: PixelCache | None) -> None:
-        """Read and decode every image once: the file goes to images.parquet, the pixels to the cache."""
-        total = len(opened.rows)
-        chosen = balanced_sample(opened.labels, total, opened.reference.limit, opened.reference.seed)
-        column = opened.reference.image_column
-        cells = opened.rows.select(chosen).select_columns([column])
-        root = Path(self._resolve(opened.reference.source)).resolve()
+    def _read_images(self, opened: OpenedDataset, signature: str | None, source: ProcessorSource | None) -> None:
+        """Read and decode every image once: it goes to images.parquet, or what is known of it, and its pixels to the cache."""
+        chosen = balanced_sample(opened.labels, len(opened.rows), opened.reference.limit, opened.reference.seed)
+        labels = np.full(len(chosen), -1) if opened.labels is None else opened.labels[chosen]
+        reading = self._reading(opened, chosen, labels, signature, source) if opened.reference.in_place else None
+        cache = None if reading or source is None else PixelCache(self.run, load_processor(source.candidates), source.digest)
         pixels = cache.writer() if cache else None
         failed = True
         try:
@@ -383,20 +379,9 @@ class Builder:
                 writing_images(self.run, opened, signature) as images,
                 self.progress.stage("Reading images", total=len(chosen), unit="images") as advance,
             ):
-
-                def read(start: int) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
-                    rows = cells[start : start + CHUNK][column]
-                    ids = chosen[start : start + CHUNK].tolist()
-                    labels = [-1] * len(ids) if opened.labels is None else opened.labels[ids].tolist()
-                    records = [read_image(*item, root=root) for item in zip(ids, labels, rows, strict=True)]
-                    pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
-                    return records, cache.prepare(pictures) if cache and pictures else None
-
-                for records, prepared in _in_threads(read, range(0, len(chosen), CHUNK)):
+                for records in self._engine.read(reading) if reading else self._read(opened, chosen, labels, cache, pixels):
                     for record in records:
                         images.add(record)
-                    if pixels is not None and prepared is not None:
-                        pixels.add(prepared)
                     advance(len(records))
             failed = False
         finally:
@@ -409,8 +394,46 @@ class Builder:
                 f"{skipped[0].reason.rstrip('.')}. All are in {self.run.skipped}"
             )
         written = read_images(self.run)
-        if pixels and written is not None:
-            pixels.finish(written.digest)
+        if finishing := reading or pixels:
+            assert written is not None
+            finishing.finish(written.digest)
+
+    def _read(
+        self,
+        opened: OpenedDataset,
+        chosen: NDArray[np.int64],
+        labels: NDArray[np.integer],
+        cache: PixelCache | None,
+        pixels: PixelWriter | None,
+    ) -> Iterator[list[ImageRecord | SkippedImage]]:
+        """The images of a data set with their bytes; their pixels go where they belong."""
+        column = str(opened.reference.image_column)
+        rows = opened.rows.select(chosen).select_columns([column])
+        cells = (cell for start in range(0, len(rows), CHUNK) for cell in rows[start : start + CHUNK][column])
+        images = zip(chosen.tolist(), labels.tolist(), cells, strict=True)
+        for records, prepared in read_all(images, self._root(opened.reference), cache.prepare if cache else None):
+            if pixels is not None and prepared is not None:
+                pixels.add(prepared)
+            yield records
+
+    def _reading(
+        self,
+        opened: OpenedDataset,
+        chosen: NDArray[np.int64],
+        labels: NDArray[np.integer],
+        signature: str | None,
+        source: ProcessorSource | None,
+    ) -> Reading:
+        """What is to be read of a data set that stays where it is."""
+        source = source or ProcessorSource([], "")
+        about = fingerprint(key=images_key(opened.reference), signature=signature, processor=source.digest, total=len(opened.rows))
+        places = opened.rows.data.table.take(chosen).append_column("image_id", [chosen]).append_column("label", [labels])
+        column, root = str(opened.reference.image_column), self._root(opened.reference)
+        return Reading(self.run.path.resolve(), places, column, root, tuple(source.candidates), source.digest, about)
+
+    def _root(self, reference: DatasetReference) -> Path:
+        """The folder of a data set."""
+        return Path(self._resolve(reference.source)).resolve()
 
     def _check_classes(self, found: FoundCheckpoints, wanted: Sequence[int], classes: list[str] | None) -> None:
         """Raise before any long work where a head was made for other classes than the data set has."""
@@ -440,7 +463,7 @@ class Builder:
             self.progress.stage("Looking at the images", total=len(images), unit="images") as advance,
         ):
             parts = []
-            for part in _in_threads(look, _chunks(images.read_pictures(), CHUNK)):
+            for part in in_threads(look, chunks(images.read_pictures(), CHUNK)):
                 parts.append(part)
                 advance(len(part))
             self.run.write_arrays(ONCE, value, {"image_quality": image_quality(np.concatenate(parts))}, {})
@@ -682,9 +705,11 @@ class Builder:
             pixels = cache.open(images.digest)
             if pixels is None:
                 self._begin_writing()
-                cache = PixelCache(self.run, load_processor(source.candidates), source.digest)
                 with self._timed("pixels", len(images)):
-                    self._prepare_pixels(cache, images)
+                    if images.column is None:
+                        self._prepare_pixels(PixelCache(self.run, load_processor(source.candidates), source.digest), images)
+                    else:
+                        self._prepare_in_place(source, images)
                 pixels = cache.open(images.digest)
                 assert pixels is not None
             self._pixels[source.digest] = pixels
@@ -699,7 +724,7 @@ class Builder:
                 def prepare(files: list[bytes]) -> NDArray[Any]:
                     return cache.prepare([to_rgb(decode(data)) for data in files])
 
-                for batch in _in_threads(prepare, _chunks(images.read_pictures(), CHUNK)):
+                for batch in in_threads(prepare, chunks(images.read_pictures(), CHUNK)):
                     writer.add(batch)
                     advance(len(batch))
             failed = False
@@ -707,6 +732,25 @@ class Builder:
             if failed:
                 writer.abandon()
         writer.finish(images.digest)
+
+    def _prepare_in_place(self, source: ProcessorSource, images: RunImages) -> None:
+        """Read images again where they lie, which must be those that the run was made from."""
+        places = images.where(np.arange(len(images))).append_column("image_id", [images.ids]).append_column("label", [images.ids])
+        about = fingerprint(images=images.digest, processor=source.digest)
+        run, column = self.run.path.resolve(), str(images.column)
+        reading = Reading(run, places, column, run, tuple(source.candidates), source.digest, about)
+        hashes = iter(images.hashes)
+        with self.progress.stage("Preparing images", total=len(images), unit="images") as advance:
+            for records in self._engine.read(reading):
+                for record in records:
+                    if isinstance(record, SkippedImage) or record.image_hash != next(hashes):
+                        reading.shards.remove()
+                        raise DatasetError(
+                            f"Image {record.image_id} of the run is not where it was, or has changed ({record.path or column}). "
+                            "Bring the data set back, or name it anew with --dataset."
+                        )
+                advance(len(records))
+        reading.finish(images.digest)
 
     def _score(self, prints: Mapping[int, str], images: RunImages, folds: int) -> None:
         """What follows from the embeddings of each checkpoint alone, each only where its input has changed."""
@@ -1168,31 +1212,3 @@ def check_settings(settings: Settings) -> None:
 def _nothing_usable(path: Path, skipped: Iterable[SkippedCheckpoint]) -> str:
     reasons = "; ".join(f"{checkpoint.name}: {checkpoint.reason}" for checkpoint in itertools.islice(skipped, 3))
     return f"No checkpoint of {path} can be used. {reasons}"
-
-
-# -- threads --------------------------------------------------------------------------------------------------------
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def _in_threads(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Results in order, computed a few ahead in threads."""
-    workers = worker_count()
-    waiting: deque[Future[R]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk

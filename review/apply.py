@@ -69,7 +69,7 @@ def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool
     if info is None:
         raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
     inside = run.path / info.dataset.source
-    reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source)
+    reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source, in_place=False)
     if out is not None:
         _check_out(out, reference)
     cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split), _groups(run))

@@ -57,6 +57,11 @@ input_options = _group(
     click.option(
         "--limit", type=click.IntRange(min=0), metavar="N", help="Only N images, a seeded sample balanced over classes; 0 for all."
     ),
+    click.option(
+        "--in-place/--no-in-place",
+        default=None,
+        help="Leave the images where they are (Parquet, WebDataset, folders), without a copy in the run folder. Default: no.",
+    ),
     click.option("--checkpoints", metavar="DIR", help="Folder of the checkpoints, where it is not the run folder."),
     click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name) as step 0; none takes it back."),
     click.option("--processor", metavar="MODEL", help="Model whose image processor is used; none for the checkpoints' own."),
@@ -597,7 +602,7 @@ def _request(options: dict[str, Any], wanted: list[str] | None) -> Request:
     return Request(
         dataset={
             "source": options["dataset"],
-            **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit")},
+            **{name: options[name] for name in ("config", "revision", "split", "image_column", "label_column", "limit", "in_place")},
         },
         settings={setting.name: options[setting.name] for setting in fields(Settings)},
         checkpoints=options["checkpoints"],

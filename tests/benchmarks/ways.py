@@ -151,10 +151,11 @@ def images_ours(case: Case) -> Work:
     """Once: decode and prepare; for every checkpoint: read what was kept."""
     import torch
 
+    from pipeline.dataset import CHUNK
     from pipeline.images import decode, to_rgb
     from pipeline.pixels import PixelCache, load_processor
     from pipeline.runfolder import RunFolder
-    from pipeline.stages import CHUNK, _chunks, _in_threads
+    from pipeline.threads import chunks, in_threads
 
     processor = load_processor([model_folder(case, "base")])
     files, run = pictures(case.images), RunFolder(case.work)
@@ -163,7 +164,7 @@ def images_ours(case: Case) -> Work:
     def work() -> float:
         cache = PixelCache(run, processor, "0" * 64)
         writer = cache.writer()
-        for batch in _in_threads(lambda some: cache.prepare([to_rgb(decode(data)) for data in some]), _chunks(files, CHUNK)):
+        for batch in in_threads(lambda some: cache.prepare([to_rgb(decode(data)) for data in some]), chunks(files, CHUNK)):
             writer.add(batch)
         writer.finish("images")
         pixels = cache.open("images")

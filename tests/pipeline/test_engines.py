@@ -31,11 +31,11 @@ class InterruptedHereError(Exception):
 class Watching:
     """A progress that remembers how much of each stage was there at its beginning, and may end everything."""
 
-    def __init__(self, end_after: int | None = None) -> None:
+    def __init__(self, end_after: int | None = None, end_in: str = " at a time") -> None:
         self.there: dict[str, int] = {}
         self.notes: list[str] = []
         self.done: list[str] = []
-        self._end_after = end_after
+        self._end_after, self._end_in = end_after, end_in
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
@@ -44,7 +44,7 @@ class Watching:
         def advance(count: int) -> None:
             counts.append(count)
             self.there.setdefault(title, count)
-            if " at a time" in title and self._end_after is not None and sum(counts) >= self._end_after:
+            if self._end_in in title and self._end_after is not None and sum(counts) >= self._end_after:
                 raise InterruptedHereError
 
         yield advance
@@ -105,6 +105,38 @@ def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
     assert build(RunFolder(run_path), request).seconds == {}  # and the engine is not even started
 
 
+def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
+    cluster: Any, run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "SHARD", 5)
+    data = Path(shutil.copytree(image_folder, tmp_path / "data"))
+    (data / "green" / "04.png").write_bytes(b"no image")
+    expected = Path(shutil.copytree(run_path, tmp_path / "copied"))
+    build(RunFolder(expected), Request(dataset={"source": str(data), "split": "train"}, wanted=["last"]))
+    said = {"source": str(data), "split": "train", "in_place": True}
+    request = Request(dataset=said, wanted=["last"], engine="ray", address=cluster.address)
+    with pytest.raises(InterruptedHereError):
+        build(RunFolder(run_path), request, progress=Watching(end_after=15))
+    there = len(list((run_path / "shards").glob("*/*-images.npy")))
+    assert there >= 3 and not (run_path / "images.parquet").exists()
+    watching = Watching(end_after=10, end_in="Embedding")
+    with pytest.raises(InterruptedHereError):
+        build(RunFolder(run_path), request, progress=watching)
+    assert next(count for title, count in watching.there.items() if title.startswith("Reading images, ")) >= 5 * there - 4
+    assert len(list((run_path / "cache").glob("*/*/*.bin"))) == 8 and (run_path / "images.parquet").exists()
+    watching = Watching()
+    build(RunFolder(run_path), request, progress=watching)
+    same(expected, run_path)
+    assert "Reading images" not in watching.there and not list((run_path / "shards").glob("*/*"))
+    assert (run_path / "skipped.csv").read_text() == (expected / "skipped.csv").read_text()
+    for name in ("cache", "embeddings"):
+        shutil.rmtree(run_path / name)
+    watching = Watching()
+    build(RunFolder(run_path), request, progress=watching)
+    assert "Preparing images" in watching.there
+    same(expected, run_path)
+
+
 def test_a_mistake_in_a_shard_is_said_as_it_is(cluster: Any, run_path: Path, image_folder: Path) -> None:
     shutil.rmtree(run_path / "checkpoint-20")
     shutil.rmtree(run_path / "checkpoint-100")
@@ -127,7 +159,8 @@ def test_the_pca_in_shards_is_that_of_one_process(cluster: Any, tmp_path: Path, 
     pair = [align([projection.points]).points[0] for projection in (made, expected)]
     np.testing.assert_allclose(*pair, rtol=0, atol=1e-6)
     np.testing.assert_allclose(made.explained_variance, expected.explained_variance, rtol=1e-9)
-    assert len(watching.done) == 2 * 8 and list(watching.there) == ["PCA of checkpoint 10, 3 at a time"]
+    assert len(watching.done) == 2 * 8
+    assert [title.partition(",")[0] for title in watching.there] == ["PCA of checkpoint 10"]
 
 
 def test_the_pca_of_few_images_is_no_matter_of_shards(cluster: Any, tmp_path: Path) -> None:

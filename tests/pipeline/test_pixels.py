@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from pipeline.errors import CheckpointError, DatasetError
-from pipeline.pixels import Normalisation, PixelCache, Processor, load_processor, to_levels
+from pipeline.pixels import Normalisation, PixelCache, Processor, load_processor, to_levels, to_values
 from pipeline.runfolder import RunFolder
 
 PROCESSORS = {
@@ -167,3 +167,48 @@ def test_an_abandoned_cache_leaves_nothing(tmp_path: Path) -> None:
     writer.add(cache.prepare([picture(0, 0)]))
     writer.abandon()
     assert cache.open("images") is None and not list((tmp_path / "cache").iterdir())
+
+
+def test_a_cache_in_files_is_the_cache_in_one(tmp_path: Path) -> None:
+    """Files of different lengths, one of them empty, one of float values."""
+    processor = Processor(PROCESSORS["vit"])
+    levels = processor.prepare([picture(seed % 3, seed) for seed in range(9)])
+    assert processor.normalisation is not None
+    for wide in (None, 3):
+        batches = {0: levels[:4], 4: levels[4:4], 8: levels[4:5], 12: levels[5:]}
+        if wide is not None:
+            batches[8] = to_values(batches[8], processor.normalisation) + np.float32(0.001)
+        one, many = (PixelCache(RunFolder(tmp_path / f"{name}-{wide}"), processor, "digest") for name in ("one", "many"))
+        writer, parts = one.writer(), many.parts("these")
+        for start in (12, 0, 8, 4):  # in any order
+            part = parts.writer(start)
+            part.add(batches[start])
+            part.finish("these")
+        for start in sorted(batches):
+            writer.add(batches[start])
+        writer.finish("images")
+        assert many.open("images") is None
+        parts.finish("images", sorted(batches))
+        whole, pixels = one.open("images"), many.open("images")
+        assert whole is not None and pixels is not None and len(pixels) == len(whole) == 9 and pixels.shape == whole.shape
+        assert pixels.array.dtype == whole.array.dtype == (np.uint8 if wide is None else np.float32)
+        for start, stop in ((0, 9), (0, 4), (3, 5), (4, 5), (2, 8), (5, 9), (7, 20)):
+            for place in (pixels, pixels.between(1, 9)):
+                other = whole if place is pixels else whole.between(1, 9)
+                np.testing.assert_array_equal(place.array[start:stop], other.array[start:stop])
+                torch.testing.assert_close(
+                    place.batch(start, stop, torch.device("cpu")), other.batch(start, stop, torch.device("cpu")), rtol=0, atol=0
+                )
+    parts.path(12).unlink()
+    assert many.open("images") is None
+
+
+def test_files_of_different_sizes_are_no_cache(tmp_path: Path) -> None:
+    cache = PixelCache(RunFolder(tmp_path), Processor(PROCESSORS["vit"]), "digest")
+    parts = cache.parts("these")
+    for start, side in ((0, 16), (1, 18)):
+        part = parts.writer(start)
+        part.add(np.zeros((1, 3, side, side), np.uint8))
+        part.finish("these")
+    with pytest.raises(DatasetError, match="different sizes"):
+        parts.finish("images", (0, 1))

@@ -1,0 +1,237 @@
+"""Images that stay where they are: where each of a split lies, found without reading one, and the reading of some of them.
+
+Parquet files, WebDataset tars and folders of images, on a disk or wherever fsspec reaches. ``datasets`` says which files and columns there
+are and in which order, so that the images are those it would give; it copies nothing. Decodes no image.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pipeline.errors import DatasetError, reason_of
+from pipeline.threads import chunks
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
+
+TAKEN = "Parquet files, WebDataset tars (.tar, not compressed) and folders of images"
+"""What can be read in place, for people."""
+
+BATCH = 64
+"""Images of a Parquet file in memory at once."""
+
+READ_AHEAD = 2**20
+"""Bytes of a Parquet file that are fetched at once: its row groups may be larger than the memory."""
+
+INDEXED = 2**16
+"""Places that are Python objects at the same time."""
+
+Cell = dict[str, Any]
+"""One image as ``datasets`` gives it undecoded: ``bytes``, or None where only the file is named, and ``path``."""
+
+Place = tuple[str | None, int | None, int | None, str | None]
+"""A row of `places_schema`."""
+
+NOWHERE: Place = (None, None, None, None)
+"""Of a row without an image."""
+
+
+def places_schema() -> pyarrow.Schema:
+    """Where an image lies: ``file``, in it the row (Parquet) or the first byte and how many (tar), and ``path``, the name in a tar."""
+    import pyarrow as pa
+
+    return pa.schema([("file", pa.string()), ("place", pa.int64()), ("size", pa.int64()), ("path", pa.string())])
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set that stays where it is."""
+
+    kind: str
+    """``parquet``, ``webdataset`` or ``imagefolder``."""
+    rows: datasets.IterableDataset
+    files: Sequence[str]
+    """Paths or addresses."""
+
+    @property
+    def features(self) -> Any:
+        """Names and types of its columns."""
+        return self.rows.features
+
+    def index(self, image: str, label: str | None) -> tuple[pyarrow.Table, list[Any]]:
+        """Where each image lies (`places_schema`), in order, and what the column of the labels says of it."""
+        import pyarrow as pa
+
+        look = {"parquet": self._in_parquet, "webdataset": self._in_tars, "imagefolder": self._in_folder}[self.kind]
+        batches, values = [], list[Any]()
+        for found in chunks(look(image, label), INDEXED):
+            columns = zip(*(place for place, _ in found), strict=True)
+            batches.append(pa.record_batch(list(map(pa.array, columns, places_schema().types)), schema=places_schema()))
+            values += [field_of(value, label, self.features) for _, value in found]
+        return pa.Table.from_batches(batches, schema=places_schema()), values
+
+    def _in_parquet(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+        import pyarrow.parquet as parquet
+        from datasets.table import cast_array_to_feature
+
+        for name in self.files:
+            with _opened(name) as stream, parquet.ParquetFile(stream) as file:
+                values: Sequence[Any] = [None] * file.metadata.num_rows
+                if label is not None:
+                    column = file.read(columns=[label]).column(0)
+                    values = (cast_array_to_feature(column, self.features[label]) if label in self.features else column).to_pylist()
+            yield from (((name, row, None, None), value) for row, value in enumerate(values))
+
+    def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+        column = self._column_of(label)
+        for name in self.files:
+            with _opened(name) as stream:
+                for key, members in _examples(name, stream):
+                    at, value = members.get(image), key if column == "__key__" else None
+                    if column in members:
+                        value = _understood(column, _bytes_at(stream, members[column].offset_data, members[column].size))
+                    yield NOWHERE if at is None else (name, at.offset_data, at.size, at.name), value
+
+    def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+        import datasets
+
+        column = self._column_of(label)
+        for row in self.rows.cast_column(image, datasets.Image(decode=False)):
+            yield ((row[image] or {}).get("path"), None, None, None), row.get(column)
+
+    def _column_of(self, label: str | None) -> str:
+        """The column that holds the labels, or a struct with them; empty for none."""
+        return "" if label is None else label if label in self.features else label.partition(".")[0]
+
+
+def splits_in_place(builder: Any, source: str) -> dict[str, Split]:
+    """The splits of a data set that ``datasets`` has resolved and not prepared. Raises DatasetError for one of another kind."""
+    files = getattr(builder.config, "data_files", None)
+    if builder.name not in {"parquet", "webdataset", "imagefolder"} or not files:
+        raise unsupported(source)
+    return {str(name): Split(builder.name, builder.as_streaming_dataset(split=str(name)), list(found)) for name, found in files.items()}
+
+
+def unsupported(source: str) -> DatasetError:
+    """For a data set that cannot stay where it is."""
+    return DatasetError(f"Data set {source} cannot be read in place: --in-place takes {TAKEN}. Give one of these, or --no-in-place.")
+
+
+def field_of(value: Any, column: str | None, features: Any) -> Any:
+    """A cell of a column, or of one of its fields where it is named with a dot (``json.label``)."""
+    if column is None or column in features:
+        return value
+    return value.get(column.partition(".")[2]) if isinstance(value, dict) else None
+
+
+# -- tars -----------------------------------------------------------------------------------------------------------
+
+
+def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
+    """The files of a tar that belong together, by what follows the first dot of their names; their content is passed over."""
+    key, members = "", dict[str, tarfile.TarInfo]()
+    with tarfile.open(fileobj=stream, mode="r:") as archive:
+        for info in archive:
+            archive.members = []  # type: ignore[attr-defined]  # it would keep all it has seen
+            parts = re.match(r"^((?:.*/|)[^.]+)[.]([^/]*)$", info.name)
+            if not info.isreg() or parts is None or info.name.rpartition("/")[2].startswith((".", "__")):
+                continue
+            if members and parts[1] != key:
+                yield key, members
+                members = {}
+            key = parts[1]
+            if parts[2] in members:
+                raise DatasetError(f"Tar {name} has two files {info.name}. Write it anew, one file of each name.")
+            members[parts[2]] = info
+    if members:
+        yield key, members
+
+
+def _understood(name: str, data: bytes) -> Any:
+    """The content of a small file of a tar as ``datasets`` understands it by its ending; the bytes themselves for others."""
+    ending = name.rpartition(".")[2].lower()
+    if ending in {"cls", "cls2", "index", "inx", "id"}:
+        return int(data)
+    if ending in {"json", "jsn"}:
+        return json.loads(data)
+    return data.decode() if ending in {"txt", "text", "transcript"} else data
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def read_cells(places: pyarrow.Table, column: str) -> Iterator[Cell]:
+    """The images at some places, as ``datasets`` gives them; ``column`` names that of the images in Parquet.
+
+    A file that is itself the image is only named. Every file and row group is read once if the places ascend. Raises DatasetError where
+    they are not what they were.
+    """
+    entries = (entry for batch in places.to_batches(max_chunksize=INDEXED) for entry in batch.to_pylist())
+    for name, here in itertools.groupby(entries, key=lambda entry: entry["file"]):
+        first = next(here)
+        here = itertools.chain([first], here)
+        if first["place"] is None:
+            yield from ({"bytes": None, "path": name} for _ in here)
+            continue
+        with _opened(name) as stream:
+            if first["size"] is None:
+                yield from _from_parquet(name, stream, column, (entry["place"] for entry in here))
+            else:
+                yield from ({"bytes": _bytes_at(stream, entry["place"], entry["size"]), "path": entry["path"]} for entry in here)
+
+
+def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int]) -> Iterator[Cell]:
+    """The images in some rows, ascending."""
+    import pyarrow.parquet as parquet
+
+    row, start = next(rows, None), 0
+    with parquet.ParquetFile(stream, buffer_size=READ_AHEAD) as file:
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            if row is not None and row < stop:
+                for batch in file.iter_batches(BATCH, row_groups=[group], columns=[column]):
+                    while row is not None and row < start + len(batch):
+                        yield _cell(batch.column(0)[row - start].as_py())
+                        row = next(rows, None)
+                    start += len(batch)
+                    if row is None or row >= stop:
+                        break
+            start = stop
+    if row is not None:
+        raise DatasetError(f"{name} has no row {row} any more: it has changed. Read the images again with `review-embeddings build`.")
+
+
+def _cell(value: Any) -> Cell:
+    if isinstance(value, dict):
+        return {"bytes": value.get("bytes"), "path": value.get("path")}
+    return {"bytes": None, "path": value} if isinstance(value, str) else {"bytes": value, "path": None}
+
+
+def _bytes_at(stream: BinaryIO, start: int, size: int) -> bytes:
+    stream.seek(start)
+    return stream.read(size)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """A file, wherever fsspec reaches it; whatever goes wrong with it is a DatasetError."""
+    import pyarrow as pa
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(name)
+        with system.open(path, "rb") as stream:
+            yield stream
+    except (OSError, ImportError, tarfile.TarError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes {TAKEN}. Bring the file back, or name the data set "
+            "anew with --dataset."
+        ) from error

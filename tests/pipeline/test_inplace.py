@@ -1,0 +1,320 @@
+"""Images that stay where they are: the same run as from a copy, whatever they lie in; and what is said when they are gone."""
+
+import csv
+import gzip
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import fsspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from PIL import Image
+from samples import CLASSES, encoded, picture, save_checkpoint
+
+from pipeline import engines, stages, table
+from pipeline.dataset import ImageRecord, open_dataset, read_image, read_images, shown_in_browser
+from pipeline.errors import DatasetError
+from pipeline.inplace import read_cells
+from pipeline.runfolder import DatasetReference, RunFolder
+from pipeline.stages import Built, Request, build
+
+FILES = [encoded(picture(row % 3, seed=row)) for row in range(20)]
+BROKEN = (7, 13)
+"""Images that cannot be read: no picture, and one that is cut off."""
+
+
+def files() -> list[bytes]:
+    made = list(FILES)
+    made[7], made[13] = b"no image", made[13][:50]
+    return made
+
+
+def as_folder(path: Path) -> Path:
+    for row, data in enumerate(files()):
+        file = path / "test" / CLASSES[row % 3] / f"{row:02d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        (path / "train" / CLASSES[row % 3]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, path / "train" / CLASSES[row % 3] / file.name)
+    return path
+
+
+def as_parquet(path: Path, *, group: int = 3) -> Path:
+    """Shards of two splits with row groups of a few rows."""
+    features = datasets.Features({"label": datasets.ClassLabel(names=CLASSES), "image": datasets.Image()})
+    cells = [{"bytes": data, "path": f"{row}.png"} for row, data in enumerate(files())]
+    path.mkdir(parents=True)
+    for name, part in (("test-00000-of-00002", range(8)), ("test-00001-of-00002", range(8, 20)), ("train-00000-of-00001", range(3))):
+        rows = datasets.Dataset.from_dict({"image": [cells[row] for row in part], "label": [row % 3 for row in part]}, features=features)
+        rows.to_parquet(str(path / f"{name}.parquet"), batch_size=group)
+    return path
+
+
+def as_tars(path: Path, label: Callable[[int], tuple[str, bytes]] = lambda row: ("cls", str(row % 3).encode())) -> Path:
+    path.mkdir(parents=True)
+    for name, part in (("test-0000", range(8)), ("test-0001", range(8, 20)), ("train-0000", range(3))):
+        with tarfile.open(path / f"{name}.tar", "w") as archive:
+            for row in part:
+                for ending, data in (("png", files()[row]), label(row)):
+                    about = tarfile.TarInfo(f"some/{row:04d}.{ending}")
+                    about.size = len(data)
+                    archive.addfile(about, io.BytesIO(data))
+    return path
+
+
+KINDS: dict[str, Callable[[Path], Path]] = {"folder": as_folder, "parquet": as_parquet, "tars": as_tars}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two checkpoints."""
+    folder = tmp_path_factory.mktemp("trained")
+    for step in (10, 20):
+        save_checkpoint(folder / f"checkpoint-{step}", seed=step, step=step, classes=CLASSES)
+    return folder
+
+
+def made(run: Path, checkpoints: Path, source: object, **said: Any) -> Built:
+    return build(RunFolder(run), Request(dataset={"source": str(source), **said}, checkpoints=str(checkpoints)))
+
+
+def in_run(run: Path) -> dict[str, Any]:
+    """All that a run says of its images."""
+    images = read_images(RunFolder(run))
+    assert images is not None
+    return {
+        "ids": images.ids.tolist(),
+        "hashes": images.hashes,
+        "paths": images.paths,
+        "labels": images.label_names,
+        "bytes": images.read_bytes(),
+        "shown": images.read_bytes(preview=True),
+        "skipped": list(csv.reader(io.StringIO((run / "skipped.csv").read_text()))),
+        "sizes": parquet.read_table(run / "images.parquet", columns=["width", "height"]).to_pylist(),
+    }
+
+
+def same(one: Path, other: Path) -> None:
+    assert in_run(one) == in_run(other)
+    pd.testing.assert_frame_equal(*(table.read(run).drop(columns=["embedding"]) for run in (one, other)), rtol=0, atol=0)
+    for step in (10, 20):
+        np.testing.assert_array_equal(*(RunFolder(run).read_array("embeddings", step) for run in (one, other)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("said", [{}, {"limit": 9}, {"label_column": "none", "split": "train"}], ids=["all", "sample", "unlabelled"])
+def test_the_run_is_that_of_a_copy(
+    kind: str, said: dict[str, Any], checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "SHARD", 4)
+    source = KINDS[kind](tmp_path / "data")
+    made(tmp_path / "copied", checkpoints, source, **said)
+    monkeypatch.setattr(datasets.DatasetBuilder, "download_and_prepare", None)  # nothing is converted
+    made(tmp_path / "in-place", checkpoints, source, in_place=True, **said)
+    same(tmp_path / "copied", tmp_path / "in-place")
+    assert {"image", "preview"}.isdisjoint(parquet.read_schema(tmp_path / "in-place" / "images.parquet").names)
+    assert not list((tmp_path / "in-place").glob("shards/*"))
+    if not said:
+        assert [line[0] for line in in_run(tmp_path / "in-place")["skipped"]] == ["image_id", *(str(row) for row in broken(kind))]
+    assert made(tmp_path / "in-place", checkpoints, source).seconds == {}  # and it is remembered
+
+
+def broken(kind: str) -> list[int]:
+    """Rows of the images that cannot be read; folders are in the order of their names."""
+    order = sorted(range(20), key=lambda row: (CLASSES[row % 3], row)) if kind == "folder" else list(range(20))
+    return sorted(order.index(row) for row in BROKEN)
+
+
+def test_what_json_says_of_an_image(checkpoints: Path, tmp_path: Path) -> None:
+    def described(row: int) -> tuple[str, bytes]:
+        return "json", json.dumps({"label": None if row == 4 else CLASSES[row % 3], "from": {"year": row}}).encode()
+
+    source = as_tars(tmp_path / "data", described)
+    for name, in_place in (("copied", False), ("in-place", True)):
+        built = made(tmp_path / name, checkpoints, source, in_place=in_place)
+        assert built.info.dataset.label_column == "json.label" and built.info.classes == CLASSES
+        assert built.images.label_names is not None and built.images.label_names[3:6] == ["blue", None, "red"]
+    same(tmp_path / "copied", tmp_path / "in-place")
+    with pytest.raises(DatasetError, match="no column 'json.colour'; it has 'png', 'json'"):
+        open_dataset(DatasetReference(str(source), label_column="json.colour", in_place=True))
+
+
+def test_on_a_server(checkpoints: Path, tmp_path: Path) -> None:
+    server = fsspec.filesystem("memory")
+    for kind in KINDS:
+        source = KINDS[kind](tmp_path / kind)
+        for file in source.rglob("*.*"):
+            server.pipe_file(f"/{kind}/{file.relative_to(source).as_posix()}", file.read_bytes())
+        here, there = tmp_path / f"{kind}-here", tmp_path / f"{kind}-there"
+        made(here, checkpoints, source, in_place=True)
+        made(there, checkpoints, f"memory://{kind}", in_place=True)
+        assert {**in_run(here), "paths": None, "skipped": None} == {**in_run(there), "paths": None, "skipped": None}
+        assert in_run(here)["skipped"][1][0] == in_run(there)["skipped"][1][0] != []
+    found = open_dataset(DatasetReference("memory://parquet/test-00001-of-00002.parquet", in_place=True))
+    assert len(found.rows) == 12 and found.reference.split == "train"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_gone_or_has_changed(kind: str, checkpoints: Path, tmp_path: Path) -> None:
+    source = KINDS[kind](tmp_path / "data")
+    images = made(tmp_path / "run", checkpoints, source, in_place=True).images
+    data = images.read_bytes()
+    victim = {"folder": "test/blue/03.png", "parquet": "test-00001-of-00002.parquet", "tars": "test-0001.tar"}[kind]
+    shutil.move(source / victim, tmp_path / "elsewhere")
+    assert [one for _, one in images.take(np.arange(1)).read_some([0])] == data[:1]  # what is left can be read
+    with pytest.raises(DatasetError, match=f"{victim}.* cannot be read where it lies: .*No such file.*--dataset"):
+        images.read_bytes()
+    other = source / {"folder": "test/red/05.png", "parquet": "train-00000-of-00001.parquet", "tars": "train-0000.tar"}[kind]
+    shutil.copy(other, source / victim)
+    with pytest.raises(DatasetError, match="has changed since.|has no row 3 any more: it has changed"):
+        images.read_bytes()
+    built = made(tmp_path / "run", checkpoints, source)
+    assert built.seconds["images"] > 0 and in_run(tmp_path / "run")["hashes"] != images.hashes  # a build sees it and reads again
+
+
+def test_what_cannot_stay_where_it_is(tmp_path: Path) -> None:
+    cells = {"image": [{"bytes": FILES[0], "path": None}]}
+    rows = datasets.Dataset.from_dict(cells, features=datasets.Features({"image": datasets.Image()}))
+    rows.save_to_disk(str(tmp_path / "saved"))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.csv").write_text("image\n1.png\n")
+    for name in ("saved", "texts"):
+        with pytest.raises(DatasetError, match="cannot be read in place: --in-place takes Parquet files, WebDataset tars"):
+            open_dataset(DatasetReference(str(tmp_path / name), in_place=True))
+    source = as_tars(tmp_path / "tars")
+    whole = (source / "test-0001.tar").read_bytes()
+    (source / "test-0001.tar").write_bytes(gzip.compress(whole))
+    with pytest.raises(DatasetError, match=r"test-0001.tar cannot be read where it lies.*not compressed"):
+        open_dataset(DatasetReference(str(source), in_place=True))
+    with tarfile.open(source / "test-0001.tar", "w") as archive:
+        for _ in range(2):
+            archive.add(tmp_path / "texts" / "a.csv", "a.png")
+    with pytest.raises(DatasetError, match=r"two files a.png"):
+        open_dataset(DatasetReference(str(source), in_place=True))
+    with pytest.raises(DatasetError, match=r"no split 'dev'; it has 'train', 'test'"):
+        open_dataset(DatasetReference(str(as_folder(tmp_path / "folder")), split="dev", in_place=True))
+
+
+def test_pictures_are_prepared_again_from_where_they_lie(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "SHARD", 4)
+    source = as_parquet(tmp_path / "data")
+    before = in_run(made(tmp_path / "run", checkpoints, source, in_place=True).run.path)
+    vectors = np.array(RunFolder(tmp_path / "run").read_array("embeddings", 20))
+    shutil.rmtree(tmp_path / "run" / "cache")
+    shutil.rmtree(tmp_path / "run" / "embeddings")
+    assert set(made(tmp_path / "run", checkpoints, source).seconds) >= {"pixels", "embeddings"}
+    assert in_run(tmp_path / "run") == before
+    np.testing.assert_array_equal(RunFolder(tmp_path / "run").read_array("embeddings", 20), vectors)
+    images = read_images(RunFolder(tmp_path / "run"))
+    for folder in ("cache", "embeddings"):
+        shutil.rmtree(tmp_path / "run" / folder)
+    monkeypatch.setattr(stages, "read_images", lambda run: replace(images, hashes=["0" * 64, *images.hashes[1:]]))
+    with pytest.raises(DatasetError, match="Image 0 of the run is not where it was, or has changed"):
+        made(tmp_path / "run", checkpoints, source)
+    assert not list((tmp_path / "run").glob("shards/*"))
+
+
+class StoppedError(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("cache_too", [True, False])
+def test_what_was_read_is_not_read_again(cache_too: bool, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "SHARD", 4)
+    source = as_tars(tmp_path / "data")
+    made(tmp_path / "whole", checkpoints, source, in_place=True)
+    read, seen = engines._read_shard, list[int]()
+
+    def stopping(reading: Any, part: tuple[int, int], *rest: Any) -> str:
+        if len(seen) == 2:
+            raise StoppedError
+        seen.append(part[0])
+        return read(reading, part, *rest)
+
+    monkeypatch.setattr(engines, "_read_shard", stopping)
+    with pytest.raises(StoppedError):
+        made(tmp_path / "run", checkpoints, source, in_place=True)
+    assert seen == [0, 4] and not (tmp_path / "run" / "images.parquet").exists()
+    if not cache_too:
+        shutil.rmtree(tmp_path / "run" / "cache")
+    seen[:] = []
+    monkeypatch.setattr(engines, "_read_shard", lambda reading, part, *rest: (seen.append(part[0]), read(reading, part, *rest))[1])
+    made(tmp_path / "run", checkpoints, source)
+    assert seen == ([8, 12, 16] if cache_too else [0, 4, 8, 12, 16])
+    same(tmp_path / "whole", tmp_path / "run")
+
+
+def test_a_copy_after_all_and_back(checkpoints: Path, tmp_path: Path) -> None:
+    source = as_parquet(tmp_path / "data")
+    expected = in_run(made(tmp_path / "run", checkpoints, source).run.path)
+    for in_place in (True, False):
+        built = made(tmp_path / "run", checkpoints, source, in_place=in_place)
+        assert set(built.seconds) == {"images"} and (built.images.column == "image") == in_place
+        assert in_run(tmp_path / "run") == expected
+        cached = list((tmp_path / "run" / "cache").rglob("*.bin"))
+        assert len(cached) == 1 and (cached[0].parent.name == "cache") != in_place
+
+
+def test_data_inside_the_run_folder_moves_with_it(checkpoints: Path, tmp_path: Path) -> None:
+    source = as_parquet(tmp_path / "run" / "data")
+    before = in_run(made(tmp_path / "run", checkpoints, source, in_place=True).run.path)
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    assert in_run(tmp_path / "moved") == before
+    assert made(tmp_path / "moved", checkpoints, tmp_path / "moved" / "data").seconds == {}
+
+
+def test_every_row_group_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = as_parquet(tmp_path / "data")
+    places = open_dataset(DatasetReference(str(source), in_place=True)).rows.data.table
+    read: list[int] = []
+    original = parquet.ParquetFile.iter_batches
+
+    def counting(self: Any, size: int, row_groups: list[int], columns: list[str]) -> Any:
+        read.extend(row_groups)
+        return original(self, size, row_groups, columns)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", counting)
+    assert [cell["bytes"] for cell in read_cells(places, "image")] == files()
+    assert read == [0, 1, 2, 0, 1, 2, 3]
+    read.clear()
+    assert [cell["path"] for cell in read_cells(places.take([1, 2, 19]), "image")] == ["1.png", "2.png", "19.png"]
+    assert read == [0, 3]
+
+
+def test_columns_of_bytes_and_of_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(FILES[0])
+    for cells, expected in (
+        ([FILES[0], None], [{"bytes": FILES[0], "path": None}, {"bytes": None, "path": None}]),
+        ([str(tmp_path / "a.png")], [{"bytes": None, "path": str(tmp_path / "a.png")}]),
+    ):
+        parquet.write_table(pa.table({"picture": cells}), tmp_path / "x.parquet")
+        reference = DatasetReference(str(tmp_path / "x.parquet"), image_column="picture")
+        copied, in_place = (open_dataset(replace(reference, in_place=here)) for here in (False, True))
+        assert list(read_cells(in_place.rows.data.table, "picture")) == expected
+        assert [cell or {"bytes": None, "path": None} for cell in copied.rows[:]["picture"]] == expected
+
+
+def test_what_a_browser_is_shown_is_what_a_copy_has() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for image, kind, options in (
+        (picture(0, 0), "PNG", {}),
+        (Image.new("RGB", (2000, 1000)), "JPEG", {}),
+        (Image.new("CMYK", (8, 8)), "TIFF", {}),
+        (Image.new("P", (8, 8)), "GIF", {}),
+        (Image.new("RGBA", (8, 8)), "WEBP", {}),
+        (Image.new("RGB", (20, 10)), "JPEG", {"exif": exif}),
+    ):
+        data = encoded(image, kind, **options)
+        record = read_image(0, 0, {"bytes": data, "path": None})
+        assert isinstance(record, ImageRecord) and shown_in_browser(data) == (record.preview or data)
