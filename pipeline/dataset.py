@@ -26,7 +26,7 @@ from PIL import UnidentifiedImageError
 from pipeline import storage
 from pipeline.errors import DatasetError, RunError, reason_of
 from pipeline.images import UNREADABLE, decode, open_image, to_rgb
-from pipeline.inplace import Cell, Split, field_of, places_schema, read_cells, splits_in_place, unsupported
+from pipeline.inplace import Cell, Split, feature_of, field_of, places_schema, read_cells, split_name, splits_in_place, unsupported
 from pipeline.runfolder import NOTHING, DatasetReference, RunFolder, fingerprint, whole_file
 from pipeline.threads import chunks, in_threads
 
@@ -89,7 +89,7 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     label_column = _find_label_column(found.features, reference, image_column)
     with quiet_datasets(), _loading_errors(reference):
         rows, values = _without_pictures(found, image_column, label_column)
-    labels, classes = _read_labels(_feature_of(found.features, label_column), label_column, values) if label_column else (None, None)
+    labels, classes = _read_labels(feature_of(found.features, label_column), label_column, values) if label_column else (None, None)
     known = label_column or reference.label_column  # "none" stays what was said
     reference = replace(reference, split=split, image_column=image_column, label_column=known)
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
@@ -104,9 +104,8 @@ def _without_pictures(found: Any, image_column: str, label_column: str | None) -
         return datasets.Dataset(places), values
     rows, values = found.cast_column(image_column, datasets.Image(decode=False)), []
     if label_column is not None:
-        column = label_column if label_column in rows.features else label_column.partition(".")[0]
-        cells = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
-        values = [field_of(cell, label_column, rows.features) for cell in cells]
+        column, field = split_name(rows.features, label_column)
+        values = [field_of(cell, field) for cell in rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()]
     return rows, values
 
 
@@ -166,7 +165,7 @@ def _find_source(reference: DatasetReference) -> _Source:
     builder = _find_builder(reference)
     if reference.in_place:
         splits = splits_in_place(builder, reference.source)
-        return _Source(list(splits), splits.__getitem__)
+        return _Source(list(splits), lambda name: splits[name]())
     builder.download_and_prepare()
     return _Source([str(name) for name in builder.info.splits or {}], lambda name: builder.as_dataset(split=name), sliceable=True)
 
@@ -293,7 +292,7 @@ def _find_label_column(features: Any, reference: DatasetReference, image_column:
     if named == NO_LABELS and NO_LABELS not in features:
         return None
     if named is not None:
-        if _feature_of(features, named) is None:
+        if feature_of(features, named) is None:
             raise DatasetError(
                 f"Data set {reference.source} has no column {named!r}; it has {_listing(features)}. Name one with --label-column."
             )
@@ -306,14 +305,7 @@ def _find_label_column(features: Any, reference: DatasetReference, image_column:
             f"Data set {reference.source} has several label columns: {_listing(class_labels)}. Name the one to use with --label-column."
         )
     columns = [*LABEL_NAMES, *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES)]
-    return next((name for name in columns if name != image_column and _feature_of(features, name) is not None), None)
-
-
-def _feature_of(features: Any, column: str) -> Any:
-    """The type of a column, or of one of its fields (``json.label``); None where there is no such thing."""
-    outer, _, field = column.partition(".")
-    fields = features.get(outer)
-    return features[column] if column in features else fields.get(field) if isinstance(fields, dict) else None
+    return next((name for name in columns if name != image_column and feature_of(features, name) is not None), None)
 
 
 def _read_labels(feature: Any, column: str, values: list[Any]) -> tuple[NDArray[np.int32], list[str]]:

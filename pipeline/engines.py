@@ -16,7 +16,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -31,7 +31,7 @@ from pipeline.inplace import read_cells
 from pipeline.loader import EncoderLoader
 from pipeline.neighbors import Neighbors, metric_for, nearest_neighbors, nearest_of_rows
 from pipeline.network import listens
-from pipeline.pixels import PixelCache, PixelParts, Pixels, Processor, load_processor
+from pipeline.pixels import PixelCache, PixelParts, Pixels, load_processor
 from pipeline.progress import Progress
 from pipeline.project import Moments, Plane, Projection, is_tall, project
 from pipeline.runfolder import RunFolder, whole_file
@@ -106,9 +106,9 @@ class Reading:
     root: Path
     """The data set's folder."""
     processors: tuple[str, ...]
-    """Where the image processor is, the first of these that has one; empty for none: nothing is prepared."""
+    """Where the image processor is, in the first of these that has one; empty for none: nothing is prepared."""
     pixels: str
-    """Digest of the image processor."""
+    """Digest of the image processor: to which cache they go."""
     fingerprint: str
     """Of all this."""
 
@@ -120,9 +120,13 @@ class Reading:
     @property
     def parts(self) -> PixelParts | None:
         """Where the prepared images go."""
-        if not self.processors:
-            return None
-        return PixelCache(RunFolder(self.run), _processor(self.processors), self.pixels).parts(self.fingerprint)
+        cache = self.cache
+        return cache.parts(self.fingerprint) if cache else None
+
+    @property
+    def cache(self) -> PixelCache | None:
+        """What prepares them; None where nothing does."""
+        return _cache_of(RunFolder(self.run), self.processors, self.pixels) if self.processors else None
 
     def again(self) -> None:
         """Let shards count as missing whose prepared images were deleted since."""
@@ -431,21 +435,21 @@ def _signed(work: Callable[[Any, Part], T], about: Any, part: Part) -> tuple[str
     return f"{os.uname().nodename} (node {node}, process {os.getpid()})", work(about, part)
 
 
-@cache
-def _processor(places: tuple[str, ...]) -> Processor:
-    """The image processor of a worker's process."""
-    return load_processor(places)
+@lru_cache(maxsize=1)
+def _cache_of(run: RunFolder, processors: tuple[str, ...], digest: str) -> PixelCache:
+    """Of a worker's process: an image processor is loaded once."""
+    return PixelCache(run, load_processor(processors), digest)
 
 
 def _read_shard(about: tuple[Reading, _Shards], part: Part, workers: int = 1) -> None:
     reading, shards = about
     places = reading.places.slice(part[0], part[1] - part[0])
     cells = zip(places["image_id"].to_pylist(), places["label"].to_pylist(), read_cells(places, reading.column), strict=True)
-    prepare = _processor(reading.processors).prepare if reading.processors else None
-    pixels = reading.parts.writer(part[0]) if reading.parts else None
+    cache, parts = reading.cache, reading.parts
+    pixels = parts.writer(part[0]) if parts else None
     rows: list[tuple[Any, ...]] = []
     try:
-        for records, prepared in read_all(cells, reading.root, prepare, preview=False, workers=workers):
+        for records, prepared in read_all(cells, reading.root, cache.prepare if cache else None, preview=False, workers=workers):
             rows += map(_as_row, records)
             if pixels and prepared is not None:
                 pixels.add(prepared)

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -75,7 +75,7 @@ class Split:
         for found in chunks(look(image, label), INDEXED):
             columns = zip(*(place for place, _ in found), strict=True)
             batches.append(pa.record_batch(list(map(pa.array, columns, places_schema().types)), schema=places_schema()))
-            values += [field_of(value, label, self.features) for _, value in found]
+            values += [value for _, value in found]
         return pa.Table.from_batches(batches, schema=places_schema()), values
 
     def _in_parquet(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
@@ -86,38 +86,39 @@ class Split:
             with _opened(name) as stream, parquet.ParquetFile(stream) as file:
                 values: Sequence[Any] = [None] * file.metadata.num_rows
                 if label is not None:
-                    column = file.read(columns=[label]).column(0)
-                    values = (cast_array_to_feature(column, self.features[label]) if label in self.features else column).to_pylist()
+                    column, (_, field) = file.read(columns=[label]).column(0), split_name(self.features, label)
+                    cells = (column if field else cast_array_to_feature(column, self.features[label])).to_pylist()
+                    values = [field_of(cell, field) for cell in cells]
             yield from (((name, row, None, None), value) for row, value in enumerate(values))
 
     def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
-        column = self._column_of(label)
+        column, field = split_name(self.features, label or "")
         for name in self.files:
             with _opened(name) as stream:
                 for key, members in _examples(name, stream):
                     at, value = members.get(image), key if column == "__key__" else None
                     if column in members:
                         value = _understood(column, _bytes_at(stream, members[column].offset_data, members[column].size))
-                    yield NOWHERE if at is None else (name, at.offset_data, at.size, at.name), value
+                    yield NOWHERE if at is None else (name, at.offset_data, at.size, at.name), field_of(value, field)
 
     def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
         import datasets
 
-        column = self._column_of(label)
+        column, field = split_name(self.features, label or "")
         for row in self.rows.cast_column(image, datasets.Image(decode=False)):
-            yield ((row[image] or {}).get("path"), None, None, None), row.get(column)
-
-    def _column_of(self, label: str | None) -> str:
-        """The column that holds the labels, or a struct with them; empty for none."""
-        return "" if label is None else label if label in self.features else label.partition(".")[0]
+            yield ((row[image] or {}).get("path"), None, None, None), field_of(row.get(column), field)
 
 
-def splits_in_place(builder: Any, source: str) -> dict[str, Split]:
-    """The splits of a data set that ``datasets`` has resolved and not prepared. Raises DatasetError for one of another kind."""
+def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]:
+    """What opens each split of a data set that ``datasets`` has found and not prepared. Raises DatasetError for one of another kind."""
     files = getattr(builder.config, "data_files", None)
     if builder.name not in {"parquet", "webdataset", "imagefolder"} or not files:
         raise unsupported(source)
-    return {str(name): Split(builder.name, builder.as_streaming_dataset(split=str(name)), list(found)) for name, found in files.items()}
+
+    def opener(name: str) -> Callable[[], Split]:
+        return lambda: Split(builder.name, builder.as_streaming_dataset(split=name), files[name])
+
+    return {str(name): opener(str(name)) for name in files}
 
 
 def unsupported(source: str) -> DatasetError:
@@ -125,11 +126,25 @@ def unsupported(source: str) -> DatasetError:
     return DatasetError(f"Data set {source} cannot be read in place: --in-place takes {TAKEN}. Give one of these, or --no-in-place.")
 
 
-def field_of(value: Any, column: str | None, features: Any) -> Any:
-    """A cell of a column, or of one of its fields where it is named with a dot (``json.label``)."""
-    if column is None or column in features:
-        return value
-    return value.get(column.partition(".")[2]) if isinstance(value, dict) else None
+# -- columns --------------------------------------------------------------------------------------------------------
+
+
+def feature_of(features: Any, column: str) -> Any:
+    """The type of a column, or of a field of a column of structs that is named with a dot (``json.label``); None for no such thing."""
+    outer, field = split_name(features, column)
+    fields = features.get(outer)
+    return fields if not field else fields.get(field) if isinstance(fields, dict) else None
+
+
+def split_name(features: Any, column: str) -> tuple[str, str]:
+    """The column and the field in it; an empty one for the column itself."""
+    outer, _, field = (column, "", "") if column in features else column.partition(".")
+    return outer, field
+
+
+def field_of(cell: Any, field: str) -> Any:
+    """The field of a struct, or all of what stands in a column."""
+    return cell if not field else (cell or {}).get(field)
 
 
 # -- tars -----------------------------------------------------------------------------------------------------------

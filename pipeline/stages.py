@@ -370,7 +370,11 @@ class Builder:
         """Read and decode every image once: it goes to images.parquet, or what is known of it, and its pixels to the cache."""
         chosen = balanced_sample(opened.labels, len(opened.rows), opened.reference.limit, opened.reference.seed)
         labels = np.full(len(chosen), -1) if opened.labels is None else opened.labels[chosen]
-        reading = self._reading(opened, chosen, labels, signature, source) if opened.reference.in_place else None
+        reading = None
+        if opened.reference.in_place:
+            places, column, root = opened.rows.data.table.take(chosen), opened.reference.image_column, self._root(opened.reference)
+            about = fingerprint(images=images_key(opened.reference), signature=signature, processor=source and source.digest)
+            reading = self._reading(places, chosen, labels, source, column=column, root=root, fingerprint=about)
         cache = None if reading or source is None else PixelCache(self.run, load_processor(source.candidates), source.digest)
         pixels = cache.writer() if cache else None
         failed = True
@@ -417,19 +421,12 @@ class Builder:
             yield records
 
     def _reading(
-        self,
-        opened: OpenedDataset,
-        chosen: NDArray[np.int64],
-        labels: NDArray[np.integer],
-        signature: str | None,
-        source: ProcessorSource | None,
+        self, places: Any, ids: NDArray[np.int64], labels: NDArray[np.integer], source: ProcessorSource | None, **said: Any
     ) -> Reading:
-        """What is to be read of a data set that stays where it is."""
-        source = source or ProcessorSource([], "")
-        about = fingerprint(key=images_key(opened.reference), signature=signature, processor=source.digest, total=len(opened.rows))
-        places = opened.rows.data.table.take(chosen).append_column("image_id", [chosen]).append_column("label", [labels])
-        column, root = str(opened.reference.image_column), self._root(opened.reference)
-        return Reading(self.run.path.resolve(), places, column, root, tuple(source.candidates), source.digest, about)
+        """What is to be read of a data set that stays where it is; ``said`` are further fields of it."""
+        places = places.append_column("image_id", [ids]).append_column("label", [labels])
+        candidates = () if source is None else (str(Path(one).resolve()) if Path(one).exists() else one for one in source.candidates)
+        return Reading(self.run.path.resolve(), places, processors=tuple(candidates), pixels=source.digest if source else "", **said)
 
     def _root(self, reference: DatasetReference) -> Path:
         """The folder of a data set."""
@@ -735,10 +732,9 @@ class Builder:
 
     def _prepare_in_place(self, source: ProcessorSource, images: RunImages) -> None:
         """Read images again where they lie, which must be those that the run was made from."""
-        places = images.where(np.arange(len(images))).append_column("image_id", [images.ids]).append_column("label", [images.ids])
+        places, column = images.where(np.arange(len(images))), str(images.column)
         about = fingerprint(images=images.digest, processor=source.digest)
-        run, column = self.run.path.resolve(), str(images.column)
-        reading = Reading(run, places, column, run, tuple(source.candidates), source.digest, about)
+        reading = self._reading(places, images.ids, images.ids, source, column=column, root=self.run.path, fingerprint=about)
         hashes = iter(images.hashes)
         with self.progress.stage("Preparing images", total=len(images), unit="images") as advance:
             for records in self._engine.read(reading):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import table
 from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, split_names
 from pipeline.errors import RunError, SettingsError
+from pipeline.inplace import feature_of, field_of, split_name
 from pipeline.progress import SILENT, Progress
 from pipeline.runfolder import DatasetReference, RunFolder, storage_errors
 from pipeline.temporary import TEMPORARY_PREFIX
@@ -175,14 +176,15 @@ def _relabelled(rows: datasets.Dataset, column: str, new_labels: Mapping[int, st
     """The rows with some labels changed; the column keeps its place and its type."""
     import datasets
 
-    feature = rows.features[column]
-    values = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
-    by_name = {str(value): value for value in values if value is not None}
+    feature, (outer, field) = feature_of(rows.features, column), split_name(rows.features, column)
+    cells = rows.select_columns([outer]).with_format("arrow")[:].column(outer).to_pylist()
+    by_name = {str(value): value for value in (field_of(cell, field) for cell in cells) if value is not None}
     for row, name in new_labels.items():
-        values[row] = feature.str2int(name) if isinstance(feature, datasets.ClassLabel) else by_name.get(name, name)
-    order = rows.column_names
+        value = feature.str2int(name) if isinstance(feature, datasets.ClassLabel) else by_name.get(name, name)
+        cells[row] = {**(cells[row] or {}), field: value} if field else value
+    order, whole = rows.column_names, rows.features[outer]
     with quiet_datasets():
-        return rows.remove_columns(column).add_column(column, values, feature=feature).select_columns(order)
+        return rows.remove_columns(outer).add_column(outer, cells, feature=whole).select_columns(order)
 
 
 # -- writing --------------------------------------------------------------------------------------------------------
@@ -227,16 +229,16 @@ def _write_folder(folder: Path, reference: DatasetReference, rows: datasets.Data
     """Images in folders by class under numbered names, and all other columns in ``metadata.jsonl``."""
     import datasets
 
-    column, label_column = str(reference.image_column), reference.label_column
+    column, label_column = str(reference.image_column), reference.label_column or ""
     others = [name for name in rows.column_names if name != column]
-    feature = rows.features.get(label_column) if label_column else None
+    feature, (outer, field) = feature_of(rows.features, label_column), split_name(rows.features, label_column)
     plain = rows.cast_column(column, datasets.Image(decode=False))
     lines: list[str] = []
     for number in range(len(plain)):
         row = plain[number]
         cell = row[column] or {}
         data: bytes = cell["bytes"] if cell.get("bytes") is not None else read_file(str(cell.get("path")))
-        value = row[label_column] if label_column in others else None
+        value = field_of(row[outer], field) if outer in others else None
         label = feature.int2str(value) if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0 else value
         place = "" if label is None else f"{safe_name(str(label))}/"
         name = f"{place}{number:07d}{ending_of(data)}"

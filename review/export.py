@@ -403,12 +403,11 @@ def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.Data
     names: list[str | None] = [None] * len(frame)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for place, data in enumerate(images.read_pictures()):
-            if place in wanted:
-                name = f"{int(images.ids[place]):07d}{ending_of(data)}"
-                with whole_file(folder / name) as temporary:
-                    temporary.write_bytes(data)
-                names[wanted[place]] = f"{folder.name}/{name}"
+        for place, data in images.read_some(list(wanted)):
+            name = f"{int(images.ids[place]):07d}{ending_of(data)}"
+            with whole_file(folder / name) as temporary:
+                temporary.write_bytes(data)
+            names[wanted[place]] = f"{folder.name}/{name}"
         for file in folder.iterdir():  # of an earlier list
             if re.fullmatch(r"\d{7}\.\w+", file.name) and f"{folder.name}/{file.name}" not in names:
                 file.unlink()

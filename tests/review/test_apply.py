@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import json
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,3 +197,28 @@ def test_groups_are_those_of_the_table(run: RunFolder) -> None:
     images = read_images(run)
     assert images is not None
     assert _groups(run)[images.hashes[4]] == "4" and images.hashes[4] == images.hashes[7]
+
+
+@pytest.mark.parametrize("form", ["disk", "folder"])
+def test_images_that_were_read_in_place_and_a_label_in_json(form: str, tmp_path: Path) -> None:
+    (tmp_path / "tars").mkdir()
+    with tarfile.open(tmp_path / "tars" / "test-0000.tar", "w") as archive:
+        for row in range(6):
+            facts = json.dumps({"label": CLASSES[row % 3], "year": 2000 + row}).encode()
+            for ending, data in (("png", encoded(picture(row % 3, seed=row))), ("json", facts)):
+                about = tarfile.TarInfo(f"{row:03d}.{ending}")
+                about.size = len(data)
+                archive.addfile(about, io.BytesIO(data))
+    save_checkpoint(tmp_path / "run" / "checkpoint-10", seed=1, step=10)
+    run = RunFolder(tmp_path / "run")
+    build(run, Request(dataset={"source": str(tmp_path / "tars"), "in_place": True}))
+    decide(run, [0], "remove")
+    decide(run, [1], "relabel", new_label="red")
+    before = bytes_of(tmp_path / "tars")
+    applied = apply(run, tmp_path / "cleaned", form=form)
+    assert (applied.removed, applied.relabelled) == (1, {("green", "red"): 1}) and bytes_of(tmp_path / "tars") == before
+    if form == "disk":
+        new = datasets.load_from_disk(str(tmp_path / "cleaned"))["test"]
+        assert [(row["label"], row["year"]) for row in new["json"]][:2] == [("red", 2001), ("red", 2002)]
+    else:
+        assert {path.parent.name for path in (tmp_path / "cleaned" / "test").glob("*/*.png")} == set(CLASSES)

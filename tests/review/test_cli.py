@@ -25,6 +25,25 @@ def test_build_then_table(review_embeddings: Call, run_path: Path, image_folder:
     assert (code, out) == (0, f"Wrote 36 rows to {tmp_path / 'all.parquet'}\n")
 
 
+def test_images_that_stay_where_they_are(review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+    said = ("--run", run_path, "--dataset", image_folder, "--in-place")
+    code, out, err = review_embeddings("build", *said)
+    assert code == 0 and "Table: 108 rows" in out, err
+    assert json.loads((run_path / "run.json").read_text())["dataset"]["in_place"]
+    assert "Everything was up to date." in review_embeddings("build", "--run", run_path)[1]
+    code, out, _ = review_embeddings("export", "--run", run_path, "--top", "3", "--images")
+    assert code == 0 and len(list((run_path / "exports").glob("*/*.png"))) == 3
+    assert review_embeddings("table", "--run", run_path, "--out", tmp_path / "all.parquet")[0] == 0
+    assert review_embeddings("summary", "--run", run_path, "--html")[0] == 0
+    assert review_embeddings("animate", "--run", run_path, "--frame", "20", "--out", tmp_path / "still.png", "--size", "480")[0] == 0
+    code, _, err = review_embeddings("build", "--run", run_path, "--no-in-place")
+    assert code == 0 and "Reading images" in err and "Embedding" not in err
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.csv").write_text("image\n1.png\n")
+    code, _, err = review_embeddings("build", "--run", run_path, "--dataset", tmp_path / "texts", "--in-place")
+    assert code == 2 and "texts cannot be read in place: --in-place takes Parquet files" in err.splitlines()[-1]
+
+
 def test_the_run_in_this_folder_or_the_newest_in_runs(
     review_embeddings: Call, built_run: Path, working_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
