@@ -11,11 +11,10 @@ import functools
 import logging
 import operator
 import os
-import shutil
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import storage
 from pipeline.checkpoints import Checkpoint
 from pipeline.dataset import ImageFacts, SkippedImage, read_all
 from pipeline.embed import EncodedBatch, encode_all
@@ -34,7 +34,7 @@ from pipeline.network import listens
 from pipeline.pixels import PixelCache, PixelParts, Pixels, load_processor
 from pipeline.progress import Progress
 from pipeline.project import Moments, Plane, Projection, is_tall, project
-from pipeline.runfolder import RunFolder, whole_file
+from pipeline.runfolder import RunFolder, run_at, whole_file
 from pipeline.threads import worker_count
 
 if TYPE_CHECKING:
@@ -70,8 +70,10 @@ T = TypeVar("T")
 class Encoding:
     """One checkpoint with which all images are to be embedded."""
 
-    run: Path
+    run: str
+    """`RunFolder.reference`."""
     checkpoint: Checkpoint
+    """Named so that every machine finds its files (`pipeline.storage.for_all`)."""
     pooling: str
     precision: str
     with_head: bool
@@ -89,16 +91,26 @@ class Encoding:
 
     def open_pixels(self) -> Pixels:
         """The prepared images, which must be there."""
-        pixels = PixelCache(RunFolder(self.run), None, self.pixels).open(self.images)
-        assert pixels is not None
+        pixels = PixelCache(_run_of(self.run, self.images), None, self.pixels).open(self.images)
+        if pixels is None:
+            raise ClusterError(
+                f"The prepared images of {self.run} are not on {os.uname().nodename}. Leave the images in place (--in-place), or put the "
+                "run into a folder that all machines see."
+            )
         return pixels
+
+    @property
+    def found(self) -> Checkpoint:
+        """The checkpoint, its files named as this process finds them."""
+        return replace(self.checkpoint, source=storage.for_here(self.checkpoint.source))
 
 
 @dataclass(frozen=True)
 class Reading:
     """Images that are to be read where they lie, and prepared."""
 
-    run: Path
+    run: str
+    """`RunFolder.reference`."""
     places: pyarrow.Table
     """`pipeline.inplace.places_schema` and the columns ``image_id`` and ``label``."""
     column: str
@@ -115,7 +127,7 @@ class Reading:
     @property
     def shards(self) -> _Shards:
         """What is found out about the images."""
-        return _Shards(RunFolder(self.run), self.fingerprint, len(self.places), SHARD)
+        return _Shards(self.run, self.fingerprint, len(self.places), SHARD)
 
     @property
     def parts(self) -> PixelParts | None:
@@ -126,18 +138,18 @@ class Reading:
     @property
     def cache(self) -> PixelCache | None:
         """What prepares them; None where nothing does."""
-        return _cache_of(RunFolder(self.run), self.processors, self.pixels) if self.processors else None
+        return _cache_of(_run_of(self.run, self.fingerprint), self.processors, self.pixels) if self.processors else None
 
     def again(self) -> None:
         """Let shards count as missing whose prepared images were deleted since."""
         parts = self.parts
         for part in self.shards:
-            if parts and not parts.path(part[0]).with_suffix(".json").is_file():
-                self.shards.path(part, "images").unlink(missing_ok=True)
+            if parts and not storage.exists(parts.path(part[0]).with_suffix(".json")):
+                storage.remove(self.shards.path(part, "images"))
 
     def found(self, part: tuple[int, int]) -> list[ImageFacts | SkippedImage]:
         """What was found out about the images of a shard."""
-        rows = np.load(self.shards.path(part, "images")).tolist()
+        rows = self.shards.read(part, "images").tolist()
         return [SkippedImage(row[0], row[2], row[-1]) if row[-1] else ImageFacts(*row[:-1]) for row in rows]
 
     def finish(self, images_digest: str) -> None:
@@ -177,15 +189,13 @@ class Local:
         """As `Engine` says."""
         reading.again()
         for part in reading.shards:
-            if not reading.shards.path(part, "images").is_file():
+            if not reading.shards.has(part, "images"):
                 _read_shard((reading, reading.shards), part, worker_count())
             yield reading.found(part)
 
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
-        encoder = self.loader.encoder(
-            encoding.checkpoint, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head
-        )
+        encoder = self.loader.encoder(encoding.found, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
         if following is not None:
             self.loader.read_ahead(following)
         return encode_all(encoder, encoding.open_pixels(), batch_size=encoding.batch_size, name=encoding.name)
@@ -242,26 +252,25 @@ class OnRay:
 
     def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
-        shards = _Shards(RunFolder(encoding.run), fingerprint, len(encoding.open_pixels()), SHARD)
+        shards = _Shards(encoding.run, fingerprint, len(encoding.open_pixels()), SHARD)
         self._fill(f"Embedding with checkpoint {encoding.checkpoint.step}", _encode_shard, encoding, shards, "embeddings")
         for part in shards:
-            likely = shards.path(part, "probabilities")
-            yield EncodedBatch(np.load(shards.path(part, "embeddings")), np.load(likely) if likely.is_file() else None)
+            likely = shards.read(part, "probabilities") if shards.has(part, "probabilities") else None
+            yield EncodedBatch(shards.read(part, "embeddings"), likely)
         shards.remove()
 
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """As `Engine` says."""
-        run = RunFolder(run.path.resolve())  # workers are in folders of their own
-        shards = _Shards(run, fingerprint, len(run.read_array("embeddings", step)), SEARCH_SHARD)
-        self._fill(f"Neighbours at checkpoint {step}", _search_shard, (run.array("embeddings", step), k), shards, "indices")
-        found = [[np.load(shards.path(part, name)) for part in shards] for name in ("indices", "distances")]
+        shards = _Shards(run.reference, fingerprint, len(run.read_array("embeddings", step)), SEARCH_SHARD)
+        self._fill(f"Neighbours at checkpoint {step}", _search_shard, (_Vectors.of(run, step), k), shards, "indices")
+        found = [[shards.read(part, name) for part in shards] for name in ("indices", "distances")]
         shards.remove()
         metric = metric_for(run.read_array("embeddings", step).shape[1])
         return Neighbors(np.concatenate(found[0]), np.concatenate(found[1]), metric)
 
     def projection(self, run: RunFolder, step: int) -> Projection:
         """As `Engine` says; of so few images that they are no matter of second moments, in this process."""
-        embeddings, path = run.read_array("embeddings", step), run.array("embeddings", step).resolve()
+        embeddings, vectors = run.read_array("embeddings", step), _Vectors.of(run, step)
         if not is_tall(embeddings):
             return project(embeddings)
         parts = _parts(len(embeddings), PCA_SHARD)
@@ -271,9 +280,9 @@ class OnRay:
             def done(part: Part) -> None:
                 advance(1)
 
-            moments = self._in_order(_moments_of_shard, path, parts, done, gpu=False)
+            moments = self._in_order(_moments_of_shard, vectors, parts, done, gpu=False)
             plane = functools.reduce(operator.add, moments).plane()
-            points = np.concatenate(list(self._in_order(_points_of_shard, (path, plane), parts, done, gpu=False)))
+            points = np.concatenate(list(self._in_order(_points_of_shard, (vectors, plane), parts, done, gpu=False)))
         return Projection(points, plane.explained_variance)
 
     def close(self) -> None:
@@ -285,11 +294,13 @@ class OnRay:
 
     def _fill(self, title: str, work: Callable[[Any, Part], None], about: Any, shards: _Shards, last: str, *, gpu: bool = True) -> None:
         """Have every shard written that is not there yet; ``last`` names the file that is written last of each."""
-        missing = [part for part in shards if not shards.path(part, last).is_file()]
+        storage.look_again(shards.folder)
+        missing = [part for part in shards if not shards.has(part, last)]
         with self._progress.stage(f"{title}, {self._slots(gpu=gpu)[1]} at a time", total=shards.total, unit="images") as advance:
             advance(shards.total - sum(stop - start for start, stop in missing))
             for _ in self._run(work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=gpu):
                 pass
+        storage.look_again(shards.folder)
 
     def _run(
         self, work: Callable[[Any, Part], T], about: Any, parts: Iterable[Part], done: Callable[[Part], None], *, gpu: bool
@@ -388,17 +399,32 @@ class OnRay:
 class _Shards:
     """Parts of an array, each with files of its own until all are there."""
 
-    run: RunFolder
+    run: str
+    """`RunFolder.reference`."""
     fingerprint: str
     total: int
     size: int
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return _run_of(self.run, self.fingerprint).shards / self.fingerprint
 
     def __iter__(self) -> Iterator[Part]:
         return iter(_parts(self.total, self.size))
 
     def path(self, part: Part, name: str) -> Path:
         """Where a shard's array is."""
-        return self.run.shards / self.fingerprint / f"{part[0]:09d}-{name}.npy"
+        return self.folder / f"{part[0]:09d}-{name}.npy"
+
+    def has(self, part: Part, name: str) -> bool:
+        """Whether it is there."""
+        return storage.exists(self.path(part, name))
+
+    def read(self, part: Part, name: str) -> NDArray[Any]:
+        """A shard's array."""
+        array: NDArray[Any] = np.load(storage.fetched(self.path(part, name)))
+        return array
 
     def write(self, part: Part, arrays: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Keep a shard's arrays, the last one as the sign that all are there."""
@@ -408,7 +434,32 @@ class _Shards:
 
     def remove(self) -> None:
         """Let all of them go: they are part of a whole now."""
-        shutil.rmtree(self.run.shards / self.fingerprint, ignore_errors=True)
+        storage.remove_folder(self.folder)
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """The embeddings of a checkpoint, for other processes."""
+
+    run: str
+    step: int
+    fingerprint: str
+
+    @staticmethod
+    def of(run: RunFolder, step: int) -> _Vectors:
+        """Those that are there now."""
+        facts = run.result_facts("embeddings", step)
+        return _Vectors(run.reference, step, facts["fingerprint"] if facts else "")
+
+    def open(self) -> NDArray[Any]:
+        """Memory-mapped, brought to this machine if need be."""
+        return _run_of(self.run, self.fingerprint).read_array("embeddings", self.step)
+
+
+@lru_cache(maxsize=16)
+def _run_of(reference: str, fingerprint: str) -> RunFolder:
+    """A run as it is when a process first hears of what ``fingerprint`` stands for; a store is asked only then."""
+    return run_at(reference)
 
 
 def _parts(total: int, size: int) -> list[Part]:
@@ -438,7 +489,7 @@ def _signed(work: Callable[[Any, Part], T], about: Any, part: Part) -> tuple[str
 @lru_cache(maxsize=1)
 def _cache_of(run: RunFolder, processors: tuple[str, ...], digest: str) -> PixelCache:
     """Of a worker's process: an image processor is loaded once."""
-    return PixelCache(run, load_processor(processors), digest)
+    return PixelCache(run, load_processor(list(map(storage.for_here, processors))), digest)
 
 
 def _read_shard(about: tuple[Reading, _Shards], part: Part, workers: int = 1) -> None:
@@ -479,7 +530,7 @@ def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
     encoding, shards = about
     if _loader is None:
         _loader = EncoderLoader(encoding.device)
-    encoder = _loader.encoder(encoding.checkpoint, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
+    encoder = _loader.encoder(encoding.found, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
     pixels = encoding.open_pixels().between(*part)
     batches = list(encode_all(encoder, pixels, batch_size=encoding.batch_size, name=encoding.name))
     arrays = [("embeddings", np.concatenate([batch.embeddings for batch in batches]))]
@@ -487,17 +538,17 @@ def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
     shards.write(part, [*([("probabilities", np.concatenate(likely))] if likely else []), *arrays])
 
 
-def _search_shard(about: tuple[tuple[Path, int], _Shards], part: Part) -> None:
-    (path, k), shards = about
-    found = nearest_of_rows(np.load(path, mmap_mode="r"), *part, k)
+def _search_shard(about: tuple[tuple[_Vectors, int], _Shards], part: Part) -> None:
+    (vectors, k), shards = about
+    found = nearest_of_rows(vectors.open(), *part, k)
     shards.write(part, [("distances", found.distances), ("indices", found.indices)])
 
 
-def _moments_of_shard(path: Path, part: Part) -> Moments:
-    embeddings = np.load(path, mmap_mode="r")
+def _moments_of_shard(vectors: _Vectors, part: Part) -> Moments:
+    embeddings = vectors.open()
     return Moments.of(embeddings[slice(*part)], embeddings[0])
 
 
-def _points_of_shard(about: tuple[Path, Plane], part: Part) -> NDArray[np.float64]:
-    path, plane = about
-    return plane.points(np.load(path, mmap_mode="r")[slice(*part)])
+def _points_of_shard(about: tuple[_Vectors, Plane], part: Part) -> NDArray[np.float64]:
+    vectors, plane = about
+    return plane.points(vectors.open()[slice(*part)])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import storage
 from pipeline.checkpoints import is_timm, read_config
 from pipeline.errors import CheckpointError, DatasetError, reason_of
 from pipeline.libraries import import_transformers, quiet_transformers, require_timm
@@ -231,7 +231,7 @@ class PixelFile:
 
     def open(self) -> NDArray[Any]:
         """All of it, memory-mapped."""
-        return np.memmap(self.path, dtype=np.uint8 if self.normalisation else np.float32, mode="r", shape=self.shape)
+        return np.memmap(storage.fetched(self.path), dtype=np.uint8 if self.normalisation else np.float32, mode="r", shape=self.shape)
 
 
 class PixelFiles:
@@ -311,12 +311,12 @@ class PixelCache:
 
     def open(self, images_digest: str) -> Pixels | None:
         """The cached pixels of these images; None where there are none."""
-        facts: dict[str, Any] = _read_marker(self.path) if self.path.with_suffix(".json").is_file() else {"images": None}
+        facts: dict[str, Any] = _read_marker(self.path) if storage.exists(self.path.with_suffix(".json")) else {"images": None}
         if facts["images"] != images_digest:
             return None
         parts = facts.get("files", [{"name": self.path.name, **facts}])
         files = [PixelFile.of(self.path.parent / one["name"], one) for one in parts]
-        if not all(file.path.is_file() for file in files):
+        if not all(storage.exists(file.path) for file in files):
             return None
         array = PixelFiles(files)
         return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
@@ -329,7 +329,7 @@ class PixelCache:
     def writer(self) -> PixelWriter:
         """Start to write the cache anew."""
         assert self._processor is not None
-        shutil.rmtree(self.path.with_suffix(""), ignore_errors=True)
+        storage.remove_folder(self.path.with_suffix(""))
         return PixelWriter(self.path, self._processor.normalisation)
 
     def parts(self, fingerprint: str) -> PixelParts:
@@ -339,7 +339,7 @@ class PixelCache:
 
 def _read_marker(file: Path) -> dict[str, Any]:
     """What is kept beside a file of the cache."""
-    facts: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads(storage.fetched(file.with_suffix(".json")).read_text(encoding="utf-8"))
     return facts
 
 
@@ -371,7 +371,7 @@ class PixelParts:
             leftover.unlink(missing_ok=True)
         for other in self._folder.parent.iterdir():
             if other != self._folder:
-                shutil.rmtree(other, ignore_errors=True)
+                storage.remove_folder(other)
 
 
 def _check_sizes(before: tuple[int, ...] | None, after: tuple[int, ...]) -> None:
@@ -394,7 +394,7 @@ class PixelWriter:
         with storage_errors(path):
             self._temporary = temporary_path(path)
             self._file = self._temporary.open("wb")
-            self._marker.unlink(missing_ok=True)
+            storage.remove(self._marker)
 
     def add(self, batch: NDArray[Any]) -> None:
         """Append the next images, in order: 8-bit levels, or float32 values where these were not enough."""

@@ -116,6 +116,11 @@ class RunFolder:
         return storage.address_of(self.path)
 
     @property
+    def reference(self) -> str:
+        """By what any process, on any machine that sees the folder or reaches the store, finds it (`run_at`)."""
+        return storage.address_of(self.path.resolve())
+
+    @property
     def run_json(self) -> Path:
         return self.path / "run.json"
 

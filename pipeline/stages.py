@@ -426,7 +426,9 @@ class Builder:
         """What is to be read of a data set that stays where it is; ``said`` are further fields of it."""
         places = places.append_column("image_id", [ids]).append_column("label", [labels])
         candidates = () if source is None else (str(Path(one).resolve()) if Path(one).exists() else one for one in source.candidates)
-        return Reading(self.run.path.resolve(), places, processors=tuple(candidates), pixels=source.digest if source else "", **said)
+        return Reading(
+            self.run.reference, places, processors=tuple(map(storage.for_all, candidates)), pixels=source.digest if source else "", **said
+        )
 
     def _root(self, reference: DatasetReference) -> Path:
         """The folder of a data set."""
@@ -649,7 +651,13 @@ class Builder:
                 batches = encode_all(loaded(key.precision), pixels, batch_size=self.request.batch_size, name=name)
             else:
                 said = (key.pooling, key.precision, key.with_head, source.digest, images.digest)
-                encoding = Encoding(self.run.path.resolve(), checkpoint, *said, self.request.device, self.request.batch_size)
+                encoding = Encoding(
+                    self.run.reference,
+                    replace(checkpoint, source=storage.for_all(checkpoint.source)),
+                    *said,
+                    self.request.device,
+                    self.request.batch_size,
+                )
                 batches = self._engine.encode(encoding, key.fingerprint, following)
             first = next(batches)
             specs = {"embeddings": ((len(images), first.embeddings.shape[1]), np.float32)}

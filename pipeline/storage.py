@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -43,10 +44,10 @@ SMALL = {".json", ".jsonl", ".csv", ".torn"}
 SMALL_BYTES = 64 << 20
 """What is larger is not small, whatever its name."""
 
-LOCAL = {"cache", "milvus.db", "milvus.json"}
-"""What stays on this machine: prepared pixels, which are made anew faster than brought, and a database in a file."""
+LOCAL = re.compile(r"(.*/)?(milvus\.(db|json)(/.*)?|cache/[^/]*\.bin|(.*/)?\.[^/]*(/.*)?)")
+"""What stays on this machine: a database in a file, prepared pixels in one piece, which are made anew faster than brought, hidden files."""
 
-NOT_BROUGHT = {"exports", "resume", "shards"}
+NOT_BROUGHT = {"cache", "exports", "resume", "shards"}
 """Folders of which nothing is brought unless it is asked for."""
 
 ADDED_TO = "decisions.jsonl"
@@ -102,6 +103,16 @@ def here(name: str) -> Path:
     return opened(name)
 
 
+def for_all(name: str) -> str:
+    """What is named so that every machine finds it: a path in a copy by its address, another one absolute, a Hub name as it is."""
+    return address_of(Path(name).resolve()) if Path(name).exists() else name
+
+
+def for_here(name: str) -> str:
+    """The other way round."""
+    return str(here(name)) if is_address(name) else name
+
+
 def exists(path: Path) -> bool:
     """Whether there is such a file, here or in the store."""
     copy = copy_of(path)
@@ -140,6 +151,13 @@ def fetch_all(folder: Path, *, suffix: str) -> None:
     for path in [] if copy is None else copy.files_in(folder):
         if path.suffix == suffix:
             fetched(path)
+
+
+def look_again(folder: Path) -> None:
+    """Learn what others have put into a folder of a store since."""
+    copy = copy_of(folder)
+    if copy is not None:
+        copy.look_again(folder)
 
 
 @contextmanager
@@ -216,8 +234,8 @@ class Copy:
 
     def holds(self, path: Path) -> bool:
         """Whether a path of the copy is one of the store's too."""
-        parts = Path(os.path.relpath(path, self.root)).parts
-        return not any(part.startswith(".") and part != "." for part in parts) and not LOCAL & set(parts[:2])
+        name = self._name(path)
+        return name == "." or LOCAL.fullmatch(name) is None
 
     def address_of(self, path: Path) -> str:
         """The address of a path of the copy."""
@@ -233,25 +251,29 @@ class Copy:
     # -- what there is
 
     def refresh(self) -> None:
-        """Learn what the store has, let go of what it has not any more or in another version, and bring what is small."""
+        """Learn what the store has, let go of what it has not any more or in another version, and bring what is small.
+
+        Other processes may do the same in this folder, and put new files into it and into the store.
+        """
+        known = [path for path in (self.root / VERSIONS).rglob("*") if path.is_file()]  # before: what comes later is as new as can be
         with self._errors():
             self._store.invalidate_cache()
             found = self._store.find(self._place, detail=True)
         start = len(self._place) + 1
         self._listing = {name[start:]: facts for name, facts in found.items() if self.holds(self.root / name[start:])}
-        for version in [path for path in (self.root / VERSIONS).rglob("*") if path.is_file()]:
-            name = version.relative_to(self.root / VERSIONS).as_posix()
+        for path in known:
+            name = path.relative_to(self.root / VERSIONS).as_posix()
             facts = self._listing.get(name)
-            if facts is None or (name != ADDED_TO and version.read_text(encoding="utf-8") != _version(facts)):
+            if facts is None or (name != ADDED_TO and self._version_here(self.root / name) != _version(facts)):
                 (self.root / name).unlink(missing_ok=True)
-                version.unlink()
+                path.unlink(missing_ok=True)
         small = [
             self.root / name
             for name, facts in self._listing.items()
             if Path(name).suffix in SMALL and facts["size"] <= SMALL_BYTES and name.split("/")[0] not in NOT_BROUGHT
         ]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self.fetch, [path for path in small if not path.is_file()]))
+        with self._errors(), ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._bring_if_there, [path for path in small if not path.is_file()]))
         if ADDED_TO in self._listing:
             self._merge(self.root / ADDED_TO, self._listing[ADDED_TO])
 
@@ -267,7 +289,10 @@ class Copy:
         """Learn what others have put into a folder since."""
         with self._errors():
             self._store.invalidate_cache()
-            found = self._store.find(self._there(folder), detail=True)
+            try:
+                found = self._store.find(self._there(folder), detail=True)
+            except FileNotFoundError:
+                found = {}
         start = len(self._place) + 1
         self.listing.update({name[start:]: facts for name, facts in found.items()})
 
@@ -291,15 +316,22 @@ class Copy:
 
     def fetch(self, path: Path) -> None:
         """Bring a file of the store. Raises StorageError where it cannot be brought."""
-        temporary = temporary_path(path)
         with self._errors(path):
-            facts = self._store.info(self._there(path))
-            try:
-                self._store.get_file(self._there(path), str(temporary))
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            self._bring(path)
+
+    def _bring(self, path: Path) -> None:
+        temporary = temporary_path(path)
+        facts = self._store.info(self._there(path))
+        try:
+            self._store.get_file(self._there(path), str(temporary))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
         self.note(path, _version(facts))
+
+    def _bring_if_there(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):  # somebody is writing it anew
+            self._bring(path)
 
     def put(self, file: Path, path: Path) -> str:
         """Put a file into the store as one of the copy's; returns which version it is there."""
@@ -314,6 +346,11 @@ class Copy:
     def note(self, path: Path, version: str) -> None:
         """Remember which version of a file is here."""
         _write(self.root / VERSIONS / self._name(path), version)
+
+    def _version_here(self, path: Path) -> str | None:
+        with contextlib.suppress(FileNotFoundError):
+            return (self.root / VERSIONS / self._name(path)).read_text(encoding="utf-8")
+        return None
 
     def remove(self, path: Path) -> None:
         """Delete a file of the store."""
@@ -331,8 +368,9 @@ class Copy:
 
     def _merge(self, path: Path, facts: dict[str, Any]) -> None:
         """Bring a file that grows, keeping the lines here that did not reach the store, because something ended in between."""
-        version = self.root / VERSIONS / self._name(path)
-        if version.is_file() and version.read_text(encoding="utf-8") == _version(facts) and path.stat().st_size == facts["size"]:
+        if not path.is_file():
+            self.fetch(path)
+        if self._version_here(path) == _version(facts) and path.stat().st_size == facts["size"]:
             return
         mine = path.read_bytes().splitlines(keepends=True)
         self.fetch(path)

@@ -102,15 +102,17 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def store_environment(endpoint: str) -> dict[str, str]:
+    """Environment variables by which the store is reached."""
+    names = {"AWS_ACCESS_KEY_ID": "reviewer", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    return {"AWS_ENDPOINT_URL": endpoint, **names}
+
+
 @pytest.fixture
-def machine(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def machine(store_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Takes the place of another machine: a folder of copies of its own, and nothing remembered in the process."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "reviewer",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
+    for name, value in store_environment.items():
         monkeypatch.setenv(name, value)
 
     def become(name: str) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import engines, table
+from pipeline import engines, storage, table
 from pipeline.errors import CheckpointError, ClusterError, SettingsError
 from pipeline.progress import SILENT, Advance
 from pipeline.project import align, project
-from pipeline.runfolder import RunFolder
+from pipeline.runfolder import RunFolder, run_at
 from pipeline.stages import Request, build
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -57,13 +58,18 @@ class Watching:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(store_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Three nodes, which can reach the store and have another folder of copies than this process."""
     import ray
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    for _ in range(2):
-        made.add_node(num_cpus=1)
+    with pytest.MonkeyPatch.context() as patch:
+        copies = str(tmp_path_factory.mktemp("copies"))
+        for name, value in {**store_environment, storage.CACHE_VARIABLE: copies}.items():
+            patch.setenv(name, value)
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        for _ in range(2):
+            made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False)  # once: each connection starts workers of its own, which import everything
     yield made
     ray.shutdown()
@@ -233,3 +239,23 @@ def test_what_cannot_be_is_said_in_one_line(run_path: Path, image_folder: Path, 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[ray\]'"):
         engines.OnRay(None, SILENT)
+
+
+def test_a_run_in_a_store_on_machines_that_see_no_common_folder(
+    cluster: Any, bucket: Any, trainer_output: Path, image_folder: Path, built_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "SHARD", 8)
+    monkeypatch.setattr(engines, "SEARCH_SHARD", 16)
+    store, name = bucket
+    store.put(f"{trainer_output}/", f"{name}/trained/", recursive=True)
+    said = {"source": str(image_folder), "split": "train", "in_place": True}
+    request = Request(dataset=said, checkpoints=f"s3://{name}/trained", engine="ray", address=cluster.address)
+    run = run_at(f"s3://{name}/runs/new")
+    build(run, request)
+    same(built_run, run.path)
+    assert not list(run.path.glob("cache/*/*/*.bin")), "the workers have made and used them"
+    store.invalidate_cache()
+    assert not store.find(f"{name}/runs/new/shards")
+    copied = run_at(f"s3://{name}/runs/other")
+    with pytest.raises(ClusterError, match=r"prepared images of s3://.*/runs/other are not on .*--in-place"):
+        build(copied, replace(request, dataset={**said, "in_place": False}))
