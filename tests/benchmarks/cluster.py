@@ -1,25 +1,55 @@
-"""The same run built in one process and on a Ray cluster of three node processes on this machine: tables compared, time beside time.
+"""The same run built in one process and on a Ray cluster of some node processes on this machine: tables compared, time beside time.
 
-    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--kill]
+    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--nodes 3] [--kill | --kill-driver]
 
-With ``--kill`` one node is killed when half of the first checkpoint's shards are there.
+With ``--kill`` one node is killed when half of the first checkpoint's shards are there; with ``--kill-driver`` the program itself, which is
+then started again. Both ways have the same cores: as many as there are nodes, of one CPU each, or all where the machine has fewer. One
+process shares them among its threads; on the cluster each node works with one, and what Ray itself needs comes out of them too.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-NODES = 3
+SHARED_OUT = ("embeddings", "neighbors", "projections")
+"""Stages that the cluster does; the others are done by the program itself in both ways."""
+
+
+class Notes:
+    """Prints what a person should read, and nothing else."""
+
+    @contextmanager
+    def stage(self, title: str, *, total: int, unit: str) -> Any:
+        yield lambda done: None
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", flush=True)
+
+    def latest(self, text: str) -> None:
+        pass
+
+
+def keep_to(cores: int) -> None:
+    """Start this program again on so many cores, where it has more: libraries count them when they are imported."""
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) > cores:
+        os.sched_setaffinity(0, available[:cores])
+        os.execv(sys.executable, [sys.executable, "-m", "tests.benchmarks.cluster", *sys.argv[1:]])
 
 
 def make(work: Path, images: int, checkpoints: int) -> tuple[Path, Path]:
@@ -65,46 +95,104 @@ def differences(one: Path, other: Path) -> dict[str, float]:
     return found
 
 
+def wait_for_half(run: Path, images: int) -> dict[Path, int]:
+    """When half of the first checkpoint's shards are there: their files and when they were written, in nanoseconds."""
+    from pipeline.engines import SHARD
+
+    while len(files := list((run / "shards").glob("*/*-embeddings.npy"))) * SHARD < images / 2:
+        time.sleep(0.02)
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int) -> dict[Path, int]:
+    """Build in a process of its own, which is killed at half of the first checkpoint; the shards that were there then."""
+    said = {"--run": run, "--checkpoints": root, "--dataset": data, "--engine": "ray", "--address": address}
+    words = [str(word) for pair in said.items() for word in pair]
+    program = subprocess.Popen([sys.executable, "-c", "from review.cli import main; main()", "build", *words])
+    before = wait_for_half(run, images)
+    program.kill()
+    program.wait()
+    print(f"the program was killed; {len(before)} shards were there", flush=True)
+    return before
+
+
+@contextmanager
+def shards_when_removed() -> Any:
+    """Gives a dict that is filled with the files of shards, and when they were written, at the moment they are removed."""
+    from pipeline import engines
+
+    found: dict[Path, int] = {}
+    remove = engines._Shards.remove
+
+    def noting(shards: engines._Shards) -> None:
+        found.update({file: file.stat().st_mtime_ns for file in (shards.run.shards / shards.fingerprint).glob("*.npy")})
+        remove(shards)
+
+    engines._Shards.remove = noting  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        engines._Shards.remove = remove  # type: ignore[method-assign]
+
+
+def tell_time(way: str, seconds: float, stages: Mapping[str, float]) -> None:
+    spent = ", ".join(f"{stage} {value:.1f}" for stage, value in stages.items())
+    print(f"{way:6} {seconds:7.1f} s   {spent}", flush=True)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--checkpoints", type=int, default=4)
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--kill-driver", action="store_true")
+    options = parser.parse_args()
+    keep_to(options.nodes)
+
     import ray
     from ray.cluster_utils import Cluster
 
     from pipeline.runfolder import RunFolder
     from pipeline.stages import Request, build
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--checkpoints", type=int, default=4)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--kill", action="store_true")
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
         data, root = make(work, options.images, options.checkpoints)
-        request = {"dataset": {"source": str(data)}, "checkpoints": str(root)}
-        for name in ("local", "ray"):
+        said: dict[str, Any] = {"dataset": {"source": str(data)}, "checkpoints": str(root)}
+        for name in ("warm", "local", "ray"):
             shutil.rmtree(work / name, ignore_errors=True)
+        cores = len(os.sched_getaffinity(0))
+        print(f"{options.images:,} images, {options.checkpoints} checkpoints; both on the same {cores} cores; {options.nodes} nodes")
+        build(RunFolder(work / "warm"), Request(**{**said, "dataset": {**said["dataset"], "limit": 200}}))  # imports everything
         started = time.perf_counter()
-        local = build(RunFolder(work / "local"), Request(**request))
-        seconds = {"local": time.perf_counter() - started}
+        local = build(RunFolder(work / "local"), Request(**said))
+        tell_time("local", time.perf_counter() - started, local.seconds)
+
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-        workers = [cluster.add_node(num_cpus=1) for _ in range(NODES - 1)]
+        workers = [cluster.add_node(num_cpus=1) for _ in range(options.nodes - 1)]
+        before: dict[Path, int] = {}
 
         def kill() -> None:
-            shards = (work / "ray" / "shards").glob("*/*-embeddings.npy")
-            while len(list((work / "ray" / "shards").glob("*/*-embeddings.npy"))) * 1024 < options.images / 2:
-                time.sleep(0.05)
+            there = len(wait_for_half(work / "ray", options.images))
             cluster.remove_node(workers[0], allow_graceful=False)
-            print(f"a node was killed; {len(list(shards))} shards were there", flush=True)
+            print(f"a node was killed; {there} shards were there", flush=True)
 
         if options.kill:
             threading.Thread(target=kill, daemon=True).start()
-        started = time.perf_counter()
-        built = build(RunFolder(work / "ray"), Request(**request, engine="ray", address=cluster.address))
-        seconds["ray"] = time.perf_counter() - started
-        for way, done in (("local", local), ("ray", built)):
-            stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in done.seconds.items())
-            print(f"{way:6} {seconds[way]:7.1f} s   {stages}", flush=True)
+        if options.kill_driver:
+            before = start_and_kill(work / "ray", root, data, cluster.address, options.images)
+        with shards_when_removed() as after:
+            started = time.perf_counter()
+            built = build(RunFolder(work / "ray"), Request(**said, engine="ray", address=cluster.address), progress=Notes())
+            tell_time("ray", time.perf_counter() - started, built.seconds)
+        if before:
+            kept = sum(after.get(file) == written for file, written in before.items())
+            print(f"started again: {kept} of the {len(before)} shards that were there were not written again")
+        pairs = [(stage, built.seconds[stage], local.seconds[stage]) for stage in SHARED_OUT]
+        print("cluster / one process: " + ", ".join(f"{stage} {one:.2f} / {other:.2f} = {one / other:.2f}" for stage, one, other in pairs))
         worst = differences(work / "local", work / "ray")
         print("differences: " + (", ".join(f"{name} {value:.2g}" for name, value in worst.items() if value) or "none"))
         ray.shutdown()
