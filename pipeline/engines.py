@@ -313,7 +313,7 @@ class OnRay:
         import ray
 
         resource, slots = self._slots(gpu=gpu)
-        task = ray.remote(max_retries=0, **{f"num_{resource.lower()}s": 1})(_signed)
+        task = ray.remote(max_retries=0, **{f"num_{resource.lower()}s": 1})(_signed).options(name=work.__name__)
         shared = ray.put(about)
         waiting, lost = deque(parts), Counter[Part]()
         running: dict[Any, Part] = {}
@@ -343,7 +343,7 @@ class OnRay:
                 if again:
                     lost.update(again.keys())
                     self._say_lost(again, lost)
-                    waiting.extendleft(again)
+                    waiting.extend(again)  # last, so that what was short then may not be any more
         finally:  # whoever stops this does not want the rest
             for one in running:
                 ray.cancel(one, force=True)
@@ -376,8 +376,8 @@ class OnRay:
                 f"The worker of {_named(part)} was lost {ATTEMPTS} times: {reason_of(error)} See Ray's logs, and whether the memory "
                 "suffices; then start the same command again: finished shards are kept."
             ) from error
-        more = f" and {len(again) - 1} more shards" if len(again) > 1 else ""
-        self._progress.note(f"Done again: {_named(part)}{more}. {reason_of(error)}")
+        which = _named(part) if len(again) == 1 else f"{len(again)} shards, such as {_named(part)}"
+        self._progress.note(f"Done again: {which}. {reason_of(error).split('. ')[0].rstrip('.')}.")  # the first sentence of Ray's many
 
     def _look_at_nodes(self) -> None:
         """Say when a machine has gone or come."""

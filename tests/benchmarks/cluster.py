@@ -1,10 +1,11 @@
 """The same run built in one process and on a Ray cluster of some node processes on this machine: tables compared, time beside time.
 
-    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--nodes 3] [--kill | --kill-driver]
+    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--nodes 3] [--kill | --kill-driver] [--keep-local]
 
 With ``--kill`` one node is killed when half of the first checkpoint's shards are there; with ``--kill-driver`` the program itself, which is
 then started again. Both ways have the same cores: as many as there are nodes, of one CPU each, or all where the machine has fewer. One
 process shares them among its threads; on the cluster each node works with one, and what Ray itself needs comes out of them too.
+``--keep-local`` compares with the tables of one process that an earlier call left in ``--work``.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ SHARED_OUT = ("embeddings", "neighbors", "projections")
 
 
 class Notes:
-    """Prints what a person should read, and nothing else."""
+    """Prints what a person should read, and how long the cluster took for each piece of work."""
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Any:
+        started = time.perf_counter()
         yield lambda done: None
+        if " at a time" in title:
+            print(f"{title}: {time.perf_counter() - started:.2f} s", flush=True)
 
     def note(self, text: str) -> None:
         print(f"note: {text}", flush=True)
@@ -99,7 +103,7 @@ def wait_for_half(run: Path, images: int) -> dict[Path, int]:
     """When half of the first checkpoint's shards are there: their files and when they were written, in nanoseconds."""
     from pipeline.engines import SHARD
 
-    while len(files := list((run / "shards").glob("*/*-embeddings.npy"))) * SHARD < images / 2:
+    while len(files := list((run / "shards").glob("*/[0-9]*-embeddings.npy"))) * SHARD < images / 2:
         time.sleep(0.02)
     return {file: file.stat().st_mtime_ns for file in files}
 
@@ -148,6 +152,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--kill-driver", action="store_true")
+    parser.add_argument("--keep-local", action="store_true")
     options = parser.parse_args()
     keep_to(options.nodes)
 
@@ -162,7 +167,7 @@ def main() -> None:
         work.mkdir(parents=True, exist_ok=True)
         data, root = make(work, options.images, options.checkpoints)
         said: dict[str, Any] = {"dataset": {"source": str(data)}, "checkpoints": str(root)}
-        for name in ("warm", "local", "ray"):
+        for name in ("warm", "ray", *(() if options.keep_local else ("local",))):
             shutil.rmtree(work / name, ignore_errors=True)
         cores = len(os.sched_getaffinity(0))
         print(f"{options.images:,} images, {options.checkpoints} checkpoints; both on the same {cores} cores; {options.nodes} nodes")
@@ -191,8 +196,11 @@ def main() -> None:
         if before:
             kept = sum(after.get(file) == written for file, written in before.items())
             print(f"started again: {kept} of the {len(before)} shards that were there were not written again")
-        pairs = [(stage, built.seconds[stage], local.seconds[stage]) for stage in SHARED_OUT]
-        print("cluster / one process: " + ", ".join(f"{stage} {one:.2f} / {other:.2f} = {one / other:.2f}" for stage, one, other in pairs))
+        pairs = [(stage, built.seconds[stage], local.seconds[stage]) for stage in SHARED_OUT if stage in local.seconds]
+        if pairs:
+            print(
+                "cluster / one process: " + ", ".join(f"{stage} {one:.2f} / {other:.2f} = {one / other:.2f}" for stage, one, other in pairs)
+            )
         worst = differences(work / "local", work / "ray")
         print("differences: " + (", ".join(f"{name} {value:.2g}" for name, value in worst.items() if value) or "none"))
         ray.shutdown()
