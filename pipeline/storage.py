@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import BusyError, ReviewError, SettingsError, StorageError, reason_of
+from pipeline.progress import SILENT, Progress
 from pipeline.temporary import is_alive, temporary_path
 
 ADDRESS = ".address.json"
@@ -56,11 +57,43 @@ ADDED_TO = "decisions.jsonl"
 LEASE = 120.0
 """Seconds after which a lock counts as left behind that nobody has renewed."""
 
+TOLD = 16 << 20
+"""Bytes from which it is told that a file is brought or put."""
+
 AT_ONCE = 16
 """Small files that are brought at once."""
 
 RENEWED = 30.0
 """Seconds after which a lock is renewed."""
+
+
+_listener: Progress = SILENT
+
+
+def tell(progress: Progress) -> None:
+    """Have what is brought and put told, where it is large."""
+    global _listener
+    _listener = progress
+
+
+@contextmanager
+def _told(title: str, size: int) -> Iterator[Any]:
+    """A callback for fsspec that tells how far it is."""
+    from fsspec.callbacks import Callback, NoOpCallback
+
+    if size < TOLD:
+        yield NoOpCallback()
+        return
+    with _listener.stage(title, total=round(size / 1e6), unit="MB") as advance:
+        shown = 0
+
+        def hook(size: int | None, value: int, **_: Any) -> None:
+            nonlocal shown
+            if value // 10**6 > shown:
+                advance(value // 10**6 - shown)
+                shown = value // 10**6
+
+        yield Callback(hooks={"shown": hook})
 
 
 def is_address(name: str) -> bool:
@@ -323,7 +356,8 @@ class Copy:
         temporary = temporary_path(path)
         facts = self._store.info(self._there(path))
         try:
-            self._store.get_file(self._there(path), str(temporary))
+            with _told(f"Fetching {path.name}", int(facts["size"])) as callback:
+                self._store.get_file(self._there(path), str(temporary), callback=callback)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -336,7 +370,8 @@ class Copy:
     def put(self, file: Path, path: Path) -> str:
         """Put a file into the store as one of the copy's; returns which version it is there."""
         with self._errors(path):
-            self._store.put_file(str(file), self._there(path))
+            with _told(f"Storing {path.name}", file.stat().st_size) as callback:
+                self._store.put_file(str(file), self._there(path), callback=callback)
             self._store.invalidate_cache(self._store._parent(self._there(path)))
             facts = self._store.info(self._there(path))
         if self._listing is not None:

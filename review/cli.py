@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 something a person can mend, 130
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -556,6 +557,7 @@ def _find_run(name: str | None) -> Any:
     from pipeline.runfolder import find_run, run_at
 
     if name is not None:
+        _progress()  # what is brought from a store is told
         return run_at(name)
     found = find_run(Path())
     if found is None:
@@ -806,12 +808,17 @@ def _stop_on_signals(progress: Any) -> Callable[[], bool]:
     return lambda: bool(stopped)
 
 
+@functools.cache
 def _progress() -> Any:
+    """The one that draws: there is one terminal."""
     from rich.console import Console
 
+    from pipeline import storage
     from review.terminal import TerminalProgress
 
-    return TerminalProgress(Console(stderr=True))
+    progress = TerminalProgress(Console(stderr=True))
+    storage.tell(progress)
+    return progress
 
 
 class _Errors:

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from pipeline import storage, table
 from pipeline.errors import BusyError, SettingsError, StorageError
+from pipeline.progress import SILENT, Advance
 from pipeline.runfolder import RunFolder, run_at
 from pipeline.stages import Request, build
 from review.decisions import Decision, read_history, writing
@@ -266,3 +268,26 @@ def test_what_is_written_to_this_machine_takes_no_address(
     code, _, err = review_embeddings("--watch", "--run", "s3://bucket/run")
     assert code == 2
     assert "--watch looks on in a folder of this machine" in err
+
+
+def test_it_is_told_how_much_of_a_large_file_is_there(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int]] = []
+
+    class Listening:
+        @contextmanager
+        def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
+            counts: list[int] = []
+            yield counts.append
+            assert unit == "MB"
+            told.append((f"{title}, {total} MB", sum(counts)))
+
+        def note(self, text: str) -> None: ...
+        def latest(self, text: str) -> None: ...
+
+    monkeypatch.setattr(storage, "_listener", SILENT)  # as it was, afterwards
+    storage.tell(Listening())
+    run = run_at(f"s3://{bucket[1]}/runs/new")
+    run.write_arrays(20, "print", {"embeddings": np.zeros((5000, 1000), dtype=np.float32)}, {})
+    run.array("embeddings", 20).unlink()
+    assert run.read_array("embeddings", 20).shape == (5000, 1000)
+    assert told == [("Storing 000020.npy, 20 MB", 20), ("Fetching 000020.npy, 20 MB", 20)]
