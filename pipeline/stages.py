@@ -294,6 +294,7 @@ class Builder:
         if base is not None and not Path(base).exists() and embedded is not None and embedded.get("base") == info.base:
             base = None  # the run was copied without its base model; what was computed from it is still there
         root = self.run.checkpoint_root(info)
+        storage.renew(root)  # a training may have put new ones into a store
         found = find_checkpoints(root, base)
         if self.request.checkpoints is not None and all(checkpoint.is_base for checkpoint in found.usable) and not found.skipped:
             raise RunError(f"{root} holds no checkpoints. Name a folder with checkpoint-<step> folders or a model with --checkpoints.")
