@@ -110,10 +110,13 @@ def _without_pictures(found: Any, image_column: str, label_column: str | None) -
 
 
 def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
-    """A cheap fingerprint of a local data set: names, sizes and times of its files.
+    """A cheap fingerprint of a data set's files: names, sizes and times, or what a store says instead.
 
-    None for a Hub name, for a path that is not there (any more), and for data inside the run folder, which is copied with it.
+    None for a Hub name, for what is not there (any more) or cannot be reached, and for data inside the run folder, which is copied with it.
     """
+    if storage.is_address(reference.source):
+        there = storage.versions(reference.source)
+        return None if there is None else fingerprint(files=there)
     root = Path(reference.source)
     if not root.exists() or root.resolve().is_relative_to(run.path.resolve()):
         return None

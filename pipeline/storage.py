@@ -170,6 +170,16 @@ def stamp_of(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def versions(address: str) -> dict[str, str] | None:
+    """Which version of each file a store has at an address; None where it has none there or cannot be reached."""
+    try:
+        store, place = _store_of(address)
+        store.invalidate_cache()
+        return {name: _version(facts or store.info(name)) for name, facts in store.find(place, detail=True).items()} or None
+    except Exception:  # every store has errors of its own, without a common base class
+        return None
+
+
 def fetched(path: Path) -> Path:
     """The path, its file brought from the store where that is needed. Raises StorageError."""
     copy = copy_of(path)

@@ -160,6 +160,13 @@ def test_on_a_server(checkpoints: Path, tmp_path: Path) -> None:
         made(there, checkpoints, f"memory://{kind}", in_place=True)
         assert {**in_run(here), "paths": None, "skipped": None} == {**in_run(there), "paths": None, "skipped": None}
         assert in_run(here)["skipped"][1][0] == in_run(there)["skipped"][1][0] != []
+    assert made(there, checkpoints, f"memory://{kind}").seconds == {}
+    server.pipe_file("/tars/test-0001.tar", server.cat_file("/tars/train-0000.tar"))
+    with pytest.raises(DatasetError, match="has changed since"):
+        in_run(there)
+    assert len(made(there, checkpoints, f"memory://{kind}").images) == 7 + 3
+    server.rm("/tars", recursive=True)
+    assert made(there, checkpoints, f"memory://{kind}").seconds == {}  # what was computed can be looked at without the data
     found = open_dataset(DatasetReference("memory://parquet/test-00001-of-00002.parquet", in_place=True))
     assert len(found.rows) == 12 and found.reference.split == "train"
 
