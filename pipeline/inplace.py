@@ -208,7 +208,7 @@ def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int])
     import pyarrow.parquet as parquet
 
     row, start = next(rows, None), 0
-    with parquet.ParquetFile(stream, buffer_size=READ_AHEAD) as file:
+    with parquet.ParquetFile(stream, buffer_size=READ_AHEAD, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             stop = start + file.metadata.row_group(group).num_rows
             if row is not None and row < stop:
