@@ -926,6 +926,8 @@ class Builder:
             wanted=[str(step)],
             device=self.request.device,
             batch_size=self.request.batch_size,
+            engine=self.request.engine,
+            address=self.request.address,
         )
         return build(inside, request, progress=self.progress).images
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from samples import write_splits
 
 from pipeline import engines, storage, table
 from pipeline.errors import CheckpointError, ClusterError, SettingsError
@@ -112,15 +113,16 @@ def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
 
 
 def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
-    cluster: Any, run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines, "SHARD", 5)
-    data = Path(shutil.copytree(image_folder, tmp_path / "data"))
-    (data / "green" / "04.png").write_bytes(b"no image")
+    data = write_splits(tmp_path / "data", train=2, test=12)
+    (data / "test" / "green" / "04.png").write_bytes(b"no image")
+    (data / "train" / "red" / "00.png").write_bytes((data / "test" / "red" / "03.png").read_bytes())
     expected = Path(shutil.copytree(run_path, tmp_path / "copied"))
-    build(RunFolder(expected), Request(dataset={"source": str(data), "split": "train"}, wanted=["last"]))
-    said = {"source": str(data), "split": "train", "in_place": True}
-    request = Request(dataset=said, wanted=["last"], engine="ray", address=cluster.address)
+    about = Request(dataset={"source": str(data)}, settings={"against": "train"}, wanted=["last"])
+    build(RunFolder(expected), about)
+    request = replace(about, dataset={"source": str(data), "in_place": True}, engine="ray", address=cluster.address)
     with pytest.raises(InterruptedHereError):
         build(RunFolder(run_path), request, progress=Watching(end_after=15))
     there = len(list((run_path / "shards").glob("*/*-images.npy")))
@@ -130,10 +132,11 @@ def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
         build(RunFolder(run_path), request, progress=watching)
     assert next(count for title, count in watching.there.items() if title.startswith("Reading images, ")) >= 5 * there - 4
     assert len(list((run_path / "cache").glob("*/*/*.bin"))) == 8 and (run_path / "images.parquet").exists()
-    watching = Watching()
-    build(RunFolder(run_path), request, progress=watching)
+    before = (run_path / "images.parquet").stat().st_mtime_ns
+    build(RunFolder(run_path), request)
     same(expected, run_path)
-    assert "Reading images" not in watching.there and not list((run_path / "shards").glob("*/*"))
+    assert (run_path / "images.parquet").stat().st_mtime_ns == before and not list(run_path.glob("**/shards/*/*"))
+    assert len(list((run_path / "against-train" / "cache").glob("*/*/*.bin"))) == 2  # the other split is read in shards too
     assert (run_path / "skipped.csv").read_text() == (expected / "skipped.csv").read_text()
     for name in ("cache", "embeddings"):
         shutil.rmtree(run_path / name)
