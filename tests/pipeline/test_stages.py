@@ -73,7 +73,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(stages, "ood_scores", "scores")
     count(engines, "project", "maps")
     count(stages, "align", "alignments")
-    monkeypatch.setattr(stages, "near_duplicates", lambda hashes, neighbors, pictures: counting_copies(counted, hashes))
+    monkeypatch.setattr(stages, "near_duplicates", lambda hashes, neighbors, pictures, scratch: counting_copies(counted, hashes))
     return counted
 
 
