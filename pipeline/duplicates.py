@@ -63,6 +63,9 @@ VIEWS = 2 * (1 + len(CROPS))
 BATCH = 1024
 """Pictures or pairs that are worked on at once."""
 
+HELD = 256 << 20
+"""Bytes that are taken from a file before its pages are let go."""
+
 
 Pictures = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
 
@@ -207,6 +210,7 @@ class _Rows:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this one
         self._map: mmap.mmap | None = None
+        self._taken = 0
 
     def __enter__(self) -> _Rows:
         return self
@@ -226,8 +230,10 @@ class _Rows:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[places]
-        if hasattr(mmap, "MADV_DONTNEED"):  # the system keeps the pages as long as it has room for them; they are not ours to hold
+        self._taken += rows.nbytes
+        if self._taken > HELD and hasattr(mmap, "MADV_DONTNEED"):  # the system keeps them as long as it has room
             self._map.madvise(mmap.MADV_DONTNEED)
+            self._taken = 0
         return rows
 
 
