@@ -89,7 +89,7 @@ def review_it(run: Path) -> None:
     from pipeline.stages import Request, build
     from review.open import page_for
 
-    page = page_for(build(RunFolder(run), Request(wanted=["first", "last"])))
+    page = page_for(build(RunFolder(run), Request(wanted=["first", "last"])), rows=50_000)
     print(f"{'':10} {'frame':>12} {len(page.frame):,} rows, {len(page.frame.columns)} columns, {len(page.lists)} lists", flush=True)
 
 

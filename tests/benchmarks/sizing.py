@@ -38,11 +38,11 @@ PIXEL_BYTES = 3 * SIDE**2
 
 # -- measured, on one core of an AMD EPYC without AMX -----------------------------------------------------------------
 
-PREPARED = 210.0
+PREPARED = 200.0
 """JPEG files of 500 x 375 pixels read, decoded, hashed and prepared, a second (`measure`)."""
 
-EXACT_PRODUCTS = 60e9
-"""Multiplications and additions a second in the exact search for neighbours in shards (`measure`)."""
+EXACT_PRODUCTS = 30e9
+"""Multiplications and additions a second in the exact search for neighbours in shards, choosing the nearest included (`measure`)."""
 
 EXACT_UP_TO = 250_000
 """Images that one process compares with each other; on Ray there is no such limit."""
