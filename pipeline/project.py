@@ -49,7 +49,7 @@ class Plane:
 
     def points(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Coordinates, shape (N, 2), of rows of shape (N, D)."""
-        return np.concatenate([(block - self.mean) @ self.axes for block in _blocks(rows)])
+        return np.concatenate([(block - self.mean) @ self.axes for block in in_blocks(rows)])
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Moments:
         if rows.shape[1] != dimension:
             raise ValueError(f"rows have {rows.shape[1]} dimensions, their origin {dimension}")
         total, products = np.zeros(dimension), np.zeros((dimension, dimension))
-        for block in _blocks(rows):
+        for block in in_blocks(rows):
             block -= origin
             total += block.sum(axis=0)
             products += block.T @ block
@@ -109,8 +109,8 @@ class Moments:
         return Plane(self.origin + self.total / self.count, axes * np.where(largest < 0, -1.0, 1.0), (shares[0], shares[1]))
 
 
-def _blocks(rows: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
-    """Copies of some rows after the other, in float64."""
+def in_blocks(rows: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
+    """Copies of some rows of an array of shape (N, D) after the other, in float64, so that this never holds all of them."""
     size = max(1, BLOCK_VALUES // rows.shape[1])
     return (np.array(rows[start : start + size], dtype=np.float64) for start in range(0, len(rows), size))
 

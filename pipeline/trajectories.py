@@ -5,12 +5,14 @@ The checkpoints come one after the other and each is read once, so that memory d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.labels import neighbor_probabilities
+from pipeline.project import in_blocks
 
 LIVES = ("never", "passing", "resolved", "emergent", "persistent")
 """An outlier at no checkpoint; only in between; at the first but not at the last; at the last but not at the first; at both."""
@@ -222,17 +224,23 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
 
     if before.shape[1] != after.shape[1]:
         return np.zeros(len(before))
-    one, other = (_normalised(vectors) for vectors in (before, after))
-    if not one.any() or not other.any():
+    middles = [np.mean(vectors, axis=0, dtype=np.float64) for vectors in (before, after)]
+    sizes = [
+        float(np.sqrt(sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors)) / len(vectors)))
+        for vectors, middle in zip((before, after), middles, strict=True)
+    ]
+    if not all(sizes):
         return np.zeros(len(before))
-    rotation, _ = orthogonal_procrustes(one, other)
-    return np.asarray(np.linalg.norm(one @ rotation - other, axis=1))
 
+    def both() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        for one, other in zip(in_blocks(before), in_blocks(after), strict=True):
+            yield (one - middles[0]) / sizes[0], (other - middles[1]) / sizes[1]
 
-def _normalised(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
-    size = float(np.sqrt((centred**2).sum(axis=1).mean()))
-    return centred / size if size > 0 else np.zeros_like(centred)
+    products = np.zeros((before.shape[1], before.shape[1]))
+    for one, other in both():
+        products += one.T @ other
+    rotation, _ = orthogonal_procrustes(np.eye(len(products)), products)  # which sees nothing of its arguments but their product
+    return np.concatenate([np.linalg.norm(one @ rotation - other, axis=1) for one, other in both()])
 
 
 def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.neighbors import Neighbors
+from pipeline.project import in_blocks
 
 NEAR = 15
 """Neighbours that are compared."""
@@ -53,11 +54,11 @@ def map_trust(
     kept = (near[:, :, None] == on_map[:, None, :]).any(axis=2).mean(axis=1).astype(np.float32)
     rows = np.arange(total) if total <= sample else np.sort(np.random.default_rng(seed).choice(total, sample, replace=False))
     intruders = missed = 0.0
-    vectors = _unit(embeddings) if neighbors.metric == "cosine" else np.asarray(embeddings, dtype=np.float64)
+    unit = neighbors.metric == "cosine"
     for start in range(0, len(rows), 100):
         some = rows[start : start + 100]
-        intruders += _excess(_distances(vectors, some), some, on_map[some], k)
-        missed += _excess(_distances(flat, some), some, near[some], k)
+        intruders += _excess(_distances(embeddings, some, unit=unit), some, on_map[some], k)
+        missed += _excess(_distances(flat, some, unit=False), some, near[some], k)
     worst = len(rows) * k * (2 * total - 3 * k - 1) / 2
     return MapTrust(kept, *(float(np.clip(1 - excess / worst, 0, 1)) for excess in (intruders, missed)))
 
@@ -73,16 +74,22 @@ def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int64]:
     return others
 
 
-def _unit(embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-    vectors = np.asarray(embeddings, dtype=np.float64)
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1.0, lengths)
 
 
-def _distances(vectors: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Something that orders like the distance from some rows to all, shape (R, N)."""
-    squares = np.einsum("nd,nd->n", vectors, vectors)
-    return np.asarray(squares[None, :] - 2.0 * vectors[rows] @ vectors.T)
+def _distances(vectors: NDArray[np.floating], rows: NDArray[np.int64], *, unit: bool) -> NDArray[np.float64]:
+    """Something that orders like the distance from some rows to all, shape (R, N); of all at ``unit`` length if asked for."""
+    own = np.asarray(vectors[rows], dtype=np.float64)
+    own = _unit(own) if unit else own
+    distances, start = np.empty((len(rows), len(vectors))), 0
+    for block in in_blocks(vectors):
+        block = _unit(block) if unit else block
+        squares = np.einsum("nd,nd->n", block, block)
+        distances[:, start : start + len(block)] = squares[None, :] - 2.0 * own @ block.T
+        start += len(block)
+    return distances
 
 
 def _excess(distances: NDArray[np.float64], rows: NDArray[np.int64], others: NDArray[np.int64], k: int) -> float:

@@ -153,3 +153,20 @@ def test_overlap_by_hand() -> None:
     one, other = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[3, 1, 9], [7, 8, 9]])
     np.testing.assert_allclose(overlap(one, other), [2 / 3, 0])
     assert overlap(one[:, :0], other[:, :0]).tolist() == [1, 1]
+
+
+def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.linalg import orthogonal_procrustes
+
+    random = np.random.default_rng(0)
+    before, after = (random.normal(size=(50, 6)).astype(np.float32) + 100 for _ in range(2))
+
+    def normalised(vectors: np.ndarray) -> np.ndarray:
+        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+        return centred / np.sqrt((centred**2).sum(axis=1).mean())
+
+    one, other = normalised(before), normalised(after)
+    expected = np.linalg.norm(one @ orthogonal_procrustes(one, other)[0] - other, axis=1)
+    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
+    monkeypatch.setattr("pipeline.project.BLOCK_VALUES", 42)
+    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)

@@ -14,8 +14,9 @@ def cloud(total: int, seed: int = 0) -> np.ndarray:
     return (np.eye(8)[random.integers(0, 8, total)] * 3 + random.normal(0, 0.5, (total, 8))).astype(np.float32)
 
 
-@pytest.mark.parametrize("total", [60, 300])
-def test_trustworthiness_is_scikit_learns(total: int) -> None:
+@pytest.mark.parametrize(("total", "at_once"), [(60, 1 << 20), (300, 1 << 20), (300, 100)])
+def test_trustworthiness_is_scikit_learns(total: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.project.BLOCK_VALUES", at_once)
     embeddings = cloud(total)
     points = PCA(2).fit_transform(embeddings)
     trust = map_trust(embeddings, nearest_neighbors(embeddings, NEAR), points)
