@@ -122,3 +122,8 @@ def test_the_plugin_is_part_of_the_package() -> None:
 
     assert (PLUGIN_FOLDER / "renumics" / "spotlight_plugins" / "review_embeddings" / "frontend" / "main.js").is_file()
     assert not list(PLUGIN_FOLDER.glob("renumics/__init__.py")), "renumics is a namespace; a file here would hide Spotlight itself"
+
+
+def test_the_sizing_table_is_the_one_that_is_worked_out() -> None:
+    made = subprocess.run([sys.executable, ROOT / "tests" / "benchmarks" / "sizing.py"], capture_output=True, text=True, check=True)
+    assert made.stdout in (ROOT / "README.md").read_text(encoding="utf-8")
