@@ -63,7 +63,7 @@ VIEWS = 2 * (1 + len(CROPS))
 BATCH = 1024
 """Pictures or pairs that are worked on at once."""
 
-HELD = 256 << 20
+HELD = 32 << 20
 """Bytes that are taken from a file before its pages are let go."""
 
 
