@@ -426,10 +426,8 @@ class Builder:
     ) -> Reading:
         """What is to be read of a data set that stays where it is; ``said`` are further fields of it."""
         places = places.append_column("image_id", [ids]).append_column("label", [labels])
-        candidates = () if source is None else (str(Path(one).resolve()) if Path(one).exists() else one for one in source.candidates)
-        return Reading(
-            self.run.reference, places, processors=tuple(map(storage.for_all, candidates)), pixels=source.digest if source else "", **said
-        )
+        processors = () if source is None else tuple(map(storage.for_all, source.candidates))
+        return Reading(self.run.reference, places, processors=processors, pixels=source.digest if source else "", **said)
 
     def _root(self, reference: DatasetReference) -> Path:
         """The folder of a data set."""
