@@ -219,11 +219,12 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     except (DatasetError, KeyboardInterrupt):
         raise
     except Exception as error:
-        where = "" if Path(reference.source).exists() else "is no path here and "
-        raise DatasetError(
-            f"Data set {reference.source} {where}cannot be loaded: {reason_of(error, lines=3)} "
-            "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
-        ) from error
+        where, cure = "", "Give a Hub name that can be reached, a folder of images by class, a .parquet file or a save_to_disk folder."
+        if "://" in reference.source:
+            cure = "Check the address and what reaches it; where HF_HUB_OFFLINE is set, only --in-place reads from a server."
+        elif not Path(reference.source).exists():
+            where = "is no path here and "
+        raise DatasetError(f"Data set {reference.source} {where}cannot be loaded: {reason_of(error, lines=3)} {cure}") from error
 
 
 @contextmanager

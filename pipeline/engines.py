@@ -16,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -213,21 +214,31 @@ class Local:
         self.loader.close()
 
 
+def check_engine(name: str, address: str | None) -> None:
+    """Raise SettingsError for an engine that is not known, not installed or not there, before anything is done."""
+    if name not in ENGINES:
+        raise SettingsError(f"--engine {name} is not known. Use one of {', '.join(ENGINES)}.")
+    if name == "local":
+        if address is not None:
+            raise SettingsError(f"--address {address} is of a Ray cluster. Add --engine ray, or leave it out.")
+        return
+    if find_spec("ray") is None:
+        raise SettingsError("--engine ray needs Ray, which is not installed. Run: pip install 'review-embeddings[ray]'")
+    if address not in {None, "auto", "local"} and not listens(str(address), port=6379, seconds=5.0):  # Ray would try for minutes
+        raise SettingsError(
+            f"There is no Ray cluster at {address}: nobody answers there. Start one with `ray start --head`, or leave --address out "
+            "for the cores of this machine."
+        )
+
+
 class OnRay:
     """A Ray cluster, or the cores of this machine where none is named."""
 
     def __init__(self, address: str | None, progress: Progress) -> None:
-        """Raises SettingsError where Ray is not installed or there is no cluster."""
+        """Raises SettingsError where there is no cluster; whether there can be one was checked by `check_engine`."""
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray advises to set, in each process, with a warning
-        try:
-            import ray
-        except ImportError as error:
-            raise SettingsError("--engine ray needs Ray, which is not installed. Run: pip install 'review-embeddings[ray]'") from error
-        if address not in {None, "auto", "local"} and not listens(str(address), port=6379, seconds=5.0):  # Ray would try for minutes
-            raise SettingsError(
-                f"There is no Ray cluster at {address}: nobody answers there. Start one with `ray start --head`, or leave --address out "
-                "for the cores of this machine."
-            )
+        import ray
+
         self._progress = progress
         self._started = not ray.is_initialized()
         if self._started:

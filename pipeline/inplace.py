@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipeline.errors import DatasetError, reason_of
@@ -27,6 +28,9 @@ TAKEN = "Parquet files, WebDataset tars (.tar, not compressed) and folders of im
 
 BATCH = 64
 """Images of a Parquet file in memory at once."""
+
+INFERRED = 5
+"""Examples of a tar from which it is seen what its files are, as many as ``datasets`` takes."""
 
 READ_AHEAD = 2**20
 """Bytes of a Parquet file that are fetched at once: its row groups may be larger than the memory."""
@@ -57,14 +61,12 @@ class Split:
 
     kind: str
     """``parquet``, ``webdataset`` or ``imagefolder``."""
-    rows: datasets.IterableDataset
+    features: Any
+    """Names and types of its columns."""
+    rows: datasets.IterableDataset | None
+    """Of a folder of images."""
     files: Sequence[str]
     """Paths or addresses."""
-
-    @property
-    def features(self) -> Any:
-        """Names and types of its columns."""
-        return self.rows.features
 
     def index(self, image: str, label: str | None) -> tuple[pyarrow.Table, list[Any]]:
         """Where each image lies (`places_schema`), in order, and what the column of the labels says of it."""
@@ -105,6 +107,7 @@ class Split:
         import datasets
 
         column, field = split_name(self.features, label or "")
+        assert self.rows is not None
         for row in self.rows.cast_column(image, datasets.Image(decode=False)):
             yield ((row[image] or {}).get("path"), None, None, None), field_of(row.get(column), field)
 
@@ -115,10 +118,13 @@ def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]
     if builder.name not in {"parquet", "webdataset", "imagefolder"} or not files:
         raise unsupported(source)
 
-    def opener(name: str) -> Callable[[], Split]:
-        return lambda: Split(builder.name, builder.as_streaming_dataset(split=name), files[name])
+    def opened(name: str) -> Split:
+        if builder.name == "webdataset":  # which `datasets` cannot open in a store
+            return Split(builder.name, _features_of_tar(files[name][0], builder.IMAGE_EXTENSIONS), None, files[name])
+        rows = builder.as_streaming_dataset(split=name)
+        return Split(builder.name, rows.features, rows, files[name])
 
-    return {str(name): opener(str(name)) for name in files}
+    return {str(name): partial(opened, str(name)) for name in files}
 
 
 def unsupported(source: str) -> DatasetError:
@@ -168,6 +174,26 @@ def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarf
             members[parts[2]] = info
     if members:
         yield key, members
+
+
+def _features_of_tar(name: str, image_endings: Sequence[str]) -> Any:
+    """Names and types of what belongs together in a tar, from its first examples, as ``datasets`` infers them."""
+    import datasets
+    import pyarrow as pa
+
+    with _opened(name) as stream:
+        first = [
+            {**{one: _understood(one, _bytes_at(stream, info.offset_data, info.size)) for one, info in members.items()}, "__key__": key}
+            for key, members in itertools.islice(_examples(name, stream), INFERRED)
+        ]
+    if not first:
+        raise DatasetError(f"Tar {name} has no images. Give one whose files are named as NUMBER.jpg and NUMBER.cls are.")
+    whole = pa.concat_tables([pa.Table.from_pylist([example]) for example in first], promote_options="default")
+    features = datasets.Features.from_arrow_schema(whole.schema)
+    for column in features:
+        if column.rpartition(".")[2].lower() in image_endings:
+            features[column] = datasets.Image()
+    return features
 
 
 def _understood(name: str, data: bytes) -> Any:

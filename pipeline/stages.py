@@ -48,7 +48,7 @@ from pipeline.dataset import (
 )
 from pipeline.duplicates import find_leaks, group_duplicates, near_duplicates
 from pipeline.embed import AUTO, OF_AUTO, POOLINGS, PRECISIONS, Encoder, Head, NotFiniteError, encode_all, fastest_precision, head_of
-from pipeline.engines import ENGINES, Encoding, Engine, Local, OnRay, Reading
+from pipeline.engines import Encoding, Engine, Local, OnRay, Reading, check_engine
 from pipeline.errors import BusyError, CheckpointError, DatasetError, ReviewError, RunError, SettingsError
 from pipeline.imagequality import image_quality, measure, require_cleanvision
 from pipeline.images import decode, to_rgb
@@ -124,6 +124,8 @@ class Request:
     """One of `pipeline.engines.ENGINES`. Not part of any fingerprint."""
     address: str | None = None
     """Of the Ray cluster; None for the cores of this machine."""
+    only_read: bool = False
+    """Whether the run is taken as it is: nothing is computed, and RunError says where something would have to be."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +190,9 @@ class Builder:
         return self._started
 
     def build(self) -> Built:
+        check_engine(self.request.engine, self.request.address)
         info = self.resolve_info()
         check_settings(info.settings)
-        if self.request.engine not in ENGINES:
-            raise SettingsError(f"--engine {self.request.engine} is not known. Use one of {', '.join(ENGINES)}.")
         if self.request.settings.get("processor") not in {None, NOTHING}:
             load_processor([self._resolve(str(info.settings.processor))])  # a wrong name is refused before it is kept
         found = self._find_checkpoints(info)
@@ -209,7 +210,12 @@ class Builder:
         return Built(self.run, info, images, manifest, shown, available, self._waiting, self.seconds, self.work)
 
     def _begin_writing(self) -> None:
-        """Take the run's lock before the first write; a run that is complete is only read."""
+        """Take the run's lock before the first write; a run that is complete is only read.
+
+        Raises RunError where nothing may be written.
+        """
+        if self.request.only_read:
+            raise RunError(f"Run {self.run} is not up to date: checkpoints, images or settings have changed. Run: {_command(self.run)}")
         if not self._writing:
             self._stack.enter_context(self.run.lock(wait=self._wait))
             self._writing = True
@@ -297,7 +303,10 @@ class Builder:
         storage.renew(root)  # a training may have put new ones into a store
         found = find_checkpoints(root, base)
         if self.request.checkpoints is not None and all(checkpoint.is_base for checkpoint in found.usable) and not found.skipped:
-            raise RunError(f"{root} holds no checkpoints. Name a folder with checkpoint-<step> folders or a model with --checkpoints.")
+            raise RunError(
+                f"{storage.address_of(root)} holds no checkpoints. "
+                "Name a folder with checkpoint-<step> folders or a model with --checkpoints."
+            )
         for skipped in found.skipped:
             self.progress.note(f"Left out {skipped.name}: {skipped.reason}")
         nothing = not found.usable and not self._embedded_steps(info)
@@ -330,6 +339,8 @@ class Builder:
         self.progress.note(f"Opening data set {reference.source}")
         opened = open_dataset(reference)
         self.progress.note(f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images")
+        if images is not None and images.key == images_key(info.dataset):
+            self.progress.note(f"Its files have changed: the run has {len(images):,} images of before, which are replaced by those of now")
         if opened.classes is None:
             self.progress.note("It has no labels, or none that were found; a column can be named with --label-column")
         self._check_classes(found, wanted, opened.classes)
@@ -1106,6 +1117,10 @@ class Builder:
         facts = self.run.result_facts("trust", step)
         assert facts is not None
         return MapTrust(np.array(self.run.read_array("trust", step)), facts["trustworthiness"], facts["continuity"])
+
+
+def _command(run: RunFolder) -> str:
+    return f"review-embeddings build --run {run}"
 
 
 # -- fingerprints ---------------------------------------------------------------------------------------------------

@@ -107,12 +107,21 @@ def opened(name: str) -> Path:
     Raises SettingsError where nothing here can reach such a store, StorageError where it cannot be reached.
     """
     if not is_address(name):
+        if re.match(r"[a-z0-9]{2,}:/", name) and not Path(name).exists():
+            raise SettingsError(f"{name} is neither a folder nor an address. Write {name.replace(':/', '://', 1)} for that of a store.")
         return Path(name)
     address = name.rstrip("/")
+    if not re.fullmatch(r"[^:/]+://[^/]+/.+|(file|local|memory)://.+", address) or address.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} names no folder in a store that can be written to. Name one such as s3://BUCKET/PATH.")
     root = _home() / hashlib.sha256(address.encode()).hexdigest()[:12] / (address.rsplit("/", 1)[1] or "run")
     if not (root / ADDRESS).is_file():
         _store_of(address)  # an address that cannot be is said before there is a folder
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"There can be no copy of {address} in {_home()} ({reason_of(error)}) Name a folder of your own: {CACHE_VARIABLE}=DIR"
+            ) from error
         _write(root / ADDRESS, json.dumps({"address": address}))
     copy = _copy_at(root.resolve())
     copy.refresh()
@@ -308,8 +317,10 @@ class Copy:
             name = path.relative_to(self.root / VERSIONS).as_posix()
             facts = self._listing.get(name)
             if facts is None or (name != ADDED_TO and self._version_here(self.root / name) != _version(facts)):
-                (self.root / name).unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+                for gone in (self.root / name, path):
+                    gone.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # there is more in it
+                        gone.parent.rmdir()
         small = [
             self.root / name
             for name, facts in self._listing.items()
@@ -499,7 +510,7 @@ class Copy:
             raise
         except FileNotFoundError as error:
             what = "is not there" if path is not None else "cannot be opened: there is no such bucket"
-            raise StorageError(f"{where} {what}. Name another run, or make it first.") from error
+            raise StorageError(f"{where} {what}. Check the address.") from error
         except PermissionError as error:
             raise StorageError(f"{where} is refused ({reason_of(error)}) Check the store's credentials in the environment.") from error
         except Exception as error:  # every store has errors of its own, without a common base class

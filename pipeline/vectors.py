@@ -134,8 +134,9 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
 class VectorIndex:
     """An open collection."""
 
-    def __init__(self, client: Any, reference: Reference) -> None:
-        self._client, self.reference = client, reference
+    def __init__(self, client: Any, reference: Reference, run: str) -> None:
+        """``run``: what people call the run."""
+        self._client, self.reference, self._run = client, reference, run
 
     @property
     def exists(self) -> bool:
@@ -210,7 +211,7 @@ class VectorIndex:
             steps = ", ".join(map(str, sorted(known))) or "none is"
             raise VectorsError(
                 f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
-                f"Put it in with: review-embeddings index --checkpoint {step}"
+                f"Put it in with: review-embeddings index --run {self._run} --checkpoint {step}"
             )
         self._check_dimension(vectors.shape[1])
         with self._errors():
@@ -314,7 +315,7 @@ def opened(run: RunFolder, reference: Reference, *, token: str | None = None) ->
                 "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
             ) from error
     try:
-        yield VectorIndex(client, reference)
+        yield VectorIndex(client, reference, str(run))
     finally:
         client.close()
         if reference.uri is None:

@@ -39,14 +39,14 @@ def _group(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
 
 
 run_option = click.option(
-    "--run", metavar="DIR", help="Run folder: ours, or any Trainer output folder. Default: this folder, or the newest one in runs/."
+    "--run", metavar="DIR", help="Run folder, or s3://…: ours, or any Trainer output. Default: this folder, or the newest one in runs/."
 )
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 checkpoint_option = click.option(
     "--checkpoint", "checkpoint", multiple=True, metavar="STEP", help="A checkpoint: its step, first, last, or a range (0-100). Repeatable."
 )
 dataset_options = _group(
-    click.option("--dataset", metavar="NAME", help="Hub name, folder of images by class, .parquet file or save_to_disk folder."),
+    click.option("--dataset", metavar="NAME", help="Hub name, folder of images by class, Parquet, WebDataset or save_to_disk, or s3://…."),
     click.option("--config", metavar="NAME", help="Configuration (subset) of the data set."),
     click.option("--revision", metavar="REV", help="Revision of a data set on the Hub."),
     click.option("--split", metavar="NAME", help="Split to review. Default: test, else validation, else train."),
@@ -63,7 +63,7 @@ input_options = _group(
         default=None,
         help="Leave the images where they are (Parquet, WebDataset, folders), without a copy in the run folder. Default: no.",
     ),
-    click.option("--checkpoints", metavar="DIR", help="Folder of the checkpoints, where it is not the run folder."),
+    click.option("--checkpoints", metavar="DIR", help="Folder of the checkpoints, or s3://…, where it is not the run."),
     click.option("--base", metavar="MODEL", help="The model before fine-tuning (folder or Hub name) as step 0; none takes it back."),
     click.option("--processor", metavar="MODEL", help="Model whose image processor is used; none for the checkpoints' own."),
 )
@@ -190,7 +190,7 @@ def cli(context: click.Context, /, **options: Any) -> None:
 @result_options
 @compute_options
 @click.option("--engine", default="local", show_default=True, metavar="NAME", help="local, or ray: in shards on a Ray cluster.")
-@click.option("--address", metavar="ADDRESS", help="Of the Ray cluster, or auto. Default: the cores of this machine.")
+@click.option("--address", metavar="ADDRESS", help="With --engine ray: of the cluster, or auto. Default: the cores of this machine.")
 @debug_option
 def build_command(**options: Any) -> None:
     """Put all checkpoints of a run (or those named) into its table; opens no browser.
@@ -390,8 +390,9 @@ def similar_command(files: Sequence[str], images: Sequence[int], debug: bool, **
         if options["in_spotlight"]:
             address.check()
         reference, token = _vectors(options)
-        built = _build(_existing_run(options["run"]), _wanted(options["checkpoint"]), _progress())
-        query = Query([Path(name) for name in files], images)
+        query = Query([_here(name, "FILE") for name in files], images)
+        query.check()
+        built = _build(_existing_run(options["run"]), replace(_wanted(options["checkpoint"]), only_read=True), _progress())
         wish = Wish(options["label"], options["min_score"], options["max_score"], options["decisions"])
         answers = similar(built, query, reference, top=options["top"], token=token, wish=wish, device=options["device"])
         if options["as_json_text"]:
@@ -581,7 +582,7 @@ def _here(name: str, option: str) -> Path:
     from pipeline.storage import is_address
 
     if is_address(name):
-        raise SettingsError(f"{option} {name}: this is written to a folder of this machine. Name one, and copy it to the store afterwards.")
+        raise SettingsError(f"{option} {name}: this must be on this machine, not in a store. Name a folder or file here.")
     return Path(name)
 
 

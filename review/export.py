@@ -6,6 +6,7 @@ The same run, decisions and options always give the same bytes.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import json
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import table
+from pipeline import storage, table
 from pipeline.checkpoints import select
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import RunError, SettingsError
@@ -401,17 +402,30 @@ def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.Data
     places = {image: place for place, image in enumerate(images.ids.tolist())}
     wanted = {places[image]: number for number, image in enumerate(frame["image_id"].tolist())}
     names: list[str | None] = [None] * len(frame)
-    with storage_errors(folder):
+    written: list[Path] = []
+    with storage_errors(folder), contextlib.ExitStack() as unless_all:
+        unless_all.callback(_take_back, folder, written)
         folder.mkdir(parents=True, exist_ok=True)
         for place, data in images.read_some(list(wanted)):
-            name = f"{int(images.ids[place]):07d}{ending_of(data)}"
-            with whole_file(folder / name) as temporary:
+            path = folder / f"{int(images.ids[place]):07d}{ending_of(data)}"
+            if not path.exists():
+                written.append(path)
+            with whole_file(path) as temporary:
                 temporary.write_bytes(data)
-            names[wanted[place]] = f"{folder.name}/{name}"
+            names[wanted[place]] = f"{folder.name}/{path.name}"
+        unless_all.pop_all()
         for file in folder.iterdir():  # of an earlier list
             if re.fullmatch(r"\d{7}\.\w+", file.name) and f"{folder.name}/{file.name}" not in names:
                 file.unlink()
     return frame.assign(image_file=_texts(names))
+
+
+def _take_back(folder: Path, written: list[Path]) -> None:
+    """Remove new files, and the folder if nothing else is in it."""
+    for path in written:
+        storage.remove(path)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def ending_of(data: bytes) -> str:

@@ -40,6 +40,13 @@ class Query:
     images: Sequence[int] = ()
     """Image ids of the run."""
 
+    def check(self) -> None:
+        """Raise for a query that nothing can be found for, before anything is opened."""
+        if not self.files and not self.images:
+            raise SettingsError("There is nothing to look for. Name an image file, or an image of the run with --image ID.")
+        for path in self.files:
+            _read(path)
+
     def __str__(self) -> str:
         names = [*(path.name for path in self.files), *(f"image {image}" for image in self.images)]
         return ", ".join(names)
@@ -181,8 +188,7 @@ def similar(
     device: str | None = None,
 ) -> list[Answer]:
     """The ``top`` most similar images at each wanted checkpoint, the most similar first. Raises ReviewError."""
-    if not query.files and not query.images:
-        raise SettingsError("There is nothing to look for. Name an image file, or an image of the run with --image ID.")
+    query.check()
     if not 1 <= top <= 1000:
         raise SettingsError(f"--top {top} is out of range. Use 1 to 1000.")
     images = built.images

@@ -18,7 +18,7 @@ from samples import write_splits
 
 from pipeline import engines, storage, table
 from pipeline.errors import CheckpointError, ClusterError, SettingsError
-from pipeline.progress import SILENT, Advance
+from pipeline.progress import Advance
 from pipeline.project import align, project
 from pipeline.runfolder import RunFolder, run_at
 from pipeline.stages import Request, build
@@ -231,17 +231,19 @@ def test_nodes_that_go_and_come_are_named(cluster: Any, monkeypatch: pytest.Monk
 
 
 def test_what_cannot_be_is_said_in_one_line(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     said = {"source": str(image_folder), "split": "train"}
     with pytest.raises(SettingsError, match="--engine abacus is not known. Use one of local, ray"):
         build(RunFolder(run_path), Request(dataset=said, engine="abacus"))
+    new = RunFolder(run_path.parent / "new")
     for address in ("127.0.0.1:1", "nonsense"):
         with pytest.raises(SettingsError, match=f"no Ray cluster at {address}: nobody answers there"):
-            engines.OnRay(address, SILENT)
-    monkeypatch.setitem(sys.modules, "ray", None)
+            build(new, Request(dataset=said, checkpoints=str(run_path), engine="ray", address=address))
+    with pytest.raises(SettingsError, match="--address auto is of a Ray cluster. Add --engine ray"):
+        build(new, Request(dataset=said, checkpoints=str(run_path), address="auto"))
+    assert not new.path.exists()
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[ray\]'"):
-        engines.OnRay(None, SILENT)
+        engines.check_engine("ray", None)
 
 
 def test_a_run_in_a_store_on_machines_that_see_no_common_folder(

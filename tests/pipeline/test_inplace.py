@@ -23,10 +23,12 @@ from samples import CLASSES, encoded, picture, save_checkpoint
 
 from pipeline import engines, stages, table
 from pipeline.dataset import ImageRecord, open_dataset, read_image, read_images, shown_in_browser
-from pipeline.errors import DatasetError
+from pipeline.errors import DatasetError, RunError
 from pipeline.inplace import read_cells
+from pipeline.progress import SILENT
 from pipeline.runfolder import DatasetReference, RunFolder
 from pipeline.stages import Built, Request, build
+from review.export import copy_images
 
 FILES = [encoded(picture(row % 3, seed=row)) for row in range(20)]
 BROKEN = (7, 13)
@@ -325,3 +327,51 @@ def test_what_a_browser_is_shown_is_what_a_copy_has() -> None:
         data = encoded(image, kind, **options)
         record = read_image(0, 0, {"bytes": data, "path": None})
         assert isinstance(record, ImageRecord) and shown_in_browser(data) == (record.preview or data)
+
+
+def test_tars_in_a_store(bucket: Any, checkpoints: Path, tmp_path: Path) -> None:
+    store, name = bucket
+    source = as_tars(tmp_path / "data")
+    store.put(f"{source}/", f"{name}/data/", recursive=True)
+    made(tmp_path / "local", checkpoints, source, in_place=True)
+    made(tmp_path / "there", checkpoints, f"s3://{name}/data", in_place=True)
+    one, other = (in_run(tmp_path / run) for run in ("local", "there"))
+    assert one == other
+
+
+class Listening:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def stage(self, title: str, *, total: int, unit: str) -> Any:
+        return SILENT.stage(title, total=total, unit=unit)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def latest(self, text: str) -> None: ...
+
+
+def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(checkpoints: Path, tmp_path: Path) -> None:
+    source = as_parquet(tmp_path / "data")
+    built = made(tmp_path / "run", checkpoints, source, in_place=True)
+    (source / "test-00001-of-00002.parquet").unlink()
+    with pytest.raises(RunError, match=r"is not up to date: checkpoints, images or settings have changed. Run: review-embeddings build"):
+        build(RunFolder(tmp_path / "run"), Request(only_read=True))
+    assert len(table.read(tmp_path / "run", columns=["image_id"])) == 2 * len(built.images)
+    listening = Listening()
+    build(RunFolder(tmp_path / "run"), Request(), progress=listening)
+    said = "Its files have changed: the run has 18 images of before, which are replaced by those of now"
+    assert said in listening.notes
+
+
+def test_an_export_that_cannot_be_finished_leaves_no_pictures(checkpoints: Path, tmp_path: Path) -> None:
+    source = as_parquet(tmp_path / "data")
+    built = made(tmp_path / "run", checkpoints, source, in_place=True)
+    (source / "test-00001-of-00002.parquet").unlink()
+    frame = pd.DataFrame({"image_id": built.images.ids})
+    with pytest.raises(DatasetError, match="cannot be read where it lies"):
+        copy_images(frame, built.images, tmp_path / "pictures")
+    assert not (tmp_path / "pictures").exists()

@@ -235,6 +235,10 @@ def test_the_commands_work_on_it(
     [
         ("s3://there-is-no-such-bucket/run", "there is no such bucket"),
         ("nonsense://bucket/run", "no address that can be opened (Protocol not known: nonsense.)"),
+        ("s3://", "names no folder in a store"),
+        ("s3://bucket", "names no folder in a store"),
+        ("http://127.0.0.1:1/bucket/run", "names no folder in a store that can be written to"),
+        ("s3:/bucket/run", "Write s3://bucket/run for that of a store"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
@@ -269,7 +273,7 @@ def test_what_is_written_to_this_machine_takes_no_address(
     ):
         code, _, err = review_embeddings(*arguments)
         assert code == 2
-        assert "is written to a folder of this machine" in err
+        assert "must be on this machine, not in a store" in err
     code, _, err = review_embeddings("--watch", "--run", "s3://bucket/run")
     assert code == 2
     assert "--watch looks on in a folder of this machine" in err
@@ -296,3 +300,10 @@ def test_it_is_told_how_much_of_a_large_file_is_there(bucket: Any, monkeypatch: 
     run.array("embeddings", 20).unlink()
     assert run.read_array("embeddings", 20).shape == (5000, 1000)
     assert told == [("Storing 000020.npy, 20 MB", 20), ("Fetching 000020.npy, 20 MB", 20)]
+
+
+def test_a_folder_of_copies_that_cannot_be(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / "file"))
+    with pytest.raises(SettingsError, match=r"can be no copy of s3://.* REVIEW_EMBEDDINGS_CACHE=DIR"):
+        run_at(f"s3://{bucket[1]}/run")
