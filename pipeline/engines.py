@@ -245,7 +245,7 @@ class OnRay:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+                    ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 where = f"at {address}" if address else "on this machine"
                 raise SettingsError(
@@ -344,7 +344,9 @@ class OnRay:
                     except ray.exceptions.RayTaskError as error:
                         if isinstance(error.cause, ReviewError):
                             raise error.cause from error
-                        raise
+                        if not isinstance(error.cause, ray.exceptions.RayError):
+                            raise
+                        again[part] = error.cause  # what it needed has gone with a node
                     except ray.exceptions.RayError as error:
                         again[part] = error
                     else:

@@ -201,10 +201,12 @@ class VectorIndex:
             raise VectorsError(f"The {self.reference.place} lost some images of checkpoint {step}. Start the same command again.")
         return len(rows) - done
 
-    def search(self, step: int, vectors: NDArray[np.floating], top: int, condition: Condition | None = None) -> list[list[Hit]]:
+    def search(
+        self, step: int, fingerprint: str, vectors: NDArray[np.floating], top: int, condition: Condition | None = None
+    ) -> list[list[Hit]]:
         """The ``top`` most similar images at a checkpoint to each vector of shape (Q, D), the most similar first.
 
-        Raises VectorsError where the checkpoint is not indexed or has vectors of another length.
+        Raises VectorsError where the checkpoint is not indexed, was when it had another ``fingerprint``, or has vectors of another length.
         """
         known = self.checkpoints()
         if step not in known:
@@ -214,6 +216,11 @@ class VectorIndex:
                 f"Put it in with: review-embeddings index --run {self._run} --checkpoint {step}"
             )
         self._check_dimension(vectors.shape[1])
+        if known[step] != fingerprint[:12]:
+            raise VectorsError(
+                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
+                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint {step}"
+            )
         with self._errors():
             self._client.load_collection(self.reference.collection)
             found = self._client.search(

@@ -57,8 +57,7 @@ def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample
         counts[title] = len(new)
 
     add("decided", np.flatnonzero((frame["decision"] != UNDECIDED).to_numpy()), rows)
-    listed = np.concatenate([np.zeros(0, np.int64), *(np.asarray(made.rows[: rows // len(lists)], np.int64) for made in lists)])
-    add("in the lists", np.unique(listed), rows - int(chosen.sum()))
+    add("in the lists", _in_turn([made.rows for made in lists]), rows - int(chosen.sum()))
     if "trajectory_label_score" in frame.columns:
         suspect = np.flatnonzero(frame["trajectory_label_score"].to_numpy() < EVEN)
         suspect = suspect[np.argsort(frame["trajectory_label_rank"].to_numpy()[suspect], kind="stable")]
@@ -77,14 +76,24 @@ def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample
     return Sample(places, total, told)
 
 
+def _in_turn(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """What is in some lists, each once: the first of each, then the second of each, and so on."""
+    everything = np.concatenate([np.zeros(0, np.int64), *(np.asarray(one, np.int64) for one in lists)])
+    order = np.argsort(np.concatenate([np.zeros(0, np.int64), *(np.arange(len(one)) for one in lists)]), kind="stable")
+    _, first = np.unique(everything[order], return_index=True)
+    return everything[order][np.sort(first)]
+
+
 def cut(review: ReviewFrame, places: NDArray[np.int64]) -> ReviewFrame:
     """The frame of some images only; ranks and percentiles stay those among all."""
     return replace(review, frame=review.frame.iloc[places].reset_index(drop=True))
 
 
 def cut_list(made: ImageList, places: NDArray[np.int64]) -> ImageList:
-    """A list of all images as rows of the cut frame, without those that are not in it."""
+    """A list of all images as rows of the cut frame, without those that are not in it, which its title says then."""
     rows = np.asarray(made.rows, dtype=np.int64)
     at = np.searchsorted(places, rows)
     there = (at < len(places)) & (places[np.minimum(at, len(places) - 1)] == rows)
-    return replace(made, rows=at[there].tolist())
+    shown = at[there].tolist()
+    missing = len(shown) < len(rows)
+    return replace(made, rows=shown, title=f"{made.title}: {len(shown):,} of {len(rows):,} shown" if missing else made.title)

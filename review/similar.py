@@ -84,19 +84,23 @@ def index(built: Built, reference: Reference, *, token: str | None, progress: Pr
     with opened(built.run, reference, token=token) as vectors:
         remember(built.run, reference)
         for step in built.wanted:
-            facts = [built.run.result_facts(name, step) for name in ("embeddings", "outliers")]
-            prints = [one["fingerprint"] for one in facts if one is not None]
-            labels: Sequence[str | None] = built.images.label_names or [None] * len(built.images)
             rows = IndexRows(
                 built.images.ids,
                 built.images.hashes,
-                labels,
+                built.images.label_names or [None] * len(built.images),
                 built.run.read_array("outliers", step),
                 built.run.read_array("embeddings", step),
             )
-            value = fingerprint(results=prints, labels=list(labels), ids=built.images.ids.tolist())
-            added[step] = vectors.add(step, value, rows, progress)
+            added[step] = vectors.add(step, _print_of(built, step), rows, progress)
     return added
+
+
+def _print_of(built: Built, step: int) -> str:
+    """Fingerprint of what a collection holds of a checkpoint."""
+    facts = [built.run.result_facts(name, step) for name in ("embeddings", "outliers")]
+    prints = [one["fingerprint"] for one in facts if one is not None]
+    labels = built.images.label_names or [None] * len(built.images)
+    return fingerprint(results=prints, labels=labels, ids=built.images.ids.tolist())
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,11 @@ def check(built: Built, reference: Reference, *, token: str | None) -> list[Chec
             near = _exact(embeddings, queries)
             least = np.sort(near, axis=1)[:, -min(AT + 1, near.shape[1])]
             place_of = {int(image): place for place, image in enumerate(built.images.ids)}
+            value = _print_of(built, step)
             right, seconds = 0, []
             for row, query in enumerate(queries):
                 started = time.perf_counter()
-                hits = vectors.search(step, query[None, :], min(AT + 1, len(embeddings)))[0]
+                hits = vectors.search(step, value, query[None, :], min(AT + 1, len(embeddings)))[0]
                 seconds.append(time.perf_counter() - started)
                 right += sum(near[row, place_of[hit.image_id]] >= least[row] - 1e-6 for hit in hits)
             possible = len(rows) * min(AT + 1, len(embeddings))
@@ -160,6 +165,8 @@ class Wish:
         for option, score in (("--min-score", self.min_score), ("--max-score", self.max_score)):
             if score is not None and not 0 <= score <= 1:
                 raise SettingsError(f"{option} {score:g} is no OOD score. Use 0 to 1; lower is more atypical.")
+        if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
+            raise SettingsError(f"--min-score {self.min_score:g} is above --max-score {self.max_score:g}: no image can be between them.")
         wrong = [name for name in self.decisions if name not in {*DECISIONS, UNDECIDED}]
         if wrong:
             raise SettingsError(f"--decision {wrong[0]} is none. Use {', '.join(DECISIONS)} or {UNDECIDED}.")
@@ -202,13 +209,13 @@ def similar(
     answers = []
     with opened(built.run, reference, token=token) as vectors, ExitStack() as stack:
         for step in built.wanted:
-            own = built.run.read_array("embeddings", step)
+            own, value = built.run.read_array("embeddings", step), _print_of(built, step)
             asked = [np.asarray(own[place_of[image]], dtype=np.float64) for image in query.images]
             if pictures:
                 asked += list(_embedded(built, step, pictures, device, stack).astype(np.float64))
             mean = np.mean([vector / max(float(np.linalg.norm(vector)), 1e-300) for vector in asked], axis=0)
             started = time.perf_counter()
-            hits = vectors.search(step, mean[None, :], top, condition)[0] if possible else []
+            hits = vectors.search(step, value, mean[None, :], top, condition)[0] if possible else []
             seconds = time.perf_counter() - started
             found = []
             for rank, hit in enumerate(hits, 1):

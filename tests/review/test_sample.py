@@ -52,9 +52,24 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     assert page_for(built, rows=24).sample.places.tolist() == sample.places.tolist()  # type: ignore[union-attr]
     assert page_for(built, rows=36).sample is None
     for made in page.lists:  # each list is the whole one, as far as its images are there
-        all_of_it = next(other for other in whole.lists if other.title == made.title)
+        all_of_it = next(other for other in whole.lists if made.title.startswith(other.title))
         assert sample.places[made.rows].tolist() == [row for row in all_of_it.rows if row in sample.places]
-        assert len(made.rows) >= min(len(all_of_it.rows), 24 // len(whole.lists))
+        assert made.rows and sample.places[made.rows[0]] == all_of_it.rows[0]  # the lists are filled in turn
+        shown = f": {len(made.rows)} of {len(all_of_it.rows)} shown"
+        assert made.title.endswith(shown) == (len(made.rows) < len(all_of_it.rows))
+
+
+def test_all_of_the_lists_come_before_any_of_the_rest(run: RunFolder) -> None:
+    whole = page_for(build(run, Request(wanted=["first", "last"])))
+    listed = sorted({row for made in whole.lists for row in made.rows})
+    images = read_images(run)
+    assert images is not None
+    frame = wide_frame(run, images, [10, 100], pictures=False)
+    sample = choose(frame, whole.lists, len(listed))
+    if len(listed) < 36:
+        assert sample is not None and sample.places.tolist() == listed
+    few = choose(frame, [replace(whole.lists[0], rows=[5, 4, 3]), replace(whole.lists[0], rows=[4, 9, 7, 8])], 4)
+    assert few is not None and few.places.tolist() == [3, 4, 5, 9]
 
 
 def test_the_rest_has_as_many_of_each_class(run: RunFolder) -> None:

@@ -146,7 +146,7 @@ def test_an_interrupted_index_goes_on(run: RunFolder, monkeypatch: pytest.Monkey
         assert there.count(5) == 16
         assert there.add(5, "ab12", rows, SILENT) == 14
         assert there.count(5) == 30
-        assert [hit.image_id for hit in there.search(5, np.array([[2.0, 1, 1, 1]]), 1)[0]] == [0]
+        assert [hit.image_id for hit in there.search(5, "ab12", np.array([[2.0, 1, 1, 1]]), 1)[0]] == [0]
 
 
 def test_what_the_database_refuses_is_said_in_one_line(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,12 +156,14 @@ def test_what_the_database_refuses_is_said_in_one_line(run: RunFolder, monkeypat
     with opened(run, reference) as there:
         assert there.checkpoints() == {}
         with pytest.raises(VectorsError, match="Checkpoint 5 is not in the collection images of the run folder .none is there.*index"):
-            there.search(5, np.ones((1, 4)), 3)
+            there.search(5, "ab12", np.ones((1, 4)), 3)
         there.add(5, "ab12", rows_of(images, 6), SILENT)
         with pytest.raises(VectorsError, match="vectors of 4 numbers, these have 7.*--collection"):
             there.add(6, "ab12", rows_of(images, 6, dimension=7), SILENT)
+        with pytest.raises(VectorsError, match="embedded, scored or labelled anew since it was indexed.*index --run .* --checkpoint 5"):
+            there.search(5, "cd34", np.ones((1, 4)), 3)
         with pytest.raises(VectorsError, match="vectors of 4 numbers, these have 7"):
-            there.search(5, np.ones((1, 7)), 3)
+            there.search(5, "ab12", np.ones((1, 7)), 3)
     with socket.socket() as somebody:
         somebody.bind(("127.0.0.1", 0))
         port = somebody.getsockname()[1]
