@@ -129,7 +129,7 @@ def shards_when_removed() -> Any:
     remove = engines._Shards.remove
 
     def noting(shards: engines._Shards) -> None:
-        found.update({file: file.stat().st_mtime_ns for file in (shards.run.shards / shards.fingerprint).glob("*.npy")})
+        found.update({file: file.stat().st_mtime_ns for file in shards.folder.glob("*.npy")})
         remove(shards)
 
     engines._Shards.remove = noting  # type: ignore[method-assign]
