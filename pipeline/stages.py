@@ -339,8 +339,7 @@ class Builder:
         self.progress.note(f"Opening data set {reference.source}")
         opened = open_dataset(reference)
         self.progress.note(f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images")
-        if images is not None and images.key == images_key(info.dataset):
-            self.progress.note(f"Its files have changed: the run has {len(images):,} images of before, which are replaced by those of now")
+        before = images if images is not None and images.key == images_key(info.dataset) else None
         if opened.classes is None:
             self.progress.note("It has no labels, or none that were found; a column can be named with --label-column")
         self._check_classes(found, wanted, opened.classes)
@@ -354,6 +353,11 @@ class Builder:
             self._read_images(opened, signature, self._processor_for_first(info, found, wanted))
         images = read_images(self.run)
         assert images is not None
+        if before is not None and images.digest != before.digest:
+            gone, new = (len(set(one.hashes) - set(other.hashes)) for one, other in ((before, images), (images, before)))
+            self.progress.note(
+                f"The data set has changed since: {len(before):,} images then, {len(images):,} now ({gone:,} pictures gone, {new:,} new)"
+            )
         return info, images
 
     def _check_against(self, info: RunInfo) -> None:

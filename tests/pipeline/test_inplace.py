@@ -363,8 +363,12 @@ def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(chec
     assert len(table.read(tmp_path / "run", columns=["image_id"])) == 2 * len(built.images)
     listening = Listening()
     build(RunFolder(tmp_path / "run"), Request(), progress=listening)
-    said = "Its files have changed: the run has 18 images of before, which are replaced by those of now"
-    assert said in listening.notes
+    assert "The data set has changed since: 18 images then, 7 now (11 pictures gone, 0 new)" in listening.notes
+    (source / "test-00000-of-00002.parquet").touch()  # read again, and nothing is different
+    listening = Listening()
+    build(RunFolder(tmp_path / "run"), Request(), progress=listening)
+    assert any("Reviewing its split" in note for note in listening.notes)
+    assert not any("has changed" in note for note in listening.notes)
 
 
 def test_an_export_that_cannot_be_finished_leaves_no_pictures(checkpoints: Path, tmp_path: Path) -> None:
