@@ -1,7 +1,9 @@
-"""From the checkpoints of a fine-tuning and a data set to the long table: one row per image and checkpoint.
+"""From the checkpoints of a fine-tuning and a data set to the long table: one row per image and
+checkpoint.
 
-`pipeline.stages.build` makes it, `pipeline.table.read` gives it as a DataFrame. `EmbeddingCallback` makes any Trainer script
-leave a run that can be reviewed. Nothing here prints or knows a command line.
+`pipeline.stages.build` makes it, `pipeline.table.read` gives it as a DataFrame. `EmbeddingCallback`
+makes any Trainer script leave a run that can be reviewed. Nothing here prints or knows a command
+line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Says which checkpoints a run has, their order, which are the first and the last, and what their weights are.
+"""Says which checkpoints a run has, their order, which are the first and the last, and what their
+weights are.
 
 Reads the folders that Hugging Face's Trainer writes. Loads no model and no weights.
 """
@@ -38,7 +39,8 @@ class Checkpoint:
     loss: float | None = None
     """Training loss last logged up to this step; None where the run does not say."""
     is_base: bool = False
-    """The model before fine-tuning given with ``--base``: its head, if any, was made for other classes."""
+    """The model before fine-tuning given with ``--base``: its head, if any, was made for other
+    classes."""
 
     @property
     def folder(self) -> Path | None:
@@ -71,11 +73,12 @@ class FoundCheckpoints:
 
 
 def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
-    """Find ``checkpoint-<step>`` folders in numeric order, the final model in ``root`` itself, and the base model as step 0.
+    """Find ``checkpoint-<step>`` folders in numeric order, the final model in ``root`` itself, and
+    the base model as step 0.
 
-    The final model is left out where a checkpoint has the same weights. Its step is the Trainer's last one, or one after the
-    last checkpoint where the Trainer left no record. Raises CheckpointError for a base model that cannot be used and where
-    every checkpoint is pickled.
+    The final model is left out where a checkpoint has the same weights. Its step is the Trainer's
+    last one, or one after the last checkpoint where the Trainer left no record. Raises
+    CheckpointError for a base model that cannot be used and where every checkpoint is pickled.
     """
     usable: list[Checkpoint] = []
     skipped: list[SkippedCheckpoint] = []
@@ -103,24 +106,35 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
 
 
 def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
-    """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending and without repetition.
+    """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending
+    and without repetition.
 
     Raises RunError where there are no checkpoints and CheckpointError for one that is not there.
     """
     if not steps:
-        raise RunError("The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with --run or --checkpoints.")
+        raise RunError(
+            "The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with "
+            "--run or --checkpoints."
+        )
     ends = {"first": min(steps), "last": max(steps)}
     chosen: set[int] = set()
     for name in wanted:
         words = name.split("-")
-        numbers = [ends[word] if word in ends else int(word) for word in words if word in ends or word.isdigit()]
+        numbers = [
+            ends[word] if word in ends else int(word)
+            for word in words
+            if word in ends or word.isdigit()
+        ]
         inside: set[int] = set()
         if len(numbers) == len(words) <= 2:
             low, high = numbers[0], numbers[-1]
             inside = {step for step in steps if low <= step <= high}
         if not inside:
             there = ", ".join(map(str, sorted(steps)))
-            raise CheckpointError(f"There is no checkpoint {name}; there are {there}. Name one, first, last or a range such as 0-100.")
+            raise CheckpointError(
+                f"There is no checkpoint {name}; there are {there}. Name one, first, last or a "
+                f"range such as 0-100."
+            )
         chosen |= inside
     return sorted(chosen)
 
@@ -141,7 +155,8 @@ def is_timm(config: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class WeightsStamp:
-    """Which weights a checkpoint has, and by what it can be told quickly that they are still the same."""
+    """Which weights a checkpoint has, and by what it can be told quickly that they are still the
+    same."""
 
     sha256: str
     """Of all weight files."""
@@ -150,7 +165,8 @@ class WeightsStamp:
 
 
 def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStamp:
-    """Hash a checkpoint's weights; files whose names, sizes and times are those of ``known`` are not read again.
+    """Hash a checkpoint's weights; files whose names, sizes and times are those of ``known`` are
+    not read again.
 
     A Hub name is its own stamp: the Hub's cache is addressed by content.
     """
@@ -164,7 +180,11 @@ def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStam
     digest = hashlib.sha256()
     for path in paths:
         with storage.fetched(path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else _file_digest(file))
+            digest.update(
+                hashlib.file_digest(file, "sha256").digest()
+                if hasattr(hashlib, "file_digest")
+                else _file_digest(file)
+            )
     return WeightsStamp(digest.hexdigest(), files)
 
 
@@ -193,7 +213,10 @@ def _problem_with(folder: Path) -> str | None:
     """Why a folder cannot be used as a checkpoint; None where it can."""
     if not storage.exists(folder / WEIGHTS) and not (folder / WEIGHTS_INDEX).is_file():
         if any(storage.exists(folder / name) for name in PICKLED):
-            return f"its weights are pickled, and loading a pickle runs code. Convert it with: {conversion_command(folder)}"
+            return (
+                f"its weights are pickled, and loading a pickle runs code. Convert it with: "
+                f"{conversion_command(folder)}"
+            )
         if storage.exists(folder / "adapter_model.safetensors"):
             return "it holds an adapter only; merge it into its base model and save that"
         return "no weights yet (model.safetensors is missing)"
@@ -208,17 +231,20 @@ def _problem_with(folder: Path) -> str | None:
 
 
 def conversion_command(folder: Path) -> str:
-    """The command line that turns a pickled checkpoint into safetensors, for people who trust its origin."""
+    """The command line that turns a pickled checkpoint into safetensors, for people who trust its
+    origin."""
     return (
         'python -c "import sys, torch, safetensors.torch as s; p = sys.argv[1]; '
         "w = torch.load(p + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
-        "s.save_file({k: v.clone().contiguous() for k, v in w.items()}, p + '/model.safetensors', {'format': 'pt'})\" "
+        "s.save_file({k: v.clone().contiguous() for k, v in w.items()}, p + '/model.safetensors', "
+        "{'format': 'pt'})\" "
         f"{folder}"
     )
 
 
 def _is_whole(file: Path) -> bool:
-    """Whether a safetensors file is as long as its header says. Source: the format's description, github.com/huggingface/safetensors."""
+    """Whether a safetensors file is as long as its header says. Source: the format's description,
+    github.com/huggingface/safetensors."""
     if not file.is_file():
         return storage.exists(file)  # what is in a store is whole
     try:
@@ -238,8 +264,14 @@ def _training_state(folder: Path, step: int) -> tuple[float | None, float | None
     """Epoch and last logged training loss at a step, from the Trainer's record in the folder."""
     state = _read_state(folder)
     epoch = state.get("epoch")
-    losses = [entry["loss"] for entry in state.get("log_history", []) if "loss" in entry and entry.get("step", 0) <= step]
-    return (float(epoch) if isinstance(epoch, (int, float)) else None), (float(losses[-1]) if losses else None)
+    losses = [
+        entry["loss"]
+        for entry in state.get("log_history", [])
+        if "loss" in entry and entry.get("step", 0) <= step
+    ]
+    return (float(epoch) if isinstance(epoch, (int, float)) else None), (
+        float(losses[-1]) if losses else None
+    )
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
@@ -251,12 +283,15 @@ def _read_state(folder: Path) -> dict[str, Any]:
 
 
 def _final_model(root: Path, checkpoints: list[Checkpoint]) -> Checkpoint | None:
-    """The model in the run's own folder as a checkpoint; None where one of the checkpoints is the same model."""
+    """The model in the run's own folder as a checkpoint; None where one of the checkpoints is the
+    same model."""
     if _same_weights_as_one_of(root, checkpoints):
         return None
     state = _read_state(root)
     last = checkpoints[-1].step if checkpoints else 0
-    recorded = state.get("global_step") or (_read_state(Path(checkpoints[-1].source)).get("max_steps") if checkpoints else None)
+    recorded = state.get("global_step") or (
+        _read_state(Path(checkpoints[-1].source)).get("max_steps") if checkpoints else None
+    )
     step = recorded if isinstance(recorded, int) and recorded > last else last + 1
     epoch, loss = _training_state(root, step)
     return Checkpoint(step, str(root), epoch, loss)
@@ -280,7 +315,12 @@ def _base_model(base: str) -> Checkpoint:
     if path.is_dir():
         problem = _problem_with(path)
         if problem is not None:
-            raise CheckpointError(f"The base model {base} cannot be used: {problem}. Name a folder with model.safetensors and config.json.")
+            raise CheckpointError(
+                f"The base model {base} cannot be used: {problem}. Name a folder with "
+                f"model.safetensors and config.json."
+            )
     elif path.is_absolute() or base.startswith((".", "~")):
-        raise CheckpointError(f"The base model {base} is not there. Give the path of a model folder, or a Hub name.")
+        raise CheckpointError(
+            f"The base model {base} is not there. Give the path of a model folder, or a Hub name."
+        )
     return Checkpoint(0, str(path.resolve()) if path.is_dir() else base, epoch=0.0, is_base=True)

@@ -1,4 +1,5 @@
-"""Turns a checkpoint and prepared images into one vector an image and, where there is a classifier, class probabilities.
+"""Turns a checkpoint and prepared images into one vector an image and, where there is a classifier,
+class probabilities.
 
 One forward pass gives both. It does not find checkpoints, read images or keep results.
 """
@@ -28,8 +29,8 @@ POOLINGS = ("auto", "cls", "pooled", "mean")
 AUTO = "auto"
 PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 OF_AUTO = ("fp16", "fp32")
-"""What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are, bfloat16 did not (benchmark
-``precision``)."""
+"""What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
+bfloat16 did not (benchmark ``precision``)."""
 
 WORTH_IT = 1.5
 """How many times as fast float16 products must be for `AUTO` to take it."""
@@ -61,7 +62,9 @@ class Head:
             return None
         names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
         if not names:
-            count = int(config.get("num_labels") or config.get("num_classes") or 2)  # transformers leaves 2 classes unwritten
+            count = int(
+                config.get("num_labels") or config.get("num_classes") or 2
+            )  # transformers leaves 2 classes unwritten
             return Head(None, count)
         ordered = [str(names[key]) for key in sorted(names, key=int)]
         numbered = all(name == f"LABEL_{index}" for index, name in enumerate(ordered))
@@ -75,7 +78,16 @@ class NotFiniteError(CheckpointError):
 class Encoder:
     """A loaded checkpoint that turns pixel values into embeddings and class probabilities."""
 
-    def __init__(self, model: Any, *, pooling: str, device: torch.device, dtype: torch.dtype, name: str, missing: set[str]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        pooling: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        name: str,
+        missing: set[str],
+    ) -> None:
         self._model = model
         self.device, self._dtype = device, dtype
         self._pooling = pooling
@@ -83,7 +95,9 @@ class Encoder:
         self._missing = missing
         self._timm = getattr(model, "timm_model", None)
         base = model.base_model if self._timm is None else self._timm
-        self._has_cls = any(key == "cls_token" or key.endswith(".cls_token") for key, _ in base.named_parameters())
+        self._has_cls = any(
+            key == "cls_token" or key.endswith(".cls_token") for key, _ in base.named_parameters()
+        )
         self._captured: Any = None
         self._names: dict[str, str] = {}
         if self._timm is None:
@@ -103,28 +117,36 @@ class Encoder:
         self._model.load_state_dict(weights)
 
     def holds(self, stored: Mapping[str, torch.Tensor]) -> bool:
-        """Whether the weights of a file are all that this has: then those of files with the same names can be taken by `take_stored`."""
+        """Whether the weights of a file are all that this has: then those of files with the same
+        names can be taken by `take_stored`."""
         own = self._model.state_dict()
         self._names = _names_in_file(self._model, own)
         return self._names.keys() == stored.keys() and all(
-            own[self._names[name]].shape == value.shape and bool((own[self._names[name]] == value.to(own[self._names[name]])).all())
+            own[self._names[name]].shape == value.shape
+            and bool((own[self._names[name]] == value.to(own[self._names[name]])).all())
             for name, value in stored.items()
         )
 
     def take_stored(self, stored: Mapping[str, torch.Tensor], *, name: str) -> None:
-        """Take over the weights of another file, which has the names and shapes of the one that `holds` was asked about."""
-        self.take({self._names[title]: value for title, value in stored.items()}, self.device, name=name)
+        """Take over the weights of another file, which has the names and shapes of the one that
+        `holds` was asked about."""
+        self.take(
+            {self._names[title]: value for title, value in stored.items()}, self.device, name=name
+        )
 
     def _capture(self, module: Any, inputs: Any, output: Any) -> None:
         self._captured = output
 
     def encode(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Pixel values (B, 3, height, width) to embeddings (B, D) and probabilities (B, C) or None; both float32."""
+        """Pixel values (B, 3, height, width) to embeddings (B, D) and probabilities (B, C) or None;
+        both float32."""
         import torch
 
         with torch.inference_mode():
             pixels = pixels.to(self.device, self._dtype)
-            hidden, pooled, logits = self._forward_timm(pixels) if self._timm is not None else self._forward(pixels)
+            hidden, pooled, logits = (
+                self._forward_timm(pixels) if self._timm is not None else self._forward(pixels)
+            )
             embedding = self._pool(hidden, pooled).float()
             return embedding, None if logits is None else logits.float().softmax(dim=-1)
 
@@ -149,11 +171,15 @@ class Encoder:
             pooling = "cls" if self._has_cls and tokens else "pooled" if trained_pooler else "mean"
         if pooling == "cls":
             if not (self._has_cls and tokens):
-                raise CheckpointError(f"{self._name} has no CLS token. Use --pooling pooled, mean or auto.")
+                raise CheckpointError(
+                    f"{self._name} has no CLS token. Use --pooling pooled, mean or auto."
+                )
             return hidden[:, 0]
         if pooling == "pooled":
             if not trained_pooler or pooled is None:
-                raise CheckpointError(f"{self._name} has no pooled output. Use --pooling cls, mean or auto.")
+                raise CheckpointError(
+                    f"{self._name} has no pooled output. Use --pooling cls, mean or auto."
+                )
             return pooled.flatten(1)
         if tokens:
             return hidden[:, self._prefix_tokens() :].mean(dim=1)
@@ -165,12 +191,15 @@ class Encoder:
             return int(getattr(self._timm, "num_prefix_tokens", 0))
         if not self._has_cls:
             return 0
-        distilled = any(key.endswith("distillation_token") for key, _ in self._model.named_parameters())
+        distilled = any(
+            key.endswith("distillation_token") for key, _ in self._model.named_parameters()
+        )
         return 1 + int(getattr(self._model.config, "num_register_tokens", 0) or 0) + int(distilled)
 
 
 def _names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """Under which name a saved file has each tensor of a model: transformers renames some. How it does is not public, so `holds` checks."""
+    """Under which name a saved file has each tensor of a model: transformers renames some. How it
+    does is not public, so `holds` checks."""
     try:
         from transformers.core_model_loading import revert_weight_conversion
 
@@ -184,7 +213,9 @@ def _names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, s
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
-def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device: str | None, with_head: bool) -> Encoder:
+def load_encoder(
+    checkpoint: Checkpoint, *, pooling: str, precision: str, device: str | None, with_head: bool
+) -> Encoder:
     """Load a checkpoint's weights (safetensors only, no remote code) onto a device.
 
     Raises CheckpointError where the weights do not fit the configuration.
@@ -202,24 +233,37 @@ def load_encoder(checkpoint: Checkpoint, *, pooling: str, precision: str, device
     try:
         with quiet_transformers():
             model, report = loader.from_pretrained(
-                checkpoint.source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+                checkpoint.source,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
         raise CheckpointError(
-            f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of an image model."
+            f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of "
+            f"an image model."
         ) from error
     missing = set(report["missing_keys"])
     unexpected_gap = sorted(key for key in missing if "pooler" not in key)
     if unexpected_gap or report.get("mismatched_keys"):
-        what = f"lacks {unexpected_gap[0]} (of {len(unexpected_gap)})" if unexpected_gap else "has weights of other shapes"
-        raise CheckpointError(f"{name} does not fit its own config.json: it {what}. Check that the folder was saved whole.")
+        what = (
+            f"lacks {unexpected_gap[0]} (of {len(unexpected_gap)})"
+            if unexpected_gap
+            else "has weights of other shapes"
+        )
+        raise CheckpointError(
+            f"{name} does not fit its own config.json: it {what}. Check that the folder was saved "
+            f"whole."
+        )
     model.eval().requires_grad_(False)
     model.to(target, dtype)
     return Encoder(model, pooling=pooling, device=target, dtype=dtype, name=name, missing=missing)
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The named device, or the best there is: CUDA, then Apple's MPS, then the CPU. Raises SettingsError for one that is not there."""
+    """The named device, or the best there is: CUDA, then Apple's MPS, then the CPU. Raises
+    SettingsError for one that is not there."""
     import torch
 
     if name is None:
@@ -230,13 +274,16 @@ def pick_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise SettingsError(f"There is no device {name!r} here. Use --device cpu, or leave it out.") from error
+        raise SettingsError(
+            f"There is no device {name!r} here. Use --device cpu, or leave it out."
+        ) from error
     return device
 
 
 @cache
 def fastest_precision(device: str | None) -> str:
-    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly faster, as on GPUs and some CPUs."""
+    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly
+    faster, as on GPUs and some CPUs."""
     import torch
 
     target = pick_device(device)
@@ -263,27 +310,46 @@ class EncodedBatch:
     """Shape (B, C); each row sums to 1."""
 
 
-def encode_all(encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str) -> Iterator[EncodedBatch]:
-    """Encode every image in order, in batches that are halved for as long as the memory does not suffice.
+def encode_all(
+    encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str
+) -> Iterator[EncodedBatch]:
+    """Encode every image in order, in batches that are halved for as long as the memory does not
+    suffice.
 
-    An accelerator is brought the next batch while it encodes one. Raises CheckpointError where the model and the images do not fit,
-    NotFiniteError where it gives values that are not finite.
+    An accelerator is brought the next batch while it encodes one. Raises CheckpointError where the
+    model and the images do not fit, NotFiniteError where it gives values that are not finite.
     """
     device = encoder.device
-    if device.type == "cpu":  # a second thread would take the cores from the model: torch gives each thread workers of its own
+    if (
+        device.type == "cpu"
+        # a second thread would take the cores from the model: torch gives each thread workers of
+        # its own
+    ):
         own = batch_size or BATCH_SIZE_CPU
-        yield from _encode_batches(encoder, pixels, own, name, lambda start, stop: partial(pixels.batch, start, stop, device))
+        yield from _encode_batches(
+            encoder,
+            pixels,
+            own,
+            name,
+            lambda start, stop: partial(pixels.batch, start, stop, device),
+        )
         return
     with ThreadPoolExecutor(1) as reader:
 
         def begin(start: int, stop: int) -> Callable[[], torch.Tensor]:
             return reader.submit(pixels.batch, start, stop, device).result
 
-        yield from _encode_batches(encoder, pixels, batch_size or BATCH_SIZE_ACCELERATOR, name, begin)
+        yield from _encode_batches(
+            encoder, pixels, batch_size or BATCH_SIZE_ACCELERATOR, name, begin
+        )
 
 
 def _encode_batches(
-    encoder: Encoder, pixels: Pixels, size: int, name: str, read: Callable[[int, int], Callable[[], torch.Tensor]]
+    encoder: Encoder,
+    pixels: Pixels,
+    size: int,
+    name: str,
+    read: Callable[[int, int], Callable[[], torch.Tensor]],
 ) -> Iterator[EncodedBatch]:
     device, start = encoder.device, 0
     ahead = None
@@ -299,15 +365,19 @@ def _encode_batches(
                 _free_memory(device)
                 continue
             if is_out_of_memory(error):
-                raise CheckpointError(f"{name}: not enough memory on {device} for a single image. Use --device cpu.") from error
+                raise CheckpointError(
+                    f"{name}: not enough memory on {device} for a single image. Use --device cpu."
+                ) from error
             shape = "x".join(map(str, pixels.shape))
             raise CheckpointError(
-                f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose image processor fits with --processor."
+                f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose "
+                f"image processor fits with --processor."
             ) from error
         vectors = embeddings.cpu().numpy()
         if not np.isfinite(vectors).all():
             raise NotFiniteError(
-                f"{name} gives embeddings that are not finite (row {start} or after). Its training has probably diverged; "
+                f"{name} gives embeddings that are not finite (row {start} or after). Its training "
+                f"has probably diverged; "
                 "review earlier checkpoints with --checkpoint, or use --precision fp32."
             )
         yield EncodedBatch(vectors, None if probabilities is None else probabilities.cpu().numpy())
@@ -315,9 +385,12 @@ def _encode_batches(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory of the machine or of its accelerator does not suffice."""
+    """Whether an error says that the memory of the machine or of its accelerator does not
+    suffice."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    return (
+        isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    )
 
 
 def _free_memory(device: torch.device) -> None:
@@ -333,9 +406,12 @@ def head_of(checkpoint: Checkpoint) -> Head | None:
     if not config and checkpoint.folder is None:
         try:
             with quiet_transformers():
-                config = import_transformers().AutoConfig.from_pretrained(checkpoint.source).to_dict()
+                config = (
+                    import_transformers().AutoConfig.from_pretrained(checkpoint.source).to_dict()
+                )
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path of a model folder."
+                f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path "
+                f"of a model folder."
             ) from error
     return Head.of(config)

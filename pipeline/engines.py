@@ -1,8 +1,10 @@
-"""Where the long work of a run is done: in this process, or in shards on a Ray cluster whose machines all see the run folder.
+"""Where the long work of a run is done: in this process, or in shards on a Ray cluster whose
+machines all see the run folder.
 
-A shard's result is a file in the run folder, written whole. What is there is not computed again, whoever was killed: a worker, a machine or
-the program itself. Only those of the PCA, which take a moment, are sent back instead. Ray decides who does which shard; one that is lost
-is done again elsewhere. Results are the same as those of one process.
+A shard's result is a file in the run folder, written whole. What is there is not computed again,
+whoever was killed: a worker, a machine or the program itself. Only those of the PCA, which take a
+moment, are sent back instead. Ray decides who does which shard; one that is lost is done again
+elsewhere. Results are the same as those of one process.
 """
 
 from __future__ import annotations
@@ -50,10 +52,12 @@ FOUND = (*(field.name for field in fields(ImageFacts)), "reason")
 """What is found out about an image, and why it cannot be read."""
 
 SEARCH_SHARD = 4096
-"""Images whose neighbours are found as one shard: much more work than to read all embeddings, which each shard does."""
+"""Images whose neighbours are found as one shard: much more work than to read all embeddings, which
+each shard does."""
 
 PCA_SHARD = 16_384
-"""Images whose second moments are summed as one shard: the D x D numbers that it sends back are few beside those it reads."""
+"""Images whose second moments are summed as one shard: the D x D numbers that it sends back are few
+beside those it reads."""
 
 ATTEMPTS = 5
 """Times a shard is given to a worker: it may be what kills it."""
@@ -95,7 +99,8 @@ class Encoding:
         pixels = PixelCache(_run_of(self.run, self.images), None, self.pixels).open(self.images)
         if pixels is None:
             raise ClusterError(
-                f"The prepared images of {self.run} are not on {os.uname().nodename}. Leave the images in place (--in-place), or put the "
+                f"The prepared images of {self.run} are not on {os.uname().nodename}. Leave the "
+                f"images in place (--in-place), or put the "
                 "run into a folder that all machines see."
             )
         return pixels
@@ -119,7 +124,8 @@ class Reading:
     root: Path
     """The data set's folder."""
     processors: tuple[str, ...]
-    """Where the image processor is, in the first of these that has one; empty for none: nothing is prepared."""
+    """Where the image processor is, in the first of these that has one; empty for none: nothing is
+    prepared."""
     pixels: str
     """Digest of the image processor: to which cache they go."""
     fingerprint: str
@@ -139,7 +145,11 @@ class Reading:
     @property
     def cache(self) -> PixelCache | None:
         """What prepares them; None where nothing does."""
-        return _cache_of(_run_of(self.run, self.fingerprint), self.processors, self.pixels) if self.processors else None
+        return (
+            _cache_of(_run_of(self.run, self.fingerprint), self.processors, self.pixels)
+            if self.processors
+            else None
+        )
 
     def again(self) -> None:
         """Let shards count as missing whose prepared images were deleted since."""
@@ -151,10 +161,14 @@ class Reading:
     def found(self, part: tuple[int, int]) -> list[ImageFacts | SkippedImage]:
         """What was found out about the images of a shard."""
         rows = self.shards.read(part, "images").tolist()
-        return [SkippedImage(row[0], row[2], row[-1]) if row[-1] else ImageFacts(*row[:-1]) for row in rows]
+        return [
+            SkippedImage(row[0], row[2], row[-1]) if row[-1] else ImageFacts(*row[:-1])
+            for row in rows
+        ]
 
     def finish(self, images_digest: str) -> None:
-        """Make the prepared images the run's, and let go of what was found out: that is written elsewhere now."""
+        """Make the prepared images the run's, and let go of what was found out: that is written
+        elsewhere now."""
         if self.parts:
             self.parts.finish(images_digest, (start for start, _ in self.shards))
         self.shards.remove()
@@ -166,7 +180,9 @@ class Engine(Protocol):
     def read(self, reading: Reading) -> Iterator[list[ImageFacts | SkippedImage]]:
         """Read, decode and prepare images, some at a time and in order."""
 
-    def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
+    def encode(
+        self, encoding: Encoding, fingerprint: str, following: Checkpoint | None
+    ) -> Iterator[EncodedBatch]:
         """Embed all images, in order; ``following`` is the checkpoint that comes next."""
 
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
@@ -194,12 +210,21 @@ class Local:
                 _read_shard((reading, reading.shards), part, worker_count())
             yield reading.found(part)
 
-    def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
+    def encode(
+        self, encoding: Encoding, fingerprint: str, following: Checkpoint | None
+    ) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
-        encoder = self.loader.encoder(encoding.found, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
+        encoder = self.loader.encoder(
+            encoding.found,
+            pooling=encoding.pooling,
+            precision=encoding.precision,
+            with_head=encoding.with_head,
+        )
         if following is not None:
             self.loader.read_ahead(following)
-        return encode_all(encoder, encoding.open_pixels(), batch_size=encoding.batch_size, name=encoding.name)
+        return encode_all(
+            encoder, encoding.open_pixels(), batch_size=encoding.batch_size, name=encoding.name
+        )
 
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """As `Engine` says."""
@@ -215,18 +240,27 @@ class Local:
 
 
 def check_engine(name: str, address: str | None) -> None:
-    """Raise SettingsError for an engine that is not known, not installed or not there, before anything is done."""
+    """Raise SettingsError for an engine that is not known, not installed or not there, before
+    anything is done."""
     if name not in ENGINES:
         raise SettingsError(f"--engine {name} is not known. Use one of {', '.join(ENGINES)}.")
     if name == "local":
         if address is not None:
-            raise SettingsError(f"--address {address} is of a Ray cluster. Add --engine ray, or leave it out.")
+            raise SettingsError(
+                f"--address {address} is of a Ray cluster. Add --engine ray, or leave it out."
+            )
         return
     if find_spec("ray") is None:
-        raise SettingsError("--engine ray needs Ray, which is not installed. Run: pip install 'review-embeddings[ray]'")
-    if address not in {None, "auto", "local"} and not listens(str(address), port=6379, seconds=5.0):  # Ray would try for minutes
         raise SettingsError(
-            f"There is no Ray cluster at {address}: nobody answers there. Start one with `ray start --head`, or leave --address out "
+            "--engine ray needs Ray, which is not installed. Run: pip install "
+            "'review-embeddings[ray]'"
+        )
+    if address not in {None, "auto", "local"} and not listens(
+        str(address), port=6379, seconds=5.0
+    ):  # Ray would try for minutes
+        raise SettingsError(
+            f"There is no Ray cluster at {address}: nobody answers there. Start one with `ray "
+            f"start --head`, or leave --address out "
             "for the cores of this machine."
         )
 
@@ -235,8 +269,11 @@ class OnRay:
     """A Ray cluster, or the cores of this machine where none is named."""
 
     def __init__(self, address: str | None, progress: Progress) -> None:
-        """Raises SettingsError where there is no cluster; whether there can be one was checked by `check_engine`."""
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray advises to set, in each process, with a warning
+        """Raises SettingsError where there is no cluster; whether there can be one was checked by
+        `check_engine`."""
+        os.environ.setdefault(
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
+        )  # what Ray advises to set, in each process, with a warning
         import ray
 
         self._progress = progress
@@ -245,11 +282,17 @@ class OnRay:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+                    ray.init(
+                        address=address or "local",
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        include_dashboard=False,
+                    )
             except (ConnectionError, ValueError, RuntimeError) as error:
                 where = f"at {address}" if address else "on this machine"
                 raise SettingsError(
-                    f"There is no Ray cluster {where} ({str(error).splitlines()[0][:200]}). Start one with `ray start --head`, or leave "
+                    f"There is no Ray cluster {where} ({str(error).splitlines()[0][:200]}). Start "
+                    f"one with `ray start --head`, or leave "
                     "--address out for the cores of this machine."
                 ) from error
         self._nodes: dict[str, str] = {}  # addresses by id
@@ -261,26 +304,45 @@ class OnRay:
         self._fill("Reading images", _read_shard, reading, reading.shards, "images", gpu=False)
         return map(reading.found, reading.shards)
 
-    def encode(self, encoding: Encoding, fingerprint: str, following: Checkpoint | None) -> Iterator[EncodedBatch]:
+    def encode(
+        self, encoding: Encoding, fingerprint: str, following: Checkpoint | None
+    ) -> Iterator[EncodedBatch]:
         """As `Engine` says."""
         shards = _Shards(encoding.run, fingerprint, len(encoding.open_pixels()), SHARD)
-        self._fill(f"Embedding with checkpoint {encoding.checkpoint.step}", _encode_shard, encoding, shards, "embeddings")
+        self._fill(
+            f"Embedding with checkpoint {encoding.checkpoint.step}",
+            _encode_shard,
+            encoding,
+            shards,
+            "embeddings",
+        )
         for part in shards:
-            likely = shards.read(part, "probabilities") if shards.has(part, "probabilities") else None
+            likely = (
+                shards.read(part, "probabilities") if shards.has(part, "probabilities") else None
+            )
             yield EncodedBatch(shards.read(part, "embeddings"), likely)
         shards.remove()
 
     def neighbors(self, run: RunFolder, step: int, k: int, fingerprint: str) -> Neighbors:
         """As `Engine` says."""
-        shards = _Shards(run.reference, fingerprint, len(run.read_array("embeddings", step)), SEARCH_SHARD)
-        self._fill(f"Neighbours at checkpoint {step}", _search_shard, (_Vectors.of(run, step), k), shards, "indices")
+        shards = _Shards(
+            run.reference, fingerprint, len(run.read_array("embeddings", step)), SEARCH_SHARD
+        )
+        self._fill(
+            f"Neighbours at checkpoint {step}",
+            _search_shard,
+            (_Vectors.of(run, step), k),
+            shards,
+            "indices",
+        )
         found = [[shards.read(part, name) for part in shards] for name in ("indices", "distances")]
         shards.remove()
         metric = metric_for(run.read_array("embeddings", step).shape[1])
         return Neighbors(np.concatenate(found[0]), np.concatenate(found[1]), metric)
 
     def projection(self, run: RunFolder, step: int) -> Projection:
-        """As `Engine` says; of so few images that they are no matter of second moments, in this process."""
+        """As `Engine` says; of so few images that they are no matter of second moments, in this
+        process."""
         embeddings, vectors = run.read_array("embeddings", step), _Vectors.of(run, step)
         if not is_tall(embeddings):
             return project(embeddings)
@@ -293,7 +355,9 @@ class OnRay:
 
             moments = self._in_order(_moments_of_shard, vectors, parts, done, gpu=False)
             plane = functools.reduce(operator.add, moments).plane()
-            points = np.concatenate(list(self._in_order(_points_of_shard, (vectors, plane), parts, done, gpu=False)))
+            points = np.concatenate(
+                list(self._in_order(_points_of_shard, (vectors, plane), parts, done, gpu=False))
+            )
         return Projection(points, plane.explained_variance)
 
     def close(self) -> None:
@@ -303,28 +367,52 @@ class OnRay:
         if self._started:
             ray.shutdown()
 
-    def _fill(self, title: str, work: Callable[[Any, Part], None], about: Any, shards: _Shards, last: str, *, gpu: bool = True) -> None:
-        """Have every shard written that is not there yet; ``last`` names the file that is written last of each."""
+    def _fill(
+        self,
+        title: str,
+        work: Callable[[Any, Part], None],
+        about: Any,
+        shards: _Shards,
+        last: str,
+        *,
+        gpu: bool = True,
+    ) -> None:
+        """Have every shard written that is not there yet; ``last`` names the file that is written
+        last of each."""
         storage.look_again(shards.folder)
         missing = [part for part in shards if not shards.has(part, last)]
-        with self._progress.stage(f"{title}, {self._slots(gpu=gpu)[1]} at a time", total=shards.total, unit="images") as advance:
+        with self._progress.stage(
+            f"{title}, {self._slots(gpu=gpu)[1]} at a time", total=shards.total, unit="images"
+        ) as advance:
             advance(shards.total - sum(stop - start for start, stop in missing))
-            for _ in self._run(work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=gpu):
+            for _ in self._run(
+                work, (about, shards), missing, lambda part: advance(part[1] - part[0]), gpu=gpu
+            ):
                 pass
         storage.look_again(shards.folder)
 
     def _run(
-        self, work: Callable[[Any, Part], T], about: Any, parts: Iterable[Part], done: Callable[[Part], None], *, gpu: bool
+        self,
+        work: Callable[[Any, Part], T],
+        about: Any,
+        parts: Iterable[Part],
+        done: Callable[[Part], None],
+        *,
+        gpu: bool,
     ) -> Iterator[tuple[Part, T]]:
-        """What ``work(about, part)`` gives for each part, as it comes, ``done`` being told first. A shard that is lost is done again.
+        """What ``work(about, part)`` gives for each part, as it comes, ``done`` being told first. A
+        shard that is lost is done again.
 
-        Ray would do it again as well, but not say so, and go on for ever with one that kills its worker each time. Raises ClusterError
-        for such a one, and the ReviewError of a shard as it is.
+        Ray would do it again as well, but not say so, and go on for ever with one that kills its
+        worker each time. Raises ClusterError for such a one, and the ReviewError of a shard as it
+        is.
         """
         import ray
 
         resource, slots = self._slots(gpu=gpu)
-        task = ray.remote(max_retries=0, **{f"num_{resource.lower()}s": 1})(_signed).options(name=work.__name__)
+        task = ray.remote(max_retries=0, **{f"num_{resource.lower()}s": 1})(_signed).options(
+            name=work.__name__
+        )
         shared = ray.put(about)
         waiting, lost = deque(parts), Counter[Part]()
         running: dict[Any, Part] = {}
@@ -362,9 +450,16 @@ class OnRay:
                 ray.cancel(one, force=True)
 
     def _in_order(
-        self, work: Callable[[Any, Part], T], about: Any, parts: Sequence[Part], done: Callable[[Part], None], *, gpu: bool
+        self,
+        work: Callable[[Any, Part], T],
+        about: Any,
+        parts: Sequence[Part],
+        done: Callable[[Part], None],
+        *,
+        gpu: bool,
     ) -> Iterator[T]:
-        """The results of `_run` in the order of the parts, each as soon as it and those before it are there."""
+        """The results of `_run` in the order of the parts, each as soon as it and those before it
+        are there."""
         results = self._run(work, about, parts, done, gpu=gpu)
         early: dict[Part, T] = {}
         for part in parts:
@@ -374,7 +469,8 @@ class OnRay:
             yield early.pop(part)
 
     def _slots(self, *, gpu: bool) -> tuple[str, int]:
-        """What a task takes one of, a GPU where there are some and they are of use or a CPU, and how many of these there are."""
+        """What a task takes one of, a GPU where there are some and they are of use or a CPU, and
+        how many of these there are."""
         import ray
 
         resources = ray.cluster_resources()
@@ -382,27 +478,40 @@ class OnRay:
         return resource, max(1, int(resources.get(resource, 1)))
 
     def _say_lost(self, again: Mapping[Part, Exception], lost: Counter[Part]) -> None:
-        """One line for all shards that were lost at once; ClusterError where it was once too often for one of them."""
+        """One line for all shards that were lost at once; ClusterError where it was once too often
+        for one of them."""
         part, error = max(again.items(), key=lambda item: lost[item[0]])
         if lost[part] >= ATTEMPTS:
             raise ClusterError(
-                f"The worker of {_named(part)} was lost {ATTEMPTS} times: {reason_of(error)} See Ray's logs, and whether the memory "
+                f"The worker of {_named(part)} was lost {ATTEMPTS} times: {reason_of(error)} See "
+                f"Ray's logs, and whether the memory "
                 "suffices; then start the same command again: finished shards are kept."
             ) from error
         which = _named(part) if len(again) == 1 else f"{len(again)} shards, such as {_named(part)}"
-        self._progress.note(f"Done again: {which}. {reason_of(error).split('. ')[0].rstrip('.')}.")  # the first sentence of Ray's many
+        self._progress.note(
+            f"Done again: {which}. {reason_of(error).split('. ')[0].rstrip('.')}."
+        )  # the first sentence of Ray's many
 
     def _look_at_nodes(self) -> None:
         """Say when a machine has gone or come."""
         import ray
 
-        alive = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+        alive = {
+            node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]
+        }
         gone, new = (
-            [f"{address} ({node[:NODE_DIGITS]})" for node, address in some.items() if node not in others]
+            [
+                f"{address} ({node[:NODE_DIGITS]})"
+                for node, address in some.items()
+                if node not in others
+            ]
             for some, others in ((self._nodes, alive), (alive, self._nodes))
         )
         if gone:
-            self._progress.note(f"Gone: Ray node {_few(gone)}; its unfinished shards are done again by the other {len(alive)}")
+            self._progress.note(
+                f"Gone: Ray node {_few(gone)}; its unfinished shards are done again by the other "
+                f"{len(alive)}"
+            )
         if new and self._nodes:
             self._progress.note(f"New: Ray node {_few(new)}; {len(alive)} in all")
         self._nodes = alive
@@ -471,7 +580,8 @@ class _Vectors:
 
 @lru_cache(maxsize=16)
 def _run_of(reference: str, fingerprint: str) -> RunFolder:
-    """A run as it is when a process first hears of what ``fingerprint`` stands for; a store is asked only then."""
+    """A run as it is when a process first hears of what ``fingerprint`` stands for; a store is
+    asked only then."""
     return run_at(reference)
 
 
@@ -488,7 +598,7 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-# -- what a worker does ---------------------------------------------------------------------------------------------
+# -- what a worker does
 
 
 def _signed(work: Callable[[Any, Part], T], about: Any, part: Part) -> tuple[str, T]:
@@ -508,12 +618,19 @@ def _cache_of(run: RunFolder, processors: tuple[str, ...], digest: str) -> Pixel
 def _read_shard(about: tuple[Reading, _Shards], part: Part, workers: int = 1) -> None:
     reading, shards = about
     places = reading.places.slice(part[0], part[1] - part[0])
-    cells = zip(places["image_id"].to_pylist(), places["label"].to_pylist(), read_cells(places, reading.column), strict=True)
+    cells = zip(
+        places["image_id"].to_pylist(),
+        places["label"].to_pylist(),
+        read_cells(places, reading.column),
+        strict=True,
+    )
     cache, parts = reading.cache, reading.parts
     pixels = parts.writer(part[0]) if parts else None
     rows: list[tuple[Any, ...]] = []
     try:
-        for records, prepared in read_all(cells, reading.root, cache.prepare if cache else None, preview=False, workers=workers):
+        for records, prepared in read_all(
+            cells, reading.root, cache.prepare if cache else None, preview=False, workers=workers
+        ):
             rows += map(_as_row, records)
             if pixels and prepared is not None:
                 pixels.add(prepared)
@@ -524,7 +641,16 @@ def _read_shard(about: tuple[Reading, _Shards], part: Part, workers: int = 1) ->
             pixels.abandon()
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     shards.write(
-        part, [("images", np.rec.fromarrays(columns, dtype=[(name, one.dtype) for name, one in zip(FOUND, columns, strict=True)]))]
+        part,
+        [
+            (
+                "images",
+                np.rec.fromarrays(
+                    columns,
+                    dtype=[(name, one.dtype) for name, one in zip(FOUND, columns, strict=True)],
+                ),
+            )
+        ],
     )
 
 
@@ -535,7 +661,8 @@ def _as_row(one: ImageFacts | SkippedImage) -> tuple[Any, ...]:
 
 
 _loader: EncoderLoader | None = None
-"""Of a worker's process, which Ray uses for one shard after the other: a checkpoint is loaded once."""
+"""Of a worker's process, which Ray uses for one shard after the other: a checkpoint is loaded
+once."""
 
 
 def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
@@ -543,7 +670,12 @@ def _encode_shard(about: tuple[Encoding, _Shards], part: Part) -> None:
     encoding, shards = about
     if _loader is None:
         _loader = EncoderLoader(encoding.device)
-    encoder = _loader.encoder(encoding.found, pooling=encoding.pooling, precision=encoding.precision, with_head=encoding.with_head)
+    encoder = _loader.encoder(
+        encoding.found,
+        pooling=encoding.pooling,
+        precision=encoding.precision,
+        with_head=encoding.with_head,
+    )
     pixels = encoding.open_pixels().between(*part)
     batches = list(encode_all(encoder, pixels, batch_size=encoding.batch_size, name=encoding.name))
     arrays = [("embeddings", np.concatenate([batch.embeddings for batch in batches]))]

@@ -1,14 +1,13 @@
-"""What can go wrong for a person, each with one message that says what it is, what was found and what to do.
+"""What can go wrong for a person, each with one message that says what it is, what was found and
+what to do.
 
-ReviewError
-├── RunError          no run, an empty run, a run folder of a newer format
-├── StorageError      a read-only or full disk
-│   └── BusyError     a run folder that is being written by another process
-├── DatasetError      a data set, split or column that cannot be used
-├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the classes
-├── TrainingError     a training that diverged, or does not fit the memory
-├── ClusterError      workers that die of the same piece of work again and again
-└── SettingsError     options that contradict each other or are out of range
+ReviewError ├── RunError          no run, an empty run, a run folder of a newer format ├──
+StorageError      a read-only or full disk │   └── BusyError     a run folder that is being written
+by another process ├── DatasetError      a data set, split or column that cannot be used ├──
+CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the
+classes ├── TrainingError     a training that diverged, or does not fit the memory ├── ClusterError
+workers that die of the same piece of work again and again └── SettingsError     options that
+contradict each other or are out of range
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ class BusyError(StorageError):
 
 
 class DatasetError(ReviewError):
-    """The data set cannot be loaded, or has not the split, columns or images that were asked for."""
+    """The data set cannot be loaded, or has not the split, columns or images that were asked
+    for."""
 
 
 class CheckpointError(ReviewError):
@@ -55,7 +55,8 @@ class SettingsError(ReviewError):
 
 
 def reason_of(error: BaseException, lines: int = 1) -> str:
-    """The first lines of what another library says, as one sentence with its full stop; its type where it says nothing."""
+    """The first lines of what another library says, as one sentence with its full stop; its type
+    where it says nothing."""
     said = [line.strip() for line in str(error).splitlines() if line.strip()][:lines]
     text = " ".join(said)[:400] or type(error).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,4 +1,5 @@
-"""Turns the bytes of an image file into RGB pixels the way people see the picture. Reads no data set and no disk."""
+"""Turns the bytes of an image file into RGB pixels the way people see the picture. Reads no data
+set and no disk."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert to 8-bit RGB: turned by its EXIF orientation, transparency over white, deep greys scaled and not clipped."""
+    """Convert to 8-bit RGB: turned by its EXIF orientation, transparency over white, deep greys
+    scaled and not clipped."""
     image = ImageOps.exif_transpose(image)
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -51,8 +53,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
     """Scale 16-bit, 32-bit and float grey to 0..255.
 
-    16-bit images use their full range (65535 is white). 32-bit integers count as 8- or 16-bit where their values fit, and
-    floats as 0..1 where theirs do; anything else is stretched from its smallest to its largest value.
+    16-bit images use their full range (65535 is white). 32-bit integers count as 8- or 16-bit where
+    their values fit, and floats as 0..1 where theirs do; anything else is stretched from its
+    smallest to its largest value.
     """
     values = np.asarray(image, dtype=np.float64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))

@@ -1,7 +1,9 @@
-"""Embeds the images of a run with weights that are in memory, while the model that has them is being trained.
+"""Embeds the images of a run with weights that are in memory, while the model that has them is
+being trained.
 
-The result is what `pipeline.stages.build` would compute from the saved checkpoint later: same values, same fingerprint. The
-training is not touched: a second module of the same kind takes the weights, and no random numbers are drawn.
+The result is what `pipeline.stages.build` would compute from the saved checkpoint later: same
+values, same fingerprint. The training is not touched: a second module of the same kind takes the
+weights, and no random numbers are drawn.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checkpoints import Checkpoint, FoundCheckpoints, WeightsStamp, stamp_content, stamp_weights
+from pipeline.checkpoints import (
+    Checkpoint,
+    FoundCheckpoints,
+    WeightsStamp,
+    stamp_content,
+    stamp_weights,
+)
 from pipeline.dataset import RunImages
 from pipeline.embed import Encoder, head_of, load_encoder
 from pipeline.errors import CheckpointError
@@ -53,9 +61,11 @@ class LiveEmbedding:
         return self._images
 
     def prepare(self, first: Checkpoint, model: Any) -> None:
-        """Read and prepare the images, and load ``first``, a saved checkpoint of ``model``, to learn how it is loaded later.
+        """Read and prepare the images, and load ``first``, a saved checkpoint of ``model``, to
+        learn how it is loaded later.
 
-        Its folder is needed, for configuration and image processor, as long as anything is embedded. Raises ReviewError.
+        Its folder is needed, for configuration and image processor, as long as anything is
+        embedded. Raises ReviewError.
         """
         self._lock.enter_context(self._run.embedding_lock())
         with ExitStack() as stack:
@@ -68,7 +78,9 @@ class LiveEmbedding:
         if head_of(first) is None:
             return  # loaded later as something else than what is trained: embedded from its file
         with random_state_kept():
-            encoder = load_encoder(first, pooling=info.settings.pooling, precision="fp32", device="cpu", with_head=True)
+            encoder = load_encoder(
+                first, pooling=info.settings.pooling, precision="fp32", device="cpu", with_head=True
+            )
         self._stamps_memory = _same_header(_serialised(model), Path(first.source) / WEIGHTS)
         self._encoder = encoder
 
@@ -76,8 +88,11 @@ class LiveEmbedding:
         """Let other processes embed again. The end of this one does so too."""
         self._lock.close()
 
-    def embed(self, checkpoint: Checkpoint, model: Any, *, saved: bool, device: torch.device) -> None:
-        """Embed all images with the weights that ``model`` has now, unless the same result is there already.
+    def embed(
+        self, checkpoint: Checkpoint, model: Any, *, saved: bool, device: torch.device
+    ) -> None:
+        """Embed all images with the weights that ``model`` has now, unless the same result is there
+        already.
 
         ``saved`` says that they lie in the checkpoint's folder. Raises ReviewError.
         """
@@ -86,12 +101,17 @@ class LiveEmbedding:
         found = FoundCheckpoints([described], [])
         with ExitStack() as stack, _full_precision():
             builder = Builder(self._run, self._request, self._progress, stack, live=True, wait=True)
-            key = builder.key_of(described, self._stamp(checkpoint, model, saved), self._info, found, self.images)
+            key = builder.key_of(
+                described, self._stamp(checkpoint, model, saved), self._info, found, self.images
+            )
             if self._run.is_current("embeddings", checkpoint.step, key.fingerprint):
                 return
             encoder = self._encoder
             if encoder is None and not saved:
-                raise CheckpointError("models without a classification head of transformers are embedded from saved checkpoints only.")
+                raise CheckpointError(
+                    "models without a classification head of transformers are embedded from saved "
+                    "checkpoints only."
+                )
 
             def loaded(precision: str) -> Encoder:
                 assert encoder is not None
@@ -99,7 +119,9 @@ class LiveEmbedding:
                 encoder.take(model.state_dict(), device, name=f"Checkpoint {checkpoint.step}")
                 return encoder
 
-            builder.embed(described, key, self._info, found, self.images, None if encoder is None else loaded)
+            builder.embed(
+                described, key, self._info, found, self.images, None if encoder is None else loaded
+            )
 
     def _stamp(self, checkpoint: Checkpoint, model: Any, saved: bool) -> WeightsStamp:
         """The stamp that the weights have, or would have, as a file."""
@@ -107,31 +129,52 @@ class LiveEmbedding:
             return stamp_weights(checkpoint.source)
         if self._stamps_memory:
             return stamp_content(_serialised(model) or b"")
-        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-") as folder, quiet_transformers():
-            model.save_pretrained(folder)  # saved under other names or in several files: only the files themselves tell
+        with (
+            tempfile.TemporaryDirectory(
+                dir=self._run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-"
+            ) as folder,
+            quiet_transformers(),
+        ):
+            model.save_pretrained(
+                folder
+            )  # saved under other names or in several files: only the files themselves tell
             return WeightsStamp(stamp_weights(folder).sha256, [])
 
     def metrics(self, step: int) -> dict[str, float]:
-        """Loss and `classification_metrics` of a checkpoint on the embedded images that have a label; empty without labels."""
+        """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
+        label; empty without labels."""
         labels, names = self.images.labels, self.images.classes
         facts = self._run.result_facts("embeddings", step)
-        if labels is None or names is None or facts is None or "probabilities" not in facts["arrays"]:
+        if (
+            labels is None
+            or names is None
+            or facts is None
+            or "probabilities" not in facts["arrays"]
+        ):
             return {}
         assert self._template is not None
         outputs = map_classes(head_of(self._template), names, name=f"Checkpoint {step}")
         assert outputs is not None
         place: NDArray[np.int64] = np.array([outputs.index(name) for name in names], dtype=np.int64)
         known = labels >= 0
-        true, probabilities = place[labels[known]], np.asarray(self._run.read_array("probabilities", step))[known]
+        true, probabilities = (
+            place[labels[known]],
+            np.asarray(self._run.read_array("probabilities", step))[known],
+        )
         if not len(true):
             return {}
-        return {"loss": cross_entropy(true, probabilities), **classification_metrics(true, probabilities.argmax(axis=1))}
+        return {
+            "loss": cross_entropy(true, probabilities),
+            **classification_metrics(true, probabilities.argmax(axis=1)),
+        }
 
 
 def _serialised(model: Any) -> bytes | None:
-    """The bytes of the safetensors file that ``save_pretrained`` would write; None where they cannot be told.
+    """The bytes of the safetensors file that ``save_pretrained`` would write; None where they
+    cannot be told.
 
-    Transformers may save weights under other names than the model has. What it does is not public, so the caller compares.
+    Transformers may save weights under other names than the model has. What it does is not public,
+    so the caller compares.
     """
     import safetensors.torch
 
@@ -141,7 +184,8 @@ def _serialised(model: Any) -> bytes | None:
 
         state = revert_weight_conversion(model, state)
         content: bytes = safetensors.torch.save(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, {"format": "pt"}
+            {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
+            {"format": "pt"},
         )
         return content
     except (ImportError, AttributeError, KeyError, TypeError, RuntimeError, ValueError):
@@ -149,7 +193,8 @@ def _serialised(model: Any) -> bytes | None:
 
 
 def _same_header(content: bytes | None, file: Path) -> bool:
-    """Whether a safetensors file has the same names, types, shapes and order as one in memory: then only the weights differ."""
+    """Whether a safetensors file has the same names, types, shapes and order as one in memory: then
+    only the weights differ."""
     if content is None or not file.is_file():
         return False
     with file.open("rb") as stream:
@@ -159,7 +204,8 @@ def _same_header(content: bytes | None, file: Path) -> bool:
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
-    """Full float32 products whatever the training has switched on, as later when the checkpoint is embedded from its file."""
+    """Full float32 products whatever the training has switched on, as later when the checkpoint is
+    embedded from its file."""
     import torch
 
     before = torch.get_float32_matmul_precision()

@@ -1,7 +1,8 @@
-"""Loads the checkpoints of a run one after the other for embedding, and reads the next one's weights while one works.
+"""Loads the checkpoints of a run one after the other for embedding, and reads the next one's
+weights while one works.
 
-Checkpoints of one training differ in nothing but their weights: these go into the module that is there. Where anything else differs,
-a checkpoint is loaded anew.
+Checkpoints of one training differ in nothing but their weights: these go into the module that is
+there. Where anything else differs, a checkpoint is loaded anew.
 """
 
 from __future__ import annotations
@@ -20,17 +21,32 @@ if TYPE_CHECKING:
 
     Weights = dict[str, torch.Tensor]
 
-VOLATILE_CONFIG = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id", "use_cache"}
+VOLATILE_CONFIG = {
+    "_name_or_path",
+    "transformers_version",
+    "dtype",
+    "torch_dtype",
+    "id2label",
+    "label2id",
+    "use_cache",
+}
 """Entries of a model's config.json that do not change its embeddings."""
 
 
 def config_print(source: str) -> str:
     """Fingerprint of what a model's config.json says about its embeddings."""
-    return fingerprint(config={name: value for name, value in read_config(source).items() if name not in VOLATILE_CONFIG})
+    return fingerprint(
+        config={
+            name: value
+            for name, value in read_config(source).items()
+            if name not in VOLATILE_CONFIG
+        }
+    )
 
 
 class EncoderLoader:
-    """Gives an encoder for each checkpoint; the one it gave before holds other weights from then on."""
+    """Gives an encoder for each checkpoint; the one it gave before holds other weights from then
+    on."""
 
     def __init__(self, device: str | None) -> None:
         """``device``: None for the best there is."""
@@ -46,24 +62,43 @@ class EncoderLoader:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._encoder = self._ahead = self._latest = None
 
-    def encoder(self, checkpoint: Checkpoint, *, pooling: str, precision: str, with_head: bool) -> Encoder:
-        """The checkpoint, loaded as `load_encoder` does, or as it was given last where the same is asked for again. Raises as that does."""
+    def encoder(
+        self, checkpoint: Checkpoint, *, pooling: str, precision: str, with_head: bool
+    ) -> Encoder:
+        """The checkpoint, loaded as `load_encoder` does, or as it was given last where the same is
+        asked for again. Raises as that does."""
         asked = (checkpoint, pooling, precision, with_head)
         if self._latest is None or self._latest[0] != asked:
             self._latest = None
             self._latest = (asked, self._loaded(*asked))
         return self._latest[1]
 
-    def _loaded(self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool) -> Encoder:
+    def _loaded(
+        self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool
+    ) -> Encoder:
         file = Path(checkpoint.source) / WEIGHTS
         storage.fetch_all(file.parent, suffix=file.suffix)
         header = _header(file)
-        kind = fingerprint(config=config_print(checkpoint.source), header=header, pooling=pooling, precision=precision, head=with_head)
+        kind = fingerprint(
+            config=config_print(checkpoint.source),
+            header=header,
+            pooling=pooling,
+            precision=precision,
+            head=with_head,
+        )
         if header and self._encoder is not None and kind == self._kind:
-            self._encoder.take_stored(self._weights(file), name=f"Checkpoint {checkpoint.step} ({checkpoint.source})")
+            self._encoder.take_stored(
+                self._weights(file), name=f"Checkpoint {checkpoint.step} ({checkpoint.source})"
+            )
             return self._encoder
         self._encoder = None  # its memory is needed for the next one
-        encoder = load_encoder(checkpoint, pooling=pooling, precision=precision, device=self._device, with_head=with_head)
+        encoder = load_encoder(
+            checkpoint,
+            pooling=pooling,
+            precision=precision,
+            device=self._device,
+            with_head=with_head,
+        )
         if header and encoder.holds(self._weights(file)):
             self._encoder, self._kind = encoder, kind
         return encoder
@@ -86,7 +121,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _header(file: Path) -> str:
-    """Names, types, shapes and places of the tensors of a safetensors file; empty where there is no such file."""
+    """Names, types, shapes and places of the tensors of a safetensors file; empty where there is no
+    such file."""
     if not file.is_file():
         return ""
     with file.open("rb") as stream:

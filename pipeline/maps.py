@@ -1,6 +1,8 @@
-"""Other maps than a PCA of each checkpoint: one PCA for all of them, UMAP, and UMAP of all of them aligned.
+"""Other maps than a PCA of each checkpoint: one PCA for all of them, UMAP, and UMAP of all of them
+aligned.
 
-Each gives 2-D points an image and checkpoint; how they are laid over each other is said in ``pipeline/project.py``.
+Each gives 2-D points an image and checkpoint; how they are laid over each other is said in
+``pipeline/project.py``.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ from pipeline.progress import Advance
 from pipeline.project import Moments, Projection, project
 
 MAPS = ("pca", "shared-pca", "umap", "aligned-umap")
-"""A PCA of each checkpoint; one of all of them, in whose basis nothing is turned; UMAP of each; UMAP of all, images held together."""
+"""A PCA of each checkpoint; one of all of them, in whose basis nothing is turned; UMAP of each;
+UMAP of all, images held together."""
 
 OF_ALL = frozenset({"shared-pca", "aligned-umap"})
 """Maps that are made of all checkpoints at once, so that a new checkpoint changes all of them."""
 
 CAP = {"umap": 20_000, "aligned-umap": 5_000}
-"""Images above which a seeded sample is mapped; the others are placed between their nearest mapped images."""
+"""Images above which a seeded sample is mapped; the others are placed between their nearest mapped
+images."""
 
 SECONDS = {"umap": (2.0, 1e-3), "aligned-umap": (4.0, 4.5e-3)}
 """Seconds a checkpoint, and an image of it, on two cores; measured at 300 to 10,000 images."""
@@ -54,23 +58,32 @@ def estimated_seconds(kind: str, images: int, checkpoints: int) -> float:
 
 
 def umap_of_one(embeddings: NDArray[np.floating]) -> Projection:
-    """UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine distance, begun from the PCA, seeded; no share of variance."""
+    """UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine distance, begun from the PCA,
+    seeded; no share of variance."""
     start = project(embeddings).points
     sample = _sample(len(embeddings), CAP["umap"])
     if len(sample) <= NEAR:
         return Projection(start, None)
     spread = np.abs(start[sample]).max() or 1.0
-    mapper = _umap().UMAP(n_neighbors=NEAR, metric="cosine", random_state=SEED, n_jobs=1, init=10 * start[sample] / spread)
+    mapper = _umap().UMAP(
+        n_neighbors=NEAR,
+        metric="cosine",
+        random_state=SEED,
+        n_jobs=1,
+        init=10 * start[sample] / spread,
+    )
     with _quiet():
         points = mapper.fit_transform(np.asarray(embeddings[sample], dtype=np.float32))
     return Projection(_centred(_placed(embeddings, sample, points)), None)
 
 
 def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Projection]:
-    """One PCA of all checkpoints together: every map stands in the same basis, so movement is movement.
+    """One PCA of all checkpoints together: every map stands in the same basis, so movement is
+    movement.
 
-    The sums and second moments are added up checkpoint by checkpoint, so that memory does not grow with their number; equal to
-    scikit-learn's PCA of all embeddings below each other. The share of variance is that of each checkpoint along the two axes.
+    The sums and second moments are added up checkpoint by checkpoint, so that memory does not grow
+    with their number; equal to scikit-learn's PCA of all embeddings below each other. The share of
+    variance is that of each checkpoint along the two axes.
     """
     origin = read(steps[0])[0]
     variances = []
@@ -91,7 +104,8 @@ def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Proje
 
 
 def aligned_umap(read: Read, steps: Sequence[int], advance: Advance) -> list[Projection]:
-    """AlignedUMAP (umap-learn) over all checkpoints, each image held near itself from one to the next; no share of variance."""
+    """AlignedUMAP (umap-learn) over all checkpoints, each image held near itself from one to the
+    next; no share of variance."""
     total = len(read(steps[0]))
     sample = _sample(total, CAP["aligned-umap"])
     if len(sample) <= NEAR or len(steps) < 2:
@@ -99,7 +113,10 @@ def aligned_umap(read: Read, steps: Sequence[int], advance: Advance) -> list[Pro
     same = {place: place for place in range(len(sample))}
     mapper = _umap().AlignedUMAP(n_neighbors=NEAR, metric="cosine", random_state=SEED)
     with _quiet():
-        mapper.fit([np.asarray(read(step)[sample], dtype=np.float32) for step in steps], relations=[same] * (len(steps) - 1))
+        mapper.fit(
+            [np.asarray(read(step)[sample], dtype=np.float32) for step in steps],
+            relations=[same] * (len(steps) - 1),
+        )
     made = []
     for step, points in zip(steps, mapper.embeddings_, strict=True):
         made.append(Projection(_centred(_placed(read(step), sample, np.asarray(points))), None))
@@ -109,11 +126,18 @@ def aligned_umap(read: Read, steps: Sequence[int], advance: Advance) -> list[Pro
 
 def _sample(total: int, cap: int) -> NDArray[np.int64]:
     """The places of all images, or of a seeded sample of them."""
-    return np.arange(total) if total <= cap else np.sort(np.random.default_rng(SEED).choice(total, cap, replace=False))
+    return (
+        np.arange(total)
+        if total <= cap
+        else np.sort(np.random.default_rng(SEED).choice(total, cap, replace=False))
+    )
 
 
-def _placed(embeddings: NDArray[np.floating], sample: NDArray[np.int64], points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Points of all images: those of the sample as they are, the others in the middle of their nearest ones in the sample."""
+def _placed(
+    embeddings: NDArray[np.floating], sample: NDArray[np.int64], points: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Points of all images: those of the sample as they are, the others in the middle of their
+    nearest ones in the sample."""
     whole = np.empty((len(embeddings), 2))
     whole[sample] = points
     others = np.setdiff1d(np.arange(len(embeddings)), sample)
@@ -123,7 +147,9 @@ def _placed(embeddings: NDArray[np.floating], sample: NDArray[np.int64], points:
         near = NearestNeighbors(n_neighbors=PLACED_BY, metric="cosine").fit(embeddings[sample])
         for start in range(0, len(others), 4096):
             some = others[start : start + 4096]
-            whole[some] = points[near.kneighbors(embeddings[some], return_distance=False)].mean(axis=1)
+            whole[some] = points[near.kneighbors(embeddings[some], return_distance=False)].mean(
+                axis=1
+            )
     return whole
 
 

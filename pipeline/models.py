@@ -1,4 +1,5 @@
-"""Loads an image classifier for fine-tuning: any backbone with a head of the right size and the names of the classes.
+"""Loads an image classifier for fine-tuning: any backbone with a head of the right size and the
+names of the classes.
 
 Weights come from safetensors, no remote code is run. Trains nothing.
 """
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
     import torch
 
 LOCAL_FORMS = (
-    "a model folder (config.json, model.safetensors, preprocessor_config.json), such as save_pretrained writes, "
-    "a checkpoint of another run, or a Hub model downloaded before with `hf download NAME --local-dir FOLDER`"
+    "a model folder (config.json, model.safetensors, preprocessor_config.json), such as "
+    "save_pretrained writes, "
+    "a checkpoint of another run, or a Hub model downloaded before with `hf download NAME "
+    "--local-dir FOLDER`"
 )
 
 
 def load_classifier(
-    name: str, classes: list[str], *, processor: str | None = None, image_size: int | None = None, seed: int = 0
+    name: str,
+    classes: list[str],
+    *,
+    processor: str | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
 ) -> tuple[Any, Any]:
-    """The model with a new head for ``classes`` where its own does not fit, and its image processor; both of transformers.
+    """The model with a new head for ``classes`` where its own does not fit, and its image
+    processor; both of transformers.
 
-    ``name`` is a model folder, a Hub name, or a Hub name of timm; ``processor`` another model whose image processor is used.
-    With ``image_size`` the processor gives square images of so many pixels a side. The head's weights come from ``seed``.
-    Raises CheckpointError where it cannot be loaded or is no image model.
+    ``name`` is a model folder, a Hub name, or a Hub name of timm; ``processor`` another model whose
+    image processor is used. With ``image_size`` the processor gives square images of so many pixels
+    a side. The head's weights come from ``seed``. Raises CheckpointError where it cannot be loaded
+    or is no image model.
     """
     transformers = import_transformers()
     config = read_model_config(name)
@@ -47,9 +57,16 @@ def load_classifier(
     try:
         with quiet_transformers():
             model = transformers.AutoModelForImageClassification.from_pretrained(
-                name, config=config, ignore_mismatched_sizes=True, use_safetensors=True, trust_remote_code=False, dtype="float32"
+                name,
+                config=config,
+                ignore_mismatched_sizes=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype="float32",
             )
-            prepares = transformers.AutoImageProcessor.from_pretrained(processor or name, backend="pil")
+            prepares = transformers.AutoImageProcessor.from_pretrained(
+                processor or name, backend="pil"
+            )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
         raise _load_error(name, config, error) from error
     if image_size is not None:
@@ -60,8 +77,9 @@ def load_classifier(
 def load_saved(folder: Path) -> Any:
     """A classifier that was saved here. Raises CheckpointError where its folder is damaged.
 
-    The Trainer's own way to load the weights of a training that goes on leaves those out that transformers saves under other
-    names than the model has (a ViT's, in transformers 5), without a word.
+    The Trainer's own way to load the weights of a training that goes on leaves those out that
+    transformers saves under other names than the model has (a ViT's, in transformers 5), without a
+    word.
     """
     try:
         with quiet_transformers():
@@ -70,12 +88,14 @@ def load_saved(folder: Path) -> Any:
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(
-            f"The training cannot go on: {folder} is damaged: {reason_of(error)} Delete that folder to begin again at step 0."
+            f"The training cannot go on: {folder} is damaged: {reason_of(error)} Delete that "
+            f"folder to begin again at step 0."
         ) from error
 
 
 def _takes_dynamic_size(config: Any) -> bool:
-    """Whether a timm architecture has position embeddings that it can interpolate: a Vision Transformer has."""
+    """Whether a timm architecture has position embeddings that it can interpolate: a Vision
+    Transformer has."""
     import timm
     import torch
 
@@ -88,20 +108,28 @@ def _takes_dynamic_size(config: Any) -> bool:
 
 
 def read_model_config(name: str) -> Any:
-    """The configuration of a model folder or Hub name. Raises CheckpointError where there is none."""
+    """The configuration of a model folder or Hub name. Raises CheckpointError where there is
+    none."""
     path = Path(name).expanduser()
     if not path.exists() and (path.is_absolute() or name.startswith((".", "~"))):
         raise CheckpointError(f"The model {name} is not there. Give {LOCAL_FORMS}; or a Hub name.")
     if path.is_dir() and not (path / "config.json").is_file():
-        raise CheckpointError(f"The folder {name} holds no model: it has no config.json. Give {LOCAL_FORMS}; or a Hub name.")
+        raise CheckpointError(
+            f"The folder {name} holds no model: it has no config.json. Give {LOCAL_FORMS}; or a "
+            f"Hub name."
+        )
     try:
         with quiet_transformers():
             return import_transformers().AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         if path.exists():
-            raise CheckpointError(f"The model {name} cannot be loaded: {reason_of(error)} Give {LOCAL_FORMS}; or a Hub name.") from error
+            raise CheckpointError(
+                f"The model {name} cannot be loaded: {reason_of(error)} Give {LOCAL_FORMS}; or a "
+                f"Hub name."
+            ) from error
         raise CheckpointError(
-            f"The model {name} is no folder here and cannot be had from the Hub: {reason_of(error)} "
+            f"The model {name} is no folder here and cannot be had from the Hub: "
+            f"{reason_of(error)} "
             f"Check the name and the network, or give {LOCAL_FORMS}."
         ) from error
 
@@ -111,30 +139,43 @@ def _load_error(name: str, config: Any, error: Exception) -> CheckpointError:
     text = str(error)
     if "Unrecognized configuration class" in text:
         return CheckpointError(
-            f"The model {name} is a {config.model_type} model, which cannot classify images. Give one of an image model."
+            f"The model {name} is a {config.model_type} model, which cannot classify images. Give "
+            f"one of an image model."
         )
     if "image processor" in text.lower() or "preprocessor_config" in text:
         return CheckpointError(
-            f"The model {name} has no image processor (preprocessor_config.json). Name a model that has one with --processor."
+            f"The model {name} has no image processor (preprocessor_config.json). Name a model "
+            f"that has one with --processor."
         )
-    pickled = folder.is_dir() and not (folder / WEIGHTS).is_file() and not (folder / WEIGHTS_INDEX).is_file()
+    pickled = (
+        folder.is_dir()
+        and not (folder / WEIGHTS).is_file()
+        and not (folder / WEIGHTS_INDEX).is_file()
+    )
     if pickled and (folder / "pytorch_model.bin").is_file():
         return CheckpointError(
-            f"The weights of {name} are pickled, and loading a pickle runs code. Convert them with: {conversion_command(folder)}"
+            f"The weights of {name} are pickled, and loading a pickle runs code. Convert them "
+            f"with: {conversion_command(folder)}"
         )
-    return CheckpointError(f"The model {name} cannot be loaded: {reason_of(error)} Give {LOCAL_FORMS}; or a Hub name.")
+    return CheckpointError(
+        f"The model {name} cannot be loaded: {reason_of(error)} Give {LOCAL_FORMS}; or a Hub name."
+    )
 
 
 def set_image_size(model: Any, processor: Any, pixels: int) -> None:
-    """Make ``processor`` give square images of ``pixels`` x ``pixels``, cropping and resizing in the way it did before.
+    """Make ``processor`` give square images of ``pixels`` x ``pixels``, cropping and resizing in
+    the way it did before.
 
-    timm's processor is saved as a part of the model's configuration, which is therefore changed as well.
+    timm's processor is saved as a part of the model's configuration, which is therefore changed as
+    well.
     """
     if hasattr(processor, "data_config"):
         import timm
 
         processor.data_config["input_size"] = (3, pixels, pixels)
-        processor.val_transforms = timm.data.create_transform(**processor.data_config, is_training=False)
+        processor.val_transforms = timm.data.create_transform(
+            **processor.data_config, is_training=False
+        )
         model.config.pretrained_cfg["input_size"] = [3, pixels, pixels]
         return
     for name in ("size", "crop_size"):
@@ -143,16 +184,23 @@ def set_image_size(model: Any, processor: Any, pixels: int) -> None:
 
 
 def _resized(setting: dict[str, Any], pixels: int) -> dict[str, int]:
-    sides = {key: pixels for key, value in setting.items() if value is not None and key != "longest_edge"}
+    sides = {
+        key: pixels for key, value in setting.items() if value is not None and key != "longest_edge"
+    }
     return sides or {"height": pixels, "width": pixels}
 
 
 def size_options(model: Any, pixels: torch.Tensor) -> dict[str, Any]:
-    """What a model's forward pass must be told about images (B, 3, height, width) of another size than it was made for."""
+    """What a model's forward pass must be told about images (B, 3, height, width) of another size
+    than it was made for."""
     size = getattr(model.config, "image_size", None)
     native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
     takes_any_size = "interpolate_pos_encoding" in inspect.signature(type(model).forward).parameters
-    return {"interpolate_pos_encoding": True} if size is not None and tuple(pixels.shape[-2:]) != native and takes_any_size else {}
+    return (
+        {"interpolate_pos_encoding": True}
+        if size is not None and tuple(pixels.shape[-2:]) != native and takes_any_size
+        else {}
+    )
 
 
 def check_fits(model: Any, pixels: torch.Tensor, *, name: str) -> None:
@@ -174,5 +222,6 @@ def check_fits(model: Any, pixels: torch.Tensor, *, name: str) -> None:
         model.train(was_training)
     if logits.ndim != 2 or logits.shape[1] != model.config.num_labels:
         raise CheckpointError(
-            f"The model {name} gives {tuple(logits.shape)} values, not one for each class. Give one that classifies images."
+            f"The model {name} gives {tuple(logits.shape)} values, not one for each class. Give "
+            f"one that classifies images."
         )

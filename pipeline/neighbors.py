@@ -1,9 +1,11 @@
-"""Finds the nearest neighbours of every image in embedding space, once for everything that needs them: exactly, up to a size.
+"""Finds the nearest neighbours of every image in embedding space, once for everything that needs
+them: exactly, up to a size.
 
-A blocked float32 product proposes a few more candidates than are wanted, and their distances are computed anew in float64. Late in a
-fine-tuning the images of a class lie almost on one point, and the difference of two nearly equal products has no correct digits left:
-distances that small come from the differences of the vectors, and rows whose candidates float32 cannot be trusted with are proposed again
-in float64.
+A blocked float32 product proposes a few more candidates than are wanted, and their distances are
+computed anew in float64. Late in a fine-tuning the images of a class lie almost on one point, and
+the difference of two nearly equal products has no correct digits left: distances that small come
+from the differences of the vectors, and rows whose candidates float32 cannot be trusted with are
+proposed again in float64.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 SPARE_CANDIDATES = (6, 22)
-"""Candidates beyond the wanted neighbours, which absorb the rounding of the float32 product: of all rows, and of those where these are too
-few."""
+"""Candidates beyond the wanted neighbours, which absorb the rounding of the float32 product: of all
+rows, and of those where these are too few."""
 
 TILE = {"cpu": 2048, "cuda": 16384}
 """Side of the tiles in which all products are computed; 16 MiB and 1 GiB of float32."""
@@ -28,16 +30,20 @@ BLOCK_VALUES = 1 << 23
 """Values of a block of other products: 64 MiB of float64."""
 
 NEAR_VALUES = 1 << 18
-"""Values that are worked on at once where no product is: 2 MiB of float64 stay near the processor."""
+"""Values that are worked on at once where no product is: 2 MiB of float64 stay near the
+processor."""
 
 EXACT_UP_TO = {"cpu": 250_000, "cuda": 4_000_000}
-"""Images up to which all are compared with all: about eight minutes for 768 dimensions on two cores. Above it pynndescent proposes."""
+"""Images up to which all are compared with all: about eight minutes for 768 dimensions on two
+cores. Above it pynndescent proposes."""
 
 RECALL_SAMPLE = 1000
-"""Images of which the true neighbours are looked up, to say how many of them an approximate search has found."""
+"""Images of which the true neighbours are looked up, to say how many of them an approximate search
+has found."""
 
 NEARLY_EQUAL = 1e-6
-"""Squared distances of unit vectors below it come from differences; above it a float64 product has seven digits or more."""
+"""Squared distances of unit vectors below it come from differences; above it a float64 product has
+seven digits or more."""
 
 EUCLIDEAN_UP_TO = 3
 """Dimensions up to which cleanlab measures Euclidean distances; above it, cosine distances."""
@@ -45,16 +51,19 @@ EUCLIDEAN_UP_TO = 3
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The k nearest other images of each image, nearest first; distances that are equal in float32 by image order."""
+    """The k nearest other images of each image, nearest first; distances that are equal in float32
+    by image order."""
 
     indices: NDArray[np.int32]
     """Shape (N, k): rows of the embeddings, never the image itself."""
     distances: NDArray[np.float32]
     """Shape (N, k), >= 0."""
     metric: str
-    """``cosine`` (1 - cosine similarity, in [0, 2]) or ``euclidean``, chosen by dimension as cleanlab does."""
+    """``cosine`` (1 - cosine similarity, in [0, 2]) or ``euclidean``, chosen by dimension as
+    cleanlab does."""
     recall: float = 1.0
-    """Share of the true neighbours that are among these, in [0, 1], measured on a seeded sample where the search is approximate."""
+    """Share of the true neighbours that are among these, in [0, 1], measured on a seeded sample
+    where the search is approximate."""
 
 
 def metric_for(dimensions: int) -> str:
@@ -62,12 +71,15 @@ def metric_for(dimensions: int) -> str:
     return "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
 
 
-def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str | None = None) -> Neighbors:
+def nearest_neighbors(
+    embeddings: NDArray[np.floating], k: int, *, device: str | None = None
+) -> Neighbors:
     """Neighbours of each row among the others; k is lowered to N - 1 where there are fewer.
 
-    ``embeddings``: shape (N, D), finite. A zero vector has cosine distance 1 to every other vector and 0 to another zero vector.
-    Exact up to `EXACT_UP_TO` rows; above it pynndescent proposes the candidates (Dong, Moses and Li 2011, "Efficient k-nearest neighbor
-    graph construction"), and their distances are as exact as below.
+    ``embeddings``: shape (N, D), finite. A zero vector has cosine distance 1 to every other vector
+    and 0 to another zero vector. Exact up to `EXACT_UP_TO` rows; above it pynndescent proposes the
+    candidates (Dong, Moses and Li 2011, "Efficient k-nearest neighbor graph construction"), and
+    their distances are as exact as below.
     """
     total, dimensions = embeddings.shape
     k = max(0, min(k, total - 1))
@@ -86,33 +98,55 @@ def nearest_neighbors(embeddings: NDArray[np.floating], k: int, *, device: str |
     block = max(1, BLOCK_VALUES // (few if approximate else total))
     for start in range(0, total, block):
         rows = np.arange(start, min(start + block, total))
-        indices[rows], distances[rows] = _settled(search, rows, candidates[rows].astype(np.int64), beyond[rows], k, ways)
-    return Neighbors(indices, distances, metric, _recall(search, points, indices) if approximate else 1.0)
+        indices[rows], distances[rows] = _settled(
+            search, rows, candidates[rows].astype(np.int64), beyond[rows], k, ways
+        )
+    return Neighbors(
+        indices, distances, metric, _recall(search, points, indices) if approximate else 1.0
+    )
 
 
-def nearest_of_rows(embeddings: NDArray[np.floating], start: int, stop: int, k: int, *, device: str | None = None) -> Neighbors:
-    """The part of `nearest_neighbors` that is about the rows ``start`` to ``stop``, found among all rows, exactly whatever their number."""
+def nearest_of_rows(
+    embeddings: NDArray[np.floating], start: int, stop: int, k: int, *, device: str | None = None
+) -> Neighbors:
+    """The part of `nearest_neighbors` that is about the rows ``start`` to ``stop``, found among all
+    rows, exactly whatever their number."""
     total, dimensions = embeddings.shape
     k = max(0, min(k, total - 1))
     metric = metric_for(dimensions)
     if k == 0:
-        return Neighbors(np.empty((stop - start, 0), np.int32), np.empty((stop - start, 0), np.float32), metric)
+        return Neighbors(
+            np.empty((stop - start, 0), np.int32), np.empty((stop - start, 0), np.float32), metric
+        )
     search = _Search(_points_of(embeddings, metric), torch_device(device))
     parts = []
     ways = [False, True]
     for first in range(start, stop, max(1, BLOCK_VALUES // total)):
         rows = np.arange(first, min(first + max(1, BLOCK_VALUES // total), stop))
-        candidates, beyond = search.of_some(rows, min(k + SPARE_CANDIDATES[0], total - 1), exactly=False)
+        candidates, beyond = search.of_some(
+            rows, min(k + SPARE_CANDIDATES[0], total - 1), exactly=False
+        )
         parts.append(_settled(search, rows, candidates, beyond, k, ways))
-    return Neighbors(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]), metric)
+    return Neighbors(
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        metric,
+    )
 
 
 def _settled(
-    search: _Search, rows: NDArray[np.int64], candidates: NDArray[np.int64], beyond: NDArray[np.float64], k: int, ways: list[bool]
+    search: _Search,
+    rows: NDArray[np.int64],
+    candidates: NDArray[np.int64],
+    beyond: NDArray[np.float64],
+    k: int,
+    ways: list[bool],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The k nearest of each row and their distances, from candidates of which none nearer than ``beyond`` was missed.
+    """The k nearest of each row and their distances, from candidates of which none nearer than
+    ``beyond`` was missed.
 
-    Where that does not suffice there are more candidates, in the ``ways`` that are left: by float32 products (False), by float64 (True).
+    Where that does not suffice there are more candidates, in the ``ways`` that are left: by float32
+    products (False), by float64 (True).
     """
     points = search.points
     many = min(k + SPARE_CANDIDATES[1], len(points.vectors) - 1)
@@ -138,7 +172,8 @@ def _points_of(embeddings: NDArray[np.floating], metric: str) -> _Points:
 
 
 def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Candidates by pynndescent, in the form of `_Search.of_all`; that none was missed is not known and not asked for."""
+    """Candidates by pynndescent, in the form of `_Search.of_all`; that none was missed is not known
+    and not asked for."""
     import warnings
 
     with warnings.catch_warnings():
@@ -146,9 +181,13 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
         from pynndescent import NNDescent
 
         vectors = search.unit_vectors()
-        found, _ = NNDescent(vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True).neighbor_graph
+        found, _ = NNDescent(
+            vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True
+        ).neighbor_graph
     own = found == np.arange(len(found))[:, None]
-    own[~own.any(axis=1), -1] = True  # of many images on one place the own one may not be among those found
+    own[~own.any(axis=1), -1] = (
+        True  # of many images on one place the own one may not be among those found
+    )
     others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
     short = np.flatnonzero((others < 0).any(axis=1))  # so it says that it has not found as many
     for start in range(0, len(short), 8):
@@ -158,7 +197,8 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
 
 
 def _recall(search: _Search, points: _Points, indices: NDArray[np.int32]) -> float:
-    """Share of the true neighbours of some rows that are among those found; of equally distant ones either counts."""
+    """Share of the true neighbours of some rows that are among those found; of equally distant ones
+    either counts."""
     total, k = indices.shape
     rows = np.sort(np.random.default_rng(0).choice(total, min(RECALL_SAMPLE, total), replace=False))
     found = 0
@@ -180,7 +220,8 @@ def torch_device(name: str | None) -> torch.device:
 
 @dataclass(frozen=True)
 class _Points:
-    """Vectors with the factors that give them unit length; zero vectors are marked and stay apart from all others."""
+    """Vectors with the factors that give them unit length; zero vectors are marked and stay apart
+    from all others."""
 
     vectors: NDArray[np.floating]
     factors: NDArray[np.float64]
@@ -188,7 +229,8 @@ class _Points:
     of_unit_length: bool
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The scaled vectors in float64, with one more coordinate that is 1 for zero vectors where there are any."""
+        """The scaled vectors in float64, with one more coordinate that is 1 for zero vectors where
+        there are any."""
         scaled = self.vectors[rows].astype(np.float64) * self.factors[rows][..., None]
         if not self.zero.any():
             return scaled
@@ -217,8 +259,11 @@ class _Search:
         self._float32 = self._all_rows(torch.float32, device)
         self._squares = (self._float32 * self._float32).sum(dim=1)
         self._float64: torch.Tensor | None = None
-        # Rounding of a float32 product of such vectors: it grows with the root of the dimension, the factor leaves room.
-        self._rounding = 16 * 2.0**-24 * float(np.sqrt(self._float32.shape[1])) * float(self._squares.max())
+        # Rounding of a float32 product of such vectors: it grows with the root of the dimension,
+        # the factor leaves room.
+        self._rounding = (
+            16 * 2.0**-24 * float(np.sqrt(self._float32.shape[1])) * float(self._squares.max())
+        )
 
     def _all_rows(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         import torch
@@ -237,7 +282,8 @@ class _Search:
         return vectors
 
     def of_all(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Candidates (N, count) of all rows by float32 products, and for each row the squared distance below which none was missed.
+        """Candidates (N, count) of all rows by float32 products, and for each row the squared
+        distance below which none was missed.
 
         Each product serves both of its rows, so that only half of them are computed.
         """
@@ -252,7 +298,9 @@ class _Search:
                 for other in starts[start // side :]:
                     one, two = slice(start, start + side), slice(other, other + side)
                     # the negative squared distance
-                    nearness = torch.addmm(-self._squares[None, two], self._float32[one], self._float32[two].T, alpha=2)
+                    nearness = torch.addmm(
+                        -self._squares[None, two], self._float32[one], self._float32[two].T, alpha=2
+                    )
                     nearness -= self._squares[one, None]
                     if start == other:
                         nearness.fill_diagonal_(-torch.inf)
@@ -261,8 +309,11 @@ class _Search:
                     _keep_best(best[one], places[one], nearness, other)
         return places.cpu().numpy(), self._none_missed_below(best)
 
-    def of_some(self, rows: NDArray[np.int64], count: int, *, exactly: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The same of some rows, ``exactly`` by float64 products: these on the CPU, because not every accelerator has float64."""
+    def of_some(
+        self, rows: NDArray[np.int64], count: int, *, exactly: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The same of some rows, ``exactly`` by float64 products: these on the CPU, because not
+        every accelerator has float64."""
         import torch
 
         if exactly and self._float64 is None:
@@ -276,7 +327,9 @@ class _Search:
             nearness[torch.arange(len(rows), device=everything.device), chosen] = -torch.inf
             best = torch.topk(nearness, count, dim=1, sorted=False)
         found: NDArray[np.int64] = best.indices.cpu().numpy()
-        return found, np.full(len(rows), np.inf) if exactly else self._none_missed_below(best.values)
+        return found, np.full(len(rows), np.inf) if exactly else self._none_missed_below(
+            best.values
+        )
 
     def _none_missed_below(self, best: torch.Tensor) -> NDArray[np.float64]:
         if best.shape[1] == self._total - 1:  # every other row is a candidate
@@ -285,8 +338,11 @@ class _Search:
         return -least.astype(np.float64) - self._rounding
 
 
-def _keep_best(best: torch.Tensor, places: torch.Tensor, nearness: torch.Tensor, offset: int) -> None:
-    """Merge the columns of a tile, of which the first is row ``offset`` of all, into the best of each of its rows, in place."""
+def _keep_best(
+    best: torch.Tensor, places: torch.Tensor, nearness: torch.Tensor, offset: int
+) -> None:
+    """Merge the columns of a tile, of which the first is row ``offset`` of all, into the best of
+    each of its rows, in place."""
     import torch
 
     new = torch.topk(nearness, min(best.shape[1], nearness.shape[1]), dim=1, sorted=False)
@@ -300,20 +356,26 @@ def _keep_best(best: torch.Tensor, places: torch.Tensor, nearness: torch.Tensor,
 def _nearest(
     points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k nearest candidates of each row, nearest first, and their squared distances in float64."""
+    """The k nearest candidates of each row, nearest first, and their squared distances in
+    float64."""
     squared = _from_products(points, rows, candidates)
     row, column = np.nonzero(squared < (NEARLY_EQUAL if points.of_unit_length else np.inf))
     step = max(1, NEAR_VALUES // points.vectors.shape[1])
     for start in range(0, len(row), step):
         some = slice(start, start + step)
-        differences = points.rows(candidates[row[some], column[some]]) - points.rows(rows[row[some]])
+        differences = points.rows(candidates[row[some], column[some]]) - points.rows(
+            rows[row[some]]
+        )
         squared[row[some], column[some]] = np.einsum("nd,nd->n", differences, differences)
     order = np.lexsort((candidates, squared.astype(np.float32)))[:, :k]
     return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(squared, order, axis=1)
 
 
-def _from_products(points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Squared distances of unit vectors as 2 - 2 cosine; of other vectors zeros, which stand for: not known."""
+def _from_products(
+    points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Squared distances of unit vectors as 2 - 2 cosine; of other vectors zeros, which stand for:
+    not known."""
     import torch
 
     squared = np.zeros(candidates.shape)
@@ -322,7 +384,11 @@ def _from_products(points: _Points, rows: NDArray[np.int64], candidates: NDArray
         part = slice(start, start + step)
         own = torch.from_numpy(points.vectors[rows[part]]).double()
         others = torch.from_numpy(points.vectors[candidates[part]]).double()
-        cosines = torch.bmm(others, own[:, :, None])[:, :, 0].numpy() * points.factors[rows[part], None] * points.factors[candidates[part]]
+        cosines = (
+            torch.bmm(others, own[:, :, None])[:, :, 0].numpy()
+            * points.factors[rows[part], None]
+            * points.factors[candidates[part]]
+        )
         both_zero = points.zero[rows[part], None] & points.zero[candidates[part]]
         squared[part] = np.where(both_zero, 0.0, np.maximum(2.0 - 2.0 * cosines, 0.0))
     return squared

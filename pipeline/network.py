@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 
 def listens(address: str, *, port: int, seconds: float) -> bool:
-    """Whether somebody takes connections at ``HOST:PORT`` or ``SCHEME://HOST:PORT``; ``port`` where it names none."""
+    """Whether somebody takes connections at ``HOST:PORT`` or ``SCHEME://HOST:PORT``; ``port`` where
+    it names none."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
         with socket.create_connection((parts.hostname or "", parts.port or port), timeout=seconds):

@@ -1,6 +1,8 @@
-"""Scores how atypical each image is under one checkpoint, with cleanlab's out-of-distribution score.
+"""Scores how atypical each image is under one checkpoint, with cleanlab's out-of-distribution
+score.
 
-The neighbours are found elsewhere and handed to cleanlab, so that they are searched once. It decides nothing about images.
+The neighbours are found elsewhere and handed to cleanlab, so that they are searched once. It
+decides nothing about images.
 """
 
 from __future__ import annotations
@@ -18,15 +20,20 @@ NEIGHBORS = 10
 
 
 def worst_count(images: int) -> int:
-    """How many of the most atypical images count as outliers: 100, or a tenth of a small data set, at least 8."""
+    """How many of the most atypical images count as outliers: 100, or a tenth of a small data set,
+    at least 8."""
     return min(images, max(8, min(100, images // 10)))
 
 
 class _FoundNeighbors:
-    """Neighbours found elsewhere in the shape that cleanlab takes for ``knn``: a fitted scikit-learn NearestNeighbors."""
+    """Neighbours found elsewhere in the shape that cleanlab takes for ``knn``: a fitted
+    scikit-learn NearestNeighbors."""
 
     def __init__(self, neighbors: Neighbors) -> None:
-        self._distances, self._indices = neighbors.distances[:, :NEIGHBORS], neighbors.indices[:, :NEIGHBORS]
+        self._distances, self._indices = (
+            neighbors.distances[:, :NEIGHBORS],
+            neighbors.indices[:, :NEIGHBORS],
+        )
         self.n_neighbors = self._indices.shape[1]
         self.metric = neighbors.metric
 
@@ -37,9 +44,10 @@ class _FoundNeighbors:
 def ood_scores(embeddings: NDArray[np.floating], neighbors: Neighbors) -> NDArray[np.float32]:
     """cleanlab's OOD score of each image: float32 of shape (N,), in [0, 1]; lower is more atypical.
 
-    Equal to ``cleanlab.outlier.OutOfDistribution().fit_score(features=embeddings)`` up to the rounding of its neighbour search
-    (Kuan and Mueller 2022, arXiv 2207.03061). A single image, which has no neighbour, scores 1; so do all images of a constant
-    embedding, because each lies at distance 0 from its neighbours.
+    Equal to ``cleanlab.outlier.OutOfDistribution().fit_score(features=embeddings)`` up to the
+    rounding of its neighbour search (Kuan and Mueller 2022, arXiv 2207.03061). A single image,
+    which has no neighbour, scores 1; so do all images of a constant embedding, because each lies at
+    distance 0 from its neighbours.
     """
     if neighbors.indices.shape[1] == 0:
         return np.ones(len(embeddings), dtype=np.float32)
@@ -57,7 +65,8 @@ class Ranking:
     rank: NDArray[np.int32]
     """Shape (N,), 1 to N; 1 is the most atypical. Equal scores are ranked in image order."""
     percentile: NDArray[np.float32]
-    """Shape (N,), in (0, 100): 100 (mean rank - 1/2) / N, equal for equal scores; lower is more atypical."""
+    """Shape (N,), in (0, 100): 100 (mean rank - 1/2) / N, equal for equal scores; lower is more
+    atypical."""
 
 
 def rank_scores(scores: NDArray[np.floating]) -> Ranking:

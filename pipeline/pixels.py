@@ -1,9 +1,11 @@
-"""Turns decoded images into what a model takes, once for all checkpoints, and keeps it in the run folder's cache.
+"""Turns decoded images into what a model takes, once for all checkpoints, and keeps it in the run
+folder's cache.
 
-The model's own image processor says what is right. Where Pillow alone gives the same, which is checked with every batch and for every size
-of pictures, Pillow alone is called. What comes out is kept as 8-bit values wherever that loses nothing, which is checked too, and as
-float32 otherwise. The cache may be deleted at any time. It is one file, or, of images that are read in place, many that are made in any
-order and on many machines.
+The model's own image processor says what is right. Where Pillow alone gives the same, which is
+checked with every batch and for every size of pictures, Pillow alone is called. What comes out is
+kept as 8-bit values wherever that loses nothing, which is checked too, and as float32 otherwise.
+The cache may be deleted at any time. It is one file, or, of images that are read in place, many
+that are made in any order and on many machines.
 """
 
 from __future__ import annotations
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 EXACT = 1e-5
-"""Largest error that counts as none; one 8-bit step is over a thousand times as much, float32 rounding a tenth of it."""
+"""Largest error that counts as none; one 8-bit step is over a thousand times as much, float32
+rounding a tenth of it."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """``value = level * scale + shift`` for each channel: from 8-bit levels to what the model takes."""
+    """``value = level * scale + shift`` for each channel: from 8-bit levels to what the model
+    takes."""
 
     scale: list[float]
     shift: list[float]
@@ -53,7 +57,8 @@ class Geometry:
 
     @staticmethod
     def of(processor: Any, width: int, height: int) -> Geometry | None:
-        """As the settings of a processor of transformers say; None where they say more than this."""
+        """As the settings of a processor of transformers say; None where they say more than
+        this."""
         if getattr(processor, "do_pad", False) or getattr(processor, "crop_pct", None) is not None:
             return None
         if getattr(processor, "do_resize", False):
@@ -63,16 +68,24 @@ class Geometry:
                 width, height = wanted["width"], wanted["height"]
             elif set(wanted) == {"shortest_edge"}:
                 shortest, edge = min(width, height), wanted["shortest_edge"]
-                width, height = (edge if side == shortest else int(edge * side / shortest) for side in (width, height))
+                width, height = (
+                    edge if side == shortest else int(edge * side / shortest)
+                    for side in (width, height)
+                )
             else:
                 return None
         if not getattr(processor, "do_center_crop", False):
             return Geometry(width, height, None)
         cut = dict(getattr(processor, "crop_size", None) or {})
-        left, top = (width - int(cut.get("width") or 0)) // 2, (height - int(cut.get("height") or 0)) // 2
+        left, top = (
+            (width - int(cut.get("width") or 0)) // 2,
+            (height - int(cut.get("height") or 0)) // 2,
+        )
         if min(left, top) < 0 or not (cut.get("width") and cut.get("height")):
             return None
-        return Geometry(width, height, (left, top, left + int(cut["width"]), top + int(cut["height"])))
+        return Geometry(
+            width, height, (left, top, left + int(cut["width"]), top + int(cut["height"]))
+        )
 
     def levels(self, image: Image.Image, resample: Any) -> NDArray[np.uint8]:
         """The picture in this size, shape (3, height, width)."""
@@ -92,7 +105,8 @@ class Processor:
         """How it normalises; None where that cannot be told."""
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
-        """RGB pictures to 8-bit levels of shape (N, 3, height, width), or to float32 values where levels would lose something.
+        """RGB pictures to 8-bit levels of shape (N, 3, height, width), or to float32 values where
+        levels would lose something.
 
         May be called from several threads at once. Raises as a call does.
         """
@@ -107,7 +121,8 @@ class Processor:
         return values if levels is None else levels
 
     def _drawn(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
-        """The levels from Pillow alone; None where the processor gives others, of the first image or the first of a new size."""
+        """The levels from Pillow alone; None where the processor gives others, of the first image
+        or the first of a new size."""
         if not self._by_pillow:
             return None
         assert self.normalisation is not None
@@ -118,21 +133,36 @@ class Processor:
             if geometry is not None
         ]
         if len(made) == len(images) and len({one.shape for one in made}) == 1:
-            new = {image.size: place for place, image in reversed(list(enumerate(images))) if image.size not in self._sizes}
-            exact = {place: to_levels(self(images[place : place + 1]), self.normalisation) for place in {0, *new.values()}}
-            if all(levels is not None and np.array_equal(levels[0], made[place]) for place, levels in exact.items()):
+            new = {
+                image.size: place
+                for place, image in reversed(list(enumerate(images)))
+                if image.size not in self._sizes
+            }
+            exact = {
+                place: to_levels(self(images[place : place + 1]), self.normalisation)
+                for place in {0, *new.values()}
+            }
+            if all(
+                levels is not None and np.array_equal(levels[0], made[place])
+                for place, levels in exact.items()
+            ):
                 self._sizes.update(new)
                 return np.stack(made)
         self._by_pillow = False
         return None
 
     def _resized(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
-        """The levels, from the processor with its arithmetic switched off; None where the first image shows that they are not these."""
+        """The levels, from the processor with its arithmetic switched off; None where the first
+        image shows that they are not these."""
         if getattr(self._processor, "do_pad", False):
-            return None  # whether an image is padded depends on its size: one does not speak for the others
+            # whether an image is padded depends on its size: one does not speak for the others
+            return None
         try:
             plain = [
-                self._processor(image, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"][0] for image in images
+                self._processor(image, do_rescale=False, do_normalize=False, return_tensors="np")[
+                    "pixel_values"
+                ][0]
+                for image in images
             ]
         except (TypeError, ValueError, RuntimeError):
             return None
@@ -143,22 +173,28 @@ class Processor:
         return np.stack(plain) if first is not None and np.array_equal(first[0], plain[0]) else None
 
     def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """RGB pictures to float32 of shape (N, 3, height, width). Raises DatasetError where they come out in different sizes."""
+        """RGB pictures to float32 of shape (N, 3, height, width). Raises DatasetError where they
+        come out in different sizes."""
         import torch
 
         try:
-            outputs = [self._processor(image, return_tensors="pt")["pixel_values"][0] for image in images]
+            outputs = [
+                self._processor(image, return_tensors="pt")["pixel_values"][0] for image in images
+            ]
         except (ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
-                f"The image processor {type(self._processor).__name__} does not take these images: {reason_of(error)} "
+                f"The image processor {type(self._processor).__name__} does not take these images: "
+                f"{reason_of(error)} "
                 "Name another model's processor with --processor."
             ) from error
         shapes = {tuple(output.shape) for output in outputs}
         if len(shapes) != 1:
             sizes = ", ".join("x".join(map(str, shape[1:])) for shape in sorted(shapes)[:3])
             raise DatasetError(
-                f"The image processor {type(self._processor).__name__} gives images of different sizes ({sizes} ...). "
-                "Switch its resizing or cropping on, or name another model's processor with --processor."
+                f"The image processor {type(self._processor).__name__} gives images of different "
+                f"sizes ({sizes} ...). "
+                "Switch its resizing or cropping on, or name another model's processor with "
+                "--processor."
             )
         stacked: NDArray[np.float32] = torch.stack(outputs).float().numpy()
         return stacked
@@ -167,7 +203,8 @@ class Processor:
 def load_processor(sources: Sequence[str | Path]) -> Processor:
     """Load the image processor from the first of the model folders or Hub names that has one.
 
-    The Pillow backend is asked for, so that the values do not depend on whether torchvision is installed.
+    The Pillow backend is asked for, so that the values do not depend on whether torchvision is
+    installed.
     """
     cause: Exception | None = None
     for source in sources:
@@ -175,11 +212,16 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             require_timm(str(source))
         try:
             with quiet_transformers():
-                return Processor(import_transformers().AutoImageProcessor.from_pretrained(str(source), backend="pil"))
+                return Processor(
+                    import_transformers().AutoImageProcessor.from_pretrained(
+                        str(source), backend="pil"
+                    )
+                )
         except (OSError, ValueError, ImportError, KeyError) as error:
             cause = error
     raise CheckpointError(
-        f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub name whose processor fits with --processor."
+        f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub "
+        f"name whose processor fits with --processor."
     ) from cause
 
 
@@ -188,21 +230,35 @@ def _normalisation(processor: Any) -> Normalisation | None:
     if isinstance(config, dict):
         mean, std, factor = config.get("mean"), config.get("std"), 1 / 255
     else:
-        factor = float(getattr(processor, "rescale_factor", 0) or 0) if getattr(processor, "do_rescale", False) else 1.0
+        factor = (
+            float(getattr(processor, "rescale_factor", 0) or 0)
+            if getattr(processor, "do_rescale", False)
+            else 1.0
+        )
         mean, std = getattr(processor, "image_mean", None), getattr(processor, "image_std", None)
         if not getattr(processor, "do_normalize", False):
             mean, std = [0.0] * 3, [1.0] * 3
     if mean is None or std is None or len(list(mean)) != 3 or not factor:
         return None
-    return Normalisation(scale=[factor / float(s) for s in std], shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)])
+    return Normalisation(
+        scale=[factor / float(s) for s in std],
+        shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)],
+    )
 
 
-def to_levels(values: NDArray[np.float32], normalisation: Normalisation) -> NDArray[np.uint8] | None:
-    """The 8-bit levels that ``values`` were computed from; None where they were not computed from any."""
+def to_levels(
+    values: NDArray[np.float32], normalisation: Normalisation
+) -> NDArray[np.uint8] | None:
+    """The 8-bit levels that ``values`` were computed from; None where they were not computed from
+    any."""
     scale = np.array(normalisation.scale, dtype=np.float64)[:, None, None]
     shift = np.array(normalisation.shift, dtype=np.float64)[:, None, None]
     levels = np.rint((values - shift) / scale)
-    if levels.min() < 0 or levels.max() > 255 or np.abs(levels * scale + shift - values).max() > EXACT:
+    if (
+        levels.min() < 0
+        or levels.max() > 255
+        or np.abs(levels * scale + shift - values).max() > EXACT
+    ):
         return None
     return levels.astype(np.uint8)
 
@@ -227,11 +283,20 @@ class PixelFile:
     @staticmethod
     def of(path: Path, facts: dict[str, Any]) -> PixelFile:
         """As the marker beside it says."""
-        return PixelFile(path, tuple(facts["shape"]), Normalisation(**facts["normalisation"]) if facts["normalisation"] else None)
+        return PixelFile(
+            path,
+            tuple(facts["shape"]),
+            Normalisation(**facts["normalisation"]) if facts["normalisation"] else None,
+        )
 
     def open(self) -> NDArray[Any]:
         """All of it, memory-mapped."""
-        return np.memmap(storage.fetched(self.path), dtype=np.uint8 if self.normalisation else np.float32, mode="r", shape=self.shape)
+        return np.memmap(
+            storage.fetched(self.path),
+            dtype=np.uint8 if self.normalisation else np.float32,
+            mode="r",
+            shape=self.shape,
+        )
 
 
 class PixelFiles:
@@ -245,7 +310,9 @@ class PixelFiles:
         self._files = files
         self._ends = list(itertools.accumulate(file.shape[0] for file in files))
         self._start, self._stop = start, self._ends[-1] if stop is None else stop
-        self.normalisation = None if any(file.normalisation is None for file in files) else files[0].normalisation
+        self.normalisation = (
+            None if any(file.normalisation is None for file in files) else files[0].normalisation
+        )
         self.dtype = np.dtype(np.uint8 if self.normalisation else np.float32)
         self.shape = (self._stop - self._start, *files[0].shape[1:])
 
@@ -266,7 +333,11 @@ class PixelFiles:
         file = self._files[number]
         before = self._ends[number] - file.shape[0]
         some = file.open()[max(0, start - before) : stop - before]
-        return to_values(some, file.normalisation) if self.normalisation is None and file.normalisation is not None else some
+        return (
+            to_values(some, file.normalisation)
+            if self.normalisation is None and file.normalisation is not None
+            else some
+        )
 
 
 @dataclass(frozen=True)
@@ -274,7 +345,8 @@ class Pixels:
     """Prepared images, in memory or in files."""
 
     array: NDArray[Any] | PixelFiles
-    """Shape (N, 3, height, width): uint8 levels, or float32 values where ``normalisation`` is None."""
+    """Shape (N, 3, height, width): uint8 levels, or float32 values where ``normalisation`` is
+    None."""
     normalisation: Normalisation | None
 
     def __len__(self) -> int:
@@ -283,7 +355,12 @@ class Pixels:
     def between(self, start: int, stop: int) -> Pixels:
         """Some of them."""
         array = self.array
-        return replace(self, array=array.between(start, stop) if isinstance(array, PixelFiles) else array[start:stop])
+        return replace(
+            self,
+            array=array.between(start, stop)
+            if isinstance(array, PixelFiles)
+            else array[start:stop],
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -291,7 +368,8 @@ class Pixels:
         return tuple(self.array.shape[1:])
 
     def batch(self, start: int, stop: int, device: torch.device) -> torch.Tensor:
-        """Images ``start`` to ``stop`` as the model takes them: float32 of shape (stop - start, 3, height, width)."""
+        """Images ``start`` to ``stop`` as the model takes them: float32 of shape (stop - start, 3,
+        height, width)."""
         import torch
 
         values = torch.from_numpy(np.array(self.array[start:stop])).to(device).float()
@@ -303,7 +381,8 @@ class Pixels:
 
 
 class PixelCache:
-    """The prepared images of one image processor in a run folder; without the processor itself, only to be read."""
+    """The prepared images of one image processor in a run folder; without the processor itself,
+    only to be read."""
 
     def __init__(self, run: RunFolder, processor: Processor | None, digest: str) -> None:
         self._processor = processor
@@ -311,7 +390,11 @@ class PixelCache:
 
     def open(self, images_digest: str) -> Pixels | None:
         """The cached pixels of these images; None where there are none."""
-        facts: dict[str, Any] = _read_marker(self.path) if storage.exists(self.path.with_suffix(".json")) else {"images": None}
+        facts: dict[str, Any] = (
+            _read_marker(self.path)
+            if storage.exists(self.path.with_suffix(".json"))
+            else {"images": None}
+        )
         if facts["images"] != images_digest:
             return None
         parts = facts.get("files", [{"name": self.path.name, **facts}])
@@ -322,7 +405,8 @@ class PixelCache:
         return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
-        """What goes to the writer, of a few images (`Processor.prepare`); may be called from several threads at once."""
+        """What goes to the writer, of a few images (`Processor.prepare`); may be called from
+        several threads at once."""
         assert self._processor is not None
         return self._processor.prepare(images)
 
@@ -333,18 +417,24 @@ class PixelCache:
         return PixelWriter(self.path, self._processor.normalisation)
 
     def parts(self, fingerprint: str) -> PixelParts:
-        """The cache in files of some images each, those that are there already among them; ``fingerprint`` tells which images all are."""
-        return PixelParts(self.path, fingerprint, self._processor.normalisation if self._processor else None)
+        """The cache in files of some images each, those that are there already among them;
+        ``fingerprint`` tells which images all are."""
+        return PixelParts(
+            self.path, fingerprint, self._processor.normalisation if self._processor else None
+        )
 
 
 def _read_marker(file: Path) -> dict[str, Any]:
     """What is kept beside a file of the cache."""
-    facts: dict[str, Any] = json.loads(storage.fetched(file.with_suffix(".json")).read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads(
+        storage.fetched(file.with_suffix(".json")).read_text(encoding="utf-8")
+    )
     return facts
 
 
 class PixelParts:
-    """A cache in files of some images each, which can be made in any order; `finish` makes it valid."""
+    """A cache in files of some images each, which can be made in any order; `finish` makes it
+    valid."""
 
     def __init__(self, cache: Path, fingerprint: str, normalisation: Normalisation | None) -> None:
         self._cache = cache
@@ -360,8 +450,12 @@ class PixelParts:
         return PixelWriter(self.path(start), self._normalisation)
 
     def finish(self, images_digest: str, starts: Iterable[int]) -> None:
-        """Make one cache of the files; those of other images go. Raises DatasetError where they are of different sizes."""
-        files = {path.relative_to(self._cache.parent).as_posix(): _read_marker(path) for path in map(self.path, starts)}
+        """Make one cache of the files; those of other images go. Raises DatasetError where they are
+        of different sizes."""
+        files = {
+            path.relative_to(self._cache.parent).as_posix(): _read_marker(path)
+            for path in map(self.path, starts)
+        }
         facts = [{"name": name, **one} for name, one in files.items() if one["shape"][0]]
         for one in facts:
             _check_sizes(tuple(facts[0]["shape"][1:]), tuple(one["shape"][1:]))
@@ -378,12 +472,14 @@ def _check_sizes(before: tuple[int, ...] | None, after: tuple[int, ...]) -> None
     if before not in {None, after}:
         raise DatasetError(
             f"The image processor gives images of different sizes ({before} and {after}). "
-            "Switch its resizing or cropping on, or name another model's processor with --processor."
+            "Switch its resizing or cropping on, or name another model's processor with "
+            "--processor."
         )
 
 
 class PixelWriter:
-    """Appends batches to a file of the cache; `finish` makes it valid, `abandon` removes what was written."""
+    """Appends batches to a file of the cache; `finish` makes it valid, `abandon` removes what was
+    written."""
 
     def __init__(self, path: Path, normalisation: Normalisation | None) -> None:
         self._path, self._marker = path, path.with_suffix(".json")
@@ -397,7 +493,8 @@ class PixelWriter:
             storage.remove(self._marker)
 
     def add(self, batch: NDArray[Any]) -> None:
-        """Append the next images, in order: 8-bit levels, or float32 values where these were not enough."""
+        """Append the next images, in order: 8-bit levels, or float32 values where these were not
+        enough."""
         if not len(batch):
             return
         shape = batch.shape[1:]
@@ -438,7 +535,9 @@ class PixelWriter:
                 "images": images_digest,
                 "shape": [self._count, *(self._shape or ())],
                 "dtype": "uint8" if self._narrow else "float32",
-                "normalisation": asdict(self._normalisation) if self._normalisation and self._narrow else None,
+                "normalisation": asdict(self._normalisation)
+                if self._normalisation and self._narrow
+                else None,
             },
         )
 

@@ -1,4 +1,5 @@
-"""How long work tells what it does, without knowing who listens: the pipeline calls, the command line draws."""
+"""How long work tells what it does, without knowing who listens: the pipeline calls, the command
+line draws."""
 
 from __future__ import annotations
 
@@ -18,11 +19,13 @@ class Progress(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """One line that a person should read, such as an image or a checkpoint that was left out."""
+        """One line that a person should read, such as an image or a checkpoint that was left
+        out."""
         ...
 
     def latest(self, text: str) -> None:
-        """What was done last, such as a part of the work and by whom: shown beside the stage until the next one takes its place."""
+        """What was done last, such as a part of the work and by whom: shown beside the stage until
+        the next one takes its place."""
         ...
 
 

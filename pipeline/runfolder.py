@@ -1,7 +1,8 @@
-"""Owns every path inside a run folder, its format version, and how files get there: whole or not at all.
+"""Owns every path inside a run folder, its format version, and how files get there: whole or not at
+all.
 
-A stage's result is a fingerprint of what it was computed from plus one ``.npy`` a checkpoint; this module stores and finds
-them. It does not compute anything and knows no model, data set or table.
+A stage's result is a fingerprint of what it was computed from plus one ``.npy`` a checkpoint; this
+module stores and finds them. It does not compute anything and knows no model, data set or table.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ WEIGHTS = "model.safetensors"
 """Weights of a model in a folder, as transformers saves them."""
 
 NOTHING = "none"
-"""What a person says to take back a base model, an image processor or a label column named before."""
+"""What a person says to take back a base model, an image processor or a label column named
+before."""
 
 TRAINING_LOCK_SECONDS = 2.0
-"""How long a training waits for its lock, which others take for a moment to see whether there is a training."""
+"""How long a training waits for its lock, which others take for a moment to see whether there is a
+training."""
 
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
@@ -70,7 +73,8 @@ class Settings:
     pooling: str = "auto"
     """``auto``, ``cls``, ``pooled`` or ``mean``."""
     precision: str = "auto"
-    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is one of the last and the first."""
+    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is one
+    of the last and the first."""
     processor: str | None = None
     """Model folder or Hub name whose image processor is used instead of the checkpoint's own."""
     align_to: str = "last"
@@ -78,11 +82,14 @@ class Settings:
     scaling: str = "each"
     """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
     map: str = "pca"
-    """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the plane."""
+    """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the
+    plane."""
     against: str | None = None
-    """Another split of the data set in which the images are looked for, such as that of the training."""
+    """Another split of the data set in which the images are looked for, such as that of the
+    training."""
     cross_validate: int = 0
-    """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0 for the checkpoints' own heads."""
+    """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0
+    for the checkpoints' own heads."""
     image_quality: bool = False
     """Whether the pictures themselves are looked at: dark, blurry and so on."""
 
@@ -117,7 +124,8 @@ class RunFolder:
 
     @property
     def reference(self) -> str:
-        """By what any process, on any machine that sees the folder or reaches the store, finds it (`run_at`)."""
+        """By what any process, on any machine that sees the folder or reaches the store, finds it
+        (`run_at`)."""
         return storage.address_of(self.path.resolve())
 
     @property
@@ -178,7 +186,8 @@ class RunFolder:
 
     @property
     def vectors(self) -> Path:
-        """Embeddings in a vector database of their own. May be deleted at any time; `index` makes it again."""
+        """Embeddings in a vector database of their own. May be deleted at any time; `index` makes
+        it again."""
         return self.path / "milvus.db"
 
     @property
@@ -196,25 +205,37 @@ class RunFolder:
 
     def checkpoint_root(self, info: RunInfo) -> Path:
         """Folder that holds the ``checkpoint-<step>`` folders."""
-        return storage.here(info.checkpoints) if storage.is_address(info.checkpoints) else (self.path / info.checkpoints).resolve()
+        return (
+            storage.here(info.checkpoints)
+            if storage.is_address(info.checkpoints)
+            else (self.path / info.checkpoints).resolve()
+        )
 
     def array(self, name: str, step: int) -> Path:
         """Path of a stage's array for one checkpoint, such as ``embeddings/000020.npy``."""
         return self.path / name / f"{step:06d}.npy"
 
-    # -- run.json ------------------------------------------------------------------------------------------------
+    # -- run.json
 
     def read_info(self) -> RunInfo | None:
-        """Read ``run.json``; None where there is none. Raises RunError for a newer format or an unreadable file."""
+        """Read ``run.json``; None where there is none. Raises RunError for a newer format or an
+        unreadable file."""
         if not self.run_json.is_file():
             return None
-        content = read_json(self.run_json, cure="Delete it and name the data set again with --dataset; what was computed is kept.")
+        content = read_json(
+            self.run_json,
+            cure="Delete it and name the data set again with --dataset; what was computed is kept.",
+        )
         version = content.get("format_version")
         if not isinstance(version, int):
-            raise RunError(f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use another --run.")
+            raise RunError(
+                f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use "
+                f"another --run."
+            )
         if version > FORMAT_VERSION:
             raise RunError(
-                f"Run {self} has format {version}; this version of review-embeddings reads up to {FORMAT_VERSION}. "
+                f"Run {self} has format {version}; this version of review-embeddings reads up to "
+                f"{FORMAT_VERSION}. "
                 "Upgrade it: pip install -U review-embeddings"
             )
         try:
@@ -227,17 +248,21 @@ class RunFolder:
                 packages=content["packages"],
             )
         except (KeyError, TypeError) as error:
-            raise RunError(f"{self.run_json} is damaged ({error}). Delete it and name the data set again with --dataset.") from error
+            raise RunError(
+                f"{self.run_json} is damaged ({error}). Delete it and name the data set again with "
+                f"--dataset."
+            ) from error
 
     def write_info(self, info: RunInfo) -> None:
         """Write ``run.json``, with the versions of the packages in use now."""
         info = replace(info, packages=package_versions())
         write_json(self.run_json, {"format_version": FORMAT_VERSION, **asdict(info)})
 
-    # -- results of stages ----------------------------------------------------------------------------------------
+    # -- results of stages
 
     def result_facts(self, stage: str, step: int) -> dict[str, Any] | None:
-        """What was written beside a stage's array for this checkpoint; None where there is no complete result."""
+        """What was written beside a stage's array for this checkpoint; None where there is no
+        complete result."""
         path = self.array(stage, step).with_suffix(".json")
         if not path.is_file():
             return None
@@ -246,26 +271,34 @@ class RunFolder:
         return facts if sizes == facts["arrays"] else None
 
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
-        """Whether the stage has a result for this checkpoint that was computed from the same input."""
+        """Whether the stage has a result for this checkpoint that was computed from the same
+        input."""
         facts = self.result_facts(stage, step)
         return facts is not None and facts["fingerprint"] == fingerprint
 
     def steps_with(self, stage: str) -> list[int]:
         """Steps for which the stage has a complete result, ascending."""
-        steps = (int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit())
+        steps = (
+            int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit()
+        )
         return sorted(step for step in steps if self.result_facts(stage, step) is not None)
 
     def read_array(self, name: str, step: int) -> NDArray[Any]:
         """The stored array as a read-only memory map."""
-        array: NDArray[Any] = np.load(storage.fetched(self.array(name, step)), mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(
+            storage.fetched(self.array(name, step)), mmap_mode="r", allow_pickle=False
+        )
         return array
 
     @contextmanager
-    def writing(self, step: int, fingerprint: str, specs: Mapping[str, tuple[tuple[int, ...], Any]]) -> Iterator[ResultWriter]:
+    def writing(
+        self, step: int, fingerprint: str, specs: Mapping[str, tuple[tuple[int, ...], Any]]
+    ) -> Iterator[ResultWriter]:
         """Write the arrays of one stage for one checkpoint, row after row.
 
-        ``specs`` gives name, shape and dtype of each array; the first name is the stage's. The arrays appear when the context
-        is left without an error, the file with the fingerprint last: what a kill leaves behind counts as absent.
+        ``specs`` gives name, shape and dtype of each array; the first name is the stage's. The
+        arrays appear when the context is left without an error, the file with the fingerprint last:
+        what a kill leaves behind counts as absent.
         """
         stage = next(iter(specs))
         marker = self.array(stage, step).with_suffix(".json")
@@ -283,7 +316,13 @@ class RunFolder:
                 for file in files.values():
                     file.discard()
 
-    def write_arrays(self, step: int, fingerprint: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+    def write_arrays(
+        self,
+        step: int,
+        fingerprint: str,
+        arrays: Mapping[str, NDArray[Any]],
+        facts: Mapping[str, Any],
+    ) -> None:
         """Write finished arrays of one stage for one checkpoint; the first name is the stage's."""
         specs = {name: (array.shape, array.dtype) for name, array in arrays.items()}
         with self.writing(step, fingerprint, specs) as writer:
@@ -291,35 +330,50 @@ class RunFolder:
                 writer.append(name, array)
             writer.facts.update(facts)
 
-    # -- one writer -----------------------------------------------------------------------------------------------
+    # -- one writer
 
     @contextmanager
     def lock(self, *, wait: bool = False) -> Iterator[None]:
-        """Be the only process that writes results to this run; a killed process leaves no lock behind.
+        """Be the only process that writes results to this run; a killed process leaves no lock
+        behind.
 
-        With ``wait``, until another process has finished. Raises BusyError where another process is writing, StorageError
-        where the folder cannot be written to.
+        With ``wait``, until another process has finished. Raises BusyError where another process is
+        writing, StorageError where the folder cannot be written to.
         """
-        with self._locked(".lock", "being written by another review-embeddings", timeout=-1 if wait else 0):
+        with self._locked(
+            ".lock", "being written by another review-embeddings", timeout=-1 if wait else 0
+        ):
             self._remove_leftovers()
             yield
 
     @contextmanager
     def embedding_lock(self) -> Iterator[None]:
-        """Be the only process that embeds; scores and tables may meanwhile be written by others. Raises as `lock` does."""
-        with self._locked(".embedding.lock", "being embedded by another process, perhaps the training itself", timeout=0):
+        """Be the only process that embeds; scores and tables may meanwhile be written by others.
+        Raises as `lock` does."""
+        with self._locked(
+            ".embedding.lock",
+            "being embedded by another process, perhaps the training itself",
+            timeout=0,
+        ):
             yield
 
     @contextmanager
     def decision_lock(self) -> Iterator[None]:
         """Be the only process that decides about the images. Raises as `lock` does."""
-        with self._locked(".decisions.lock", "open in another review, which decides about its images", timeout=0):
+        with self._locked(
+            ".decisions.lock", "open in another review, which decides about its images", timeout=0
+        ):
             yield
 
     @contextmanager
     def training_lock(self) -> Iterator[None]:
-        """Be the only process that trains into this run; others may meanwhile write results. Raises as `lock` does."""
-        with self._locked(".training.lock", "already being trained into by another process", timeout=TRAINING_LOCK_SECONDS):
+        """Be the only process that trains into this run; others may meanwhile write results. Raises
+        as `lock` does."""
+        with self._locked(
+            ".training.lock",
+            "already being trained into by another process",
+            timeout=TRAINING_LOCK_SECONDS,
+        ):
             yield
 
     def is_trained_into(self) -> bool:
@@ -342,7 +396,9 @@ class RunFolder:
             try:
                 lock.acquire(timeout=timeout)
             except filelock.Timeout as error:
-                raise BusyError(f"Run {self} is {what}. Wait until it has finished, or stop it.") from error
+                raise BusyError(
+                    f"Run {self} is {what}. Wait until it has finished, or stop it."
+                ) from error
         try:
             with storage.held(self.path / name, what):
                 storage.renew(self.path)
@@ -372,7 +428,8 @@ class ResultWriter:
 class ArrayFile:
     """An ``.npy`` file that is written row after row under a temporary name.
 
-    Not a memory map: on a full disk a write to a map kills the process, a write to a file raises an error.
+    Not a memory map: on a full disk a write to a map kills the process, a write to a file raises an
+    error.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
@@ -381,13 +438,19 @@ class ArrayFile:
         self._rows = 0
         self._temporary = temporary_path(path)
         self._file = self._temporary.open("wb")
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows; their shape after the first axis must be the array's."""
         if rows.shape[1:] != self._shape[1:]:
-            raise ValueError(f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}.")
+            raise ValueError(
+                f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}."
+            )
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
         self._rows += len(rows)
 
@@ -405,12 +468,14 @@ class ArrayFile:
 
 
 def run_at(name: str | os.PathLike[str]) -> RunFolder:
-    """The run at a path or the address of a store, such as ``s3://bucket/runs/new``. Raises SettingsError, StorageError."""
+    """The run at a path or the address of a store, such as ``s3://bucket/runs/new``. Raises
+    SettingsError, StorageError."""
     return RunFolder(storage.opened(os.fspath(name)))
 
 
 def find_run(start: Path) -> RunFolder | None:
-    """The run in the folder ``start`` itself, or the one under ``start/runs`` that was written to last; None without any."""
+    """The run in the folder ``start`` itself, or the one under ``start/runs`` that was written to
+    last; None without any."""
     if is_run(start):
         return RunFolder(start)
     children = [child for child in start.glob("runs/*") if child.is_dir() and is_run(child)]
@@ -419,16 +484,21 @@ def find_run(start: Path) -> RunFolder | None:
 
 def is_run(folder: Path) -> bool:
     """Whether the folder holds a run of ours, checkpoints of the Trainer or a model."""
-    return any((folder / name).is_file() for name in ("run.json", WEIGHTS)) or any(folder.glob(CHECKPOINT_PATTERN))
+    return any((folder / name).is_file() for name in ("run.json", WEIGHTS)) or any(
+        folder.glob(CHECKPOINT_PATTERN)
+    )
 
 
 def reference_to(path: Path, run: RunFolder) -> str:
-    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute (or an address) elsewhere."""
+    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute (or
+    an address) elsewhere."""
     path, root = path.resolve(), run.path.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else storage.address_of(path)
+    return (
+        path.relative_to(root).as_posix() if path.is_relative_to(root) else storage.address_of(path)
+    )
 
 
-# -- fingerprints and files ---------------------------------------------------------------------------------------
+# -- fingerprints and files
 
 
 def fingerprint(**parts: Any) -> str:
@@ -438,7 +508,8 @@ def fingerprint(**parts: Any) -> str:
 
 
 def commit(temporary: Path, path: Path) -> None:
-    """Put a finished file in its place: on disk first, then in the store if there is one, then renamed over what was there."""
+    """Put a finished file in its place: on disk first, then in the store if there is one, then
+    renamed over what was there."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
     with storage.putting(temporary, path):
@@ -447,7 +518,8 @@ def commit(temporary: Path, path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it takes the place of ``path`` when the context is left without an error."""
+    """Give a temporary path to write to; it takes the place of ``path`` when the context is left
+    without an error."""
     with storage_errors(path):
         temporary = temporary_path(path)
         try:
@@ -460,10 +532,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all, the same bytes for the same content."""
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
-def read_json(path: Path, *, cure: str = "Delete it; what it held is made again.") -> dict[str, Any]:
+def read_json(
+    path: Path, *, cure: str = "Delete it; what it held is made again."
+) -> dict[str, Any]:
     """Read a JSON object. Raises RunError, with the ``cure``, where the file is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -481,14 +557,26 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StorageError(f"The disk is full while writing {path}. Free some space and start the same command again.") from error
+            raise StorageError(
+                f"The disk is full while writing {path}. Free some space and start the same "
+                f"command again."
+            ) from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise StorageError(
-                f"{path} cannot be written to ({error.strerror}). Use a place of your own with --out or --run "
+                f"{path} cannot be written to ({error.strerror}). Use a place of your own with "
+                f"--out or --run "
                 "(--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere)."
             ) from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}:  # the last one from places such as /proc
-            raise StorageError(f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another path.") from error
+        if error.errno in {
+            errno.ENOTDIR,
+            errno.EEXIST,
+            errno.EISDIR,
+            errno.ENOENT,
+        }:  # the last one from places such as /proc
+            raise StorageError(
+                f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another "
+                f"path."
+            ) from error
         raise
 
 
@@ -496,7 +584,17 @@ def package_versions() -> dict[str, str]:
     """Versions of the packages whose results the run folder holds."""
     from importlib import metadata
 
-    names = ("review-embeddings", "torch", "transformers", "datasets", "cleanlab", "scikit-learn", "scipy", "numpy", "pillow")
+    names = (
+        "review-embeddings",
+        "torch",
+        "transformers",
+        "datasets",
+        "cleanlab",
+        "scikit-learn",
+        "scipy",
+        "numpy",
+        "pillow",
+    )
     versions = {}
     for name in names:
         try:

@@ -9,15 +9,21 @@ from pipeline.errors import SettingsError
 SPACINGS = ("even", "log")
 
 
-def save_points(total: int, *, every: int | None = None, frames: int | None = None, spacing: str = "even") -> list[int]:
-    """Steps after which a checkpoint is saved, ascending: 0 (before any training) and ``total`` always among them.
+def save_points(
+    total: int, *, every: int | None = None, frames: int | None = None, spacing: str = "even"
+) -> list[int]:
+    """Steps after which a checkpoint is saved, ascending: 0 (before any training) and ``total``
+    always among them.
 
-    Either one ``every`` so many steps, or ``frames`` checkpoints in all, step 0 and the last included. With ``spacing``
-    ``"log"`` their distances grow geometrically from one step on, because most happens early. There are never more
-    checkpoints than steps. Raises SettingsError for numbers out of range.
+    Either one ``every`` so many steps, or ``frames`` checkpoints in all, step 0 and the last
+    included. With ``spacing`` ``"log"`` their distances grow geometrically from one step on,
+    because most happens early. There are never more checkpoints than steps. Raises SettingsError
+    for numbers out of range.
     """
     if total < 1:
-        raise SettingsError(f"A fine-tuning of {total} steps has nothing to save. Use --steps 1 or more.")
+        raise SettingsError(
+            f"A fine-tuning of {total} steps has nothing to save. Use --steps 1 or more."
+        )
     if every is not None and frames is not None:
         raise SettingsError("--save-steps and --frames exclude each other. Give one of them.")
     if spacing not in SPACINGS:

@@ -1,10 +1,13 @@
-"""A run folder that lies in an object store (``s3://…`` and whatever else fsspec knows), worked on through a copy of it on this machine.
+"""A run folder that lies in an object store (``s3://…`` and whatever else fsspec knows), worked on
+through a copy of it on this machine.
 
-The copy is a folder like any other, so everything that works on folders works on it. What is small is brought when the folder is opened,
-what is large when it is needed. Each file that is put in its place here was put there before, whole, as object stores do it: what is here
-and not there never counts. The copy may be deleted at any time.
+The copy is a folder like any other, so everything that works on folders works on it. What is small
+is brought when the folder is opened, what is large when it is needed. Each file that is put in its
+place here was put there before, whole, as object stores do it: what is here and not there never
+counts. The copy may be deleted at any time.
 
-A path knows to which store it belongs by a file in the root of the copy (`ADDRESS`): nothing has to be passed on.
+A path knows to which store it belongs by a file in the root of the copy (`ADDRESS`): nothing has to
+be passed on.
 """
 
 from __future__ import annotations
@@ -34,10 +37,12 @@ ADDRESS = ".address.json"
 """In the root of a copy: where the original is."""
 
 VERSIONS = ".versions"
-"""Folder in the root of a copy: for each file of it that came from the store or went there, which version of it."""
+"""Folder in the root of a copy: for each file of it that came from the store or went there, which
+version of it."""
 
 CACHE_VARIABLE = "REVIEW_EMBEDDINGS_CACHE"
-"""Environment variable that names the folder of the copies; ``~/.cache/review-embeddings`` where it is not set."""
+"""Environment variable that names the folder of the copies; ``~/.cache/review-embeddings`` where it
+is not set."""
 
 SMALL = {".json", ".jsonl", ".csv", ".torn"}
 """Endings of what is brought when a folder is opened."""
@@ -46,7 +51,8 @@ SMALL_BYTES = 64 << 20
 """What is larger is not small, whatever its name."""
 
 LOCAL = re.compile(r"(.*/)?(milvus\.(db|json)(/.*)?|cache/[^/]*\.bin|(.*/)?\.[^/]*(/.*)?)")
-"""What stays on this machine: a database in a file, prepared pixels in one piece, which are made anew faster than brought, hidden files."""
+"""What stays on this machine: a database in a file, prepared pixels in one piece, which are made
+anew faster than brought, hidden files."""
 
 NOT_BROUGHT = {"cache", "exports", "resume", "shards"}
 """Folders of which nothing is brought unless it is asked for."""
@@ -102,25 +108,40 @@ def is_address(name: str) -> bool:
 
 
 def opened(name: str) -> Path:
-    """A folder to work on: that of a path, or the copy of a store's on this machine, as new as the store's.
+    """A folder to work on: that of a path, or the copy of a store's on this machine, as new as the
+    store's.
 
-    Raises SettingsError where nothing here can reach such a store, StorageError where it cannot be reached.
+    Raises SettingsError where nothing here can reach such a store, StorageError where it cannot be
+    reached.
     """
     if not is_address(name):
         if re.match(r"[a-z0-9]{2,}:/", name) and not Path(name).exists():
-            raise SettingsError(f"{name} is neither a folder nor an address. Write {name.replace(':/', '://', 1)} for that of a store.")
+            raise SettingsError(
+                f"{name} is neither a folder nor an address. Write {name.replace(':/', '://', 1)} "
+                f"for that of a store."
+            )
         return Path(name)
     address = name.rstrip("/")
-    if not re.fullmatch(r"[^:/]+://[^/]+/.+|(file|local|memory)://.+", address) or address.startswith(("http://", "https://")):
-        raise SettingsError(f"{name} names no folder in a store that can be written to. Name one such as s3://BUCKET/PATH.")
-    root = _home() / hashlib.sha256(address.encode()).hexdigest()[:12] / (address.rsplit("/", 1)[1] or "run")
+    if not re.fullmatch(
+        r"[^:/]+://[^/]+/.+|(file|local|memory)://.+", address
+    ) or address.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"{name} names no folder in a store that can be written to. Name one such as "
+            f"s3://BUCKET/PATH."
+        )
+    root = (
+        _home()
+        / hashlib.sha256(address.encode()).hexdigest()[:12]
+        / (address.rsplit("/", 1)[1] or "run")
+    )
     if not (root / ADDRESS).is_file():
         _store_of(address)  # an address that cannot be is said before there is a folder
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(
-                f"There can be no copy of {address} in {_home()} ({reason_of(error)}) Name a folder of your own: {CACHE_VARIABLE}=DIR"
+                f"There can be no copy of {address} in {_home()} ({reason_of(error)}) Name a "
+                f"folder of your own: {CACHE_VARIABLE}=DIR"
             ) from error
         _write(root / ADDRESS, json.dumps({"address": address}))
     copy = _copy_at(root.resolve())
@@ -129,13 +150,15 @@ def opened(name: str) -> Path:
 
 
 def address_of(path: Path) -> str:
-    """Under which name another machine finds a path: the store's where it lies in a copy, else the path itself."""
+    """Under which name another machine finds a path: the store's where it lies in a copy, else the
+    path itself."""
     copy = copy_of(path)
     return str(path) if copy is None else copy.address_of(path)
 
 
 def here(name: str) -> Path:
-    """The other way round: the path on this machine of something named by `address_of`, without looking whether it is as new."""
+    """The other way round: the path on this machine of something named by `address_of`, without
+    looking whether it is as new."""
     if not is_address(name):
         return Path(name)
     for root in [file.parent.resolve() for file in _home().glob(f"*/*/{ADDRESS}")]:
@@ -146,7 +169,8 @@ def here(name: str) -> Path:
 
 
 def for_all(name: str) -> str:
-    """What is named so that every machine finds it: a path in a copy by its address, another one absolute, a Hub name as it is."""
+    """What is named so that every machine finds it: a path in a copy by its address, another one
+    absolute, a Hub name as it is."""
     return address_of(Path(name).resolve()) if Path(name).exists() else name
 
 
@@ -170,7 +194,8 @@ def size_of(path: Path) -> int | None:
 
 
 def stamp_of(path: Path) -> tuple[int, int]:
-    """Bytes and time in nanoseconds of a file; of one in a store, those it has there. Raises FileNotFoundError."""
+    """Bytes and time in nanoseconds of a file; of one in a store, those it has there. Raises
+    FileNotFoundError."""
     copy = copy_of(path)
     known = None if copy is None else copy.stamp(path)
     if known is not None:
@@ -180,11 +205,15 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 
 def versions(address: str) -> dict[str, str] | None:
-    """Which version of each file a store has at an address; None where it has none there or cannot be reached."""
+    """Which version of each file a store has at an address; None where it has none there or cannot
+    be reached."""
     try:
         store, place = _store_of(address)
         store.invalidate_cache()
-        return {name: _version(facts or store.info(name)) for name, facts in store.find(place, detail=True).items()} or None
+        return {
+            name: _version(facts or store.info(name))
+            for name, facts in store.find(place, detail=True).items()
+        } or None
     except Exception:  # every store has errors of its own, without a common base class
         return None
 
@@ -214,7 +243,8 @@ def look_again(folder: Path) -> None:
 
 @contextmanager
 def putting(temporary: Path, path: Path) -> Iterator[None]:
-    """Have a finished file in the store before it takes its place here, which is what happens inside. Raises StorageError."""
+    """Have a finished file in the store before it takes its place here, which is what happens
+    inside. Raises StorageError."""
     copy = copy_of(path)
     version = None if copy is None else copy.put(temporary, path)
     yield
@@ -240,7 +270,8 @@ def remove_folder(folder: Path) -> None:
 
 @contextmanager
 def held(lock: Path, what: str) -> Iterator[None]:
-    """Be the only one on any machine that holds a lock of the store; nothing to do for a folder. Raises BusyError."""
+    """Be the only one on any machine that holds a lock of the store; nothing to do for a folder.
+    Raises BusyError."""
     copy = _copy_around(lock)
     with contextlib.nullcontext() if copy is None else copy.held(lock, what):
         yield
@@ -261,7 +292,8 @@ def added_to(path: Path) -> None:
 
 
 def copy_of(path: Path) -> Copy | None:
-    """The copy in which a path lies and whose files are also in the store; None for one that is only here."""
+    """The copy in which a path lies and whose files are also in the store; None for one that is
+    only here."""
     copy = _copy_around(path)
     return copy if copy is not None and copy.holds(path) else None
 
@@ -303,20 +335,30 @@ class Copy:
     # -- what there is
 
     def refresh(self) -> None:
-        """Learn what the store has, let go of what it has not any more or in another version, and bring what is small.
+        """Learn what the store has, let go of what it has not any more or in another version, and
+        bring what is small.
 
-        Other processes may do the same in this folder, and put new files into it and into the store.
+        Other processes may do the same in this folder, and put new files into it and into the
+        store.
         """
-        known = [path for path in (self.root / VERSIONS).rglob("*") if path.is_file()]  # before: what comes later is as new as can be
+        known = [
+            path for path in (self.root / VERSIONS).rglob("*") if path.is_file()
+        ]  # before: what comes later is as new as can be
         with self._errors():
             self._store.invalidate_cache()
             found = self._store.find(self._place, detail=True)
         start = len(self._place) + 1
-        self._listing = {name[start:]: facts for name, facts in found.items() if self.holds(self.root / name[start:])}
+        self._listing = {
+            name[start:]: facts
+            for name, facts in found.items()
+            if self.holds(self.root / name[start:])
+        }
         for path in known:
             name = path.relative_to(self.root / VERSIONS).as_posix()
             facts = self._listing.get(name)
-            if facts is None or (name != ADDED_TO and self._version_here(self.root / name) != _version(facts)):
+            if facts is None or (
+                name != ADDED_TO and self._version_here(self.root / name) != _version(facts)
+            ):
                 for gone in (self.root / name, path):
                     gone.unlink(missing_ok=True)
                     with contextlib.suppress(OSError):  # there is more in it
@@ -324,7 +366,9 @@ class Copy:
         small = [
             self.root / name
             for name, facts in self._listing.items()
-            if Path(name).suffix in SMALL and facts["size"] <= SMALL_BYTES and name.split("/")[0] not in NOT_BROUGHT
+            if Path(name).suffix in SMALL
+            and facts["size"] <= SMALL_BYTES
+            and name.split("/")[0] not in NOT_BROUGHT
         ]
         with self._errors(), ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._bring_if_there, [path for path in small if not path.is_file()]))
@@ -333,7 +377,8 @@ class Copy:
 
     @property
     def listing(self) -> dict[str, dict[str, Any]]:
-        """Facts of each file of the store by its name, as it was when this process looked first, and what it did since."""
+        """Facts of each file of the store by its name, as it was when this process looked first,
+        and what it did since."""
         if self._listing is None:
             self.refresh()
         assert self._listing is not None
@@ -359,12 +404,20 @@ class Copy:
         """Bytes and time in nanoseconds of a file in the store, where it says them."""
         facts = self.listing.get(self._name(path))
         changed = None if facts is None else _changed(facts)
-        return None if facts is None or changed is None else (int(facts["size"]), int(changed.timestamp()) * 1_000_000_000)
+        return (
+            None
+            if facts is None or changed is None
+            else (int(facts["size"]), int(changed.timestamp()) * 1_000_000_000)
+        )
 
     def files_in(self, folder: Path) -> list[Path]:
         """The files of the store that lie directly in a folder."""
         within = self._name(folder)
-        return [self.root / name for name in self.listing if (name.rsplit("/", 1)[0] if "/" in name else ".") == within]
+        return [
+            self.root / name
+            for name in self.listing
+            if (name.rsplit("/", 1)[0] if "/" in name else ".") == within
+        ]
 
     # -- bringing and putting
 
@@ -423,7 +476,8 @@ class Copy:
             self.remove(self.root / name)
 
     def _merge(self, path: Path, facts: dict[str, Any]) -> None:
-        """Bring a file that grows, keeping the lines here that did not reach the store, because something ended in between."""
+        """Bring a file that grows, keeping the lines here that did not reach the store, because
+        something ended in between."""
         if not path.is_file():
             self.fetch(path)
         if self._version_here(path) == _version(facts) and path.stat().st_size == facts["size"]:
@@ -440,30 +494,39 @@ class Copy:
 
     @contextmanager
     def held(self, lock: Path, what: str) -> Iterator[None]:
-        """Hold a lock in the store, renewed as long as this process lives. Raises BusyError where another one holds it.
+        """Hold a lock in the store, renewed as long as this process lives. Raises BusyError where
+        another one holds it.
 
-        The lock is an object that only one can create. One that nobody has renewed for `LEASE` seconds, by the store's own clock, or
-        whose process on this machine has ended, was left behind and is taken.
+        The lock is an object that only one can create. One that nobody has renewed for `LEASE`
+        seconds, by the store's own clock, or whose process on this machine has ended, was left
+        behind and is taken.
         """
         place = f"{self._place}/{self._name(lock)}"
-        mine = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "token": secrets.token_hex(8)}).encode()
+        mine = json.dumps(
+            {"host": socket.gethostname(), "process": os.getpid(), "token": secrets.token_hex(8)}
+        ).encode()
         with self._errors():
             if not self._create(place, mine):
                 owner = self._owner_of(place)
                 if owner is not None:
                     raise BusyError(
-                        f"Run {self.address} is {what} ({owner}). Wait until it has finished, or stop it; the lock of a machine that has "
+                        f"Run {self.address} is {what} ({owner}). Wait until it has finished, or "
+                        f"stop it; the lock of a machine that has "
                         f"gone ends by itself after {LEASE:.0f} seconds."
                     )
                 with contextlib.suppress(FileNotFoundError):
                     self._store.rm_file(place)
                 if not self._create(place, mine):
-                    raise BusyError(f"Run {self.address} is {what}. Wait until it has finished, or stop it.")
+                    raise BusyError(
+                        f"Run {self.address} is {what}. Wait until it has finished, or stop it."
+                    )
         done = threading.Event()
 
         def renew() -> None:
             while not done.wait(RENEWED):
-                with contextlib.suppress(Exception):  # the next time may be better, and there are several in a lease
+                with contextlib.suppress(
+                    Exception
+                ):  # the next time may be better, and there are several in a lease
                     self._store.pipe_file(place, mine)
 
         thread = threading.Thread(target=renew, daemon=True)
@@ -487,7 +550,10 @@ class Copy:
         """Who holds a lock; None where it was left behind."""
         try:
             self._store.invalidate_cache()
-            owner, taken = json.loads(self._store.cat_file(place)), _changed(self._store.info(place))
+            owner, taken = (
+                json.loads(self._store.cat_file(place)),
+                _changed(self._store.info(place)),
+            )
         except (FileNotFoundError, ValueError):
             return None
         if owner["host"] == socket.gethostname() and not is_alive(owner["process"]):
@@ -509,15 +575,26 @@ class Copy:
         except ReviewError:
             raise
         except FileNotFoundError as error:
-            what = "is not there" if path is not None else "cannot be opened: there is no such bucket"
+            what = (
+                "is not there" if path is not None else "cannot be opened: there is no such bucket"
+            )
             raise StorageError(f"{where} {what}. Check the address.") from error
         except PermissionError as error:
-            raise StorageError(f"{where} is refused ({reason_of(error)}) Check the store's credentials in the environment.") from error
+            raise StorageError(
+                f"{where} is refused ({reason_of(error)}) Check the store's credentials in the "
+                f"environment."
+            ) from error
         except Exception as error:  # every store has errors of its own, without a common base class
-            if isinstance(error, OSError) and error.errno is not None and path is not None and not _is_network(error):
+            if (
+                isinstance(error, OSError)
+                and error.errno is not None
+                and path is not None
+                and not _is_network(error)
+            ):
                 raise  # the disk here
             raise StorageError(
-                f"{where} cannot be reached: {reason_of(error)} Check the address, the network and the store's credentials and endpoint "
+                f"{where} cannot be reached: {reason_of(error)} Check the address, the network and "
+                f"the store's credentials and endpoint "
                 "in the environment."
             ) from error
 
@@ -533,11 +610,13 @@ def _store_of(address: str) -> tuple[Any, str]:
         store, place = fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise SettingsError(
-            f"{address} needs a package that is not installed ({reason_of(error)}) For S3: pip install 'review-embeddings[s3]'"
+            f"{address} needs a package that is not installed ({reason_of(error)}) For S3: pip "
+            f"install 'review-embeddings[s3]'"
         ) from error
     except ValueError as error:
         raise SettingsError(
-            f"{address} is no address that can be opened ({reason_of(error)}) Name a folder, or s3://BUCKET/PATH."
+            f"{address} is no address that can be opened ({reason_of(error)}) Name a folder, or "
+            f"s3://BUCKET/PATH."
         ) from error
     return store, str(place).rstrip("/")
 
@@ -548,7 +627,9 @@ def _copy_at(root: Path) -> Copy:
 
 
 def _home() -> Path:
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "review-embeddings").expanduser()
+    return Path(
+        os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "review-embeddings"
+    ).expanduser()
 
 
 def _changed(facts: dict[str, Any]) -> datetime | None:

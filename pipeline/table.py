@@ -1,11 +1,13 @@
-"""Owns the long table: one row per image and checkpoint. Declares its columns, writes, validates and reads it.
+"""Owns the long table: one row per image and checkpoint. Declares its columns, writes, validates
+and reads it.
 
-    from pipeline import table
-    frame = table.read("runs/cifar10")                                   # everything, one pandas DataFrame
-    frame = table.read("runs/cifar10", checkpoints=[0, 400], columns=["x", "y", "label"])
+    from pipeline import table frame = table.read("runs/cifar10")
+    # everything, one pandas DataFrame frame = table.read("runs/cifar10", checkpoints=[0, 400],
+    columns=["x", "y", "label"])
 
-The table of a run is a set of Parquet files, one a checkpoint, and a manifest that is written last and names them: what the
-manifest does not name is not there. Embeddings and images stay in their own files and are joined on reading.
+The table of a run is a set of Parquet files, one a checkpoint, and a manifest that is written last
+and names them: what the manifest does not name is not there. Embeddings and images stay in their
+own files and are joined on reading.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# -- what the columns are -------------------------------------------------------------------------------------------
+# -- what the columns are
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,11 @@ class Column:
     """One column of the long table."""
 
     name: str
-    kind: Literal["int64", "int32", "float32", "float64", "bool", "string", "category", "vector", "bytes"]
-    """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a memory-mapped array."""
+    kind: Literal[
+        "int64", "int32", "float32", "float64", "bool", "string", "category", "vector", "bytes"
+    ]
+    """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a
+    memory-mapped array."""
     unit: str
     values: str
     """Range of the values, and what null means where there can be nulls."""
@@ -52,7 +57,8 @@ class Column:
     """What it says, with its direction where it has one."""
     nullable: bool = False
     joined: bool = False
-    """Not in the Parquet files of the table but joined from the images and arrays of the run on reading."""
+    """Not in the Parquet files of the table but joined from the images and arrays of the run on
+    reading."""
     of_image: bool = False
     """About the image over all checkpoints: kept once an image and the same in all of its rows."""
 
@@ -60,8 +66,20 @@ class Column:
 _of_image = partial(Column, of_image=True)
 
 COLUMNS: tuple[Column, ...] = (
-    Column("image_id", "int64", "row", ">= 0", "row of the data set's split; what people and exports call the image"),
-    Column("image_hash", "string", "", "64 hex digits", "SHA-256 of the image's bytes as stored; survives reordering and new runs"),
+    Column(
+        "image_id",
+        "int64",
+        "row",
+        ">= 0",
+        "row of the data set's split; what people and exports call the image",
+    ),
+    Column(
+        "image_hash",
+        "string",
+        "",
+        "64 hex digits",
+        "SHA-256 of the image's bytes as stored; survives reordering and new runs",
+    ),
     Column(
         "path",
         "string",
@@ -70,35 +88,91 @@ COLUMNS: tuple[Column, ...] = (
         "the image's file, relative to the data set's folder",
         nullable=True,
     ),
-    Column("checkpoint", "int64", "steps", ">= 0", "global training step; 0 is the model before fine-tuning"),
-    Column("epoch", "float64", "epochs", ">= 0; null where the run does not say", "passes over the training data", nullable=True),
-    Column("label", "category", "", "a class; null for unlabelled images", "the given label", nullable=True),
-    Column("prediction", "category", "", "a class; null without a head", "the class this checkpoint finds most probable", nullable=True),
-    Column("confidence", "float32", "probability", "[0, 1]; null without a head", "probability of the prediction", nullable=True),
-    Column("embedding", "vector", "", "finite, D values", "the image's vector under this checkpoint, fp32", joined=True),
-    Column("x", "float32", "", "[-5, 5]", "aligned 2-D coordinate; one frame of reference and one range for all checkpoints"),
+    Column(
+        "checkpoint",
+        "int64",
+        "steps",
+        ">= 0",
+        "global training step; 0 is the model before fine-tuning",
+    ),
+    Column(
+        "epoch",
+        "float64",
+        "epochs",
+        ">= 0; null where the run does not say",
+        "passes over the training data",
+        nullable=True,
+    ),
+    Column(
+        "label",
+        "category",
+        "",
+        "a class; null for unlabelled images",
+        "the given label",
+        nullable=True,
+    ),
+    Column(
+        "prediction",
+        "category",
+        "",
+        "a class; null without a head",
+        "the class this checkpoint finds most probable",
+        nullable=True,
+    ),
+    Column(
+        "confidence",
+        "float32",
+        "probability",
+        "[0, 1]; null without a head",
+        "probability of the prediction",
+        nullable=True,
+    ),
+    Column(
+        "embedding",
+        "vector",
+        "",
+        "finite, D values",
+        "the image's vector under this checkpoint, fp32",
+        joined=True,
+    ),
+    Column(
+        "x",
+        "float32",
+        "",
+        "[-5, 5]",
+        "aligned 2-D coordinate; one frame of reference and one range for all checkpoints",
+    ),
     Column("y", "float32", "", "[-5, 5]", "aligned 2-D coordinate, likewise"),
     Column(
         "ood_score",
         "float32",
         "",
         "[0, 1]",
-        "cleanlab's out-of-distribution score; lower is more atypical; not comparable across checkpoints",
+        "cleanlab's out-of-distribution score; lower is more atypical; not comparable across "
+        "checkpoints",
     ),
-    Column("ood_rank", "int32", "rank", "1 to N", "place by ood_score within the checkpoint; 1 is the most atypical"),
+    Column(
+        "ood_rank",
+        "int32",
+        "rank",
+        "1 to N",
+        "place by ood_score within the checkpoint; 1 is the most atypical",
+    ),
     Column(
         "ood_percentile",
         "float32",
         "percent",
         "(0, 100)",
-        "ood_rank as a percentage, ties shared; lower is more atypical; comparable across checkpoints",
+        "ood_rank as a percentage, ties shared; lower is more atypical; comparable across "
+        "checkpoints",
     ),
     Column(
         "self_confidence",
         "float32",
         "probability",
         "[0, 1]; null without a label",
-        "probability of the given label; of the neighbours' labels where the checkpoint has no head",
+        "probability of the given label; of the neighbours' labels where the checkpoint has no "
+        "head",
         nullable=True,
     ),
     Column(
@@ -109,55 +183,157 @@ COLUMNS: tuple[Column, ...] = (
         "cleanlab's label quality (normalised margin); lower is more likely wrong",
         nullable=True,
     ),
-    Column("label_rank", "int32", "rank", "1 to N; 0 without a label", "place by label_score; 1 is the label most likely wrong"),
-    Column("suggested_label", "category", "", "a class; null for unlabelled data", "the class that fits best", nullable=True),
+    Column(
+        "label_rank",
+        "int32",
+        "rank",
+        "1 to N; 0 without a label",
+        "place by label_score; 1 is the label most likely wrong",
+    ),
+    Column(
+        "suggested_label",
+        "category",
+        "",
+        "a class; null for unlabelled data",
+        "the class that fits best",
+        nullable=True,
+    ),
     Column(
         "label_issue",
         "bool",
         "",
         "true or false",
-        "cleanlab's filter takes the label for wrong; means little before the model has learnt, then misses many: see the rank",
+        "cleanlab's filter takes the label for wrong; means little before the model has learnt, "
+        "then misses many: see the rank",
     ),
     Column(
         "map_kept",
         "float32",
         "share",
         "[0, 1]",
-        "share of the image's 15 nearest neighbours in the embedding that are its nearest on the map too; low: do not trust its place",
+        "share of the image's 15 nearest neighbours in the embedding that are its nearest on the "
+        "map too; low: do not trust its place",
     ),
-    _of_image("mean_percentile", "float32", "percent", "(0, 100)", "mean of ood_percentile; lower is more atypical"),
-    _of_image("consensus_rank", "int32", "rank", "1 to N", "place by mean_percentile; 1 is the most atypical"),
+    _of_image(
+        "mean_percentile",
+        "float32",
+        "percent",
+        "(0, 100)",
+        "mean of ood_percentile; lower is more atypical",
+    ),
+    _of_image(
+        "consensus_rank",
+        "int32",
+        "rank",
+        "1 to N",
+        "place by mean_percentile; 1 is the most atypical",
+    ),
     _of_image(
         "outlier_life",
         "category",
         "",
         ", ".join(LIVES),
-        "whether it is among the worst at the first and at the last checkpoint; passing: only in between",
-    ),
-    _of_image("outlier_since", "int64", "steps", ">= 0; -1 where it does not apply", "step at which it was resolved or emerged"),
-    _of_image("duplicate_group", "int64", "", "an image_id; -1 for images that are there once", "first image of its group of copies"),
-    _of_image("duplicate_kind", "category", "", ", ".join(KINDS), "exact: the same file; near: the same picture, changed"),
-    _of_image("duplicate_labels_differ", "bool", "", "true or false", "its copies have different labels"),
-    _of_image(
-        "leak_of", "int64", "row", "row of the other split; -1 for none", "the same image in the split that was named with --against"
-    ),
-    _of_image("leak_kind", "category", "", ", ".join(KINDS), "whether it is the same file there or the same picture, changed"),
-    _of_image("leak_label", "category", "", "a class; null for none", "its label there", nullable=True),
-    _of_image("leak_path", "string", "", "a path; null for none", "its file there, relative to the data set's folder", nullable=True),
-    _of_image(
-        "image_issue", "category", "", ", ".join(ISSUES), "what is most wrong with the picture itself (--image-quality; cleanvision)"
+        "whether it is among the worst at the first and at the last checkpoint; passing: only in "
+        "between",
     ),
     _of_image(
-        "image_issue_rank", "int32", "rank", "1 to N; 0 where not checked", "place by how far its worst score lies below the threshold"
+        "outlier_since",
+        "int64",
+        "steps",
+        ">= 0; -1 where it does not apply",
+        "step at which it was resolved or emerged",
+    ),
+    _of_image(
+        "duplicate_group",
+        "int64",
+        "",
+        "an image_id; -1 for images that are there once",
+        "first image of its group of copies",
+    ),
+    _of_image(
+        "duplicate_kind",
+        "category",
+        "",
+        ", ".join(KINDS),
+        "exact: the same file; near: the same picture, changed",
+    ),
+    _of_image(
+        "duplicate_labels_differ", "bool", "", "true or false", "its copies have different labels"
+    ),
+    _of_image(
+        "leak_of",
+        "int64",
+        "row",
+        "row of the other split; -1 for none",
+        "the same image in the split that was named with --against",
+    ),
+    _of_image(
+        "leak_kind",
+        "category",
+        "",
+        ", ".join(KINDS),
+        "whether it is the same file there or the same picture, changed",
+    ),
+    _of_image(
+        "leak_label", "category", "", "a class; null for none", "its label there", nullable=True
+    ),
+    _of_image(
+        "leak_path",
+        "string",
+        "",
+        "a path; null for none",
+        "its file there, relative to the data set's folder",
+        nullable=True,
+    ),
+    _of_image(
+        "image_issue",
+        "category",
+        "",
+        ", ".join(ISSUES),
+        "what is most wrong with the picture itself (--image-quality; cleanvision)",
+    ),
+    _of_image(
+        "image_issue_rank",
+        "int32",
+        "rank",
+        "1 to N; 0 where not checked",
+        "place by how far its worst score lies below the threshold",
     ),
     *(
-        _of_image(f"{name}_score", "float32", "", "[0, 1]; null where not checked", f"cleanvision's; lower is more {said}", nullable=True)
-        for name, said in zip(SCORED, ("oddly long or high", "dark", "light", "empty", "blurry"), strict=True)
+        _of_image(
+            f"{name}_score",
+            "float32",
+            "",
+            "[0, 1]; null where not checked",
+            f"cleanvision's; lower is more {said}",
+            nullable=True,
+        )
+        for name, said in zip(
+            SCORED, ("oddly long or high", "dark", "light", "empty", "blurry"), strict=True
+        )
     ),
     _of_image(GRAY, "bool", "", "true or false", "without colour (--image-quality)"),
-    _of_image("drift", "float32", "", ">= 0", "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long"),
-    _of_image("neighbors_kept", "float32", "share", "[0, 1]", "nearest neighbours that stay from checkpoint to checkpoint, the mean"),
-    _of_image("neighbors_kept_ends", "float32", "share", "[0, 1]", "nearest neighbours at the first checkpoint that are so at the last"),
+    _of_image(
+        "drift",
+        "float32",
+        "",
+        ">= 0",
+        "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long",
+    ),
+    _of_image(
+        "neighbors_kept",
+        "float32",
+        "share",
+        "[0, 1]",
+        "nearest neighbours that stay from checkpoint to checkpoint, the mean",
+    ),
+    _of_image(
+        "neighbors_kept_ends",
+        "float32",
+        "share",
+        "[0, 1]",
+        "nearest neighbours at the first checkpoint that are so at the last",
+    ),
     _of_image(
         "label_mean",
         "float32",
@@ -167,15 +343,28 @@ COLUMNS: tuple[Column, ...] = (
         nullable=True,
     ),
     _of_image(
-        "label_variability", "float32", "probability", "[0, 0.5]; null likewise", "its standard deviation over checkpoints", nullable=True
+        "label_variability",
+        "float32",
+        "probability",
+        "[0, 0.5]; null likewise",
+        "its standard deviation over checkpoints",
+        nullable=True,
     ),
-    _of_image("aum", "float32", "logit", "any; null likewise", "area under the margin; lower is more likely wrong", nullable=True),
+    _of_image(
+        "aum",
+        "float32",
+        "logit",
+        "any; null likewise",
+        "area under the margin; lower is more likely wrong",
+        nullable=True,
+    ),
     _of_image(
         "learnt_at",
         "int64",
         "steps",
         ">= 0; -1 for never",
-        "first step after which the prediction stays right; here and in the next two with --cross-validate that of its classifiers",
+        "first step after which the prediction stays right; here and in the next two with "
+        "--cross-validate that of its classifiers",
     ),
     _of_image("forgotten", "int32", "times", ">= 0", "how often a right prediction turned wrong"),
     _of_image("flips", "int32", "times", ">= 0", "how often the prediction changed"),
@@ -184,21 +373,35 @@ COLUMNS: tuple[Column, ...] = (
         "float32",
         "",
         "[0, 1]; null without label",
-        "label quality over all checkpoints, from predictions and neighbours' labels; lower is more likely wrong",
+        "label quality over all checkpoints, from predictions and neighbours' labels; lower is "
+        "more likely wrong",
         nullable=True,
     ),
-    _of_image("trajectory_label_rank", "int32", "rank", "1 to N; 0 without label", "place by it; 1 is the label most likely wrong"),
+    _of_image(
+        "trajectory_label_rank",
+        "int32",
+        "rank",
+        "1 to N; 0 without label",
+        "place by it; 1 is the label most likely wrong",
+    ),
     Column(
-        "image", "bytes", "", "an image file", "the image as the data set stores it; one object shared by all rows of an image", joined=True
+        "image",
+        "bytes",
+        "",
+        "an image file",
+        "the image as the data set stores it; one object shared by all rows of an image",
+        joined=True,
     ),
 )
-"""Every column of the long table, in order. The schema, the checks and the table in the README come from here."""
+"""Every column of the long table, in order. The schema, the checks and the table in the README come
+from here."""
 
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 
 
 def arrow_schema(*, of_image: bool = False) -> pa.Schema:
-    """Arrow schema of the table's Parquet files: every column that is not joined, of a checkpoint or of the images."""
+    """Arrow schema of the table's Parquet files: every column that is not joined, of a checkpoint
+    or of the images."""
     import pyarrow as pa
 
     types: dict[str, Any] = {
@@ -210,10 +413,16 @@ def arrow_schema(*, of_image: bool = False) -> pa.Schema:
         "string": pa.string(),
         "category": pa.dictionary(pa.int32(), pa.string()),
     }
-    return pa.schema([pa.field(c.name, types[c.kind], nullable=c.nullable) for c in COLUMNS if not c.joined and c.of_image == of_image])
+    return pa.schema(
+        [
+            pa.field(c.name, types[c.kind], nullable=c.nullable)
+            for c in COLUMNS
+            if not c.joined and c.of_image == of_image
+        ]
+    )
 
 
-# -- the manifest ---------------------------------------------------------------------------------------------------
+# -- the manifest
 
 
 @dataclass(frozen=True)
@@ -229,7 +438,8 @@ class CheckpointFacts:
     dimension: int
     """D, the length of an embedding."""
     explained_variance: list[float] | None
-    """Share of the embedding's variance along x and y before the turn, in [0, 1]; None for a map without such axes (UMAP)."""
+    """Share of the embedding's variance along x and y before the turn, in [0, 1]; None for a map
+    without such axes (UMAP)."""
     scale: float
     """Factor from the units of the embedding to those of x and y."""
     disparity: float
@@ -244,7 +454,9 @@ class CheckpointFacts:
     @property
     def variance_said(self) -> str:
         """The share of variance that the map holds, in percent; empty for a map that has none."""
-        return "" if self.explained_variance is None else f"{100 * sum(self.explained_variance):.0f} %"
+        return (
+            "" if self.explained_variance is None else f"{100 * sum(self.explained_variance):.0f} %"
+        )
 
 
 @dataclass(frozen=True)
@@ -263,11 +475,13 @@ class Manifest:
     checkpoints: list[CheckpointFacts]
     """In the order of training."""
     images: str
-    """Parquet file in the run's table folder with the columns that are about images over all checkpoints."""
+    """Parquet file in the run's table folder with the columns that are about images over all
+    checkpoints."""
     rank_correlation: list[list[float]]
     """Spearman correlation of the OOD ranks for each pair of checkpoints."""
     outlier_overlap: list[list[float]]
-    """Share of the worst images of one checkpoint that are among the worst of the other, for each pair."""
+    """Share of the worst images of one checkpoint that are among the worst of the other, for each
+    pair."""
 
     @property
     def steps(self) -> list[int]:
@@ -275,7 +489,8 @@ class Manifest:
 
 
 def read_manifest(run: RunFolder) -> Manifest | None:
-    """The table's manifest; None where the run has no table yet, or one that an earlier version made and `build` makes anew."""
+    """The table's manifest; None where the run has no table yet, or one that an earlier version
+    made and `build` makes anew."""
     if not run.table_manifest.is_file():
         return None
     content = read_json(run.table_manifest)
@@ -285,16 +500,20 @@ def read_manifest(run: RunFolder) -> Manifest | None:
         facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
         return Manifest(checkpoints=facts, **content)
     except (KeyError, TypeError) as error:
-        raise RunError(f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run {run}") from error
+        raise RunError(
+            f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run "
+            f"{run}"
+        ) from error
 
 
 def known_steps(run: RunFolder) -> list[int]:
-    """The checkpoints that the table holds, even if an earlier version made it; none where there is no table."""
+    """The checkpoints that the table holds, even if an earlier version made it; none where there is
+    no table."""
     content = read_json(run.table_manifest) if run.table_manifest.is_file() else {}
     return [int(entry["step"]) for entry in content.get("checkpoints", [])]
 
 
-# -- writing --------------------------------------------------------------------------------------------------------
+# -- writing
 
 
 @dataclass(frozen=True)
@@ -323,7 +542,8 @@ class TablePart:
 
 @dataclass(frozen=True)
 class Leaks:
-    """Which images are in another split too, by `pipeline.duplicates.find_leaks`; one value an image."""
+    """Which images are in another split too, by `pipeline.duplicates.find_leaks`; one value an
+    image."""
 
     row: NDArray[np.int64]
     """Row there; -1 for none."""
@@ -359,7 +579,8 @@ def write(
     kind: str,
     prediction_classes: list[str] | None,
 ) -> Manifest:
-    """Write the whole table: the checkpoints' files under new names, then the manifest, then the files it replaced go.
+    """Write the whole table: the checkpoints' files under new names, then the manifest, then the
+    files it replaced go.
 
     One part is in memory at a time; ``findings`` are asked for when all parts were taken.
     """
@@ -369,7 +590,9 @@ def write(
     for part in parts:
         name = f"{part.step:06d}-{fingerprint[:8]}.parquet"
         with whole_file(run.table / name) as temporary:
-            parquet.write_table(_arrow_table(images, part, prediction_classes), temporary, compression="zstd")
+            parquet.write_table(
+                _arrow_table(images, part, prediction_classes), temporary, compression="zstd"
+            )
         facts.append(
             CheckpointFacts(
                 step=part.step,
@@ -377,7 +600,9 @@ def write(
                 epoch=part.epoch,
                 loss=part.loss,
                 dimension=part.dimension,
-                explained_variance=None if part.explained_variance is None else list(part.explained_variance),
+                explained_variance=None
+                if part.explained_variance is None
+                else list(part.explained_variance),
                 scale=part.scale,
                 disparity=part.disparity,
                 trustworthiness=part.trust.trustworthiness,
@@ -403,12 +628,16 @@ def write(
     )
     write_json(run.table_manifest, asdict(manifest))
     with storage_errors(run.table):
-        for stale in set(run.table.glob("*-????????.parquet")) - {run.table / name for name in (of_images, *(fact.file for fact in facts))}:
+        for stale in set(run.table.glob("*-????????.parquet")) - {
+            run.table / name for name in (of_images, *(fact.file for fact in facts))
+        }:
             storage.remove(stale)
     return manifest
 
 
-def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[str] | None) -> pa.Table:
+def _arrow_table(
+    images: RunImages, part: TablePart, prediction_classes: list[str] | None
+) -> pa.Table:
     import pyarrow as pa
 
     total = len(images)
@@ -417,7 +646,9 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
         "image_hash": images.hashes,
         "path": images.paths,
         "checkpoint": np.full(total, part.step, dtype=np.int64),
-        "epoch": pa.nulls(total, pa.float64()) if part.epoch is None else np.full(total, part.epoch),
+        "epoch": pa.nulls(total, pa.float64())
+        if part.epoch is None
+        else np.full(total, part.epoch),
         "label": _dictionary(images.labels, images.classes, total),
         "prediction": _dictionary(part.predictions, prediction_classes, total),
         "confidence": pa.nulls(total, pa.float32()) if part.confidence is None else part.confidence,
@@ -426,10 +657,16 @@ def _arrow_table(images: RunImages, part: TablePart, prediction_classes: list[st
         "ood_score": part.scores,
         "ood_rank": part.rank,
         "ood_percentile": part.percentile,
-        "self_confidence": _gaps(None if part.quality is None else part.quality.self_confidence, total),
+        "self_confidence": _gaps(
+            None if part.quality is None else part.quality.self_confidence, total
+        ),
         "label_score": _gaps(None if part.quality is None else part.quality.score, total),
-        "label_rank": np.zeros(total, dtype=np.int32) if part.quality is None else part.quality.rank,
-        "suggested_label": _dictionary(None if part.quality is None else part.quality.suggested, images.classes, total),
+        "label_rank": np.zeros(total, dtype=np.int32)
+        if part.quality is None
+        else part.quality.rank,
+        "suggested_label": _dictionary(
+            None if part.quality is None else part.quality.suggested, images.classes, total
+        ),
         "label_issue": np.zeros(total, dtype=bool) if part.quality is None else part.quality.issue,
         "map_kept": part.trust.kept,
     }
@@ -441,11 +678,17 @@ def _arrow_images(images: RunImages, findings: Findings) -> pa.Table:
 
     total, trajectories, duplicates = len(images), findings.trajectories, findings.duplicates
     nothing = np.full(total, -1)
-    leaks = findings.leaks or Leaks(nothing, np.zeros(total, np.int8), nothing.astype(np.int32), [None] * total)
+    leaks = findings.leaks or Leaks(
+        nothing, np.zeros(total, np.int8), nothing.astype(np.int32), [None] * total
+    )
     checked = findings.image_quality
     quality = np.zeros(total, dtype=IMAGE_QUALITY) if checked is None else checked
     group = duplicates.group
-    differ = np.zeros(total, dtype=bool) if images.labels is None else duplicates.labels_differ(images.labels)
+    differ = (
+        np.zeros(total, dtype=bool)
+        if images.labels is None
+        else duplicates.labels_differ(images.labels)
+    )
     columns: dict[str, Any] = {
         "duplicate_group": np.where(group >= 0, images.ids[group], -1),
         "duplicate_kind": _named(duplicates.kind, KINDS),
@@ -456,7 +699,10 @@ def _arrow_images(images: RunImages, findings: Findings) -> pa.Table:
         "leak_path": pa.array(leaks.path, pa.string()),
         "image_issue": _named(quality["issue"], ISSUES),
         "image_issue_rank": quality["rank"],
-        **{f"{name}_score": _gaps(None if checked is None else quality[name], total) for name in SCORED},
+        **{
+            f"{name}_score": _gaps(None if checked is None else quality[name], total)
+            for name in SCORED
+        },
         GRAY: quality[GRAY],
         "mean_percentile": trajectories.mean_percentile,
         "consensus_rank": trajectories.consensus_rank,
@@ -481,24 +727,36 @@ def _gaps(values: NDArray[np.float32] | None, total: int = 0) -> pa.Array:
     """Floats with null where there is none."""
     import pyarrow as pa
 
-    return pa.nulls(total, pa.float32()) if values is None else pa.array(values, pa.float32(), mask=np.isnan(values))
+    return (
+        pa.nulls(total, pa.float32())
+        if values is None
+        else pa.array(values, pa.float32(), mask=np.isnan(values))
+    )
 
 
 def _named(codes: NDArray[np.int8], names: Sequence[str]) -> pa.DictionaryArray:
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names, pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes.astype(np.int32)), pa.array(names, pa.string())
+    )
 
 
-def _dictionary(codes: NDArray[np.int32] | None, names: list[str] | None, total: int) -> pa.DictionaryArray:
+def _dictionary(
+    codes: NDArray[np.int32] | None, names: list[str] | None, total: int
+) -> pa.DictionaryArray:
     import pyarrow as pa
 
     if codes is None or names is None:
-        return pa.DictionaryArray.from_arrays(pa.nulls(total, pa.int32()), pa.array([], pa.string()))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(names, pa.string()))
+        return pa.DictionaryArray.from_arrays(
+            pa.nulls(total, pa.int32()), pa.array([], pa.string())
+        )
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=codes < 0), pa.array(names, pa.string())
+    )
 
 
-# -- reading --------------------------------------------------------------------------------------------------------
+# -- reading
 
 
 def read(
@@ -509,15 +767,19 @@ def read(
 ) -> pd.DataFrame:
     """The long table as one DataFrame: images in order within checkpoints in order of training.
 
-    ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays; ``image`` cells are bytes, one
-    object an image. Raises RunError where the run has no table or not these checkpoints, SettingsError for an unknown column.
+    ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays; ``image``
+    cells are bytes, one object an image. Raises RunError where the run has no table or not these
+    checkpoints, SettingsError for an unknown column.
     """
     import pandas as pd
 
     frames = [part for _, part in iterate(run, checkpoints=checkpoints, columns=columns)]
     if len(frames) == 1:
         return frames[0]
-    joined = pd.concat([frame.drop(columns=["embedding", "image"], errors="ignore") for frame in frames], ignore_index=True)
+    joined = pd.concat(
+        [frame.drop(columns=["embedding", "image"], errors="ignore") for frame in frames],
+        ignore_index=True,
+    )
     for name in ("embedding", "image"):
         if name in frames[0].columns:
             joined[name] = _objects([cell for frame in frames for cell in frame[name].array])
@@ -537,10 +799,16 @@ def iterate(
     names = list(COLUMN_NAMES if columns is None else columns)
     unknown = [name for name in names if name not in COLUMN_NAMES]
     if unknown:
-        raise SettingsError(f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMN_NAMES)}.")
+        raise SettingsError(
+            f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMN_NAMES)}."
+        )
     manifest = _manifest_with(run, checkpoints)
     wanted = set(manifest.steps if checkpoints is None else checkpoints)
-    stored = [column.name for column in COLUMNS if not column.joined and not column.of_image and column.name in names]
+    stored = [
+        column.name
+        for column in COLUMNS
+        if not column.joined and not column.of_image and column.name in names
+    ]
     of_image = [column.name for column in COLUMNS if column.of_image and column.name in names]
     once = _read_part(run, manifest.images, of_image).to_pandas() if of_image else None
     pictures = _objects(_images_of(run).read_bytes()) if "image" in names else None
@@ -550,9 +818,20 @@ def iterate(
         frame = _read_part(run, facts.file, stored or ["image_id"]).to_pandas()
         if once is not None:
             frame[of_image] = once
-        classes_of = {"label": manifest.classes, "prediction": manifest.prediction_classes, "suggested_label": manifest.classes}
-        for name, classes in {**classes_of, "outlier_life": list(LIVES), "duplicate_kind": list(KINDS), "leak_kind": list(KINDS)}.items():
-            if name in frame.columns:  # the same categories for all checkpoints, in the data set's order
+        classes_of = {
+            "label": manifest.classes,
+            "prediction": manifest.prediction_classes,
+            "suggested_label": manifest.classes,
+        }
+        for name, classes in {
+            **classes_of,
+            "outlier_life": list(LIVES),
+            "duplicate_kind": list(KINDS),
+            "leak_kind": list(KINDS),
+        }.items():
+            if (
+                name in frame.columns
+            ):  # the same categories for all checkpoints, in the data set's order
                 frame[name] = pd.Categorical(frame[name], categories=classes or [])
         if "embedding" in names:
             frame["embedding"] = _objects(np.asarray(run.read_array("embeddings", facts.step)))
@@ -570,7 +849,9 @@ def _read_part(run: RunFolder, name: str, columns: Sequence[str]) -> pa.Table:
         return parquet.read_table(storage.fetched(run.table / name), columns=list(columns))
     except (OSError, pa.ArrowException) as error:
         cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
-        raise RunError(f"{run.table / name} is damaged or was made by another version. {cure}") from error
+        raise RunError(
+            f"{run.table / name} is damaged or was made by another version. {cure}"
+        ) from error
 
 
 def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:
@@ -584,11 +865,14 @@ def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:
 def _manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:
     manifest = read_manifest(run)
     if manifest is None:
-        raise RunError(f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it.")
+        raise RunError(
+            f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it."
+        )
     missing = sorted(set(checkpoints or []) - set(manifest.steps))
     if missing:
         raise RunError(
-            f"The table of {run} has no checkpoint {missing[0]}; it has {', '.join(map(str, manifest.steps))}. "
+            f"The table of {run} has no checkpoint {missing[0]}; it has "
+            f"{', '.join(map(str, manifest.steps))}. "
             f"`review-embeddings build --run {run}` adds the others."
         )
     return manifest
@@ -597,12 +881,15 @@ def _manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifes
 def _images_of(run: RunFolder) -> RunImages:
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run} has no images.parquet. `review-embeddings build --run {run}` makes it.")
+        raise RunError(
+            f"Run {run} has no images.parquet. `review-embeddings build --run {run}` makes it."
+        )
     return images
 
 
 def validate(frame: pd.DataFrame) -> None:
-    """Check a long table against the declaration. Raises RunError with the first rule that does not hold."""
+    """Check a long table against the declaration. Raises RunError with the first rule that does not
+    hold."""
     missing = [name for name in ("image_id", "checkpoint") if name not in frame.columns]
     unknown = [name for name in frame.columns if name not in COLUMN_NAMES]
     if missing or unknown:
@@ -614,31 +901,62 @@ def validate(frame: pd.DataFrame) -> None:
     for column in COLUMNS:
         if column.name in frame.columns and not column.nullable and frame[column.name].isna().any():
             raise RunError(f"Column {column.name} of the table has missing values.")
-    shares = ["ood_score", "confidence", "self_confidence", "label_score", "map_kept", "neighbors_kept", "neighbors_kept_ends"]
-    shares += ["label_mean", "label_variability", "trajectory_label_score", *(f"{name}_score" for name in SCORED)]
-    ranges = {"x": (-5, 5), "y": (-5, 5), "ood_percentile": (0, 100), "mean_percentile": (0, 100)} | dict.fromkeys(shares, (0, 1))
+    shares = [
+        "ood_score",
+        "confidence",
+        "self_confidence",
+        "label_score",
+        "map_kept",
+        "neighbors_kept",
+        "neighbors_kept_ends",
+    ]
+    shares += [
+        "label_mean",
+        "label_variability",
+        "trajectory_label_score",
+        *(f"{name}_score" for name in SCORED),
+    ]
+    ranges = {
+        "x": (-5, 5),
+        "y": (-5, 5),
+        "ood_percentile": (0, 100),
+        "mean_percentile": (0, 100),
+    } | dict.fromkeys(shares, (0, 1))
     for name, (low, high) in ranges.items():
         if name in frame.columns and not frame[name].dropna().between(low, high).all():
             raise RunError(f"Column {name} of the table has values outside [{low}, {high}].")
 
 
-# -- for other tools ------------------------------------------------------------------------------------------------
+# -- for other tools
 
 EXPORT_FORMATS = (".parquet", ".csv")
 
 
-def export(run: RunFolder, out: Path, *, checkpoints: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> int:
-    """Write the long table to one Parquet file (everything) or CSV file (without vectors and pictures); returns its rows.
+def export(
+    run: RunFolder,
+    out: Path,
+    *,
+    checkpoints: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> int:
+    """Write the long table to one Parquet file (everything) or CSV file (without vectors and
+    pictures); returns its rows.
 
-    One checkpoint is in memory at a time. In Parquet, embeddings are fixed-size lists of float32 and images plain bytes.
+    One checkpoint is in memory at a time. In Parquet, embeddings are fixed-size lists of float32
+    and images plain bytes.
     """
     if out.suffix.lower() not in EXPORT_FORMATS:
-        raise SettingsError(f"Cannot write {out.name}: the ending must be one of {', '.join(EXPORT_FORMATS)}.")
+        raise SettingsError(
+            f"Cannot write {out.name}: the ending must be one of {', '.join(EXPORT_FORMATS)}."
+        )
     if out.suffix.lower() == ".csv":
         columns = columns or [column.name for column in COLUMNS if not column.joined]
         joined = [column.name for column in COLUMNS if column.joined and column.name in columns]
         if joined:
-            raise SettingsError(f"A CSV file cannot hold {joined[0]}. Write a .parquet file, or leave the column out with --columns.")
+            raise SettingsError(
+                f"A CSV file cannot hold {joined[0]}. Write a .parquet file, or leave the column "
+                f"out with --columns."
+            )
     rows = 0
     with whole_file(out) as temporary:
         writer: Any = None
@@ -663,7 +981,9 @@ def export(run: RunFolder, out: Path, *, checkpoints: Sequence[int] | None = Non
 def _arrow_export(frame: pd.DataFrame) -> pa.Table:
     import pyarrow as pa
 
-    table = pa.Table.from_pandas(frame.drop(columns=["embedding", "image"], errors="ignore"), preserve_index=False)
+    table = pa.Table.from_pandas(
+        frame.drop(columns=["embedding", "image"], errors="ignore"), preserve_index=False
+    )
     for name in frame.columns:
         if name == "embedding":
             matrix = np.stack(list(frame[name]))

@@ -18,8 +18,11 @@ def worker_count() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def in_threads(work: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[R]:
-    """Results in order, computed a few ahead in so many threads (`worker_count` where it is not said)."""
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], workers: int | None = None
+) -> Iterator[R]:
+    """Results in order, computed a few ahead in so many threads (`worker_count` where it is not
+    said)."""
     workers = workers or worker_count()
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers)

@@ -1,7 +1,8 @@
-"""Hugging Face's Trainer with checkpoints made to be looked at: when they are saved, which are kept, and how a training goes on.
+"""Hugging Face's Trainer with checkpoints made to be looked at: when they are saved, which are
+kept, and how a training goes on.
 
-Checkpoints hold the weights only. Beside them one full state of the training is kept, the newest, so that a training that was
-killed can go on. Importing this module imports transformers.
+Checkpoints hold the weights only. Beside them one full state of the training is kept, the newest,
+so that a training that was killed can go on. Importing this module imports transformers.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ PICKLED_ARGUMENTS = "training_args.bin"
 """The Trainer pickles its arguments beside every model; ours are in training.json."""
 
 UNLOGGED = "unlogged_loss.json"
-"""Beside a full state: the sum of the losses that no row of the log has yet, and of how many steps."""
+"""Beside a full state: the sum of the losses that no row of the log has yet, and of how many
+steps."""
 
 RESUME_SECONDS = 30.0
 """Least time between two full states."""
@@ -64,7 +66,8 @@ class Outcome:
 
 
 class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-defined]  # imported without its types
-    """A Trainer that saves after the steps of a plan and tells at which step a loss stopped being finite."""
+    """A Trainer that saves after the steps of a plan and tells at which step a loss stopped being
+    finite."""
 
     def __init__(self, run: RunFolder, plan: SavePlan, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -75,9 +78,16 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
     # -- the forward pass
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any
+    ) -> Any:
         """Let models that were made for another image size interpolate their positions."""
-        return super().compute_loss(model, {**inputs, **size_options(whole_model(model), inputs["pixel_values"])}, *arguments, **options)
+        return super().compute_loss(
+            model,
+            {**inputs, **size_options(whole_model(model), inputs["pixel_values"])},
+            *arguments,
+            **options,
+        )
 
     def training_step(self, *arguments: Any, **options: Any) -> Any:
         """Remember, without waiting for the device, the first step whose loss is not finite."""
@@ -96,8 +106,10 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         if step:
             good = max((frame for frame in self.plan.frames if frame < step), default=0)
             raise TrainingError(
-                f"The loss is not finite at step {step}: the training has diverged. What was saved up to step {good} is kept and can be "
-                f"reviewed. Start anew in another --run with a lower rate: --set learning_rate={self.args.learning_rate / 10:g}"
+                f"The loss is not finite at step {step}: the training has diverged. What was saved "
+                f"up to step {good} is kept and can be "
+                f"reviewed. Start anew in another --run with a lower rate: --set "
+                f"learning_rate={self.args.learning_rate / 10:g}"
             )
 
     def evaluate(self, *arguments: Any, **options: Any) -> Any:
@@ -116,7 +128,8 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         super()._save_checkpoint(self.model, None)
 
     def save_state_to_resume(self) -> None:
-        """Write weights, optimizer, schedule and random states in place of the full state that was there; all processes call it."""
+        """Write weights, optimizer, schedule and random states in place of the full state that was
+        there; all processes call it."""
         step, root = self.state.global_step, self.run_folder.resume
         self._redirected = root / ".writing"
         if self.is_world_process_zero():
@@ -138,12 +151,15 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
                 if other != final:
                     shutil.rmtree(other, ignore_errors=True)
 
-    # A training that is stopped between two rows of the log has losses that are not in any row yet; they go into the next one.
+    # A training that is stopped between two rows of the log has losses that are not in any row yet;
+    # they go into the next one.
 
     def _keep_loss(self, folder: Path) -> None:
         if self.is_world_process_zero():
             steps = self.state.global_step - self._globalstep_last_logged
-            write_json(folder / UNLOGGED, {"loss": float(self._tr_loss) if steps else 0.0, "steps": steps})
+            write_json(
+                folder / UNLOGGED, {"loss": float(self._tr_loss) if steps else 0.0, "steps": steps}
+            )
 
     def take_up_loss(self) -> None:
         """Take up the losses since the last row of the log, of a training that goes on."""
@@ -162,9 +178,16 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
 
 class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise
-    """Makes the plan happen. To be the last of the callbacks, so that a checkpoint is embedded before it counts as done."""
+    """Makes the plan happen. To be the last of the callbacks, so that a checkpoint is embedded
+    before it counts as done."""
 
-    def __init__(self, images: LabelledImages, stop: Callable[[], bool], note: Callable[[str], None], resume_seconds: float) -> None:
+    def __init__(
+        self,
+        images: LabelledImages,
+        stop: Callable[[], bool],
+        note: Callable[[str], None],
+        resume_seconds: float,
+    ) -> None:
         self.trainer: CheckpointTrainer | None = None
         self.outcome = Outcome()
         self._images = images
@@ -208,18 +231,27 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         if control.should_log or control.should_save or control.should_training_stop:
             self._trainer.check_finite()
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
-        metrics = {name: float(value) for name, value in (logs or {}).items() if name.startswith("eval_")}
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        metrics = {
+            name: float(value) for name, value in (logs or {}).items() if name.startswith("eval_")
+        }
         if "eval_accuracy" in metrics:
             self.outcome.metrics[state.global_step] = metrics
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
             loss = f"training loss {losses[-1]:.3f}, " if losses else ""
             self._note(
-                f"Step {state.global_step}: {loss}evaluation loss {metrics['eval_loss']:.3f}, accuracy {metrics['eval_accuracy']:.3f}"
+                f"Step {state.global_step}: {loss}evaluation loss {metrics['eval_loss']:.3f}, "
+                f"accuracy {metrics['eval_accuracy']:.3f}"
             )
 
         plan = self._trainer.plan
-        if "loss" in (logs or {}) and state.global_step not in plan.frames | plan.evaluated and self._is_due():
+        if (
+            "loss" in (logs or {})
+            and state.global_step not in plan.frames | plan.evaluated
+            and self._is_due()
+        ):
             self._save_state(state)  # between two checkpoints that are far apart
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -233,7 +265,8 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
             self._save_state(state)
 
     def _keep_best(self, state: Any) -> None:
-        """Keep the weights of the checkpoint that is better than all before, and let go of the one that was."""
+        """Keep the weights of the checkpoint that is better than all before, and let go of the one
+        that was."""
         plan, step = self._trainer.plan, state.global_step
         value = self.outcome.metrics.get(step, {}).get(plan.best_metric or "")
         if value is None or not state.is_world_process_zero:
@@ -252,7 +285,10 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         from accelerate.utils import broadcast_object_list
 
         passed = time.monotonic() - self._saved_at
-        due = [self._resumable_at is None or passed >= max(self._resume_seconds, self._saving_took / RESUME_SHARE)]
+        due = [
+            self._resumable_at is None
+            or passed >= max(self._resume_seconds, self._saving_took / RESUME_SHARE)
+        ]
         if self._trainer.args.world_size > 1:
             broadcast_object_list(due)
         return due[0]
@@ -266,7 +302,8 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
 
 
 class Beginning(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise
-    """Calls something when the Trainer has accepted everything and the first step is about to be made."""
+    """Calls something when the Trainer has accepted everything and the first step is about to be
+    made."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self._begin = begin
@@ -282,6 +319,8 @@ class FirstCheckpoint(transformers.TrainerCallback):  # type: ignore[misc, name-
         self._run = run
         self._processor = processor
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, **_: Any
+    ) -> None:
         if state.is_world_process_zero and state.global_step == 0:
             save_first(whole_model(model), self._processor, state, self._run.checkpoint(0))

@@ -1,7 +1,9 @@
-"""Owns ``log.csv``: one row a logged training step, the same columns whatever a version of the Trainer logs.
+"""Owns ``log.csv``: one row a logged training step, the same columns whatever a version of the
+Trainer logs.
 
-A row is on disk as soon as the step was logged. What is logged later for the same step (the evaluation) goes into the same row,
-and a training that goes on from a checkpoint first takes back the rows after it, so that no step is there twice.
+A row is on disk as soon as the step was logged. What is logged later for the same step (the
+evaluation) goes into the same row, and a training that goes on from a checkpoint first takes back
+the rows after it, so that no step is there twice.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ COLUMNS = (
     "eval_recall",
     "eval_f1",
 )
-"""``step``: global training step; ``epoch``: passes over the data; the rest is empty where it was not logged."""
+"""``step``: global training step; ``epoch``: passes over the data; the rest is empty where it was
+not logged."""
 
 
 class TrainingLog:
@@ -39,23 +42,37 @@ class TrainingLog:
         self._start = 0
 
     def begin(self, step: int) -> None:
-        """Start at a step: 0 for a new training, the checkpoint's for one that goes on; rows after it are taken back."""
-        kept = [row for row in read_rows(self._path) if int(row["step"]) <= step] if step > 0 else []
-        with whole_file(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        """Start at a step: 0 for a new training, the checkpoint's for one that goes on; rows after
+        it are taken back."""
+        kept = (
+            [row for row in read_rows(self._path) if int(row["step"]) <= step] if step > 0 else []
+        )
+        with (
+            whole_file(self._path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(kept)
         self._step, self._row = None, {}
-        if kept and int(kept[-1]["step"]) == step:  # what is logged for this step once more replaces its row
+        if (
+            kept and int(kept[-1]["step"]) == step
+        ):  # what is logged for this step once more replaces its row
             self._step = step
-            self._row = {name: float(value) for name, value in kept[-1].items() if value and name != "step"}
+            self._row = {
+                name: float(value) for name, value in kept[-1].items() if value and name != "step"
+            }
             self._start = self._path.stat().st_size - len(self._line(step, self._row))
         else:
             self._start = self._path.stat().st_size
 
     def add(self, step: int, logged: Mapping[str, object]) -> None:
         """Put what was logged at a step into its row; names that have no column are left out."""
-        values = {name: float(value) for name, value in logged.items() if name in COLUMNS and isinstance(value, (int, float))}
+        values = {
+            name: float(value)
+            for name, value in logged.items()
+            if name in COLUMNS and isinstance(value, (int, float))
+        }
         if not values.keys() - {"epoch"}:
             return
         if step != self._step:
@@ -77,7 +94,8 @@ class TrainingLog:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out. Empty where there is no file."""
+    """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out.
+    Empty where there is no file."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8", errors="replace")

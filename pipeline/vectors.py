@@ -1,8 +1,9 @@
-"""Keeps the embeddings of a run in a vector database (Milvus) and finds the most similar images in it.
+"""Keeps the embeddings of a run in a vector database (Milvus) and finds the most similar images in
+it.
 
-One collection a run, a partition a checkpoint. A partition's name holds a fingerprint of what its rows were made from, and rows are put
-in in the order of the images: what is there says what is missing, whoever looks. Without a server the collection is a file in the run
-folder (Milvus Lite).
+One collection a run, a partition a checkpoint. A partition's name holds a fingerprint of what its
+rows were made from, and rows are put in in the order of the images: what is there says what is
+missing, whoever looks. Without a server the collection is a file in the run folder (Milvus Lite).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ BATCH = 1000
 """Images a message to the database: under 4 MB for 1,000 dimensions."""
 
 EXACT_UP_TO = 100_000
-"""Images a checkpoint up to which a new collection compares with all of them; above it, it has an HNSW graph."""
+"""Images a checkpoint up to which a new collection compares with all of them; above it, it has an
+HNSW graph."""
 
 SECONDS = 10.0
 """How long a server may take to answer at first."""
@@ -110,20 +112,29 @@ class Reference:
 
 
 def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Reference:
-    """The collection that is meant: what was said, else what the run remembers, else a file in the run folder.
+    """The collection that is meant: what was said, else what the run remembers, else a file in the
+    run folder.
 
-    Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and for a name that Milvus does not take.
+    Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and
+    for a name that Milvus does not take.
     """
     known = read_json(run.vectors_reference) if run.vectors_reference.is_file() else {}
     if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
-        raise SettingsError(f"--collection {collection!r} is no name for a collection. Use letters, digits and _, no digit first.")
+        raise SettingsError(
+            f"--collection {collection!r} is no name for a collection. Use letters, digits and _, "
+            f"no digit first."
+        )
     if uri is None:
         return Reference(known.get("uri"), collection or known.get("collection") or "images")
     if not re.match(r"(https?|tcp|unix)://", uri):
-        raise SettingsError(f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out for a file in the run.")
+        raise SettingsError(
+            f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out "
+            f"for a file in the run."
+        )
     if "@" in uri.split("://", 1)[1].split("/", 1)[0]:
         raise SettingsError(
-            "--uri has a name or password in it. Put user:password into an environment variable and name it: --token-env VAR"
+            "--uri has a name or password in it. Put user:password into an environment variable "
+            "and name it: --token-env VAR"
         )
     if collection is None and known.get("uri") == uri:
         collection = str(known["collection"])
@@ -152,7 +163,8 @@ class VectorIndex:
         return int(next(field["params"]["dim"] for field in fields if field["name"] == "embedding"))
 
     def checkpoints(self) -> dict[int, str]:
-        """Step and fingerprint of every checkpoint that has been begun; empty where there is no collection."""
+        """Step and fingerprint of every checkpoint that has been begun; empty where there is no
+        collection."""
         if not self.exists:
             return {}
         with self._errors():
@@ -165,11 +177,17 @@ class VectorIndex:
         condition = f"checkpoint == {step}"
         with self._errors():
             self._client.load_collection(self.reference.collection)
-            rows = self._client.query(self.reference.collection, filter=condition, output_fields=["count(*)"], consistency_level="Strong")
+            rows = self._client.query(
+                self.reference.collection,
+                filter=condition,
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+            )
         return int(rows[0]["count(*)"])
 
     def add(self, step: int, fingerprint: str, rows: IndexRows, progress: Progress) -> int:
-        """Put a checkpoint into the collection, or what is missing of it; rows of another fingerprint go. Returns how many were added.
+        """Put a checkpoint into the collection, or what is missing of it; rows of another
+        fingerprint go. Returns how many were added.
 
         Raises VectorsError where the collection has vectors of another length.
         """
@@ -187,26 +205,42 @@ class VectorIndex:
             return self.add(step, fingerprint, rows, progress)
         if done == len(rows):
             return 0
-        with progress.stage(f"Indexing checkpoint {step}", total=len(rows), unit="images") as advance:
+        with progress.stage(
+            f"Indexing checkpoint {step}", total=len(rows), unit="images"
+        ) as advance:
             advance(done)
             for start in range(done, len(rows), BATCH):
                 stop = min(start + BATCH, len(rows))
                 with self._errors():
-                    self._client.insert(self.reference.collection, list(_entries(step, rows, start, stop)), partition_name=name)
+                    self._client.insert(
+                        self.reference.collection,
+                        list(_entries(step, rows, start, stop)),
+                        partition_name=name,
+                    )
                 advance(stop - start)
             with self._errors():
                 self._client.flush(self.reference.collection)
         if self.count(step) != len(rows):
             self._drop(step, value)
-            raise VectorsError(f"The {self.reference.place} lost some images of checkpoint {step}. Start the same command again.")
+            raise VectorsError(
+                f"The {self.reference.place} lost some images of checkpoint {step}. Start the same "
+                f"command again."
+            )
         return len(rows) - done
 
     def search(
-        self, step: int, fingerprint: str, vectors: NDArray[np.floating], top: int, condition: Condition | None = None
+        self,
+        step: int,
+        fingerprint: str,
+        vectors: NDArray[np.floating],
+        top: int,
+        condition: Condition | None = None,
     ) -> list[list[Hit]]:
-        """The ``top`` most similar images at a checkpoint to each vector of shape (Q, D), the most similar first.
+        """The ``top`` most similar images at a checkpoint to each vector of shape (Q, D), the most
+        similar first.
 
-        Raises VectorsError where the checkpoint is not indexed, was when it had another ``fingerprint``, or has vectors of another length.
+        Raises VectorsError where the checkpoint is not indexed, was when it had another
+        ``fingerprint``, or has vectors of another length.
         """
         known = self.checkpoints()
         if step not in known:
@@ -219,7 +253,8 @@ class VectorIndex:
         if known[step] != fingerprint[:12]:
             raise VectorsError(
                 f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
-                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint {step}"
+                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint "
+                f"{step}"
             )
         with self._errors():
             self._client.load_collection(self.reference.collection)
@@ -253,20 +288,30 @@ class VectorIndex:
             schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
             index = self._client.prepare_index_params()
             graph = {} if exact else {"M": 24, "efConstruction": 200}
-            index.add_index("embedding", index_type="FLAT" if exact else "HNSW", metric_type="COSINE", params=graph)
-            self._client.create_collection(self.reference.collection, schema=schema, index_params=index, num_shards=1)
+            index.add_index(
+                "embedding",
+                index_type="FLAT" if exact else "HNSW",
+                metric_type="COSINE",
+                params=graph,
+            )
+            self._client.create_collection(
+                self.reference.collection, schema=schema, index_params=index, num_shards=1
+            )
 
     def _check_dimension(self, dimension: int) -> None:
         if self.dimension != dimension:
             raise VectorsError(
-                f"The {self.reference.place} holds vectors of {self.dimension} numbers, these have {dimension}. "
+                f"The {self.reference.place} holds vectors of {self.dimension} numbers, these have "
+                f"{dimension}. "
                 "Name another collection with --collection, or the checkpoint that was indexed."
             )
 
     def _drop(self, step: int, value: str) -> None:
         with self._errors():
             if self.reference.uri is not None:
-                self._client.release_partitions(self.reference.collection, [_partition(step, value)])
+                self._client.release_partitions(
+                    self.reference.collection, [_partition(step, value)]
+                )
             self._client.drop_partition(self.reference.collection, _partition(step, value))
 
     def _errors(self) -> Any:
@@ -292,12 +337,20 @@ def _entries(step: int, rows: IndexRows, start: int, stop: int) -> Iterator[dict
 
 def _hit(found: Any) -> Hit:
     entity = found["entity"]
-    return Hit(int(entity["image_id"]), float(found["distance"]), float(entity["ood_score"]), entity["label"] or None)
+    return Hit(
+        int(entity["image_id"]),
+        float(found["distance"]),
+        float(entity["ood_score"]),
+        entity["label"] or None,
+    )
 
 
 @contextmanager
-def opened(run: RunFolder, reference: Reference, *, token: str | None = None) -> Iterator[VectorIndex]:
-    """Open a database. Raises VectorsError where pymilvus is not installed or the server is not there or refuses the token.
+def opened(
+    run: RunFolder, reference: Reference, *, token: str | None = None
+) -> Iterator[VectorIndex]:
+    """Open a database. Raises VectorsError where pymilvus is not installed or the server is not
+    there or refuses the token.
 
     Raises BusyError where another process has the run's file open.
     """
@@ -305,7 +358,10 @@ def opened(run: RunFolder, reference: Reference, *, token: str | None = None) ->
         from pymilvus import MilvusClient
         from pymilvus.exceptions import ConnectionConfigException
     except ImportError as error:
-        raise VectorsError("This needs Milvus' client, which is not installed. Run: pip install 'review-embeddings[milvus]'") from error
+        raise VectorsError(
+            "This needs Milvus' client, which is not installed. Run: pip install "
+            "'review-embeddings[milvus]'"
+        ) from error
     for name in ("pymilvus", "grpc"):  # they report every error that they raise
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with milvus_errors(reference):
@@ -318,7 +374,8 @@ def opened(run: RunFolder, reference: Reference, *, token: str | None = None) ->
             if not run.path.is_dir():
                 raise StorageError(f"There is no run folder {run}.") from error
             raise BusyError(
-                f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is not installed. "
+                f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
+                f"not installed. "
                 "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
             ) from error
     try:
@@ -330,7 +387,8 @@ def opened(run: RunFolder, reference: Reference, *, token: str | None = None) ->
 
 
 def _release(run: RunFolder) -> None:
-    """End Milvus Lite's server for a file, which would keep other processes out as long as this one lasts."""
+    """End Milvus Lite's server for a file, which would keep other processes out as long as this one
+    lasts."""
     try:
         from milvus_lite.server_manager import server_manager_instance
     except ImportError:
@@ -355,13 +413,18 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
     except MilvusException as error:
         text = str(getattr(error, "message", "") or error)
         where = reference.uri or "the run folder"
-        if error.code == CANNOT_CONNECT and reference.uri is not None:  # what it says of a wrong token too
+        if (
+            error.code == CANNOT_CONNECT and reference.uri is not None
+        ):  # what it says of a wrong token too
             if listens(reference.uri, port=19530, seconds=SECONDS):
                 raise VectorsError(
-                    f"The server at {where} refuses: the token is wrong or missing, or it is no Milvus server. "
-                    "Put user:password (or an API key) into an environment variable and name it with --token-env."
+                    f"The server at {where} refuses: the token is wrong or missing, or it is no "
+                    f"Milvus server. "
+                    "Put user:password (or an API key) into an environment variable and name it "
+                    "with --token-env."
                 ) from None
             raise VectorsError(
-                f"There is no Milvus server at {where} that answers. Start it, correct --uri, or leave --uri out for a file in the run."
+                f"There is no Milvus server at {where} that answers. Start it, correct --uri, or "
+                f"leave --uri out for a file in the run."
             ) from None
         raise VectorsError(f"Milvus ({where}) refuses: {reason_of(Exception(text))}") from error

@@ -1,6 +1,7 @@
 """The review of a run in Renumics Spotlight, its film, and the command line `review-embeddings`.
 
-`animate` makes the film of a run, `draw_still` writes one frame of it, `draw_frame` draws one into a matplotlib figure.
+`animate` makes the film of a run, `draw_still` writes one frame of it, `draw_frame` draws one into
+a matplotlib figure.
 """
 
 from __future__ import annotations

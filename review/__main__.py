@@ -1,4 +1,5 @@
-"""``python -m review``: the command line where a module is easier to start than a command, such as under torchrun."""
+"""``python -m review``: the command line where a module is easier to start than a command, such as
+under torchrun."""
 
 from review.cli import main
 

@@ -1,6 +1,8 @@
-"""Makes a cleaned data set from decisions: without what was removed and second copies, with the new labels. The source stays as it is.
+"""Makes a cleaned data set from decisions: without what was removed and second copies, with the new
+labels. The source stays as it is.
 
-Decisions are keyed by content, so every split is cleaned, and a data set that was shuffled or extended since then as well.
+Decisions are keyed by content, so every split is cleaned, and a data set that was shuffled or
+extended since then as well.
 """
 
 from __future__ import annotations
@@ -19,7 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import table
-from pipeline.dataset import OpenedDataset, load_rows, open_dataset, quiet_datasets, read_file, split_names
+from pipeline.dataset import (
+    OpenedDataset,
+    load_rows,
+    open_dataset,
+    quiet_datasets,
+    read_file,
+    split_names,
+)
 from pipeline.errors import RunError, SettingsError
 from pipeline.inplace import feature_of, field_of, split_name
 from pipeline.progress import SILENT, Progress
@@ -37,7 +46,17 @@ FORMS = ("disk", "folder", "parquet")
 CHUNK = 256
 """Rows in memory at once."""
 
-CHANGES = ("split", "row", "image_hash", "change", "label", "new_label", "reviewer", "decided_at", "note")
+CHANGES = (
+    "split",
+    "row",
+    "image_hash",
+    "change",
+    "label",
+    "new_label",
+    "reviewer",
+    "decided_at",
+    "note",
+)
 """Columns of ``changes.csv``."""
 
 
@@ -57,12 +76,21 @@ class Applied:
     """A row for each image that was changed, with `CHANGES`."""
 
 
-def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool = False, progress: Progress = SILENT) -> Applied:
-    """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or see what would be done.
+def apply(
+    run: RunFolder,
+    out: Path | None,
+    *,
+    form: str = "disk",
+    dry_run: bool = False,
+    progress: Progress = SILENT,
+) -> Applied:
+    """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or
+    see what would be done.
 
-    Removed images go wherever they are, relabelled ones get their new label. Of the reviewed split an image marked as a duplicate goes
-    where another one of its group of copies stays: one that is not marked, else the first that is. All else, every column and
-    every feature stays. Applying to what was cleaned changes nothing more. Raises ReviewError.
+    Removed images go wherever they are, relabelled ones get their new label. Of the reviewed split
+    an image marked as a duplicate goes where another one of its group of copies stays: one that is
+    not marked, else the first that is. All else, every column and every feature stays. Applying to
+    what was cleaned changes nothing more. Raises ReviewError.
     """
     if form not in FORMS:
         raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
@@ -70,14 +98,21 @@ def apply(run: RunFolder, out: Path | None, *, form: str = "disk", dry_run: bool
     if info is None:
         raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
     inside = run.path / info.dataset.source
-    reference = replace(info.dataset, source=str(inside) if inside.exists() else info.dataset.source, in_place=False)
+    reference = replace(
+        info.dataset, source=str(inside) if inside.exists() else info.dataset.source, in_place=False
+    )
     if out is not None:
         _check_out(out, reference)
     cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split), _groups(run))
     cleaned: dict[str, Any] = {}
     for split in split_names(reference):
-        rows, opened = load_rows(replace(reference, split=split)), open_dataset(replace(reference, split=split))
-        with progress.stage(f"Applying decisions to {split}", total=len(rows), unit="images") as advance:
+        rows, opened = (
+            load_rows(replace(reference, split=split)),
+            open_dataset(replace(reference, split=split)),
+        )
+        with progress.stage(
+            f"Applying decisions to {split}", total=len(rows), unit="images"
+        ) as advance:
             cleaned[split] = cleaner.clean(rows, opened, advance)
     if out is not None and not dry_run:
         with storage_errors(out):
@@ -89,17 +124,22 @@ def _check_out(out: Path, reference: DatasetReference) -> None:
     """The cleaned data set never stands in the place of another or inside its source."""
     source = Path(reference.source)
     if source.exists() and source.resolve() in {out.resolve(), *out.resolve().parents}:
-        raise SettingsError(f"--out {out} lies in the data set itself, which is never changed. Name another folder.")
+        raise SettingsError(
+            f"--out {out} lies in the data set itself, which is never changed. Name another folder."
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"--out {out} is there already. Name a new folder, or delete it first.")
 
 
 def _groups(run: RunFolder) -> dict[str, str]:
-    """Which group of copies an image of the reviewed split belongs to, by its hash; one that is there once is its own."""
+    """Which group of copies an image of the reviewed split belongs to, by its hash; one that is
+    there once is its own."""
     manifest = table.read_manifest(run)
     if manifest is None:
         return {}
-    part = table.read(run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "duplicate_group"])
+    part = table.read(
+        run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "duplicate_group"]
+    )
     part = part[part["duplicate_group"] >= 0]
     return dict(zip(part["image_hash"], part["duplicate_group"].astype(str), strict=True))
 
@@ -107,24 +147,38 @@ def _groups(run: RunFolder) -> dict[str, str]:
 class _Cleaner:
     """Goes through the splits one after the other."""
 
-    def __init__(self, decisions: Mapping[str, Decision], reviewed: str, groups: Mapping[str, str]) -> None:
+    def __init__(
+        self, decisions: Mapping[str, Decision], reviewed: str, groups: Mapping[str, str]
+    ) -> None:
         self.applied = Applied()
         self._decisions = decisions
         self._reviewed = reviewed
         self._groups = groups
 
-    def clean(self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]) -> datasets.Dataset:
+    def clean(
+        self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]
+    ) -> datasets.Dataset:
         """One split without the removed rows and with the new labels."""
         split, applied = str(opened.reference.split), self.applied
         names = opened.classes or []
         kept: list[int] = []
         new_labels: dict[int, str] = {}
         hashes = list(_hashes(opened.rows, str(opened.reference.image_column), advance))
-        going = {image for image, said in self._decisions.items() if said.decision in {DUPLICATE, REMOVE}}
-        one_is_kept = {self._groups.get(image, image) for image in hashes if image is not None and image not in going}
+        going = {
+            image for image, said in self._decisions.items() if said.decision in {DUPLICATE, REMOVE}
+        }
+        one_is_kept = {
+            self._groups.get(image, image)
+            for image in hashes
+            if image is not None and image not in going
+        }
         for row, image in enumerate(hashes):
             said = self._decisions.get(image or "")
-            label = names[opened.labels[row]] if opened.labels is not None and opened.labels[row] >= 0 else ""
+            label = (
+                names[opened.labels[row]]
+                if opened.labels is not None and opened.labels[row] >= 0
+                else ""
+            )
             change = self._change(said, label, split, str(image), one_is_kept)
             if change not in {"removed", "duplicate"}:
                 kept.append(row)
@@ -135,14 +189,26 @@ class _Cleaner:
                 applied.relabelled[label, str(said.new_label)] += 1
             applied.removed += change == "removed"
             applied.duplicates += change == "duplicate"
-            values = (split, str(row), str(image), change, label, said.new_label or "", said.reviewer, said.time, said.note)
+            values = (
+                split,
+                str(row),
+                str(image),
+                change,
+                label,
+                said.new_label or "",
+                said.reviewer,
+                said.time,
+                said.note,
+            )
             applied.changes.append(dict(zip(CHANGES, values, strict=True)))
         applied.rows[split], applied.kept[split] = len(rows), len(kept)
         if new_labels:
             rows = _relabelled(rows, str(opened.reference.label_column), new_labels)
         return rows if len(kept) == len(rows) else rows.select(kept)
 
-    def _change(self, said: Decision | None, label: str, split: str, image: str, one_is_kept: set[str]) -> str:
+    def _change(
+        self, said: Decision | None, label: str, split: str, image: str, one_is_kept: set[str]
+    ) -> str:
         """What happens to an image: ``removed``, ``duplicate``, ``relabelled``, or nothing."""
         if said is None:
             return ""
@@ -159,7 +225,9 @@ class _Cleaner:
         return "duplicate"
 
 
-def _hashes(rows: datasets.Dataset, column: str, advance: Callable[[int], None]) -> Iterator[str | None]:
+def _hashes(
+    rows: datasets.Dataset, column: str, advance: Callable[[int], None]
+) -> Iterator[str | None]:
     """SHA-256 of each image's bytes as stored; None where they cannot be read."""
     for start in range(0, len(rows), CHUNK):
         cells = rows[start : start + CHUNK][column]
@@ -172,25 +240,43 @@ def _hashes(rows: datasets.Dataset, column: str, advance: Callable[[int], None])
         advance(len(cells))
 
 
-def _relabelled(rows: datasets.Dataset, column: str, new_labels: Mapping[int, str]) -> datasets.Dataset:
+def _relabelled(
+    rows: datasets.Dataset, column: str, new_labels: Mapping[int, str]
+) -> datasets.Dataset:
     """The rows with some labels changed; the column keeps its place and its type."""
     import datasets
 
     feature, (outer, field) = feature_of(rows.features, column), split_name(rows.features, column)
     cells = rows.select_columns([outer]).with_format("arrow")[:].column(outer).to_pylist()
-    by_name = {str(value): value for value in (field_of(cell, field) for cell in cells) if value is not None}
+    by_name = {
+        str(value): value
+        for value in (field_of(cell, field) for cell in cells)
+        if value is not None
+    }
     for row, name in new_labels.items():
-        value = feature.str2int(name) if isinstance(feature, datasets.ClassLabel) else by_name.get(name, name)
+        value = (
+            feature.str2int(name)
+            if isinstance(feature, datasets.ClassLabel)
+            else by_name.get(name, name)
+        )
         cells[row] = {**(cells[row] or {}), field: value} if field else value
     order, whole = rows.column_names, rows.features[outer]
     with quiet_datasets():
-        return rows.remove_columns(outer).add_column(outer, cells, feature=whole).select_columns(order)
+        return (
+            rows.remove_columns(outer).add_column(outer, cells, feature=whole).select_columns(order)
+        )
 
 
-# -- writing --------------------------------------------------------------------------------------------------------
+# -- writing
 
 
-def _write(cleaned: Mapping[str, datasets.Dataset], out: Path, form: str, reference: DatasetReference, applied: Applied) -> None:
+def _write(
+    cleaned: Mapping[str, datasets.Dataset],
+    out: Path,
+    form: str,
+    reference: DatasetReference,
+    applied: Applied,
+) -> None:
     """Write everything beside ``out`` and put it in place when it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
@@ -208,8 +294,12 @@ def _write(cleaned: Mapping[str, datasets.Dataset], out: Path, form: str, refere
                         _with_files(rows).to_parquet(str(temporary / split / "data.parquet"))
                     else:
                         _write_folder(temporary / split, replace(reference, split=split), rows)
-        (temporary / "changes.csv").write_text(changes_csv(applied), encoding="utf-8", errors="surrogatepass")
-        (temporary / "summary.txt").write_text(summary(applied), encoding="utf-8", errors="surrogatepass")
+        (temporary / "changes.csv").write_text(
+            changes_csv(applied), encoding="utf-8", errors="surrogatepass"
+        )
+        (temporary / "summary.txt").write_text(
+            summary(applied), encoding="utf-8", errors="surrogatepass"
+        )
         if out.exists():
             out.rmdir()  # an empty folder
         temporary.rename(out)
@@ -221,25 +311,37 @@ def _with_files(rows: datasets.Dataset) -> datasets.Dataset:
     """The rows with the bytes of image files that they only name."""
     from datasets.table import embed_table_storage
 
-    embedded = rows.with_format("arrow").map(embed_table_storage, batched=True, batch_size=CHUNK, keep_in_memory=True)
+    embedded = rows.with_format("arrow").map(
+        embed_table_storage, batched=True, batch_size=CHUNK, keep_in_memory=True
+    )
     return embedded.with_format(**rows.format)
 
 
 def _write_folder(folder: Path, reference: DatasetReference, rows: datasets.Dataset) -> None:
-    """Images in folders by class under numbered names, and all other columns in ``metadata.jsonl``."""
+    """Images in folders by class under numbered names, and all other columns in
+    ``metadata.jsonl``."""
     import datasets
 
     column, label_column = str(reference.image_column), reference.label_column or ""
     others = [name for name in rows.column_names if name != column]
-    feature, (outer, field) = feature_of(rows.features, label_column), split_name(rows.features, label_column)
+    feature, (outer, field) = (
+        feature_of(rows.features, label_column),
+        split_name(rows.features, label_column),
+    )
     plain = rows.cast_column(column, datasets.Image(decode=False))
     lines: list[str] = []
     for number in range(len(plain)):
         row = plain[number]
         cell = row[column] or {}
-        data: bytes = cell["bytes"] if cell.get("bytes") is not None else read_file(str(cell.get("path")))
+        data: bytes = (
+            cell["bytes"] if cell.get("bytes") is not None else read_file(str(cell.get("path")))
+        )
         value = field_of(row[outer], field) if outer in others else None
-        label = feature.int2str(value) if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0 else value
+        label = (
+            feature.int2str(value)
+            if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0
+            else value
+        )
         place = "" if label is None else f"{safe_name(str(label))}/"
         name = f"{place}{number:07d}{ending_of(data)}"
         (folder / name).parent.mkdir(exist_ok=True)
@@ -250,8 +352,12 @@ def _write_folder(folder: Path, reference: DatasetReference, rows: datasets.Data
 
 
 def safe_name(text: str) -> str:
-    """A name for one folder that cannot lead out of its place: separators, control characters and leading dots replaced."""
-    plain = "".join("_" if character in '/\\:*?"<>|' or not character.isprintable() else character for character in text)
+    """A name for one folder that cannot lead out of its place: separators, control characters and
+    leading dots replaced."""
+    plain = "".join(
+        "_" if character in '/\\:*?"<>|' or not character.isprintable() else character
+        for character in text
+    )
     return plain.strip().lstrip(".")[:100] or "_"
 
 
@@ -266,7 +372,16 @@ def changes_csv(applied: Applied) -> str:
 
 def summary(applied: Applied) -> str:
     """What was changed, in a few lines."""
-    lines = [f"{split}: {applied.kept[split]:,} of {count:,} images" for split, count in applied.rows.items()]
-    lines += [f"removed: {applied.removed:,}", f"duplicates removed: {applied.duplicates:,}", f"relabelled: {applied.relabelled.total():,}"]
-    lines += [f"  {old} -> {new}: {count:,}" for (old, new), count in sorted(applied.relabelled.items())]
+    lines = [
+        f"{split}: {applied.kept[split]:,} of {count:,} images"
+        for split, count in applied.rows.items()
+    ]
+    lines += [
+        f"removed: {applied.removed:,}",
+        f"duplicates removed: {applied.duplicates:,}",
+        f"relabelled: {applied.relabelled.total():,}",
+    ]
+    lines += [
+        f"  {old} -> {new}: {count:,}" for (old, new), count in sorted(applied.relabelled.items())
+    ]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,9 @@
-"""What Spotlight's server does with decisions from the page: checks them, writes them, and tells every page what holds.
+"""What Spotlight's server does with decisions from the page: checks them, writes them, and tells
+every page what holds.
 
-Runs in Spotlight's server process. Nothing that comes from a browser is ever a path, a command or HTML here: images are row
-numbers, everything else is checked against what there is or kept as plain text.
+Runs in Spotlight's server process. Nothing that comes from a browser is ever a path, a command or
+HTML here: images are row numbers, everything else is checked against what there is or kept as plain
+text.
 """
 
 from __future__ import annotations
@@ -19,7 +21,16 @@ from numpy.typing import NDArray
 from pipeline.dataset import RunImages, read_images
 from pipeline.errors import BusyError, RunError, SettingsError, StorageError
 from pipeline.runfolder import RunFolder
-from review.decisions import UNDECIDED, Decision, DecisionWriter, History, Judged, now, read_history, writing
+from review.decisions import (
+    UNDECIDED,
+    Decision,
+    DecisionWriter,
+    History,
+    Judged,
+    now,
+    read_history,
+    writing,
+)
 
 MAX_REQUEST = 100
 """Characters of a request's name."""
@@ -54,8 +65,15 @@ class Changes:
 class Deciding:
     """The decisions of one session. Safe to be called from several threads."""
 
-    def __init__(self, run: RunFolder, reviewer: str, earlier: Sequence[RunFolder] = (), places: NDArray[np.int64] | None = None) -> None:
-        """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend their decisions.
+    def __init__(
+        self,
+        run: RunFolder,
+        reviewer: str,
+        earlier: Sequence[RunFolder] = (),
+        places: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend
+        their decisions.
 
         ``places`` are the images that the page shows, None for all.
         """
@@ -94,10 +112,13 @@ class Deciding:
         return [*self._earlier, *self._own.lines]
 
     def changes(self, since: int) -> Changes:
-        """What holds about every image that a line after the revision ``since`` is about; 0 for all."""
+        """What holds about every image that a line after the revision ``since`` is about; 0 for
+        all."""
         with self._guard:
             lines = self._lines
-            touched = dict.fromkeys(line.image_hash for line in lines[max(0, since) :] if line.decision is not None)
+            touched = dict.fromkeys(
+                line.image_hash for line in lines[max(0, since) :] if line.decision is not None
+            )
             current = History(lines).current()
         rows: list[int] = []
         decisions: list[str] = []
@@ -131,7 +152,8 @@ class Deciding:
     # -- what is said
 
     def decide(self, message: object) -> int:
-        """Write a decision about some rows; the number of images, once they are on disk. Raises SettingsError for a wrong message."""
+        """Write a decision about some rows; the number of images, once they are on disk. Raises
+        SettingsError for a wrong message."""
         said = _checked(message, "decide")
         ids = self._ids(said["rows"])
         lines = self._judged.decide(
@@ -150,7 +172,11 @@ class Deciding:
         said = _checked(message, "list")
         return self._write(
             self._judged.decide(
-                self._ids(said["rows"]), None, list_name=_text(said, "name") or "", reviewer=self._reviewer, request=_request(said)
+                self._ids(said["rows"]),
+                None,
+                list_name=_text(said, "name") or "",
+                reviewer=self._reviewer,
+                request=_request(said),
             )
         )
 
@@ -171,7 +197,11 @@ class Deciding:
             kept: dict[str, Any] = {"decision": UNDECIDED, "new_label": None, "note": ""}
             if was is not None:
                 kept = {"decision": was.decision, "new_label": was.new_label, "note": was.note}
-            restored.append(replace(line, **kept, time=now(), reviewer=self._reviewer, request=f"undo-{request}"))
+            restored.append(
+                replace(
+                    line, **kept, time=now(), reviewer=self._reviewer, request=f"undo-{request}"
+                )
+            )
         if not restored:
             raise SettingsError("There is nothing to undo: this was not decided here.")
         return self._write(restored)
@@ -191,7 +221,9 @@ class Deciding:
             raise SettingsError(f"{len(rows)} images were named, the run has {count}.")
         for row in rows:
             if type(row) is not int or not 0 <= row < count:
-                raise SettingsError(f"{str(row)[:40]!r} is no row of this review (0 to {count - 1}).")
+                raise SettingsError(
+                    f"{str(row)[:40]!r} is no row of this review (0 to {count - 1})."
+                )
         ids = self._images.ids
         return [int(ids[row]) for row in dict.fromkeys(rows)]
 
@@ -201,7 +233,12 @@ def open_session(settings: Mapping[str, Any]) -> Deciding | None:
     if "run" not in settings:
         return None
     earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
-    return Deciding(RunFolder(Path(settings["run"])), str(settings.get("reviewer", "unknown")), earlier, shown_places(settings))
+    return Deciding(
+        RunFolder(Path(settings["run"])),
+        str(settings.get("reviewer", "unknown")),
+        earlier,
+        shown_places(settings),
+    )
 
 
 def shown_places(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
@@ -220,7 +257,12 @@ def _checked(message: object, kind: str) -> dict[str, Any]:
 
 def _request(said: Mapping[str, Any]) -> str:
     request = said.get("request")
-    if not isinstance(request, str) or not 0 < len(request) <= MAX_REQUEST or not request.isascii() or not request.isprintable():
+    if (
+        not isinstance(request, str)
+        or not 0 < len(request) <= MAX_REQUEST
+        or not request.isascii()
+        or not request.isprintable()
+    ):
         raise SettingsError("The message has no usable request name.")
     return request
 
@@ -233,6 +275,10 @@ def _text(said: Mapping[str, Any], name: str) -> str | None:
 
 
 def _steps(value: object) -> list[int]:
-    if not isinstance(value, list) or len(value) > MAX_CHECKPOINTS or not all(type(step) is int and step >= 0 for step in value):
+    if (
+        not isinstance(value, list)
+        or len(value) > MAX_CHECKPOINTS
+        or not all(type(step) is int and step >= 0 for step in value)
+    ):
         raise SettingsError("The checkpoints are no list of steps.")
     return value

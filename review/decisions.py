@@ -1,8 +1,9 @@
 """Owns ``decisions.jsonl``: what people said about images, kept for good.
 
-The file is only ever added to, one line an image and decision, and a line is on disk before anybody is told that it was saved.
-Decisions are keyed by the image's content, so they hold for new checkpoints, for a shuffled or larger data set and for other runs
-on the same images. The last line about an image counts; all lines stay.
+The file is only ever added to, one line an image and decision, and a line is on disk before anybody
+is told that it was saved. Decisions are keyed by the image's content, so they hold for new
+checkpoints, for a shuffled or larger data set and for other runs on the same images. The last line
+about an image counts; all lines stay.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE = "keep", "relabel", "remove", "duplicate", "unsure"
 
 DECISIONS = (KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE)
-"""It is right as it is, it has another label, it does not belong here, it is there twice, it is to be looked at again."""
+"""It is right as it is, it has another label, it does not belong here, it is there twice, it is to
+be looked at again."""
 
 UNDECIDED = "undecided"
 """Takes a decision back."""
@@ -63,7 +65,8 @@ class Decision:
     checkpoints: tuple[int, ...] = ()
     """Steps on screen."""
     request: str = ""
-    """The same for all images that were decided at once; a request that is repeated is not written twice."""
+    """The same for all images that were decided at once; a request that is repeated is not written
+    twice."""
     version: str = ""
     """Of the program."""
 
@@ -82,7 +85,8 @@ class History:
         return {image: line for image, line in last.items() if line.decision != UNDECIDED}
 
     def saved_lists(self) -> dict[str, list[str]]:
-        """The image hashes of each saved list, in their order; the last list saved under a name counts."""
+        """The image hashes of each saved list, in their order; the last list saved under a name
+        counts."""
         lists: dict[str, tuple[str, list[str]]] = {}
         for line in self.lines:
             if line.list is None:
@@ -97,29 +101,41 @@ class History:
 
 
 def read_history(run: RunFolder) -> History:
-    """Read the file; lines that cannot be read are left out and told. Empty where there is no file."""
+    """Read the file; lines that cannot be read are left out and told. Empty where there is no
+    file."""
     try:
         content = run.decisions.read_bytes()
     except FileNotFoundError:
         return History()
     except OSError as error:
-        raise RunError(f"{run.decisions} cannot be read ({error.strerror}). Check its rights.") from error
+        raise RunError(
+            f"{run.decisions} cannot be read ({error.strerror}). Check its rights."
+        ) from error
     history = History()
     whole, _, torn = content.rpartition(b"\n")
     for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
         try:
             history.lines.append(_parse(line))
         except (ValueError, TypeError, KeyError):
-            history.faults.append(f"Line {number} of {run.decisions} cannot be read and is left out.")
+            history.faults.append(
+                f"Line {number} of {run.decisions} cannot be read and is left out."
+            )
     if torn:
-        history.faults.append(f"The last line of {run.decisions} was cut off by a crash and is left out ({len(torn)} bytes).")
+        history.faults.append(
+            f"The last line of {run.decisions} was cut off by a crash and is left out ({len(torn)} "
+            f"bytes)."
+        )
     return history
 
 
 def _parse(line: bytes) -> Decision:
     content = json.loads(line)
     decision = Decision(**{**content, "checkpoints": tuple(content.get("checkpoints", ()))})
-    if not isinstance(decision.image_hash, str) or decision.decision not in {*DECISIONS, UNDECIDED, None}:
+    if not isinstance(decision.image_hash, str) or decision.decision not in {
+        *DECISIONS,
+        UNDECIDED,
+        None,
+    }:
         raise ValueError("not a decision")
     return decision
 
@@ -149,11 +165,16 @@ class DecisionWriter:
             _sync_folder(run)
 
     def append(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Write the lines that are not there yet and wait until they are on disk, and in the store if there is one; returns them.
+        """Write the lines that are not there yet and wait until they are on disk, and in the store
+        if there is one; returns them.
 
         Raises StorageError; where the disk is full nothing stays of what was begun.
         """
-        new = [line for line in decisions if (line.request, line.image_hash, line.list) not in self._written]
+        new = [
+            line
+            for line in decisions
+            if (line.request, line.image_hash, line.list) not in self._written
+        ]
         if not new:
             return []
         size = os.fstat(self._file).st_size
@@ -179,7 +200,8 @@ class DecisionWriter:
 
 @contextmanager
 def writing(run: RunFolder) -> Iterator[DecisionWriter]:
-    """Be the only process that decides about the images of a run. Raises BusyError where another one is."""
+    """Be the only process that decides about the images of a run. Raises BusyError where another
+    one is."""
     with run.decision_lock():
         writer = DecisionWriter(run)
         try:
@@ -189,7 +211,8 @@ def writing(run: RunFolder) -> Iterator[DecisionWriter]:
 
 
 def _set_torn_line_aside(run: RunFolder) -> list[str]:
-    """Move a last line without its end out of the file, so that the next one does not grow together with it."""
+    """Move a last line without its end out of the file, so that the next one does not grow together
+    with it."""
     if not run.decisions.is_file():
         return []
     with storage_errors(run.decisions), run.decisions.open("r+b") as file:
@@ -204,7 +227,10 @@ def _set_torn_line_aside(run: RunFolder) -> list[str]:
         file.truncate(len(content) - len(torn))
         os.fsync(file.fileno())
     storage.added_to(run.decisions)
-    return [f"The last line of {run.decisions} was cut off by a crash; it was moved to {run.torn_decisions.name}."]
+    return [
+        f"The last line of {run.decisions} was cut off by a crash; it was moved to "
+        f"{run.torn_decisions.name}."
+    ]
 
 
 def _sync_folder(run: RunFolder) -> None:
@@ -217,7 +243,7 @@ def _sync_folder(run: RunFolder) -> None:
             os.close(folder)
 
 
-# -- making decisions -----------------------------------------------------------------------------------------------
+# -- making decisions
 
 
 @dataclass(frozen=True)
@@ -233,23 +259,43 @@ class Judged:
     @staticmethod
     def of(images: RunImages) -> Judged:
         """Those of a run."""
-        return Judged({image: place for place, image in enumerate(images.ids.tolist())}, images.hashes, images.label_names, images.classes)
+        return Judged(
+            {image: place for place, image in enumerate(images.ids.tolist())},
+            images.hashes,
+            images.label_names,
+            images.classes,
+        )
 
-    def check(self, decision: str | None, new_label: str | None, note: str, list_name: str | None) -> None:
+    def check(
+        self, decision: str | None, new_label: str | None, note: str, list_name: str | None
+    ) -> None:
         """Raise SettingsError for a decision that cannot be made, whatever the image."""
         if decision not in {*DECISIONS, UNDECIDED, None}:
-            raise SettingsError(f"{decision!r} is no decision. Use one of {', '.join((*DECISIONS, UNDECIDED))}.")
+            raise SettingsError(
+                f"{decision!r} is no decision. Use one of {', '.join((*DECISIONS, UNDECIDED))}."
+            )
         if decision is None and list_name is None:
-            raise SettingsError("Neither a decision nor the name of a list was given. Give one of them.")
+            raise SettingsError(
+                "Neither a decision nor the name of a list was given. Give one of them."
+            )
         if (decision == RELABEL) != (new_label is not None):
-            raise SettingsError("A relabel needs a new label, and nothing else has one. Give both or none.")
+            raise SettingsError(
+                "A relabel needs a new label, and nothing else has one. Give both or none."
+            )
         if new_label is not None and new_label not in (self.classes or ()):
-            shown = ", ".join(list(self.classes or ())[:8]) + (" …" if len(self.classes or ()) > 8 else "")
-            raise SettingsError(f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). Use one of them.")
+            shown = ", ".join(list(self.classes or ())[:8]) + (
+                " …" if len(self.classes or ()) > 8 else ""
+            )
+            raise SettingsError(
+                f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
+                f"Use one of them."
+            )
         if len(note) > MAX_NOTE:
             raise SettingsError(f"The note has {len(note)} characters. Use at most {MAX_NOTE}.")
         if list_name is not None and not 0 < len(list_name) <= MAX_LIST_NAME:
-            raise SettingsError(f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}.")
+            raise SettingsError(
+                f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}."
+            )
 
     def decide(
         self,
@@ -264,7 +310,8 @@ class Judged:
         request: str | None = None,
         time: str | None = None,
     ) -> list[Decision]:
-        """The lines for a decision about some images. Raises SettingsError for what cannot be said and images that are not there."""
+        """The lines for a decision about some images. Raises SettingsError for what cannot be said
+        and images that are not there."""
         self.check(decision, new_label, note, list_name)
         unknown = next((image for image in ids if image not in self.places), None)
         if unknown is not None:
@@ -283,7 +330,12 @@ class Judged:
         places = [self.places[image] for image in ids]
         labels = self.labels
         return [
-            Decision(image_hash=self.hashes[place], image_id=image, label=None if labels is None else labels[place], **common)
+            Decision(
+                image_hash=self.hashes[place],
+                image_id=image,
+                label=None if labels is None else labels[place],
+                **common,
+            )
             for image, place in zip(ids, places, strict=True)
         ]
 

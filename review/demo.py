@@ -1,4 +1,5 @@
-"""Makes a small, real run where nothing else is at hand: scikit-learn's digits and a small Vision Transformer trained on them."""
+"""Makes a small, real run where nothing else is at hand: scikit-learn's digits and a small Vision
+Transformer trained on them."""
 
 from __future__ import annotations
 
@@ -35,22 +36,31 @@ TRAINING = {
 
 
 def make_demo(run: RunFolder, progress: Progress) -> str:
-    """Write the data set and train the model, each only where it is not there yet; returns the data set's path."""
+    """Write the data set and train the model, each only where it is not there yet; returns the data
+    set's path."""
     data = run.path / DATA_FOLDER
     if is_run(run.path) and not data.is_dir():
-        raise SettingsError(f"{run} holds another run, which the demo would write over. Name a new folder with --run.")
+        raise SettingsError(
+            f"{run} holds another run, which the demo would write over. Name a new folder with "
+            f"--run."
+        )
     with storage_errors(run.path):
         if not data.is_dir():
             _write_digits(data)
         if not (run.path / "trainer_state.json").is_file():
             if not (run.path / MODEL_FOLDER / "preprocessor_config.json").is_file():
                 _write_model(run.path / MODEL_FOLDER, [str(digit) for digit in range(10)])
-            finetune(run, {"model": str(run.path / MODEL_FOLDER), "dataset": str(data), **TRAINING}, progress=progress)
+            finetune(
+                run,
+                {"model": str(run.path / MODEL_FOLDER), "dataset": str(data), **TRAINING},
+                progress=progress,
+            )
     return str(data)
 
 
 def _write_digits(folder: Path) -> None:
-    """The 1,797 digits of 8 x 8 pixels as a labelled image data set. Source: Alpaydin and Kaynak 1998, UCI, via scikit-learn."""
+    """The 1,797 digits of 8 x 8 pixels as a labelled image data set. Source: Alpaydin and Kaynak
+    1998, UCI, via scikit-learn."""
     import datasets
     import numpy as np
     from PIL import Image
@@ -63,9 +73,14 @@ def _write_digits(folder: Path) -> None:
         Image.fromarray(np.rint(picture * (255 / 16)).astype(np.uint8)).save(buffer, "PNG")
         files.append({"bytes": buffer.getvalue(), "path": None})
     features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[str(name) for name in digits.target_names])}
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=[str(name) for name in digits.target_names]),
+        }
     )
-    rows = datasets.Dataset.from_dict({"image": files, "label": digits.target.tolist()}, features=features, split=SPLIT)
+    rows = datasets.Dataset.from_dict(
+        {"image": files, "label": digits.target.tolist()}, features=features, split=SPLIT
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".writing-{os.getpid()}-{folder.name}")
     datasets.disable_progress_bars()
@@ -78,7 +93,8 @@ def _write_digits(folder: Path) -> None:
 
 
 def _write_model(folder: Path, names: list[str]) -> None:
-    """A Vision Transformer for pictures of 16 x 16 pixels with weights that nobody has trained yet."""
+    """A Vision Transformer for pictures of 16 x 16 pixels with weights that nobody has trained
+    yet."""
     transformers = import_transformers()
     transformers.set_seed(0)
     config = transformers.ViTConfig(

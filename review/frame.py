@@ -1,7 +1,9 @@
-"""Cuts the wide review frame from the long table: one row an image, the columns of every checkpoint beside each other.
+"""Cuts the wide review frame from the long table: one row an image, the columns of every checkpoint
+beside each other.
 
-Spotlight links its views by row number, so this is what makes a brush in one plot select the same images in the other. The
-frame keeps to what Spotlight shows rightly: integers, float32 without gaps, categoricals of strings, image bytes.
+Spotlight links its views by row number, so this is what makes a brush in one plot select the same
+images in the other. The frame keeps to what Spotlight shows rightly: integers, float32 without
+gaps, categoricals of strings, image bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SHOWN = 10
-"""Checkpoints with columns of their own: Spotlight works out statistics and colours of all columns with every click."""
+"""Checkpoints with columns of their own: Spotlight works out statistics and colours of all columns
+with every click."""
 
 UNLABELLED = "(no label)"
 """Stands for a missing label or prediction, because Spotlight has no name for an empty category."""
@@ -62,8 +65,14 @@ OF_PICTURES = ("image_issue", "image_issue_rank", *(f"{name}_score" for name in 
 ABOUT_LABELS = OF_IMAGES[OF_IMAGES.index("trajectory_label_score") :]
 ABOUT_PREDICTIONS = OF_IMAGES[OF_IMAGES.index("aum") :]
 
-NOT_JUDGED = {"trajectory_label_score": 1.0, "trajectory_label_rank": np.iinfo(np.int32).max, "aum": 0.0, "label_variability": 0.0}
-"""What stands for an image without a label among others that have one: Spotlight draws gaps at the origin."""
+NOT_JUDGED = {
+    "trajectory_label_score": 1.0,
+    "trajectory_label_rank": np.iinfo(np.int32).max,
+    "aum": 0.0,
+    "label_variability": 0.0,
+}
+"""What stands for an image without a label among others that have one: Spotlight draws gaps at the
+origin."""
 
 OUTLIER_STATES = ["no", "first only", "last only", "both"]
 """Whether an image is among the worst of the first and of the last checkpoint."""
@@ -76,7 +85,8 @@ class ReviewFrame:
     frame: pd.DataFrame
     """One row an image, RangeIndex in image order."""
     shown: list[int]
-    """Checkpoints with columns of their own, ascending: the first and last of them are "first" and "last"."""
+    """Checkpoints with columns of their own, ascending: the first and last of them are "first" and
+    "last"."""
     steps: list[int]
     """All checkpoints of the table, ascending; the slider goes through them."""
     facts: dict[int, table.CheckpointFacts]
@@ -84,9 +94,11 @@ class ReviewFrame:
     color_by: str | None
     """Column that colours the plots: the label, else the last prediction."""
     slider_start: int
-    """The checkpoint that the columns ``x_now``, ``y_now`` and ``ood_now`` hold until the slider is moved."""
+    """The checkpoint that the columns ``x_now``, ``y_now`` and ``ood_now`` hold until the slider is
+    moved."""
     watching: bool
-    """Whether the run is still being trained, so that the columns ``x_first`` and ``x_last`` stand for changing checkpoints."""
+    """Whether the run is still being trained, so that the columns ``x_first`` and ``x_last`` stand
+    for changing checkpoints."""
     worst: int
     """How many of the most atypical images count as outliers in the column ``outlier``."""
 
@@ -114,11 +126,13 @@ def wide_frame(
     before: Mapping[str, float] | None = None,
     pictures: bool = True,
 ) -> ReviewFrame:
-    """Build the frame for ``shown`` checkpoints, evenly thinned where they are more than `MAX_SHOWN`.
+    """Build the frame for ``shown`` checkpoints, evenly thinned where they are more than
+    `MAX_SHOWN`.
 
-    ``decisions`` are those that hold, by image hash; ``before`` is the percentile of each image at the last checkpoint of an
-    earlier run. A frame that is ``watching`` has the same columns for both ends however many checkpoints there are yet.
-    Without ``pictures`` it has none, and `with_pictures` adds them.
+    ``decisions`` are those that hold, by image hash; ``before`` is the percentile of each image at
+    the last checkpoint of an earlier run. A frame that is ``watching`` has the same columns for
+    both ends however many checkpoints there are yet. Without ``pictures`` it has none, and
+    `with_pictures` adds them.
     """
     import pandas as pd
 
@@ -132,11 +146,24 @@ def wide_frame(
     if (names := images.label_names) is not None:
         columns["label"] = _categorical(names, images.classes or [])
     columns |= _decision_columns(images, decisions or {})
-    wanted = ["label", "prediction", "confidence", "x", "y", "ood_score", "ood_rank", "ood_percentile", *OF_ENDS]
+    wanted = [
+        "label",
+        "prediction",
+        "confidence",
+        "x",
+        "y",
+        "ood_score",
+        "ood_rank",
+        "ood_percentile",
+        *OF_ENDS,
+    ]
     ends: dict[str, pd.DataFrame] = {}
     now: dict[str, object] = {}
     for facts, part in table.iterate(run, checkpoints=sorted({*shown, start}), columns=wanted):
-        values = {name: part[column].to_numpy() for name, column in (("x", "x"), ("y", "y"), ("ood", "ood_score"))}
+        values = {
+            name: part[column].to_numpy()
+            for name, column in (("x", "x"), ("y", "y"), ("ood", "ood_score"))
+        }
         if facts.step in shown:
             columns |= {f"{name}_{tag(facts.step)}": column for name, column in values.items()}
         if facts.step == start:
@@ -147,14 +174,24 @@ def wide_frame(
             ends["last"] = part
     for end, part in ends.items():
         columns |= _end_columns(end, part)
-    columns |= _image_columns(table.read(run, checkpoints=[shown[-1]], columns=[*OF_IMAGES, "leak_kind", "leak_label", *OF_PICTURES]))
+    columns |= _image_columns(
+        table.read(
+            run,
+            checkpoints=[shown[-1]],
+            columns=[*OF_IMAGES, "leak_kind", "leak_label", *OF_PICTURES],
+        )
+    )
     if before:
         columns |= _since_columns(images, before, ends["last"])
     worst = worst_count(len(images))
     if "first" in ends:
         columns |= _change_columns(ends["first"], ends["last"], worst)
     if watching:
-        columns |= {f"{name}_{end}": columns[f"{name}_{tag(step)}"] for name in "xy" for end, step in zip(ENDS, _ends(shown), strict=True)}
+        columns |= {
+            f"{name}_{end}": columns[f"{name}_{tag(step)}"]
+            for name in "xy"
+            for end, step in zip(ENDS, _ends(shown), strict=True)
+        }
     if watching or len(steps) > 1:
         columns |= now
     frame = pd.DataFrame(columns)
@@ -181,22 +218,36 @@ def with_pictures(review: ReviewFrame, images: RunImages) -> ReviewFrame:
 
 
 def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFrame:
-    """The long table for Spotlight: no vectors, hashes or numbers with gaps, the checkpoint as a category.
+    """The long table for Spotlight: no vectors, hashes or numbers with gaps, the checkpoint as a
+    category.
 
     Its rows are not linked by image.
     """
     import pandas as pd
 
-    names = [column.name for column in table.COLUMNS if column.name not in {"embedding", "image_hash", "path", "leak_path", "epoch"}]
+    names = [
+        column.name
+        for column in table.COLUMNS
+        if column.name not in {"embedding", "image_hash", "path", "leak_path", "epoch"}
+    ]
     frame = table.read(run, checkpoints=steps, columns=names)
     for name in ("label", "prediction", "leak_label"):
         if frame[name].isna().all():
             frame = frame.drop(columns=name)
         else:
-            frame[name] = frame[name].cat.add_categories(UNLABELLED).fillna(UNLABELLED).cat.remove_unused_categories()
-    frame = frame.drop(columns=[name for name in frame.select_dtypes("number").columns if frame[name].isna().any()])
+            frame[name] = (
+                frame[name]
+                .cat.add_categories(UNLABELLED)
+                .fillna(UNLABELLED)
+                .cat.remove_unused_categories()
+            )
+    frame = frame.drop(
+        columns=[name for name in frame.select_dtypes("number").columns if frame[name].isna().any()]
+    )
     order = [f"step {tag(step)}" for step in sorted(frame["checkpoint"].unique())]
-    frame["checkpoint"] = pd.Categorical([f"step {tag(step)}" for step in frame["checkpoint"]], categories=order)
+    frame["checkpoint"] = pd.Categorical(
+        [f"step {tag(step)}" for step in frame["checkpoint"]], categories=order
+    )
     _check(frame)
     return frame
 
@@ -206,13 +257,15 @@ def _ends(shown: Sequence[int]) -> tuple[int, int]:
 
 
 def _thinned(shown: Sequence[int]) -> list[int]:
-    """At most `MAX_SHOWN` of the checkpoints: the first, the last, and others evenly between them."""
+    """At most `MAX_SHOWN` of the checkpoints: the first, the last, and others evenly between
+    them."""
     places = np.linspace(0, len(shown) - 1, min(len(shown), MAX_SHOWN)).round().astype(int)
     return [shown[place] for place in places]
 
 
 def _start_of_slider(steps: Sequence[int], shown: Sequence[int]) -> int:
-    """Where the slider stands at first: the middle of the training, which no plot of its own shows."""
+    """Where the slider stands at first: the middle of the training, which no plot of its own
+    shows."""
     others = [step for step in steps if step not in shown] or list(steps)
     return others[len(others) // 2]
 
@@ -224,12 +277,16 @@ def _one_object_each(files: Sequence[bytes]) -> np.ndarray:
 
 
 def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Categorical:
-    """A category for every value; missing ones get a name of their own, because Spotlight has none for them."""
+    """A category for every value; missing ones get a name of their own, because Spotlight has none
+    for them."""
     import pandas as pd
 
     missing = np.array([value is None or value != value for value in values], dtype=bool)
     names = [*categories, UNLABELLED] if missing.any() else list(categories)
-    return pd.Categorical([UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)], categories=names)
+    return pd.Categorical(
+        [UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)],
+        categories=names,
+    )
 
 
 def _decision_columns(images: RunImages, decisions: Mapping[str, Decision]) -> dict[str, object]:
@@ -238,9 +295,14 @@ def _decision_columns(images: RunImages, decisions: Mapping[str, Decision]) -> d
 
     said = [decisions.get(image_hash) for image_hash in images.hashes]
     verdicts = [UNDECIDED if line is None else line.decision for line in said]
-    columns: dict[str, object] = {"decision": pd.Categorical(verdicts, categories=[UNDECIDED, *DECISIONS])}
+    columns: dict[str, object] = {
+        "decision": pd.Categorical(verdicts, categories=[UNDECIDED, *DECISIONS])
+    }
     if images.classes:
-        new = [NO_NEW_LABEL if line is None or line.new_label is None else line.new_label for line in said]
+        new = [
+            NO_NEW_LABEL if line is None or line.new_label is None else line.new_label
+            for line in said
+        ]
         names = [NO_NEW_LABEL, *images.classes, *sorted(set(new) - {NO_NEW_LABEL, *images.classes})]
         columns["new_label"] = pd.Categorical(new, categories=names)
     return columns
@@ -255,11 +317,17 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
         f"map_kept_{end}": part["map_kept"].to_numpy(),
     }
     if (judged := part["label_rank"].to_numpy() > 0).any():
-        columns[f"label_score_{end}"] = part["label_score"].fillna(1.0).to_numpy()  # an image without a label is no suspect
+        columns[f"label_score_{end}"] = (
+            part["label_score"].fillna(1.0).to_numpy()
+        )  # an image without a label is no suspect
         columns[f"label_rank_{end}"] = np.where(judged, part["label_rank"].to_numpy(), len(part))
-        columns[f"suggested_{end}"] = _categorical(list(part["suggested_label"]), list(part["suggested_label"].cat.categories))
+        columns[f"suggested_{end}"] = _categorical(
+            list(part["suggested_label"]), list(part["suggested_label"].cat.categories)
+        )
     if part["prediction"].notna().any():
-        columns[f"prediction_{end}"] = _categorical(list(part["prediction"]), list(part["prediction"].cat.categories))
+        columns[f"prediction_{end}"] = _categorical(
+            list(part["prediction"]), list(part["prediction"].cat.categories)
+        )
         columns[f"confidence_{end}"] = part["confidence"].fillna(0).to_numpy()
         if part["label"].notna().any():
             agrees = (part["prediction"].astype(object) == part["label"].astype(object)).to_numpy()
@@ -268,19 +336,26 @@ def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
 
 
 def _image_columns(part: pd.DataFrame) -> dict[str, object]:
-    """What is known of each image over all checkpoints; nothing about labels, predictions and pictures where there is nothing."""
+    """What is known of each image over all checkpoints; nothing about labels, predictions and
+    pictures where there is nothing."""
     columns: dict[str, object] = {}
     judged = part["trajectory_label_rank"].to_numpy() > 0
     headed = bool(part["aum"].notna().any())
     for name in OF_IMAGES:
         if name in ABOUT_LABELS:
-            if judged.any() and (headed or name not in ABOUT_PREDICTIONS):  # an image without a label is no suspect
-                columns[name] = np.where(judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy()))
+            if judged.any() and (
+                headed or name not in ABOUT_PREDICTIONS
+            ):  # an image without a label is no suspect
+                columns[name] = np.where(
+                    judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy())
+                )
         else:
             columns[name] = _as_it_is(part[name])
     if (part["leak_of"] >= 0).any():
         columns["leak_kind"] = _as_it_is(part["leak_kind"])
-        columns["leak_label"] = _categorical(list(part["leak_label"]), list(part["leak_label"].cat.categories))
+        columns["leak_label"] = _categorical(
+            list(part["leak_label"]), list(part["leak_label"].cat.categories)
+        )
     if part["image_issue_rank"].any():
         columns |= {name: _as_it_is(part[name]) for name in OF_PICTURES}
     return columns
@@ -290,10 +365,16 @@ def _as_it_is(column: pd.Series) -> object:
     return column.array if column.dtype == "category" else column.to_numpy()
 
 
-def _since_columns(images: RunImages, before: Mapping[str, float], last: pd.DataFrame) -> dict[str, object]:
-    """How atypical each image was in an earlier run, and what has become of it; no change for images that are new."""
+def _since_columns(
+    images: RunImages, before: Mapping[str, float], last: pd.DataFrame
+) -> dict[str, object]:
+    """How atypical each image was in an earlier run, and what has become of it; no change for
+    images that are new."""
     now = last["ood_percentile"].to_numpy()
-    then = np.array([before.get(image_hash, now[row]) for row, image_hash in enumerate(images.hashes)], dtype=np.float32)
+    then = np.array(
+        [before.get(image_hash, now[row]) for row, image_hash in enumerate(images.hashes)],
+        dtype=np.float32,
+    )
     return {"percentile_before": then, "percentile_since": now - then}
 
 
@@ -302,7 +383,9 @@ def _change_columns(first: pd.DataFrame, last: pd.DataFrame, worst: int) -> dict
     import pandas as pd
 
     early, late = (part["ood_rank"].to_numpy() <= worst for part in (first, last))
-    states = np.where(early & late, "both", np.where(early, "first only", np.where(late, "last only", "no")))
+    states = np.where(
+        early & late, "both", np.where(early, "first only", np.where(late, "last only", "no"))
+    )
     steps = last[["x", "y"]].to_numpy() - first[["x", "y"]].to_numpy()
     return {
         "percentile_change": last["ood_percentile"].to_numpy() - first["ood_percentile"].to_numpy(),
@@ -312,11 +395,20 @@ def _change_columns(first: pd.DataFrame, last: pd.DataFrame, worst: int) -> dict
 
 
 def _check(frame: pd.DataFrame) -> None:
-    """What Spotlight would draw wrongly without a word: gaps are drawn at (0, 0), free strings are evaluated as Python."""
+    """What Spotlight would draw wrongly without a word: gaps are drawn at (0, 0), free strings are
+    evaluated as Python."""
     numbers = frame.select_dtypes("number")
     if not np.isfinite(numbers.to_numpy(dtype=np.float64)).all():
         broken = next(name for name in numbers.columns if not np.isfinite(numbers[name]).all())
-        raise ReviewError(f"Column {broken} of the review has gaps. Delete the run's table folder and build it again.")
+        raise ReviewError(
+            f"Column {broken} of the review has gaps. Delete the run's table folder and build it "
+            f"again."
+        )
     for name in frame.columns:
-        if frame[name].dtype == object and not all(isinstance(cell, bytes) for cell in frame[name].array):
-            raise ReviewError(f"Column {name} of the review holds free values. Delete the run's table folder and build it again.")
+        if frame[name].dtype == object and not all(
+            isinstance(cell, bytes) for cell in frame[name].array
+        ):
+            raise ReviewError(
+                f"Column {name} of the review holds free values. Delete the run's table folder and "
+                f"build it again."
+            )

@@ -1,4 +1,5 @@
-"""The preset layout: table and plots above, the images of the selection, the ready-made lists and a histogram below."""
+"""The preset layout: table and plots above, the images of the selection, the ready-made lists and a
+histogram below."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ IMAGES_PER_ROW = 8
 
 
 def plotted(review: ReviewFrame) -> list[int]:
-    """Checkpoints that get a plot of their own: the shown ones as far as they fit, the last of them in any case."""
+    """Checkpoints that get a plot of their own: the shown ones as far as they fit, the last of them
+    in any case."""
     room = MAX_PLOTS if len(review.steps) <= min(len(review.shown), MAX_PLOTS) else MAX_PLOTS - 1
     if len(review.shown) <= room:
         return review.shown
@@ -33,10 +35,14 @@ def wide_layout(review: ReviewFrame) -> Layout:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.widgets import Widget
 
-    if review.watching:  # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged it
+    # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged
+    # it
+    if review.watching:
         plots = [_plot("first", "First", review.color_by), _plot("last", "Last", review.color_by)]
     else:
-        plots = [_plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)]
+        plots = [
+            _plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)
+        ]
     if has_slider(review):
         plots.insert(len(plots) - 1, _plot("now", "Slider", review.color_by))
     table = ly.table(
@@ -58,8 +64,15 @@ def wide_layout(review: ReviewFrame) -> Layout:
     left: Any = ly.tab(table, weight=36)
     if "decision" in review.frame.columns:
         panel = Widget(type="ReviewPanel", name="Decide")
-        left = ly.split(ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical")
-    top = ly.split(left, *(ly.tab(plot, weight=64 // len(plots)) for plot in plots), weight=60, orientation="horizontal")
+        left = ly.split(
+            ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical"
+        )
+    top = ly.split(
+        left,
+        *(ly.tab(plot, weight=64 // len(plots)) for plot in plots),
+        weight=60,
+        orientation="horizontal",
+    )
     bottom = ly.split(
         ly.tab(
             _inspector(review),
@@ -71,7 +84,11 @@ def wide_layout(review: ReviewFrame) -> Layout:
             ly.issues("Lists"),
             ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
             *(
-                [ly.histogram("OOD score, first", column="ood_first", stack_by_column=review.color_by)]
+                [
+                    ly.histogram(
+                        "OOD score, first", column="ood_first", stack_by_column=review.color_by
+                    )
+                ]
                 if "ood_first" in review.frame.columns
                 else []
             ),
@@ -84,28 +101,54 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:
-    """``First: step 0 (49 % variance, 8 % kept)``: which checkpoint, and how much of its variance and neighbours the plot keeps."""
-    end = "First: " if step == review.first and review.first != review.last else "Last: " if step == review.last else ""
+    """``First: step 0 (49 % variance, 8 % kept)``: which checkpoint, and how much of its variance
+    and neighbours the plot keeps."""
+    end = (
+        "First: "
+        if step == review.first and review.first != review.last
+        else "Last: "
+        if step == review.last
+        else ""
+    )
     facts = review.facts[step]
     variance = f"{facts.variance_said} variance, " if facts.variance_said else ""
     return f"{end}step {step} ({variance}{100 * facts.map_kept:.0f} % kept)"
 
 
 def long_layout(columns: list[str]) -> Layout:
-    """Layout for the long frame: its rows are images at checkpoints, and nothing links those of one image."""
+    """Layout for the long frame: its rows are images at checkpoints, and nothing links those of one
+    image."""
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout import lenses
 
-    visible = [name for name in ("checkpoint", "label", "prediction", "ood_score", "ood_percentile") if name in columns]
+    visible = [
+        name
+        for name in ("checkpoint", "label", "prediction", "ood_score", "ood_percentile")
+        if name in columns
+    ]
     return ly.layout(
         ly.split(
-            ly.tab(ly.table("Images x checkpoints", visible_columns=visible, sort_by_columns=[("ood_percentile", "ascending")]), weight=50),
-            ly.tab(ly.scatterplot("Map", x_column="x", y_column="y", color_by_column="checkpoint"), weight=50),
+            ly.tab(
+                ly.table(
+                    "Images x checkpoints",
+                    visible_columns=visible,
+                    sort_by_columns=[("ood_percentile", "ascending")],
+                ),
+                weight=50,
+            ),
+            ly.tab(
+                ly.scatterplot("Map", x_column="x", y_column="y", color_by_column="checkpoint"),
+                weight=50,
+            ),
             weight=60,
             orientation="horizontal",
         ),
         ly.tab(
-            ly.inspector("Selected", [lenses.image("image"), *(lenses.scalar(name) for name in visible)], num_columns=IMAGES_PER_ROW),
+            ly.inspector(
+                "Selected",
+                [lenses.image("image"), *(lenses.scalar(name) for name in visible)],
+                num_columns=IMAGES_PER_ROW,
+            ),
             weight=40,
         ),
         orientation="vertical",
@@ -115,19 +158,38 @@ def long_layout(columns: list[str]) -> Layout:
 def _plot(suffix: str, title: str, color_by: str | None) -> Any:
     from renumics.spotlight import layout as ly
 
-    return ly.scatterplot(title, x_column=f"x_{suffix}", y_column=f"y_{suffix}", color_by_column=color_by)
+    return ly.scatterplot(
+        title, x_column=f"x_{suffix}", y_column=f"y_{suffix}", color_by_column=color_by
+    )
 
 
 def _inspector(review: ReviewFrame) -> Any:
-    """The selected images; under each one, by our plugin, its label and both predictions and scores."""
+    """The selected images; under each one, by our plugin, its label and both predictions and
+    scores."""
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.lenses import Lens
 
-    of_checkpoints = ("ood_first", "prediction_first", "ood_last", "prediction_last", "suggested_last")
-    of_images = ("trajectory_label_score", "image_issue", "leak_of", "leak_label", "duplicate_group")
+    of_checkpoints = (
+        "ood_first",
+        "prediction_first",
+        "ood_last",
+        "prediction_last",
+        "suggested_last",
+    )
+    of_images = (
+        "trajectory_label_score",
+        "image_issue",
+        "leak_of",
+        "leak_label",
+        "duplicate_group",
+    )
     facts = _in_frame(review, "image_id", "label", *of_checkpoints, *of_images)
     pictures = Lens(type="ReviewImage", columns=["image"], name="image")
-    return ly.inspector("Selected images", [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")], num_columns=IMAGES_PER_ROW)
+    return ly.inspector(
+        "Selected images",
+        [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")],
+        num_columns=IMAGES_PER_ROW,
+    )
 
 
 def _in_frame(review: ReviewFrame, *names: str) -> list[str]:

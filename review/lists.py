@@ -1,4 +1,5 @@
-"""The ready-made lists: which images a reviewer should look at first, each one a click in Spotlight's Issues widget."""
+"""The ready-made lists: which images a reviewer should look at first, each one a click in
+Spotlight's Issues widget."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHORT = 8
-"""Length of the short list of outliers: one row of images in the inspector, as in the published example."""
+"""Length of the short list of outliers: one row of images in the inspector, as in the published
+example."""
 
 
 EVEN = 0.5
@@ -42,7 +44,8 @@ class ImageList:
 
 
 def ready_made_lists(review: ReviewFrame) -> list[ImageList]:
-    """The worst of the checkpoints, labels, copies, leaks, poor pictures, and what changed between the ends; empty ones are left out."""
+    """The worst of the checkpoints, labels, copies, leaks, poor pictures, and what changed between
+    the ends; empty ones are left out."""
     return [made for made in _all_lists(review) if made.rows]
 
 
@@ -60,7 +63,10 @@ def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
 def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
     """Labels that fit worst, copies, poor pictures, leaks, and what is forgotten most often."""
     frame, worst, last = review.frame, review.worst, f"step {review.last}"
-    by = next((name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns), None)
+    by = next(
+        (name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns),
+        None,
+    )
     if by is not None:
         rank = frame[by].to_numpy()
         another = frame[by.replace("rank", "score")].to_numpy() < EVEN
@@ -71,7 +77,8 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
                 _ordered((rank <= length) & another, rank),
                 "high" if length <= SHORT else "medium",
                 [by],
-                f"Of the {length} labels that fit worst {over} those that another class fits better",
+                f"Of the {length} labels that fit worst {over} those that another class fits "
+                f"better",
             )
     group = frame["duplicate_group"].to_numpy()
     yield ImageList(
@@ -99,13 +106,20 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
         )
     if "leak_kind" in frame.columns:
         leak, order = frame["leak_of"].to_numpy() >= 0, leak_order(frame)
-        yield ImageList("Leaks", _ordered(leak, order), "high", ["leak_of"], "These images stand in the other split too (--against)")
+        yield ImageList(
+            "Leaks",
+            _ordered(leak, order),
+            "high",
+            ["leak_of"],
+            "These images stand in the other split too (--against)",
+        )
         yield ImageList(
             "Leaks with different labels",
             _ordered(leak & (order == 0), frame["leak_of"].to_numpy()),
             "high",
             ["leak_of", "leak_label"],
-            "These images stand in the other split too, with another label: one of the two is wrong",
+            "These images stand in the other split too, with another label: one of the two is "
+            "wrong",
         )
     if "forgotten" in frame.columns:
         often = frame["forgotten"].to_numpy()
@@ -119,7 +133,8 @@ def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageLis
 
 
 def leak_order(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """How striking each leak is, by the columns of the table: 0 for another label there, 1 for the same file, 2 for the same picture."""
+    """How striking each leak is, by the columns of the table: 0 for another label there, 1 for the
+    same file, 2 for the same picture."""
     unknown = [None, np.nan, "", UNLABELLED]
     there = frame["leak_label"].astype(object)
     here = frame["label"].astype(object) if "label" in frame.columns else there
@@ -135,7 +150,8 @@ def _decided_since(frame: pd.DataFrame) -> ImageList:
         _ordered(decided & (np.abs(since) >= RANK_CHANGE), -np.abs(since)),
         "high",
         ["percentile_before", "percentile_since"],
-        f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the earlier run",
+        f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the "
+        f"earlier run",
     )
 
 
@@ -148,7 +164,9 @@ def _of_both_ends(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[Image
     early, late = (frame[f"rank_{end}"].to_numpy() <= worst for end in ("first", "last"))
     both = frame["rank_first"].to_numpy() + frame["rank_last"].to_numpy()
     for length in lengths:
-        within = (frame["rank_first"].to_numpy() <= length) & (frame["rank_last"].to_numpy() <= length)
+        within = (frame["rank_first"].to_numpy() <= length) & (
+            frame["rank_last"].to_numpy() <= length
+        )
         yield ImageList(
             f"Worst {length} of both",
             _ordered(within, both),

@@ -1,4 +1,5 @@
-"""The nearest images of one image in the whole embedding, at the first and the last checkpoint, whatever a 2-D map says."""
+"""The nearest images of one image in the whole embedding, at the first and the last checkpoint,
+whatever a 2-D map says."""
 
 from __future__ import annotations
 
@@ -19,24 +20,39 @@ SHOWN = 8
 def nearest_images(
     run: RunFolder | Path, row: int, steps: tuple[int, ...], places: NDArray[np.int64] | None = None
 ) -> list[dict[str, Any]]:
-    """For each of the ``steps`` that the run's table has: the step, and rows and distances of the nearest images, nearest first.
+    """For each of the ``steps`` that the run's table has: the step, and rows and distances of the
+    nearest images, nearest first.
 
-    Where the page shows some ``places`` only, rows are those of the page, and images that it does not show are left out.
-    Raises SettingsError for a row that is none, RunError where the run has no table.
+    Where the page shows some ``places`` only, rows are those of the page, and images that it does
+    not show are left out. Raises SettingsError for a row that is none, RunError where the run has
+    no table.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     manifest = table.read_manifest(folder)
     if manifest is None:
-        raise RunError(f"Run {folder} has no table yet. Run: review-embeddings build --run {folder}")
+        raise RunError(
+            f"Run {folder} has no table yet. Run: review-embeddings build --run {folder}"
+        )
     found = []
     for step in dict.fromkeys(step for step in steps if step in manifest.steps):
-        neighbors, distances = (folder.read_array(name, step) for name in ("neighbors", "distances"))
+        neighbors, distances = (
+            folder.read_array(name, step) for name in ("neighbors", "distances")
+        )
         if not 0 <= row < (len(neighbors) if places is None else len(places)):
             raise SettingsError(f"There is no image in row {row}.")
-        near, far = (np.asarray(values[row if places is None else places[row]]) for values in (neighbors, distances))
+        near, far = (
+            np.asarray(values[row if places is None else places[row]])
+            for values in (neighbors, distances)
+        )
         if places is not None:
             at = np.searchsorted(places, near).clip(max=len(places) - 1)
             shown = places[at] == near
             near, far = at[shown], far[shown]
-        found.append({"step": step, "rows": near[:SHOWN].tolist(), "distances": far[:SHOWN].astype(float).tolist()})
+        found.append(
+            {
+                "step": step,
+                "rows": near[:SHOWN].tolist(),
+                "distances": far[:SHOWN].astype(float).tolist(),
+            }
+        )
     return found

@@ -1,4 +1,5 @@
-"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the page has to know of the checkpoints."""
+"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the page
+has to know of the checkpoints."""
 
 from __future__ import annotations
 
@@ -31,12 +32,14 @@ def page_for(
     rows: int = 0,
     sample: Sample | None = None,
 ) -> Page:
-    """The page for the checkpoints that were asked for; with ``long``, the long table of all of them.
+    """The page for the checkpoints that were asked for; with ``long``, the long table of all of
+    them.
 
-    ``watching`` is for a run that is still being trained: pages of it follow one another, each with the ``news``.
-    ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the same images lend their decisions. Lists that were
-    ``found`` stand before the ready-made ones. More than ``rows`` images are shown as a sample (`review.sample`); 0 for
-    all. A page that follows another is given its ``sample``, so that it shows the same images.
+    ``watching`` is for a run that is still being trained: pages of it follow one another, each with
+    the ``news``. ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the
+    same images lend their decisions. Lists that were ``found`` stand before the ready-made ones.
+    More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
+    follows another is given its ``sample``, so that it shows the same images.
     """
     import_spotlight()
     if long:
@@ -78,31 +81,50 @@ def page_for(
 
 
 def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:
-    """How atypical each image was at the last checkpoint of the runs that lend their decisions, by its hash."""
+    """How atypical each image was at the last checkpoint of the runs that lend their decisions, by
+    its hash."""
     known: dict[str, float] = {}
     for run in earlier:
         manifest = table.read_manifest(run)
         if manifest is not None:
-            last = table.read(run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "ood_percentile"])
-            known |= dict(zip(last["image_hash"], last["ood_percentile"].astype(float), strict=True))
+            last = table.read(
+                run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "ood_percentile"]
+            )
+            known |= dict(
+                zip(last["image_hash"], last["ood_percentile"].astype(float), strict=True)
+            )
     return known
 
 
 def _title(built: Built) -> str:
     """What stands in the page's top bar instead of "pd.DataFrame"."""
     reference = built.info.dataset
-    source = Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
+    source = (
+        Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
+    )
     return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
 
 
 def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[str, Any]]:
-    """What is known of each checkpoint as a whole: how far its map can be trusted, and how its outliers agree with the others'."""
-    keys = ("step", "epoch", "loss", "explained_variance", "disparity", "map_kept", "trustworthiness", "continuity")
+    """What is known of each checkpoint as a whole: how far its map can be trusted, and how its
+    outliers agree with the others'."""
+    keys = (
+        "step",
+        "epoch",
+        "loss",
+        "explained_variance",
+        "disparity",
+        "map_kept",
+        "trustworthiness",
+        "continuity",
+    )
     places = [manifest.steps.index(step) for step in steps]
     found = []
     for number, place in enumerate(places):
         facts = {key: getattr(manifest.checkpoints[place], key) for key in keys}
         facts["rank_correlation"] = [manifest.rank_correlation[place][other] for other in places]
-        facts["outliers_stay"] = manifest.outlier_overlap[places[number - 1]][place] if number else None
+        facts["outliers_stay"] = (
+            manifest.outlier_overlap[places[number - 1]][place] if number else None
+        )
         found.append(facts)
     return found

@@ -1,4 +1,5 @@
-"""Which images of a run are most similar to a picture, to images of the run, or to several of them, at one checkpoint or at two."""
+"""Which images of a run are most similar to a picture, to images of the run, or to several of them,
+at one checkpoint or at two."""
 
 from __future__ import annotations
 
@@ -43,7 +44,10 @@ class Query:
     def check(self) -> None:
         """Raise for a query that nothing can be found for, before anything is opened."""
         if not self.files and not self.images:
-            raise SettingsError("There is nothing to look for. Name an image file, or an image of the run with --image ID.")
+            raise SettingsError(
+                "There is nothing to look for. Name an image file, or an image of the run with "
+                "--image ID."
+            )
         for path in self.files:
             _read(path)
 
@@ -78,8 +82,11 @@ class Answer:
     """What the database took, without the model."""
 
 
-def index(built: Built, reference: Reference, *, token: str | None, progress: Progress = SILENT) -> dict[int, int]:
-    """Put the wanted checkpoints of a built run into its collection; returns how many images of each were added."""
+def index(
+    built: Built, reference: Reference, *, token: str | None, progress: Progress = SILENT
+) -> dict[int, int]:
+    """Put the wanted checkpoints of a built run into its collection; returns how many images of
+    each were added."""
     added = {}
     with opened(built.run, reference, token=token) as vectors:
         remember(built.run, reference)
@@ -116,12 +123,17 @@ class Check:
 
 
 def check(built: Built, reference: Reference, *, token: str | None) -> list[Check]:
-    """Compare what the collection finds with the exact neighbours; of equally near images either counts."""
+    """Compare what the collection finds with the exact neighbours; of equally near images either
+    counts."""
     made = []
     with opened(built.run, reference, token=token) as vectors:
         for step in built.wanted:
             embeddings = built.run.read_array("embeddings", step)
-            rows = np.sort(np.random.default_rng(0).choice(len(embeddings), min(SAMPLE, len(embeddings)), replace=False))
+            rows = np.sort(
+                np.random.default_rng(0).choice(
+                    len(embeddings), min(SAMPLE, len(embeddings)), replace=False
+                )
+            )
             queries = np.asarray(embeddings[rows], dtype=np.float64)
             near = _exact(embeddings, queries)
             least = np.sort(near, axis=1)[:, -min(AT + 1, near.shape[1])]
@@ -144,7 +156,9 @@ def _exact(embeddings: NDArray[Any], queries: NDArray[np.float64]) -> NDArray[np
     parts = []
     for start in range(0, len(embeddings), 8192):
         block = np.asarray(embeddings[start : start + 8192], dtype=np.float64)
-        parts.append(unit @ (block / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-300)).T)
+        parts.append(
+            unit @ (block / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-300)).T
+        )
     return np.concatenate(parts, axis=1)
 
 
@@ -157,31 +171,61 @@ class Wish:
     max_score: float | None = None
     decisions: Sequence[str] = ()
 
-    def condition(self, run: RunFolder, images: RunImages, asked: Sequence[int]) -> tuple[Condition, bool]:
-        """In the collection's terms, and whether any image can fulfil it; the images ``asked`` about are not among them."""
+    def condition(
+        self, run: RunFolder, images: RunImages, asked: Sequence[int]
+    ) -> tuple[Condition, bool]:
+        """In the collection's terms, and whether any image can fulfil it; the images ``asked``
+        about are not among them."""
         if self.label is not None and self.label not in (images.classes or []):
             known = ", ".join(images.classes or []) or "none; the data set has no labels"
-            raise SettingsError(f"There is no class {self.label!r}. The classes are: {known[:400]}{' …' * (len(known) > 400)}.")
+            raise SettingsError(
+                f"There is no class {self.label!r}. The classes are: "
+                f"{known[:400]}{' …' * (len(known) > 400)}."
+            )
         for option, score in (("--min-score", self.min_score), ("--max-score", self.max_score)):
             if score is not None and not 0 <= score <= 1:
-                raise SettingsError(f"{option} {score:g} is no OOD score. Use 0 to 1; lower is more atypical.")
-        if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
-            raise SettingsError(f"--min-score {self.min_score:g} is above --max-score {self.max_score:g}: no image can be between them.")
+                raise SettingsError(
+                    f"{option} {score:g} is no OOD score. Use 0 to 1; lower is more atypical."
+                )
+        if (
+            self.min_score is not None
+            and self.max_score is not None
+            and self.min_score > self.max_score
+        ):
+            raise SettingsError(
+                f"--min-score {self.min_score:g} is above --max-score {self.max_score:g}: no image "
+                f"can be between them."
+            )
         wrong = [name for name in self.decisions if name not in {*DECISIONS, UNDECIDED}]
         if wrong:
-            raise SettingsError(f"--decision {wrong[0]} is none. Use {', '.join(DECISIONS)} or {UNDECIDED}.")
+            raise SettingsError(
+                f"--decision {wrong[0]} is none. Use {', '.join(DECISIONS)} or {UNDECIDED}."
+            )
         among: list[int] | None = None
         without = list(asked)
         if self.decisions:
             current = read_history(run).current()
-            said = [getattr(current.get(image), "decision", None) or UNDECIDED for image in images.hashes]
-            chosen = [int(image) for image, decision in zip(images.ids, said, strict=True) if decision in self.decisions]
-            others = [int(image) for image, decision in zip(images.ids, said, strict=True) if decision not in self.decisions]
+            said = [
+                getattr(current.get(image), "decision", None) or UNDECIDED
+                for image in images.hashes
+            ]
+            chosen = [
+                int(image)
+                for image, decision in zip(images.ids, said, strict=True)
+                if decision in self.decisions
+            ]
+            others = [
+                int(image)
+                for image, decision in zip(images.ids, said, strict=True)
+                if decision not in self.decisions
+            ]
             if len(chosen) <= len(others):
                 among = chosen
             else:
                 without += others
-        return Condition(self.label, (self.min_score, self.max_score), among, without), among is None or bool(among)
+        return Condition(
+            self.label, (self.min_score, self.max_score), among, without
+        ), among is None or bool(among)
 
 
 def similar(
@@ -194,7 +238,8 @@ def similar(
     wish: Wish | None = None,
     device: str | None = None,
 ) -> list[Answer]:
-    """The ``top`` most similar images at each wanted checkpoint, the most similar first. Raises ReviewError."""
+    """The ``top`` most similar images at each wanted checkpoint, the most similar first. Raises
+    ReviewError."""
     query.check()
     if not 1 <= top <= 1000:
         raise SettingsError(f"--top {top} is out of range. Use 1 to 1000.")
@@ -202,7 +247,10 @@ def similar(
     place_of = {int(image): place for place, image in enumerate(images.ids)}
     for image in query.images:
         if image not in place_of:
-            raise SettingsError(f"There is no image {image} in the run. Its images are numbered {images.ids[0]} to {images.ids[-1]}.")
+            raise SettingsError(
+                f"There is no image {image} in the run. Its images are numbered {images.ids[0]} to "
+                f"{images.ids[-1]}."
+            )
     pictures = [_read(path) for path in query.files]
     condition, possible = (wish or Wish()).condition(built.run, images, query.images)
     current = read_history(built.run).current()
@@ -213,7 +261,9 @@ def similar(
             asked = [np.asarray(own[place_of[image]], dtype=np.float64) for image in query.images]
             if pictures:
                 asked += list(_embedded(built, step, pictures, device, stack).astype(np.float64))
-            mean = np.mean([vector / max(float(np.linalg.norm(vector)), 1e-300) for vector in asked], axis=0)
+            mean = np.mean(
+                [vector / max(float(np.linalg.norm(vector)), 1e-300) for vector in asked], axis=0
+            )
             started = time.perf_counter()
             hits = vectors.search(step, value, mean[None, :], top, condition)[0] if possible else []
             seconds = time.perf_counter() - started
@@ -221,7 +271,18 @@ def similar(
             for rank, hit in enumerate(hits, 1):
                 place = place_of[hit.image_id]
                 said = getattr(current.get(images.hashes[place]), "decision", None) or UNDECIDED
-                found.append(Found(rank, hit.image_id, hit.similarity, hit.label, hit.ood_score, said, images.paths[place], place))
+                found.append(
+                    Found(
+                        rank,
+                        hit.image_id,
+                        hit.similarity,
+                        hit.label,
+                        hit.ood_score,
+                        said,
+                        images.paths[place],
+                        place,
+                    )
+                )
             answers.append(Answer(step, found, seconds))
     return answers
 
@@ -232,21 +293,28 @@ def _read(path: Path) -> Any:
     try:
         return to_rgb(decode(path.read_bytes()))
     except FileNotFoundError:
-        raise DatasetError(f"There is no file {path}. Name an image file, or an image of the run with --image ID.") from None
+        raise DatasetError(
+            f"There is no file {path}. Name an image file, or an image of the run with --image ID."
+        ) from None
     except IsADirectoryError:
         raise DatasetError(f"{path} is a folder. Name an image file.") from None
     except UNREADABLE as error:
         reason = str(error).split("<_io")[0].strip() or type(error).__name__
-        raise DatasetError(f"{path} cannot be read as an image ({reason}). Give a JPEG, PNG, WebP, GIF, BMP or TIFF file.") from error
+        raise DatasetError(
+            f"{path} cannot be read as an image ({reason}). Give a JPEG, PNG, WebP, GIF, BMP or "
+            f"TIFF file."
+        ) from error
 
 
-def _embedded(built: Built, step: int, pictures: Sequence[Any], device: str | None, stack: ExitStack) -> NDArray[np.float32]:
+def _embedded(
+    built: Built, step: int, pictures: Sequence[Any], device: str | None, stack: ExitStack
+) -> NDArray[np.float32]:
     from pipeline.stages import Builder, Request
 
     return Builder(built.run, Request(device=device), SILENT, stack).encode(step, pictures)
 
 
-# -- as JSON, as text, as a page, as a list -------------------------------------------------------------------------
+# -- as JSON, as text, as a page, as a list
 
 
 def as_json(query: Query, answers: Sequence[Answer]) -> dict[str, Any]:
@@ -255,18 +323,27 @@ def as_json(query: Query, answers: Sequence[Answer]) -> dict[str, Any]:
     return {
         "query": {"files": [str(path) for path in query.files], "images": list(query.images)},
         "checkpoints": [
-            {"checkpoint": answer.step, "images": [{name: getattr(one, name) for name in names} for one in answer.found]}
+            {
+                "checkpoint": answer.step,
+                "images": [{name: getattr(one, name) for name in names} for one in answer.found],
+            }
             for answer in answers
         ],
     }
 
 
 def in_common(answers: Sequence[Answer]) -> str:
-    """How many of the images found at the first of several checkpoints are found at the last too; empty for one."""
+    """How many of the images found at the first of several checkpoints are found at the last too;
+    empty for one."""
     if len(answers) < 2:
         return ""
-    one, other = ({found.image_id for found in answer.found} for answer in (answers[0], answers[-1]))
-    return f"{len(one & other)} of {max(len(one), len(other))} are the same at step {answers[0].step} and at step {answers[-1].step}"
+    one, other = (
+        {found.image_id for found in answer.found} for answer in (answers[0], answers[-1])
+    )
+    return (
+        f"{len(one & other)} of {max(len(one), len(other))} are the same at step "
+        f"{answers[0].step} and at step {answers[-1].step}"
+    )
 
 
 def as_lists(query: Query, answers: Sequence[Answer]) -> list[ImageList]:
@@ -277,7 +354,8 @@ def as_lists(query: Query, answers: Sequence[Answer]) -> list[ImageList]:
             [one.place for one in answer.found],
             "low",
             [],
-            f"The {len(answer.found)} most similar images by the cosine of their embeddings at step {answer.step}, the most similar first.",
+            f"The {len(answer.found)} most similar images by the cosine of their embeddings at "
+            f"step {answer.step}, the most similar first.",
         )
         for answer in answers
         if answer.found
@@ -285,36 +363,59 @@ def as_lists(query: Query, answers: Sequence[Answer]) -> list[ImageList]:
 
 
 def as_html(title: str, query: Query, answers: Sequence[Answer], images: RunImages) -> str:
-    """A page of thumbnails in one file, a section a checkpoint; nothing of the data set's names is read as HTML."""
+    """A page of thumbnails in one file, a section a checkpoint; nothing of the data set's names is
+    read as HTML."""
     place_of = {int(image): place for place, image in enumerate(images.ids)}
     asked = [place_of[image] for image in query.images]
     wanted = sorted({*asked, *(found.place for answer in answers for found in answer.found)})
-    pictures = {place: picture_address(data) for place, data in images.read_some(wanted, preview=True)}
+    pictures = {
+        place: picture_address(data) for place, data in images.read_some(wanted, preview=True)
+    }
     names = images.label_names or [None] * len(images)
     queries = [(str(path.name), "", picture_address(path.read_bytes())) for path in query.files]
-    queries += [(names[place] or "no label", f"#{images.ids[place]}", pictures[place]) for place in asked]
+    queries += [
+        (names[place] or "no label", f"#{images.ids[place]}", pictures[place]) for place in asked
+    ]
     parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>',
+        f'<!doctype html><html lang="en"><head><meta '
+        f'charset="utf-8"><title>{html.escape(title)}</title>',
+        f'<meta name="viewport" '
+        f'content="width=device-width"><style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>',
         '<h2>Asked</h2><div class="images">',
         *(_figure(name, number, "", picture) for name, number, picture in queries),
         "</div>",
     ]
     if said := in_common(answers):
         parts.append(f'<p class="muted">{html.escape(said)}</p>')
-    everywhere = set.intersection(*({found.image_id for found in answer.found} for answer in answers)) if len(answers) > 1 else set()
+    everywhere = (
+        set.intersection(*({found.image_id for found in answer.found} for answer in answers))
+        if len(answers) > 1
+        else set()
+    )
     for answer in answers:
-        parts.append(f'<h2>Step {answer.step} <span class="muted">({len(answer.found)})</span></h2><div class="images">')
+        parts.append(
+            f'<h2>Step {answer.step} <span class="muted">({len(answer.found)})</span></h2><div '
+            f'class="images">'
+        )
         for one in answer.found:
             note = f"{one.similarity:.3f}" + (" · at each" if one.image_id in everywhere else "")
             note += "" if one.decision == UNDECIDED else f" · {one.decision}"
-            parts.append(_figure(one.label or "no label", f"#{one.image_id}", note, pictures.get(one.place, "")))
-        parts.append("</div>" if answer.found else '<p class="muted">No image fulfils the conditions.</p></div>')
+            parts.append(
+                _figure(
+                    one.label or "no label", f"#{one.image_id}", note, pictures.get(one.place, "")
+                )
+            )
+        parts.append(
+            "</div>"
+            if answer.found
+            else '<p class="muted">No image fulfils the conditions.</p></div>'
+        )
     return "\n".join([*parts, "</body></html>", ""])
 
 
 def _figure(name: str, number: str, note: str, picture: str) -> str:
     return (
-        f'<figure><img alt="{html.escape(number or name)}" src="{picture}"><figcaption><b>{html.escape(name)}</b> {html.escape(number)}<br>'
+        f'<figure><img alt="{html.escape(number or name)}" '
+        f'src="{picture}"><figcaption><b>{html.escape(name)}</b> {html.escape(number)}<br>'
         f'<span class="muted">{html.escape(note)}</span></figcaption></figure>'
     )

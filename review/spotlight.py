@@ -1,4 +1,5 @@
-"""Starts Spotlight on a frame and sees to it that it ends with us; everything that can surprise there is dealt with here."""
+"""Starts Spotlight on a frame and sees to it that it ends with us; everything that can surprise
+there is dealt with here."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
 
 PLUGIN_FOLDER = Path(__file__).parent / "plugin"
-"""Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others does not load it."""
+"""Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others
+does not load it."""
 
 SESSION_VARIABLE = "REVIEW_EMBEDDINGS_SESSION"
 """How the plugin in Spotlight's server process learns about this session."""
@@ -58,8 +60,10 @@ class Address:
         """Raise SettingsError for an address that cannot or must not be served."""
         if self.host not in LOOPBACK and not self.insecure and not (self.certificate and self.key):
             raise SettingsError(
-                f"--host {self.host} can be reached from other machines, and Spotlight asks nobody for a password. "
-                "Add --tls-cert and --tls-key, or --insecure if the network is yours; or leave --host out and tunnel: "
+                f"--host {self.host} can be reached from other machines, and Spotlight asks nobody "
+                f"for a password. "
+                "Add --tls-cert and --tls-key, or --insecure if the network is yours; or leave "
+                "--host out and tunnel: "
                 "ssh -L 8000:127.0.0.1:8000 THIS_MACHINE"
             )
         if bool(self.certificate) != bool(self.key):
@@ -68,7 +72,10 @@ class Address:
             if path is not None and not Path(path).is_file():
                 raise SettingsError(f"{name} {path} is not there. Give the path of a PEM file.")
         if self.port is not None and not 0 < self.port < 65536:
-            raise SettingsError(f"--port {self.port} is out of range. Use 1 to 65535, or leave it out for a free one.")
+            raise SettingsError(
+                f"--port {self.port} is out of range. Use 1 to 65535, or leave it out for a free "
+                f"one."
+            )
         self._check_free()
 
     def _check_free(self) -> None:
@@ -78,14 +85,24 @@ class Address:
                 probe.bind((self.host, self.port or 0))
                 probe.listen(1)
             except PermissionError as error:
-                raise SettingsError(f"Port {self.port} needs rights that you do not have. Use --port 8000 or leave it out.") from error
+                raise SettingsError(
+                    f"Port {self.port} needs rights that you do not have. Use --port 8000 or leave "
+                    f"it out."
+                ) from error
             except socket.gaierror as error:
-                raise SettingsError(f"--host {self.host} is not an address of this machine. Leave it out for 127.0.0.1.") from error
+                raise SettingsError(
+                    f"--host {self.host} is not an address of this machine. Leave it out for "
+                    f"127.0.0.1."
+                ) from error
             except OSError as error:
                 if self.port is None:
-                    raise SettingsError(f"--host {self.host} cannot be used ({error.strerror}). Leave it out for 127.0.0.1.") from error
+                    raise SettingsError(
+                        f"--host {self.host} cannot be used ({error.strerror}). Leave it out for "
+                        f"127.0.0.1."
+                    ) from error
                 raise SettingsError(
-                    f"Port {self.port} on {self.host} is in use or cannot be used ({error.strerror}). "
+                    f"Port {self.port} on {self.host} is in use or cannot be used "
+                    f"({error.strerror}). "
                     "Use another --port, or leave it out for a free one."
                 ) from error
 
@@ -100,7 +117,8 @@ class Page:
     session: dict[str, Any] | None = None
     """What the plugin tells the page: the slider's checkpoints. JSON."""
     deciding: dict[str, Any] | None = None
-    """Whose images are decided about, and by whom, for the plugin; None for a page without decisions."""
+    """Whose images are decided about, and by whom, for the plugin; None for a page without
+    decisions."""
     sample: Sample | None = None
     """Which images these are, where they are not all of the run."""
 
@@ -113,15 +131,20 @@ def serve(
     ready: Callable[[str], None],
     next_page: Callable[[], Page | None] | None = None,
 ) -> None:
-    """Show the page until Ctrl-C, SIGTERM or SIGHUP; Spotlight's server ends with us whatever happens.
+    """Show the page until Ctrl-C, SIGTERM or SIGHUP; Spotlight's server ends with us whatever
+    happens.
 
-    ``ready`` is called with the page's URL as soon as it answers. ``next_page`` is asked again and again for a page of the
-    same images that takes the place of this one; selection, filters and layout of the browser stay. Raises SettingsError for
-    an unusable address and ReviewError where the server cannot be started or ends by itself.
+    ``ready`` is called with the page's URL as soon as it answers. ``next_page`` is asked again and
+    again for a page of the same images that takes the place of this one; selection, filters and
+    layout of the browser stay. Raises SettingsError for an unusable address and ReviewError where
+    the server cannot be started or ends by itself.
     """
     address.check()
     stopped, working = threading.Event(), threading.Event()
-    with _signals_set(stopped, working), tempfile.TemporaryDirectory(prefix="review-embeddings-") as folder:
+    with (
+        _signals_set(stopped, working),
+        tempfile.TemporaryDirectory(prefix="review-embeddings-") as folder,
+    ):
         session, token = Path(folder) / "session.json", secrets.token_urlsafe(24)
         viewer = _start(page, address, session, token)
         try:
@@ -130,8 +153,14 @@ def serve(
             if open_browser and has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
             while not stopped.wait(0.5):
-                if viewer._server is None or viewer._server.process is None or viewer._server.process.poll() is not None:
-                    raise ReviewError("Spotlight's server has ended by itself. Start the same command again.")
+                if (
+                    viewer._server is None
+                    or viewer._server.process is None
+                    or viewer._server.process.poll() is not None
+                ):
+                    raise ReviewError(
+                        "Spotlight's server has ended by itself. Start the same command again."
+                    )
                 if next_page is not None:
                     working.set()
                     if (new := next_page()) is not None:
@@ -142,7 +171,8 @@ def serve(
 
 
 def has_display() -> bool:
-    """Whether a browser can open a window here; without one, a text browser would take over the terminal."""
+    """Whether a browser can open a window here; without one, a text browser would take over the
+    terminal."""
     if os.name == "nt" or os.uname().sysname == "Darwin":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -153,7 +183,12 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
     paths = [str(PLUGIN_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    facts = {"parent": os.getpid(), "loopback": address.host in LOOPBACK, "page": str(session), "token": token}
+    facts = {
+        "parent": os.getpid(),
+        "loopback": address.host in LOOPBACK,
+        "page": str(session),
+        "token": token,
+    }
     if page.sample is not None:
         places = session.with_name("places.npy")
         np.save(places, page.sample.places)
@@ -171,11 +206,15 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
         _show(viewer, page, session, layout=page.layout)
     except OSError as error:
         raise SettingsError(
-            f"Port {address.port} on {address.host} cannot be used ({error.strerror}). Use another --port, or leave it out."
+            f"Port {address.port} on {address.host} cannot be used ({error.strerror}). Use another "
+            f"--port, or leave it out."
         ) from error
-    except AttributeError as error:  # Spotlight's answer when its server has not loaded the frame after 120 s
+    except (
+        AttributeError
+    ) as error:  # Spotlight's answer when its server has not loaded the frame after 120 s
         raise ReviewError(
-            "Spotlight did not load the review within 120 seconds. Review fewer images with --limit, or fewer checkpoints."
+            "Spotlight did not load the review within 120 seconds. Review fewer images with "
+            "--limit, or fewer checkpoints."
         ) from error
     return viewer
 
@@ -188,7 +227,10 @@ def _show(viewer: Any, page: Page, session: Path, layout: Layout | None = None) 
         viewer.show(
             page.frame,
             layout=layout,
-            issues=[data_issue(made.title, made.rows, made.severity, made.columns, made.description) for made in page.lists],
+            issues=[
+                data_issue(made.title, made.rows, made.severity, made.columns, made.description)
+                for made in page.lists
+            ],
             dtype={"image": spotlight.Image},
             no_browser=True,
             wait=False,
@@ -199,7 +241,8 @@ def _show(viewer: Any, page: Page, session: Path, layout: Layout | None = None) 
 
 
 def import_spotlight() -> tuple[Any, Any]:
-    """Import Spotlight without its advice to install analyzers that are not used here; the first import takes seconds."""
+    """Import Spotlight without its advice to install analyzers that are not used here; the first
+    import takes seconds."""
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         hide_broken_torchvision()
@@ -213,7 +256,8 @@ def import_spotlight() -> tuple[Any, Any]:
 
 
 def _stop(viewer: Any) -> None:
-    """End the server process. Its own ``close`` would first fetch the whole frame back, and hang if the server is dead."""
+    """End the server process. Its own ``close`` would first fetch the whole frame back, and hang if
+    the server is dead."""
     server = viewer._server
     if server is not None:
         server.stop()
@@ -221,7 +265,8 @@ def _stop(viewer: Any) -> None:
 
 @contextlib.contextmanager
 def _signals_set(stopped: threading.Event, working: threading.Event) -> Any:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the waiting instead of the process, so that the server can be ended too.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the waiting instead of the process, so that the server can
+    be ended too.
 
     While something is ``working`` they end that at once.
     """

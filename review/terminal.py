@@ -1,4 +1,5 @@
-"""Draws what the pipeline tells while it works: a bar with rate and time left, or a line a stage where there is no terminal."""
+"""Draws what the pipeline tells while it works: a bar with rate and time left, or a line a stage
+where there is no terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from pipeline.progress import Advance
@@ -21,11 +30,18 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if not speed else f"{speed:,.0f} {task.fields['unit']}/s" if speed >= 10 else f"{speed:.1f} {task.fields['unit']}/s")
+        return Text(
+            ""
+            if not speed
+            else f"{speed:,.0f} {task.fields['unit']}/s"
+            if speed >= 10
+            else f"{speed:.1f} {task.fields['unit']}/s"
+        )
 
 
 class TerminalProgress:
-    """Shows each stage while it runs, those inside it below it, and keeps one line of each when it is done."""
+    """Shows each stage while it runs, those inside it below it, and keeps one line of each when it
+    is done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -48,7 +64,10 @@ class TerminalProgress:
                 bars.advance(task, count)
                 if not self._console.is_terminal and time.perf_counter() - told > QUIET:
                     told = time.perf_counter()
-                    self.note(f"{title}: {done:,} of {total:,} {unit}" + (f", the latest {self._latest}" if self._latest else ""))
+                    self.note(
+                        f"{title}: {done:,} of {total:,} {unit}"
+                        + (f", the latest {self._latest}" if self._latest else "")
+                    )
 
             try:
                 yield advance
@@ -72,7 +91,9 @@ class TerminalProgress:
             _Rate(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as self._bars:
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as self._bars:
             try:
                 yield self._bars
             finally:
@@ -84,4 +105,6 @@ class TerminalProgress:
     def latest(self, text: str) -> None:
         self._latest = text
         if self._bars is not None:
-            self._bars.update(self._running[-1], latest=f"\n  {text}")  # a line of its own, so that the bar keeps its place
+            self._bars.update(
+                self._running[-1], latest=f"\n  {text}"
+            )  # a line of its own, so that the bar keeps its place

@@ -1,6 +1,8 @@
-"""Follows a run that is still being trained: says when there is more to see, and brings its table up to date.
+"""Follows a run that is still being trained: says when there is more to see, and brings its table
+up to date.
 
-What the training embeds itself is taken as it is; saved checkpoints that nobody embeds are embedded here, the newest first.
+What the training embeds itself is taken as it is; saved checkpoints that nobody embeds are embedded
+here, the newest first.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ PAUSE = 1.0
 class Watcher:
     """Looks at a run folder again and again."""
 
-    def __init__(self, run: RunFolder, request: Request, progress: Progress, *, probe: int | None = None) -> None:
-        """``probe`` embeds a fixed sample of so many images, balanced over the classes, where the training does not embed itself."""
+    def __init__(
+        self, run: RunFolder, request: Request, progress: Progress, *, probe: int | None = None
+    ) -> None:
+        """``probe`` embeds a fixed sample of so many images, balanced over the classes, where the
+        training does not embed itself."""
         self._progress = progress
         self._watched = run
         self._run, self._request = _probed(run, request, probe, progress)
@@ -35,14 +40,18 @@ class Watcher:
         """What the last look has found, for people: ``Checkpoint 40 was added (13 in all)``."""
 
     def wait(self) -> Built:
-        """The run as soon as it has a first checkpoint. Raises ReviewError for one that cannot be reviewed at all."""
+        """The run as soon as it has a first checkpoint. Raises ReviewError for one that cannot be
+        reviewed at all."""
         told = False
         while True:
             before = self._state()
             try:
                 if built := self.look():
                     return built
-            except (RunError, CheckpointError):  # a checkpoint that is being written has no weights yet
+            except (
+                RunError,
+                CheckpointError,
+            ):  # a checkpoint that is being written has no weights yet
                 settled = self._state() == before
                 if (_has_models(self._watched) and settled) or not self._watched.run_json.is_file():
                     raise
@@ -78,7 +87,10 @@ class Watcher:
 
     def _state(self) -> object:
         """What changes when a checkpoint or an embedding is added."""
-        files = [*self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}"), *(self._watched.path / "embeddings").glob("*.json")]
+        files = [
+            *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}"),
+            *(self._watched.path / "embeddings").glob("*.json"),
+        ]
         found = []
         for path in files:
             try:
@@ -90,19 +102,31 @@ class Watcher:
 
 
 def _has_models(run: RunFolder) -> bool:
-    return any(run.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}")) or bool(run.steps_with("embeddings"))
+    return any(run.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}")) or bool(
+        run.steps_with("embeddings")
+    )
 
 
-def _probed(run: RunFolder, request: Request, probe: int | None, progress: Progress) -> tuple[RunFolder, Request]:
+def _probed(
+    run: RunFolder, request: Request, probe: int | None, progress: Progress
+) -> tuple[RunFolder, Request]:
     """The run to build: the watched one, or one inside it that holds the sample only."""
-    request = replace(request, wanted=None, piecemeal=True, align_to=request.settings.get("align_to") or "first")
+    request = replace(
+        request, wanted=None, piecemeal=True, align_to=request.settings.get("align_to") or "first"
+    )
     if probe is None:
         return run, request
     if run.steps_with("embeddings"):
-        progress.note("The images of this run are embedded already or by the training: --probe is not needed.")
+        progress.note(
+            "The images of this run are embedded already or by the training: --probe is not needed."
+        )
         return run, request
     info = run.read_info()
-    known = {} if info is None else {name: value for name, value in asdict(info.dataset).items() if value is not None}
+    known = (
+        {}
+        if info is None
+        else {name: value for name, value in asdict(info.dataset).items() if value is not None}
+    )
     said = {name: value for name, value in request.dataset.items() if value is not None}
     dataset = {**known, **said, "limit": probe}
     if "source" in dataset and info is not None and (run.path / dataset["source"]).exists():
@@ -110,9 +134,14 @@ def _probed(run: RunFolder, request: Request, probe: int | None, progress: Progr
     root = run.path if info is None else run.checkpoint_root(info)
     inside = RunFolder(run.path / f"probe-{probe}")
     base = request.base or (info.base if info else None)
-    return inside, replace(request, dataset=dataset, checkpoints=request.checkpoints or str(root), base=base)
+    return inside, replace(
+        request, dataset=dataset, checkpoints=request.checkpoints or str(root), base=base
+    )
 
 
 def _news(added: list[int], total: int) -> str:
     names = ", ".join(map(str, added[:5])) + (" …" if len(added) > 5 else "")
-    return f"Checkpoint{'s' * (len(added) > 1)} {names} {'were' if len(added) > 1 else 'was'} added ({total} in all)"
+    return (
+        f"Checkpoint{'s' * (len(added) > 1)} {names} {'were' if len(added) > 1 else 'was'} "
+        f"added ({total} in all)"
+    )

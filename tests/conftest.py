@@ -1,4 +1,5 @@
-"""What the tests share: small real models, small real images, and the way to skip what a machine lacks."""
+"""What the tests share: small real models, small real images, and the way to skip what a machine
+lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     need(path is not None, "Chromium")
     assert path is not None
     return path
@@ -58,7 +61,9 @@ def run_path(trainer_output: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built_run(trainer_output: Path, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_run(
+    trainer_output: Path, image_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A finished run of all three checkpoints. Not to be changed."""
     from pipeline.runfolder import RunFolder
     from pipeline.stages import Request, build
@@ -82,7 +87,9 @@ def review_embeddings() -> Callable[..., tuple[int, str, str]]:
     from review.cli import cli
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        result = CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="review-embeddings")
+        result = CliRunner().invoke(
+            cli, [str(argument) for argument in arguments], prog_name="review-embeddings"
+        )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.stdout, result.stderr
@@ -105,13 +112,20 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def store_environment(endpoint: str) -> dict[str, str]:
     """Environment variables by which the store is reached."""
-    names = {"AWS_ACCESS_KEY_ID": "reviewer", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    names = {
+        "AWS_ACCESS_KEY_ID": "reviewer",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     return {"AWS_ENDPOINT_URL": endpoint, **names}
 
 
 @pytest.fixture
-def machine(store_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Takes the place of another machine: a folder of copies of its own, and nothing remembered in the process."""
+def machine(
+    store_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], None]:
+    """Takes the place of another machine: a folder of copies of its own, and nothing remembered in
+    the process."""
     for name, value in store_environment.items():
         monkeypatch.setenv(name, value)
 
@@ -133,7 +147,12 @@ def bucket(machine: Callable[[str], None], tmp_path: Path) -> Any:
     """An empty bucket of its own: (the store, its name)."""
     import fsspec
 
-    name = "".join(letter if letter.isalnum() else "-" for letter in tmp_path.name.lower())[:50].strip("-") + "-bucket"
+    name = (
+        "".join(letter if letter.isalnum() else "-" for letter in tmp_path.name.lower())[:50].strip(
+            "-"
+        )
+        + "-bucket"
+    )
     store = fsspec.filesystem("s3")
     store.mkdir(name)
     return store, name

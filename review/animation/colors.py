@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-TEN = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+TEN = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
 """Ten colours that people with each kind of colour-vision deficiency can tell apart.
 
 Source: Petroff 2021, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270.
@@ -39,18 +50,26 @@ THEMES = {
 def class_colors(count: int) -> NDArray[np.float64]:
     """Colours of ``count`` classes, shape (count, 3), sRGB in [0, 1].
 
-    Up to ten, those of `TEN`. Above, no set of colours can be told apart by everybody: hues once around the circle in the
-    order of the classes, every other one lighter, so that neighbours in the list differ in lightness too. Source of the colour
-    space: Ottosson 2020, "A perceptual color space for image processing" (OKLCH).
+    Up to ten, those of `TEN`. Above, no set of colours can be told apart by everybody: hues once
+    around the circle in the order of the classes, every other one lighter, so that neighbours in
+    the list differ in lightness too. Source of the colour space: Ottosson 2020, "A perceptual color
+    space for image processing" (OKLCH).
     """
     if count <= len(TEN):
-        return np.array([[int(name[place : place + 2], 16) / 255 for place in (1, 3, 5)] for name in TEN[:count]]).reshape(count, 3)
+        return np.array(
+            [
+                [int(name[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+                for name in TEN[:count]
+            ]
+        ).reshape(count, 3)
     hues = np.arange(count) * 2 * np.pi / count
     lightness = np.where(np.arange(count) % 2 == 0, 0.60, 0.76)
     return _from_oklch(lightness, np.full(count, 0.14), hues)
 
 
-def _from_oklch(lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
+def _from_oklch(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> NDArray[np.float64]:
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

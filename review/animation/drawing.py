@@ -1,4 +1,5 @@
-"""Draws one frame of the film into a matplotlib figure, with artists that are made once and moved from frame to frame.
+"""Draws one frame of the film into a matplotlib figure, with artists that are made once and moved
+from frame to frame.
 
 Import inside functions: matplotlib takes half a second.
 """
@@ -41,7 +42,8 @@ WIDTH, HEIGHT = 10.0, 8.0
 MAP = (0.35, 1.85, 5.5, 5.5)
 SIDE = (6.2, 1.85, 3.5, 5.5)
 CURVES = (0.8, 0.62, 8.3, 0.82)
-"""Left, bottom, width and height of the map, the leaderboard with the legend below it, and the curves."""
+"""Left, bottom, width and height of the map, the leaderboard with the legend below it, and the
+curves."""
 
 ROWS = 3.9
 """Height of the leaderboard's rows."""
@@ -50,7 +52,8 @@ LEGEND = 10
 """Classes in the legend; where there are more, the last place says how many."""
 
 LAYERS = 4
-"""The points of all classes are drawn in so many layers, so that no class lies on top of all others."""
+"""The points of all classes are drawn in so many layers, so that no class lies on top of all
+others."""
 
 PHASES = 2
 """Positions of a point within a pixel, along each axis."""
@@ -65,19 +68,32 @@ CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
 NAMED_TRAILS = 8
 """Up to so many trails have the image's number at their end."""
 
-OTHER_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Noto Emoji")
+OTHER_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Noto Emoji",
+)
 """Fonts for letters that DejaVu Sans, which comes with matplotlib, does not have."""
 
 
 class Points(PathCollection):
-    """The images of a map: equal discs, opaque, on Agg drawn about four times as fast as a PathCollection.
+    """The images of a map: equal discs, opaque, on Agg drawn about four times as fast as a
+    PathCollection.
 
-    Agg's markers are drawn from a cached shape at whole pixels. To keep slow motion smooth there are `PHASES` x `PHASES` shapes,
-    each shifted by a part of a pixel; a point is at most a quarter of a pixel off.
+    Agg's markers are drawn from a cached shape at whole pixels. To keep slow motion smooth there
+    are `PHASES` x `PHASES` shapes, each shifted by a part of a pixel; a point is at most a quarter
+    of a pixel off.
     """
 
-    def __init__(self, kinds: NDArray[np.int64], colors: NDArray[np.float64], radius: float, axes: Axes) -> None:
-        """``kinds``, shape (N,): row of ``colors`` for each point; ``radius`` in points (1/72 inch)."""
+    def __init__(
+        self, kinds: NDArray[np.int64], colors: NDArray[np.float64], radius: float, axes: Axes
+    ) -> None:
+        """``kinds``, shape (N,): row of ``colors`` for each point; ``radius`` in points (1/72
+        inch)."""
         super().__init__(
             [Outline.unit_circle()],
             sizes=[radius**2],
@@ -105,7 +121,10 @@ class Points(PathCollection):
         phase = ((places - whole) * PHASES).astype(np.int64)
         kind = (self._group * PHASES + phase[:, 0]) * PHASES + phase[:, 1]
         order = np.argsort(kind, kind="stable")
-        kinds, ordered = kind[order], whole[order] + (0.0, 1.0)  # Agg rounds, with y from the top, and draws at the pixel's middle
+        kinds, ordered = (
+            kind[order],
+            whole[order] + (0.0, 1.0),
+        )  # Agg rounds, with y from the top, and draws at the pixel's middle
         ends = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
         pen = renderer.new_gc()
         pen.set_linewidth(0)
@@ -114,18 +133,25 @@ class Points(PathCollection):
         for begin, end in itertools.pairwise(ends):
             group, part = divmod(int(kinds[begin]), PHASES * PHASES)
             right, up = divmod(part, PHASES)
-            shape = Affine2D().scale(size).translate((right + 0.5) / PHASES - 0.5, (up + 0.5) / PHASES - 0.5)
+            shape = (
+                Affine2D()
+                .scale(size)
+                .translate((right + 0.5) / PHASES - 0.5, (up + 0.5) / PHASES - 0.5)
+            )
             color = self._colors[group % len(self._colors)]
-            renderer.draw_markers(pen, disc, shape, Outline(ordered[begin:end]), IdentityTransform(), color)
+            renderer.draw_markers(
+                pen, disc, shape, Outline(ordered[begin:end]), IdentityTransform(), color
+            )
         pen.restore()
         self.stale = False
 
 
 class Label(Text):
-    """A line of text, centred on its height, that is drawn once for each string and stamped from then on.
+    """A line of text, centred on its height, that is drawn once for each string and stamped from
+    then on.
 
-    On Agg its letters are drawn by Pillow, twenty times as fast as by matplotlib, at whole pixels; elsewhere, and where the font
-    lacks a letter, it is an ordinary Text.
+    On Agg its letters are drawn by Pillow, twenty times as fast as by matplotlib, at whole pixels;
+    elsewhere, and where the font lacks a letter, it is an ordinary Text.
     """
 
     halo: str | None = None
@@ -141,8 +167,12 @@ class Label(Text):
             x, y = self.get_transform().transform(self.get_position())
             pixels = renderer.dpi / 72 * self.get_fontsize()
             color = to_rgb(self.get_color())
-            stamp, right, up = _letters(self.get_text(), pixels, bold, color, to_rgb(self.halo) if self.halo else None)
-            right -= {"left": 0, "center": stamp.shape[1] // 2, "right": stamp.shape[1]}[self.get_horizontalalignment()]
+            stamp, right, up = _letters(
+                self.get_text(), pixels, bold, color, to_rgb(self.halo) if self.halo else None
+            )
+            right -= {"left": 0, "center": stamp.shape[1] // 2, "right": stamp.shape[1]}[
+                self.get_horizontalalignment()
+            ]
             _stamp(renderer, self, stamp, x + right, y + up)
         self.stale = False
 
@@ -177,7 +207,8 @@ def _font(bold: bool, pixels: float) -> ImageFont.FreeTypeFont:
 def _letters(
     text: str, pixels: float, bold: bool, color: tuple[float, ...], halo: tuple[float, ...] | None
 ) -> tuple[NDArray[np.uint8], int, int]:
-    """RGBA pixels of a text, bottom row first, and how far right of and above its place their lower left corner lies."""
+    """RGBA pixels of a text, bottom row first, and how far right of and above its place their lower
+    left corner lies."""
     font = _font(bold, pixels)
     width = max(1, round(pixels * 0.11)) if halo is not None else 0
     _, top, _, bottom = font.getbbox("lp", anchor="ls")
@@ -186,7 +217,9 @@ def _letters(
 
     def mask(stroke: int) -> NDArray[np.float32]:
         paper = Image.new("L", size)
-        ImageDraw.Draw(paper).text((width, base), text, fill=255, font=font, anchor="ls", stroke_width=stroke)
+        ImageDraw.Draw(paper).text(
+            (width, base), text, fill=255, font=font, anchor="ls", stroke_width=stroke
+        )
         return np.asarray(paper, dtype=np.float32)[::-1] / np.float32(255)
 
     letters = mask(0)
@@ -194,13 +227,17 @@ def _letters(
     alpha = letters
     if halo is not None:
         alpha = np.maximum(mask(width), letters)
-        colors = np.array(halo, dtype=np.float32) * (1 - letters[..., None]) + colors * letters[..., None]
+        colors = (
+            np.array(halo, dtype=np.float32) * (1 - letters[..., None])
+            + colors * letters[..., None]
+        )
     stamp = np.rint(255 * np.concatenate([colors, alpha[..., None]], axis=2)).astype(np.uint8)
     return np.ascontiguousarray(stamp), -width, -(size[1] // 2)
 
 
 class Picture(AxesImage):
-    """A picture that is resized once for each image and stamped from then on; elsewhere than on Agg an ordinary AxesImage."""
+    """A picture that is resized once for each image and stamped from then on; elsewhere than on Agg
+    an ordinary AxesImage."""
 
     def draw(self, renderer: Any) -> None:
         """Stamp the picture, or draw it where the renderer is not Agg."""
@@ -209,12 +246,24 @@ class Picture(AxesImage):
             super().draw(renderer)
             return
         left, right, bottom, top = self.get_extent()
-        (x0, y0), (x1, y1) = np.rint(self.axes.transData.transform([(left, bottom), (right, top)])).astype(int).tolist()
-        _stamp(renderer, self, _resized(np.asarray(pixels).tobytes(), pixels.shape, max(x1 - x0, 1), max(y1 - y0, 1)), x0, y0)
+        (x0, y0), (x1, y1) = (
+            np.rint(self.axes.transData.transform([(left, bottom), (right, top)]))
+            .astype(int)
+            .tolist()
+        )
+        _stamp(
+            renderer,
+            self,
+            _resized(np.asarray(pixels).tobytes(), pixels.shape, max(x1 - x0, 1), max(y1 - y0, 1)),
+            x0,
+            y0,
+        )
         self.stale = False
 
 
-def _stamp(renderer: RendererAgg, artist: Artist, pixels: NDArray[np.uint8], x: float, y: float) -> None:
+def _stamp(
+    renderer: RendererAgg, artist: Artist, pixels: NDArray[np.uint8], x: float, y: float
+) -> None:
     """Lay RGBA pixels, bottom row first, over the page with their lower left corner at a place."""
     pen = renderer.new_gc()
     artist._set_gc_clip(pen)  # type: ignore[attr-defined]
@@ -226,21 +275,30 @@ def _stamp(renderer: RendererAgg, artist: Artist, pixels: NDArray[np.uint8], x: 
 def _resized(data: bytes, shape: tuple[int, ...], width: int, height: int) -> NDArray[np.uint8]:
     """RGBA pixels of a picture in another size, bottom row first."""
     picture = Image.fromarray(np.frombuffer(data, dtype=np.uint8).reshape(shape))
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC if width > shape[1] else Image.Resampling.LANCZOS)
+    resized = picture.resize(
+        (width, height), Image.Resampling.BICUBIC if width > shape[1] else Image.Resampling.LANCZOS
+    )
     return np.ascontiguousarray(np.asarray(resized.convert("RGBA"))[::-1])
 
 
 class Frame:
     """One frame of a story in a figure; `show` moves it to another moment.
 
-    ``changing`` are the artists that differ between checkpoints, ``moving`` those that move between two of them, in drawing
-    order; all others stay as they are.
+    ``changing`` are the artists that differ between checkpoints, ``moving`` those that move between
+    two of them, in drawing order; all others stay as they are.
     """
 
     def __init__(
-        self, figure: Figure | SubFigure, story: Story, *, theme: str = "light", trails: Sequence[int] = (), trust: bool = False
+        self,
+        figure: Figure | SubFigure,
+        story: Story,
+        *,
+        theme: str = "light",
+        trails: Sequence[int] = (),
+        trust: bool = False,
     ) -> None:
-        """Make all artists; ``trails`` are places of images whose way is drawn; ``trust`` says how far the map can be trusted.
+        """Make all artists; ``trails`` are places of images whose way is drawn; ``trust`` says how
+        far the map can be trusted.
 
         Nothing of the figure is cleared.
         """
@@ -248,16 +306,22 @@ class Frame:
         self.figure = figure
         self._theme = THEMES[theme]
         self._scale = min(figure.bbox.width / WIDTH, figure.bbox.height / HEIGHT) / figure.dpi
-        self._page = WIDTH / (figure.bbox.width / figure.dpi) * self._scale  # how much wider a text is than the page's unit says
+        self._page = (
+            WIDTH / (figure.bbox.width / figure.dpi) * self._scale
+        )  # how much wider a text is than the page's unit says
         self._checkpoint = -1
         colors = class_colors(len(story.classes))
-        self._colors = np.vstack([colors, to_rgb(self._theme.plain)])  # the last one for images without a label
+        self._colors = np.vstack(
+            [colors, to_rgb(self._theme.plain)]
+        )  # the last one for images without a label
         figure.set_facecolor(self._theme.background)
         self.changing: list[Artist] = []
         self.moving: list[Artist] = []
         self._make_title()
         self._make_map(trails)
-        self.trust = self._haloed(9.5, color=self._theme.muted, transform=self.map.transAxes, zorder=5)
+        self.trust = self._haloed(
+            9.5, color=self._theme.muted, transform=self.map.transAxes, zorder=5
+        )
         self.trust.set_position((0.015, 0.025))
         self._with_trust = trust
         self.moving.append(self.trust)
@@ -265,7 +329,7 @@ class Frame:
         self._make_legend()
         self._make_curves()
 
-    # -- making -----------------------------------------------------------------------------------------------------
+    # -- making
 
     def _axes(self, place: tuple[float, float, float, float]) -> Axes:
         left, bottom, width, height = place
@@ -276,11 +340,14 @@ class Frame:
         return axes
 
     def _text(self, axes: Axes | None, x: float, y: float, size: float, **options: Any) -> Label:
-        """A text in units of the page; what data sets call their classes is never read as mathematics."""
+        """A text in units of the page; what data sets call their classes is never read as
+        mathematics."""
         options = {"color": self._theme.text, "verticalalignment": "center", **options}
         options |= {"fontsize": size * self._scale, "fontfamily": _families(), "parse_math": False}
         if axes is None:
-            label = Label(x / WIDTH, y / HEIGHT, "", transform=self.figure.transSubfigure, **options)
+            label = Label(
+                x / WIDTH, y / HEIGHT, "", transform=self.figure.transSubfigure, **options
+            )
             self.figure.add_artist(label)
         else:
             label = Label(x, y, "", **{"transform": axes.transData, **options})
@@ -290,7 +357,14 @@ class Frame:
     def _make_title(self) -> None:
         self.title = self._text(None, MAP[0], 7.67, 19, fontweight="bold")
         self.following = self._text(None, MAP[0], 7.67, 13, color=self._theme.muted)
-        self.subtitle = self._text(None, SIDE[0] + SIDE[2], 7.67, 13, horizontalalignment="right", color=self._theme.accuracy)
+        self.subtitle = self._text(
+            None,
+            SIDE[0] + SIDE[2],
+            7.67,
+            13,
+            horizontalalignment="right",
+            color=self._theme.accuracy,
+        )
         self.changing += [self.title, self.following, self.subtitle]
 
     def _make_map(self, trails: Sequence[int]) -> None:
@@ -304,43 +378,85 @@ class Frame:
         self.points = Points(self._kinds, self._colors, radius, self.map)
         self._trails = list(trails)
         own = self._colors[self._kinds[self._trails]]
-        self._trail_edges = LineCollection([], colors=self._theme.background, linewidths=3.4 * scale, zorder=2.4)
+        self._trail_edges = LineCollection(
+            [], colors=self._theme.background, linewidths=3.4 * scale, zorder=2.4
+        )
         self.trails = LineCollection([], colors=own, linewidths=1.7 * scale, zorder=2.5)
         for lines in (self._trail_edges, self.trails):
             self.map.add_collection(lines, autolim=False)
         outside = np.full((len(self._trails), 2), 2 * self._limit)
-        style: dict[str, Any] = {"edgecolors": self._theme.text, "linewidths": 1.1 * scale, "zorder": 2.6}
-        self.heads = self.map.scatter(outside[:, 0], outside[:, 1], s=(2.2 * radius + 3 * scale) ** 2, facecolors=own, **style)
+        style: dict[str, Any] = {
+            "edgecolors": self._theme.text,
+            "linewidths": 1.1 * scale,
+            "zorder": 2.6,
+        }
+        self.heads = self.map.scatter(
+            outside[:, 0], outside[:, 1], s=(2.2 * radius + 3 * scale) ** 2, facecolors=own, **style
+        )
         self.trail_names = [self._haloed(9, zorder=4) for _ in self._trails]
         for name, place in zip(self.trail_names, self._trails, strict=True):
             name.set_text(f"#{story.ids[place]}" if len(self._trails) <= NAMED_TRAILS else "")
         count = story.leaders.shape[1]
         nowhere = np.full((count, 2), 2 * self._limit)
-        halo: dict[str, Any] = {"s": (2 * RING * 72 * scale) ** 2, "facecolors": "none", "zorder": 3}
-        self.halos = self.map.scatter(*nowhere.T, edgecolors=self._theme.background, linewidths=3.6 * scale, **halo)
-        self.rings = self.map.scatter(*nowhere.T, edgecolors=self._theme.text, linewidths=1.4 * scale, **halo)
-        self.numbers = [self._haloed(10, fontweight="bold", horizontalalignment="center", zorder=4) for _ in range(count)]
+        halo: dict[str, Any] = {
+            "s": (2 * RING * 72 * scale) ** 2,
+            "facecolors": "none",
+            "zorder": 3,
+        }
+        self.halos = self.map.scatter(
+            *nowhere.T, edgecolors=self._theme.background, linewidths=3.6 * scale, **halo
+        )
+        self.rings = self.map.scatter(
+            *nowhere.T, edgecolors=self._theme.text, linewidths=1.4 * scale, **halo
+        )
+        self.numbers = [
+            self._haloed(10, fontweight="bold", horizontalalignment="center", zorder=4)
+            for _ in range(count)
+        ]
         # the ringed points once more, above all others
-        self.ringed = self.map.scatter(nowhere[:, 0], nowhere[:, 1], s=(2 * radius) ** 2, linewidths=0, zorder=2.7)
-        self.moving += [self.points, self._trail_edges, self.trails, self.heads, self.ringed, self.halos, self.rings]
+        self.ringed = self.map.scatter(
+            nowhere[:, 0], nowhere[:, 1], s=(2 * radius) ** 2, linewidths=0, zorder=2.7
+        )
+        self.moving += [
+            self.points,
+            self._trail_edges,
+            self.trails,
+            self.heads,
+            self.ringed,
+            self.halos,
+            self.rings,
+        ]
         self.moving += [*self.trail_names, *self.numbers]
 
     def _haloed(self, size: float, **options: Any) -> Label:
         """A text on the map with a line round its letters."""
         label = self._text(self.map, 0, 0, size, clip_on=True, **options)
         label.halo = self._theme.background
-        label.set_path_effects([withStroke(linewidth=2.4 * self._scale, foreground=label.halo)])  # where it is not stamped
+        label.set_path_effects(
+            [withStroke(linewidth=2.4 * self._scale, foreground=label.halo)]
+        )  # where it is not stamped
         return label
 
     def _make_leaderboard(self) -> None:
         left, bottom, width, height = SIDE
         self._side = self._axes((left, bottom, width, height))
-        self._side.set(xlim=(0, width), ylim=(0, height), aspect="equal", anchor="NW")  # in a figure of another shape too
+        self._side.set(
+            xlim=(0, width), ylim=(0, height), aspect="equal", anchor="NW"
+        )  # in a figure of another shape too
         self._side.set_axis_off()
         count = self.story.leaders.shape[1]
         if count:
-            self._text(self._side, 0, height - 0.12, 13, fontweight="bold").set_text("Most atypical images")
-            self._text(self._side, width, height - 0.12, 11, color=self._theme.muted, horizontalalignment="right").set_text("OOD score")
+            self._text(self._side, 0, height - 0.12, 13, fontweight="bold").set_text(
+                "Most atypical images"
+            )
+            self._text(
+                self._side,
+                width,
+                height - 0.12,
+                11,
+                color=self._theme.muted,
+                horizontalalignment="right",
+            ).set_text("OOD score")
         self._row = min(ROWS / max(count, 1), 0.62)
         names = min(12.0, 72 * self._row * 0.36)
         self._name_size = names
@@ -354,19 +470,49 @@ class Frame:
             edge = 0.30 + self._row + 0.10
             row = _Row(
                 middle,
-                self._text(self._side, 0.13, middle, names, color=self._theme.muted, horizontalalignment="center"),
+                self._text(
+                    self._side,
+                    0.13,
+                    middle,
+                    names,
+                    color=self._theme.muted,
+                    horizontalalignment="center",
+                ),
                 picture,
-                self._side.scatter([edge + 0.06], [middle + 0.2 * self._row], s=(names * 0.62 * self._scale) ** 2, linewidths=0),
-                self._text(self._side, edge + 0.20, middle + 0.2 * self._row, names, fontweight="bold"),
-                self._text(self._side, edge, middle - 0.22 * self._row, names * 0.82, color=self._theme.muted),
-                self._text(self._side, width, middle + 0.2 * self._row, names, horizontalalignment="right"),
-                self._text(self._side, width, middle - 0.22 * self._row, names * 0.82, color=muted, horizontalalignment="right"),
+                self._side.scatter(
+                    [edge + 0.06],
+                    [middle + 0.2 * self._row],
+                    s=(names * 0.62 * self._scale) ** 2,
+                    linewidths=0,
+                ),
+                self._text(
+                    self._side, edge + 0.20, middle + 0.2 * self._row, names, fontweight="bold"
+                ),
+                self._text(
+                    self._side,
+                    edge,
+                    middle - 0.22 * self._row,
+                    names * 0.82,
+                    color=self._theme.muted,
+                ),
+                self._text(
+                    self._side, width, middle + 0.2 * self._row, names, horizontalalignment="right"
+                ),
+                self._text(
+                    self._side,
+                    width,
+                    middle - 0.22 * self._row,
+                    names * 0.82,
+                    color=muted,
+                    horizontalalignment="right",
+                ),
             )
             self.leaderboard.append(row)
             self.changing += row.artists
 
     def _make_legend(self) -> None:
-        """Names of the classes in two columns, those of most images first where there are too many."""
+        """Names of the classes in two columns, those of most images first where there are too
+        many."""
         story, width = self.story, SIDE[2]
         counts = np.bincount(story.labels[story.labels >= 0], minlength=len(story.classes))
         shown = list(range(len(story.classes)))
@@ -374,7 +520,9 @@ class Frame:
             shown = sorted(np.argsort(-counts, kind="stable")[: LEGEND - 1].tolist())
         entries = [(story.classes[place], to_rgba(tuple(self._colors[place]))) for place in shown]
         if len(shown) < len(story.classes):
-            entries.append((f"and {len(story.classes) - len(shown)} more", to_rgba(self._theme.background)))
+            entries.append(
+                (f"and {len(story.classes) - len(shown)} more", to_rgba(self._theme.background))
+            )
         if not entries:
             entries = [("no labels", to_rgba(self._theme.plain))]
         elif (story.labels < 0).any() and len(entries) < LEGEND:
@@ -382,8 +530,12 @@ class Frame:
         rows = LEGEND // 2
         for index, (name, color) in enumerate(entries):
             x, y = (index // rows) * width / 2, 0.97 - 0.21 * (index % rows)
-            self._side.scatter([x + 0.08], [y], s=(8 * self._scale) ** 2, color=[color], linewidths=0)
-            self._text(self._side, x + 0.22, y, 11).set_text(self._fitted(name, 11, width / 2 - 0.30))
+            self._side.scatter(
+                [x + 0.08], [y], s=(8 * self._scale) ** 2, color=[color], linewidths=0
+            )
+            self._text(self._side, x + 0.22, y, 11).set_text(
+                self._fitted(name, 11, width / 2 - 0.30)
+            )
 
     def _make_curves(self) -> None:
         story, theme, scale = self.story, self._theme, self._scale
@@ -392,7 +544,13 @@ class Frame:
         self.curves.set(xlim=(ends[0], max(ends[1], ends[0] + 1)), ylim=(0, 1), yticks=[])
         label: dict[str, Any] = {"fontsize": 10 * scale, "labelpad": 3 * scale}
         self.curves.set_xlabel("step", color=theme.muted, **label)
-        self.curves.tick_params(colors=theme.muted, labelsize=9 * scale, length=3 * scale, width=0.8 * scale, pad=2 * scale)
+        self.curves.tick_params(
+            colors=theme.muted,
+            labelsize=9 * scale,
+            length=3 * scale,
+            width=0.8 * scale,
+            pad=2 * scale,
+        )
         self.curves.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
         loss = _within(story.loss, ends)
         (self.loss,) = self.curves.plot([], [], color=theme.loss, linewidth=1.8 * scale)
@@ -402,21 +560,38 @@ class Frame:
         if len(loss):
             most = float(loss[:, 1].max())
             usual = 1.5 * float(np.quantile(loss[:, 1], 0.98))
-            self.curves.set_ylim(0, 1.08 * (usual if most > 4 * usual > 0 else most) or 1)  # one wild value shall not flatten the curve
+            self.curves.set_ylim(
+                0, 1.08 * (usual if most > 4 * usual > 0 else most) or 1
+            )  # one wild value shall not flatten the curve
             self.curves.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
             self.curves.set_ylabel("training loss", color=theme.loss, **label)
         else:
-            middle: dict[str, Any] = {"transform": self.curves.transAxes, "horizontalalignment": "center", "color": theme.muted}
+            middle: dict[str, Any] = {
+                "transform": self.curves.transAxes,
+                "horizontalalignment": "center",
+                "color": theme.muted,
+            }
             self._text(self.curves, 0.5, 0.5, 10, **middle).set_text("no loss was logged")
         self.accuracy = None
         if len(_within(story.accuracy, ends)):
             twin = self.curves.twinx()
             twin.set(ylim=(0, 1.08), yticks=[0, 0.5, 1], xlim=self.curves.get_xlim())
             twin.set_ylabel("accuracy", color=theme.accuracy, **label)
-            twin.tick_params(colors=theme.muted, labelsize=9 * scale, length=3 * scale, width=0.8 * scale, pad=2 * scale)
+            twin.tick_params(
+                colors=theme.muted,
+                labelsize=9 * scale,
+                length=3 * scale,
+                width=0.8 * scale,
+                pad=2 * scale,
+            )
             for spine in twin.spines.values():
                 spine.set_visible(False)
-            style: dict[str, Any] = {"color": theme.accuracy, "linewidth": 1.4 * scale, "marker": "o", "markersize": 3.2 * scale}
+            style: dict[str, Any] = {
+                "color": theme.accuracy,
+                "linewidth": 1.4 * scale,
+                "marker": "o",
+                "markersize": 3.2 * scale,
+            }
             (self.accuracy,) = twin.plot([], [], **style)
             self.changing.append(self.accuracy)
 
@@ -437,7 +612,7 @@ class Frame:
             short, long = (middle, long) if fits else (short, middle)
         return _shortened(text, short)
 
-    # -- showing ----------------------------------------------------------------------------------------------------
+    # -- showing
 
     def show(self, moment: Moment) -> None:
         """Bring every artist to a moment of the story."""
@@ -476,15 +651,23 @@ class Frame:
         story = self.story
         step, epoch = story.steps[place], story.epochs[place]
         self.title.set_text(f"Step {step:,}" + ("" if epoch is None else f"  ·  epoch {epoch:.2f}"))
-        self.following.set_text(f"→ {story.steps[place + 1]:,}" if place + 1 < len(story.steps) else "")
-        self.following.set_x((MAP[0] + self._width(self.title.get_text(), 19, bold=True) * self._page + 0.2) / WIDTH)
+        self.following.set_text(
+            f"→ {story.steps[place + 1]:,}" if place + 1 < len(story.steps) else ""
+        )
+        self.following.set_x(
+            (MAP[0] + self._width(self.title.get_text(), 19, bold=True) * self._page + 0.2) / WIDTH
+        )
         accuracy = story.accuracy[story.accuracy[:, 0] <= step]
-        when = f" at step {accuracy[-1, 0]:,.0f}" if len(accuracy) and accuracy[-1, 0] < step else ""
+        when = (
+            f" at step {accuracy[-1, 0]:,.0f}" if len(accuracy) and accuracy[-1, 0] < step else ""
+        )
         self.subtitle.set_text(f"accuracy {accuracy[-1, 1]:.3f}{when}" if len(accuracy) else "")
         self.trust.set_text(story.trust[place] if self._with_trust else "")
         self.ringed.set_facecolor(self._colors[self._kinds[story.leaders[place]]])
         self._place_numbers(place)
-        for rank, (row, leader) in enumerate(zip(self.leaderboard, story.leaders[place].tolist(), strict=True), start=1):
+        for rank, (row, leader) in enumerate(
+            zip(self.leaderboard, story.leaders[place].tolist(), strict=True), start=1
+        ):
             self._show_row(row, rank, leader, place)
         loss = _within(story.loss, [story.steps[0], step])
         self.loss.set_data(loss[:, 0], loss[:, 1])
@@ -512,13 +695,19 @@ class Frame:
         row.picture.set_data(picture)
         center, half = 0.30 + self._row / 2, 0.46 * self._row / max(picture.shape[:2])
         height, width = half * picture.shape[0], half * picture.shape[1]
-        row.picture.set_extent((center - width, center + width, row.middle - height, row.middle + height))
+        row.picture.set_extent(
+            (center - width, center + width, row.middle - height, row.middle + height)
+        )
 
     def _place_numbers(self, place: int) -> None:
-        """A free corner of each ring for its number, for the whole way to the next checkpoint; none where all are taken."""
+        """A free corner of each ring for its number, for the whole way to the next checkpoint; none
+        where all are taken."""
         story = self.story
         leaders = story.leaders[place]
-        ends = [story.points[end][leaders].astype(np.float64) for end in sorted({place, min(place + 1, len(story.steps) - 1)})]
+        ends = [
+            story.points[end][leaders].astype(np.float64)
+            for end in sorted({place, min(place + 1, len(story.steps) - 1)})
+        ]
         unit = 2 * self._limit / MAP[2]  # of the page, in data units
         size = np.array([0.17, 0.15]) * unit
         taken = [np.array([end[rank] for end in ends]) for rank in range(len(leaders))]
@@ -559,7 +748,15 @@ class _Row:
 
     @property
     def artists(self) -> list[Artist]:
-        return [self.number, self.picture, self.dot, self.label, self.prediction, self.score, self.image]
+        return [
+            self.number,
+            self.picture,
+            self.dot,
+            self.label,
+            self.prediction,
+            self.score,
+            self.image,
+        ]
 
 
 @lru_cache(maxsize=4096)
@@ -568,7 +765,9 @@ def _measured(text: str, pixels: float, bold: bool) -> float:
     if _has_letters(text, bold):
         return _font(bold, pixels).getlength(text)
     font = FontProperties(family=_families(), size=pixels, weight="bold" if bold else "normal")
-    measured: tuple[float, float, float] = TextToPath().get_text_width_height_descent(text, font, False)
+    measured: tuple[float, float, float] = TextToPath().get_text_width_height_descent(
+        text, font, False
+    )
     return measured[0]
 
 
@@ -577,9 +776,14 @@ def _within(curve: NDArray[np.float64], ends: Sequence[int]) -> NDArray[np.float
 
 
 def _shortened(text: str, letters: int) -> str:
-    """So many letters of a text, from its beginning and its end: long names often differ at the end."""
+    """So many letters of a text, from its beginning and its end: long names often differ at the
+    end."""
     begin = (letters + 1) // 2
-    return text[:begin].rstrip() + "…" + (text[len(text) - (letters - begin) :].lstrip() if letters > begin else "")
+    return (
+        text[:begin].rstrip()
+        + "…"
+        + (text[len(text) - (letters - begin) :].lstrip() if letters > begin else "")
+    )
 
 
 def _digits(score: float) -> str:

@@ -1,7 +1,8 @@
 """Writes frames into one file: GIF and animated PNG here, MP4 and WebP by ffmpeg.
 
-GIF, because its quality and size are what the film is judged by: one palette for all frames, chosen from their own colours; of each
-frame only the rectangle that changed, what did not change in it transparent. LZW and zlib are Pillow's and Python's.
+GIF, because its quality and size are what the film is judged by: one palette for all frames, chosen
+from their own colours; of each frame only the rectangle that changed, what did not change in it
+transparent. LZW and zlib are Pillow's and Python's.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ BINS = 6
 """Bits of each channel by which a colour finds its place in the palette."""
 
 EXACT = 32
-"""The most frequent colours, which stand in the palette as they are: the page, the classes, the text."""
+"""The most frequent colours, which stand in the palette as they are: the page, the classes, the
+text."""
 
 
-# -- palettes -------------------------------------------------------------------------------------------------------
+# -- palettes
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ def _cells(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def make_palette(samples: Iterable[NDArray[np.uint8]], count: int = 255) -> Palette:
-    """The palette that changes the colours of sampled frames least: the most frequent as they are, k-means for the others.
+    """The palette that changes the colours of sampled frames least: the most frequent as they are,
+    k-means for the others.
 
-    ``samples`` are RGBA frames; ``count`` at most 255. Source of the method: Lloyd 1982, by scikit-learn, over the cells of the
-    colour cube weighted by how often they occur.
+    ``samples`` are RGBA frames; ``count`` at most 255. Source of the method: Lloyd 1982, by
+    scikit-learn, over the cells of the colour cube weighted by how often they occur.
     """
     from scipy.spatial import cKDTree
     from sklearn.cluster import KMeans
@@ -80,12 +83,16 @@ def make_palette(samples: Iterable[NDArray[np.uint8]], count: int = 255) -> Pale
         cells = _cells(pixels).ravel()
         counts += np.bincount(cells, minlength=size)
         for channel in range(3):
-            sums[:, channel] += np.bincount(cells, weights=pixels[..., channel].ravel(), minlength=size)
+            sums[:, channel] += np.bincount(
+                cells, weights=pixels[..., channel].ravel(), minlength=size
+            )
         colors, often = np.unique(pixels.view("<u4"), return_counts=True)
         for place in np.argsort(-often, kind="stable")[: 2 * EXACT].tolist():
             exact[int(colors[place])] = exact.get(int(colors[place]), 0) + int(often[place])
     kept = sorted(exact, key=lambda color: (-exact[color], color))[: min(EXACT, count // 2)]
-    fixed = np.array([[color & 255, color >> 8 & 255, color >> 16 & 255] for color in kept], dtype=np.uint8)
+    fixed = np.array(
+        [[color & 255, color >> 8 & 255, color >> 16 & 255] for color in kept], dtype=np.uint8
+    )
     used = np.flatnonzero(counts)
     means = sums[used] / counts[used, None]
     colors = fixed
@@ -95,7 +102,9 @@ def make_palette(samples: Iterable[NDArray[np.uint8]], count: int = 255) -> Pale
         with threadpool_limits(1):  # the same sums, whatever the machine
             clusters = KMeans(count - len(fixed), n_init=1, max_iter=40, random_state=0)
             clusters.fit(means[others], sample_weight=counts[used][others])
-        colors = np.vstack([fixed, np.rint(clusters.cluster_centers_).clip(0, 255).astype(np.uint8)])
+        colors = np.vstack(
+            [fixed, np.rint(clusters.cluster_centers_).clip(0, 255).astype(np.uint8)]
+        )
     elif len(used):
         colors = np.unique(np.vstack([fixed, np.rint(means).astype(np.uint8)]), axis=0)[:count]
     nearest = _nearest(colors, used, means)
@@ -107,8 +116,11 @@ def make_palette(samples: Iterable[NDArray[np.uint8]], count: int = 255) -> Pale
     return Palette(colors, nearest)
 
 
-def _nearest(colors: NDArray[np.uint8], used: NDArray[np.int64], means: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The nearest colour of every cell: of those that occur, by their mean; of the others, by the middle of eight of them."""
+def _nearest(
+    colors: NDArray[np.uint8], used: NDArray[np.int64], means: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """The nearest colour of every cell: of those that occur, by their mean; of the others, by the
+    middle of eight of them."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(colors.astype(np.float64))
@@ -122,7 +134,7 @@ def _nearest(colors: NDArray[np.uint8], used: NDArray[np.int64], means: NDArray[
     return whole
 
 
-# -- GIF ------------------------------------------------------------------------------------------------------------
+# -- GIF
 
 
 @dataclass(frozen=True)
@@ -141,14 +153,23 @@ class GifPacker:
         indices = self.palette.indices(pixels[top:bottom, left:right])
         if before is not None:
             was = before[top:bottom, left:right]
-            same = np.ascontiguousarray(pixels[top:bottom, left:right]).view("<u4") == np.ascontiguousarray(was).view("<u4")
+            same = np.ascontiguousarray(pixels[top:bottom, left:right]).view(
+                "<u4"
+            ) == np.ascontiguousarray(was).view("<u4")
             indices[same[..., 0]] = self.palette.transparent
         data = Image.fromarray(indices, "L").tobytes("gif", "L", 8, 0)
-        return struct.pack("<BHHHHBB", 0x2C, left, top, right - left, bottom - top, 0, 8) + data + b"\0"
+        return (
+            struct.pack("<BHHHHBB", 0x2C, left, top, right - left, bottom - top, 0, 8)
+            + data
+            + b"\0"
+        )
 
 
-def _changed(pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of the rectangle in which two frames differ; one pixel where they do not."""
+def _changed(
+    pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None
+) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of the rectangle in which two frames differ; one pixel where they
+    do not."""
     height, width = pixels.shape[:2]
     if before is None:
         return 0, height, 0, width
@@ -159,8 +180,11 @@ def _changed(pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> tup
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def write_gif(file: IO[bytes], size: tuple[int, int], palette: Palette, frames: Iterable[tuple[bytes, float]]) -> None:
-    """Write packed frames with their seconds; the film repeats for ever. Source: CompuServe 1990, GIF89a specification."""
+def write_gif(
+    file: IO[bytes], size: tuple[int, int], palette: Palette, frames: Iterable[tuple[bytes, float]]
+) -> None:
+    """Write packed frames with their seconds; the film repeats for ever. Source: CompuServe 1990,
+    GIF89a specification."""
     table = np.zeros((256, 3), dtype=np.uint8)
     table[: len(palette.colors)] = palette.colors
     file.write(b"GIF89a" + struct.pack("<HHBBB", *size, 0xF7, 0, 0) + table.tobytes())
@@ -168,13 +192,17 @@ def write_gif(file: IO[bytes], size: tuple[int, int], palette: Palette, frames: 
     shown = told = 0.0
     for packed, seconds in frames:
         shown += seconds
-        delay = min(max(round(100 * (shown - told)), 2), 65535)  # hundredths; what rounding takes, the next frame gets back
+        delay = min(
+            max(round(100 * (shown - told)), 2), 65535
+        )  # hundredths; what rounding takes, the next frame gets back
         told += delay / 100
-        file.write(struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 0x05, delay, palette.transparent, 0) + packed)
+        file.write(
+            struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 0x05, delay, palette.transparent, 0) + packed
+        )
     file.write(b"\x3b")
 
 
-# -- animated PNG ---------------------------------------------------------------------------------------------------
+# -- animated PNG
 
 
 class PngPacker:
@@ -186,7 +214,9 @@ class PngPacker:
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
         """Sizes and zlib data of one frame."""
         top, bottom, left, right = _changed(pixels, before)
-        return struct.pack("<4I", left, top, right - left, bottom - top) + _png_data(pixels[top:bottom, left:right])
+        return struct.pack("<4I", left, top, right - left, bottom - top) + _png_data(
+            pixels[top:bottom, left:right]
+        )
 
 
 def _png_data(pixels: NDArray[np.uint8]) -> bytes:
@@ -200,9 +230,14 @@ def _png_data(pixels: NDArray[np.uint8]) -> bytes:
     return zlib.compress(lines.tobytes(), 6)
 
 
-def write_png(file: IO[bytes], size: tuple[int, int], total: int, frames: Iterable[tuple[bytes, float]]) -> None:
-    """Write packed frames with their seconds as an animated PNG, or a still. Source: W3C 2025, PNG third edition."""
-    file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)))
+def write_png(
+    file: IO[bytes], size: tuple[int, int], total: int, frames: Iterable[tuple[bytes, float]]
+) -> None:
+    """Write packed frames with their seconds as an animated PNG, or a still. Source: W3C 2025, PNG
+    third edition."""
+    file.write(
+        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
+    )
     if total > 1:
         file.write(_chunk(b"acTL", struct.pack(">II", total, 0)))
     number = 0
@@ -210,7 +245,14 @@ def write_png(file: IO[bytes], size: tuple[int, int], total: int, frames: Iterab
         left, top, width, height = struct.unpack("<4I", packed[:16])
         if total > 1:
             milliseconds = min(round(1000 * seconds), 65535)
-            file.write(_chunk(b"fcTL", struct.pack(">5I2H2B", number, width, height, left, top, milliseconds, 1000, 0, 0)))
+            file.write(
+                _chunk(
+                    b"fcTL",
+                    struct.pack(
+                        ">5I2H2B", number, width, height, left, top, milliseconds, 1000, 0, 0
+                    ),
+                )
+            )
             number += 1
         if index == 0:
             file.write(_chunk(b"IDAT", packed[16:]))
@@ -224,7 +266,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-# -- MP4 and WebP ---------------------------------------------------------------------------------------------------
+# -- MP4 and WebP
 
 
 class RawPacker:
@@ -239,22 +281,64 @@ class RawPacker:
 
 
 def write_with_ffmpeg(
-    path: Path, ending: str, size: tuple[int, int], fps: float, quality: int, frames: Iterable[tuple[bytes, int]]
+    path: Path,
+    ending: str,
+    size: tuple[int, int],
+    fps: float,
+    quality: int,
+    frames: Iterable[tuple[bytes, int]],
 ) -> None:
-    """Write raw RGB frames, each repeated so many times, as MP4 (H.264, ``quality`` is the CRF) or WebP (0 to 100, higher is better).
+    """Write raw RGB frames, each repeated so many times, as MP4 (H.264, ``quality`` is the CRF) or
+    WebP (0 to 100, higher is better).
 
     Raises ReviewError where there is no ffmpeg or it fails.
     """
-    command = [ffmpeg(), "-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command = [
+        ffmpeg(),
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-y",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+    ]
     command += ["-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-", "-an"]
     if ending == ".mp4":
-        colors = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]  # said, and what players take anyway
-        command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", *colors, "-pix_fmt", "yuv420p"]
+        colors = [
+            "-colorspace",
+            "bt709",
+            "-color_primaries",
+            "bt709",
+            "-color_trc",
+            "bt709",
+        ]  # said, and what players take anyway
+        command += [
+            "-vf",
+            "scale=out_color_matrix=bt709:out_range=tv",
+            *colors,
+            "-pix_fmt",
+            "yuv420p",
+        ]
         command += ["-c:v", "libx264", "-crf", str(quality), "-movflags", "+faststart", "-f", "mp4"]
     else:
-        command += ["-c:v", "libwebp_anim", "-quality", str(quality), "-compression_level", "3", "-loop", "0", "-f", "webp"]
+        command += [
+            "-c:v",
+            "libwebp_anim",
+            "-quality",
+            str(quality),
+            "-compression_level",
+            "3",
+            "-loop",
+            "0",
+            "-f",
+            "webp",
+        ]
     with tempfile.TemporaryFile() as said:
-        with subprocess.Popen([*command, str(path)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said) as process:
+        with subprocess.Popen(
+            [*command, str(path)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        ) as process:
             try:
                 _feed(process, frames)
             except BaseException:
@@ -264,8 +348,14 @@ def write_with_ffmpeg(
             said.seek(0)
             reason = said.read().decode(errors="replace").strip().splitlines()
             if any("No space left" in line for line in reason):
-                raise StorageError(f"The disk is full while writing {path.name}. Free some space and start the same command again.")
-            raise ReviewError(f"ffmpeg could not write {path.suffix} ({reason[-1] if reason else process.returncode}). Use another ending.")
+                raise StorageError(
+                    f"The disk is full while writing {path.name}. Free some space and start the "
+                    f"same command again."
+                )
+            raise ReviewError(
+                f"ffmpeg could not write {path.suffix} "
+                f"({reason[-1] if reason else process.returncode}). Use another ending."
+            )
 
 
 def _feed(process: subprocess.Popen[bytes], frames: Iterable[tuple[bytes, int]]) -> None:
@@ -283,7 +373,10 @@ def ffmpeg() -> str:
 
         program: Any = imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
-        raise ReviewError("There is no ffmpeg, which writes MP4 and WebP. Run: pip install imageio-ffmpeg, or write a .gif.") from error
+        raise ReviewError(
+            "There is no ffmpeg, which writes MP4 and WebP. Run: pip install imageio-ffmpeg, or "
+            "write a .gif."
+        ) from error
     return str(program)
 
 

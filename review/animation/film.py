@@ -35,7 +35,8 @@ MOST = 12
 """Longest leaderboard."""
 
 FRAMES = 150
-"""Where nothing is said, there are as many frames between checkpoints as make about this many in all."""
+"""Where nothing is said, there are as many frames between checkpoints as make about this many in
+all."""
 
 SAMPLES = 10
 """Frames from which the palette is chosen."""
@@ -50,7 +51,8 @@ class Options:
     fps: float = 15
     """Frames a second."""
     tween: int | None = None
-    """Frames between two checkpoints; None for as many as make about `FRAMES` in all, at most 11."""
+    """Frames between two checkpoints; None for as many as make about `FRAMES` in all, at most
+    11."""
     pace: str = "equal"
     """One of `PACES`."""
     hold: float = 2
@@ -66,7 +68,8 @@ class Options:
     trust: bool = False
     """The map says in its corner how far it can be trusted."""
     max_mb: float | None = None
-    """Largest size of the file in millions of bytes; size, colours and frame rate are lowered until it fits."""
+    """Largest size of the file in millions of bytes; size, colours and frame rate are lowered until
+    it fits."""
 
     def check(self) -> None:
         """Raise SettingsError for the first that is out of range."""
@@ -80,7 +83,10 @@ class Options:
         ):
             if not low <= value <= high:
                 raise SettingsError(f"{name} {value:g} is out of range. Use {low} to {high}.")
-        for name, word, words in (("--time", self.pace, PACES), ("--theme", self.theme, tuple(THEMES))):
+        for name, word, words in (
+            ("--time", self.pace, PACES),
+            ("--theme", self.theme, tuple(THEMES)),
+        ):
             if word not in words:
                 raise SettingsError(f"{name} {word} is not known. Use {' or '.join(words)}.")
         if self.max_mb is not None and not self.max_mb > 0:
@@ -116,10 +122,11 @@ def animate(
 ) -> Film:
     """Make the film of a run's fine-tuning from its table, its log and its images.
 
-    ``out`` ends in .gif, .mp4, .webp or .png (animated) and is ``exports/animation.gif`` in the run where nothing is said;
-    ``checkpoints`` are steps, first, last or ranges such as "0-400", all where nothing is said; ``options`` are the fields of
-    `Options`. With ``keep_frames`` the frame of each checkpoint is written as a PNG into its folder too. ``processes`` draw at
-    the same time, one for each core where nothing is said; the file is the same however many. Raises ReviewError.
+    ``out`` ends in .gif, .mp4, .webp or .png (animated) and is ``exports/animation.gif`` in the run
+    where nothing is said; ``checkpoints`` are steps, first, last or ranges such as "0-400", all
+    where nothing is said; ``options`` are the fields of `Options`. With ``keep_frames`` the frame
+    of each checkpoint is written as a PNG into its folder too. ``processes`` draw at the same time,
+    one for each core where nothing is said; the file is the same however many. Raises ReviewError.
     """
     run, chosen = _run_folder(run), Options(**options)
     chosen.check()
@@ -142,9 +149,13 @@ def animate(
 
 
 def draw_still(
-    run: RunFolder | str | os.PathLike[str], checkpoint: str | int = "last", out: str | os.PathLike[str] | None = None, **options: Any
+    run: RunFolder | str | os.PathLike[str],
+    checkpoint: str | int = "last",
+    out: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Film:
-    """Write the frame of one checkpoint as a PNG; where nothing is said, into the run's exports. Raises ReviewError."""
+    """Write the frame of one checkpoint as a PNG; where nothing is said, into the run's exports.
+    Raises ReviewError."""
     run, chosen = _run_folder(run), Options(**options)
     chosen.check()
     (story, place) = _at(run, checkpoint, chosen)
@@ -157,12 +168,16 @@ def draw_still(
 
 
 def draw_frame(
-    figure: Figure | SubFigure, run: RunFolder | str | os.PathLike[str], checkpoint: str | int = "last", **options: Any
+    figure: Figure | SubFigure,
+    run: RunFolder | str | os.PathLike[str],
+    checkpoint: str | int = "last",
+    **options: Any,
 ) -> Frame:
-    """Draw the frame of one checkpoint into a matplotlib figure of your own; 10 x 8 inches, or that shape, suit it best.
+    """Draw the frame of one checkpoint into a matplotlib figure of your own; 10 x 8 inches, or that
+    shape, suit it best.
 
-    The frame's artists can be changed afterwards: ``frame.map``, ``frame.points``, ``frame.rings``, ``frame.curves``, ``frame.title``.
-    Raises ReviewError.
+    The frame's artists can be changed afterwards: ``frame.map``, ``frame.points``, ``frame.rings``,
+    ``frame.curves``, ``frame.title``. Raises ReviewError.
     """
     from review.animation.drawing import Frame
     from review.animation.render import quiet_fonts
@@ -171,7 +186,13 @@ def draw_frame(
     chosen.check()
     story, place = _at(_run_folder(run), checkpoint, chosen)
     with quiet_fonts():
-        frame = Frame(figure, story, theme=chosen.theme, trails=_look(story, chosen).trails, trust=chosen.trust)
+        frame = Frame(
+            figure,
+            story,
+            theme=chosen.theme,
+            trails=_look(story, chosen).trails,
+            trust=chosen.trust,
+        )
         frame.show(Moment(place))
     return frame
 
@@ -194,7 +215,10 @@ def _run_folder(run: RunFolder | str | os.PathLike[str]) -> RunFolder:
 def _ending(path: Path, endings: Sequence[str]) -> str:
     ending = path.suffix.lower()
     if ending not in endings:
-        raise SettingsError(f"--out {path.name}: {ending or 'no ending'} is not known. Use one of {', '.join(endings)}.")
+        raise SettingsError(
+            f"--out {path.name}: {ending or 'no ending'} is not known. Use one of "
+            f"{', '.join(endings)}."
+        )
     return ending
 
 
@@ -202,12 +226,14 @@ def _look(story: Story, options: Options) -> Look:
     places = {int(image): place for place, image in enumerate(story.ids)}
     unknown = next((image for image in options.trail if image not in places), None)
     if unknown is not None:
-        raise SettingsError(f"--trail {unknown}: there is no such image. Use the image_id of one in the table.")
+        raise SettingsError(
+            f"--trail {unknown}: there is no such image. Use the image_id of one in the table."
+        )
     wanted = [places[image] for image in options.trail] + story.furthest(options.trails)
     return Look(options.size, options.theme, tuple(dict.fromkeys(wanted)), options.trust)
 
 
-# -- under a size ---------------------------------------------------------------------------------------------------
+# -- under a size
 
 
 @dataclass(frozen=True)
@@ -225,7 +251,11 @@ class _Grade:
     @property
     def weight(self) -> float:
         """About how large a film is, 1 for the best."""
-        smoother = (np.log2(self.colors + 1) / 8) ** 0.7 * 2.0 ** ((18 - self.crf) / 6) * (self.quality / 85) ** 0.6
+        smoother = (
+            (np.log2(self.colors + 1) / 8) ** 0.7
+            * 2.0 ** ((18 - self.crf) / 6)
+            * (self.quality / 85) ** 0.6
+        )
         return float(self.share**1.8 * smoother / self.thinned**0.8)
 
 
@@ -235,7 +265,19 @@ def _grades(ending: str) -> list[_Grade]:
     if ending == ".png":
         return [_Grade(share, thinned=thinned) for share, thinned in sizes]
     if ending == ".gif":
-        levels = [(255, 0), (128, 0), (128, 1), (128, 2), (128, 3), (64, 3), (64, 4), (64, 5), (32, 5), (32, 6), (16, 7)]
+        levels = [
+            (255, 0),
+            (128, 0),
+            (128, 1),
+            (128, 2),
+            (128, 3),
+            (64, 3),
+            (64, 4),
+            (64, 5),
+            (32, 5),
+            (32, 6),
+            (16, 7),
+        ]
         return [_Grade(sizes[place][0], colors, sizes[place][1]) for colors, place in levels]
     fine = [
         (18, 85, 0),
@@ -250,7 +292,9 @@ def _grades(ending: str) -> list[_Grade]:
         (34, 15, 6),
         (36, 10, 7),
     ]
-    return [_Grade(sizes[place][0], 255, sizes[place][1], crf, quality) for crf, quality, place in fine]
+    return [
+        _Grade(sizes[place][0], 255, sizes[place][1], crf, quality) for crf, quality, place in fine
+    ]
 
 
 class _TooLargeError(Exception):
@@ -261,8 +305,16 @@ class _TooLargeError(Exception):
         self.size = size
 
 
-def make_film(story: Story, path: Path, options: Options, *, processes: int | None = None, progress: Progress = SILENT) -> Film:
-    """Make the film of a story, lowered as far as its largest size asks for; `animate` reads and checks before it."""
+def make_film(
+    story: Story,
+    path: Path,
+    options: Options,
+    *,
+    processes: int | None = None,
+    progress: Progress = SILENT,
+) -> Film:
+    """Make the film of a story, lowered as far as its largest size asks for; `animate` reads and
+    checks before it."""
     ending, processes = path.suffix.lower(), processes or processes_here()
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -276,45 +328,81 @@ def make_film(story: Story, path: Path, options: Options, *, processes: int | No
         try:
             film = _make(story, path, ending, lowered, grade, limit, processes, progress)
         except _TooLargeError as error:
-            hopeless = grade.weight * 1.4 * limit / error.size  # what would be half as large again as it may is not tried
+            hopeless = (
+                grade.weight * 1.4 * limit / error.size
+            )  # what would be half as large again as it may is not tried
             continue
         if grade == _Grade():
             return film
         said = [f"{film.size[0]} x {film.size[1]} pixels"]
-        said += {".gif": [f"{grade.colors} colours"], ".mp4": [f"CRF {grade.crf}"], ".webp": [f"quality {grade.quality}"]}.get(ending, [])
+        said += {
+            ".gif": [f"{grade.colors} colours"],
+            ".mp4": [f"CRF {grade.crf}"],
+            ".webp": [f"quality {grade.quality}"],
+        }.get(ending, [])
         said += [f"1 in {grade.thinned} frames between checkpoints"] if grade.thinned > 1 else []
         return replace(film, lowered=", ".join(said))
     smaller = "" if ending == ".mp4" else ", or .mp4, which is the smallest kind"
     raise SettingsError(
-        f"The film does not fit in --max-mb {options.max_mb:g}. Use a higher one, fewer checkpoints (--checkpoint){smaller}."
+        f"The film does not fit in --max-mb {options.max_mb:g}. Use a higher one, fewer "
+        f"checkpoints (--checkpoint){smaller}."
     )
 
 
-def _make(story: Story, path: Path, ending: str, options: Options, grade: _Grade, limit: float, processes: int, progress: Progress) -> Film:
-    """Draw and write the film once. Raises _TooLargeError as soon as it is plain that it will not stay under ``limit`` bytes."""
+def _make(
+    story: Story,
+    path: Path,
+    ending: str,
+    options: Options,
+    grade: _Grade,
+    limit: float,
+    processes: int,
+    progress: Progress,
+) -> Film:
+    """Draw and write the film once. Raises _TooLargeError as soon as it is plain that it will not
+    stay under ``limit`` bytes."""
     look = _look(story, options)
     tween = options.tween
     if tween is None:
         tween = min(11, max(0, round(FRAMES / (len(story.steps) - 1)) - 1))
     frames_each = max(1, (tween + 1) // grade.thinned)
     fps = options.fps * frames_each / (tween + 1)  # as long as before
-    moments = plan(story.steps, tween=frames_each - 1, pace=options.pace, fps=fps, hold=options.hold)
+    moments = plan(
+        story.steps, tween=frames_each - 1, pace=options.pace, fps=fps, hold=options.hold
+    )
     packer = _packer(story, look, moments, ending, grade)
     drawn = packed_frames(story, look, moments, packer, processes=processes)
     ticks = [moment.ticks for moment in moments]
-    with progress.stage(f"Drawing {path.name}", total=len(moments), unit="frames") as advance, whole_file(path) as temporary:
-        frames = _counted(drawn, advance, limit if ending in {".gif", ".png"} else math.inf, len(moments))
+    with (
+        progress.stage(f"Drawing {path.name}", total=len(moments), unit="frames") as advance,
+        whole_file(path) as temporary,
+    ):
+        frames = _counted(
+            drawn, advance, limit if ending in {".gif", ".png"} else math.inf, len(moments)
+        )
         try:
             if ending == ".gif":
                 assert isinstance(packer, encode.GifPacker)
                 with temporary.open("wb") as file:
-                    encode.write_gif(file, look.size, packer.palette, ((data, n / fps) for data, n in zip(frames, ticks, strict=True)))
+                    encode.write_gif(
+                        file,
+                        look.size,
+                        packer.palette,
+                        ((data, n / fps) for data, n in zip(frames, ticks, strict=True)),
+                    )
             elif ending == ".png":
                 with temporary.open("wb") as file:
-                    encode.write_png(file, look.size, len(moments), ((data, n / fps) for data, n in zip(frames, ticks, strict=True)))
+                    encode.write_png(
+                        file,
+                        look.size,
+                        len(moments),
+                        ((data, n / fps) for data, n in zip(frames, ticks, strict=True)),
+                    )
             else:
                 quality = grade.crf if ending == ".mp4" else grade.quality
-                encode.write_with_ffmpeg(temporary, ending, look.size, fps, quality, zip(frames, ticks, strict=True))
+                encode.write_with_ffmpeg(
+                    temporary, ending, look.size, fps, quality, zip(frames, ticks, strict=True)
+                )
         finally:
             drawn.close()  # type: ignore[attr-defined]
         size = temporary.stat().st_size
@@ -323,12 +411,16 @@ def _make(story: Story, path: Path, ending: str, options: Options, grade: _Grade
     return Film(path, len(moments), sum(ticks) / fps, look.size, size)
 
 
-def _counted(frames: Iterable[bytes], advance: Callable[[int], None], limit: float, total: int) -> Iterator[bytes]:
+def _counted(
+    frames: Iterable[bytes], advance: Callable[[int], None], limit: float, total: int
+) -> Iterator[bytes]:
     """Tells of each frame, and gives up when the file outgrows its size."""
     written = 0
     for number, packed in enumerate(frames, start=1):
         written += len(packed)
-        if written > limit or (number >= max(20, total // 4) and written * total > 1.25 * limit * number):
+        if written > limit or (
+            number >= max(20, total // 4) and written * total > 1.25 * limit * number
+        ):
             raise _TooLargeError(written * total / number)
         yield packed
         advance(1)
@@ -344,16 +436,21 @@ def _packer(story: Story, look: Look, moments: Sequence[Moment], ending: str, gr
     return encode.GifPacker(encode.make_palette(samples, grade.colors))
 
 
-# -- single frames --------------------------------------------------------------------------------------------------
+# -- single frames
 
 
 def _keep_frames(run: RunFolder, story: Story, look: Look, progress: Progress) -> Iterator[Path]:
-    """The frame of every checkpoint as a PNG, in the checkpoint's folder, or in the exports where it has none."""
+    """The frame of every checkpoint as a PNG, in the checkpoint's folder, or in the exports where
+    it has none."""
     canvas = Canvas(story, look)
     with progress.stage("Keeping frames", total=len(story.steps), unit="frames") as advance:
         for place, step in enumerate(story.steps):
             folder = run.checkpoint(step)
-            path = folder / "frame.png" if folder.is_dir() else run.exports / "frames" / f"frame-{step:06d}.png"
+            path = (
+                folder / "frame.png"
+                if folder.is_dir()
+                else run.exports / "frames" / f"frame-{step:06d}.png"
+            )
             _write_png(path, canvas, place)
             advance(1)
             yield path
@@ -363,4 +460,6 @@ def _write_png(path: Path, canvas: Canvas, place: int) -> None:
     pixels = canvas.draw(Moment(place))
     packed = encode.PngPacker().pack(pixels, None)
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        encode.write_png(file, (pixels.shape[1], pixels.shape[0]), 1, itertools.repeat((packed, 0.0), 1))
+        encode.write_png(
+            file, (pixels.shape[1], pixels.shape[0]), 1, itertools.repeat((packed, 0.0), 1)
+        )

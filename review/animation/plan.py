@@ -24,16 +24,22 @@ class Moment:
 def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float) -> list[Moment]:
     """The moments of a film over checkpoints at these steps.
 
-    Between two checkpoints lie ``tween`` moments with points on their way; the last one is held for ``hold`` seconds. With
-    ``pace="steps"`` the film is as long as with "equal", but the time from one checkpoint to the next is proportional
-    to the steps between them (at least one frame time each).
+    Between two checkpoints lie ``tween`` moments with points on their way; the last one is held for
+    ``hold`` seconds. With ``pace="steps"`` the film is as long as with "equal", but the time from
+    one checkpoint to the next is proportional to the steps between them (at least one frame time
+    each).
     """
     last = len(steps) - 1
     moments: list[Moment] = []
     for place in range(last):
         ticks = tween + 1
         if pace == "steps":
-            ticks = max(1, round((tween + 1) * last * (steps[place + 1] - steps[place]) / (steps[-1] - steps[0])))
+            ticks = max(
+                1,
+                round(
+                    (tween + 1) * last * (steps[place + 1] - steps[place]) / (steps[-1] - steps[0])
+                ),
+            )
         if tween == 0:
             moments.append(Moment(place, ticks=ticks))
         else:

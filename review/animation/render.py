@@ -1,7 +1,7 @@
 """Turns the moments of a film into pixels, and these into packed frames, on one process or several.
 
-Frames are packed where they are drawn, so that only packed bytes travel; a worker draws the frame before its first one too, which
-makes the result the same however the film is divided.
+Frames are packed where they are drawn, so that only packed bytes travel; a worker draws the frame
+before its first one too, which makes the result the same however the film is divided.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Packer(Protocol):
     """Whether a frame is packed as the difference to the one before."""
 
     def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
-        """One frame, both of shape (height, width, 4), RGBA; ``before`` is the frame before it, None for the first."""
+        """One frame, both of shape (height, width, 4), RGBA; ``before`` is the frame before it,
+        None for the first."""
         ...
 
 
@@ -77,7 +78,9 @@ class Canvas:
         with quiet_fonts():
             figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
             canvas: Any = FigureCanvasAgg(figure)
-            self.frame: Frame = Frame(figure, story, theme=look.theme, trails=look.trails, trust=look.trust)
+            self.frame: Frame = Frame(
+                figure, story, theme=look.theme, trails=look.trails, trust=look.trust
+            )
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)
             canvas.draw()
@@ -88,7 +91,8 @@ class Canvas:
         self._checkpoint: int | None = None
 
     def draw(self, moment: Moment) -> NDArray[np.uint8]:
-        """Pixels of a moment, shape (height, width, 4), RGBA, opaque; overwritten by the next call."""
+        """Pixels of a moment, shape (height, width, 4), RGBA, opaque; overwritten by the next
+        call."""
         figure, renderer = self.frame.figure, self._canvas.get_renderer()
         with quiet_fonts():
             self.frame.show(moment)
@@ -108,7 +112,8 @@ class Canvas:
 
 @contextmanager
 def quiet_fonts() -> Iterator[None]:
-    """Class names may have letters that no font here has; matplotlib draws a box for each and need not say so each time."""
+    """Class names may have letters that no font here has; matplotlib draws a box for each and need
+    not say so each time."""
     import warnings
 
     with warnings.catch_warnings():
@@ -116,8 +121,11 @@ def quiet_fonts() -> Iterator[None]:
         yield
 
 
-def packed_frames(story: Story, look: Look, moments: Sequence[Moment], packer: Packer, *, processes: int) -> Iterator[bytes]:
-    """Every moment packed, in order. Few frames are in memory at a time, however long the film is."""
+def packed_frames(
+    story: Story, look: Look, moments: Sequence[Moment], packer: Packer, *, processes: int
+) -> Iterator[bytes]:
+    """Every moment packed, in order. Few frames are in memory at a time, however long the film
+    is."""
     processes = min(processes, 4 * processes_here(), -(-len(moments) // packer.chunk))
     if processes <= 1 or len(moments) <= FEW:
         yield from _pack(Canvas(story, look), moments, 0, len(moments), packer)
@@ -136,13 +144,19 @@ def packed_frames(story: Story, look: Look, moments: Sequence[Moment], packer: P
 class _Worker:
     """A process that draws every so many chunks of a film.
 
-    It is told what to draw through a pipe and ends when the pipe does, however this process may end. No library's pool is used
-    because theirs can outlive a killed parent, or import the caller's script again.
+    It is told what to draw through a pipe and ends when the pipe does, however this process may
+    end. No library's pool is used because theirs can outlive a killed parent, or import the
+    caller's script again.
     """
 
     def __init__(self, task: bytes, number: int, workers: int, chunk: int) -> None:
-        program = f"import sys; sys.path[:] = {sys.path!r}; from review.animation.render import work; work({number}, {workers})"
-        self._process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        program = (
+            f"import sys; sys.path[:] = {sys.path!r}; from review.animation.render import "
+            f"work; work({number}, {workers})"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self._frames: queue.Queue[bytes | None] = queue.Queue(maxsize=chunk)
         self._thread = threading.Thread(target=self._talk, args=(task,), daemon=True)
         self._thread.start()
@@ -150,7 +164,9 @@ class _Worker:
     def _talk(self, task: bytes) -> None:
         process = self._process
         assert process.stdin is not None and process.stdout is not None
-        with contextlib.suppress(OSError, ValueError):  # the process has ended; `next_frame` says so
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the process has ended; `next_frame` says so
             process.stdin.write(len(task).to_bytes(8, "little") + task)
             process.stdin.flush()
             while len(size := process.stdout.read(8)) == 8:
@@ -178,16 +194,23 @@ class _Worker:
 
 
 def work(number: int, workers: int) -> None:
-    """What a worker does: read what to draw, draw its chunks and write them, each frame with its length before it."""
+    """What a worker does: read what to draw, draw its chunks and write them, each frame with its
+    length before it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that is printed may come between frames
-    story, look, moments, packer = pickle.loads(source.read(int.from_bytes(source.read(8), "little")))
+    os.dup2(
+        sys.stderr.fileno(), sys.stdout.fileno()
+    )  # nothing that is printed may come between frames
+    story, look, moments, packer = pickle.loads(
+        source.read(int.from_bytes(source.read(8), "little"))
+    )
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
     canvas = Canvas(story, look)
     starts = range(0, len(moments), packer.chunk)
     for start in starts[number::workers]:
-        for packed in _pack(canvas, moments, start, min(start + packer.chunk, len(moments)), packer):
+        for packed in _pack(
+            canvas, moments, start, min(start + packer.chunk, len(moments)), packer
+        ):
             sink.write(len(packed).to_bytes(8, "little") + packed)
             sink.flush()
 
@@ -203,7 +226,9 @@ def processes_here() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _pack(canvas: Canvas, moments: Sequence[Moment], start: int, stop: int, packer: Packer) -> Iterator[bytes]:
+def _pack(
+    canvas: Canvas, moments: Sequence[Moment], start: int, stop: int, packer: Packer
+) -> Iterator[bytes]:
     before = canvas.draw(moments[start - 1]).copy() if start and packer.delta else None
     for moment in moments[start:stop]:
         pixels = canvas.draw(moment)

@@ -35,7 +35,8 @@ class Story:
     ids: NDArray[np.int64]
     """Shape (N,): what people call the images."""
     points: NDArray[np.float32]
-    """Shape (K, N, 2): the table's aligned coordinates, each checkpoint's turned onto the next one's (`turn_onto_next`)."""
+    """Shape (K, N, 2): the table's aligned coordinates, each checkpoint's turned onto the next
+    one's (`turn_onto_next`)."""
     labels: NDArray[np.int32]
     """Shape (N,): class index, -1 without one."""
     classes: list[str]
@@ -71,14 +72,19 @@ class Story:
 def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8) -> Story:
     """What a film of the run's checkpoints (all that are in its table, or those named) shows.
 
-    Raises RunError where there is no table or its checkpoints are of different images, CheckpointError for one that is not there.
+    Raises RunError where there is no table or its checkpoints are of different images,
+    CheckpointError for one that is not there.
     """
     if not run.path.is_dir():
-        raise RunError(f"There is no run {run}: no such folder. Name one that was built or reviewed.")
+        raise RunError(
+            f"There is no run {run}: no such folder. Name one that was built or reviewed."
+        )
     manifest = table.read_manifest(run)
     images = read_images(run)
     if manifest is None or images is None:
-        raise RunError(f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}")
+        raise RunError(
+            f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}"
+        )
     steps = select(manifest.steps, checkpoints) if checkpoints else manifest.steps
     top = min(top, len(images))
     points, leaders, scores, predictions, confidences = [], [], [], [], []
@@ -101,8 +107,12 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
         ids=images.ids,
-        points=np.stack(points) if manifest.map == "shared-pca" else turn_onto_next(np.stack(points)).astype(np.float32),
-        labels=np.full(len(images), -1, dtype=np.int32) if images.labels is None else images.labels.astype(np.int32),
+        points=np.stack(points)
+        if manifest.map == "shared-pca"
+        else turn_onto_next(np.stack(points)).astype(np.float32),
+        labels=np.full(len(images), -1, dtype=np.int32)
+        if images.labels is None
+        else images.labels.astype(np.int32),
         classes=list(images.classes or []),
         leaders=np.stack(leaders),
         scores=np.stack(scores),
@@ -118,7 +128,10 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
 def trust_of(facts: table.CheckpointFacts) -> str:
     """What a map holds of its embedding, in one line."""
     variance = f"{facts.variance_said} of variance, " if facts.variance_said else ""
-    return f"{variance}{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}"
+    return (
+        f"{variance}{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness "
+        f"{facts.trustworthiness:.2f}"
+    )
 
 
 def _names(column: pd.Series[Any]) -> list[str]:
@@ -137,10 +150,19 @@ def _pictures(images: RunImages, places: Sequence[int]) -> dict[int, NDArray[np.
     return pictures
 
 
-def _curves(run: RunFolder, losses: Sequence[tuple[int, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Loss and accuracy over the steps from ``log.csv``; without one, the loss that each checkpoint remembers."""
+def _curves(
+    run: RunFolder, losses: Sequence[tuple[int, float]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Loss and accuracy over the steps from ``log.csv``; without one, the loss that each checkpoint
+    remembers."""
     rows = trainlog.read_rows(run.log)
     loss = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]] or losses
-    accuracy = [(int(row["step"]), float(row["eval_accuracy"])) for row in rows if row["eval_accuracy"]]
-    loss_curve, accuracy_curve = (np.array(curve, dtype=np.float64).reshape(-1, 2) for curve in (loss, accuracy))
-    return loss_curve[np.isfinite(loss_curve[:, 1])], accuracy_curve[np.isfinite(accuracy_curve[:, 1])]
+    accuracy = [
+        (int(row["step"]), float(row["eval_accuracy"])) for row in rows if row["eval_accuracy"]
+    ]
+    loss_curve, accuracy_curve = (
+        np.array(curve, dtype=np.float64).reshape(-1, 2) for curve in (loss, accuracy)
+    )
+    return loss_curve[np.isfinite(loss_curve[:, 1])], accuracy_curve[
+        np.isfinite(accuracy_curve[:, 1])
+    ]

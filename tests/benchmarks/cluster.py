@@ -1,11 +1,15 @@
-"""The same run built in one process and on a Ray cluster of some node processes on this machine: tables compared, time beside time.
+"""The same run built in one process and on a Ray cluster of some node processes on this machine:
+tables compared, time beside time.
 
-    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--nodes 3] [--kill | --kill-driver] [--keep-local]
+    python -m tests.benchmarks.cluster --images 20000 --checkpoints 4 --work DIR [--nodes 3] [--kill
+    | --kill-driver] [--keep-local]
 
-With ``--kill`` one node is killed when half of the first checkpoint's shards are there; with ``--kill-driver`` the program itself, which is
-then started again. Both ways have the same cores: as many as there are nodes, of one CPU each, or all where the machine has fewer. One
-process shares them among its threads; on the cluster each node works with one, and what Ray itself needs comes out of them too.
-``--keep-local`` compares with the tables of one process that an earlier call left in ``--work``.
+With ``--kill`` one node is killed when half of the first checkpoint's shards are there; with
+``--kill-driver`` the program itself, which is then started again. Both ways have the same cores: as
+many as there are nodes, of one CPU each, or all where the machine has fewer. One process shares
+them among its threads; on the cluster each node works with one, and what Ray itself needs comes out
+of them too. ``--keep-local`` compares with the tables of one process that an earlier call left in
+``--work``.
 """
 
 from __future__ import annotations
@@ -49,7 +53,8 @@ class Notes:
 
 
 def keep_to(cores: int) -> None:
-    """Start this program again on so many cores, where it has more: libraries count them when they are imported."""
+    """Start this program again on so many cores, where it has more: libraries count them when they
+    are imported."""
     available = sorted(os.sched_getaffinity(0))
     if len(available) > cores:
         os.sched_setaffinity(0, available[:cores])
@@ -65,7 +70,9 @@ def make(work: Path, images: int, checkpoints: int) -> tuple[Path, Path]:
     data, root = work / f"images-{images}.parquet", work / f"checkpoints-{checkpoints}"
     if not data.is_file():
         random = np.random.default_rng(0)
-        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)})
+        features = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)}
+        )
         pixels = random.integers(0, 256, (images, 16, 16, 3), dtype=np.uint8)
         rows = {
             "image": [{"bytes": encoded(Image.fromarray(one)), "path": None} for one in pixels],
@@ -100,7 +107,8 @@ def differences(one: Path, other: Path) -> dict[str, float]:
 
 
 def wait_for_half(run: Path, images: int) -> dict[Path, int]:
-    """When half of the first checkpoint's shards are there: their files and when they were written, in nanoseconds."""
+    """When half of the first checkpoint's shards are there: their files and when they were written,
+    in nanoseconds."""
     from pipeline.engines import SHARD
 
     while len(files := list((run / "shards").glob("*/[0-9]*-embeddings.npy"))) * SHARD < images / 2:
@@ -109,10 +117,19 @@ def wait_for_half(run: Path, images: int) -> dict[Path, int]:
 
 
 def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int) -> dict[Path, int]:
-    """Build in a process of its own, which is killed at half of the first checkpoint; the shards that were there then."""
-    said = {"--run": run, "--checkpoints": root, "--dataset": data, "--engine": "ray", "--address": address}
+    """Build in a process of its own, which is killed at half of the first checkpoint; the shards
+    that were there then."""
+    said = {
+        "--run": run,
+        "--checkpoints": root,
+        "--dataset": data,
+        "--engine": "ray",
+        "--address": address,
+    }
     words = [str(word) for pair in said.items() for word in pair]
-    program = subprocess.Popen([sys.executable, "-c", "from review.cli import main; main()", "build", *words])
+    program = subprocess.Popen(
+        [sys.executable, "-c", "from review.cli import main; main()", "build", *words]
+    )
     before = wait_for_half(run, images)
     program.kill()
     program.wait()
@@ -122,7 +139,8 @@ def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int)
 
 @contextmanager
 def shards_when_removed() -> Any:
-    """Gives a dict that is filled with the files of shards, and when they were written, at the moment they are removed."""
+    """Gives a dict that is filled with the files of shards, and when they were written, at the
+    moment they are removed."""
     from pipeline import engines
 
     found: dict[Path, int] = {}
@@ -145,7 +163,9 @@ def tell_time(way: str, seconds: float, stages: Mapping[str, float]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--checkpoints", type=int, default=4)
     parser.add_argument("--nodes", type=int, default=3)
@@ -170,8 +190,14 @@ def main() -> None:
         for name in ("warm", "ray", *(() if options.keep_local else ("local",))):
             shutil.rmtree(work / name, ignore_errors=True)
         cores = len(os.sched_getaffinity(0))
-        print(f"{options.images:,} images, {options.checkpoints} checkpoints; both on the same {cores} cores; {options.nodes} nodes")
-        build(RunFolder(work / "warm"), Request(**{**said, "dataset": {**said["dataset"], "limit": 200}}))  # imports everything
+        print(
+            f"{options.images:,} images, {options.checkpoints} checkpoints; both on the same "
+            f"{cores} cores; {options.nodes} nodes"
+        )
+        build(
+            RunFolder(work / "warm"),
+            Request(**{**said, "dataset": {**said["dataset"], "limit": 200}}),
+        )  # imports everything
         started = time.perf_counter()
         local = build(RunFolder(work / "local"), Request(**said))
         tell_time("local", time.perf_counter() - started, local.seconds)
@@ -191,18 +217,36 @@ def main() -> None:
             before = start_and_kill(work / "ray", root, data, cluster.address, options.images)
         with shards_when_removed() as after:
             started = time.perf_counter()
-            built = build(RunFolder(work / "ray"), Request(**said, engine="ray", address=cluster.address), progress=Notes())
+            built = build(
+                RunFolder(work / "ray"),
+                Request(**said, engine="ray", address=cluster.address),
+                progress=Notes(),
+            )
             tell_time("ray", time.perf_counter() - started, built.seconds)
         if before:
             kept = sum(after.get(file) == written for file, written in before.items())
-            print(f"started again: {kept} of the {len(before)} shards that were there were not written again")
-        pairs = [(stage, built.seconds[stage], local.seconds[stage]) for stage in SHARED_OUT if stage in local.seconds]
+            print(
+                f"started again: {kept} of the {len(before)} shards that were there were not "
+                f"written again"
+            )
+        pairs = [
+            (stage, built.seconds[stage], local.seconds[stage])
+            for stage in SHARED_OUT
+            if stage in local.seconds
+        ]
         if pairs:
             print(
-                "cluster / one process: " + ", ".join(f"{stage} {one:.2f} / {other:.2f} = {one / other:.2f}" for stage, one, other in pairs)
+                "cluster / one process: "
+                + ", ".join(
+                    f"{stage} {one:.2f} / {other:.2f} = {one / other:.2f}"
+                    for stage, one, other in pairs
+                )
             )
         worst = differences(work / "local", work / "ray")
-        print("differences: " + (", ".join(f"{name} {value:.2g}" for name, value in worst.items() if value) or "none"))
+        print(
+            "differences: "
+            + (", ".join(f"{name} {value:.2g}" for name, value in worst.items() if value) or "none")
+        )
         ray.shutdown()
         cluster.shutdown()
 

@@ -1,4 +1,5 @@
-"""How long it takes until a decision is saved: one image, and all images of a run at once, over HTTP and on disk.
+"""How long it takes until a decision is saved: one image, and all images of a run at once, over
+HTTP and on disk.
 
 python -m tests.benchmarks.deciding --run RUN [--repeat 20]
 """
@@ -40,14 +41,24 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        server = subprocess.Popen([sys.executable, str(HELPERS / "decision_server.py"), str(port), str(run)])
+        server = subprocess.Popen(
+            [sys.executable, str(HELPERS / "decision_server.py"), str(port), str(run)]
+        )
         try:
             wait_for(port)
-            headers = {"X-Review-Token": TOKEN, "Content-Type": "application/json", "Origin": f"http://127.0.0.1:{port}"}
+            headers = {
+                "X-Review-Token": TOKEN,
+                "Content-Type": "application/json",
+                "Origin": f"http://127.0.0.1:{port}",
+            }
             for count in (1, len(images)):
                 seconds = []
                 for number in range(options.repeat):
-                    said = {"request": f"{count}-{number}", "rows": list(range(count)), "decision": ("remove", "keep")[number % 2]}
+                    said = {
+                        "request": f"{count}-{number}",
+                        "rows": list(range(count)),
+                        "decision": ("remove", "keep")[number % 2],
+                    }
                     body = json.dumps(said)
                     started = time.perf_counter()
                     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -55,7 +66,10 @@ def main() -> None:
                     assert connection.getresponse().status == 200
                     seconds.append(time.perf_counter() - started)
                     connection.close()
-                print(f"{count:>7,} images: median {1000 * statistics.median(seconds):8.1f} ms, slowest {1000 * max(seconds):8.1f} ms")
+                print(
+                    f"{count:>7,} images: median {1000 * statistics.median(seconds):8.1f} ms, "
+                    f"slowest {1000 * max(seconds):8.1f} ms"
+                )
         finally:
             server.kill()
 

@@ -1,10 +1,12 @@
-"""The film beside the way of the published notebook, on the same checkpoints, interleaved in one run.
+"""The film beside the way of the published notebook, on the same checkpoints, interleaved in one
+run.
 
     python -m tests.benchmarks.film --checkpoints 100 --images 10000 --rounds 3
 
-The notebook's way, as it is described: for each checkpoint a new 8 x 8 inch figure at 200 dpi, ten scatter plots, a loss panel, eight
-thumbnails as axes of their own, saved as PNG; then all PNG files read, cropped and appended to a GIF by imageio. Each way runs in a
-process of its own, so that its peak memory is its own; seconds and memory count from after the imports.
+The notebook's way, as it is described: for each checkpoint a new 8 x 8 inch figure at 200 dpi, ten
+scatter plots, a loss panel, eight thumbnails as axes of their own, saved as PNG; then all PNG files
+read, cropped and appended to a GIF by imageio. Each way runs in a process of its own, so that its
+peak memory is its own; seconds and memory count from after the imports.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ def make_story(checkpoints: int, images: int) -> Any:
         classes=list(CLASSES),
         leaders=leaders,
         scores=np.sort(random.random((checkpoints, 8)), axis=1).astype(np.float32),
-        predictions=[[CLASSES[place] for place in random.integers(0, 10, 8)] for _ in range(checkpoints)],
+        predictions=[
+            [CLASSES[place] for place in random.integers(0, 10, 8)] for _ in range(checkpoints)
+        ],
         confidences=random.random((checkpoints, 8)).astype(np.float32),
         pictures=_pictures(np.unique(leaders), random),
         loss=np.array([[step, 2.4 * np.exp(-step / 600)] for step in steps]),
@@ -65,7 +69,9 @@ def _pictures(places: Any, random: np.random.Generator) -> dict[int, Any]:
     for place in places:
         photograph = photographs[int(random.integers(len(photographs)))]
         left, top = (int(random.integers(side - 128)) for side in photograph.size)
-        pictures[int(place)] = np.asarray(photograph.crop((left, top, left + 128, top + 128)).resize((32, 32)))
+        pictures[int(place)] = np.asarray(
+            photograph.crop((left, top, left + 128, top + 128)).resize((32, 32))
+        )
     return pictures
 
 
@@ -76,7 +82,9 @@ def notebook(story: Any, folder: Path, out: Path) -> None:
 
     files = []
     for place, step in enumerate(story.steps):
-        figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 8), dpi=200, gridspec_kw={"height_ratios": [5, 1], "hspace": 0.4})
+        figure, (top, bottom) = plt.subplots(
+            2, 1, figsize=(8, 8), dpi=200, gridspec_kw={"height_ratios": [5, 1], "hspace": 0.4}
+        )
         for label, name in enumerate(story.classes):
             mine = story.points[place][story.labels == label]
             top.scatter(mine[:, 0], mine[:, 1], label=name, s=8)
@@ -128,7 +136,11 @@ def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[
             notebook(story, Path(folder), out)
     else:
         ours(story, out, int(way[0]), width)
-    return {"seconds": time.perf_counter() - started, "more_mib": (_peak() - before) / 2**20, "bytes": out.stat().st_size}
+    return {
+        "seconds": time.perf_counter() - started,
+        "more_mib": (_peak() - before) / 2**20,
+        "bytes": out.stat().st_size,
+    }
 
 
 def _peak() -> int:
@@ -139,7 +151,8 @@ def _peak() -> int:
 
 
 def psnr(story: Any, gif: Path, width: int) -> float:
-    """Peak signal-to-noise ratio of a GIF's frames against the frames as they were drawn, in dB, the mean squared error over all."""
+    """Peak signal-to-noise ratio of a GIF's frames against the frames as they were drawn, in dB,
+    the mean squared error over all."""
     from PIL import Image
 
     from review.animation.plan import Moment
@@ -156,10 +169,17 @@ def psnr(story: Any, gif: Path, width: int) -> float:
 
 def main() -> None:
     """Measure and print a row for each run and the ratios of the medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoints", type=int, default=100)
     parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--width", type=int, default=1490, help="of our frames in pixels (the notebook's are 1480 x 1490)")
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=1490,
+        help="of our frames in pixels (the notebook's are 1480 x 1490)",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="a small round, to see that it runs")
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
@@ -168,28 +188,52 @@ def main() -> None:
     if options.smoke:
         options.checkpoints, options.images, options.rounds, options.width = 4, 500, 1, 480
     if options.one:
-        print(json.dumps(one(options.one, options.checkpoints, options.images, options.width, options.out)))
+        print(
+            json.dumps(
+                one(options.one, options.checkpoints, options.images, options.width, options.out)
+            )
+        )
         return
     results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    sizes = [f"--checkpoints={options.checkpoints}", f"--images={options.images}", f"--width={options.width}"]
+    sizes = [
+        f"--checkpoints={options.checkpoints}",
+        f"--images={options.images}",
+        f"--width={options.width}",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.rounds):
             for way in WAYS:
                 out = Path(folder) / f"{way[0]}.gif"
-                command = [sys.executable, "-m", "tests.benchmarks.film", "--one", way, "--out", str(out), *sizes]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "tests.benchmarks.film",
+                    "--one",
+                    way,
+                    "--out",
+                    str(out),
+                    *sizes,
+                ]
                 said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                 results[way].append(json.loads(said.splitlines()[-1]))
                 row = results[way][-1]
                 print(
-                    f"{number + 1}  {way:>12} {row['seconds']:8.2f} s {row['more_mib']:8.0f} MiB more {row['bytes'] / 1e6:8.2f} MB",
+                    f"{number + 1}  {way:>12} {row['seconds']:8.2f} s {row['more_mib']:8.0f} MiB "
+                    f"more {row['bytes'] / 1e6:8.2f} MB",
                     flush=True,
                 )
-        quality = psnr(make_story(options.checkpoints, options.images), Path(folder) / "1.gif", options.width)
-    medians = {way: {name: statistics.median(row[name] for row in rows) for name in rows[0]} for way, rows in results.items()}
+        quality = psnr(
+            make_story(options.checkpoints, options.images), Path(folder) / "1.gif", options.width
+        )
+    medians = {
+        way: {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+        for way, rows in results.items()
+    }
     for way in WAYS[1:]:
         mine, theirs = medians[way], medians["notebook"]
         print(
-            f"{way}: {theirs['seconds'] / mine['seconds']:.1f} times as fast, {mine['more_mib'] / theirs['more_mib']:.3f} of the memory, "
+            f"{way}: {theirs['seconds'] / mine['seconds']:.1f} times as fast, "
+            f"{mine['more_mib'] / theirs['more_mib']:.3f} of the memory, "
             f"{mine['bytes'] / theirs['bytes']:.2f} of the size"
         )
     print(f"PSNR against the frames as drawn: {quality:.1f} dB")

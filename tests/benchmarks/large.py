@@ -1,10 +1,12 @@
-"""Time and memory of everything that follows from embeddings, on made-up ones of any size: scores, maps, table, frame, lists, page.
+"""Time and memory of everything that follows from embeddings, on made-up ones of any size: scores,
+maps, table, frame, lists, page.
 
     python -m tests.benchmarks.large --images 60000 --checkpoints 20 --dimension 768 --work DIR
     python -m tests.benchmarks.large --smoke
 
-The run is made once in DIR and used again: real images (8 pixels wide), real files, embeddings that draw together from checkpoint to
-checkpoint. Each step has a process of its own; its peak is the largest resident set, memory-mapped pages included.
+The run is made once in DIR and used again: real images (8 pixels wide), real files, embeddings that
+draw together from checkpoint to checkpoint. Each step has a process of its own; its peak is the
+largest resident set, memory-mapped pages included.
 """
 
 from __future__ import annotations
@@ -42,14 +44,17 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
 
     random = np.random.default_rng(0)
     names = [f"class {number}" for number in range(CLASSES)]
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+    )
     files = [
-        {"bytes": encoded(Image.fromarray(pixels)), "path": None} for pixels in random.integers(0, 256, (images, 8, 8, 3), dtype=np.uint8)
+        {"bytes": encoded(Image.fromarray(pixels)), "path": None}
+        for pixels in random.integers(0, 256, (images, 8, 8, 3), dtype=np.uint8)
     ]
     data = work / f"images-{images}.parquet"
-    datasets.Dataset.from_dict({"image": files, "label": [number % CLASSES for number in range(images)]}, features=features).to_parquet(
-        str(data)
-    )
+    datasets.Dataset.from_dict(
+        {"image": files, "label": [number % CLASSES for number in range(images)]}, features=features
+    ).to_parquet(str(data))
     save_checkpoint(folder / "checkpoint-1", seed=1, step=1, classes=names)
     run = RunFolder(folder)
     build(run, Request(dataset={"source": str(data)}))
@@ -59,16 +64,25 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
     centres = random.normal(size=(CLASSES, dimension)).astype(np.float32)
     for step in range(1, checkpoints + 1):
         drawn = np.random.default_rng(step)
-        specs = {"embeddings": ((images, dimension), np.float32), "probabilities": (likely.shape, np.float32)}
+        specs = {
+            "embeddings": ((images, dimension), np.float32),
+            "probabilities": (likely.shape, np.float32),
+        }
         with run.writing(step, facts["fingerprint"], specs) as writer:
             for start in range(0, images, 4096):
                 labels = np.arange(start, min(images, start + 4096)) % CLASSES
                 noise = drawn.normal(size=(len(labels), dimension)).astype(np.float32)
                 writer.append("embeddings", centres[labels] + noise / (1 + step / checkpoints))
             writer.append("probabilities", likely)
-            kept = {name: value for name, value in facts.items() if name not in {"arrays", "fingerprint"}}
+            kept = {
+                name: value
+                for name, value in facts.items()
+                if name not in {"arrays", "fingerprint"}
+            }
             writer.facts.update({**kept, "dimension": dimension})
-    for other in folder.iterdir():  # what follows from the embeddings of the model is none of these ones
+    for (
+        other
+    ) in folder.iterdir():  # what follows from the embeddings of the model is none of these ones
         if other.is_dir() and other.name not in {"embeddings", "probabilities"}:
             shutil.rmtree(other)
     (folder / "made").touch()
@@ -84,13 +98,18 @@ def build_it(run: Path) -> None:
 
 
 def review_it(run: Path) -> None:
-    """The page's frame, layout and lists of the first and the last checkpoint; Spotlight's imports are part of it."""
+    """The page's frame, layout and lists of the first and the last checkpoint; Spotlight's imports
+    are part of it."""
     from pipeline.runfolder import RunFolder
     from pipeline.stages import Request, build
     from review.open import page_for
 
     page = page_for(build(RunFolder(run), Request(wanted=["first", "last"])), rows=50_000)
-    print(f"{'':10} {'frame':>12} {len(page.frame):,} rows, {len(page.frame.columns)} columns, {len(page.lists)} lists", flush=True)
+    print(
+        f"{'':10} {'frame':>12} {len(page.frame):,} rows, {len(page.frame.columns)} columns, "
+        f"{len(page.lists)} lists",
+        flush=True,
+    )
 
 
 def floor_it(run: Path) -> None:
@@ -107,30 +126,59 @@ def export_it(run: Path) -> None:
 
     for kind in ("labels", "consensus"):
         done = CliRunner().invoke(
-            cli, ["export", "--run", str(run), "--list", kind, "--top", "1000", "--out", str(run / "exports" / f"{kind}.csv")]
+            cli,
+            [
+                "export",
+                "--run",
+                str(run),
+                "--list",
+                kind,
+                "--top",
+                "1000",
+                "--out",
+                str(run / "exports" / f"{kind}.csv"),
+            ],
         )
         assert done.exit_code == 0, done.output
 
 
 def peak_mib() -> float:
-    """Largest resident set of this process; where the system says it only with what its parent had, that."""
+    """Largest resident set of this process; where the system says it only with what its parent had,
+    that."""
     status = Path("/proc/self/status")
     if status.is_file():
-        return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+        return (
+            int(
+                next(
+                    line for line in status.read_text().splitlines() if line.startswith("VmHWM")
+                ).split()[1]
+            )
+            / 1024
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-STEPS = {"build": build_it, "again": build_it, "floor": floor_it, "review": review_it, "export": export_it}
+STEPS = {
+    "build": build_it,
+    "again": build_it,
+    "floor": floor_it,
+    "review": review_it,
+    "export": export_it,
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--checkpoints", type=int, default=20)
     parser.add_argument("--dimension", type=int, default=768)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--step", choices=STEPS, help="only this one, of the run in --work, in this process")
+    parser.add_argument(
+        "--step", choices=STEPS, help="only this one, of the run in --work, in this process"
+    )
     options = parser.parse_args()
     if options.step:
         started = time.perf_counter()
@@ -140,16 +188,38 @@ def main() -> None:
     if options.smoke:
         options.images, options.checkpoints, options.dimension = 200, 3, 16
     with tempfile.TemporaryDirectory() as temporary:
-        run = make(options.work or Path(temporary), options.images, options.checkpoints, options.dimension)
-        print(f"{options.images:,} images x {options.checkpoints} checkpoints x {options.dimension} in {run}", flush=True)
+        run = make(
+            options.work or Path(temporary), options.images, options.checkpoints, options.dimension
+        )
+        print(
+            f"{options.images:,} images x {options.checkpoints} checkpoints x {options.dimension} "
+            f"in {run}",
+            flush=True,
+        )
         for step in STEPS:
-            command = [sys.executable, "-m", "tests.benchmarks.large", "--step", step, "--work", str(run)]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.benchmarks.large",
+                "--step",
+                step,
+                "--work",
+                str(run),
+            ]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(f"{step}: {done.stderr[-3000:]}")
             *lines, last = done.stdout.splitlines()
             found = json.loads(last)
-            print("\n".join([*lines, f"{step:10} {'all':>12} {found['seconds']:9.1f} s {found['mib']:8,.0f} MiB"]), flush=True)
+            print(
+                "\n".join(
+                    [
+                        *lines,
+                        f"{step:10} {'all':>12} {found['seconds']:9.1f} s {found['mib']:8,.0f} MiB",
+                    ]
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

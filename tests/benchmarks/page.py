@@ -1,11 +1,13 @@
-"""Spotlight's page with many checkpoints, in a real browser: until it is there, its table, a selection, a step of the slider.
+"""Spotlight's page with many checkpoints, in a real browser: until it is there, its table, a
+selection, a step of the slider.
 
     python -m tests.benchmarks.page --images 10000 --checkpoints 50 --work DIR
     python -m tests.benchmarks.page --run RUN
 
-Beside it Spotlight itself with a table of three rows, started as a person would: what no page of it can be faster than. Both are
-started ``--rounds`` times in turns, each in processes of its own; medians. Until it is there: from the start of the program until the
-page in the browser has its rows and has drawn them. A selection and a step end with the second frame painted after them.
+Beside it Spotlight itself with a table of three rows, started as a person would: what no page of it
+can be faster than. Both are started ``--rounds`` times in turns, each in processes of its own;
+medians. Until it is there: from the start of the program until the page in the browser has its rows
+and has drawn them. A selection and a step end with the second frame painted after them.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from serving import serving
 FLOOR = """
 import pandas as pd
 from renumics import spotlight
-viewer = spotlight.show(pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0]}), no_browser=True, wait=False, analyze=False)
+viewer = spotlight.show(pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0]}),
+    no_browser=True, wait=False, analyze=False)
 print(f"at {viewer.url}", flush=True)
 input()
 """
@@ -41,7 +44,8 @@ input()
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 SELECT = """async rows => {
-    const painted = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const painted = () => new Promise(done => requestAnimationFrame(() =>
+    requestAnimationFrame(done)));
     const started = performance.now();
     spotlight.useDataset.getState().selectRows(rows);
     await painted();
@@ -49,7 +53,8 @@ SELECT = """async rows => {
 }"""
 
 STEP = """async title => {
-    const painted = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const painted = () => new Promise(done => requestAnimationFrame(() =>
+    requestAnimationFrame(done)));
     const button = document.querySelector(`[data-test-tag=checkpoint-slider] [title="${title}"]`);
     const started = performance.now();
     button.click();
@@ -63,11 +68,20 @@ def floor() -> Iterator[str]:
     """Spotlight with three rows; gives its address."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-c", FLOOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
+            [sys.executable, "-c", FLOOR],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=folder,
         )
         assert process.stdin is not None and process.stdout is not None
         try:
-            yield next(line.removeprefix("at ").strip() for line in process.stdout if line.startswith("at "))
+            yield next(
+                line.removeprefix("at ").strip()
+                for line in process.stdout
+                if line.startswith("at ")
+            )
         finally:
             process.stdin.close()
             process.wait(timeout=30)
@@ -78,7 +92,8 @@ def opened(browser: Any, address: str, started: float) -> tuple[Page, float]:
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     page.goto(address)
     page.wait_for_function(
-        "globalThis.spotlight && spotlight.useDataset.getState().length > 0 && document.body.innerText.includes('Filtered')"
+        "globalThis.spotlight && spotlight.useDataset.getState().length > 0 && "
+        "document.body.innerText.includes('Filtered')"
     )
     page.evaluate(PAINTED)
     return page, time.perf_counter() - started
@@ -91,7 +106,9 @@ def seconds_of(page: Page, script: str, argument: object) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--checkpoints", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
@@ -136,7 +153,11 @@ def main() -> None:
                 page.close()
         print(f"{total:,} images, table of {size / 2**20:.1f} MiB")
         for title, values in found.items():
-            print(f"{title:28} {np.median(values):7.3f} s   {' '.join(f'{value:.2f}' for value in values)}", flush=True)
+            print(
+                f"{title:28} {np.median(values):7.3f} s   "
+                f"{' '.join(f'{value:.2f}' for value in values)}",
+                flush=True,
+            )
         browser.close()
 
 

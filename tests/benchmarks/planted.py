@@ -1,12 +1,15 @@
 """Planted mistakes in real data: which score finds them.
 
-    python -m tests.benchmarks.planted --dataset ../shared/data/cifar10 --model ../shared/models/vit-small-saliency --work /tmp/planted
+    python -m tests.benchmarks.planted --dataset ../shared/data/cifar10 --model
+    ../shared/models/vit-small-saliency --work /tmp/planted
 
-For each share and kind of wrong labels: some training images get wrong labels (``symmetric``: any other class; ``pairs``: the class that
-is easily taken for it), some images of another data set are mixed in with labels at random, and some images are there a second time
-(cropped, as JPEG, brighter, mirrored). A model is fine-tuned on all of it, wrong labels included, and the same images are reviewed.
-Printed are AUROC, average precision and precision at the planted number, of each score, of the last checkpoint and of the trajectory; and
-how many of the copies are found in one group with their original, by how they were changed.
+For each share and kind of wrong labels: some training images get wrong labels (``symmetric``: any
+other class; ``pairs``: the class that is easily taken for it), some images of another data set are
+mixed in with labels at random, and some images are there a second time (cropped, as JPEG, brighter,
+mirrored). A model is fine-tuned on all of it, wrong labels included, and the same images are
+reviewed. Printed are AUROC, average precision and precision at the planted number, of each score,
+of the last checkpoint and of the trajectory; and how many of the copies are found in one group with
+their original, by how they were changed.
 """
 
 from __future__ import annotations
@@ -22,19 +25,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-PAIRS = {"cat": "dog", "dog": "cat", "automobile": "truck", "truck": "automobile", "airplane": "ship", "ship": "airplane"}
+PAIRS = {
+    "cat": "dog",
+    "dog": "cat",
+    "automobile": "truck",
+    "truck": "automobile",
+    "airplane": "ship",
+    "ship": "airplane",
+}
 PAIRS |= {"deer": "horse", "horse": "deer", "bird": "frog", "frog": "bird"}
 """Classes of CIFAR-10 that are taken for each other."""
 
 
-def plant(dataset: str, out: Path, *, images: int, wrong: float, kind: str, foreign: float, copies: float, seed: int) -> dict[str, Any]:
-    """Write a Parquet file of training images with mistakes, and return where they are: rows by what is wrong with them."""
+def plant(
+    dataset: str,
+    out: Path,
+    *,
+    images: int,
+    wrong: float,
+    kind: str,
+    foreign: float,
+    copies: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Write a Parquet file of training images with mistakes, and return where they are: rows by
+    what is wrong with them."""
     import datasets
 
     random = np.random.default_rng(seed)
     source = datasets.load_dataset(dataset, split="train")
-    image_column = next(name for name, feature in source.features.items() if isinstance(feature, datasets.Image))
-    label_column = next(name for name, feature in source.features.items() if isinstance(feature, datasets.ClassLabel))
+    image_column = next(
+        name for name, feature in source.features.items() if isinstance(feature, datasets.Image)
+    )
+    label_column = next(
+        name
+        for name, feature in source.features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    )
     names = source.features[label_column].names
     labels = np.array(source[label_column])
     counts = {"foreign": round(foreign * images), "copies": round(copies * images)}
@@ -52,37 +79,55 @@ def plant(dataset: str, out: Path, *, images: int, wrong: float, kind: str, fore
     for place in marked.tolist():
         others = [label for label in range(len(names)) if label != given[place]]
         pair = PAIRS.get(names[given[place]])
-        given[place] = names.index(pair) if kind == "pairs" and pair in names else int(random.choice(others))
+        given[place] = (
+            names.index(pair) if kind == "pairs" and pair in names else int(random.choice(others))
+        )
     order = random.permutation(len(pictures))
     place_of = np.argsort(order)
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
-    rows = {"image": [{"bytes": encoded(pictures[place]), "path": None} for place in order], "label": [given[place] for place in order]}
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+    )
+    rows = {
+        "image": [{"bytes": encoded(pictures[place]), "path": None} for place in order],
+        "label": [given[place] for place in order],
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     datasets.Dataset.from_dict(rows, features=features).to_parquet(str(out))
     return {
         "wrong": place_of[marked].tolist(),
         "foreign": place_of[own : own + counts["foreign"]].tolist(),
-        "copies": [[int(place_of[place]), int(place_of[own + counts["foreign"] + number])] for number, place in enumerate(originals)],
+        "copies": [
+            [int(place_of[place]), int(place_of[own + counts["foreign"] + number])]
+            for number, place in enumerate(originals)
+        ],
     }
 
 
 def foreign_images(count: int, random: np.random.Generator) -> list[Image.Image]:
-    """Images of Fashion-MNIST where Debian's package of it is installed, else scikit-learn's digits."""
+    """Images of Fashion-MNIST where Debian's package of it is installed, else scikit-learn's
+    digits."""
     packed = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
     if packed.is_file():
-        pixels = np.frombuffer(gzip.decompress(packed.read_bytes())[16:], dtype=np.uint8).reshape(-1, 28, 28)
+        pixels = np.frombuffer(gzip.decompress(packed.read_bytes())[16:], dtype=np.uint8).reshape(
+            -1, 28, 28
+        )
     else:
         from sklearn.datasets import load_digits
 
         pixels = (load_digits().images * (255 / 16)).astype(np.uint8)
-    return [Image.fromarray(pixels[place]).convert("RGB") for place in random.choice(len(pixels), count, replace=False)]
+    return [
+        Image.fromarray(pixels[place]).convert("RGB")
+        for place in random.choice(len(pixels), count, replace=False)
+    ]
 
 
 def changed(picture: Image.Image, number: int) -> Image.Image:
     """A near duplicate: cropped, as a poor JPEG, brighter or mirrored, in turns."""
     width, height = picture.size
     if number % 4 == 0:
-        return picture.crop((width // 16, height // 16, width - width // 16, height - height // 16)).resize((width, height))
+        return picture.crop(
+            (width // 16, height // 16, width - width // 16, height - height // 16)
+        ).resize((width, height))
     if number % 4 == 1:
         return Image.open(io.BytesIO(encoded(picture, "JPEG", quality=40))).convert("RGB")
     if number % 4 == 2:
@@ -96,19 +141,28 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def figures(truth: NDArray[np.bool_], suspicion: NDArray[np.floating]) -> tuple[float, float, float]:
-    """AUROC, average precision and precision at the planted number; ``suspicion`` is higher where a mistake is more likely."""
+def figures(
+    truth: NDArray[np.bool_], suspicion: NDArray[np.floating]
+) -> tuple[float, float, float]:
+    """AUROC, average precision and precision at the planted number; ``suspicion`` is higher where a
+    mistake is more likely."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     first = np.argsort(-suspicion, kind="stable")[: truth.sum()]
-    return float(roc_auc_score(truth, suspicion)), float(average_precision_score(truth, suspicion)), float(truth[first].mean())
+    return (
+        float(roc_auc_score(truth, suspicion)),
+        float(average_precision_score(truth, suspicion)),
+        float(truth[first].mean()),
+    )
 
 
 def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
     """How suspicious each score finds each image, for wrong labels and for foreign images."""
     from pipeline import table
 
-    last = table.read(run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()])
+    last = table.read(
+        run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()]
+    )
     of_labels = {
         "last: normalised margin (cleanlab)": -last["label_score"],
         "last: self confidence (cleanlab)": -last["self_confidence"],
@@ -116,7 +170,9 @@ def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
         "trajectory: variability": last["label_variability"],
         "trajectory: aum": -last["aum"],
         "trajectory: forgotten": last["forgotten"],
-        "trajectory: learnt late": last["learnt_at"].where(last["learnt_at"] >= 0, last["learnt_at"].max() + 1),
+        "trajectory: learnt late": last["learnt_at"].where(
+            last["learnt_at"] >= 0, last["learnt_at"].max() + 1
+        ),
         "trajectory_label_score": -last["trajectory_label_score"],
     }
     of_strangers = {
@@ -138,19 +194,33 @@ CHANGES = ("cropped", "JPEG", "brighter", "mirrored")
 
 
 def copies_found(run: Path, copies: list[list[int]]) -> str:
-    """How many copies stand in one group with their original, and how many other images are said to have copies."""
+    """How many copies stand in one group with their original, and how many other images are said to
+    have copies."""
     from pipeline import table
 
-    group = table.read(run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()])["duplicate_group"].to_numpy()
+    group = table.read(
+        run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()]
+    )["duplicate_group"].to_numpy()
     found = np.array([group[one] >= 0 and group[one] == group[other] for one, other in copies])
-    said = [f"{name} {found[kind::4].sum()} of {len(found[kind::4])}" for kind, name in enumerate(CHANGES)]
-    others = int((group >= 0).sum()) - len({place for place in np.array(copies).ravel().tolist() if group[place] >= 0})
-    return f"copies found: {found.sum()} of {len(found)} ({', '.join(said)}); {others} other images in groups"
+    said = [
+        f"{name} {found[kind::4].sum()} of {len(found[kind::4])}"
+        for kind, name in enumerate(CHANGES)
+    ]
+    others = int((group >= 0).sum()) - len(
+        {place for place in np.array(copies).ravel().tolist() if group[place] >= 0}
+    )
+    return (
+        f"copies found: {found.sum()} of {len(found)} ({', '.join(said)}); {others} other "
+        f"images in groups"
+    )
 
 
 def main() -> None:
-    """Plant, fine-tune, build and print, one configuration after the other; what is there already is used again."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Plant, fine-tune, build and print, one configuration after the other; what is there already
+    is used again."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -175,16 +245,40 @@ def one(options: argparse.Namespace, name: str, kind: str, wrong: float) -> None
 
     data, where = options.work / name / "train.parquet", options.work / name / "planted.json"
     if not where.is_file():
-        planted = plant(options.dataset, data, images=options.images, wrong=wrong, kind=kind, foreign=0.01, copies=0.02, seed=0)
+        planted = plant(
+            options.dataset,
+            data,
+            images=options.images,
+            wrong=wrong,
+            kind=kind,
+            foreign=0.01,
+            copies=0.02,
+            seed=0,
+        )
         where.write_text(json.dumps(planted))
     planted = json.loads(where.read_text())
     run = RunFolder(options.work / name / "run")
     if not run.run_json.is_file() or not (run.path / "model.safetensors").is_file():
-        said = {"model": options.model, "dataset": str(data), "split": "train", "eval_split": "none", "train_split": "train"}
-        said |= {"image_size": options.image_size, "epochs": options.epochs, "frames": options.frames, "embed": True, "keep": "first,last"}
+        said = {
+            "model": options.model,
+            "dataset": str(data),
+            "split": "train",
+            "eval_split": "none",
+            "train_split": "train",
+        }
+        said |= {
+            "image_size": options.image_size,
+            "epochs": options.epochs,
+            "frames": options.frames,
+            "embed": True,
+            "keep": "first,last",
+        }
         finetune(run, said)
     build(run, Request(settings={"image_quality": True}))
-    print(f"\n{name}: {options.images:,} images, {len(planted['wrong']):,} wrong labels, {len(planted['foreign'])} foreign images")
+    print(
+        f"\n{name}: {options.images:,} images, {len(planted['wrong']):,} wrong labels, "
+        f"{len(planted['foreign'])} foreign images"
+    )
     print(f"{'':40}  AUROC     AP   P@n")
     for group, scores in scores_of(run.path).items():
         truth = np.zeros(options.images, dtype=bool)

@@ -1,10 +1,13 @@
-"""What half precision does to the review: ranks, worst images, neighbours and predictions against float32, on real checkpoints.
+"""What half precision does to the review: ranks, worst images, neighbours and predictions against
+float32, on real checkpoints.
 
-    python -m tests.benchmarks.precision --checkpoints DIR --dataset DIR --split test --checkpoint first --checkpoint last --work DIR
+    python -m tests.benchmarks.precision --checkpoints DIR --dataset DIR --split test --checkpoint
+    first --checkpoint last --work DIR
 
-What is in DIR already is used again. ``auto`` may take a precision where the rank correlation of the OOD scores is at least 0.999 and at
-least 98 of the worst 100 are the same. On a CPU, where float16 products are very slow, they are computed in float32 from float16 values and
-rounded to float16, as accelerators do.
+What is in DIR already is used again. ``auto`` may take a precision where the rank correlation of
+the OOD scores is at least 0.999 and at least 98 of the worst 100 are the same. On a CPU, where
+float16 products are very slow, they are computed in float32 from float16 values and rounded to
+float16, as accelerators do.
 """
 
 from __future__ import annotations
@@ -29,7 +32,13 @@ def products_in_float32() -> Iterator[None]:
 
     def wide(of: Any) -> Any:
         def product(values: Any, weight: Any, bias: Any = None, *rest: Any, **named: Any) -> Any:
-            made = of(values.float(), weight.float(), None if bias is None else bias.float(), *rest, **named)
+            made = of(
+                values.float(),
+                weight.float(),
+                None if bias is None else bias.float(),
+                *rest,
+                **named,
+            )
             return made.to(values.dtype)
 
         return product
@@ -52,7 +61,9 @@ def main() -> None:
     from pipeline.runfolder import RunFolder
     from pipeline.stages import Request, build
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoints", required=True)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--split")
@@ -61,26 +72,61 @@ def main() -> None:
     parser.add_argument("--precision", action="append", choices=PRECISIONS[2:])
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
-    print(f"{'precision':10} {'step':>8} {'images/s':>9}  Spearman  of worst 100  neighbours  predictions", flush=True)
+    print(
+        f"{'precision':10} {'step':>8} {'images/s':>9}  Spearman  of worst 100  neighbours  "
+        f"predictions",
+        flush=True,
+    )
     steps: list[int] = []
     for precision in ("fp32", *(options.precision or PRECISIONS[2:])):
         run = RunFolder(options.work / precision)
         said = {"source": options.dataset, "split": options.split, "limit": options.limit}
-        request = Request(dataset=said, checkpoints=options.checkpoints, wanted=options.checkpoint, settings={"precision": precision})
-        with products_in_float32() if precision == "fp16" and not torch.cuda.is_available() else nullcontext():
+        request = Request(
+            dataset=said,
+            checkpoints=options.checkpoints,
+            wanted=options.checkpoint,
+            settings={"precision": precision},
+        )
+        with (
+            products_in_float32()
+            if precision == "fp16" and not torch.cuda.is_available()
+            else nullcontext()
+        ):
             built = build(run, request)
-        rate = built.work.get("embeddings", 0) / built.seconds["embeddings"] if "embeddings" in built.seconds else float("nan")
+        rate = (
+            built.work.get("embeddings", 0) / built.seconds["embeddings"]
+            if "embeddings" in built.seconds
+            else float("nan")
+        )
         steps = built.manifest.steps
         for step in steps:
             columns = ["ood_score", "ood_rank", "prediction"]
-            ours, exact = (table.read(folder, checkpoints=[step], columns=columns) for folder in (run, RunFolder(options.work / "fp32")))
-            near, true = (folder.read_array("neighbors", step)[:, :10] for folder in (run, RunFolder(options.work / "fp32")))
+            ours, exact = (
+                table.read(folder, checkpoints=[step], columns=columns)
+                for folder in (run, RunFolder(options.work / "fp32"))
+            )
+            near, true = (
+                folder.read_array("neighbors", step)[:, :10]
+                for folder in (run, RunFolder(options.work / "fp32"))
+            )
             correlation = float(spearmanr(ours["ood_score"], exact["ood_score"]).statistic)
             common = int(((ours["ood_rank"] <= 100) & (exact["ood_rank"] <= 100)).sum())
             kept = float((near[:, :, None] == true[:, None, :]).any(axis=2).mean())
-            same = float(np.mean(ours["prediction"].astype(object) == exact["prediction"].astype(object)))
-            verdict = "" if precision == "fp32" else "enough" if correlation >= ENOUGH and common >= COMMON else "NOT enough"
-            print(f"{precision:10} {step:8} {rate:9.1f}  {correlation:.6f}  {common:12}  {kept:10.4f}  {same:11.4f}  {verdict}", flush=True)
+            same = float(
+                np.mean(ours["prediction"].astype(object) == exact["prediction"].astype(object))
+            )
+            verdict = (
+                ""
+                if precision == "fp32"
+                else "enough"
+                if correlation >= ENOUGH and common >= COMMON
+                else "NOT enough"
+            )
+            print(
+                f"{precision:10} {step:8} {rate:9.1f}  {correlation:.6f}  {common:12}  "
+                f"{kept:10.4f}  {same:11.4f}  {verdict}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

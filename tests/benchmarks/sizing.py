@@ -1,4 +1,5 @@
-"""What a run of any size takes, from measured rates and named assumptions: the table of that name in the README.
+"""What a run of any size takes, from measured rates and named assumptions: the table of that name
+in the README.
 
 python -m tests.benchmarks.sizing
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 IMAGES = (10_000, 1_000_000, 100_000_000)
 CHECKPOINTS = (10, 100)
 
-# -- assumed --------------------------------------------------------------------------------------------------------
+# -- assumed
 
 LARGEST_MEMORY = 256e9
 """Bytes of memory of a machine that can be had."""
@@ -21,9 +22,10 @@ DIMENSION, CLASSES, SIDE = 768, 100, 224
 """Of a ViT-B/16."""
 
 GPU_IMAGES = 2_787
-"""Images a second and GPU: that model on an RTX 4090 in mixed precision, as timm publishes it (its results folder, pt240-cu124-rtx4090)."""
+"""Images a second and GPU: that model on an RTX 4090 in mixed precision, as timm publishes it (its
+results folder, pt240-cu124-rtx4090)."""
 
-# -- counted --------------------------------------------------------------------------------------------------------
+# -- counted
 
 ROW_BYTES = {
     "embedding": 4 * DIMENSION,
@@ -37,20 +39,21 @@ ROW_BYTES = {
 PIXEL_BYTES = 3 * SIDE**2
 """Bytes an image of the prepared images, which may be deleted."""
 
-# -- measured, on one core of an AMD EPYC without AMX -----------------------------------------------------------------
+# -- measured, on one core of an AMD EPYC without AMX
 
 PREPARED = 200.0
 """JPEG files of 500 x 375 pixels read, decoded, hashed and prepared, a second (`measure`)."""
 
 EXACT_PRODUCTS = 30e9
-"""Multiplications and additions a second in the exact search for neighbours in shards, choosing the nearest included (`measure`)."""
+"""Multiplications and additions a second in the exact search for neighbours in shards, choosing the
+nearest included (`measure`)."""
 
 EXACT_UP_TO = 250_000
 """Images that one process compares with each other; on Ray there is no such limit."""
 
 PROGRAM, PROGRAM_BYTES = 1.8e9, 3_000
-"""Bytes of memory of the program, and an image more beside its embedding at two checkpoints (`tests.benchmarks.large`: 2.3 GB for 60,000
-images of 768 numbers, 5.4 GB for a million of 64)."""
+"""Bytes of memory of the program, and an image more beside its embedding at two checkpoints
+(`tests.benchmarks.large`: 2.3 GB for 60,000 images of 768 numbers, 5.4 GB for a million of 64)."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,14 @@ ROWS: dict[str, Callable[[Size], str]] = {
 def as_markdown() -> str:
     """The table in the README."""
     sizes = [Size(images, checkpoints) for images in IMAGES for checkpoints in CHECKPOINTS]
-    heading = ["images x checkpoints", *(f"{_in_words(size.images)} x {size.checkpoints}" for size in sizes)]
+    heading = [
+        "images x checkpoints",
+        *(f"{_in_words(size.images)} x {size.checkpoints}" for size in sizes),
+    ]
     rows = [[name, *map(say, sizes)] for name, say in ROWS.items()]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heading, ["---"] * len(heading), *rows])
+    return "\n".join(
+        "| " + " | ".join(cells) + " |" for cells in [heading, ["---"] * len(heading), *rows]
+    )
 
 
 def _in_words(images: int) -> str:
@@ -131,7 +139,10 @@ def _in_words(images: int) -> str:
 
 def in_bytes(value: float) -> str:
     """With two digits."""
-    unit = next((unit for unit in ("TB", "GB", "MB") if value >= {"TB": 1e12, "GB": 1e9, "MB": 1e6}[unit]), "MB")
+    unit = next(
+        (unit for unit in ("TB", "GB", "MB") if value >= {"TB": 1e12, "GB": 1e9, "MB": 1e6}[unit]),
+        "MB",
+    )
     return f"{_two_digits(value / {'TB': 1e12, 'GB': 1e9, 'MB': 1e6}[unit])} {unit}"
 
 
@@ -170,7 +181,9 @@ def measure() -> None:
         files = []
         for number in range(200):
             buffer = io.BytesIO()
-            photograph = Image.fromarray(load_sample_images().images[number % 2]).crop((number % 50, 0, 500 + number % 50, 375))
+            photograph = Image.fromarray(load_sample_images().images[number % 2]).crop(
+                (number % 50, 0, 500 + number % 50, 375)
+            )
             photograph.save(buffer, "JPEG", quality=90)
             (Path(folder) / f"{number}.jpg").write_bytes(buffer.getvalue())
             files.append(Path(folder) / f"{number}.jpg")
@@ -187,7 +200,11 @@ def measure() -> None:
         started = time.perf_counter()
         nearest_of_rows(embeddings, 0, stop, 15)
         seconds.append(time.perf_counter() - started)
-    print(f"exact search: {2 * DIMENSION * len(embeddings) * 4096 / (seconds[1] - seconds[0]) / 1e9:.1f} billion a second; {seconds}")
+    print(
+        f"exact search: "
+        f"{2 * DIMENSION * len(embeddings) * 4096 / (seconds[1] - seconds[0]) / 1e9:.1f} billion a "
+        f"second; {seconds}"
+    )
 
 
 if __name__ == "__main__":

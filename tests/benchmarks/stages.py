@@ -1,10 +1,12 @@
-"""Seconds, images a second and peak memory of every stage, and the time from the command to the page that answers.
+"""Seconds, images a second and peak memory of every stage, and the time from the command to the
+page that answers.
 
-    python -m tests.benchmarks.stages --checkpoints DIR --dataset DIR --split test --first 2 --first 10
-    python -m tests.benchmarks.stages --smoke
+    python -m tests.benchmarks.stages --checkpoints DIR --dataset DIR --split test --first 2 --first
+    10 python -m tests.benchmarks.stages --smoke
 
-``--first K`` builds a new run from K checkpoints spread evenly over the training. Rows are printed as they are measured.
-Memory is the resident set of the process while the stage runs, read every 20 ms; memory-mapped pages count.
+``--first K`` builds a new run from K checkpoints spread evenly over the training. Rows are printed
+as they are measured. Memory is the resident set of the process while the stage runs, read every 20
+ms; memory-mapped pages count.
 """
 
 from __future__ import annotations
@@ -62,10 +64,15 @@ def watch_stages() -> None:
     stages.Builder._timed = both  # type: ignore[method-assign]
 
 
-def measure(run: Path, checkpoints: Path, dataset: str, split: str | None, count: int, precision: str) -> None:
+def measure(
+    run: Path, checkpoints: Path, dataset: str, split: str | None, count: int, precision: str
+) -> None:
     """Build a new run from some of the checkpoints and print a row a stage."""
     steps = find_checkpoints(checkpoints).steps
-    chosen = [steps[place] for place in np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)]
+    chosen = [
+        steps[place]
+        for place in np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
+    ]
     PEAKS.clear()
     started = time.perf_counter()
     built = build(
@@ -80,12 +87,20 @@ def measure(run: Path, checkpoints: Path, dataset: str, split: str | None, count
     total = time.perf_counter() - started
     for stage, seconds in built.seconds.items():
         row(f"{len(chosen)} checkpoints", stage, seconds, built.work[stage], PEAKS.get(stage))
-    row(f"{len(chosen)} checkpoints", "all", total, len(built.images) * len(chosen), max(PEAKS.values(), default=None))
+    row(
+        f"{len(chosen)} checkpoints",
+        "all",
+        total,
+        len(built.images) * len(chosen),
+        max(PEAKS.values(), default=None),
+    )
 
 
 def row(what: str, stage: str, seconds: float, work: int, peak: int | None) -> None:
     memory = "" if peak is None else f"{peak / 2**20:8,.0f} MiB"
-    print(f"{what:>16} {stage:>12} {seconds:9.2f} s {work / seconds:10,.0f} /s {memory}", flush=True)
+    print(
+        f"{what:>16} {stage:>12} {seconds:9.2f} s {work / seconds:10,.0f} /s {memory}", flush=True
+    )
 
 
 def page(run: Path) -> None:
@@ -93,8 +108,19 @@ def page(run: Path) -> None:
     import urllib.request
 
     started = time.perf_counter()
-    command = [sys.executable, "-c", "from review.cli import main; main()", "--first", "--last", "--run", str(run), "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ)
+    command = [
+        sys.executable,
+        "-c",
+        "from review.cli import main; main()",
+        "--first",
+        "--last",
+        "--run",
+        str(run),
+        "--no-browser",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
+    )
     assert process.stdout is not None
     address = next(line.split()[1] for line in process.stdout if line.startswith("Spotlight:"))
     for what, url in (("page answers", address), ("table answers", address + "api/table/")):
@@ -102,7 +128,11 @@ def page(run: Path) -> None:
         with urllib.request.urlopen(url) as answer:
             size = len(answer.read())
         now = time.perf_counter()
-        print(f"{what:>16} {now - started:9.2f} s after the command ({now - before:.2f} s itself, {size / 2**20:.1f} MiB)", flush=True)
+        print(
+            f"{what:>16} {now - started:9.2f} s after the command ({now - before:.2f} s itself, "
+            f"{size / 2**20:.1f} MiB)",
+            flush=True,
+        )
     process.terminate()
     process.wait()
 
@@ -122,7 +152,9 @@ def smoke(folder: Path) -> tuple[Path, Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoints", type=Path)
     parser.add_argument("--dataset")
     parser.add_argument("--split")

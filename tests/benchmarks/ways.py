@@ -1,9 +1,12 @@
-"""Every stage in two ways: ours, and that of the published notebook, written anew from a description of what it does.
+"""Every stage in two ways: ours, and that of the published notebook, written anew from a
+description of what it does.
 
-    python -m tests.benchmarks.ways STAGE WAY --folder DIR --images N --checkpoints K     # one measurement, printed as JSON
+    python -m tests.benchmarks.ways STAGE WAY --folder DIR --images N --checkpoints K     # one
+    measurement, printed as JSON
 
-Each measurement has a process of its own, so that neither way profits from what the other left in memory. What is only needed to
-measure (inputs, imports) is made before the clock starts. ``python -m tests.benchmarks`` runs these side by side.
+Each measurement has a process of its own, so that neither way profits from what the other left in
+memory. What is only needed to measure (inputs, imports) is made before the clock starts. ``python
+-m tests.benchmarks`` runs these side by side.
 """
 
 from __future__ import annotations
@@ -58,11 +61,12 @@ Work = Callable[[], Any]
 """What the clock is around; gives something by which both ways can be compared, or None."""
 
 
-# -- inputs ---------------------------------------------------------------------------------------------------------
+# -- inputs
 
 
 def embeddings(case: Case, step: int) -> NDArray[np.float32]:
-    """Clustered vectors, tighter with every checkpoint as in a fine-tuning, memory-mapped from a file."""
+    """Clustered vectors, tighter with every checkpoint as in a fine-tuning, memory-mapped from a
+    file."""
     path = case.folder / f"embeddings-{case.images}x{case.dimension}-{step}.npy"
     if not path.is_file():
         random = np.random.default_rng(step)
@@ -87,7 +91,9 @@ def pictures(count: int) -> list[bytes]:
     """PNG files with smooth colours and some noise."""
     random, files = np.random.default_rng(2), []
     for _ in range(count):
-        coarse = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        coarse = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize(
+            (SIZE, SIZE), Image.Resampling.BICUBIC
+        )
         pixels = np.asarray(coarse, dtype=np.int16) + random.integers(-12, 13, (SIZE, SIZE, 3))
         buffer = io.BytesIO()
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
@@ -102,14 +108,26 @@ def model_folder(case: Case, kind: str) -> Path:
 
     shape = {
         "base": {"patch_size": 16},
-        "small": {"patch_size": 14, "hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536},
+        "small": {
+            "patch_size": 14,
+            "hidden_size": 384,
+            "num_attention_heads": 6,
+            "intermediate_size": 1536,
+        },
     }[kind]
     if case.small:
-        shape |= {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "num_hidden_layers": 2}
+        shape |= {
+            "hidden_size": 32,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+        }
     folder = case.folder / f"model-{kind}-{case.side}-{case.small}"
     if not (folder / "preprocessor_config.json").is_file():
         torch.manual_seed(0)
-        ViTForImageClassification(ViTConfig(image_size=case.side, num_labels=CLASSES, **shape)).save_pretrained(folder)
+        ViTForImageClassification(
+            ViTConfig(image_size=case.side, num_labels=CLASSES, **shape)
+        ).save_pretrained(folder)
         ViTImageProcessorPil(size={"height": case.side, "width": case.side}).save_pretrained(folder)
     return folder
 
@@ -126,7 +144,7 @@ def decoded(data: bytes) -> Image.Image:
     return image.convert("RGB")
 
 
-# -- the stages -----------------------------------------------------------------------------------------------------
+# -- the stages
 
 
 def images_notebook(case: Case) -> Work:
@@ -140,7 +158,9 @@ def images_notebook(case: Case) -> Work:
         total = 0.0
         for _ in range(case.checkpoints):
             for start in range(0, len(files), BATCH):
-                batch = processor([decoded(data) for data in files[start : start + BATCH]], return_tensors="pt")
+                batch = processor(
+                    [decoded(data) for data in files[start : start + BATCH]], return_tensors="pt"
+                )
                 total += float(batch["pixel_values"][0, 0, 0, 0])
         return total
 
@@ -164,7 +184,10 @@ def images_ours(case: Case) -> Work:
     def work() -> float:
         cache = PixelCache(run, processor, "0" * 64)
         writer = cache.writer()
-        for batch in in_threads(lambda some: cache.prepare([to_rgb(decode(data)) for data in some]), chunks(files, CHUNK)):
+        for batch in in_threads(
+            lambda some: cache.prepare([to_rgb(decode(data)) for data in some]),
+            chunks(files, CHUNK),
+        ):
             writer.add(batch)
         writer.finish("images")
         pixels = cache.open("images")
@@ -172,7 +195,11 @@ def images_ours(case: Case) -> Work:
         total = 0.0
         for _ in range(case.checkpoints):
             for start in range(0, len(pixels), BATCH):
-                total += float(pixels.batch(start, min(start + BATCH, len(pixels)), torch.device("cpu"))[0, 0, 0, 0])
+                total += float(
+                    pixels.batch(start, min(start + BATCH, len(pixels)), torch.device("cpu"))[
+                        0, 0, 0, 0
+                    ]
+                )
         return total
 
     return work
@@ -184,10 +211,15 @@ def forward_notebook(case: Case) -> Work:
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(model_folder(case, "base"))
-    values = torch.randn(case.images, 3, case.side, case.side, generator=torch.Generator().manual_seed(0))
+    values = torch.randn(
+        case.images, 3, case.side, case.side, generator=torch.Generator().manual_seed(0)
+    )
 
     def work() -> Any:
-        found = [model(pixel_values=values[at : at + BATCH]).last_hidden_state[:, 0] for at in range(0, len(values), BATCH)]
+        found = [
+            model(pixel_values=values[at : at + BATCH]).last_hidden_state[:, 0]
+            for at in range(0, len(values), BATCH)
+        ]
         return torch.cat(found).detach().numpy()
 
     return work
@@ -200,12 +232,21 @@ def forward_ours(case: Case, precision: str = "fp32") -> Work:
     from pipeline.embed import BATCH_SIZE_CPU, load_encoder
 
     checkpoint = find_checkpoints(case.work, str(model_folder(case, "base"))).by_step(0)
-    encoder = load_encoder(checkpoint, pooling="cls", precision=precision, device=None, with_head=True)
-    values = torch.randn(case.images, 3, case.side, case.side, generator=torch.Generator().manual_seed(0))
+    encoder = load_encoder(
+        checkpoint, pooling="cls", precision=precision, device=None, with_head=True
+    )
+    values = torch.randn(
+        case.images, 3, case.side, case.side, generator=torch.Generator().manual_seed(0)
+    )
 
     def work() -> Any:
         starts = range(0, len(values), BATCH_SIZE_CPU)
-        return torch.cat([encoder.encode(values[at : at + BATCH_SIZE_CPU].to(encoder.device))[0].cpu() for at in starts]).numpy()
+        return torch.cat(
+            [
+                encoder.encode(values[at : at + BATCH_SIZE_CPU].to(encoder.device))[0].cpu()
+                for at in starts
+            ]
+        ).numpy()
 
     return work
 
@@ -227,7 +268,8 @@ def outliers_ours(case: Case) -> Work:
 
 
 def evidence_notebook(case: Case) -> Work:
-    """cleanlab one after the other: OOD scores, then label issues and near duplicates by Datalab."""
+    """cleanlab one after the other: OOD scores, then label issues and near duplicates by
+    Datalab."""
     from cleanlab.datalab.datalab import Datalab
     from cleanlab.outlier import OutOfDistribution
 
@@ -237,14 +279,17 @@ def evidence_notebook(case: Case) -> Work:
     def work() -> Any:
         scores = OutOfDistribution().fit_score(features=vectors, verbose=False)
         lab = Datalab(data={"label": labels}, label_name="label", verbosity=0)
-        lab.find_issues(features=vectors, pred_probs=likely, issue_types={"label": {}, "near_duplicate": {}})
+        lab.find_issues(
+            features=vectors, pred_probs=likely, issue_types={"label": {}, "near_duplicate": {}}
+        )
         return scores
 
     return work
 
 
 def evidence_ours(case: Case, *, pixels: bool = False) -> Work:
-    """The same from one search; with ``pixels``, near duplicates are confirmed by the pictures, which the other way does not do."""
+    """The same from one search; with ``pixels``, near duplicates are confirmed by the pictures,
+    which the other way does not do."""
     from pipeline.duplicates import _candidates, near_duplicates
     from pipeline.labels import label_quality
     from pipeline.neighbors import nearest_neighbors
@@ -259,7 +304,9 @@ def evidence_ours(case: Case, *, pixels: bool = False) -> Work:
         neighbors = nearest_neighbors(vectors, NEIGHBORS)
         label_quality(labels, likely)
         if pixels:
-            near_duplicates(names, neighbors, lambda some: ((at, decoded(files[at])) for at in some))
+            near_duplicates(
+                names, neighbors, lambda some: ((at, decoded(files[at])) for at in some)
+            )
         else:
             _candidates(neighbors, names)
         return ood_scores(vectors, neighbors)
@@ -307,24 +354,34 @@ def reading_notebook(case: Case) -> Work:
 
 
 def reading_ours(case: Case) -> Work:
-    paths = [case.folder / f"embeddings-{case.images}x{case.dimension}-{step}.npy" for step in range(case.checkpoints)]
+    paths = [
+        case.folder / f"embeddings-{case.images}x{case.dimension}-{step}.npy"
+        for step in range(case.checkpoints)
+    ]
     for step in range(case.checkpoints):
         embeddings(case, step)
     return lambda: sum(float(np.load(path, mmap_mode="r").sum()) for path in paths)
 
 
 def pipeline_inputs(case: Case) -> tuple[Path, Path | str, str | None]:
-    """Folder of checkpoints, data set and split: the real ones that were named, or random ones of the same shapes."""
+    """Folder of checkpoints, data set and split: the real ones that were named, or random ones of
+    the same shapes."""
     if case.run is not None and case.dataset is not None:
         return case.run, case.dataset, "test"
     import shutil
 
     import datasets
 
-    data, root = case.folder / f"images-{case.images}.parquet", case.folder / f"checkpoints-{case.side}-{case.small}"
+    data, root = (
+        case.folder / f"images-{case.images}.parquet",
+        case.folder / f"checkpoints-{case.side}-{case.small}",
+    )
     if not data.is_file():
         features = datasets.Features(
-            {"image": datasets.Image(), "label": datasets.ClassLabel(names=[f"class {n}" for n in range(CLASSES)])}
+            {
+                "image": datasets.Image(),
+                "label": datasets.ClassLabel(names=[f"class {n}" for n in range(CLASSES)]),
+            }
         )
         rows = {
             "image": [{"bytes": file, "path": None} for file in pictures(case.images)],
@@ -334,12 +391,15 @@ def pipeline_inputs(case: Case) -> tuple[Path, Path | str, str | None]:
     for step in range(10, 10 * (case.checkpoints + 1), 10):
         if not (root / f"checkpoint-{step}").is_dir():
             shutil.copytree(model_folder(case, "small"), root / f"checkpoint-{step}")
-            (root / f"checkpoint-{step}" / "trainer_state.json").write_text(json.dumps({"global_step": step, "log_history": []}))
+            (root / f"checkpoint-{step}" / "trainer_state.json").write_text(
+                json.dumps({"global_step": step, "log_history": []})
+            )
     return root, data, None
 
 
 def pipeline_notebook(case: Case) -> Work:
-    """Every step of the notebook: per checkpoint model and processor anew, embeddings by ``map``, a pickle, scores, PCA, Procrustes."""
+    """Every step of the notebook: per checkpoint model and processor anew, embeddings by ``map``, a
+    pickle, scores, PCA, Procrustes."""
     import datasets
     from cleanlab.outlier import OutOfDistribution
     from scipy.spatial import procrustes
@@ -350,7 +410,10 @@ def pipeline_notebook(case: Case) -> Work:
 
     root, data, split = pipeline_inputs(case)
     steps = find_checkpoints(root).steps
-    chosen = [steps[place] for place in np.linspace(0, len(steps) - 1, case.checkpoints).round().astype(int)]
+    chosen = [
+        steps[place]
+        for place in np.linspace(0, len(steps) - 1, case.checkpoints).round().astype(int)
+    ]
     folders = [root / f"checkpoint-{step}" for step in chosen]
 
     def work() -> Any:
@@ -358,17 +421,36 @@ def pipeline_notebook(case: Case) -> Work:
             rows: Any = datasets.Dataset.from_parquet(str(data), cache_dir=str(case.work))
         else:
             rows = datasets.load_dataset(str(data), split=split)
-        column = next(name for name, feature in rows.features.items() if isinstance(feature, datasets.Image))
-        rows = rows.select(np.random.default_rng(0).permutation(len(rows))[: case.images]) if len(rows) > case.images else rows
+        column = next(
+            name for name, feature in rows.features.items() if isinstance(feature, datasets.Image)
+        )
+        rows = (
+            rows.select(np.random.default_rng(0).permutation(len(rows))[: case.images])
+            if len(rows) > case.images
+            else rows
+        )
         before, scores = None, []
         for folder in folders:
-            processor, model = AutoImageProcessor.from_pretrained(folder, backend="pil"), AutoModel.from_pretrained(folder)
+            processor, model = (
+                AutoImageProcessor.from_pretrained(folder, backend="pil"),
+                AutoModel.from_pretrained(folder),
+            )
 
             def embed(batch: Any, processor: Any = processor, model: Any = model) -> Any:
-                values = processor([image.convert("RGB") for image in batch[column]], return_tensors="pt")["pixel_values"]
-                return {"embedding": model(pixel_values=values).last_hidden_state[:, 0].detach().numpy()}
+                values = processor(
+                    [image.convert("RGB") for image in batch[column]], return_tensors="pt"
+                )["pixel_values"]
+                return {
+                    "embedding": model(pixel_values=values).last_hidden_state[:, 0].detach().numpy()
+                }
 
-            made = rows.map(embed, batched=True, batch_size=BATCH, remove_columns=rows.column_names, load_from_cache_file=False)
+            made = rows.map(
+                embed,
+                batched=True,
+                batch_size=BATCH,
+                remove_columns=rows.column_names,
+                load_from_cache_file=False,
+            )
             vectors = [np.array(one, dtype=np.float32) for one in made["embedding"]]
             (case.work / f"{folder.name}.pkl").write_bytes(pickle.dumps(vectors))
             vectors = np.stack(pickle.loads((case.work / f"{folder.name}.pkl").read_bytes()))
@@ -391,22 +473,49 @@ def pipeline_ours(case: Case, precision: str = "fp32") -> Work:
 
     root, data, split = pipeline_inputs(case)
     steps = find_checkpoints(root).steps
-    chosen = [steps[place] for place in np.linspace(0, len(steps) - 1, case.checkpoints).round().astype(int)]
+    chosen = [
+        steps[place]
+        for place in np.linspace(0, len(steps) - 1, case.checkpoints).round().astype(int)
+    ]
     run = RunFolder(case.work / "run")
-    imported("torch", "transformers", "datasets", "cleanlab.outlier", "cleanlab.filter", "sklearn.decomposition", "scipy.spatial")
+    imported(
+        "torch",
+        "transformers",
+        "datasets",
+        "cleanlab.outlier",
+        "cleanlab.filter",
+        "sklearn.decomposition",
+        "scipy.spatial",
+    )
 
     def work() -> Any:
         said = {"source": str(data), "split": split, "limit": case.images}
         wanted = [str(step) for step in chosen]
-        build(run, Request(dataset=said, checkpoints=str(root), wanted=wanted, settings={"precision": precision, "pooling": "cls"}))
-        return table.read(run, checkpoints=[chosen[-1]], columns=["ood_score"])["ood_score"].to_numpy() if split is None else None
+        build(
+            run,
+            Request(
+                dataset=said,
+                checkpoints=str(root),
+                wanted=wanted,
+                settings={"precision": precision, "pooling": "cls"},
+            ),
+        )
+        return (
+            table.read(run, checkpoints=[chosen[-1]], columns=["ood_score"])["ood_score"].to_numpy()
+            if split is None
+            else None
+        )
 
     return work
 
 
 WAYS: dict[str, dict[str, Callable[[Case], Work]]] = {
     "images": {"notebook": images_notebook, "ours": images_ours},
-    "forward": {"notebook": forward_notebook, "ours": forward_ours, "ours bf16": lambda case: forward_ours(case, "bf16")},
+    "forward": {
+        "notebook": forward_notebook,
+        "ours": forward_ours,
+        "ours bf16": lambda case: forward_ours(case, "bf16"),
+    },
     "outliers": {"notebook": outliers_notebook, "ours": outliers_ours},
     "evidence": {
         "notebook": evidence_notebook,
@@ -415,17 +524,23 @@ WAYS: dict[str, dict[str, Callable[[Case], Work]]] = {
     },
     "coordinates": {"notebook": coordinates_notebook, "ours": coordinates_ours},
     "reading": {"notebook": reading_notebook, "ours": reading_ours},
-    "pipeline": {"notebook": pipeline_notebook, "ours": pipeline_ours, "ours bf16": lambda case: pipeline_ours(case, "bf16")},
+    "pipeline": {
+        "notebook": pipeline_notebook,
+        "ours": pipeline_ours,
+        "ours bf16": lambda case: pipeline_ours(case, "bf16"),
+    },
 }
-"""What is measured: images to what the model takes; the forward pass; OOD scores; those with label quality and duplicates; the aligned
-coordinates; reading embeddings back; and from checkpoints to the table (in the notebook: to scores and coordinates)."""
+"""What is measured: images to what the model takes; the forward pass; OOD scores; those with label
+quality and duplicates; the aligned coordinates; reading embeddings back; and from checkpoints to
+the table (in the notebook: to scores and coordinates)."""
 
 
-# -- one measurement ------------------------------------------------------------------------------------------------
+# -- one measurement
 
 
 class Peak:
-    """The largest resident set while the context lasts, above what it was before, in MiB; memory-mapped pages count."""
+    """The largest resident set while the context lasts, above what it was before, in MiB;
+    memory-mapped pages count."""
 
     def __enter__(self) -> Peak:
         self._process, self._done = psutil.Process(), threading.Event()
@@ -448,7 +563,9 @@ class Peak:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("stage", choices=WAYS)
     parser.add_argument("way")
     parser.add_argument("--folder", type=Path, required=True)
@@ -464,7 +581,8 @@ def main() -> None:
 
 
 def measured(stage: str, way: str, **options: Any) -> dict[str, float]:
-    """Seconds and MiB of one way of one stage; what it gives, if an array, is left in the folder. ``options``: those of `Case`."""
+    """Seconds and MiB of one way of one stage; what it gives, if an array, is left in the folder.
+    ``options``: those of `Case`."""
     with tempfile.TemporaryDirectory(dir=options["folder"]) as work:
         case = Case(**options, work=Path(work))
         do = WAYS[stage][way](case)

@@ -14,11 +14,21 @@ TOKEN = "the-token-of-the-tests"
 
 def main() -> None:
     port, run = int(sys.argv[1]), sys.argv[2]
-    os.environ["REVIEW_EMBEDDINGS_SESSION"] = json.dumps({"loopback": True, "token": TOKEN, "run": run, "reviewer": "ada"})
+    os.environ["REVIEW_EMBEDDINGS_SESSION"] = json.dumps(
+        {"loopback": True, "token": TOKEN, "run": run, "reviewer": "ada"}
+    )
     import review
 
-    folder = Path(review.__file__).parent / "plugin" / "renumics" / "spotlight_plugins" / "review_embeddings"
-    spec = importlib.util.spec_from_file_location("review_embeddings_plugin", folder / "__init__.py")
+    folder = (
+        Path(review.__file__).parent
+        / "plugin"
+        / "renumics"
+        / "spotlight_plugins"
+        / "review_embeddings"
+    )
+    spec = importlib.util.spec_from_file_location(
+        "review_embeddings_plugin", folder / "__init__.py"
+    )
     assert spec is not None and spec.loader is not None
     plugin = importlib.util.module_from_spec(spec)
     sys.modules["review_embeddings_plugin"] = plugin

@@ -1,4 +1,5 @@
-"""Starts `review-embeddings` as a person does, in a process of its own, and finds out where its page is."""
+"""Starts `review-embeddings` as a person does, in a process of its own, and finds out where its
+page is."""
 
 from __future__ import annotations
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from transformers import TrainingArguments
 
-from pipeline.arguments import FIXED, OWN_OPTIONS, check_names, make, parse_pairs, parse_values, read_file
+from pipeline.arguments import (
+    FIXED,
+    OWN_OPTIONS,
+    check_names,
+    make,
+    parse_pairs,
+    parse_values,
+    read_file,
+)
 from pipeline.errors import SettingsError
 
 
@@ -32,18 +40,25 @@ def test_texts_become_the_types_of_the_fields() -> None:
     assert parsed["warmup_steps"] == 0.1
     assert parsed["report_to"] == ["tensorboard", "wandb"]
     assert parsed["optim_args"] == "a=1,b=2"
-    arguments = make({name: value for name, value in parsed.items() if name != "report_to"}, {"use_cpu": True})
+    arguments = make(
+        {name: value for name, value in parsed.items() if name != "report_to"}, {"use_cpu": True}
+    )
     assert arguments.lr_scheduler_kwargs == {"num_cycles": 2}
 
 
 def test_a_yaml_file_whose_numbers_yaml_reads_as_text(tmp_path: Path) -> None:
     file = tmp_path / "arguments.yaml"
-    file.write_text("learning_rate: 2e-4\nweight_decay: 0.1\nfp16: no\nreport_to: [tensorboard]\nlr_scheduler_kwargs:\n  num_cycles: 2\n")
+    file.write_text(
+        "learning_rate: 2e-4\nweight_decay: 0.1\nfp16: no\nreport_to: "
+        "[tensorboard]\nlr_scheduler_kwargs:\n  num_cycles: 2\n"
+    )
     parsed = parse_values(read_file(file))
     assert parsed["learning_rate"] == 2e-4
     assert parsed["fp16"] is False
     assert parsed["report_to"] == ["tensorboard"]
-    assert make({"lr_scheduler_kwargs": parsed["lr_scheduler_kwargs"]}, {"use_cpu": True}).lr_scheduler_kwargs == {"num_cycles": 2}
+    assert make(
+        {"lr_scheduler_kwargs": parsed["lr_scheduler_kwargs"]}, {"use_cpu": True}
+    ).lr_scheduler_kwargs == {"num_cycles": 2}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +87,9 @@ def test_a_pair_needs_a_name_and_an_equals_sign(pair: str) -> None:
         parse_pairs([pair])
 
 
-@pytest.mark.parametrize(("text", "said"), [("- a\n- b\n", "holds list"), ("a: [", "cannot be read")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("- a\n- b\n", "holds list"), ("a: [", "cannot be read")]
+)
 def test_a_file_without_names_and_values_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "arguments.yaml"
     file.write_text(text)

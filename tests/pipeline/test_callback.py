@@ -24,9 +24,38 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(model: Path, data: Path, out: Path, *options: str) -> None:
-    command = [sys.executable, str(SCRIPT), "--model_name_or_path", str(model), "--data", str(data), "--output_dir", str(out)]
-    command += ["--remove_unused_columns", "False", "--per_device_train_batch_size", "8", "--max_steps", "6", "--save_steps", "2"]
-    command += ["--logging_steps", "1", "--eval_strategy", "steps", "--eval_steps", "3", "--learning_rate", "1e-2", "--use_cpu", "True"]
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--model_name_or_path",
+        str(model),
+        "--data",
+        str(data),
+        "--output_dir",
+        str(out),
+    ]
+    command += [
+        "--remove_unused_columns",
+        "False",
+        "--per_device_train_batch_size",
+        "8",
+        "--max_steps",
+        "6",
+        "--save_steps",
+        "2",
+    ]
+    command += [
+        "--logging_steps",
+        "1",
+        "--eval_strategy",
+        "steps",
+        "--eval_steps",
+        "3",
+        "--learning_rate",
+        "1e-2",
+        "--use_cpu",
+        "True",
+    ]
     command += ["--report_to", "none", "--seed", "3", *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd=out.parent)
     assert done.returncode == 0, done.stderr
@@ -45,21 +74,30 @@ def test_one_added_line_makes_a_run_of_a_trainer_script(pictures: Path, tmp_path
     # the same training as without the callback
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("with", "without")]
     assert weights[0] == weights[1]
-    # what was embedded counts: building the table embeds nothing again, and the values are those of the saved checkpoints
+    # what was embedded counts: building the table embeds nothing again, and the values are those of
+    # the saved checkpoints
     built = build(run, Request())
     assert built.wanted == [0, 2, 4, 6]
     assert "embeddings" not in built.seconds
     other = RunFolder(tmp_path / "without")
     build(other, Request(dataset={"source": str(pictures), "split": "test"}))
     for step in (2, 4, 6):
-        assert np.array_equal(run.read_array("embeddings", step), other.read_array("embeddings", step))
+        assert np.array_equal(
+            run.read_array("embeddings", step), other.read_array("embeddings", step)
+        )
     assert len(table.read(run.path)) == 4 * 12
 
 
 def test_a_resumed_script_goes_on_in_the_same_log(pictures: Path, tmp_path: Path) -> None:
     model = save_start_model(tmp_path / "vit")
     start(model, pictures, tmp_path / "out", "--max_steps", "4")
-    start(model, pictures, tmp_path / "out", "--resume_from_checkpoint", str(tmp_path / "out" / "checkpoint-2"))
+    start(
+        model,
+        pictures,
+        tmp_path / "out",
+        "--resume_from_checkpoint",
+        str(tmp_path / "out" / "checkpoint-2"),
+    )
     run = RunFolder(tmp_path / "out")
     with run.log.open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5", "6"]
@@ -73,9 +111,22 @@ def test_without_an_image_processor_one_is_asked_for(pictures: Path, tmp_path: P
     from pipeline import EmbeddingCallback
     from pipeline.errors import SettingsError
 
-    model = AutoModelForImageClassification.from_pretrained(save_start_model(tmp_path / "vit"), num_labels=3)
-    arguments = TrainingArguments(output_dir=str(tmp_path / "out"), max_steps=1, use_cpu=True, report_to="none", disable_tqdm=True)
+    model = AutoModelForImageClassification.from_pretrained(
+        save_start_model(tmp_path / "vit"), num_labels=3
+    )
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path / "out"),
+        max_steps=1,
+        use_cpu=True,
+        report_to="none",
+        disable_tqdm=True,
+    )
     rows = load_dataset(str(pictures), split="train")
-    trainer = Trainer(model=model, args=arguments, train_dataset=rows, callbacks=[EmbeddingCallback(pictures, split="test")])
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        callbacks=[EmbeddingCallback(pictures, split="test")],
+    )
     with pytest.raises(SettingsError, match="needs the image processor"):
         trainer.train()

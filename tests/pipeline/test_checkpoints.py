@@ -15,7 +15,11 @@ from pipeline.errors import CheckpointError, RunError
 def test_numeric_order_with_epoch_and_loss(trainer_output: Path) -> None:
     found = find_checkpoints(trainer_output)
     assert found.steps == [10, 20, 100] and found.skipped == []
-    assert [(checkpoint.epoch, checkpoint.loss) for checkpoint in found.usable] == [(0.2, 1.9), (0.4, 1.8), (2.0, 1.0)]
+    assert [(checkpoint.epoch, checkpoint.loss) for checkpoint in found.usable] == [
+        (0.2, 1.9),
+        (0.4, 1.8),
+        (2.0, 1.0),
+    ]
 
 
 def test_a_different_final_model_comes_last(run_path: Path) -> None:
@@ -23,7 +27,11 @@ def test_a_different_final_model_comes_last(run_path: Path) -> None:
     assert find_checkpoints(run_path).steps == [10, 20, 100, 120]
     (run_path / "trainer_state.json").unlink()
     shutil.rmtree(run_path / "checkpoint-100")
-    assert find_checkpoints(run_path).steps == [10, 20, 100]  # planned steps as checkpoint-20 recorded them
+    assert find_checkpoints(run_path).steps == [
+        10,
+        20,
+        100,
+    ]  # planned steps as checkpoint-20 recorded them
     for state in run_path.glob("checkpoint-*/trainer_state.json"):
         state.unlink()
     assert find_checkpoints(run_path).steps == [10, 20, 21]
@@ -31,7 +39,9 @@ def test_a_different_final_model_comes_last(run_path: Path) -> None:
 
 def test_the_final_model_is_not_shown_twice(run_path: Path) -> None:
     for name in ("model.safetensors", "config.json"):
-        shutil.copy(run_path / "checkpoint-20" / name, run_path / name)  # as after load_best_model_at_end
+        shutil.copy(
+            run_path / "checkpoint-20" / name, run_path / name
+        )  # as after load_best_model_at_end
     assert find_checkpoints(run_path).steps == [10, 20, 100]
 
 
@@ -73,7 +83,9 @@ def test_every_shard_must_be_there(run_path: Path) -> None:
     folder = run_path / "checkpoint-20"
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}})
+    )
     assert find_checkpoints(run_path).steps == [10, 100]
     shutil.copy(folder / shards[0], folder / shards[1])
     assert find_checkpoints(run_path).steps == [10, 20, 100]
@@ -92,11 +104,17 @@ def test_a_pickled_checkpoint_is_refused_with_the_command_that_converts_it(run_p
     (folder / "model.safetensors").unlink()
     found = find_checkpoints(run_path)
     assert found.steps == [10, 100]
-    command = found.skipped[0].reason.split("Convert it with: ")[1].replace("python -c", f"{sys.executable} -c")
+    command = (
+        found.skipped[0]
+        .reason.split("Convert it with: ")[1]
+        .replace("python -c", f"{sys.executable} -c")
+    )
     subprocess.run(command, shell=True, check=True)
     assert find_checkpoints(run_path).steps == [10, 20, 100]
     converted = load_file(folder / "model.safetensors")
-    assert all(torch.equal(converted[name], weights[name]) for name in weights) and len(converted) == len(weights)
+    assert all(torch.equal(converted[name], weights[name]) for name in weights) and len(
+        converted
+    ) == len(weights)
 
 
 def test_selection_by_name_and_number() -> None:
@@ -127,12 +145,23 @@ def test_a_range_without_checkpoints_is_refused(name: str) -> None:
         select([0, 10, 20, 100], [name])
 
 
-def test_weights_are_hashed_once_and_again_after_a_change(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_hashed_once_and_again_after_a_change(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = str(run_path / "checkpoint-10")
     first = stamp_weights(source)
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "_file_digest", lambda file: pytest.fail("read again"))
-        patch.setattr(checkpoints.hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False)
+        patch.setattr(
+            checkpoints.hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False
+        )
         assert stamp_weights(source, first) == first
-    shutil.copy(run_path / "checkpoint-20" / "model.safetensors", run_path / "checkpoint-10" / "model.safetensors")
-    assert stamp_weights(source, first).sha256 == stamp_weights(str(run_path / "checkpoint-20")).sha256 != first.sha256
+    shutil.copy(
+        run_path / "checkpoint-20" / "model.safetensors",
+        run_path / "checkpoint-10" / "model.safetensors",
+    )
+    assert (
+        stamp_weights(source, first).sha256
+        == stamp_weights(str(run_path / "checkpoint-20")).sha256
+        != first.sha256
+    )

@@ -60,12 +60,20 @@ def test_test_split_first_and_slices(tmp_path: Path) -> None:
 def test_parquet_as_the_hub_writes_it_and_with_plain_bytes(tmp_path: Path) -> None:
     hub = datasets.Dataset.from_dict(
         {"img": cells(5), "fine": [0, 1, 2, 0, 1]},
-        features=datasets.Features({"img": datasets.Image(), "fine": datasets.ClassLabel(names=CLASSES)}),
+        features=datasets.Features(
+            {"img": datasets.Image(), "fine": datasets.ClassLabel(names=CLASSES)}
+        ),
     )
     hub.to_parquet(str(tmp_path / "hub.parquet"))
     found = opened(tmp_path / "hub.parquet")
-    assert (found.reference.image_column, found.reference.label_column, found.classes) == ("img", "fine", CLASSES)
-    plain = pa.table({"picture": [cell["bytes"] for cell in cells(4)], "label": ["b", "a", "b", None]})
+    assert (found.reference.image_column, found.reference.label_column, found.classes) == (
+        "img",
+        "fine",
+        CLASSES,
+    )
+    plain = pa.table(
+        {"picture": [cell["bytes"] for cell in cells(4)], "label": ["b", "a", "b", None]}
+    )
     parquet.write_table(plain, tmp_path / "plain.parquet")
     found = opened(tmp_path / "plain.parquet")
     assert found.reference.image_column == "picture" and found.classes == ["a", "b"]
@@ -73,18 +81,27 @@ def test_parquet_as_the_hub_writes_it_and_with_plain_bytes(tmp_path: Path) -> No
 
 
 def test_save_to_disk_with_and_without_splits(tmp_path: Path) -> None:
-    rows = datasets.Dataset.from_dict({"image": cells(4)}, features=datasets.Features({"image": datasets.Image()}))
+    rows = datasets.Dataset.from_dict(
+        {"image": cells(4)}, features=datasets.Features({"image": datasets.Image()})
+    )
     rows.save_to_disk(str(tmp_path / "one"))
     assert opened(tmp_path / "one").labels is None
-    datasets.DatasetDict({"train": rows, "validation": rows.select([0, 1])}).save_to_disk(str(tmp_path / "two"))
+    datasets.DatasetDict({"train": rows, "validation": rows.select([0, 1])}).save_to_disk(
+        str(tmp_path / "two")
+    )
     assert opened(tmp_path / "two").reference.split == "validation"
     assert len(opened(tmp_path / "two", split="train").rows) == 4
 
 
 def test_folder_with_a_data_set_card(tmp_path: Path) -> None:
-    rows = datasets.Dataset.from_dict({"image": cells(4)}, features=datasets.Features({"image": datasets.Image()}))
+    rows = datasets.Dataset.from_dict(
+        {"image": cells(4)}, features=datasets.Features({"image": datasets.Image()})
+    )
     rows.to_parquet(str(tmp_path / "part-0.parquet"))
-    card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: holdout\n    path: part-*.parquet\n---\n"
+    card = (
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: holdout\n    path: "
+        "part-*.parquet\n---\n"
+    )
     (tmp_path / "README.md").write_text(card)
     assert opened(tmp_path).reference.split == "holdout"
 
@@ -98,16 +115,25 @@ def test_folder_with_a_data_set_card(tmp_path: Path) -> None:
         ([True, False, True], ["False", "True"], [1, 0, 1]),
     ],
 )
-def test_labels_of_any_kind(tmp_path: Path, values: list[object], names: list[str], codes: list[int]) -> None:
-    parquet.write_table(pa.table({"image": [cell["bytes"] for cell in cells(3)], "label": values}), tmp_path / "x.parquet")
+def test_labels_of_any_kind(
+    tmp_path: Path, values: list[object], names: list[str], codes: list[int]
+) -> None:
+    parquet.write_table(
+        pa.table({"image": [cell["bytes"] for cell in cells(3)], "label": values}),
+        tmp_path / "x.parquet",
+    )
     found = opened(tmp_path / "x.parquet")
     assert found.classes == names
     assert found.labels is not None and found.labels.tolist() == codes
 
 
 def test_hidden_labels_count_as_none(tmp_path: Path) -> None:
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)})
-    rows = datasets.Dataset.from_dict({"image": cells(3), "label": [-1, 2, None]}, features=features)
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)}
+    )
+    rows = datasets.Dataset.from_dict(
+        {"image": cells(3), "label": [-1, 2, None]}, features=features
+    )
     rows.save_to_disk(str(tmp_path / "data"))
     found = opened(tmp_path / "data")
     assert found.labels is not None and found.labels.tolist() == [-1, 2, -1]
@@ -159,18 +185,37 @@ def write(run: RunFolder, source: Path, **options: object) -> list[SkippedImage]
     column = found.reference.image_column
     with writing_images(run, found, None) as writer:
         for row, cell in enumerate(found.rows[:][column]):
-            writer.add(read_image(row, -1 if found.labels is None else int(found.labels[row]), cell))
+            writer.add(
+                read_image(row, -1 if found.labels is None else int(found.labels[row]), cell)
+            )
     return writer.skipped
 
 
 def test_unreadable_images_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    files = [encoded(picture(0, 1)), b"no image at all", encoded(picture(1, 2))[:60], None, encoded(picture(2, 3))]
-    rows = pa.table({"image": [{"bytes": file, "path": f"{row}.png"} for row, file in enumerate(files)], "label": [0, 1, 2, 0, 1]})
-    parquet.write_table(rows.set_column(0, "image", pa.array([{"bytes": f, "path": None} for f in files])), tmp_path / "x.parquet")
+    files = [
+        encoded(picture(0, 1)),
+        b"no image at all",
+        encoded(picture(1, 2))[:60],
+        None,
+        encoded(picture(2, 3)),
+    ]
+    rows = pa.table(
+        {
+            "image": [{"bytes": file, "path": f"{row}.png"} for row, file in enumerate(files)],
+            "label": [0, 1, 2, 0, 1],
+        }
+    )
+    parquet.write_table(
+        rows.set_column(0, "image", pa.array([{"bytes": f, "path": None} for f in files])),
+        tmp_path / "x.parquet",
+    )
     run = RunFolder(tmp_path / "run")
     skipped = write(run, tmp_path / "x.parquet")
     assert [image.image_id for image in skipped] == [1, 2, 3]
-    assert skipped[2].reason == "no image in this row" and skipped[0].reason == "not an image of a known format"
+    assert (
+        skipped[2].reason == "no image in this row"
+        and skipped[0].reason == "not an image of a known format"
+    )
     images = read_images(run)
     assert images is not None and images.ids.tolist() == [0, 4] and images.label_names == ["0", "1"]
     assert images.read_bytes() == [files[0], files[4]]
@@ -178,7 +223,9 @@ def test_unreadable_images_are_skipped_with_the_reason(tmp_path: Path) -> None:
         assert [line["image_id"] for line in csv.DictReader(file)] == ["1", "2", "3"]
 
 
-def test_some_of_the_images_are_read_from_their_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_of_the_images_are_read_from_their_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dataset, "ROW_GROUP", 4)
     parquet.write_table(pa.table({"image": cells(10)}), tmp_path / "x.parquet")
     run = RunFolder(tmp_path / "run")
@@ -186,7 +233,9 @@ def test_some_of_the_images_are_read_from_their_row_groups(tmp_path: Path, monke
     images = read_images(run)
     assert images is not None and parquet.ParquetFile(run.images).num_row_groups == 3
     files = images.read_bytes()
-    assert list(images.read_some([9, 0, 5, 4, 5])) == [(place, files[place]) for place in (0, 4, 5, 9)]
+    assert list(images.read_some([9, 0, 5, 4, 5])) == [
+        (place, files[place]) for place in (0, 4, 5, 9)
+    ]
     assert list(images.read_some([])) == []
 
 

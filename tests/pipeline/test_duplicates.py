@@ -1,4 +1,5 @@
-"""Images that are there more than once: files, crops, mirrors, other brightness, other compression; and those that only look alike."""
+"""Images that are there more than once: files, crops, mirrors, other brightness, other compression;
+and those that only look alike."""
 
 from __future__ import annotations
 
@@ -21,28 +22,58 @@ def pieces(count: int, side: int = 64) -> list[Image.Image]:
     """Different pieces of the two photographs that come with scikit-learn."""
     random = np.random.default_rng(0)
     photographs = [Image.fromarray(photograph) for photograph in load_sample_images().images]
-    corners = [(which, left, top) for which in (0, 1) for left in range(0, 560, 60) for top in range(0, 360, 60)]
-    parts = [photographs[which].crop((left, top, left + 60, top + 60)).resize((side, side)) for which, left, top in corners]
-    textured = [part for part in parts if np.abs(np.diff(np.asarray(part.convert("L"), dtype=float), axis=0)).mean() > 3]  # no sky
+    corners = [
+        (which, left, top)
+        for which in (0, 1)
+        for left in range(0, 560, 60)
+        for top in range(0, 360, 60)
+    ]
+    parts = [
+        photographs[which].crop((left, top, left + 60, top + 60)).resize((side, side))
+        for which, left, top in corners
+    ]
+    textured = [
+        part
+        for part in parts
+        if np.abs(np.diff(np.asarray(part.convert("L"), dtype=float), axis=0)).mean() > 3
+    ]  # no sky
     return [textured[place] for place in random.permutation(len(textured))[:count]]
 
 
 def found(pictures: list[Image.Image], hashes: list[str] | None = None) -> Duplicates:
-    """Neighbours by small grey pictures, as an embedding that knows nothing of mirroring would have them."""
-    greys = np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+    """Neighbours by small grey pictures, as an embedding that knows nothing of mirroring would have
+    them."""
+    greys = np.stack(
+        [
+            np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel()
+            for picture in pictures
+        ]
+    )
     mirrored = np.stack(
-        [np.asarray(ImageOps.mirror(picture).convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures]
+        [
+            np.asarray(
+                ImageOps.mirror(picture).convert("L").resize((8, 8)), dtype=np.float32
+            ).ravel()
+            for picture in pictures
+        ]
     )
     both = greys + mirrored  # so that a mirrored picture is a neighbour
     return found_by(both - both.mean(axis=1, keepdims=True), pictures, hashes)
 
 
-def found_by(embeddings: np.ndarray, pictures: list[Image.Image], hashes: list[str] | None = None) -> Duplicates:
+def found_by(
+    embeddings: np.ndarray, pictures: list[Image.Image], hashes: list[str] | None = None
+) -> Duplicates:
     def read(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
         yield from ((place, pictures[place]) for place in places)
 
-    names = hashes or [hashlib.sha256(picture.tobytes() + bytes([place % 256])).hexdigest() for place, picture in enumerate(pictures)]
-    return group_duplicates(names, near_duplicates(names, nearest_neighbors(embeddings.astype(np.float32), 15), read))
+    names = hashes or [
+        hashlib.sha256(picture.tobytes() + bytes([place % 256])).hexdigest()
+        for place, picture in enumerate(pictures)
+    ]
+    return group_duplicates(
+        names, near_duplicates(names, nearest_neighbors(embeddings.astype(np.float32), 15), read)
+    )
 
 
 def jpeg(picture: Image.Image) -> Image.Image:
@@ -77,7 +108,12 @@ def test_the_same_file_and_a_changed_one_are_one_group() -> None:
     hashes[40] = "5"
     result = found(pictures, hashes)
     assert result.group[[5, 40, 41]].tolist() == [5, 5, 5] and (result.group >= 0).sum() == 3
-    assert [KINDS[result.kind[place]] for place in (5, 40, 41, 0)] == ["exact", "exact", "near", "no"]
+    assert [KINDS[result.kind[place]] for place in (5, 40, 41, 0)] == [
+        "exact",
+        "exact",
+        "near",
+        "no",
+    ]
 
 
 def test_images_that_only_lie_close_are_no_duplicates() -> None:
@@ -89,17 +125,32 @@ def test_images_that_only_lie_close_are_no_duplicates() -> None:
 
 def test_pictures_of_one_colour_unreadable_ones_and_few_images() -> None:
     plain = [Image.new("RGB", (16, 16), (place, place, place)) for place in range(20)]
-    assert (found_by(np.ones((20, 8)), plain).group == -1).all(), "there is nothing to compare in them"
+    assert (found_by(np.ones((20, 8)), plain).group == -1).all(), (
+        "there is nothing to compare in them"
+    )
     none = Neighbors(np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32), "cosine")
-    for neighbors, hashes in ((nearest_neighbors(np.ones((2, 8), np.float32), 15), ["a", "b"]), (none, ["a"])):
-        assert near_duplicates(hashes, neighbors, lambda places: []).shape == (0, 2)  # those that cannot be read are not compared
+    for neighbors, hashes in (
+        (nearest_neighbors(np.ones((2, 8), np.float32), 15), ["a", "b"]),
+        (none, ["a"]),
+    ):
+        assert near_duplicates(hashes, neighbors, lambda places: []).shape == (
+            0,
+            2,
+        )  # those that cannot be read are not compared
 
 
 def test_groups_by_hand() -> None:
     result = group_duplicates(["a", "b", "a", "c", "d", "e"], np.array([[3, 5], [1, 3]]))
     assert result.group.tolist() == [0, 1, 0, 1, -1, 1]
     assert [KINDS[kind] for kind in result.kind] == ["exact", "near", "exact", "near", "no", "near"]
-    assert result.labels_differ(np.array([0, 1, 0, 1, 2, 0])).tolist() == [False, True, False, True, False, True]
+    assert result.labels_differ(np.array([0, 1, 0, 1, 2, 0])).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     assert not result.labels_differ(np.array([0, 1, -1, 1, 2, -1])).any()
     assert group_duplicates(["a"], np.zeros((0, 2), dtype=np.int64)).group.tolist() == [-1]
 
@@ -109,28 +160,50 @@ def test_leaks_by_file_and_by_picture() -> None:
     others[3], others[7], others[9] = own[5], jpeg(own[11]), own[5]
 
     def greys(pictures: list[Image.Image]) -> np.ndarray:
-        return np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+        return np.stack(
+            [
+                np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel()
+                for picture in pictures
+            ]
+        )
 
-    def reader(pictures: list[Image.Image]) -> Callable[[Sequence[int]], Iterator[tuple[int, Image.Image]]]:
+    def reader(
+        pictures: list[Image.Image],
+    ) -> Callable[[Sequence[int]], Iterator[tuple[int, Image.Image]]]:
         return lambda places: ((place, pictures[place]) for place in places)
 
     hashes = [f"own {place}" for place in range(20)]
     other_hashes = [f"other {place}" for place in range(20)]
     other_hashes[3] = other_hashes[9] = hashes[5]
-    leaks = find_leaks(hashes, greys(own), reader(own), (other_hashes, greys(others), reader(others)))
-    found = {place: (int(leaks.place[place]), KINDS[leaks.kind[place]]) for place in range(20) if leaks.place[place] >= 0}
+    leaks = find_leaks(
+        hashes, greys(own), reader(own), (other_hashes, greys(others), reader(others))
+    )
+    found = {
+        place: (int(leaks.place[place]), KINDS[leaks.kind[place]])
+        for place in range(20)
+        if leaks.place[place] >= 0
+    }
     assert found == {5: (3, "exact"), 11: (7, "near")}
 
 
-def test_the_size_of_the_pieces_changes_nothing_and_no_file_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_size_of_the_pieces_changes_nothing_and_no_file_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pictures = pieces(40)
     pictures += [jpeg(pictures[place]) for place in (1, 8, 30)]
     names = [str(place) for place in range(len(pictures))]
-    greys = np.stack([np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel() for picture in pictures])
+    greys = np.stack(
+        [
+            np.asarray(picture.convert("L").resize((8, 8)), dtype=np.float32).ravel()
+            for picture in pictures
+        ]
+    )
     neighbors = nearest_neighbors(greys - greys.mean(axis=1, keepdims=True), 15)
 
     def read(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
-        yield from ((place, pictures[place]) for place in places if place != 8)  # one cannot be read
+        yield from (
+            (place, pictures[place]) for place in places if place != 8
+        )  # one cannot be read
 
     whole = near_duplicates(names, neighbors, read)
     assert whole.tolist() == [[1, 40], [30, 42]]

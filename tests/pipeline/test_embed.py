@@ -15,8 +15,16 @@ from pipeline.embed import Encoder, Head, encode_all, fastest_precision, load_en
 from pipeline.errors import CheckpointError, SettingsError
 from pipeline.pixels import Pixels
 
-LABELS: dict[str, Any] = {"id2label": dict(enumerate(CLASSES)), "label2id": {name: i for i, name in enumerate(CLASSES)}}
-SMALL: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+LABELS: dict[str, Any] = {
+    "id2label": dict(enumerate(CLASSES)),
+    "label2id": {name: i for i, name in enumerate(CLASSES)},
+}
+SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
 PATCHES: dict[str, Any] = {"image_size": 32, "patch_size": 8}
 
 CONFIGS: dict[str, Any] = {
@@ -25,9 +33,21 @@ CONFIGS: dict[str, Any] = {
     "beit": transformers.BeitConfig(**SMALL, **PATCHES, **LABELS),
     "dinov2": transformers.Dinov2Config(**SMALL, **PATCHES, **LABELS),
     "dinov2_with_registers": transformers.Dinov2WithRegistersConfig(**SMALL, **PATCHES, **LABELS),
-    "swin": transformers.SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4, **LABELS),
-    "convnext": transformers.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, image_size=32, **LABELS),
-    "resnet": transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], **LABELS),
+    "swin": transformers.SwinConfig(
+        image_size=32,
+        patch_size=4,
+        embed_dim=8,
+        depths=[1, 1],
+        num_heads=[1, 2],
+        window_size=4,
+        **LABELS,
+    ),
+    "convnext": transformers.ConvNextConfig(
+        hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, image_size=32, **LABELS
+    ),
+    "resnet": transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], **LABELS
+    ),
 }
 CLS = {"vit", "deit", "beit", "dinov2", "dinov2_with_registers"}
 
@@ -37,7 +57,9 @@ def checkpoint_of(config: Any, folder: Path) -> tuple[Any, Checkpoint]:
     if isinstance(config, transformers.DeiTConfig):  # has two classifiers to choose from
         config.architectures = ["DeiTForImageClassification"]
     model = transformers.AutoModelForImageClassification.from_config(config).eval()
-    for parameter in model.parameters():  # some initialise to zeros, which would make every test pass
+    for (
+        parameter
+    ) in model.parameters():  # some initialise to zeros, which would make every test pass
         parameter.data += 0.05 * torch.randn_like(parameter)
     model.save_pretrained(folder)
     return model, Checkpoint(7, str(folder))
@@ -53,10 +75,14 @@ def load(checkpoint: Checkpoint, pooling: str = "auto", **options: Any) -> Encod
     return load_encoder(checkpoint, pooling=pooling, **settings)
 
 
-def encoded(encoder: Encoder, images: Pixels, batch_size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+def encoded(
+    encoder: Encoder, images: Pixels, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     batches = list(encode_all(encoder, images, batch_size=batch_size, name="Checkpoint 7"))
     probabilities = [batch.probabilities for batch in batches if batch.probabilities is not None]
-    return np.concatenate([batch.embeddings for batch in batches]), np.concatenate(probabilities) if probabilities else None
+    return np.concatenate([batch.embeddings for batch in batches]), np.concatenate(
+        probabilities
+    ) if probabilities else None
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -67,13 +93,17 @@ def test_equals_the_model_called_by_hand(name: str, tmp_path: Path) -> None:
     with torch.no_grad():
         inputs = torch.from_numpy(np.asarray(images.array))
         output = model.base_model(inputs)
-        expected = output.last_hidden_state[:, 0] if name in CLS else output.pooler_output.flatten(1)
+        expected = (
+            output.last_hidden_state[:, 0] if name in CLS else output.pooler_output.flatten(1)
+        )
         classes = model(inputs).logits.softmax(-1)
     np.testing.assert_allclose(embeddings, expected.numpy(), atol=1e-5)
     assert probabilities is not None
     np.testing.assert_allclose(probabilities, classes.numpy(), atol=1e-6)
     assert embeddings.dtype == probabilities.dtype == np.float32
-    np.testing.assert_allclose(encoded(load(checkpoint), images, batch_size=2)[0], embeddings, atol=1e-5)
+    np.testing.assert_allclose(
+        encoded(load(checkpoint), images, batch_size=2)[0], embeddings, atol=1e-5
+    )
 
 
 def test_mean_leaves_out_the_tokens_that_are_no_patches(tmp_path: Path) -> None:
@@ -105,7 +135,9 @@ def test_pooling_that_the_model_does_not_have(tmp_path: Path) -> None:
 
 def test_a_base_model_without_a_head(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, seed=3, step=0, head=False)
-    embeddings, probabilities = encoded(load(Checkpoint(0, str(folder)), with_head=False), pixels(size=16))
+    embeddings, probabilities = encoded(
+        load(Checkpoint(0, str(folder)), with_head=False), pixels(size=16)
+    )
     assert embeddings.shape == (5, 16) and probabilities is None
 
 
@@ -152,11 +184,15 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
     assert 1e-6 < np.abs(half - whole).max() < 0.1
 
 
-def test_auto_takes_fp16_where_its_products_are_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_fp16_where_its_products_are_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     multiply = torch.Tensor.__matmul__
     for slow, expected in ((torch.float32, "fp16"), (torch.float16, "fp32")):
 
-        def product(one: torch.Tensor, other: torch.Tensor, slow: torch.dtype = slow) -> torch.Tensor:
+        def product(
+            one: torch.Tensor, other: torch.Tensor, slow: torch.dtype = slow
+        ) -> torch.Tensor:
             time.sleep(0.05 if one.dtype == slow else 0.0)
             return multiply(one.float(), other.float())
 
@@ -166,7 +202,9 @@ def test_auto_takes_fp16_where_its_products_are_clearly_faster(monkeypatch: pyte
     fastest_precision.cache_clear()
 
 
-def test_batches_shrink_until_the_memory_suffices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_shrink_until_the_memory_suffices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, checkpoint = checkpoint_of(CONFIGS["vit"], tmp_path)
     encoder = load(checkpoint)
     expected, _ = encoded(encoder, pixels(9))
@@ -194,7 +232,13 @@ def test_an_unknown_device(tmp_path: Path) -> None:
 def test_heads_as_configurations_describe_them() -> None:
     architecture = {"architectures": ["ViTForImageClassification"]}
     assert Head.of({"architectures": ["ViTModel"]}) is None
-    assert Head.of(architecture | {"id2label": {"1": "b", "0": "a", "10": "k"}}) == Head(["a", "b", "k"], 3)
+    assert Head.of(architecture | {"id2label": {"1": "b", "0": "a", "10": "k"}}) == Head(
+        ["a", "b", "k"], 3
+    )
     assert Head.of(architecture | {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}) == Head(None, 2)
-    assert Head.of(architecture) == Head(None, 2)  # transformers does not write its default of two classes
-    assert Head.of({"architecture": "resnet18", "num_classes": 1000, "pretrained_cfg": {}}) == Head(None, 1000)
+    assert Head.of(architecture) == Head(
+        None, 2
+    )  # transformers does not write its default of two classes
+    assert Head.of({"architecture": "resnet18", "num_classes": 1000, "pretrained_cfg": {}}) == Head(
+        None, 1000
+    )

@@ -15,11 +15,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from samples import CLASSES, PAINTING_STYLES, need, picture, save_start_model, write_paintings, write_splits
+from samples import (
+    CLASSES,
+    PAINTING_STYLES,
+    need,
+    picture,
+    save_start_model,
+    write_paintings,
+    write_splits,
+)
 
 from pipeline import table
 from pipeline.checkpoints import find_checkpoints
-from pipeline.errors import CheckpointError, DatasetError, RunError, SettingsError, StorageError, TrainingError
+from pipeline.errors import (
+    CheckpointError,
+    DatasetError,
+    RunError,
+    SettingsError,
+    StorageError,
+    TrainingError,
+)
 from pipeline.finetune import FineTuned, finetune, has_bf16, kept_steps, steps_an_epoch
 from pipeline.runfolder import RunFolder
 from pipeline.stages import Request, build
@@ -47,11 +62,25 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(start_model: Path, pictures: Path, tmp_path: Path) -> Callable[..., FineTuned]:
     """A fine-tuning of the tiny ViT on three colours, 8 steps of 8, changed by what is given."""
 
-    def call(name: str = "run", *, resume: bool = False, stop: Callable[[], bool] = lambda: False, **said: Any) -> FineTuned:
-        base: dict[str, Any] = {"model": str(start_model), "dataset": str(pictures), "steps": 8, "frames": 5, "batch_size": 8}
+    def call(
+        name: str = "run",
+        *,
+        resume: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        **said: Any,
+    ) -> FineTuned:
+        base: dict[str, Any] = {
+            "model": str(start_model),
+            "dataset": str(pictures),
+            "steps": 8,
+            "frames": 5,
+            "batch_size": 8,
+        }
         base["arguments"] = {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "1"}
         asked = said if resume else {**base, **said}
-        return finetune(RunFolder(tmp_path / name), asked, resume=resume, stop=stop, resume_seconds=0)
+        return finetune(
+            RunFolder(tmp_path / name), asked, resume=resume, stop=stop, resume_seconds=0
+        )
 
     return call
 
@@ -81,10 +110,14 @@ def test_a_run_is_left_that_can_be_reviewed_at_once(train: Callable[..., FineTun
     frame = table.read(tuned.run.path)
     assert set(frame["prediction"].cat.categories) == set(CLASSES)
     last = frame[frame["checkpoint"] == 8]
-    assert (last["prediction"].astype(str) == last["label"].astype(str)).mean() == pytest.approx(tuned.metrics[8]["eval_accuracy"])
+    assert (last["prediction"].astype(str) == last["label"].astype(str)).mean() == pytest.approx(
+        tuned.metrics[8]["eval_accuracy"]
+    )
 
 
-def test_checkpoints_hold_weights_only_and_one_full_state_is_kept(train: Callable[..., FineTuned]) -> None:
+def test_checkpoints_hold_weights_only_and_one_full_state_is_kept(
+    train: Callable[..., FineTuned],
+) -> None:
     run = train().run
     assert sorted(file.name for file in run.checkpoint(4).iterdir()) == [
         "config.json",
@@ -95,18 +128,30 @@ def test_checkpoints_hold_weights_only_and_one_full_state_is_kept(train: Callabl
     assert [folder.name for folder in run.resume.iterdir()] == ["checkpoint-8"]
     assert (run.resume / "checkpoint-8" / "optimizer.pt").is_file()
     assert not list(run.path.rglob("training_args.bin"))
-    assert json.loads((run.checkpoint(0) / "config.json").read_text())["id2label"] == {"0": "blue", "1": "green", "2": "red"}
+    assert json.loads((run.checkpoint(0) / "config.json").read_text())["id2label"] == {
+        "0": "blue",
+        "1": "green",
+        "2": "red",
+    }
 
 
-def test_the_final_model_lies_in_the_run_folder_without_a_second_copy(train: Callable[..., FineTuned]) -> None:
+def test_the_final_model_lies_in_the_run_folder_without_a_second_copy(
+    train: Callable[..., FineTuned],
+) -> None:
     run = train().run
     assert (run.path / "model.safetensors").samefile(run.checkpoint(8) / "model.safetensors")
     from transformers import AutoModelForImageClassification
 
-    assert AutoModelForImageClassification.from_pretrained(run.path).config.label2id == {"blue": 0, "green": 1, "red": 2}
+    assert AutoModelForImageClassification.from_pretrained(run.path).config.label2id == {
+        "blue": 0,
+        "green": 1,
+        "red": 2,
+    }
 
 
-def test_the_log_has_a_row_a_step_and_always_the_same_columns(train: Callable[..., FineTuned]) -> None:
+def test_the_log_has_a_row_a_step_and_always_the_same_columns(
+    train: Callable[..., FineTuned],
+) -> None:
     run = train().run
     rows = rows_of(run)
     assert [int(row["step"]) for row in rows] == list(range(9))
@@ -115,11 +160,15 @@ def test_the_log_has_a_row_a_step_and_always_the_same_columns(train: Callable[..
     assert rows[8]["eval_accuracy"] and rows[8]["loss"] and rows[8]["grad_norm"]
     assert not rows[5]["eval_accuracy"]
     assert float(rows[8]["epoch"]) == 1.0
-    assert float(rows[1]["learning_rate"]) == 0.0  # linear warm-up over a tenth of the steps begins at 0
+    assert (
+        float(rows[1]["learning_rate"]) == 0.0
+    )  # linear warm-up over a tenth of the steps begins at 0
     assert max(float(row["learning_rate"]) for row in rows[1:]) == pytest.approx(1e-2)
 
 
-def test_metrics_are_those_of_scikit_learn_on_the_evaluation_split(train: Callable[..., FineTuned]) -> None:
+def test_metrics_are_those_of_scikit_learn_on_the_evaluation_split(
+    train: Callable[..., FineTuned],
+) -> None:
     from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
     tuned = train()
@@ -137,19 +186,29 @@ def test_metrics_are_those_of_scikit_learn_on_the_evaluation_split(train: Callab
 
 
 def test_the_head_comes_from_the_seed(train: Callable[..., FineTuned]) -> None:
-    one, same, other = train("one", steps=1, frames=2), train("same", steps=1, frames=2), train("other", steps=1, frames=2, seed=1)
+    one, same, other = (
+        train("one", steps=1, frames=2),
+        train("same", steps=1, frames=2),
+        train("other", steps=1, frames=2, seed=1),
+    )
     head = "classifier.weight"
     assert weights_of(one.run, 0)[head].equal(weights_of(same.run, 0)[head])
     assert weights_of(one.run, 1)[head].equal(weights_of(same.run, 1)[head])
     assert not weights_of(one.run, 0)[head].equal(weights_of(other.run, 0)[head])
 
 
-def test_limit_takes_as_many_of_each_class(train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_takes_as_many_of_each_class(
+    train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     from pipeline.training_images import LabelledImages
 
     original = LabelledImages.augmented
-    monkeypatch.setattr(LabelledImages, "augmented", lambda self, *a, **o: seen.append(self.labels) or original(self, *a, **o))
+    monkeypatch.setattr(
+        LabelledImages,
+        "augmented",
+        lambda self, *a, **o: seen.append(self.labels) or original(self, *a, **o),
+    )
     train(limit=9, steps=1, frames=2)
     assert np.bincount(seen[0]).tolist() == [3, 3, 3]
 
@@ -161,16 +220,25 @@ def test_limit_takes_as_many_of_each_class(train: Callable[..., FineTuned], monk
 def test_embedding_while_training_changes_nothing_and_equals_embedding_later(
     train: Callable[..., FineTuned], tmp_path: Path, kind: str
 ) -> None:
-    model = save_start_model(tmp_path / kind, kind, dropout=0.3)  # dropout would tell if random numbers were drawn
+    model = save_start_model(
+        tmp_path / kind, kind, dropout=0.3
+    )  # dropout would tell if random numbers were drawn
     without = train("without", model=str(model))
     live = train("live", model=str(model), embed=True, keep="first,last")
-    assert [row["loss"] for row in rows_of(live.run)] == [row["loss"] for row in rows_of(without.run)]
-    assert all(weights_of(live.run, 8)[name].equal(tensor) for name, tensor in weights_of(without.run, 8).items())
+    assert [row["loss"] for row in rows_of(live.run)] == [
+        row["loss"] for row in rows_of(without.run)
+    ]
+    assert all(
+        weights_of(live.run, 8)[name].equal(tensor)
+        for name, tensor in weights_of(without.run, 8).items()
+    )
     assert find_checkpoints(live.run.path).steps == [0, 8]
     later = build(without.run, Request())
     for step in later.wanted:
         for name in ("embeddings", "probabilities"):
-            assert np.array_equal(live.run.read_array(name, step), without.run.read_array(name, step)), (name, step)
+            assert np.array_equal(
+                live.run.read_array(name, step), without.run.read_array(name, step)
+            ), (name, step)
         kept = [run.result_facts("embeddings", step) for run in (live.run, without.run)]
         assert kept[0] is not None and kept[1] is not None
         assert kept[0]["fingerprint"] == kept[1]["fingerprint"]
@@ -197,18 +265,26 @@ def test_checkpoints_that_are_not_kept_are_never_written(
     monkeypatch.setattr(PreTrainedModel, "save_pretrained", save)
     monkeypatch.setattr("pipeline.trainer.PlanCallback._is_due", lambda self: False)
     run = train(model=str(model), embed=True, keep="first,last").run
-    assert written == [run.checkpoint(0), run.checkpoint(8), run.resume / ".writing" / "checkpoint-8"]
+    assert written == [
+        run.checkpoint(0),
+        run.checkpoint(8),
+        run.resume / ".writing" / "checkpoint-8",
+    ]
     assert run.steps_with("embeddings") == [0, 2, 4, 6, 8]
     assert find_checkpoints(run.path).steps == [0, 8]
 
 
-def test_where_the_embedded_split_is_evaluated_its_metrics_come_with_every_frame(train: Callable[..., FineTuned]) -> None:
+def test_where_the_embedded_split_is_evaluated_its_metrics_come_with_every_frame(
+    train: Callable[..., FineTuned],
+) -> None:
     live = train("live", embed=True)
     assert sorted(live.metrics) == [0, 2, 4, 6, 8]
     plain = train("plain")
     assert sorted(plain.metrics) == [0, 8]
     for step in (0, 8):
-        assert live.metrics[step] == pytest.approx({name: plain.metrics[step][name] for name in live.metrics[step]}, rel=1e-5)
+        assert live.metrics[step] == pytest.approx(
+            {name: plain.metrics[step][name] for name in live.metrics[step]}, rel=1e-5
+        )
     evaluated = [row["step"] for row in rows_of(live.run) if row["eval_f1"]]
     assert evaluated == ["0", "2", "4", "6", "8"]
 
@@ -221,7 +297,9 @@ def test_a_probe_is_a_sample_balanced_over_the_classes(train: Callable[..., Fine
     assert len(tuned.metrics) == 2, "a sample is not the evaluation split"
 
 
-def test_the_best_may_be_by_another_metric(train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_may_be_by_another_metric(
+    train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """F1 is made to be best at step 2, accuracy at step 6."""
     import pipeline.finetune
 
@@ -236,7 +314,9 @@ def test_the_best_may_be_by_another_metric(train: Callable[..., FineTuned], monk
     tuned = train(keep="first,last", load_best=True, arguments=arguments)
     assert tuned.best_step == 2
     assert find_checkpoints(tuned.run.path).steps == [0, 2, 8]
-    assert (tuned.run.path / "model.safetensors").samefile(tuned.run.checkpoint(2) / "model.safetensors")
+    assert (tuned.run.path / "model.safetensors").samefile(
+        tuned.run.checkpoint(2) / "model.safetensors"
+    )
 
 
 @pytest.mark.parametrize("embed", [False, True])
@@ -257,13 +337,17 @@ def test_the_best_checkpoint_is_kept_and_becomes_the_model(
     tuned = train(embed=embed, keep="first,last", load_best=True)
     assert tuned.best_step == 4
     assert find_checkpoints(tuned.run.path).steps == [0, 4, 8]
-    assert (tuned.run.path / "model.safetensors").samefile(tuned.run.checkpoint(4) / "model.safetensors")
+    assert (tuned.run.path / "model.safetensors").samefile(
+        tuned.run.checkpoint(4) / "model.safetensors"
+    )
 
 
 # -- stopped, killed, resumed
 
 
-def test_stopped_in_good_order_and_gone_on_by_the_same_command(train: Callable[..., FineTuned]) -> None:
+def test_stopped_in_good_order_and_gone_on_by_the_same_command(
+    train: Callable[..., FineTuned],
+) -> None:
     whole = train("whole", embed=True)
     calls = iter(range(1000))
     stopped = train("halves", embed=True, stop=lambda: next(calls) >= 4)
@@ -273,7 +357,10 @@ def test_stopped_in_good_order_and_gone_on_by_the_same_command(train: Callable[.
     gone_on = train("halves", embed=True)
     assert gone_on.finished
     assert rows_of(gone_on.run) == rows_of(whole.run)
-    assert all(weights_of(gone_on.run, 8)[name].equal(tensor) for name, tensor in weights_of(whole.run, 8).items())
+    assert all(
+        weights_of(gone_on.run, 8)[name].equal(tensor)
+        for name, tensor in weights_of(whole.run, 8).items()
+    )
 
 
 def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> None:
@@ -315,16 +402,27 @@ def stop():
     if steps == int(kill_at):
         os.kill(os.getpid(), signal.SIGKILL)
     return False
-said = {"model": model, "dataset": data, "steps": 12, "frames": 7, "batch_size": 8, "embed": True, "keep": "first,last",
+said = {"model": model, "dataset": data, "steps": 12, "frames": 7, "batch_size": 8,
+    "embed": True, "keep": "first,last",
         "arguments": {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "1"}}
 finetune(RunFolder(Path(run)), said, stop=stop, resume_seconds=0)
 """
 
 
 @pytest.mark.parametrize("kill_at", [1, 7])
-def test_killed_and_started_again_is_a_run_that_was_never_killed(start_model: Path, pictures: Path, tmp_path: Path, kill_at: int) -> None:
+def test_killed_and_started_again_is_a_run_that_was_never_killed(
+    start_model: Path, pictures: Path, tmp_path: Path, kill_at: int
+) -> None:
     def start(name: str, kill: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", KILLED, str(start_model), str(pictures), str(tmp_path / name), str(kill)]
+        command = [
+            sys.executable,
+            "-c",
+            KILLED,
+            str(start_model),
+            str(pictures),
+            str(tmp_path / name),
+            str(kill),
+        ]
         return subprocess.run(command, capture_output=True, text=True)
 
     whole = start("whole", 0)
@@ -338,7 +436,9 @@ def test_killed_and_started_again_is_a_run_that_was_never_killed(start_model: Pa
     tables = [build(run, Request()) for run in runs]
     assert tables[0].wanted == tables[1].wanted == [0, 2, 4, 6, 8, 10, 12]
     for step in tables[0].wanted:
-        assert np.array_equal(runs[0].read_array("embeddings", step), runs[1].read_array("embeddings", step))
+        assert np.array_equal(
+            runs[0].read_array("embeddings", step), runs[1].read_array("embeddings", step)
+        )
 
 
 # -- the painting-style data set
@@ -346,14 +446,19 @@ def test_killed_and_started_again_is_a_run_that_was_never_killed(start_model: Pa
 
 @pytest.mark.parametrize("kind", ["vit", "swin", "timm"])
 def test_paintings_with_the_command_of_the_published_example(
-    paintings: Path, tmp_path: Path, kind: str, review_embeddings: Callable[..., tuple[int, str, str]]
+    paintings: Path,
+    tmp_path: Path,
+    kind: str,
+    review_embeddings: Callable[..., tuple[int, str, str]],
 ) -> None:
     if kind == "timm":
         need(_has_timm(), "timm with a torchvision that fits torch (pip install .[timm])")
     model = save_start_model(tmp_path / kind, kind)
     code, output, errors = review_embeddings(
-        "finetune", "--dataset", paintings, "--config", "full", "--model", model, "--run", tmp_path / "run", "--epochs", 4,
-        "--eval-split", "validation", "--set", "learning_rate=2e-2", "--set", "per_device_train_batch_size=32", "--load-best", "--debug",
+        "finetune", "--dataset", paintings, "--config", "full", "--model", model, "--run",
+        tmp_path / "run", "--epochs", 4,
+        "--eval-split", "validation", "--set", "learning_rate=2e-2", "--set",
+        "per_device_train_batch_size=32", "--load-best", "--debug",
     )  # fmt: skip
     assert code == 0, errors
     assert "best" in output
@@ -366,7 +471,9 @@ def test_paintings_with_the_command_of_the_published_example(
     accuracies = [float(row["eval_accuracy"]) for row in rows if row["eval_accuracy"]]
     assert len(accuracies) == 11
     assert max(accuracies) > accuracies[0] + 0.1
-    code, output, errors = review_embeddings("build", "--run", run.path, "--checkpoint", "first", "--checkpoint", "last", "--debug")
+    code, output, errors = review_embeddings(
+        "build", "--run", run.path, "--checkpoint", "first", "--checkpoint", "last", "--debug"
+    )
     assert code == 0, errors
     frame = table.read(run.path)
     assert len(frame) == 2 * _count(paintings, "test")
@@ -395,7 +502,9 @@ def write_images(folder: Path, labels: dict[str, int], size: int = 16) -> Path:
     for place, (name, count) in enumerate(labels.items()):
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            picture(place % 3, seed=100 * place + number, size=size).save(folder / name / f"{number}.png")
+            picture(place % 3, seed=100 * place + number, size=size).save(
+                folder / name / f"{number}.png"
+            )
     return folder
 
 
@@ -403,24 +512,34 @@ def test_one_class_is_refused(train: Callable[..., FineTuned], tmp_path: Path) -
     import datasets
 
     rows = {"image": [picture(0, seed=seed) for seed in range(4)], "label": [1] * 4}
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])}
+    )
     datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(tmp_path / "one"))
     with pytest.raises(DatasetError, match=r"one class only \(b\)"):
         train(dataset=str(tmp_path / "one"))
 
 
-def test_a_data_set_without_labels_is_refused(train: Callable[..., FineTuned], tmp_path: Path) -> None:
+def test_a_data_set_without_labels_is_refused(
+    train: Callable[..., FineTuned], tmp_path: Path
+) -> None:
     import datasets
 
-    datasets.Dataset.from_dict({"image": [picture(0, seed=1)]}).cast_column("image", datasets.Image()).save_to_disk(str(tmp_path / "bare"))
+    datasets.Dataset.from_dict({"image": [picture(0, seed=1)]}).cast_column(
+        "image", datasets.Image()
+    ).save_to_disk(str(tmp_path / "bare"))
     with pytest.raises(DatasetError, match="has no labels"):
         train(dataset=str(tmp_path / "bare"))
 
 
-def test_numbers_that_are_no_classes_are_refused(train: Callable[..., FineTuned], tmp_path: Path) -> None:
+def test_numbers_that_are_no_classes_are_refused(
+    train: Callable[..., FineTuned], tmp_path: Path
+) -> None:
     import datasets
 
-    rows = datasets.Dataset.from_dict({"image": [picture(0, seed=seed) for seed in range(4)], "label": [0.1, 1.7, 2.2, 0.4]})
+    rows = datasets.Dataset.from_dict(
+        {"image": [picture(0, seed=seed) for seed in range(4)], "label": [0.1, 1.7, 2.2, 0.4]}
+    )
     rows.cast_column("image", datasets.Image()).save_to_disk(str(tmp_path / "floats"))
     with pytest.raises(DatasetError, match="holds numbers"):
         train(dataset=str(tmp_path / "floats"))
@@ -433,15 +552,24 @@ def test_a_split_that_is_not_there_names_the_option(train: Callable[..., FineTun
         train(train_split="training")
 
 
-def test_classes_that_a_split_lacks_are_said_and_do_not_stop(start_model: Path, tmp_path: Path) -> None:
+def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
+    start_model: Path, tmp_path: Path
+) -> None:
     import datasets
 
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])}
+    )
 
     def split(labels: list[int]) -> datasets.Dataset:
-        return datasets.Dataset.from_dict({"image": [picture(label, seed=label) for label in labels], "label": labels}, features=features)
+        return datasets.Dataset.from_dict(
+            {"image": [picture(label, seed=label) for label in labels], "label": labels},
+            features=features,
+        )
 
-    datasets.DatasetDict({"train": split([0, 1] * 4), "test": split([0, 1, 2])}).save_to_disk(str(tmp_path / "data"))
+    datasets.DatasetDict({"train": split([0, 1] * 4), "test": split([0, 1, 2])}).save_to_disk(
+        str(tmp_path / "data")
+    )
     notes: list[str] = []
 
     class Notes:
@@ -453,12 +581,20 @@ def test_classes_that_a_split_lacks_are_said_and_do_not_stop(start_model: Path, 
         def note(self, text: str) -> None:
             notes.append(text)
 
-    said = {"model": str(start_model), "dataset": str(tmp_path / "data"), "steps": 2, "frames": 2, "batch_size": 4}
+    said = {
+        "model": str(start_model),
+        "dataset": str(tmp_path / "data"),
+        "steps": 2,
+        "frames": 2,
+        "batch_size": 4,
+    }
     assert finetune(RunFolder(tmp_path / "run"), said, progress=Notes()).finished
     assert any("No training images of 1 of 3 classes: c" in note for note in notes)
 
 
-def test_images_of_unequal_size_are_refused_where_the_processor_leaves_them_so(tmp_path: Path) -> None:
+def test_images_of_unequal_size_are_refused_where_the_processor_leaves_them_so(
+    tmp_path: Path,
+) -> None:
     from transformers import ViTImageProcessorPil
 
     model = save_start_model(tmp_path / "model")
@@ -466,12 +602,17 @@ def test_images_of_unequal_size_are_refused_where_the_processor_leaves_them_so(t
     data = write_images(tmp_path / "data" / "train", {"a": 3, "b": 3})
     picture(0, seed=9, size=24).save(data / "a" / "9.png")
     with pytest.raises(DatasetError, match=r"different sizes \(16x16, 24x24\).*--image-size"):
-        finetune(RunFolder(tmp_path / "run"), {"model": str(model), "dataset": str(data.parent), "steps": 1})
+        finetune(
+            RunFolder(tmp_path / "run"),
+            {"model": str(model), "dataset": str(data.parent), "steps": 1},
+        )
 
 
 def test_another_image_size_is_interpolated_or_refused(train: Callable[..., FineTuned]) -> None:
     tuned = train(image_size=32, steps=1, frames=2)
-    assert json.loads((tuned.run.checkpoint(1) / "preprocessor_config.json").read_text())["size"] == {"height": 32, "width": 32}
+    assert json.loads((tuned.run.checkpoint(1) / "preprocessor_config.json").read_text())[
+        "size"
+    ] == {"height": 32, "width": 32}
     built = build(tuned.run, Request())
     assert built.wanted == [0, 1]
     with pytest.raises(SettingsError, match="does not take images of 4x4"):
@@ -481,7 +622,13 @@ def test_another_image_size_is_interpolated_or_refused(train: Callable[..., Fine
 def test_models_that_are_none_are_refused(train: Callable[..., FineTuned], tmp_path: Path) -> None:
     from transformers import BertConfig, BertModel
 
-    config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=10)
+    config = BertConfig(
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        vocab_size=10,
+    )
     BertModel(config).save_pretrained(tmp_path / "bert")
     with pytest.raises(CheckpointError, match="is a bert model, which cannot classify images"):
         train(model=str(tmp_path / "bert"))
@@ -494,14 +641,18 @@ def test_models_that_are_none_are_refused(train: Callable[..., FineTuned], tmp_p
         train(model=str(tmp_path / "empty"))
 
 
-def test_a_model_without_image_processor_is_refused(train: Callable[..., FineTuned], tmp_path: Path) -> None:
+def test_a_model_without_image_processor_is_refused(
+    train: Callable[..., FineTuned], tmp_path: Path
+) -> None:
     model = save_start_model(tmp_path / "model")
     (model / "preprocessor_config.json").unlink()
     with pytest.raises(CheckpointError, match="no image processor"):
         train(model=str(model))
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_what_is_there(train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_and_keeps_what_is_there(
+    train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipeline.trainer import CheckpointTrainer
 
     original = CheckpointTrainer.compute_loss
@@ -535,7 +686,9 @@ def test_too_little_memory_halves_the_batch_and_accumulates(
     assert tuned.finished
     assert set(sizes) <= {4, 3, 2, 1}
     assert len(sizes) == 3 * 4
-    monkeypatch.setattr(CheckpointTrainer, "training_step", lambda *a, **o: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(
+        CheckpointTrainer, "training_step", lambda *a, **o: (_ for _ in ()).throw(MemoryError())
+    )
     with pytest.raises(TrainingError, match="single image"):
         train("never", batch_size=2)
 
@@ -547,12 +700,19 @@ def test_a_start_that_does_not_fit_the_disk_is_refused_with_the_numbers(
 
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(StorageError, match="5 checkpoints of .* kB.*1.00 kB are free.*--keep first,last"):
+    with pytest.raises(
+        StorageError, match="5 checkpoints of .* kB.*1.00 kB are free.*--keep first,last"
+    ):
         train()
 
 
-def test_two_trainings_do_not_write_one_run(train: Callable[..., FineTuned], tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "run").training_lock(), pytest.raises(StorageError, match="already being trained"):
+def test_two_trainings_do_not_write_one_run(
+    train: Callable[..., FineTuned], tmp_path: Path
+) -> None:
+    with (
+        RunFolder(tmp_path / "run").training_lock(),
+        pytest.raises(StorageError, match="already being trained"),
+    ):
         train()
 
 
@@ -591,7 +751,12 @@ def test_bf16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.Monkey
 
     if torch.cuda.is_available():
         pytest.skip("asks about the CPU")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False}, raising=False)
+    monkeypatch.setattr(
+        torch.cpu,
+        "get_capabilities",
+        lambda: {"avx512_bf16": False, "amx_bf16": False},
+        raising=False,
+    )
     assert not has_bf16()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     assert has_bf16()
@@ -615,15 +780,22 @@ def test_a_full_state_is_kept_between_checkpoints_that_are_far_apart(
     assert state.name == "checkpoint-6"
     whole, gone_on = train("whole", frames=2), train("run", frames=2)
     assert rows_of(gone_on.run) == rows_of(whole.run)
-    assert all(weights_of(gone_on.run, 8)[name].equal(tensor) for name, tensor in weights_of(whole.run, 8).items())
+    assert all(
+        weights_of(gone_on.run, 8)[name].equal(tensor)
+        for name, tensor in weights_of(whole.run, 8).items()
+    )
 
 
-def test_what_the_trainer_refuses_is_a_mistake_and_no_fault(train: Callable[..., FineTuned]) -> None:
+def test_what_the_trainer_refuses_is_a_mistake_and_no_fault(
+    train: Callable[..., FineTuned],
+) -> None:
     with pytest.raises(SettingsError, match="The Trainer cannot begin.*nothing-of-the-kind"):
         train(arguments={"report_to": "nothing-of-the-kind"})
     with pytest.raises(SettingsError, match="The Trainer cannot begin"):
         train(arguments={"lr_scheduler_type": "cosine_with_min_lr"})  # needs a lowest rate
-    assert train(arguments={"lr_scheduler_type": "cosine"}).finished, "what was refused has not claimed the folder"
+    assert train(arguments={"lr_scheduler_type": "cosine"}).finished, (
+        "what was refused has not claimed the folder"
+    )
 
 
 @pytest.mark.parametrize(
@@ -635,7 +807,10 @@ def test_what_the_trainer_refuses_is_a_mistake_and_no_fault(train: Callable[...,
         ({"arguments": {"dataloader_num_workers": -1}}, "dataloader_num_workers"),
         ({"seed": -1}, "--seed -1"),
         ({"limit": 2}, "--limit 2 is less than one image for each of the 3 classes"),
-        ({"load_best": True, "arguments": {"metric_for_best_model": "auc"}}, "metric_for_best_model=auc"),
+        (
+            {"load_best": True, "arguments": {"metric_for_best_model": "auc"}},
+            "metric_for_best_model=auc",
+        ),
     ],
 )
 def test_numbers_that_make_no_training_are_refused_and_leave_nothing(
@@ -652,7 +827,9 @@ def test_a_run_is_not_made_shorter(train: Callable[..., FineTuned]) -> None:
         train(resume=True, steps=4)
 
 
-def test_losses_since_the_last_row_of_the_log_are_not_lost_by_a_stop(train: Callable[..., FineTuned]) -> None:
+def test_losses_since_the_last_row_of_the_log_are_not_lost_by_a_stop(
+    train: Callable[..., FineTuned],
+) -> None:
     arguments = {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "3"}
     whole = train("whole", frames=2, arguments=arguments)
     calls = iter(range(100))

@@ -1,4 +1,5 @@
-"""A run folder of format 1, frozen when it was introduced: every later version must open it without its data and weights."""
+"""A run folder of format 1, frozen when it was introduced: every later version must open it without
+its data and weights."""
 
 import shutil
 from pathlib import Path
@@ -14,11 +15,28 @@ FROZEN = Path(__file__).parents[1] / "data" / "format-1"
 
 def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     run = RunFolder(Path(shutil.copytree(FROZEN, tmp_path / "run")))
-    kept = ("run.json", "images.parquet", "skipped.csv", "embeddings/*", "probabilities/*", "projections/*")
+    kept = (
+        "run.json",
+        "images.parquet",
+        "skipped.csv",
+        "embeddings/*",
+        "probabilities/*",
+        "projections/*",
+    )
     before = {path: path.read_bytes() for pattern in kept for path in run.path.glob(pattern)}
     built = build(run, Request(wanted=["last"]))
-    assert built.wanted == [20] and built.manifest.steps == [0, 20], "what the table held, it holds again"
-    assert set(built.seconds) == {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", "table"}
+    assert built.wanted == [20] and built.manifest.steps == [0, 20], (
+        "what the table held, it holds again"
+    )
+    assert set(built.seconds) == {
+        "neighbors",
+        "outliers",
+        "trust",
+        "quality",
+        "motion",
+        "duplicates",
+        "table",
+    }
     assert {path: path.read_bytes() for path in before} == before
     assert build(run, Request(wanted=["first", "last"])).seconds == {}
     frame = table.read(run)

@@ -1,4 +1,5 @@
-"""Images that stay where they are: the same run as from a copy, whatever they lie in; and what is said when they are gone."""
+"""Images that stay where they are: the same run as from a copy, whatever they lie in; and what is
+said when they are gone."""
 
 import csv
 import gzip
@@ -53,18 +54,34 @@ def as_folder(path: Path) -> Path:
 
 def as_parquet(path: Path, *, group: int = 3) -> Path:
     """Shards of two splits with row groups of a few rows."""
-    features = datasets.Features({"label": datasets.ClassLabel(names=CLASSES), "image": datasets.Image()})
+    features = datasets.Features(
+        {"label": datasets.ClassLabel(names=CLASSES), "image": datasets.Image()}
+    )
     cells = [{"bytes": data, "path": f"{row}.png"} for row, data in enumerate(files())]
     path.mkdir(parents=True)
-    for name, part in (("test-00000-of-00002", range(8)), ("test-00001-of-00002", range(8, 20)), ("train-00000-of-00001", range(3))):
-        rows = datasets.Dataset.from_dict({"image": [cells[row] for row in part], "label": [row % 3 for row in part]}, features=features)
+    for name, part in (
+        ("test-00000-of-00002", range(8)),
+        ("test-00001-of-00002", range(8, 20)),
+        ("train-00000-of-00001", range(3)),
+    ):
+        rows = datasets.Dataset.from_dict(
+            {"image": [cells[row] for row in part], "label": [row % 3 for row in part]},
+            features=features,
+        )
         rows.to_parquet(str(path / f"{name}.parquet"), batch_size=group)
     return path
 
 
-def as_tars(path: Path, label: Callable[[int], tuple[str, bytes]] = lambda row: ("cls", str(row % 3).encode())) -> Path:
+def as_tars(
+    path: Path,
+    label: Callable[[int], tuple[str, bytes]] = lambda row: ("cls", str(row % 3).encode()),
+) -> Path:
     path.mkdir(parents=True)
-    for name, part in (("test-0000", range(8)), ("test-0001", range(8, 20)), ("train-0000", range(3))):
+    for name, part in (
+        ("test-0000", range(8)),
+        ("test-0001", range(8, 20)),
+        ("train-0000", range(3)),
+    ):
         with tarfile.open(path / f"{name}.tar", "w") as archive:
             for row in part:
                 for ending, data in (("png", files()[row]), label(row)):
@@ -74,7 +91,11 @@ def as_tars(path: Path, label: Callable[[int], tuple[str, bytes]] = lambda row: 
     return path
 
 
-KINDS: dict[str, Callable[[Path], Path]] = {"folder": as_folder, "parquet": as_parquet, "tars": as_tars}
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "folder": as_folder,
+    "parquet": as_parquet,
+    "tars": as_tars,
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +108,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(run: Path, checkpoints: Path, source: object, **said: Any) -> Built:
-    return build(RunFolder(run), Request(dataset={"source": str(source), **said}, checkpoints=str(checkpoints)))
+    return build(
+        RunFolder(run),
+        Request(dataset={"source": str(source), **said}, checkpoints=str(checkpoints)),
+    )
 
 
 def in_run(run: Path) -> dict[str, Any]:
@@ -102,50 +126,81 @@ def in_run(run: Path) -> dict[str, Any]:
         "bytes": images.read_bytes(),
         "shown": images.read_bytes(preview=True),
         "skipped": list(csv.reader(io.StringIO((run / "skipped.csv").read_text()))),
-        "sizes": parquet.read_table(run / "images.parquet", columns=["width", "height"]).to_pylist(),
+        "sizes": parquet.read_table(
+            run / "images.parquet", columns=["width", "height"]
+        ).to_pylist(),
     }
 
 
 def same(one: Path, other: Path) -> None:
     assert in_run(one) == in_run(other)
-    pd.testing.assert_frame_equal(*(table.read(run).drop(columns=["embedding"]) for run in (one, other)), rtol=0, atol=0)
+    pd.testing.assert_frame_equal(
+        *(table.read(run).drop(columns=["embedding"]) for run in (one, other)), rtol=0, atol=0
+    )
     for step in (10, 20):
-        np.testing.assert_array_equal(*(RunFolder(run).read_array("embeddings", step) for run in (one, other)))
+        np.testing.assert_array_equal(
+            *(RunFolder(run).read_array("embeddings", step) for run in (one, other))
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("said", [{}, {"limit": 9}, {"label_column": "none", "split": "train"}], ids=["all", "sample", "unlabelled"])
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"limit": 9}, {"label_column": "none", "split": "train"}],
+    ids=["all", "sample", "unlabelled"],
+)
 def test_the_run_is_that_of_a_copy(
-    kind: str, said: dict[str, Any], checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    said: dict[str, Any],
+    checkpoints: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(engines, "SHARD", 4)
     source = KINDS[kind](tmp_path / "data")
     made(tmp_path / "copied", checkpoints, source, **said)
-    monkeypatch.setattr(datasets.DatasetBuilder, "download_and_prepare", None)  # nothing is converted
+    monkeypatch.setattr(
+        datasets.DatasetBuilder, "download_and_prepare", None
+    )  # nothing is converted
     made(tmp_path / "in-place", checkpoints, source, in_place=True, **said)
     same(tmp_path / "copied", tmp_path / "in-place")
-    assert {"image", "preview"}.isdisjoint(parquet.read_schema(tmp_path / "in-place" / "images.parquet").names)
+    assert {"image", "preview"}.isdisjoint(
+        parquet.read_schema(tmp_path / "in-place" / "images.parquet").names
+    )
     assert not list((tmp_path / "in-place").glob("shards/*"))
     if not said:
-        assert [line[0] for line in in_run(tmp_path / "in-place")["skipped"]] == ["image_id", *(str(row) for row in broken(kind))]
+        assert [line[0] for line in in_run(tmp_path / "in-place")["skipped"]] == [
+            "image_id",
+            *(str(row) for row in broken(kind)),
+        ]
     assert made(tmp_path / "in-place", checkpoints, source).seconds == {}  # and it is remembered
 
 
 def broken(kind: str) -> list[int]:
     """Rows of the images that cannot be read; folders are in the order of their names."""
-    order = sorted(range(20), key=lambda row: (CLASSES[row % 3], row)) if kind == "folder" else list(range(20))
+    order = (
+        sorted(range(20), key=lambda row: (CLASSES[row % 3], row))
+        if kind == "folder"
+        else list(range(20))
+    )
     return sorted(order.index(row) for row in BROKEN)
 
 
 def test_what_json_says_of_an_image(checkpoints: Path, tmp_path: Path) -> None:
     def described(row: int) -> tuple[str, bytes]:
-        return "json", json.dumps({"label": None if row == 4 else CLASSES[row % 3], "from": {"year": row}}).encode()
+        return "json", json.dumps(
+            {"label": None if row == 4 else CLASSES[row % 3], "from": {"year": row}}
+        ).encode()
 
     source = as_tars(tmp_path / "data", described)
     for name, in_place in (("copied", False), ("in-place", True)):
         built = made(tmp_path / name, checkpoints, source, in_place=in_place)
         assert built.info.dataset.label_column == "json.label" and built.info.classes == CLASSES
-        assert built.images.label_names is not None and built.images.label_names[3:6] == ["blue", None, "red"]
+        assert built.images.label_names is not None and built.images.label_names[3:6] == [
+            "blue",
+            None,
+            "red",
+        ]
     same(tmp_path / "copied", tmp_path / "in-place")
     with pytest.raises(DatasetError, match="no column 'json.colour'; it has 'png', 'json'"):
         open_dataset(DatasetReference(str(source), label_column="json.colour", in_place=True))
@@ -160,7 +215,11 @@ def test_on_a_server(checkpoints: Path, tmp_path: Path) -> None:
         here, there = tmp_path / f"{kind}-here", tmp_path / f"{kind}-there"
         made(here, checkpoints, source, in_place=True)
         made(there, checkpoints, f"memory://{kind}", in_place=True)
-        assert {**in_run(here), "paths": None, "skipped": None} == {**in_run(there), "paths": None, "skipped": None}
+        assert {**in_run(here), "paths": None, "skipped": None} == {
+            **in_run(there),
+            "paths": None,
+            "skipped": None,
+        }
         assert in_run(here)["skipped"][1][0] == in_run(there)["skipped"][1][0] != []
     assert made(there, checkpoints, f"memory://{kind}").seconds == {}
     server.pipe_file("/tars/test-0001.tar", server.cat_file("/tars/train-0000.tar"))
@@ -168,8 +227,12 @@ def test_on_a_server(checkpoints: Path, tmp_path: Path) -> None:
         in_run(there)
     assert len(made(there, checkpoints, f"memory://{kind}").images) == 7 + 3
     server.rm("/tars", recursive=True)
-    assert made(there, checkpoints, f"memory://{kind}").seconds == {}  # what was computed can be looked at without the data
-    found = open_dataset(DatasetReference("memory://parquet/test-00001-of-00002.parquet", in_place=True))
+    assert (
+        made(there, checkpoints, f"memory://{kind}").seconds == {}
+    )  # what was computed can be looked at without the data
+    found = open_dataset(
+        DatasetReference("memory://parquet/test-00001-of-00002.parquet", in_place=True)
+    )
     assert len(found.rows) == 12 and found.reference.split == "train"
 
 
@@ -178,32 +241,58 @@ def test_a_file_that_is_gone_or_has_changed(kind: str, checkpoints: Path, tmp_pa
     source = KINDS[kind](tmp_path / "data")
     images = made(tmp_path / "run", checkpoints, source, in_place=True).images
     data = images.read_bytes()
-    victim = {"folder": "test/blue/03.png", "parquet": "test-00001-of-00002.parquet", "tars": "test-0001.tar"}[kind]
+    victim = {
+        "folder": "test/blue/03.png",
+        "parquet": "test-00001-of-00002.parquet",
+        "tars": "test-0001.tar",
+    }[kind]
     shutil.move(source / victim, tmp_path / "elsewhere")
-    assert [one for _, one in images.take(np.arange(1)).read_some([0])] == data[:1]  # what is left can be read
-    with pytest.raises(DatasetError, match=f"{victim}.* cannot be read where it lies: .*No such file.*--dataset"):
+    assert [one for _, one in images.take(np.arange(1)).read_some([0])] == data[
+        :1
+    ]  # what is left can be read
+    with pytest.raises(
+        DatasetError, match=f"{victim}.* cannot be read where it lies: .*No such file.*--dataset"
+    ):
         images.read_bytes()
-    other = source / {"folder": "test/red/05.png", "parquet": "train-00000-of-00001.parquet", "tars": "train-0000.tar"}[kind]
+    other = (
+        source
+        / {
+            "folder": "test/red/05.png",
+            "parquet": "train-00000-of-00001.parquet",
+            "tars": "train-0000.tar",
+        }[kind]
+    )
     shutil.copy(other, source / victim)
-    with pytest.raises(DatasetError, match="has changed since.|has no row 3 any more: it has changed"):
+    with pytest.raises(
+        DatasetError, match="has changed since.|has no row 3 any more: it has changed"
+    ):
         images.read_bytes()
     built = made(tmp_path / "run", checkpoints, source)
-    assert built.seconds["images"] > 0 and in_run(tmp_path / "run")["hashes"] != images.hashes  # a build sees it and reads again
+    assert (
+        built.seconds["images"] > 0 and in_run(tmp_path / "run")["hashes"] != images.hashes
+    )  # a build sees it and reads again
 
 
 def test_what_cannot_stay_where_it_is(tmp_path: Path) -> None:
     cells = {"image": [{"bytes": FILES[0], "path": None}]}
-    rows = datasets.Dataset.from_dict(cells, features=datasets.Features({"image": datasets.Image()}))
+    rows = datasets.Dataset.from_dict(
+        cells, features=datasets.Features({"image": datasets.Image()})
+    )
     rows.save_to_disk(str(tmp_path / "saved"))
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.csv").write_text("image\n1.png\n")
     for name in ("saved", "texts"):
-        with pytest.raises(DatasetError, match="cannot be read in place: --in-place takes Parquet files, WebDataset tars"):
+        with pytest.raises(
+            DatasetError,
+            match="cannot be read in place: --in-place takes Parquet files, WebDataset tars",
+        ):
             open_dataset(DatasetReference(str(tmp_path / name), in_place=True))
     source = as_tars(tmp_path / "tars")
     whole = (source / "test-0001.tar").read_bytes()
     (source / "test-0001.tar").write_bytes(gzip.compress(whole))
-    with pytest.raises(DatasetError, match=r"test-0001.tar cannot be read where it lies.*not compressed"):
+    with pytest.raises(
+        DatasetError, match=r"test-0001.tar cannot be read where it lies.*not compressed"
+    ):
         open_dataset(DatasetReference(str(source), in_place=True))
     with tarfile.open(source / "test-0001.tar", "w") as archive:
         for _ in range(2):
@@ -211,10 +300,14 @@ def test_what_cannot_stay_where_it_is(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"two files a.png"):
         open_dataset(DatasetReference(str(source), in_place=True))
     with pytest.raises(DatasetError, match=r"no split 'dev'; it has 'train', 'test'"):
-        open_dataset(DatasetReference(str(as_folder(tmp_path / "folder")), split="dev", in_place=True))
+        open_dataset(
+            DatasetReference(str(as_folder(tmp_path / "folder")), split="dev", in_place=True)
+        )
 
 
-def test_pictures_are_prepared_again_from_where_they_lie(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_prepared_again_from_where_they_lie(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engines, "SHARD", 4)
     source = as_parquet(tmp_path / "data")
     before = in_run(made(tmp_path / "run", checkpoints, source, in_place=True).run.path)
@@ -227,8 +320,12 @@ def test_pictures_are_prepared_again_from_where_they_lie(checkpoints: Path, tmp_
     images = read_images(RunFolder(tmp_path / "run"))
     for folder in ("cache", "embeddings"):
         shutil.rmtree(tmp_path / "run" / folder)
-    monkeypatch.setattr(stages, "read_images", lambda run: replace(images, hashes=["0" * 64, *images.hashes[1:]]))
-    with pytest.raises(DatasetError, match="Image 0 of the run is not where it was, or has changed"):
+    monkeypatch.setattr(
+        stages, "read_images", lambda run: replace(images, hashes=["0" * 64, *images.hashes[1:]])
+    )
+    with pytest.raises(
+        DatasetError, match="Image 0 of the run is not where it was, or has changed"
+    ):
         made(tmp_path / "run", checkpoints, source)
     assert not list((tmp_path / "run").glob("shards/*"))
 
@@ -238,7 +335,9 @@ class StoppedError(Exception):
 
 
 @pytest.mark.parametrize("cache_too", [True, False])
-def test_what_was_read_is_not_read_again(cache_too: bool, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_is_not_read_again(
+    cache_too: bool, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engines, "SHARD", 4)
     source = as_tars(tmp_path / "data")
     made(tmp_path / "whole", checkpoints, source, in_place=True)
@@ -257,7 +356,11 @@ def test_what_was_read_is_not_read_again(cache_too: bool, checkpoints: Path, tmp
     if not cache_too:
         shutil.rmtree(tmp_path / "run" / "cache")
     seen[:] = []
-    monkeypatch.setattr(engines, "_read_shard", lambda reading, part, *rest: (seen.append(part[0]), read(reading, part, *rest))[1])
+    monkeypatch.setattr(
+        engines,
+        "_read_shard",
+        lambda reading, part, *rest: (seen.append(part[0]), read(reading, part, *rest))[1],
+    )
     made(tmp_path / "run", checkpoints, source)
     assert seen == ([8, 12, 16] if cache_too else [0, 4, 8, 12, 16])
     same(tmp_path / "whole", tmp_path / "run")
@@ -296,7 +399,11 @@ def test_every_row_group_is_read_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [cell["bytes"] for cell in read_cells(places, "image")] == files()
     assert read == [0, 1, 2, 0, 1, 2, 3]
     read.clear()
-    assert [cell["path"] for cell in read_cells(places.take([1, 2, 19]), "image")] == ["1.png", "2.png", "19.png"]
+    assert [cell["path"] for cell in read_cells(places.take([1, 2, 19]), "image")] == [
+        "1.png",
+        "2.png",
+        "19.png",
+    ]
     assert read == [0, 3]
 
 
@@ -308,9 +415,13 @@ def test_columns_of_bytes_and_of_paths(tmp_path: Path) -> None:
     ):
         parquet.write_table(pa.table({"picture": cells}), tmp_path / "x.parquet")
         reference = DatasetReference(str(tmp_path / "x.parquet"), image_column="picture")
-        copied, in_place = (open_dataset(replace(reference, in_place=here)) for here in (False, True))
+        copied, in_place = (
+            open_dataset(replace(reference, in_place=here)) for here in (False, True)
+        )
         assert list(read_cells(in_place.rows.data.table, "picture")) == expected
-        assert [cell or {"bytes": None, "path": None} for cell in copied.rows[:]["picture"]] == expected
+        assert [
+            cell or {"bytes": None, "path": None} for cell in copied.rows[:]["picture"]
+        ] == expected
 
 
 def test_what_a_browser_is_shown_is_what_a_copy_has() -> None:
@@ -326,7 +437,9 @@ def test_what_a_browser_is_shown_is_what_a_copy_has() -> None:
     ):
         data = encoded(image, kind, **options)
         record = read_image(0, 0, {"bytes": data, "path": None})
-        assert isinstance(record, ImageRecord) and shown_in_browser(data) == (record.preview or data)
+        assert isinstance(record, ImageRecord) and shown_in_browser(data) == (
+            record.preview or data
+        )
 
 
 def test_tars_in_a_store(bucket: Any, checkpoints: Path, tmp_path: Path) -> None:
@@ -354,16 +467,25 @@ class Listening:
     def latest(self, text: str) -> None: ...
 
 
-def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(checkpoints: Path, tmp_path: Path) -> None:
+def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(
+    checkpoints: Path, tmp_path: Path
+) -> None:
     source = as_parquet(tmp_path / "data")
     built = made(tmp_path / "run", checkpoints, source, in_place=True)
     (source / "test-00001-of-00002.parquet").unlink()
-    with pytest.raises(RunError, match=r"is not up to date: checkpoints, images or settings have changed. Run: review-embeddings build"):
+    with pytest.raises(
+        RunError,
+        match=r"is not up to date: checkpoints, images or settings have changed. Run: "
+        r"review-embeddings build",
+    ):
         build(RunFolder(tmp_path / "run"), Request(only_read=True))
     assert len(table.read(tmp_path / "run", columns=["image_id"])) == 2 * len(built.images)
     listening = Listening()
     build(RunFolder(tmp_path / "run"), Request(), progress=listening)
-    assert "The data set has changed since: 18 images then, 7 now (11 pictures gone, 0 new)" in listening.notes
+    assert (
+        "The data set has changed since: 18 images then, 7 now (11 pictures gone, 0 new)"
+        in listening.notes
+    )
     (source / "test-00000-of-00002.parquet").touch()  # read again, and nothing is different
     listening = Listening()
     build(RunFolder(tmp_path / "run"), Request(), progress=listening)
@@ -371,7 +493,9 @@ def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(chec
     assert not any("has changed" in note for note in listening.notes)
 
 
-def test_an_export_that_cannot_be_finished_leaves_no_pictures(checkpoints: Path, tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_finished_leaves_no_pictures(
+    checkpoints: Path, tmp_path: Path
+) -> None:
     source = as_parquet(tmp_path / "data")
     built = made(tmp_path / "run", checkpoints, source, in_place=True)
     (source / "test-00001-of-00002.parquet").unlink()

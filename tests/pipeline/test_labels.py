@@ -1,4 +1,5 @@
-"""Label quality per checkpoint: cleanlab's numbers, ranks by hand, and labels of neighbours where there is no head."""
+"""Label quality per checkpoint: cleanlab's numbers, ranks by hand, and labels of neighbours where
+there is no head."""
 
 import warnings
 
@@ -16,9 +17,15 @@ def test_a_case_by_hand() -> None:
     probabilities = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
     quality = label_quality(np.array([0, 0, 1, -1]), probabilities)
     np.testing.assert_allclose(quality.self_confidence, [0.7, 0.1, 0.5, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(quality.score, [(0.7 - 0.2 + 1) / 2, (0.1 - 0.6 + 1) / 2, 0.5, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(
+        quality.score, [(0.7 - 0.2 + 1) / 2, (0.1 - 0.6 + 1) / 2, 0.5, np.nan], rtol=1e-6
+    )
     assert quality.rank.tolist() == [3, 1, 2, 0]
-    assert quality.suggested.tolist() == [0, 1, 0, 2] and quality.issue.dtype == bool and not quality.issue[3]
+    assert (
+        quality.suggested.tolist() == [0, 1, 0, 2]
+        and quality.issue.dtype == bool
+        and not quality.issue[3]
+    )
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(20, 80))
@@ -29,8 +36,17 @@ def test_it_is_cleanlabs(seed: int, classes: int, total: int) -> None:
     quality = label_quality(labels, probabilities.astype(np.float32))
     exact = probabilities.astype(np.float32).astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(quality.score, get_label_quality_scores(labels, exact, method="normalized_margin"), rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(quality.self_confidence, get_label_quality_scores(labels, exact, method="self_confidence"), rtol=1e-5)
+    np.testing.assert_allclose(
+        quality.score,
+        get_label_quality_scores(labels, exact, method="normalized_margin"),
+        rtol=1e-5,
+        atol=1e-7,
+    )
+    np.testing.assert_allclose(
+        quality.self_confidence,
+        get_label_quality_scores(labels, exact, method="self_confidence"),
+        rtol=1e-5,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.testing.assert_array_equal(quality.issue, find_label_issues(labels, exact, n_jobs=1))
@@ -91,9 +107,15 @@ def test_no_image_is_judged_by_a_classifier_that_saw_its_label() -> None:
     assert set(np.argsort(label_quality(labels, likely).rank)[:3].tolist()) == set(wrong)
     fold_of = deal(labels, 5, seed=0)
     alone = labels.copy()
-    alone[wrong[0]] = 2  # another label of one image changes nothing for its own fold, since nobody there is shown it
+    alone[wrong[0]] = (
+        # another label of one image changes nothing for its own fold, since nobody there is shown
+        # it
+        2
+    )
     if np.array_equal(deal(alone, 5, seed=0), fold_of):
-        np.testing.assert_allclose(out_of_fold_probabilities(embeddings, alone, 3, 5)[wrong[0]], likely[wrong[0]])
+        np.testing.assert_allclose(
+            out_of_fold_probabilities(embeddings, alone, 3, 5)[wrong[0]], likely[wrong[0]]
+        )
 
 
 def test_out_of_fold_is_scikit_learns_pipeline_by_hand() -> None:
@@ -110,7 +132,12 @@ def test_out_of_fold_is_scikit_learns_pipeline_by_hand() -> None:
         judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3)).fit(
             embeddings[fold_of != fold], labels[fold_of != fold]
         )
-        np.testing.assert_allclose(likely[fold_of == fold], judge.predict_proba(embeddings[fold_of == fold]), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            likely[fold_of == fold],
+            judge.predict_proba(embeddings[fold_of == fold]),
+            rtol=1e-4,
+            atol=1e-6,
+        )
 
 
 def test_images_without_labels_and_rare_classes_are_judged_too() -> None:

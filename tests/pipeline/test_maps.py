@@ -22,7 +22,9 @@ from review.animation.story import read_story
 
 def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:
     random = np.random.default_rng(seed)
-    return (np.eye(10)[np.arange(total) % 6] * 3 + random.normal(0, spread, (total, 10))).astype(np.float32)
+    return (np.eye(10)[np.arange(total) % 6] * 3 + random.normal(0, spread, (total, 10))).astype(
+        np.float32
+    )
 
 
 def nothing(done: int) -> None:
@@ -36,9 +38,15 @@ def test_shared_pca_is_scikit_learns_of_all_checkpoints_together() -> None:
     reference = PCA(2, svd_solver="full").fit(whole)
     for (_, embeddings), projection in zip(steps.items(), made, strict=True):
         expected = reference.transform(embeddings)
-        np.testing.assert_allclose(np.abs(projection.points), np.abs(expected), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(
+            np.abs(projection.points), np.abs(expected), rtol=1e-3, atol=1e-3
+        )
         assert projection.explained_variance is not None
-        np.testing.assert_allclose(projection.explained_variance, expected.var(axis=0) / embeddings.var(axis=0).sum(), rtol=1e-3)
+        np.testing.assert_allclose(
+            projection.explained_variance,
+            expected.var(axis=0) / embeddings.var(axis=0).sum(),
+            rtol=1e-3,
+        )
     again = shared_pca(steps.__getitem__, list(steps), nothing)
     assert all((one.points == other.points).all() for one, other in zip(made, again, strict=True))
 
@@ -52,21 +60,34 @@ def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
     factor = run.alignments[0].scale
     np.testing.assert_allclose(run.points[1] - run.points[0], (second - first) * factor, atol=1e-5)
     assert max(np.abs(points).max() for points in run.points) == pytest.approx(5)
-    assert run.alignments[0].disparity == pytest.approx(0, abs=1e-9), "said of the best turn, not of what is drawn"
+    assert run.alignments[0].disparity == pytest.approx(0, abs=1e-9), (
+        "said of the best turn, not of what is drawn"
+    )
 
 
 def test_umap_keeps_more_neighbours_than_pca_and_is_the_same_each_time() -> None:
     embeddings = clusters(240, spread=0.6)
     made = umap_of_one(embeddings)
-    assert made.points.shape == (240, 2) and np.isfinite(made.points).all() and made.explained_variance is None
+    assert (
+        made.points.shape == (240, 2)
+        and np.isfinite(made.points).all()
+        and made.explained_variance is None
+    )
     np.testing.assert_allclose(made.points.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_array_equal(umap_of_one(embeddings).points, made.points)
     neighbors = nearest_neighbors(embeddings, NEAR)
-    assert map_trust(embeddings, neighbors, made.points).mean_kept > map_trust(embeddings, neighbors, project(embeddings).points).mean_kept
+    assert (
+        map_trust(embeddings, neighbors, made.points).mean_kept
+        > map_trust(embeddings, neighbors, project(embeddings).points).mean_kept
+    )
 
 
 def test_aligned_umap_holds_each_image_near_itself() -> None:
-    steps = {0: clusters(90, seed=0), 10: clusters(90, seed=0) + 0.01, 20: clusters(90, seed=0) * 1.01}
+    steps = {
+        0: clusters(90, seed=0),
+        10: clusters(90, seed=0) + 0.01,
+        20: clusters(90, seed=0) * 1.01,
+    }
     made = aligned_umap(steps.__getitem__, list(steps), nothing)
     size = np.abs(made[0].points).max()
     for one, other in itertools.pairwise(made):
@@ -74,7 +95,9 @@ def test_aligned_umap_holds_each_image_near_itself() -> None:
 
 
 @pytest.mark.parametrize("kind", ["umap", "aligned-umap"])
-def test_above_the_cap_the_others_stand_between_their_nearest(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_above_the_cap_the_others_stand_between_their_nearest(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(maps.CAP, kind, 60)
     embeddings = clusters(150)
     if kind == "umap":
@@ -90,13 +113,17 @@ def test_above_the_cap_the_others_stand_between_their_nearest(kind: str, monkeyp
 def test_few_images_are_mapped_by_pca(total: int) -> None:
     embeddings = clusters(total)
     assert umap_of_one(embeddings).points.shape == (total, 2)
-    assert aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[1].points.shape == (total, 2)
+    assert aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[
+        1
+    ].points.shape == (total, 2)
 
 
 def test_the_estimate_grows_with_the_work_up_to_the_cap() -> None:
     assert estimated_seconds("pca", 10**6, 100) == estimated_seconds("shared-pca", 10**6, 100) == 0
     assert estimated_seconds("umap", 10_000, 10) == pytest.approx(30 + 10 * (2 + 10))
-    assert estimated_seconds("aligned-umap", 10**6, 2) == estimated_seconds("aligned-umap", 5_000, 2)
+    assert estimated_seconds("aligned-umap", 10**6, 2) == estimated_seconds(
+        "aligned-umap", 5_000, 2
+    )
 
 
 @pytest.mark.parametrize("kind", ["shared-pca", "umap", "aligned-umap"])

@@ -25,5 +25,7 @@ def test_all_right_is_one_and_all_wrong_is_zero() -> None:
 
 def test_cross_entropy_by_hand_and_finite_where_a_probability_is_zero() -> None:
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], dtype=np.float32)
-    assert cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert cross_entropy(np.array([0, 0]), probabilities) == pytest.approx(
+        (np.log(2) + np.log(4)) / 2
+    )
     assert np.isfinite(cross_entropy(np.array([1]), np.array([[1.0, 0.0]], dtype=np.float32)))

@@ -11,8 +11,11 @@ from pipeline.neighbors import nearest_neighbors, nearest_of_rows
 
 
 def brute_force(points: np.ndarray, k: int) -> np.ndarray:
-    """Sorted cosine distances of the k nearest others, from differences of unit vectors in float64."""
-    unit = points.astype(np.float64) / np.linalg.norm(points.astype(np.float64), axis=1, keepdims=True)
+    """Sorted cosine distances of the k nearest others, from differences of unit vectors in
+    float64."""
+    unit = points.astype(np.float64) / np.linalg.norm(
+        points.astype(np.float64), axis=1, keepdims=True
+    )
     distances = 0.5 * ((unit[:, None] - unit[None]) ** 2).sum(-1)
     np.fill_diagonal(distances, np.inf)
     return np.sort(distances, axis=1)[:, :k]
@@ -22,7 +25,12 @@ def test_four_directions_by_hand() -> None:
     points = np.array([[1, 0, 0, 0], [2, 0, 0, 0], [0, 1, 0, 0], [-1, 0, 0, 0]], dtype=np.float32)
     found = nearest_neighbors(points, 2)
     assert found.metric == "cosine"
-    assert found.indices.tolist() == [[1, 2], [0, 2], [0, 1], [2, 0]]  # equal distances in image order
+    assert found.indices.tolist() == [
+        [1, 2],
+        [0, 2],
+        [0, 1],
+        [2, 0],
+    ]  # equal distances in image order
     assert found.distances.tolist() == [[0, 1], [0, 1], [1, 1], [1, 2]]
 
 
@@ -34,7 +42,9 @@ def test_up_to_three_dimensions_the_distance_is_euclidean_as_in_cleanlab() -> No
 
 
 def test_zero_vectors_are_near_each_other_and_far_from_the_rest() -> None:
-    points = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0.9, 0.1, 0, 0]], dtype=np.float32)
+    points = np.array(
+        [[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0.9, 0.1, 0, 0]], dtype=np.float32
+    )
     found = nearest_neighbors(points, 2)
     assert found.distances[0].tolist() == [0, 1]
     assert found.indices[0, 0] == 1
@@ -43,18 +53,24 @@ def test_zero_vectors_are_near_each_other_and_far_from_the_rest() -> None:
 
 @pytest.mark.parametrize("total", [0, 1, 2, 5])
 def test_fewer_images_than_neighbours(total: int) -> None:
-    found = nearest_neighbors(np.random.default_rng(0).normal(size=(total, 6)).astype(np.float32), 10)
+    found = nearest_neighbors(
+        np.random.default_rng(0).normal(size=(total, 6)).astype(np.float32), 10
+    )
     assert found.indices.shape == found.distances.shape == (total, max(0, total - 1))
 
 
 @given(
-    arrays(np.float32, st.tuples(st.integers(2, 40), st.integers(4, 6)), elements=st.floats(-4, 4, width=16)).filter(
-        lambda points: bool((np.linalg.norm(points, axis=1) > 0.1).all())
-    )
+    arrays(
+        np.float32,
+        st.tuples(st.integers(2, 40), st.integers(4, 6)),
+        elements=st.floats(-4, 4, width=16),
+    ).filter(lambda points: bool((np.linalg.norm(points, axis=1) > 0.1).all()))
 )
 def test_equals_brute_force(points: np.ndarray) -> None:
     found = nearest_neighbors(points, 5)
-    np.testing.assert_allclose(found.distances, brute_force(points, found.distances.shape[1]), atol=1e-7)
+    np.testing.assert_allclose(
+        found.distances, brute_force(points, found.distances.shape[1]), atol=1e-7
+    )
     assert (found.indices != np.arange(len(points))[:, None]).all()
 
 
@@ -62,14 +78,18 @@ def test_equals_brute_force(points: np.ndarray) -> None:
 def test_exact_where_the_clusters_have_collapsed(spread: float) -> None:
     """Late in a fine-tuning neighbours differ in digits that a float32 product does not have."""
     generator = np.random.default_rng(1)
-    points = (generator.normal(size=(1, 64)) + spread * generator.normal(size=(600, 64))).astype(np.float32)
+    points = (generator.normal(size=(1, 64)) + spread * generator.normal(size=(600, 64))).astype(
+        np.float32
+    )
     expected = brute_force(points, 10)
     np.testing.assert_allclose(nearest_neighbors(points, 10).distances, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-3])
 @pytest.mark.parametrize("side", [5, 64, 299, 300])
-def test_tiles_and_blocks_change_nothing(side: int, spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_and_blocks_change_nothing(
+    side: int, spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = np.random.default_rng(2)
     points = (random.normal(size=12) + spread * random.normal(size=(300, 12))).astype(np.float32)
     whole = nearest_neighbors(points, 7)
@@ -82,11 +102,15 @@ def test_tiles_and_blocks_change_nothing(side: int, spread: float, monkeypatch: 
     np.testing.assert_allclose(whole.distances, brute_force(points, 7), rtol=1e-6)
 
 
-def test_float32_is_left_only_where_its_digits_do_not_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_float32_is_left_only_where_its_digits_do_not_suffice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     again: list[tuple[bool, int]] = []
     some = neighbors._Search.of_some
 
-    def counted(self: neighbors._Search, rows: np.ndarray, count: int, *, exactly: bool) -> tuple[np.ndarray, np.ndarray]:
+    def counted(
+        self: neighbors._Search, rows: np.ndarray, count: int, *, exactly: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         again.append((exactly, len(rows)))
         return some(self, rows, count, exactly=exactly)
 
@@ -95,13 +119,21 @@ def test_float32_is_left_only_where_its_digits_do_not_suffice(monkeypatch: pytes
     nearest_neighbors(random.normal(size=(500, 32)).astype(np.float32), 10)
     assert again == []
     monkeypatch.setattr(neighbors, "BLOCK_VALUES", 500 * 100)  # five blocks of a hundred rows
-    nearest_neighbors((random.normal(size=32) + 1e-4 * random.normal(size=(500, 32))).astype(np.float32), 10)
-    assert again == [(False, 100)] + 5 * [(True, 100)], "once it has been seen that it is of no use it is not tried again"
+    nearest_neighbors(
+        (random.normal(size=32) + 1e-4 * random.normal(size=(500, 32))).astype(np.float32), 10
+    )
+    assert again == [(False, 100)] + 5 * [(True, 100)], (
+        "once it has been seen that it is of no use it is not tried again"
+    )
 
 
-def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     random = np.random.default_rng(4)
-    points = (random.normal(size=(20, 16))[np.arange(3000) % 20] + 0.3 * random.normal(size=(3000, 16))).astype(np.float32)
+    points = (
+        random.normal(size=(20, 16))[np.arange(3000) % 20] + 0.3 * random.normal(size=(3000, 16))
+    ).astype(np.float32)
     points[:40] = points[0]  # more images on one place than neighbours
     true = nearest_neighbors(points, 10)
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", {"cpu": 2999})
@@ -117,7 +149,9 @@ def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(monke
 @pytest.mark.parametrize("collapse", [1.0, 1e-4, 0.0])
 def test_rows_by_themselves_have_the_same_neighbours(collapse: float) -> None:
     random = np.random.default_rng(0)
-    vectors = (random.normal(size=(5, 24))[np.arange(90) % 5] + collapse * random.normal(size=(90, 24))).astype(np.float32)
+    vectors = (
+        random.normal(size=(5, 24))[np.arange(90) % 5] + collapse * random.normal(size=(90, 24))
+    ).astype(np.float32)
     for embeddings in (vectors, vectors[:, :2]):  # cosine and Euclidean
         whole = nearest_neighbors(embeddings, 7)
         for start, stop in ((0, 31), (31, 32), (32, 90)):

@@ -1,4 +1,5 @@
-"""OOD scores are cleanlab's, whoever searched the neighbours, and defined where cleanlab's own call is not."""
+"""OOD scores are cleanlab's, whoever searched the neighbours, and defined where cleanlab's own call
+is not."""
 
 import numpy as np
 import pytest
@@ -33,7 +34,10 @@ def test_equals_cleanlab_with_exact_duplicates() -> None:
 
 
 def test_the_odd_one_out_has_the_lowest_score() -> None:
-    points = np.random.default_rng(4).normal(size=(60, 8)).astype(np.float32) * 0.05 + np.eye(8, dtype=np.float32)[0]
+    points = (
+        np.random.default_rng(4).normal(size=(60, 8)).astype(np.float32) * 0.05
+        + np.eye(8, dtype=np.float32)[0]
+    )
     points[17] = -np.eye(8)[3]
     scores = ours(points)
     assert scores.argmin() == 17 and (scores >= 0).all() and (scores <= 1).all()

@@ -1,4 +1,5 @@
-"""The cache holds exactly what each model's own image processor gives, in 8 bits wherever that loses nothing."""
+"""The cache holds exactly what each model's own image processor gives, in 8 bits wherever that
+loses nothing."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,17 +18,30 @@ from transformers import (
 )
 
 from pipeline.errors import CheckpointError, DatasetError
-from pipeline.pixels import Normalisation, PixelCache, Processor, load_processor, to_levels, to_values
+from pipeline.pixels import (
+    Normalisation,
+    PixelCache,
+    Processor,
+    load_processor,
+    to_levels,
+    to_values,
+)
 from pipeline.runfolder import RunFolder
 
 PROCESSORS = {
     "vit": ViTImageProcessorPil(size={"height": 24, "width": 24}),
-    "dinov2": BitImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 24, "width": 24}),
-    "deit": DeiTImageProcessorPil(size={"height": 28, "width": 28}, crop_size={"height": 24, "width": 24}),
+    "dinov2": BitImageProcessorPil(
+        size={"shortest_edge": 28}, crop_size={"height": 24, "width": 24}
+    ),
+    "deit": DeiTImageProcessorPil(
+        size={"height": 28, "width": 28}, crop_size={"height": 24, "width": 24}
+    ),
     "beit": BeitImageProcessorPil(size={"height": 24, "width": 24}),
     "convnext and swin": ConvNextImageProcessorPil(size={"shortest_edge": 24}, crop_pct=0.875),
     "not normalised": ViTImageProcessorPil(size={"height": 24, "width": 24}, do_normalize=False),
-    "not rescaled": ViTImageProcessorPil(size={"height": 24, "width": 24}, do_rescale=False, do_normalize=False),
+    "not rescaled": ViTImageProcessorPil(
+        size={"height": 24, "width": 24}, do_rescale=False, do_normalize=False
+    ),
 }
 
 
@@ -35,7 +49,9 @@ PROCESSORS = {
 def test_equals_the_processor_and_takes_8_bits(name: str, tmp_path: Path) -> None:
     processor = PROCESSORS[name]
     images = [picture(seed % 3, seed, size=20 + seed) for seed in range(7)]
-    expected = torch.cat([processor(image, return_tensors="pt")["pixel_values"] for image in images])
+    expected = torch.cat(
+        [processor(image, return_tensors="pt")["pixel_values"] for image in images]
+    )
     cache = PixelCache(RunFolder(tmp_path), Processor(processor), "digest")
     writer = cache.writer()
     for start in (0, 3, 6):
@@ -43,14 +59,19 @@ def test_equals_the_processor_and_takes_8_bits(name: str, tmp_path: Path) -> Non
     writer.finish("images")
     pixels = cache.open("images")
     assert pixels is not None and pixels.array.dtype == np.uint8 and len(pixels) == 7
-    torch.testing.assert_close(pixels.batch(0, 7, torch.device("cpu")), expected.float(), atol=2e-6, rtol=0)
-    torch.testing.assert_close(pixels.batch(4, 6, torch.device("cpu")), expected[4:6].float(), atol=2e-6, rtol=0)
+    torch.testing.assert_close(
+        pixels.batch(0, 7, torch.device("cpu")), expected.float(), atol=2e-6, rtol=0
+    )
+    torch.testing.assert_close(
+        pixels.batch(4, 6, torch.device("cpu")), expected[4:6].float(), atol=2e-6, rtol=0
+    )
     assert cache.open("other images") is None
 
 
 def test_values_that_8_bits_cannot_hold_are_kept_as_floats(tmp_path: Path) -> None:
     class Odd:
-        """Like a processor that resizes in floating point; the first batch still fits 8 bits, the second does not."""
+        """Like a processor that resizes in floating point; the first batch still fits 8 bits, the
+        second does not."""
 
         do_rescale = do_normalize = True
         crop_pct = 1.0  # what Pillow alone is not asked for
@@ -73,9 +94,12 @@ def test_values_that_8_bits_cannot_hold_are_kept_as_floats(tmp_path: Path) -> No
     np.testing.assert_allclose(values.numpy() * 255, [10.0, 10.5], atol=1e-4)
 
 
-def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_else_changes(tmp_path: Path) -> None:
+def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_else_changes(
+    tmp_path: Path,
+) -> None:
     class Counting:
-        """A processor that says how it is called; with ``trick`` it gives other pixels when its arithmetic is switched off."""
+        """A processor that says how it is called; with ``trick`` it gives other pixels when its
+        arithmetic is switched off."""
 
         do_rescale = do_normalize = True
         crop_pct = 1.0  # what Pillow alone is not asked for
@@ -85,7 +109,11 @@ def test_the_arithmetic_is_left_out_only_where_the_processor_shows_that_nothing_
             self.trick, self.calls = trick, Counter[bool]()
 
         def __call__(
-            self, image: Image.Image, return_tensors: str, do_rescale: bool = True, do_normalize: bool = True
+            self,
+            image: Image.Image,
+            return_tensors: str,
+            do_rescale: bool = True,
+            do_normalize: bool = True,
         ) -> dict[str, object]:
             self.calls[do_rescale] += 1
             levels = np.moveaxis(np.asarray(image), -1, 0)
@@ -111,7 +139,9 @@ def test_pillow_alone_is_called_where_it_gives_the_same_for_every_size(tmp_path:
 
         def __call__(self, image: Image.Image, **options: object) -> object:
             calls.append(image.size)
-            return super().__call__(image.rotate(180) if image.size == self.odd else image, **options)
+            return super().__call__(
+                image.rotate(180) if image.size == self.odd else image, **options
+            )
 
     shapes = [(40, 30)] * 4 + [(31, 64)] * 3 + [(40, 30)] * 2
     images = [picture(0, seed, size=64).resize(shape) for seed, shape in enumerate(shapes)]
@@ -131,13 +161,20 @@ def test_pillow_alone_is_called_where_it_gives_the_same_for_every_size(tmp_path:
     turned = Processor(processor)
     by_itself = np.concatenate([turned.prepare([image]) for image in images])
     np.testing.assert_array_equal(by_itself, Processor(processor).prepare(images))
-    assert not np.array_equal(by_itself[4:7], levels[4:7]) and np.array_equal(by_itself[:4], levels[:4])
+    assert not np.array_equal(by_itself[4:7], levels[4:7]) and np.array_equal(
+        by_itself[:4], levels[:4]
+    )
 
 
 @pytest.mark.parametrize("name", ["vit", "dinov2", "deit", "beit", "not normalised"])
 def test_pillow_draws_what_these_processors_give(name: str) -> None:
     processor = Processor(PROCESSORS[name])
-    processor.prepare([picture(seed % 3, seed, size=20 + seed).resize((20 + seed, 50 - seed)) for seed in range(20)])
+    processor.prepare(
+        [
+            picture(seed % 3, seed, size=20 + seed).resize((20 + seed, 50 - seed))
+            for seed in range(20)
+        ]
+    )
     assert processor._by_pillow
 
 
@@ -178,7 +215,10 @@ def test_a_cache_in_files_is_the_cache_in_one(tmp_path: Path) -> None:
         batches = {0: levels[:4], 4: levels[4:4], 8: levels[4:5], 12: levels[5:]}
         if wide is not None:
             batches[8] = to_values(batches[8], processor.normalisation) + np.float32(0.001)
-        one, many = (PixelCache(RunFolder(tmp_path / f"{name}-{wide}"), processor, "digest") for name in ("one", "many"))
+        one, many = (
+            PixelCache(RunFolder(tmp_path / f"{name}-{wide}"), processor, "digest")
+            for name in ("one", "many")
+        )
         writer, parts = one.writer(), many.parts("these")
         for start in (12, 0, 8, 4):  # in any order
             part = parts.writer(start)
@@ -190,14 +230,22 @@ def test_a_cache_in_files_is_the_cache_in_one(tmp_path: Path) -> None:
         assert many.open("images") is None
         parts.finish("images", sorted(batches))
         whole, pixels = one.open("images"), many.open("images")
-        assert whole is not None and pixels is not None and len(pixels) == len(whole) == 9 and pixels.shape == whole.shape
+        assert (
+            whole is not None
+            and pixels is not None
+            and len(pixels) == len(whole) == 9
+            and pixels.shape == whole.shape
+        )
         assert pixels.array.dtype == whole.array.dtype == (np.uint8 if wide is None else np.float32)
         for start, stop in ((0, 9), (0, 4), (3, 5), (4, 5), (2, 8), (5, 9), (7, 20)):
             for place in (pixels, pixels.between(1, 9)):
                 other = whole if place is pixels else whole.between(1, 9)
                 np.testing.assert_array_equal(place.array[start:stop], other.array[start:stop])
                 torch.testing.assert_close(
-                    place.batch(start, stop, torch.device("cpu")), other.batch(start, stop, torch.device("cpu")), rtol=0, atol=0
+                    place.batch(start, stop, torch.device("cpu")),
+                    other.batch(start, stop, torch.device("cpu")),
+                    rtol=0,
+                    atol=0,
                 )
     parts.path(12).unlink()
     assert many.open("images") is None

@@ -1,4 +1,5 @@
-"""Maps against scikit-learn, alignment against SciPy, and properties that hold for any turn, flip, scale and shift."""
+"""Maps against scikit-learn, alignment against SciPy, and properties that hold for any turn, flip,
+scale and shift."""
 
 import functools
 import itertools
@@ -31,14 +32,22 @@ def similarity_error(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_map_equals_scikit_learn() -> None:
-    embeddings = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32) * np.arange(1, 17)
+    embeddings = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32) * np.arange(
+        1, 17
+    )
     ours = project(embeddings)
     reference = PCA(2).fit(embeddings.astype(np.float64))
-    np.testing.assert_allclose(np.abs(ours.points), np.abs(reference.transform(embeddings)), rtol=1e-6)
-    np.testing.assert_allclose(ours.explained_variance, reference.explained_variance_ratio_, rtol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(ours.points), np.abs(reference.transform(embeddings)), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        ours.explained_variance, reference.explained_variance_ratio_, rtol=1e-9
+    )
 
 
-@pytest.mark.parametrize("shape", [(1, 8), (2, 8), (5, 1), (3, 2), (2, 1), (10, 1), (40, 1), (20, 2)])
+@pytest.mark.parametrize(
+    "shape", [(1, 8), (2, 8), (5, 1), (3, 2), (2, 1), (10, 1), (40, 1), (20, 2)]
+)
 def test_missing_dimensions_are_zero(shape: tuple[int, int]) -> None:
     made = project(np.random.default_rng(1).normal(size=shape).astype(np.float32))
     assert made.points.shape == (shape[0], 2) and np.isfinite(made.points).all()
@@ -53,8 +62,16 @@ def test_constant_embeddings_lie_on_one_point(total: int) -> None:
     assert (made.points == 0).all() and made.explained_variance == (0.0, 0.0)
 
 
-@given(st.integers(0, 1000), st.floats(0, 6.28), st.booleans(), st.floats(0.01, 100), st.tuples(st.floats(-50, 50), st.floats(-50, 50)))
-def test_undoes_any_turn_flip_scale_and_shift(seed: int, angle: float, flip: bool, scale: float, shift: tuple[float, float]) -> None:
+@given(
+    st.integers(0, 1000),
+    st.floats(0, 6.28),
+    st.booleans(),
+    st.floats(0.01, 100),
+    st.tuples(st.floats(-50, 50), st.floats(-50, 50)),
+)
+def test_undoes_any_turn_flip_scale_and_shift(
+    seed: int, angle: float, flip: bool, scale: float, shift: tuple[float, float]
+) -> None:
     reference = cloud(seed)
     moved = reference @ turn(angle, flip) * scale + np.array(shift)
     aligned = align([moved, reference])
@@ -67,7 +84,9 @@ def test_equals_scipy_up_to_one_factor_for_the_whole_run() -> None:
     aligned = align(clouds, align_to="last", scaling="each")
     theirs = [procrustes(clouds[-1], points) for points in clouds]
     factor = np.abs(aligned.points[3]).max() / np.abs(theirs[3][0]).max()
-    for ours, fit, (_, scipys, disparity) in zip(aligned.points, aligned.alignments, theirs, strict=True):
+    for ours, fit, (_, scipys, disparity) in zip(
+        aligned.points, aligned.alignments, theirs, strict=True
+    ):
         np.testing.assert_allclose(ours, scipys * factor, atol=1e-4)
         assert fit.disparity == pytest.approx(disparity, abs=1e-9)
 
@@ -102,8 +121,12 @@ def test_one_range_for_all_and_shapes_kept(align_to: str, scaling: str) -> None:
 
 def test_the_reference_stays_as_it_is() -> None:
     clouds = [cloud(seed) for seed in range(3)]
-    np.testing.assert_allclose(align(clouds, align_to="first").alignments[0].rotation, np.eye(2), atol=1e-9)
-    np.testing.assert_allclose(align(clouds, align_to="last").alignments[-1].rotation, np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(
+        align(clouds, align_to="first").alignments[0].rotation, np.eye(2), atol=1e-9
+    )
+    np.testing.assert_allclose(
+        align(clouds, align_to="last").alignments[-1].rotation, np.eye(2), atol=1e-9
+    )
 
 
 def test_a_checkpoint_on_one_point_and_a_run_of_none() -> None:
@@ -121,7 +144,11 @@ def test_unknown_reference_is_refused() -> None:
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_float32_embeddings_lose_nothing_to_an_offset(offset: float) -> None:
     random = np.random.default_rng(5)
-    embeddings = (random.normal(size=(4, 64))[np.arange(2000) % 4] + 0.2 * random.normal(size=(2000, 64)) + offset).astype(np.float32)
+    embeddings = (
+        random.normal(size=(4, 64))[np.arange(2000) % 4]
+        + 0.2 * random.normal(size=(2000, 64))
+        + offset
+    ).astype(np.float32)
     exact = PCA(2, random_state=0).fit_transform(embeddings.astype(np.float64))
     made = project(embeddings)
     signs = np.sign((made.points * exact).sum(axis=0))
@@ -140,23 +167,43 @@ def test_moments_of_any_parts_give_scikit_learns_axes_of_the_whole(
     rows = np.random.default_rng(seed).normal(size=shape) + offset
     reference = PCA(min(shape), svd_solver="full").fit(rows)
     variances = [*reference.explained_variance_, 0.0, 0.0][:3]
-    assume(all(first - second > 0.02 * variances[0] for first, second in itertools.pairwise(variances) if first > 0))
+    assume(
+        all(
+            first - second > 0.02 * variances[0]
+            for first, second in itertools.pairwise(variances)
+            if first > 0
+        )
+    )
     edges = sorted({0, shape[0], *(cut for cut in cuts if cut < shape[0])})
     parts = (Moments.of(rows[start:stop], rows[0]) for start, stop in itertools.pairwise(edges))
     plane = functools.reduce(operator.add, parts).plane()
     known = min(2, shape[1])
     np.testing.assert_allclose(plane.axes[:, :known], reference.components_[:known].T, atol=1e-6)
-    np.testing.assert_allclose(plane.points(rows)[:, :known], reference.transform(rows)[:, :known], atol=1e-6)
-    np.testing.assert_allclose(plane.explained_variance[:known], reference.explained_variance_ratio_[:known], atol=1e-7)
+    np.testing.assert_allclose(
+        plane.points(rows)[:, :known], reference.transform(rows)[:, :known], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        plane.explained_variance[:known], reference.explained_variance_ratio_[:known], atol=1e-7
+    )
     np.testing.assert_allclose(plane.mean, reference.mean_, rtol=1e-12)
 
 
 def test_moments_by_hand() -> None:
-    moments = Moments.of(np.array([[1.0, 0], [3, 0]]), np.array([1.0, 0])) + Moments.of(np.array([[1.0, 1], [3, 1]]), np.array([1.0, 0]))
-    assert moments.count == 4 and moments.total.tolist() == [4, 2] and moments.products.tolist() == [[8, 2], [2, 2]]
+    moments = Moments.of(np.array([[1.0, 0], [3, 0]]), np.array([1.0, 0])) + Moments.of(
+        np.array([[1.0, 1], [3, 1]]), np.array([1.0, 0])
+    )
+    assert (
+        moments.count == 4
+        and moments.total.tolist() == [4, 2]
+        and moments.products.tolist() == [[8, 2], [2, 2]]
+    )
     assert moments.covariance.tolist() == [[1, 0], [0, 0.25]] and moments.variance == 1.25
     plane = moments.plane()
-    assert plane.mean.tolist() == [2, 0.5] and plane.axes.tolist() == [[1, 0], [0, 1]] and plane.explained_variance == (0.8, 0.2)
+    assert (
+        plane.mean.tolist() == [2, 0.5]
+        and plane.axes.tolist() == [[1, 0], [0, 1]]
+        and plane.explained_variance == (0.8, 0.2)
+    )
 
 
 def test_moments_that_do_not_fit_are_refused() -> None:
@@ -169,7 +216,9 @@ def test_moments_that_do_not_fit_are_refused() -> None:
 
 def test_the_map_of_many_images_continues_that_of_few() -> None:
     """Second moments and scikit-learn's decomposition differ by rounding only."""
-    embeddings = (np.random.default_rng(3).normal(size=(160, 16)) * np.geomspace(4, 0.2, 16)).astype(np.float32)
+    embeddings = (
+        np.random.default_rng(3).normal(size=(160, 16)) * np.geomspace(4, 0.2, 16)
+    ).astype(np.float32)
     assert is_tall(embeddings) and not is_tall(embeddings[:159])
     for some in (embeddings, embeddings[:159]):
         exact = PCA(2, svd_solver="full").fit_transform(some.astype(np.float64))

@@ -1,4 +1,5 @@
-"""The whole pipeline on real pretrained backbones and real images, where they lie beside the checkout."""
+"""The whole pipeline on real pretrained backbones and real images, where they lie beside the
+checkout."""
 
 import importlib.util
 import json
@@ -15,12 +16,24 @@ from pipeline.stages import Request, build
 
 
 def run_of(model: Path, folder: Path, image_size: int) -> Path:
-    """A run of one step with the real data's classes: the backbone, with a new head where one is asked for."""
+    """A run of one step with the real data's classes: the backbone, with a new head where one is
+    asked for."""
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
     from pipeline.models import set_image_size
 
-    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    names = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
     target = folder / "checkpoint-10"
     network = AutoModelForImageClassification.from_pretrained(
         model,
@@ -37,7 +50,8 @@ def run_of(model: Path, folder: Path, image_size: int) -> Path:
 
 
 def timm_loads() -> bool:
-    """timm needs torchvision, and torchvision a torch of the same build; a mismatch shows only on import."""
+    """timm needs torchvision, and torchvision a torch of the same build; a mismatch shows only on
+    import."""
     if importlib.util.find_spec("timm") is None:
         return False
     try:
@@ -54,13 +68,20 @@ def test_a_real_backbone_on_cifar10(name: str, shared: Path, tmp_path: Path) -> 
     run = RunFolder(run_of(shared / "models" / name, tmp_path / "run", 112))
     built = build(
         run,
-        Request(dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 60}, base=str(shared / "models" / name)),
+        Request(
+            dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 60},
+            base=str(shared / "models" / name),
+        ),
     )
     frame = table.read(run)
     table.validate(frame)
     assert built.manifest.steps == [0, 10] and len(frame) == 120
-    base, tuned = (np.stack(frame.loc[frame["checkpoint"] == step, "embedding"]) for step in (0, 10))
-    np.testing.assert_allclose(base, tuned, atol=1e-3)  # the same backbone, with and without a head, prepared alike
+    base, tuned = (
+        np.stack(frame.loc[frame["checkpoint"] == step, "embedding"]) for step in (0, 10)
+    )
+    np.testing.assert_allclose(
+        base, tuned, atol=1e-3
+    )  # the same backbone, with and without a head, prepared alike
     assert frame.loc[frame["checkpoint"] == 0, "prediction"].isna().all()
     assert frame.loc[frame["checkpoint"] == 10, "confidence"].between(0.05, 1).all()
     assert frame["label"].value_counts().eq(12).all()
@@ -69,21 +90,39 @@ def test_a_real_backbone_on_cifar10(name: str, shared: Path, tmp_path: Path) -> 
 def test_the_timm_processor_is_kept_exactly_in_8_bits(shared: Path, tmp_path: Path) -> None:
     need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")
     run = RunFolder(run_of(shared / "models" / "tf_efficientnet_lite0", tmp_path / "run", 96))
-    build(run, Request(dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 20}))
+    build(
+        run,
+        Request(dataset={"source": str(shared / "data" / "cifar10"), "split": "test", "limit": 20}),
+    )
     facts = json.loads(next(run.cache.glob("*.json")).read_text())
     assert facts["dtype"] == "uint8" and facts["shape"] == [20, 3, 96, 96]
     shutil.rmtree(run.cache)
 
 
 @pytest.mark.parametrize("name", ["vit-small-saliency", "tf_efficientnet_lite0"])
-def test_a_real_backbone_is_fine_tuned_and_embedded_meanwhile(name: str, shared: Path, tmp_path: Path) -> None:
+def test_a_real_backbone_is_fine_tuned_and_embedded_meanwhile(
+    name: str, shared: Path, tmp_path: Path
+) -> None:
     from pipeline.finetune import finetune
 
     if name == "tf_efficientnet_lite0":
         need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")
     run = RunFolder(tmp_path / "run")
-    said = {"model": str(shared / "models" / name), "dataset": str(shared / "data" / "cifar10"), "image_size": 56, "eval_split": "none"}
-    schedule = {"limit": 40, "steps": 3, "frames": 3, "batch_size": 10, "embed": True, "probe": 30, "keep": "first,last"}
+    said = {
+        "model": str(shared / "models" / name),
+        "dataset": str(shared / "data" / "cifar10"),
+        "image_size": 56,
+        "eval_split": "none",
+    }
+    schedule = {
+        "limit": 40,
+        "steps": 3,
+        "frames": 3,
+        "batch_size": 10,
+        "embed": True,
+        "probe": 30,
+        "keep": "first,last",
+    }
     assert finetune(run, {**said, **schedule, "arguments": {"learning_rate": 1e-3}}).finished
     live = {step: np.array(run.read_array("embeddings", step)) for step in (0, 2, 3)}
     built = build(run, Request())

@@ -1,4 +1,5 @@
-"""Files are written whole or not at all, one writer at a time, and a folder of another version is not touched."""
+"""Files are written whole or not at all, one writer at a time, and a folder of another version is
+not touched."""
 
 import errno
 import json
@@ -12,16 +13,31 @@ import pytest
 
 from pipeline import runfolder
 from pipeline.errors import RunError, StorageError
-from pipeline.runfolder import DatasetReference, RunFolder, RunInfo, find_run, fingerprint, reference_to, whole_file
+from pipeline.runfolder import (
+    DatasetReference,
+    RunFolder,
+    RunInfo,
+    find_run,
+    fingerprint,
+    reference_to,
+    whole_file,
+)
 from pipeline.temporary import TEMPORARY_PREFIX
 
 
 def test_run_json_round_trip(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     assert run.read_info() is None
-    run.write_info(RunInfo(DatasetReference("somewhere", split="test"), classes=["ä", "b"], base="model"))
+    run.write_info(
+        RunInfo(DatasetReference("somewhere", split="test"), classes=["ä", "b"], base="model")
+    )
     info = run.read_info()
-    assert info is not None and info.dataset.split == "test" and info.classes == ["ä", "b"] and info.base == "model"
+    assert (
+        info is not None
+        and info.dataset.split == "test"
+        and info.classes == ["ä", "b"]
+        and info.base == "model"
+    )
     assert info.packages["numpy"] == np.__version__
 
 
@@ -47,7 +63,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "cannot be written")])
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "cannot be written")]
+)
 def test_a_full_or_read_only_disk(tmp_path: Path, number: int, words: str) -> None:
     with pytest.raises(StorageError, match=words), whole_file(tmp_path / "x"):
         raise OSError(number, os.strerror(number))
@@ -57,7 +75,9 @@ def test_results_count_only_when_complete(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     array = np.arange(6, dtype=np.float32).reshape(3, 2)
     run.write_arrays(20, "print", {"embeddings": array, "probabilities": array[:, :1]}, {"note": 1})
-    assert run.is_current("embeddings", 20, "print") and not run.is_current("embeddings", 20, "other")
+    assert run.is_current("embeddings", 20, "print") and not run.is_current(
+        "embeddings", 20, "other"
+    )
     assert run.steps_with("embeddings") == [20]
     np.testing.assert_array_equal(run.read_array("embeddings", 20), array)
     facts = run.result_facts("embeddings", 20)
@@ -68,28 +88,48 @@ def test_results_count_only_when_complete(tmp_path: Path) -> None:
 
 def test_too_few_rows_or_an_error_leave_nothing(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    with pytest.raises(ValueError, match="got 2 of its 3 rows"), run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer:
+    with (
+        pytest.raises(ValueError, match="got 2 of its 3 rows"),
+        run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer,
+    ):
         writer.append("e", np.zeros((2, 2), np.float32))
-    with pytest.raises(ZeroDivisionError), run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer:
+    with (
+        pytest.raises(ZeroDivisionError),
+        run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer,
+    ):
         writer.append("e", np.zeros((3, 2), np.float32))
         raise ZeroDivisionError
-    with pytest.raises(ValueError, match="do not fit"), run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer:
+    with (
+        pytest.raises(ValueError, match="do not fit"),
+        run.writing(1, "p", {"e": ((3, 2), np.float32)}) as writer,
+    ):
         writer.append("e", np.zeros((3, 3), np.float32))
     assert list((tmp_path / "e").iterdir()) == []
 
 
 def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
     hold = "import sys; from pathlib import Path; from pipeline.runfolder import RunFolder\n"
-    hold += f"with RunFolder(Path({str(tmp_path)!r})).lock(): print('held', flush=True); sys.stdin.read()"
-    other = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    hold += (
+        f"with RunFolder(Path({str(tmp_path)!r})).lock(): print('held', flush=True); "
+        f"sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
-        with pytest.raises(StorageError, match="being written by another"), RunFolder(tmp_path).lock():
+        with (
+            pytest.raises(StorageError, match="being written by another"),
+            RunFolder(tmp_path).lock(),
+        ):
             pass
     finally:
         other.kill()
         other.communicate()
-    dead, alive = (tmp_path / "embeddings" / f"{TEMPORARY_PREFIX}{process}-000020.npy" for process in (other.pid, os.getppid()))
+    dead, alive = (
+        tmp_path / "embeddings" / f"{TEMPORARY_PREFIX}{process}-000020.npy"
+        for process in (other.pid, os.getppid())
+    )
     dead.parent.mkdir()
     for leftover in (dead, alive):
         leftover.write_bytes(b"half")
@@ -119,4 +159,15 @@ def test_references_inside_the_run_are_relative(tmp_path: Path) -> None:
 
 def test_fingerprints_tell_values_apart() -> None:
     assert fingerprint(a=1, b="x") == fingerprint(b="x", a=1)
-    assert len({fingerprint(a=1), fingerprint(a="1"), fingerprint(b=1), fingerprint(a=[1]), fingerprint(a=None)}) == 5
+    assert (
+        len(
+            {
+                fingerprint(a=1),
+                fingerprint(a="1"),
+                fingerprint(b=1),
+                fingerprint(a=[1]),
+                fingerprint(a=None),
+            }
+        )
+        == 5
+    )

@@ -36,8 +36,12 @@ def test_more_frames_than_steps_are_every_step() -> None:
     assert save_points(3, frames=100, spacing="log") == [0, 1, 2, 3]
 
 
-@given(total=st.integers(1, 5000), frames=st.integers(2, 300), spacing=st.sampled_from(["even", "log"]))
-def test_as_many_as_asked_ascending_both_ends_among_them(total: int, frames: int, spacing: str) -> None:
+@given(
+    total=st.integers(1, 5000), frames=st.integers(2, 300), spacing=st.sampled_from(["even", "log"])
+)
+def test_as_many_as_asked_ascending_both_ends_among_them(
+    total: int, frames: int, spacing: str
+) -> None:
     points = save_points(total, frames=frames, spacing=spacing)
     assert len(points) == min(frames, total + 1)
     assert points[0] == 0

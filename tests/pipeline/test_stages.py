@@ -19,7 +19,14 @@ from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 
 from pipeline import dataset, engines, stages, table
 from pipeline.embed import Head
-from pipeline.errors import CheckpointError, DatasetError, ReviewError, RunError, SettingsError, StorageError
+from pipeline.errors import (
+    CheckpointError,
+    DatasetError,
+    ReviewError,
+    RunError,
+    SettingsError,
+    StorageError,
+)
 from pipeline.loader import EncoderLoader
 from pipeline.progress import Advance
 from pipeline.runfolder import RunFolder
@@ -45,7 +52,11 @@ class Recorder:
 def make(path: Path, source: Path | None = None, **request: Any) -> tuple[Built, Recorder]:
     recorder = Recorder()
     reference = {} if source is None else {"source": str(source)}
-    return build(RunFolder(path), Request(dataset=reference | request.pop("dataset", {}), **request), progress=recorder), recorder
+    return build(
+        RunFolder(path),
+        Request(dataset=reference | request.pop("dataset", {}), **request),
+        progress=recorder,
+    ), recorder
 
 
 def table_files(path: Path) -> dict[str, bytes]:
@@ -73,20 +84,35 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(stages, "ood_scores", "scores")
     count(engines, "project", "maps")
     count(stages, "align", "alignments")
-    monkeypatch.setattr(stages, "near_duplicates", lambda hashes, neighbors, pictures, scratch: counting_copies(counted, hashes))
+    monkeypatch.setattr(
+        stages,
+        "near_duplicates",
+        lambda hashes, neighbors, pictures, scratch: counting_copies(counted, hashes),
+    )
     return counted
 
 
 def counting_copies(counted: Counter[str], hashes: Any) -> Any:
-    """In place of the search for copies, which has tests of its own and decodes again what it compares."""
+    """In place of the search for copies, which has tests of its own and decodes again what it
+    compares."""
     counted["copies"] += 1
     return np.zeros((0, 2), dtype=np.int64)
 
 
-def test_everything_once_and_nothing_twice(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+def test_everything_once_and_nothing_twice(
+    run_path: Path, image_folder: Path, calls: Counter[str]
+) -> None:
     built, _ = make(run_path, image_folder)
     assert built.manifest.steps == built.wanted == built.available == [10, 20, 100]
-    assert calls == {"decoded": 36, "models": 3, "searches": 3, "scores": 3, "maps": 3, "alignments": 1, "copies": 2}
+    assert calls == {
+        "decoded": 36,
+        "models": 3,
+        "searches": 3,
+        "scores": 3,
+        "maps": 3,
+        "alignments": 1,
+        "copies": 2,
+    }
     before = table_files(run_path)
     calls.clear()
     again, recorder = make(run_path)
@@ -94,7 +120,9 @@ def test_everything_once_and_nothing_twice(run_path: Path, image_folder: Path, c
     assert table_files(run_path) == before
 
 
-def test_first_and_last_embed_just_those_two(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+def test_first_and_last_embed_just_those_two(
+    run_path: Path, image_folder: Path, calls: Counter[str]
+) -> None:
     built, _ = make(run_path, image_folder, wanted=["first", "last"])
     assert built.wanted == built.manifest.steps == [10, 100] and built.available == [10, 20, 100]
     assert calls["models"] == 2
@@ -104,17 +132,32 @@ def test_first_and_last_embed_just_those_two(run_path: Path, image_folder: Path,
     assert calls == {"models": 1, "searches": 1, "scores": 1, "maps": 1, "alignments": 1}
 
 
-def test_a_new_checkpoint_changes_what_it_must_and_nothing_else(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+def test_a_new_checkpoint_changes_what_it_must_and_nothing_else(
+    run_path: Path, image_folder: Path, calls: Counter[str]
+) -> None:
     make(run_path, image_folder, settings={"align_to": "first", "scaling": "common"})
     before = table.read(run_path)
     calls.clear()
     save_checkpoint(run_path / "checkpoint-200", seed=7, step=200)
     make(run_path)
-    assert calls == {"models": 1, "searches": 1, "scores": 1, "maps": 1, "alignments": 1, "copies": 1}
+    assert calls == {
+        "models": 1,
+        "searches": 1,
+        "scores": 1,
+        "maps": 1,
+        "alignments": 1,
+        "copies": 1,
+    }
     after = table.read(run_path, checkpoints=[10, 20, 100])
-    same = [column.name for column in table.COLUMNS if not column.of_image and column.name not in {"x", "y", "embedding", "image"}]
+    same = [
+        column.name
+        for column in table.COLUMNS
+        if not column.of_image and column.name not in {"x", "y", "embedding", "image"}
+    ]
     assert before[same].equals(after[same])
-    factor = float(np.abs(after["x"]).max() / np.abs(before["x"]).max())  # at most the common range has changed
+    factor = float(
+        np.abs(after["x"]).max() / np.abs(before["x"]).max()
+    )  # at most the common range has changed
     np.testing.assert_allclose(after["x"], before["x"] * factor, atol=1e-4)
 
 
@@ -127,7 +170,9 @@ def test_alignment_alone_is_cheap(run_path: Path, image_folder: Path, calls: Cou
 
 
 @pytest.mark.parametrize("change", ["weights", "pooling", "precision", "processor", "images"])
-def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp_path: Path, calls: Counter[str], change: str) -> None:
+def test_changed_input_is_computed_again(
+    run_path: Path, image_folder: Path, tmp_path: Path, calls: Counter[str], change: str
+) -> None:
     source = Path(shutil.copytree(image_folder, tmp_path / "source"))
     make(run_path, source)
     calls.clear()
@@ -138,7 +183,9 @@ def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp
         expected = 1
     elif change == "processor":
         for file in run_path.glob("*/preprocessor_config.json"):
-            file.write_text(json.dumps(json.loads(file.read_text()) | {"image_mean": [0.1, 0.2, 0.3]}))
+            file.write_text(
+                json.dumps(json.loads(file.read_text()) | {"image_mean": [0.1, 0.2, 0.3]})
+            )
     elif change == "images":
         picture(1, seed=999).save(source / "green" / "03.png")
     else:
@@ -147,7 +194,9 @@ def test_changed_input_is_computed_again(run_path: Path, image_folder: Path, tmp
     assert calls["models"] == calls["searches"] == calls["maps"] == expected
 
 
-def test_auto_keeps_to_the_precision_that_a_run_has(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_keeps_to_the_precision_that_a_run_has(
+    run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that was embedded on a GPU is opened on a laptop, and goes on there."""
     monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp16")
     make(run_path, image_folder, wanted=["10", "20"])
@@ -155,7 +204,9 @@ def test_auto_keeps_to_the_precision_that_a_run_has(run_path: Path, image_folder
     before = RunFolder(run_path).read_array("embeddings", 10).copy()
     make(run_path)
     run = RunFolder(run_path)
-    assert [(run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)] == ["fp16"] * 3
+    assert [
+        (run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)
+    ] == ["fp16"] * 3
     np.testing.assert_array_equal(run.read_array("embeddings", 10), before)
     make(run_path, settings={"precision": "fp32"})
     assert (run.result_facts("embeddings", 10) or {})["key"]["precision"] == "fp32"
@@ -179,13 +230,17 @@ def test_auto_goes_on_in_fp32_where_fp16_cannot_hold_the_values(
     assert any("20 gives values that fp16 cannot hold" in note for note in recorder.notes)
     assert built.manifest.steps == [10, 20, 100]
     run = RunFolder(run_path)
-    assert [(run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)] == ["fp16", "fp32", "fp16"]
+    assert [
+        (run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)
+    ] == ["fp16", "fp32", "fp16"]
     assert make(run_path)[0].seconds == {}
     with pytest.raises(CheckpointError, match="--precision fp32"):
         make(run_path, settings={"precision": "fp16"}, wanted=["20"])
 
 
-def test_changed_labels_touch_the_table_only(run_path: Path, tmp_path: Path, calls: Counter[str]) -> None:
+def test_changed_labels_touch_the_table_only(
+    run_path: Path, tmp_path: Path, calls: Counter[str]
+) -> None:
     source = tmp_path / "pictures.parquet"
 
     def write(labels: list[str]) -> None:
@@ -200,19 +255,28 @@ def test_changed_labels_touch_the_table_only(run_path: Path, tmp_path: Path, cal
     make(run_path)
     after = table.read(run_path)
     assert calls == {"decoded": 9, "alignments": 1}
-    assert after["label"][6:9].tolist() == ["red", "green", "blue"] and before["label"][6:9].tolist() == CLASSES
+    assert (
+        after["label"][6:9].tolist() == ["red", "green", "blue"]
+        and before["label"][6:9].tolist() == CLASSES
+    )
     about_labels = re.compile("label|aum|learnt|forgotten|self_confidence|embedding")
     same = [name for name in table.COLUMN_NAMES if not about_labels.search(name)]
-    assert {"prediction", "x", "ood_score", "drift", "duplicate_kind"} < set(same) and after[same].equals(before[same])
+    assert {"prediction", "x", "ood_score", "drift", "duplicate_kind"} < set(same) and after[
+        same
+    ].equals(before[same])
 
 
-def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(run_path: Path, image_folder: Path) -> None:
+def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(
+    run_path: Path, image_folder: Path
+) -> None:
     built, _ = make(run_path, image_folder, dataset={"limit": 9})
     frame = table.read(run_path, checkpoints=[10])
     assert frame["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, 3)
     assert len(built.images) == 9 and frame["image_id"].is_monotonic_increasing
     assert len(make(run_path)[0].images) == 9
-    assert len(make(run_path, dataset={"limit": 0})[0].images) == len(make(run_path)[0].images) == 36
+    assert (
+        len(make(run_path, dataset={"limit": 0})[0].images) == len(make(run_path)[0].images) == 36
+    )
 
 
 def test_a_copied_run_needs_neither_checkpoints_nor_data(
@@ -234,29 +298,45 @@ def test_a_copied_run_needs_neither_checkpoints_nor_data(
     assert make(copy, settings={"scaling": "common"})[0].manifest.steps == [10, 20, 100]
     with pytest.raises(ReviewError, match="No checkpoint of .* has embeddings"):
         make(copy, settings={"pooling": "mean"})
-    with pytest.raises(CheckpointError, match="its weights are not there any more. Name their folder"):
+    with pytest.raises(
+        CheckpointError, match="its weights are not there any more. Name their folder"
+    ):
         make(copy, settings={"pooling": "mean"}, wanted=["20"])
     (copy / "embeddings" / "000020.npy").unlink()
     built, recorder = make(copy, wanted=["first", "last"])
-    assert built.manifest.steps == [10, 100] and any("Checkpoint 20 leaves the table" in note for note in recorder.notes)
+    assert built.manifest.steps == [10, 100] and any(
+        "Checkpoint 20 leaves the table" in note for note in recorder.notes
+    )
 
 
-def test_a_base_model_without_a_head_is_step_0(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_a_base_model_without_a_head_is_step_0(
+    run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
     base = save_checkpoint(tmp_path / "base", seed=4, step=0, head=False)
     (base / "preprocessor_config.json").unlink()  # prepared like the checkpoints in any case
     built, _ = make(run_path, image_folder, base=str(base))
     assert built.manifest.steps == [0, 10, 20, 100]
     frame = table.read(run_path, checkpoints=[0])
-    assert frame["prediction"].isna().all() and frame["confidence"].isna().all() and (frame["epoch"] == 0).all()
+    assert (
+        frame["prediction"].isna().all()
+        and frame["confidence"].isna().all()
+        and (frame["epoch"] == 0).all()
+    )
     assert make(run_path)[0].wanted == [0, 10, 20, 100]  # the run remembers its base model
     with pytest.raises(CheckpointError, match="nobody/nothing cannot be loaded"):
-        make(run_path, base="nobody/nothing")  # a wrong name is not taken for the model that was there
+        make(
+            run_path, base="nobody/nothing"
+        )  # a wrong name is not taken for the model that was there
     assert make(run_path)[0].info.base == str(base)
     assert make(run_path, base="none")[0].manifest.steps == [10, 20, 100]
 
 
-def test_the_head_of_a_base_model_for_other_classes_is_not_used(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
-    base = save_checkpoint(tmp_path / "base", seed=4, step=0, classes=[f"imagenet {i}" for i in range(20)])
+def test_the_head_of_a_base_model_for_other_classes_is_not_used(
+    run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    base = save_checkpoint(
+        tmp_path / "base", seed=4, step=0, classes=[f"imagenet {i}" for i in range(20)]
+    )
     make(run_path, image_folder, base=str(base))
     assert table.read(run_path, checkpoints=[0])["prediction"].isna().all()
 
@@ -280,7 +360,9 @@ def test_the_smallest_data_sets(run_path: Path, tmp_path: Path, total: int) -> N
     assert total > 1 or (frame[["x", "y"]].to_numpy() == 0).all()
 
 
-def test_unreadable_images_are_left_out_and_named(run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_unreadable_images_are_left_out_and_named(
+    run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
     source = Path(shutil.copytree(image_folder, tmp_path / "source"))
     (source / "green" / "05.png").write_bytes(b"broken")
     built, recorder = make(run_path, source)
@@ -291,21 +373,39 @@ def test_unreadable_images_are_left_out_and_named(run_path: Path, image_folder: 
 
 def test_heads_and_classes_by_hand() -> None:
     assert map_classes(None, ["a"], name="x") is None
-    assert map_classes(Head(["c", "a", "b"], 3), ["a", "b"], name="x") == ["c", "a", "b"]  # by name, the split lacks c
+    assert map_classes(Head(["c", "a", "b"], 3), ["a", "b"], name="x") == [
+        "c",
+        "a",
+        "b",
+    ]  # by name, the split lacks c
     assert map_classes(Head(None, 2), ["a", "b"], name="x") == ["a", "b"]
-    assert map_classes(Head(["Cat!", "Dog!"], 2), ["cat", "dog"], name="x") == ["cat", "dog"]  # by position
+    assert map_classes(Head(["Cat!", "Dog!"], 2), ["cat", "dog"], name="x") == [
+        "cat",
+        "dog",
+    ]  # by position
     assert map_classes(Head(None, 2), None, name="x") == ["0", "1"]
     with pytest.raises(CheckpointError, match="tells 2 classes apart, the data set has 3"):
         map_classes(Head(None, 2), ["a", "b", "c"], name="x")
 
 
-def test_classes_of_other_names_are_matched_by_order_and_said(run_path: Path, image_folder: Path) -> None:
-    save_checkpoint(run_path / "checkpoint-20", seed=1, step=20, classes=["circle", "square", "triangle"])
+def test_classes_of_other_names_are_matched_by_order_and_said(
+    run_path: Path, image_folder: Path
+) -> None:
+    save_checkpoint(
+        run_path / "checkpoint-20", seed=1, step=20, classes=["circle", "square", "triangle"]
+    )
     notes = make(run_path, image_folder)[1].notes
-    assert any("circle, square, triangle, the data set blue, green, red: they are matched by their order" in note for note in notes)
+    assert any(
+        "circle, square, triangle, the data set blue, green, red: they are matched by their order"
+        in note
+        for note in notes
+    )
 
 
-@pytest.mark.parametrize("damage", ["table", "embeddings/000020.npy", "probabilities/000010.npy", "projections/000100.npy"])
+@pytest.mark.parametrize(
+    "damage",
+    ["table", "embeddings/000020.npy", "probabilities/000010.npy", "projections/000100.npy"],
+)
 def test_damaged_results_are_made_again(run_path: Path, image_folder: Path, damage: str) -> None:
     make(run_path, image_folder)
     before = table_files(run_path)
@@ -319,7 +419,9 @@ def test_damaged_results_are_made_again(run_path: Path, image_folder: Path, dama
     table.validate(table.read(run_path))
 
 
-def test_a_damaged_store_of_images_is_named_and_made_again(run_path: Path, image_folder: Path) -> None:
+def test_a_damaged_store_of_images_is_named_and_made_again(
+    run_path: Path, image_folder: Path
+) -> None:
     make(run_path, image_folder)
     (run_path / "images.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(RunError, match="images.parquet is damaged.*Delete it"):
@@ -336,14 +438,18 @@ def test_the_file_of_each_image_is_in_the_table(run_path: Path, image_folder: Pa
     )
 
 
-def test_other_classes_are_refused_before_any_work(run_path: Path, image_folder: Path, calls: Counter[str]) -> None:
+def test_other_classes_are_refused_before_any_work(
+    run_path: Path, image_folder: Path, calls: Counter[str]
+) -> None:
     save_checkpoint(run_path / "checkpoint-20", seed=1, step=20, classes=["a", "b", "c", "d", "e"])
     with pytest.raises(CheckpointError, match="tells 5 classes apart"):
         make(run_path, image_folder)
     assert calls == {} and not (run_path / "images.parquet").exists()
 
 
-def test_one_diverged_checkpoint_does_not_stop_the_others(run_path: Path, image_folder: Path) -> None:
+def test_one_diverged_checkpoint_does_not_stop_the_others(
+    run_path: Path, image_folder: Path
+) -> None:
     from safetensors.torch import load_file, save_file
 
     file = run_path / "checkpoint-20" / "model.safetensors"
@@ -351,12 +457,16 @@ def test_one_diverged_checkpoint_does_not_stop_the_others(run_path: Path, image_
     weights["vit.layernorm.weight"][:] = float("nan")
     save_file(weights, file, {"format": "pt"})
     built, recorder = make(run_path, image_folder)
-    assert built.manifest.steps == [10, 100] and any("Left out checkpoint 20" in note for note in recorder.notes)
+    assert built.manifest.steps == [10, 100] and any(
+        "Left out checkpoint 20" in note for note in recorder.notes
+    )
     with pytest.raises(CheckpointError, match="not finite"):
         make(run_path, wanted=["20"])
 
 
-def test_a_finished_run_is_only_read(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_is_only_read(
+    run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(run_path, image_folder)
     monkeypatch.setattr(RunFolder, "lock", lambda self: pytest.fail("a finished run was locked"))
     assert make(run_path, wanted=["first", "last"])[0].wanted == [10, 100]
@@ -367,13 +477,33 @@ def test_a_finished_run_is_only_read(run_path: Path, image_folder: Path, monkeyp
     [
         (lambda run, data: (run / "nowhere", None, {}), RunError, "is no run"),
         (lambda run, data: (run, None, {}), RunError, "data set is not known"),
-        (lambda run, data: (run, data, {"wanted": ["30"]}), CheckpointError, "no checkpoint 30; there are 10, 20, 100"),
+        (
+            lambda run, data: (run, data, {"wanted": ["30"]}),
+            CheckpointError,
+            "no checkpoint 30; there are 10, 20, 100",
+        ),
         (lambda run, data: (run, data, {"checkpoints": "/gone"}), RunError, "is not there"),
-        (lambda run, data: (run, data, {"checkpoints": str(data)}), RunError, "holds no checkpoints"),
-        (lambda run, data: (run, data, {"settings": {"pooling": "max"}}), SettingsError, "--pooling max"),
-        (lambda run, data: (run, data, {"dataset": {"split": "dev"}}), DatasetError, "no split 'dev'"),
+        (
+            lambda run, data: (run, data, {"checkpoints": str(data)}),
+            RunError,
+            "holds no checkpoints",
+        ),
+        (
+            lambda run, data: (run, data, {"settings": {"pooling": "max"}}),
+            SettingsError,
+            "--pooling max",
+        ),
+        (
+            lambda run, data: (run, data, {"dataset": {"split": "dev"}}),
+            DatasetError,
+            "no split 'dev'",
+        ),
         (lambda run, data: (run, data, {"device": "abacus"}), SettingsError, "no device"),
-        (lambda run, data: (run, data, {"settings": {"processor": "/gone"}}), CheckpointError, "No image processor"),
+        (
+            lambda run, data: (run, data, {"settings": {"processor": "/gone"}}),
+            CheckpointError,
+            "No image processor",
+        ),
     ],
 )
 def test_wrong_requests(
@@ -402,7 +532,9 @@ def test_an_empty_run_and_one_of_pickles(tmp_path: Path, image_folder: Path) -> 
         make(tmp_path, image_folder)
 
 
-def test_a_read_only_folder(run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder(
+    run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     acquire = filelock.FileLock.acquire
 
     def refuse(lock: filelock.FileLock, *arguments: Any, **options: Any) -> Any:
@@ -410,7 +542,9 @@ def test_a_read_only_folder(run_path: Path, image_folder: Path, monkeypatch: pyt
             raise PermissionError(13, "Permission denied")
         return acquire(lock, *arguments, **options)
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)  # the tests may run as root, whom no folder refuses
+    monkeypatch.setattr(
+        filelock.FileLock, "acquire", refuse
+    )  # the tests may run as root, whom no folder refuses
     with pytest.raises(StorageError, match="--run NEW --checkpoints FOLDER"):
         make(run_path, image_folder)
 
@@ -419,10 +553,15 @@ def test_cross_validation_is_kept_and_taken_back(run_path: Path, image_folder: P
     make(run_path, image_folder)
     before = table.read(run_path)
     built, recorder = make(run_path, settings={"cross_validate": 4})
-    assert recorder.titles == ["Neighbours and scores", *(f"Cross-validating checkpoint {step}" for step in (10, 20, 100))]
+    assert recorder.titles == [
+        "Neighbours and scores",
+        *(f"Cross-validating checkpoint {step}" for step in (10, 20, 100)),
+    ]
     assert set(built.seconds) == {"heldout", "quality", "table"}
     after = table.read(run_path)
-    assert not after["label_score"].equals(before["label_score"]) and not after["aum"].equals(before["aum"])
+    assert not after["label_score"].equals(before["label_score"]) and not after["aum"].equals(
+        before["aum"]
+    )
     assert after["prediction"].equals(before["prediction"])
     assert (after["label_score"] > 0.5).mean() > 0.9, "red, green and blue are easily told apart"
     assert make(run_path)[0].seconds == {}
@@ -436,20 +575,30 @@ def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> N
     data = write_splits(tmp_path / "data", train=12, test=8)
     shutil.copy(data / "train" / "red" / "05.png", data / "test" / "blue" / "03.png")
     again = Image.open(data / "train" / "green" / "02.png")
-    again.save(data / "test" / "green" / "06.png", compress_level=1)  # the same picture in another file
+    again.save(
+        data / "test" / "green" / "06.png", compress_level=1
+    )  # the same picture in another file
     make(run_path, data, dataset={"split": "test"})
     before = table.read(run_path)
     assert (before["leak_of"] == -1).all()
     built, recorder = make(run_path, settings={"against": "train"})
-    assert set(built.seconds) == {"leaks", "table"} and "Embedding with checkpoint 100" in recorder.titles
+    assert (
+        set(built.seconds) == {"leaks", "table"}
+        and "Embedding with checkpoint 100" in recorder.titles
+    )
     after = table.read(run_path, checkpoints=[100])
     found = after[after["leak_of"] >= 0]
-    assert dict(zip(found["path"], zip(found["leak_of"], found["leak_kind"], strict=True), strict=True)) == {
+    assert dict(
+        zip(found["path"], zip(found["leak_of"], found["leak_kind"], strict=True), strict=True)
+    ) == {
         "test/blue/03.png": (24 + 5, "exact"),
         "test/green/06.png": (12 + 2, "near"),
     }
     assert make(run_path)[0].seconds == {}
-    assert set(after["leak_label"].dropna()) == {"red", "green"} and after["leak_label"].notna().sum() == 2
+    assert (
+        set(after["leak_label"].dropna()) == {"red", "green"}
+        and after["leak_label"].notna().sum() == 2
+    )
     assert after.loc[after["path"] == "test/blue/03.png", "leak_path"].item() == "train/red/05.png"
     shutil.rmtree(run_path / "against-train")  # it is made again when it is needed
     assert "leaks" in make(run_path, settings={"scaling": "common"})[0].seconds
@@ -458,31 +607,54 @@ def test_images_that_stand_in_another_split(run_path: Path, tmp_path: Path) -> N
     assert (table.read(run_path)["leak_of"] == -1).all()
     with pytest.raises(SettingsError, match="--against test is the split that is reviewed"):
         make(run_path, settings={"against": "test"})
-    with pytest.raises(DatasetError, match="has no split 'validation'; .* Name one of them with --against"):
+    with pytest.raises(
+        DatasetError, match="has no split 'validation'; .* Name one of them with --against"
+    ):
         make(run_path, settings={"against": "validation"})
     assert make(run_path)[0].seconds == {}, "what was refused is not remembered"
     new = tmp_path / "new"
     with pytest.raises(DatasetError, match="--against"):
-        make(new, data, dataset={"split": "test"}, checkpoints=str(run_path), settings={"against": "validation"})
+        make(
+            new,
+            data,
+            dataset={"split": "test"},
+            checkpoints=str(run_path),
+            settings={"against": "validation"},
+        )
     make(new, data, dataset={"split": "test"}, checkpoints=str(run_path))
 
 
-def test_poor_pictures_are_looked_for_once(run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poor_pictures_are_looked_for_once(
+    run_path: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = Path(shutil.copytree(image_folder, tmp_path / "data"))
     Image.new("RGB", (32, 32)).save(data / CLASSES[0] / "03.png")
     make(run_path, data, dataset={"split": "train"})
-    assert (table.read(run_path)["image_issue"] == "not checked").all() and table.read(run_path)["dark_score"].isna().all()
+    assert (table.read(run_path)["image_issue"] == "not checked").all() and table.read(run_path)[
+        "dark_score"
+    ].isna().all()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"--image-quality needs cleanvision.*pip install 'review-embeddings\[cleanvision\]'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"--image-quality needs cleanvision.*pip install 'review-embeddings\[cleanvision\]'",
+    ):
         make(run_path, settings={"image_quality": True})
     monkeypatch.undo()
     built, recorder = make(run_path, settings={"image_quality": True})
-    assert set(built.seconds) == {"image quality", "table"} and recorder.titles == ["Looking at the images"]
+    assert set(built.seconds) == {"image quality", "table"} and recorder.titles == [
+        "Looking at the images"
+    ]
     after = table.read(run_path, checkpoints=[100]).set_index("path")
     black = next(path for path in after.index if path.endswith(f"{CLASSES[0]}/03.png"))
-    assert after.loc[black, "image_issue"] == "dark" and after.loc[black, "dark_score"] == 0 and after.loc[black, "image_issue_rank"] == 1
+    assert (
+        after.loc[black, "image_issue"] == "dark"
+        and after.loc[black, "dark_score"] == 0
+        and after.loc[black, "image_issue_rank"] == 1
+    )
     assert after["image_issue_rank"].is_unique and after["blurry_score"].between(0, 1).all()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # what was found stays there without cleanvision
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None
+    )  # what was found stays there without cleanvision
     assert make(run_path)[0].seconds == {}
     assert set(make(run_path, settings={"image_quality": False})[0].seconds) == {"table"}
     assert (table.read(run_path)["image_issue"] == "not checked").all()

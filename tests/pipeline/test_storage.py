@@ -1,4 +1,5 @@
-"""A run folder in a real S3-compatible store (moto's server): built, continued, reviewed and exported there, from more than one machine."""
+"""A run folder in a real S3-compatible store (moto's server): built, continued, reviewed and
+exported there, from more than one machine."""
 
 import json
 import shutil
@@ -33,31 +34,58 @@ def weights_in(run: RunFolder) -> list[str]:
 
 
 def same(one: Path, other: RunFolder) -> None:
-    pd.testing.assert_frame_equal(table.read(one).drop(columns=["embedding"]), table.read(other).drop(columns=["embedding"]))
+    pd.testing.assert_frame_equal(
+        table.read(one).drop(columns=["embedding"]), table.read(other).drop(columns=["embedding"])
+    )
     for step in RunFolder(one).steps_with("embeddings"):
-        np.testing.assert_array_equal(RunFolder(one).read_array("embeddings", step), other.read_array("embeddings", step))
+        np.testing.assert_array_equal(
+            RunFolder(one).read_array("embeddings", step), other.read_array("embeddings", step)
+        )
 
 
 def test_built_there_and_the_same_on_another_machine_which_brings_only_what_it_needs(
-    bucket: Any, machine: Callable[[str], None], trainer_output: Path, image_folder: Path, built_run: Path, tmp_path: Path
+    bucket: Any,
+    machine: Callable[[str], None],
+    trainer_output: Path,
+    image_folder: Path,
+    built_run: Path,
+    tmp_path: Path,
 ) -> None:
     store, name = bucket
     address, trained = f"s3://{name}/runs/new", f"s3://{name}/trained"
     said = {"source": str(image_folder), "split": "train"}
     for step in (10, 20):
-        store.put(f"{trainer_output}/checkpoint-{step}/", f"{name}/trained/checkpoint-{step}/", recursive=True)
+        store.put(
+            f"{trainer_output}/checkpoint-{step}/",
+            f"{name}/trained/checkpoint-{step}/",
+            recursive=True,
+        )
     assert len(build(run_at(address), Request(dataset=said, checkpoints=trained)).wanted) == 2
-    store.put(f"{trainer_output}/checkpoint-100/", f"{name}/trained/checkpoint-100/", recursive=True)  # the training goes on
+    store.put(
+        f"{trainer_output}/checkpoint-100/", f"{name}/trained/checkpoint-100/", recursive=True
+    )  # the training goes on
     built = build(run_at(address), Request())
     assert str(built.run) == address
     same(built_run, built.run)
-    there = {file for file in files(bucket) if not file.startswith("duplicates/000020")}  # which was the last one for a while
-    here = {path.relative_to(built_run).as_posix() for path in built_run.rglob("*") if path.is_file()}
-    assert there == {name for name in here if not name.startswith(("checkpoint-", ".")) and not name.endswith(".bin")}
+    there = {
+        file for file in files(bucket) if not file.startswith("duplicates/000020")
+    }  # which was the last one for a while
+    here = {
+        path.relative_to(built_run).as_posix() for path in built_run.rglob("*") if path.is_file()
+    }
+    assert there == {
+        name
+        for name in here
+        if not name.startswith(("checkpoint-", ".")) and not name.endswith(".bin")
+    }
     machine("second")
     run = run_at(address)
-    brought = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
-    assert "table/manifest.json" in brought and not any(name.endswith((".npy", ".parquet")) for name in brought)
+    brought = {
+        path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()
+    }
+    assert "table/manifest.json" in brought and not any(
+        name.endswith((".npy", ".parquet")) for name in brought
+    )
     assert build(run, Request(wanted=["first", "last"])).seconds == {}  # nothing is done again
     same(built_run, run)
     (tmp_path / "elsewhere").mkdir()
@@ -65,7 +93,11 @@ def test_built_there_and_the_same_on_another_machine_which_brings_only_what_it_n
 
 
 def test_checkpoints_in_the_store_are_brought_when_they_are_embedded_and_not_before(
-    bucket: Any, machine: Callable[[str], None], trainer_output: Path, image_folder: Path, built_run: Path
+    bucket: Any,
+    machine: Callable[[str], None],
+    trainer_output: Path,
+    image_folder: Path,
+    built_run: Path,
 ) -> None:
     store, name = bucket
     store.put(str(trainer_output) + "/", f"{name}/runs/new/", recursive=True)
@@ -82,22 +114,47 @@ def test_checkpoints_in_the_store_are_brought_when_they_are_embedded_and_not_bef
     assert not weights_in(run)
     weights = trainer_output / "checkpoint-100" / "model.safetensors"
     time.sleep(1.1)  # the store tells times by the second
-    store.put_file(str(trainer_output / "checkpoint-10" / "model.safetensors"), f"{name}/runs/new/checkpoint-100/model.safetensors")
+    store.put_file(
+        str(trainer_output / "checkpoint-10" / "model.safetensors"),
+        f"{name}/runs/new/checkpoint-100/model.safetensors",
+    )
     try:
         run = run_at(address)
         build(run, Request())
-        np.testing.assert_array_equal(run.read_array("embeddings", 10), run.read_array("embeddings", 100))
+        np.testing.assert_array_equal(
+            run.read_array("embeddings", 10), run.read_array("embeddings", 100)
+        )
     finally:
         store.put_file(str(weights), f"{name}/runs/new/checkpoint-100/model.safetensors")
 
 
 def test_killed_in_between_and_continued_on_another_machine(
-    bucket: Any, machine: Callable[[str], None], trainer_output: Path, image_folder: Path, built_run: Path
+    bucket: Any,
+    machine: Callable[[str], None],
+    trainer_output: Path,
+    image_folder: Path,
+    built_run: Path,
 ) -> None:
     address = f"s3://{bucket[1]}/runs/new"
-    program = "import sys, review.cli; sys.argv = ['review-embeddings', *sys.argv[1:]]; review.cli.main()"
-    arguments = ["build", "--run", address, "--dataset", image_folder, "--split", "train", "--checkpoints", trainer_output]
-    process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    program = (
+        "import sys, review.cli; sys.argv = ['review-embeddings', *sys.argv[1:]]; review.cli.main()"
+    )
+    arguments = [
+        "build",
+        "--run",
+        address,
+        "--dataset",
+        image_folder,
+        "--split",
+        "train",
+        "--checkpoints",
+        trainer_output,
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while "embeddings/000010.json" not in files(bucket) and process.poll() is None:
         time.sleep(0.02)
     process.kill()
@@ -107,8 +164,15 @@ def test_killed_in_between_and_continued_on_another_machine(
     run = run_at(address)
     there = run.steps_with("embeddings")
     assert 10 in there
-    built = build(run, Request(dataset={"source": str(image_folder), "split": "train"}, checkpoints=str(trainer_output)))
-    assert built.work["embeddings"] == 36 * (3 - len(there))  # what was there was not computed again
+    built = build(
+        run,
+        Request(
+            dataset={"source": str(image_folder), "split": "train"}, checkpoints=str(trainer_output)
+        ),
+    )
+    assert built.work["embeddings"] == 36 * (
+        3 - len(there)
+    )  # what was there was not computed again
     same(built_run, run)
 
 
@@ -120,7 +184,9 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
     store, name = bucket
     with run.lock():
         machine("second")
-        busy = r"Run s3://.*/runs/new is being written by another review-embeddings \(process \d+ on"
+        busy = (
+            r"Run s3://.*/runs/new is being written by another review-embeddings \(process \d+ on"
+        )
         with pytest.raises(BusyError, match=busy), run_at(address).lock():
             pass
         with run_at(address).decision_lock():  # another matter
@@ -138,7 +204,9 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
         assert json.loads(store.cat_file(lock))["host"] != "elsewhere"
 
 
-def test_a_renewed_lock_does_not_end(bucket: Any, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewed_lock_does_not_end(
+    bucket: Any, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(storage, "LEASE", 1.0)
     monkeypatch.setattr(storage, "RENEWED", 0.2)
     monkeypatch.setattr(storage.socket, "gethostname", lambda: "first")
@@ -153,11 +221,19 @@ def test_a_renewed_lock_does_not_end(bucket: Any, machine: Callable[[str], None]
 
 def decision(image: str, request: str) -> Decision:
     return Decision(
-        image_hash=image, image_id=0, decision="remove", label=None, reviewer="me", time="2026-01-01T00:00:00Z", request=request
+        image_hash=image,
+        image_id=0,
+        decision="remove",
+        label=None,
+        reviewer="me",
+        time="2026-01-01T00:00:00Z",
+        request=request,
     )
 
 
-def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(bucket: Any, machine: Callable[[str], None]) -> None:
+def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(
+    bucket: Any, machine: Callable[[str], None]
+) -> None:
     address = f"s3://{bucket[1]}/runs/new"
     store, name = bucket
     with writing(run_at(address)) as writer:
@@ -192,7 +268,9 @@ def test_a_decision_that_cannot_be_stored_is_not_said_to_be(
             copy = storage.copy_of(run.decisions)
             assert copy is not None
             patch.setattr(copy._store, "put_file", refuse)
-            with pytest.raises(StorageError, match=r"decisions\.jsonl is refused \(Access Denied\.\)"):
+            with pytest.raises(
+                StorageError, match=r"decisions\.jsonl is refused \(Access Denied\.\)"
+            ):
                 writer.append([decision("b", "2")])
         assert [line.image_hash for line in read_history(run).lines] == ["a"]
         writer.append([decision("b", "2")])
@@ -200,7 +278,11 @@ def test_a_decision_that_cannot_be_stored_is_not_said_to_be(
 
 
 def test_the_commands_work_on_it(
-    bucket: Any, machine: Callable[[str], None], built_run: Path, review_embeddings: Callable[..., tuple[int, str, str]], tmp_path: Path
+    bucket: Any,
+    machine: Callable[[str], None],
+    built_run: Path,
+    review_embeddings: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
 ) -> None:
     store, name = bucket
     copied = Path(shutil.copytree(built_run, tmp_path / "copied"))
@@ -222,11 +304,18 @@ def test_the_commands_work_on_it(
     assert review_embeddings("summary", "--run", address)[0] == 0
     code, out, err = review_embeddings("animate", "--run", address, "--frame", "last")
     assert code == 0 and store.exists(f"{name}/runs/new/exports/frame-000100.png"), err
-    code, out, err = review_embeddings("similar", "--run", address, "--image", "3", "--top", "2", "--checkpoint", "last")
+    code, out, err = review_embeddings(
+        "similar", "--run", address, "--image", "3", "--top", "2", "--checkpoint", "last"
+    )
     assert code == 2 and "index" in err  # not indexed yet
     code, _, err = review_embeddings("index", "--run", address, "--checkpoint", "last")
     assert code == 0, err
-    assert review_embeddings("similar", "--run", address, "--image", "3", "--top", "2", "--checkpoint", "last")[0] == 0
+    assert (
+        review_embeddings(
+            "similar", "--run", address, "--image", "3", "--top", "2", "--checkpoint", "last"
+        )[0]
+        == 0
+    )
     assert not [path for path in files(bucket) if "milvus" in path]
 
 
@@ -242,13 +331,18 @@ def test_the_commands_work_on_it(
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
-    machine: Callable[[str], None], review_embeddings: Callable[..., tuple[int, str, str]], name: str, message: str
+    machine: Callable[[str], None],
+    review_embeddings: Callable[..., tuple[int, str, str]],
+    name: str,
+    message: str,
 ) -> None:
     code, _, err = review_embeddings("export", "--run", name)
     assert code == 2 and message in err and len(err.strip().splitlines()) == 1
 
 
-def test_a_store_that_does_not_answer(machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_does_not_answer(
+    machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     machine("second")
@@ -256,7 +350,9 @@ def test_a_store_that_does_not_answer(machine: Callable[[str], None], monkeypatc
         run_at("s3://bucket/run")
 
 
-def test_without_the_package_it_is_said_which(machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_it_is_said_which(
+    machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[s3\]'"):
@@ -264,7 +360,9 @@ def test_without_the_package_it_is_said_which(machine: Callable[[str], None], mo
 
 
 def test_what_is_written_to_this_machine_takes_no_address(
-    machine: Callable[[str], None], built_run: Path, review_embeddings: Callable[..., tuple[int, str, str]]
+    machine: Callable[[str], None],
+    built_run: Path,
+    review_embeddings: Callable[..., tuple[int, str, str]],
 ) -> None:
     for arguments in (
         ("export", "--run", built_run, "--out", "s3://bucket/list.csv"),
@@ -279,7 +377,9 @@ def test_what_is_written_to_this_machine_takes_no_address(
     assert "--watch looks on in a folder of this machine" in err
 
 
-def test_it_is_told_how_much_of_a_large_file_is_there(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_told_how_much_of_a_large_file_is_there(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[str, int]] = []
 
     class Listening:
@@ -302,8 +402,12 @@ def test_it_is_told_how_much_of_a_large_file_is_there(bucket: Any, monkeypatch: 
     assert told == [("Storing 000020.npy, 20 MB", 20), ("Fetching 000020.npy, 20 MB", 20)]
 
 
-def test_a_folder_of_copies_that_cannot_be(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_copies_that_cannot_be(
+    bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / "file"))
-    with pytest.raises(SettingsError, match=r"can be no copy of s3://.* REVIEW_EMBEDDINGS_CACHE=DIR"):
+    with pytest.raises(
+        SettingsError, match=r"can be no copy of s3://.* REVIEW_EMBEDDINGS_CACHE=DIR"
+    ):
         run_at(f"s3://{bucket[1]}/run")

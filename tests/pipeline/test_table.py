@@ -29,14 +29,23 @@ def test_types_are_as_declared(built_run: Path) -> None:
     for name, kind in kinds.items():
         expected = {"string": "object", "vector": "object", "bytes": "object"}.get(kind, kind)
         assert str(frame[name].dtype) == expected, name
-    assert list(frame["label"].cat.categories) == list(frame["prediction"].cat.categories) == CLASSES
+    assert (
+        list(frame["label"].cat.categories) == list(frame["prediction"].cat.categories) == CLASSES
+    )
 
 
 def test_embeddings_are_read_only_views_and_images_one_object(built_run: Path) -> None:
     frame = table.read(built_run)
     first = frame["embedding"][0]
-    assert first.dtype == np.float32 and first.shape == (16,) and not first.flags.owndata and not first.flags.writeable
-    np.testing.assert_array_equal(np.stack(frame["embedding"][36:72]), np.load(RunFolder(built_run).array("embeddings", 20)))
+    assert (
+        first.dtype == np.float32
+        and first.shape == (16,)
+        and not first.flags.owndata
+        and not first.flags.writeable
+    )
+    np.testing.assert_array_equal(
+        np.stack(frame["embedding"][36:72]), np.load(RunFolder(built_run).array("embeddings", 20))
+    )
     assert frame["image"][5] is frame["image"][36 + 5] is frame["image"][72 + 5]
 
 
@@ -78,7 +87,11 @@ def test_manifest_says_what_was_done_to_each_checkpoint(built_run: Path) -> None
     assert manifest is not None and manifest.steps == [10, 20, 100]
     last = manifest.checkpoints[-1]
     assert (last.epoch, last.loss, last.dimension) == (2.0, 1.0, 16)
-    assert last.disparity == pytest.approx(0, abs=1e-9) and last.scale > 0 and 0 < sum(last.explained_variance) <= 1
+    assert (
+        last.disparity == pytest.approx(0, abs=1e-9)
+        and last.scale > 0
+        and 0 < sum(last.explained_variance) <= 1
+    )
 
 
 def test_export_for_other_tools(built_run: Path, tmp_path: Path) -> None:
@@ -88,9 +101,16 @@ def test_export_for_other_tools(built_run: Path, tmp_path: Path) -> None:
     assert exported.column_names == list(table.COLUMN_NAMES)
     assert exported.schema.field("embedding").type == pa.list_(pa.float32(), 16)
     frame = table.read(built_run)
-    np.testing.assert_array_equal(np.stack(exported.to_pandas()["embedding"]), np.stack(frame["embedding"]))
+    np.testing.assert_array_equal(
+        np.stack(exported.to_pandas()["embedding"]), np.stack(frame["embedding"])
+    )
     assert exported.column("image").to_pylist() == frame["image"].tolist()
-    assert table.export(run, tmp_path / "some.csv", checkpoints=[20, 100], columns=["image_id", "x", "label"]) == 72
+    assert (
+        table.export(
+            run, tmp_path / "some.csv", checkpoints=[20, 100], columns=["image_id", "x", "label"]
+        )
+        == 72
+    )
     read_back = pd.read_csv(tmp_path / "some.csv")
     assert list(read_back.columns) == ["image_id", "x", "label"] and len(read_back) == 72
 

@@ -25,13 +25,19 @@ def labelled(folder: Path, **options: object) -> LabelledImages:
     return LabelledImages(opened, np.arange(len(opened.labels)), opened.labels, processor)
 
 
-def test_what_is_done_to_an_image_follows_from_seed_epoch_and_image_alone(image_folder: Path) -> None:
+def test_what_is_done_to_an_image_follows_from_seed_epoch_and_image_alone(
+    image_folder: Path,
+) -> None:
     first = labelled(image_folder).augmented(("crop", "shift", "flip"), seed=7, smallest=0)
     again = labelled(image_folder).augmented(("crop", "shift", "flip"), seed=7, smallest=0)
     _ = [again[place] for place in (9, 3, 3)]  # in another order, more than once
-    assert all(first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(10))
+    assert all(
+        first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(10)
+    )
     again.epoch = 1
-    changed = [not first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(36)]
+    changed = [
+        not first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(36)
+    ]
     assert sum(changed) > 30
 
 
@@ -52,13 +58,18 @@ def test_flip_mirrors_half_of_the_images_and_nothing_else() -> None:
     generator = np.random.default_rng(0)
     results = [np.asarray(augment(image, ("flip",), generator, 0)) for _ in range(200)]
     flipped = [np.array_equal(result, mirrored) for result in results]
-    assert all(flip or np.array_equal(result, np.asarray(image)) for flip, result in zip(flipped, results, strict=True))
+    assert all(
+        flip or np.array_equal(result, np.asarray(image))
+        for flip, result in zip(flipped, results, strict=True)
+    )
     assert 70 < sum(flipped) < 130
 
 
 @given(width=st.integers(1, 60), height=st.integers(1, 60), seed=st.integers(0, 99))
 def test_a_crop_is_a_part_of_at_least_half_the_area(width: int, height: int, seed: int) -> None:
-    pixels = np.arange(width * height * 3, dtype=np.uint32).reshape(height, width, 3).astype(np.uint8)
+    pixels = (
+        np.arange(width * height * 3, dtype=np.uint32).reshape(height, width, 3).astype(np.uint8)
+    )
     result = augment(Image.fromarray(pixels), ("crop",), np.random.default_rng(seed), 0)
     assert result.width <= width
     assert result.height <= height
@@ -70,7 +81,9 @@ def test_a_shift_keeps_the_size_and_moves_by_at_most_an_eighth() -> None:
     pixels[16, 16] = 255
     seen = set()
     for seed in range(60):
-        result = np.asarray(augment(Image.fromarray(pixels), ("shift",), np.random.default_rng(seed), 0))
+        result = np.asarray(
+            augment(Image.fromarray(pixels), ("shift",), np.random.default_rng(seed), 0)
+        )
         assert result.shape == (32, 32, 3)
         row, column = np.argwhere(result[..., 0] == 255)[0]
         seen.add((row - 16, column - 16))
@@ -79,7 +92,11 @@ def test_a_shift_keeps_the_size_and_moves_by_at_most_an_eighth() -> None:
 
 def test_auto_crops_large_images_only() -> None:
     small, large = picture(0, seed=1, size=16), picture(0, seed=1, size=64)
-    sizes = {augment(image, ("auto",), np.random.default_rng(seed), 32).size for image in (small, large) for seed in range(5)}
+    sizes = {
+        augment(image, ("auto",), np.random.default_rng(seed), 32).size
+        for image in (small, large)
+        for seed in range(5)
+    }
     assert (16, 16) in sizes
     assert (64, 64) not in sizes
 
@@ -92,7 +109,9 @@ def test_augmentations_are_read_and_wrong_ones_refused() -> None:
             parse_augmentation(wrong)
 
 
-def test_an_unreadable_image_is_left_out_of_its_batch_and_remembered(image_folder: Path, tmp_path: Path) -> None:
+def test_an_unreadable_image_is_left_out_of_its_batch_and_remembered(
+    image_folder: Path, tmp_path: Path
+) -> None:
     import shutil
 
     folder = tmp_path / "pictures"

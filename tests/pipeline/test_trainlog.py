@@ -1,4 +1,5 @@
-"""log.csv: fixed columns, one row a step, nothing lost by a kill and nothing twice after going on."""
+"""log.csv: fixed columns, one row a step, nothing lost by a kill and nothing twice after going
+on."""
 
 from pathlib import Path
 
@@ -18,7 +19,11 @@ def test_rows_by_hand(tmp_path: Path) -> None:
     log.add(10, {"loss": 2.0, "grad_norm": 1.5, "learning_rate": 0.1, "epoch": 0.5})
     log.add(10, {"eval_accuracy": 0.25, "epoch": 0.5})  # the evaluation of the same step
     log.add(20, {"train_runtime": 12.0, "epoch": 1.0})  # nothing that has a column
-    assert path.read_text().splitlines() == [HEADER, "0,0.0,,,,2.5,,,,", "10,0.5,2.0,0.1,1.5,,0.25,,,"]
+    assert path.read_text().splitlines() == [
+        HEADER,
+        "0,0.0,,,,2.5,,,,",
+        "10,0.5,2.0,0.1,1.5,,0.25,,,",
+    ]
 
 
 def test_going_on_takes_back_what_comes_after_the_checkpoint(tmp_path: Path) -> None:
@@ -44,8 +49,11 @@ def test_going_on_takes_back_what_comes_after_the_checkpoint(tmp_path: Path) -> 
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(0, 80))
-def test_killed_anywhere_and_gone_on_gives_the_same_rows(tmp_path_factory: object, gaps: list[int], cut: int) -> None:
-    """Whatever of the last line is on disk, going on from the last whole step gives the log of a run that was never killed."""
+def test_killed_anywhere_and_gone_on_gives_the_same_rows(
+    tmp_path_factory: object, gaps: list[int], cut: int
+) -> None:
+    """Whatever of the last line is on disk, going on from the last whole step gives the log of a
+    run that was never killed."""
     path = tmp_path_factory.mktemp("log") / "log.csv"  # type: ignore[attr-defined]
     steps = [sum(gaps[: place + 1]) for place in range(len(gaps))]
 

@@ -6,11 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
-from pipeline.trajectories import LIVES, Seen, TrajectoryBuilder, label_margins, lives, margins, moved, overlap
+from pipeline.trajectories import (
+    LIVES,
+    Seen,
+    TrajectoryBuilder,
+    label_margins,
+    lives,
+    margins,
+    moved,
+    overlap,
+)
 
 
-def seen(step: int, probabilities: list[list[float]] | None = None, percentile: list[float] | None = None, total: int = 3) -> Seen:
-    values = np.array(percentile if percentile is not None else np.linspace(10, 90, total), dtype=np.float32)
+def seen(
+    step: int,
+    probabilities: list[list[float]] | None = None,
+    percentile: list[float] | None = None,
+    total: int = 3,
+) -> Seen:
+    values = np.array(
+        percentile if percentile is not None else np.linspace(10, 90, total), dtype=np.float32
+    )
     return Seen(
         step=step,
         percentile=values,
@@ -29,13 +45,24 @@ def test_the_label_over_the_checkpoints_by_hand() -> None:
     builder.add(seen(20, [[0.8, 0.2], [0.3, 0.7], [0.4, 0.6]]))
     result = builder.finish()
     np.testing.assert_allclose(result.label_mean, [0.7, (0.8 + 0.4 + 0.7) / 3, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(result.label_variability, [np.std([0.4, 0.9, 0.8]), np.std([0.8, 0.4, 0.7]), np.nan], rtol=1e-5)
-    logits = [np.log([0.4 / 0.6, 0.9 / 0.1, 0.8 / 0.2]).mean(), np.log([0.8 / 0.2, 0.4 / 0.6, 0.7 / 0.3]).mean()]
+    np.testing.assert_allclose(
+        result.label_variability,
+        [np.std([0.4, 0.9, 0.8]), np.std([0.8, 0.4, 0.7]), np.nan],
+        rtol=1e-5,
+    )
+    logits = [
+        np.log([0.4 / 0.6, 0.9 / 0.1, 0.8 / 0.2]).mean(),
+        np.log([0.8 / 0.2, 0.4 / 0.6, 0.7 / 0.3]).mean(),
+    ]
     np.testing.assert_allclose(result.aum[:2], logits, rtol=1e-5)
     assert result.learnt_at.tolist() == [10, 20, -1]  # the second one was right at 0, wrong at 10
     assert result.forgotten.tolist() == [0, 1, 0] and result.flips.tolist() == [1, 2, 1]
     assert result.drift.tolist() == [1.0, 1.0, 1.0] and result.neighbors_kept.tolist() == [0.25] * 3
-    assert sorted(result.label_rank[:2].tolist()) == [1, 2] and result.label_rank[2] == 0 and np.isnan(result.label_score[2])
+    assert (
+        sorted(result.label_rank[:2].tolist()) == [1, 2]
+        and result.label_rank[2] == 0
+        and np.isnan(result.label_score[2])
+    )
 
 
 def test_without_labels_nothing_is_said_about_them_and_without_heads_the_neighbours_judge() -> None:
@@ -43,28 +70,45 @@ def test_without_labels_nothing_is_said_about_them_and_without_heads_the_neighbo
         builder = TrajectoryBuilder(np.array(labels))
         builder.add(seen(0, probabilities))
         result = builder.finish()
-        assert np.isnan(result.label_mean).all() and np.isnan(result.aum).all() and result.learnt_at.tolist() == [-1, -1, -1]
+        assert (
+            np.isnan(result.label_mean).all()
+            and np.isnan(result.aum).all()
+            and result.learnt_at.tolist() == [-1, -1, -1]
+        )
         if probabilities is not None:
             assert np.isnan(result.label_score).all() and result.label_rank.tolist() == [0, 0, 0]
         else:  # every image has image 0, of class 0, as its neighbour
-            assert result.label_score.tolist() == [1, 0, 1] and result.label_rank.tolist() == [2, 1, 3]
+            assert result.label_score.tolist() == [1, 0, 1] and result.label_rank.tolist() == [
+                2,
+                1,
+                3,
+            ]
 
 
 def test_the_label_score_over_the_checkpoints_by_hand() -> None:
     labels, builder = np.array([0, 0, 1, 1]), TrajectoryBuilder(np.array([0, 0, 1, 1]))
-    near = np.array([[1, 2], [0, 2], [3, 0], [2, 1]])  # shares of the classes among the neighbours' labels: half and half for all
-    early = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])  # two of four right: chance, does not count
+    near = np.array(
+        [[1, 2], [0, 2], [3, 0], [2, 1]]
+    )  # shares of the classes among the neighbours' labels: half and half for all
+    early = np.array(
+        [[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]]
+    )  # two of four right: chance, does not count
     late = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])  # three of four right: 0.5
     last = np.array([[1.0, 0.0], [0.8, 0.2], [0.1, 0.9], [0.4, 0.6]])  # all right: 1
     for step, likely in ((0, early), (10, late), (20, last)):
-        builder.add(Seen(step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely))
+        builder.add(
+            Seen(step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely)
+        )
     fits = [label_margins(labels, near, likely) for likely in (early, late, last)]
     # the mean of 0.8 and 0.5 minus the mean of 0.2 and 0.5 is half of 0.8 - 0.2
     np.testing.assert_allclose(fits[0][0], [0.3, -0.1, 0.2, -0.1])
     np.testing.assert_allclose(fits[1][0], [0.4, 0.2, 0.3, -0.1])
     np.testing.assert_allclose(fits[2][0], [0.5, 0.3, 0.4, 0.1])
     assert [weight for _, weight in fits] == pytest.approx([0, 0.0625, 1])  # fourth powers
-    whole = np.array([0.0625 * 0.4 + 0.5, 0.0625 * 0.2 + 0.3, 0.0625 * 0.3 + 0.4, 0.0625 * -0.1 + 0.1]) / 1.0625
+    whole = (
+        np.array([0.0625 * 0.4 + 0.5, 0.0625 * 0.2 + 0.3, 0.0625 * 0.3 + 0.4, 0.0625 * -0.1 + 0.1])
+        / 1.0625
+    )
     result = builder.finish()
     np.testing.assert_allclose(result.label_score, (whole + 1) / 2, rtol=1e-6)
     assert result.label_rank.tolist() == [4, 2, 3, 1]
@@ -81,7 +125,15 @@ def test_the_neighbours_speak_against_a_label_that_the_model_has_learnt_by_heart
 
 def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
     builder = TrajectoryBuilder(np.array([0, 1]))
-    builder.add(Seen(0, np.zeros(2), np.zeros(2, bool), np.array([[1], [0]]), probabilities=np.array([[0.1, 0.9], [0.8, 0.2]])))
+    builder.add(
+        Seen(
+            0,
+            np.zeros(2),
+            np.zeros(2, bool),
+            np.array([[1], [0]]),
+            probabilities=np.array([[0.1, 0.9], [0.8, 0.2]]),
+        )
+    )
     result = builder.finish()  # margins of (0.05 - 0.95) and (0.1 - 0.9)
     np.testing.assert_allclose(result.label_score, [0.05, 0.1], rtol=1e-5)
 
@@ -90,7 +142,10 @@ def test_margins_are_differences_of_logits() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (20, 4))
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     given_class = np.arange(20) % 4
-    expected = [row[label] - max(np.delete(row, label)) for row, label in zip(logits, given_class, strict=True)]
+    expected = [
+        row[label] - max(np.delete(row, label))
+        for row, label in zip(logits, given_class, strict=True)
+    ]
     np.testing.assert_allclose(margins(logs, given_class), expected)
 
 
@@ -104,7 +159,9 @@ def test_consensus_and_stability() -> None:
     assert result.consensus_rank.tolist() == [1, 3, 2, 4, 5]  # means of 36.7, 50, 43.3, 56.7, 63.3
     for one in range(3):
         for other in range(3):
-            assert result.correlation[one][other] == pytest.approx(spearmanr(percentiles[one], percentiles[other]).statistic, abs=1e-4)
+            assert result.correlation[one][other] == pytest.approx(
+                spearmanr(percentiles[one], percentiles[other]).statistic, abs=1e-4
+            )
     assert result.overlap == [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
 
 
@@ -146,7 +203,10 @@ def test_one_image_that_moves_is_the_one_that_moved() -> None:
     after[7] += 4
     way = moved(before, after)
     assert way.argmax() == 7 and way[7] > 5 * np.median(way)
-    assert moved(before, np.zeros((200, 3))).tolist() == [0] * 200 and not moved(before, np.ones((200, 6))).any()
+    assert (
+        moved(before, np.zeros((200, 3))).tolist() == [0] * 200
+        and not moved(before, np.ones((200, 6))).any()
+    )
 
 
 def test_overlap_by_hand() -> None:

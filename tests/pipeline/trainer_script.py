@@ -1,8 +1,11 @@
-"""Fine-tunes an image classifier the way the examples of transformers do (examples/pytorch/image-classification).
+"""Fine-tunes an image classifier the way the examples of transformers do
+(examples/pytorch/image-classification).
 
-python trainer_script.py --model_name_or_path MODEL --data DATA --output_dir OUT --max_steps 6 --save_steps 2 …
+python trainer_script.py --model_name_or_path MODEL --data DATA --output_dir OUT --max_steps 6
+--save_steps 2 …
 
-One line makes of its output folder a run that can be reviewed while it is still training: the last but one before train().
+One line makes of its output folder a run that can be reviewed while it is still training: the last
+but one before train().
 """
 
 import sys
@@ -11,7 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from datasets import load_dataset
-from transformers import AutoImageProcessor, AutoModelForImageClassification, HfArgumentParser, Trainer, TrainingArguments, set_seed
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForImageClassification,
+    HfArgumentParser,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
 
 from pipeline import EmbeddingCallback
 
@@ -24,7 +34,9 @@ class ScriptArguments:
 
 
 def main() -> None:
-    options, training_args = HfArgumentParser((ScriptArguments, TrainingArguments)).parse_args_into_dataclasses(sys.argv[1:])
+    options, training_args = HfArgumentParser(
+        (ScriptArguments, TrainingArguments)
+    ).parse_args_into_dataclasses(sys.argv[1:])
     set_seed(training_args.seed)
     dataset = load_dataset(options.data)
     labels = dataset["train"].features["label"].names
@@ -38,13 +50,18 @@ def main() -> None:
     image_processor = AutoImageProcessor.from_pretrained(options.model_name_or_path)
 
     def transform(batch):
-        batch["pixel_values"] = image_processor([image.convert("RGB") for image in batch["image"]], return_tensors="pt")["pixel_values"]
+        batch["pixel_values"] = image_processor(
+            [image.convert("RGB") for image in batch["image"]], return_tensors="pt"
+        )["pixel_values"]
         del batch["image"]
         return batch
 
     def collate_fn(examples):
         pixel_values = torch.stack([example["pixel_values"] for example in examples])
-        return {"pixel_values": pixel_values, "labels": torch.tensor([example["label"] for example in examples])}
+        return {
+            "pixel_values": pixel_values,
+            "labels": torch.tensor([example["label"] for example in examples]),
+        }
 
     def compute_metrics(p):
         return {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())}

@@ -51,13 +51,19 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
     return folder
 
 
-def story_of(checkpoints: int = 4, images: int = 60, classes: int = 3, top: int = 4, seed: int = 0) -> Story:
+def story_of(
+    checkpoints: int = 4, images: int = 60, classes: int = 3, top: int = 4, seed: int = 0
+) -> Story:
     """A made story of points that move straight to the middle of their class."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, images).astype(np.int32)
-    ends = np.stack([3 * np.cos(2 * np.pi * labels / classes), 3 * np.sin(2 * np.pi * labels / classes)], axis=1)
+    ends = np.stack(
+        [3 * np.cos(2 * np.pi * labels / classes), 3 * np.sin(2 * np.pi * labels / classes)], axis=1
+    )
     begin = random.normal(0, 1, (images, 2))
-    points = np.stack([begin + (ends - begin) * place / (checkpoints - 1) for place in range(checkpoints)])
+    points = np.stack(
+        [begin + (ends - begin) * place / (checkpoints - 1) for place in range(checkpoints)]
+    )
     leaders = np.stack([random.choice(images, top, replace=False) for _ in range(checkpoints)])
     names = [f"class {place}" for place in range(classes)]
     steps = [10 * place for place in range(checkpoints)]
@@ -84,19 +90,31 @@ def gradient(random: np.random.Generator) -> NDArray[np.uint8]:
     return np.linspace(*random.integers(0, 256, (2, 3)), 64).reshape(8, 8, 3).astype(np.uint8)
 
 
-# -- when -----------------------------------------------------------------------------------------------------------
+# -- when
 
 
 def test_equal_time_for_each_checkpoint_and_the_last_one_held() -> None:
     moments = plan([0, 1, 100], tween=1, pace="equal", fps=10, hold=2)
-    assert moments == [Moment(0, 0.0), Moment(0, 0.5), Moment(1, 0.0), Moment(1, 0.5), Moment(2, 0.0, 20)]
+    assert moments == [
+        Moment(0, 0.0),
+        Moment(0, 0.5),
+        Moment(1, 0.0),
+        Moment(1, 0.5),
+        Moment(2, 0.0, 20),
+    ]
 
 
 def test_time_proportional_to_steps_is_as_long_in_all() -> None:
     still = plan([0, 10, 40], tween=0, pace="steps", fps=10, hold=0)
-    assert [(moment.checkpoint, moment.ticks) for moment in still] == [(0, 1), (1, 2), (2, 1)]  # 2 ticks shared 1 : 3, at least one each
+    assert [(moment.checkpoint, moment.ticks) for moment in still] == [
+        (0, 1),
+        (1, 2),
+        (2, 1),
+    ]  # 2 ticks shared 1 : 3, at least one each
     moving = plan([0, 10, 40], tween=3, pace="steps", fps=10, hold=0)
-    assert [moment.checkpoint for moment in moving] == [0, 0] + [1] * 6 + [2]  # 8 ticks shared 1 : 3
+    assert [moment.checkpoint for moment in moving] == [0, 0] + [1] * 6 + [
+        2
+    ]  # 8 ticks shared 1 : 3
 
 
 @given(st.floats(0, 1))
@@ -106,23 +124,32 @@ def test_the_way_begins_and_ends_at_rest_and_is_symmetric(fraction: float) -> No
     assert ease(1e-4) < 1e-6 and ease(0.5) == 0.5
 
 
-# -- where ----------------------------------------------------------------------------------------------------------
+# -- where
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.lists(st.tuples(st.floats(0, 6.28), st.booleans()), min_size=3, max_size=3))
-def test_the_film_does_not_depend_on_how_the_maps_before_the_last_were_turned(seed: int, turns: list[tuple[float, bool]]) -> None:
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.tuples(st.floats(0, 6.28), st.booleans()), min_size=3, max_size=3),
+)
+def test_the_film_does_not_depend_on_how_the_maps_before_the_last_were_turned(
+    seed: int, turns: list[tuple[float, bool]]
+) -> None:
     random = np.random.default_rng(seed)
     maps = random.normal(size=(1, 30, 2)) + random.normal(scale=0.3, size=(4, 30, 2))
     maps -= maps.mean(axis=1, keepdims=True)
     other = maps.copy()
     for place, (angle, flip) in enumerate(turns):
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([1, -1 if flip else 1])
+        turn = np.array(
+            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        ) @ np.diag([1, -1 if flip else 1])
         other[place] = maps[place] @ turn
     film = turn_onto_next(maps)
     np.testing.assert_allclose(turn_onto_next(other), film, atol=1e-9)
     np.testing.assert_array_equal(film[-1], maps[-1])
-    np.testing.assert_allclose(np.linalg.norm(film, axis=2), np.linalg.norm(maps, axis=2), atol=1e-9)  # only turned
+    np.testing.assert_allclose(
+        np.linalg.norm(film, axis=2), np.linalg.norm(maps, axis=2), atol=1e-9
+    )  # only turned
 
 
 def test_a_map_on_one_point_is_left_alone() -> None:
@@ -130,12 +157,24 @@ def test_a_map_on_one_point_is_left_alone() -> None:
     np.testing.assert_array_equal(turn_onto_next(maps), maps)
 
 
-# -- colours --------------------------------------------------------------------------------------------------------
+# -- colours
 
 DEFICIENCIES = {  # Machado, Oliveira, Fernandes 2009, severity 1, for linear sRGB
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
     "none": np.eye(3).tolist(),
 }
 
@@ -171,7 +210,9 @@ def test_ten_classes_can_be_told_apart_with_every_kind_of_colour_vision(deficien
     distances = np.linalg.norm(colors[:, None] - colors[None], axis=2)[np.triu_indices(10, 1)]
     assert distances.min() > 0.04  # twice what is just noticeable (about 0.02 in OKLab)
     for theme in THEMES.values():
-        page = np.array([[int(theme.background[place : place + 2], 16) / 255 for place in (1, 3, 5)]])
+        page = np.array(
+            [[int(theme.background[place : place + 2], 16) / 255 for place in (1, 3, 5)]]
+        )
         assert np.linalg.norm(colors - to_oklab(page, deficiency), axis=1).min() > 0.1
 
 
@@ -182,7 +223,7 @@ def test_any_number_of_classes_has_as_many_different_colours(count: int) -> None
     assert len({tuple(np.rint(color * 255)) for color in colors}) == count
 
 
-# -- what -----------------------------------------------------------------------------------------------------------
+# -- what
 
 
 def test_the_story_is_what_table_log_and_images_say(run: RunFolder) -> None:
@@ -193,9 +234,13 @@ def test_the_story_is_what_table_log_and_images_say(run: RunFolder) -> None:
         assert story.ids[story.leaders[place]].tolist() == part["image_id"].tolist()
         assert story.scores[place].tolist() == part["ood_score"].tolist()
         assert story.predictions[place] == part["prediction"].astype(str).tolist()
-        assert [story.label_of(leader) for leader in story.leaders[place].tolist()] == part["label"].astype(str).tolist()
+        assert [story.label_of(leader) for leader in story.leaders[place].tolist()] == part[
+            "label"
+        ].astype(str).tolist()
         first = Image.open(io.BytesIO(part["image"].iloc[0])).convert("RGB")
-        np.testing.assert_array_equal(story.pictures[int(story.leaders[place][0])], np.asarray(first))
+        np.testing.assert_array_equal(
+            story.pictures[int(story.leaders[place][0])], np.asarray(first)
+        )
     last = table.read(run, checkpoints=[100])
     np.testing.assert_array_equal(story.points[-1], last[["x", "y"]].to_numpy(dtype=np.float32))
     assert story.loss.tolist() == [[5, 2.0], [10, 1.5], [50, 0.8], [100, 0.4]]
@@ -208,7 +253,10 @@ def test_without_a_log_the_losses_of_the_checkpoints_serve(built_run: Path) -> N
 
 def test_the_images_that_move_furthest() -> None:
     story = story_of()
-    ways = [sum(np.linalg.norm(story.points[k + 1, place] - story.points[k, place]) for k in range(3)) for place in range(60)]
+    ways = [
+        sum(np.linalg.norm(story.points[k + 1, place] - story.points[k, place]) for k in range(3))
+        for place in range(60)
+    ]
     assert story.furthest(3) == sorted(range(60), key=lambda place: -ways[place])[:3]
 
 
@@ -218,30 +266,51 @@ def test_a_frame_shows_the_numbers_of_its_checkpoint() -> None:
     frame.show(Moment(2))
     np.testing.assert_array_equal(frame.points.get_offsets(), story.points[2])
     np.testing.assert_allclose(frame.points.get_facecolors()[:, :3], class_colors(3)[story.labels])
-    assert frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.following.get_text() == "→ 30"
+    assert (
+        frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.following.get_text() == "→ 30"
+    )
     assert frame.subtitle.get_text() == "accuracy 0.300 at step 0"
     np.testing.assert_array_equal(frame.ringed.get_offsets(), story.points[2][story.leaders[2]])
-    np.testing.assert_allclose(frame.ringed.get_facecolors()[:, :3], class_colors(3)[story.labels[story.leaders[2]]])
+    np.testing.assert_allclose(
+        frame.ringed.get_facecolors()[:, :3], class_colors(3)[story.labels[story.leaders[2]]]
+    )
     np.testing.assert_array_equal(frame.heads.get_offsets(), story.points[2][[3, 7]])
     assert [name.get_text() for name in frame.trail_names] == ["#103", "#107"]
     np.testing.assert_array_equal(frame.rings.get_offsets(), story.points[2][story.leaders[2]])
-    for row, leader, score in zip(frame.leaderboard, story.leaders[2].tolist(), story.scores[2], strict=True):
-        assert (row.label.get_text(), row.image.get_text()) == (story.label_of(leader), f"#{100 + leader}")
-        assert row.prediction.get_text() == "predicted class 0  50 %" and float(row.score.get_text()) == pytest.approx(score, abs=5e-4)
+    for row, leader, score in zip(
+        frame.leaderboard, story.leaders[2].tolist(), story.scores[2], strict=True
+    ):
+        assert (row.label.get_text(), row.image.get_text()) == (
+            story.label_of(leader),
+            f"#{100 + leader}",
+        )
+        assert row.prediction.get_text() == "predicted class 0  50 %" and float(
+            row.score.get_text()
+        ) == pytest.approx(score, abs=5e-4)
         np.testing.assert_array_equal(row.picture.get_array(), story.pictures[leader])
-        np.testing.assert_allclose(row.dot.get_facecolor()[0, :3], class_colors(3)[story.labels[leader]])
+        np.testing.assert_allclose(
+            row.dot.get_facecolor()[0, :3], class_colors(3)[story.labels[leader]]
+        )
     assert [row.number.get_text() for row in frame.leaderboard] == ["1", "2", "3", "4"]
     assert np.asarray(frame.loss.get_xydata()).tolist() == [[0, 2.0], [10, 1.5], [20, 1.0]]
-    assert frame.accuracy is not None and np.asarray(frame.accuracy.get_xydata()).tolist() == [[0, 0.3]]
+    assert frame.accuracy is not None and np.asarray(frame.accuracy.get_xydata()).tolist() == [
+        [0, 0.3]
+    ]
     assert frame.map.get_xlim() == frame.map.get_ylim() and frame.map.get_aspect() == 1
-    np.testing.assert_array_equal(np.array(frame.trails.get_segments())[:, :3], story.points[:3, [3, 7]].transpose(1, 0, 2))
+    np.testing.assert_array_equal(
+        np.array(frame.trails.get_segments())[:, :3], story.points[:3, [3, 7]].transpose(1, 0, 2)
+    )
 
 
 def test_between_checkpoints_only_points_move() -> None:
     story = story_of()
     frame = Canvas(story, Look(480)).frame
     frame.show(Moment(1))
-    before = (frame.title.get_text(), [row.score.get_text() for row in frame.leaderboard], np.asarray(frame.loss.get_xydata()).tolist())
+    before = (
+        frame.title.get_text(),
+        [row.score.get_text() for row in frame.leaderboard],
+        np.asarray(frame.loss.get_xydata()).tolist(),
+    )
     limits = (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
     frame.show(Moment(1, 0.25))
     expected = 0.75 * story.points[1].astype(float) + 0.25 * story.points[2]
@@ -278,7 +347,10 @@ def test_numbers_stand_beside_their_rings_and_not_on_each_other() -> None:
     [
         {},
         {"classes": ["a class whose name is much too long to stand anywhere " * 3] * 3},
-        {"classes": ["$x^2$ \\frac", "a\nb", "日本語 🐱 مرحبا"], "predictions": [["$\\alpha"] * 4] * 4},
+        {
+            "classes": ["$x^2$ \\frac", "a\nb", "日本語 🐱 مرحبا"],
+            "predictions": [["$\\alpha"] * 4] * 4,
+        },
     ],
 )
 def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, object]) -> None:
@@ -287,16 +359,35 @@ def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, 
     canvas.draw(Moment(1))
     page = canvas.frame.figure.bbox
     boxes = []
-    for text in [text for axes in canvas.frame.figure.axes for text in axes.texts] + list(canvas.frame.figure.texts):
+    for text in [text for axes in canvas.frame.figure.axes for text in axes.texts] + list(
+        canvas.frame.figure.texts
+    ):
         if text.get_text() and text not in canvas.frame.numbers:
             box = text.get_window_extent()
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1, text.get_text()
-            boxes.append((box.x0, box.x1, box.y0 + 0.2 * box.height, box.y1 - 0.2 * box.height, text.get_text()))
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1, (
+                text.get_text()
+            )
+            boxes.append(
+                (
+                    box.x0,
+                    box.x1,
+                    box.y0 + 0.2 * box.height,
+                    box.y1 - 0.2 * box.height,
+                    text.get_text(),
+                )
+            )
     boxes = [box for box in boxes if box[4].strip()]
     for index, (left, right, bottom, top, name) in enumerate(boxes):
         for other in boxes[index + 1 :]:
-            slack = 0.008 * width  # matplotlib's own measure of a text is a little wider than what is drawn
-            assert right <= other[0] + slack or other[1] <= left + slack or top <= other[2] or other[3] <= bottom, (name, other[4])
+            slack = (
+                0.008 * width
+            )  # matplotlib's own measure of a text is a little wider than what is drawn
+            assert (
+                right <= other[0] + slack
+                or other[1] <= left + slack
+                or top <= other[2]
+                or other[3] <= bottom
+            ), (name, other[4])
 
 
 @pytest.mark.parametrize(
@@ -306,12 +397,28 @@ def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, 
         {"loss": np.zeros((0, 2)), "accuracy": np.zeros((0, 2)), "epochs": [None] * 4},
         {"pictures": {}},
         {"predictions": [[""] * 4] * 4, "confidences": np.full((4, 4), np.nan, dtype=np.float32)},
-        {"leaders": np.zeros((4, 0), dtype=np.int64), "scores": np.zeros((4, 0), np.float32), "predictions": [[]] * 4},
-        {"classes": [f"class {number}" for number in range(100)], "labels": np.arange(60, dtype=np.int32)},
+        {
+            "leaders": np.zeros((4, 0), dtype=np.int64),
+            "scores": np.zeros((4, 0), np.float32),
+            "predictions": [[]] * 4,
+        },
+        {
+            "classes": [f"class {number}" for number in range(100)],
+            "labels": np.arange(60, dtype=np.int32),
+        },
         {"labels": np.arange(60, dtype=np.int32) % 4 - 1},
         {"points": np.zeros((4, 60, 2), dtype=np.float32)},
     ],
-    ids=["no labels", "no log", "no images", "no head", "no leaderboard", "100 classes", "some without a label", "one point"],
+    ids=[
+        "no labels",
+        "no log",
+        "no images",
+        "no head",
+        "no leaderboard",
+        "100 classes",
+        "some without a label",
+        "one point",
+    ],
 )
 def test_what_is_missing_is_left_out(change: dict[str, object]) -> None:
     story = dataclasses.replace(story_of(), **change)  # type: ignore[arg-type]
@@ -356,7 +463,9 @@ def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> N
     frame.show(Moment(1))
     figure.savefig(io.BytesIO(), format="png")
     left, right, bottom, top = frame.leaderboard[0].picture.get_extent()
-    (x0, y0), (x1, y1) = frame.leaderboard[0].picture.axes.transData.transform([(left, bottom), (right, top)])
+    (x0, y0), (x1, y1) = frame.leaderboard[0].picture.axes.transData.transform(
+        [(left, bottom), (right, top)]
+    )
     assert x1 - x0 == pytest.approx(y1 - y0, rel=0.01) and x1 - x0 > 10
 
 
@@ -365,7 +474,10 @@ def test_the_corner_says_how_far_the_map_can_be_trusted_where_asked(run: RunFold
     assert manifest is not None
     story = read_story(run)
     for facts, words in zip(manifest.checkpoints, story.trust, strict=True):
-        assert words.endswith(f"{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness {facts.trustworthiness:.2f}")
+        assert words.endswith(
+            f"{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness "
+            f"{facts.trustworthiness:.2f}"
+        )
     frame = Canvas(story, Look(480, trust=True)).frame
     frame.show(Moment(1, 0.5))
     assert frame.trust.get_text() == story.trust[1]
@@ -384,7 +496,10 @@ def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:
     left.figure.savefig(io.BytesIO(), format="png")
 
 
-@pytest.mark.parametrize(("score", "said"), [(0.1234, "0.123"), (0.001, "0.001"), (3.2e-9, "3e-9"), (0.0, "0.000"), (1.0, "1.000")])
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [(0.1234, "0.123"), (0.001, "0.001"), (3.2e-9, "3e-9"), (0.0, "0.000"), (1.0, "1.000")],
+)
 def test_a_score_never_looks_like_zero_when_it_is_not(score: float, said: str) -> None:
     story = dataclasses.replace(story_of(), scores=np.full((4, 4), score, dtype=np.float32))
     frame = Canvas(story, Look(480)).frame
@@ -395,16 +510,22 @@ def test_a_score_never_looks_like_zero_when_it_is_not(score: float, said: str) -
 def test_one_wild_loss_does_not_flatten_the_curve() -> None:
     loss = np.stack([np.linspace(0, 30, 200), np.linspace(2, 0.5, 200)], axis=1)
     loss[3, 1] = 1e6
-    assert Canvas(dataclasses.replace(story_of(), loss=loss), Look(480)).frame.curves.get_ylim()[1] < 5
+    assert (
+        Canvas(dataclasses.replace(story_of(), loss=loss), Look(480)).frame.curves.get_ylim()[1] < 5
+    )
 
 
-# -- pixels ---------------------------------------------------------------------------------------------------------
+# -- pixels
 
 
 def test_a_point_is_drawn_where_it_is_to_a_quarter_of_a_pixel_and_as_large_as_matplotlibs() -> None:
     from matplotlib.collections import PathCollection
 
-    one = dataclasses.replace(story_of(images=1, top=1), leaders=np.zeros((4, 0), np.int64), scores=np.zeros((4, 0), np.float32))
+    one = dataclasses.replace(
+        story_of(images=1, top=1),
+        leaders=np.zeros((4, 0), np.int64),
+        scores=np.zeros((4, 0), np.float32),
+    )
     one = dataclasses.replace(one, predictions=[[]] * 4)
     for x in np.linspace(0, 0.05, 9):
         moved = dataclasses.replace(one, points=np.full((4, 1, 2), x, dtype=np.float32))
@@ -421,16 +542,24 @@ def test_a_point_is_drawn_where_it_is_to_a_quarter_of_a_pixel_and_as_large_as_ma
 
 
 def ink(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How much is drawn inside the map, and the centre of it, in pixels from the left and from the top."""
+    """How much is drawn inside the map, and the centre of it, in pixels from the left and from the
+    top."""
     dark = 255.0 - pixels[70:470, 60:440, :3].min(axis=2)
     rows, columns = np.mgrid[70:470, 60:440] + 0.5
-    return np.array([dark.sum(), (dark * columns).sum() / dark.sum(), (dark * rows).sum() / dark.sum()])
+    return np.array(
+        [dark.sum(), (dark * columns).sum() / dark.sum(), (dark * rows).sum() / dark.sum()]
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_frames_look_as_they_did(theme: str) -> None:
-    """Against pictures that were looked at; letters and edges may differ a little between versions of FreeType and Agg."""
-    pixels = Canvas(story_of(images=200), Look(480, theme, trails=(0, 1))).draw(Moment(2, 0.5))[..., :3].astype(float)
+    """Against pictures that were looked at; letters and edges may differ a little between versions
+    of FreeType and Agg."""
+    pixels = (
+        Canvas(story_of(images=200), Look(480, theme, trails=(0, 1)))
+        .draw(Moment(2, 0.5))[..., :3]
+        .astype(float)
+    )
     reference = REFERENCES / f"{theme}.png"
     if os.environ.get("REVIEW_EMBEDDINGS_NEW_REFERENCES"):
         reference.parent.mkdir(parents=True, exist_ok=True)
@@ -447,11 +576,16 @@ def test_redrawing_only_what_changed_gives_the_same_pixels() -> None:
         np.testing.assert_array_equal(used.draw(moment), Canvas(story, Look(480)).draw(moment))
 
 
-# -- files ----------------------------------------------------------------------------------------------------------
+# -- files
 
 
 def film(path: Path, story: Story, processes: int = 1, **options: object) -> Path:
-    make_film(story, path, Options(**{"size": 480, "fps": 10, "tween": 1, "hold": 0.5, **options}), processes=processes)  # type: ignore[arg-type]
+    make_film(
+        story,
+        path,
+        Options(**{"size": 480, "fps": 10, "tween": 1, "hold": 0.5, **options}),
+        processes=processes,
+    )  # type: ignore[arg-type]
     return path
 
 
@@ -463,7 +597,10 @@ def test_a_gif_shows_the_drawn_frames_in_its_palette(tmp_path: Path) -> None:
     palette = encode.make_palette(iter(drawn[::2]))
     assert len(palette.colors) <= 255
     packer = encode.GifPacker(palette)
-    packed = [packer.pack(pixels, before) for pixels, before in zip(drawn, [None, *drawn[:-1]], strict=True)]
+    packed = [
+        packer.pack(pixels, before)
+        for pixels, before in zip(drawn, [None, *drawn[:-1]], strict=True)
+    ]
     with (tmp_path / "film.gif").open("wb") as file:
         encode.write_gif(file, (480, 384), palette, zip(packed, [0.1] * 6 + [0.5], strict=True))
     with Image.open(tmp_path / "film.gif") as gif:
@@ -482,8 +619,14 @@ def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:
     canvas = Canvas(story, Look(480))
     with Image.open(film(tmp_path / "film.png", story)) as png:
         assert png.n_frames == 7
-        for frame, moment in zip(ImageSequence.Iterator(png), plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5), strict=True):
-            np.testing.assert_array_equal(np.asarray(frame.convert("RGB")), canvas.draw(moment)[..., :3])
+        for frame, moment in zip(
+            ImageSequence.Iterator(png),
+            plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(
+                np.asarray(frame.convert("RGB")), canvas.draw(moment)[..., :3]
+            )
 
 
 def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> None:
@@ -493,7 +636,16 @@ def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> N
     with Image.open(film(tmp_path / "film.webp", story)) as webp:
         assert webp.n_frames >= 6 and webp.size == (480, 384) and webp.info["loop"] == 0
     path = film(tmp_path / "film.mp4", story)
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-i",
+        str(path),
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]
     read = subprocess.run(command, check=True, capture_output=True)
     frames = np.frombuffer(read.stdout, dtype=np.uint8).reshape(-1, 384, 480, 3)
     assert re.search(r"Video: h264 .*yuv420p.*, 480x384.* 10 fps", read.stderr.decode())
@@ -507,30 +659,42 @@ def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path)
     one = film(tmp_path / "one.gif", story, tween=5).read_bytes()
     assert film(tmp_path / "two.gif", story, tween=5, processes=2).read_bytes() == one
     assert film(tmp_path / "again.gif", story, tween=5).read_bytes() == one
-    stills = [film(tmp_path / f"{name}.png", story, tween=5, processes=count).read_bytes() for name, count in (("a", 1), ("b", 2))]
+    stills = [
+        film(tmp_path / f"{name}.png", story, tween=5, processes=count).read_bytes()
+        for name, count in (("a", 1), ("b", 2))
+    ]
     assert stills[0] == stills[1]
 
 
 def test_a_largest_size_is_kept(tmp_path: Path) -> None:
     story = story_of(checkpoints=8, images=2000, top=8)
     full = make_film(story, tmp_path / "full.gif", Options(size=800), processes=1)
-    half = make_film(story, tmp_path / "half.gif", Options(size=800, max_mb=full.bytes / 2e6), processes=1)
+    half = make_film(
+        story, tmp_path / "half.gif", Options(size=800, max_mb=full.bytes / 2e6), processes=1
+    )
     assert half.bytes <= full.bytes / 2 and half.lowered and not full.lowered
     assert half.seconds == pytest.approx(full.seconds, rel=0.1)
     for ending in (".mp4", ".png"):
         whole = make_film(story, tmp_path / f"full{ending}", Options(size=640), processes=1)
-        less = make_film(story, tmp_path / f"less{ending}", Options(size=640, max_mb=whole.bytes / 1.5e6), processes=1)
+        less = make_film(
+            story,
+            tmp_path / f"less{ending}",
+            Options(size=640, max_mb=whole.bytes / 1.5e6),
+            processes=1,
+        )
         assert less.bytes <= whole.bytes / 1.5 and less.lowered
     with pytest.raises(SettingsError, match="does not fit in --max-mb 0.001"):
         make_film(story, tmp_path / "none.gif", Options(max_mb=0.001), processes=1)
     assert not (tmp_path / "none.gif").exists() and not list(tmp_path.glob(".writing*"))
 
 
-# -- the command ----------------------------------------------------------------------------------------------------
+# -- the command
 
 
 def test_the_film_of_a_run(run: RunFolder, review_embeddings: CommandLine) -> None:
-    code, output, errors = review_embeddings("animate", "--run", run.path, "--size", 480, "--tween", 2, "--trails", 3, "--keep-frames")
+    code, output, errors = review_embeddings(
+        "animate", "--run", run.path, "--size", 480, "--tween", 2, "--trails", 3, "--keep-frames"
+    )
     assert code == 0, errors
     path = run.exports / "animation.gif"
     assert re.search(rf"Wrote {re.escape(str(path))}: 7 frames, 2\.4 s, 480 x 384 pixels", output)
@@ -541,7 +705,9 @@ def test_the_film_of_a_run(run: RunFolder, review_embeddings: CommandLine) -> No
             assert still.size == (480, 384)
     built = table.read_manifest(run)
     assert built is not None and review_embeddings("build", "--run", run.path)[0] == 0
-    assert table.read_manifest(run) == built, "a picture beside the weights is no change of the checkpoint"
+    assert table.read_manifest(run) == built, (
+        "a picture beside the weights is no change of the checkpoint"
+    )
 
 
 def test_frames_of_checkpoints_without_a_folder_are_kept_in_the_exports(run: RunFolder) -> None:
@@ -555,17 +721,25 @@ def test_frames_of_checkpoints_without_a_folder_are_kept_in_the_exports(run: Run
 
 
 def test_a_still_is_the_frame_of_the_film(run: RunFolder, review_embeddings: CommandLine) -> None:
-    code, output, errors = review_embeddings("animate", "--run", run.path, "--frame", "20", "--size", 480, "--top", 3)
+    code, output, errors = review_embeddings(
+        "animate", "--run", run.path, "--frame", "20", "--size", 480, "--top", 3
+    )
     path = run.exports / "frame-000020.png"
     assert code == 0 and str(path) in output, errors
     expected = Canvas(read_story(run, top=3), Look(480)).draw(Moment(1))[..., :3]
     np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
-    assert draw_still(run, "20", run.path.parent / "b.png", size=480, top=3).path.read_bytes() == path.read_bytes()
+    assert (
+        draw_still(run, "20", run.path.parent / "b.png", size=480, top=3).path.read_bytes()
+        == path.read_bytes()
+    )
 
 
 def test_some_of_the_checkpoints(run: RunFolder, tmp_path: Path) -> None:
     assert animate(run, tmp_path / "a.gif", checkpoints=["10-20"], size=480, tween=0).frames == 2
-    assert animate(run, tmp_path / "b.gif", checkpoints=["first", "last"], size=480, tween=0).frames == 2
+    assert (
+        animate(run, tmp_path / "b.gif", checkpoints=["first", "last"], size=480, tween=0).frames
+        == 2
+    )
     assert animate(run, tmp_path / "c.gif", checkpoints=[10, 20], size=480, tween=0).frames == 2
     assert animate(run, tmp_path / "d.gif", checkpoints="20-last", size=480, tween=0).frames == 2
     assert draw_still(run, 20, tmp_path / "e.png", size=480).path.is_file()
@@ -587,7 +761,11 @@ def test_some_of_the_checkpoints(run: RunFolder, tmp_path: Path) -> None:
         (("--top", 99), "--top 99 is out of range"),
         (("--max-mb", 0), "--max-mb 0 is out of range"),
         (("--trail", 999), "--trail 999: there is no such image"),
-        (("--checkpoint", "last"), "There is one checkpoint only (100), which makes no film. A still of it: review-embeddings animate"),
+        (
+            ("--checkpoint", "last"),
+            "There is one checkpoint only (100), which makes no film. A still of it: "
+            "review-embeddings animate",
+        ),
         (("--checkpoint", "7"), "There is no checkpoint 7; there are 10, 20, 100"),
         (("--frame", "10-100"), "names 3 checkpoints"),
         (("--frame", "10", "--out", "a.gif"), ".gif is not known. Use one of .png"),
@@ -595,14 +773,20 @@ def test_some_of_the_checkpoints(run: RunFolder, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
-    run: RunFolder, options: tuple[object, ...], said: str, review_embeddings: CommandLine, working_directory: Path
+    run: RunFolder,
+    options: tuple[object, ...],
+    said: str,
+    review_embeddings: CommandLine,
+    working_directory: Path,
 ) -> None:
     code, _, errors = review_embeddings("animate", "--run", run.path, *options)
     assert code == 2 and said in errors and errors.count("\n") == 1, errors
     assert not list(working_directory.glob("*.gif")) and not run.exports.exists()
 
 
-def test_a_run_without_coordinates_or_with_other_images(run: RunFolder, trainer_output: Path) -> None:
+def test_a_run_without_coordinates_or_with_other_images(
+    run: RunFolder, trainer_output: Path
+) -> None:
     with pytest.raises(RunError, match="no coordinates yet. Run: review-embeddings build"):
         animate(trainer_output)
     import pyarrow.parquet as parquet
@@ -623,7 +807,9 @@ def test_a_damaged_table_is_said(run: RunFolder, review_embeddings: CommandLine)
     assert code == 2 and "is damaged" in errors and errors.count("\n") == 1
 
 
-def test_no_ffmpeg_is_said_before_anything_is_drawn(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_ffmpeg_is_said_before_anything_is_drawn(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import imageio_ffmpeg
 
     def missing() -> str:
@@ -636,16 +822,37 @@ def test_no_ffmpeg_is_said_before_anything_is_drawn(run: RunFolder, monkeypatch:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("ending", [".gif", ".mp4"])
-def test_a_film_that_is_stopped_leaves_the_old_one_and_no_process(run: RunFolder, ending: str, end: signal.Signals) -> None:
+def test_a_film_that_is_stopped_leaves_the_old_one_and_no_process(
+    run: RunFolder, ending: str, end: signal.Signals
+) -> None:
     import psutil
 
     path = run.exports / f"animation{ending}"
     path.parent.mkdir()
     path.write_bytes(b"old")
-    command = [sys.executable, "-m", "review", "animate", "--run", str(run.path), "--out", str(path), "--tween", "100", "--size", "1600"]
-    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background would ignore it
+    command = [
+        sys.executable,
+        "-m",
+        "review",
+        "animate",
+        "--run",
+        str(run.path),
+        "--out",
+        str(path),
+        "--tween",
+        "100",
+        "--size",
+        "1600",
+    ]
+    default = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a job in the background would ignore it
     process = subprocess.Popen(
-        [*command, "--processes", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=default
+        [*command, "--processes", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=default,
     )
     deadline = time.monotonic() + 120
     while not list(run.exports.glob(".writing-*")) and time.monotonic() < deadline:

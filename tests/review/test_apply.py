@@ -29,16 +29,31 @@ CLASSES = ["blue", "green", "red"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two splits with a further column; test rows 4 and 7 are exact copies, and row 2 stands in the train split too (its row 1)."""
+    """Two splits with a further column; test rows 4 and 7 are exact copies, and row 2 stands in the
+    train split too (its row 1)."""
     folder = tmp_path_factory.mktemp("source") / "data"
-    features = datasets.Features({"note": datasets.Value("string"), "image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)})
+    features = datasets.Features(
+        {
+            "note": datasets.Value("string"),
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=CLASSES),
+        }
+    )
 
     def split(seeds: list[int]) -> datasets.Dataset:
         labels = [seed % 3 for seed in seeds]
-        files = [{"bytes": encoded(picture(label, seed=seed)), "path": None} for seed, label in zip(seeds, labels, strict=True)]
-        return datasets.Dataset.from_dict({"note": [f"=n{seed}" for seed in seeds], "image": files, "label": labels}, features=features)
+        files = [
+            {"bytes": encoded(picture(label, seed=seed)), "path": None}
+            for seed, label in zip(seeds, labels, strict=True)
+        ]
+        return datasets.Dataset.from_dict(
+            {"note": [f"=n{seed}" for seed in seeds], "image": files, "label": labels},
+            features=features,
+        )
 
-    datasets.DatasetDict({"train": split([30, 12, 31]), "test": split([10, 11, 12, 13, 14, 15, 16, 14, 18])}).save_to_disk(str(folder))
+    datasets.DatasetDict(
+        {"train": split([30, 12, 31]), "test": split([10, 11, 12, 13, 14, 15, 16, 14, 18])}
+    ).save_to_disk(str(folder))
     return folder
 
 
@@ -71,11 +86,15 @@ def decided(run: RunFolder) -> RunFolder:
 
 def bytes_of(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
 
 
-def test_exactly_the_decided_changes_and_the_source_untouched(decided: RunFolder, source: Path, tmp_path: Path) -> None:
+def test_exactly_the_decided_changes_and_the_source_untouched(
+    decided: RunFolder, source: Path, tmp_path: Path
+) -> None:
     before = bytes_of(source)
     old = datasets.load_from_disk(str(source))
     applied = apply(decided, tmp_path / "cleaned")
@@ -86,7 +105,9 @@ def test_exactly_the_decided_changes_and_the_source_untouched(decided: RunFolder
     assert new["train"]["note"][:] == ["=n30", "=n31"]
     labels = dict(zip(new["test"]["note"][:], new["test"]["label"][:], strict=True))
     assert labels == {"=n11": 2, "=n13": 1, "=n14": 2, "=n15": 0, "=n16": 1, "=n18": 0}
-    raw = {split: old["test"].cast_column("image", datasets.Image(decode=False)) for split in ("test",)}["test"]
+    raw = {
+        split: old["test"].cast_column("image", datasets.Image(decode=False)) for split in ("test",)
+    }["test"]
     kept = new["test"].cast_column("image", datasets.Image(decode=False))
     assert kept[0]["image"]["bytes"] == raw[1]["image"]["bytes"]
     assert (applied.removed, applied.duplicates) == (3, 1)
@@ -115,11 +136,25 @@ def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path,
     decide(decided, [8], "relabel", new_label="green")  # 18 is blue
     out = tmp_path / "cleaned"
     apply(decided, out, form=form)
-    new = datasets.load_from_disk(str(out)) if form == "disk" else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    new = (
+        datasets.load_from_disk(str(out))
+        if form == "disk"
+        else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    )
     assert {split: len(rows) for split, rows in new.items()} == {"train": 2, "test": 6}
     names = new["test"].features["label"].names if form != "folder" else None
-    labels = {row["note"]: names[row["label"]] if names else row["label"] for row in new["test"].remove_columns("image")}
-    assert labels == {"=n11": "red", "=n13": "green", "=n14": "red", "=n15": "blue", "=n16": "green", "=n18": "green"}
+    labels = {
+        row["note"]: names[row["label"]] if names else row["label"]
+        for row in new["test"].remove_columns("image")
+    }
+    assert labels == {
+        "=n11": "red",
+        "=n13": "green",
+        "=n14": "red",
+        "=n15": "blue",
+        "=n16": "green",
+        "=n18": "green",
+    }
     assert all(image.size == (16, 16) for image in new["test"]["image"][:])
 
 
@@ -130,28 +165,44 @@ def test_applying_twice_is_applying_once(decided: RunFolder, tmp_path: Path) -> 
     assert info is not None
     from dataclasses import replace
 
-    decided_again.write_info(replace(info, dataset=replace(info.dataset, source=str(tmp_path / "first"))))
+    decided_again.write_info(
+        replace(info, dataset=replace(info.dataset, source=str(tmp_path / "first")))
+    )
     applied = apply(decided_again, tmp_path / "second")
     assert applied.changes == []
     one, two = (datasets.load_from_disk(str(tmp_path / name)) for name in ("first", "second"))
     assert all(one[split].to_dict() == two[split].to_dict() for split in ("train", "test"))
 
 
-def test_dry_run_writes_nothing(decided: RunFolder, tmp_path: Path, review_embeddings: CommandLine) -> None:
-    code, output, errors = review_embeddings("apply", "--run", decided.path, "--dry-run", "--out", tmp_path / "cleaned")
+def test_dry_run_writes_nothing(
+    decided: RunFolder, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    code, output, errors = review_embeddings(
+        "apply", "--run", decided.path, "--dry-run", "--out", tmp_path / "cleaned"
+    )
     assert code == 0 and "removed: 3" in output and "Nothing was written" in output, errors
     assert not (tmp_path / "cleaned").exists()
-    code, _, errors = review_embeddings("apply", "--run", decided.path, "--dry-run", "--out", decided.path)
+    code, _, errors = review_embeddings(
+        "apply", "--run", decided.path, "--dry-run", "--out", decided.path
+    )
     assert code == 2 and "is there already" in errors
 
 
-def test_where_it_may_not_write(decided: RunFolder, source: Path, tmp_path: Path, review_embeddings: CommandLine) -> None:
-    for out, said in ((source, "never changed"), (source / "inner", "never changed"), (decided.path, "is there already")):
+def test_where_it_may_not_write(
+    decided: RunFolder, source: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    for out, said in (
+        (source, "never changed"),
+        (source / "inner", "never changed"),
+        (decided.path, "is there already"),
+    ):
         with pytest.raises(SettingsError, match=said):
             apply(decided, out)
     code, _, errors = review_embeddings("apply", "--run", decided.path)
     assert code == 2 and "There is no --out" in errors
-    code, _, errors = review_embeddings("apply", "--run", decided.path, "--out", tmp_path / "c", "--as", "zip")
+    code, _, errors = review_embeddings(
+        "apply", "--run", decided.path, "--out", tmp_path / "c", "--as", "zip"
+    )
     assert code == 2 and "--as zip" in errors
     code, _, errors = review_embeddings("apply", "--run", decided.path, "--out", "/proc/cleaned")
     assert code == 2 and "/proc/cleaned cannot be written to" in errors
@@ -164,11 +215,17 @@ def test_an_image_folder_is_cleaned_too(built_run: Path, tmp_path: Path) -> None
     for form in ("disk", "folder", "parquet"):
         out = tmp_path / form
         apply(run, out, form=form)
-        new = datasets.load_from_disk(str(out)) if form == "disk" else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+        new = (
+            datasets.load_from_disk(str(out))
+            if form == "disk"
+            else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+        )
         assert len(new["train"]) == 34
 
 
-@pytest.mark.parametrize("name", ["../../etc", "a/b\\c", "..", "", "\x00\n", "<script>", "con:", "x" * 300, "‮abc"])
+@pytest.mark.parametrize(
+    "name", ["../../etc", "a/b\\c", "..", "", "\x00\n", "<script>", "con:", "x" * 300, "‮abc"]
+)
 def test_class_names_cannot_lead_out_of_the_folder(name: str, tmp_path: Path) -> None:
     folder = tmp_path / safe_name(name)
     assert folder.parent == tmp_path and folder.resolve().parent == tmp_path.resolve()
@@ -178,17 +235,31 @@ def test_class_names_cannot_lead_out_of_the_folder(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("marked", "gone"),
     [([1], [1]), ([0], [0]), ([0, 1], [0, 1]), ([0, 1, 8], [1, 8]), ([0, 8], [0, 8])],
-    ids=["one of three", "the first of them", "two of three", "all three: the first stays", "two, the one between stays"],
+    ids=[
+        "one of three",
+        "the first of them",
+        "two of three",
+        "all three: the first stays",
+        "two, the one between stays",
+    ],
 )
 def test_of_near_copies_one_stays(
-    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marked: list[int], gone: list[int]
+    run: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    marked: list[int],
+    gone: list[int],
 ) -> None:
     images = read_images(run)
     assert images is not None
-    monkeypatch.setattr("review.apply._groups", lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)})
+    monkeypatch.setattr(
+        "review.apply._groups", lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)}
+    )
     decide(run, marked, "duplicate")
     applied = apply(run, tmp_path / "cleaned")
-    assert [int(change["row"]) for change in applied.changes] == gone and applied.duplicates == len(gone)
+    assert [int(change["row"]) for change in applied.changes] == gone and applied.duplicates == len(
+        gone
+    )
 
 
 def test_groups_are_those_of_the_table(run: RunFolder) -> None:
@@ -216,9 +287,16 @@ def test_images_that_were_read_in_place_and_a_label_in_json(form: str, tmp_path:
     decide(run, [1], "relabel", new_label="red")
     before = bytes_of(tmp_path / "tars")
     applied = apply(run, tmp_path / "cleaned", form=form)
-    assert (applied.removed, applied.relabelled) == (1, {("green", "red"): 1}) and bytes_of(tmp_path / "tars") == before
+    assert (applied.removed, applied.relabelled) == (1, {("green", "red"): 1}) and bytes_of(
+        tmp_path / "tars"
+    ) == before
     if form == "disk":
         new = datasets.load_from_disk(str(tmp_path / "cleaned"))["test"]
-        assert [(row["label"], row["year"]) for row in new["json"]][:2] == [("red", 2001), ("red", 2002)]
+        assert [(row["label"], row["year"]) for row in new["json"]][:2] == [
+            ("red", 2001),
+            ("red", 2002),
+        ]
     else:
-        assert {path.parent.name for path in (tmp_path / "cleaned" / "test").glob("*/*.png")} == set(CLASSES)
+        assert {
+            path.parent.name for path in (tmp_path / "cleaned" / "test").glob("*/*.png")
+        } == set(CLASSES)

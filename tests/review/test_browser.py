@@ -14,7 +14,13 @@ from pipeline.runfolder import RunFolder
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
 KNOWN_FAULTS = ("process is not defined",)
 """Spotlight 1.8.2's relevance worker ends with this in every session."""
@@ -34,9 +40,18 @@ def page(chromium: str, address: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((home, "data:", "blob:")) else faults.append(request.url))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((home, "data:", "blob:"))
+                else faults.append(request.url)
+            ),
+        )
         page.goto(address)
-        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+        page.wait_for_function(
+            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
+        )
         page.wait_for_timeout(1500)  # the plots are drawn
         yield page
         browser.close()
@@ -44,7 +59,9 @@ def page(chromium: str, address: str) -> Iterator[Page]:
 
 
 def state(page: Page, expression: str) -> Any:
-    return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+    return page.evaluate(
+        f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
+    )
 
 
 def column(page: Page, name: str) -> np.ndarray:
@@ -59,7 +76,8 @@ def plot(page: Page, caption: str) -> dict[str, float]:
     """The largest canvas above the axis with this caption: the drawing area of one scatter plot."""
     box = page.evaluate(
         """(caption) => {
-            const leaves = [...document.querySelectorAll("text, div, span")].filter((e) => e.children.length === 0);
+            const leaves = [...document.querySelectorAll("text, div, span")].filter((e) =>
+                e.children.length === 0);
             const label = leaves.find((e) => e.textContent === caption);
             for (let node = label; node; node = node.parentElement) {
                 const canvas = node.querySelector?.("canvas");
@@ -101,11 +119,15 @@ def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> N
     rows = selected(page)
     x, y = column(page, "x_000010"), column(page, "y_000010")
     assert 0 < len(rows) < len(x) and rows != preselected
-    inside = np.ones(len(x), dtype=bool)  # the rectangle around the selected images in the first plot holds no others
+    inside = np.ones(
+        len(x), dtype=bool
+    )  # the rectangle around the selected images in the first plot holds no others
     for values in (x, y):
         inside &= (values >= values[rows].min()) & (values <= values[rows].max())
     assert sorted(np.flatnonzero(inside)) == rows
-    assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(" ", "")
+    assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(
+        " ", ""
+    )
     assert picture_of(page, last) != before  # the other plot marks them
 
 
@@ -120,7 +142,10 @@ def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) ->
 
     def is_now(step: int) -> None:
         for name, source in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
-            np.testing.assert_array_equal(column(page, f"{name}_now").astype(np.float32), long.loc[long["checkpoint"] == step, source])
+            np.testing.assert_array_equal(
+                column(page, f"{name}_now").astype(np.float32),
+                long.loc[long["checkpoint"] == step, source],
+            )
 
     slider = page.locator("[data-test-tag=checkpoint-slider]")
     step = page.locator("[data-test-tag=checkpoint-slider-step]")
@@ -140,12 +165,15 @@ def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) ->
     assert "disparity" in slider.inner_text() and "of variance" in slider.inner_text()
 
 
-def test_a_filter_on_the_sliders_scores_is_applied_again_at_each_checkpoint(page: Page, built_run: Path) -> None:
+def test_a_filter_on_the_sliders_scores_is_applied_again_at_each_checkpoint(
+    page: Page, built_run: Path
+) -> None:
     long = table.read(built_run, columns=["checkpoint", "ood_score"])
     middle = float(long["ood_score"].median())
     page.evaluate(
         """(reference) => { const s = spotlight.useDataset.getState();
-        s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.ood_now, { shortName: "<", compare: (a, b) => a < b }, reference)); }""",
+        s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.ood_now, { shortName: "<",
+            compare: (a, b) => a < b }, reference)); }""",
         middle,
     )
     for step, title in ((20, ""), (100, "Next checkpoint"), (20, "Previous checkpoint")):
@@ -156,7 +184,9 @@ def test_a_filter_on_the_sliders_scores_is_applied_again_at_each_checkpoint(page
         assert state(page, "Array.from(s.filteredIndices)") == expected.tolist()
 
 
-def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page: Page, built_run: Path) -> None:
+def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(
+    page: Page, built_run: Path
+) -> None:
     page.evaluate("() => spotlight.useDataset.getState().selectRows([7])")
     page.get_by_text("Neighbours", exact=True).click()
     widget = page.locator("[data-test-tag=review-neighbors]")
@@ -164,9 +194,13 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page:
         expected = RunFolder(built_run).read_array("neighbors", step)[7, :8].tolist()
         shown = widget.locator(f"[data-test-tag=nearest-{step}] button")
         shown.nth(7).wait_for()
-        assert [int(title.split()[-1]) for title in shown.evaluate_all("all => all.map((one) => one.title)")] == expected
+        assert [
+            int(title.split()[-1])
+            for title in shown.evaluate_all("all => all.map((one) => one.title)")
+        ] == expected
         page.wait_for_function(
-            """(step) => [...document.querySelectorAll(`[data-test-tag=nearest-${step}] img`)].every(
+            """(step) =>
+                [...document.querySelectorAll(`[data-test-tag=nearest-${step}] img`)].every(
                 (one) => one.complete && one.naturalWidth === 16)""",
             arg=step,
         )
@@ -178,7 +212,9 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(page:
     assert selected(page) == [first]
 
 
-def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(page: Page, built_run: Path) -> None:
+def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(
+    page: Page, built_run: Path
+) -> None:
     manifest = table.read_manifest(RunFolder(built_run))
     assert manifest is not None
     page.get_by_text("Checkpoints", exact=True).click()
@@ -200,4 +236,6 @@ def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(page
             stay,
         ]
     said = widget.locator("svg title").evaluate_all("all => all.map((one) => one.textContent)")
-    assert said[1] == f"step 10 and step 20: {manifest.rank_correlation[0][1]:.2f}" and len(said) == 9
+    assert (
+        said[1] == f"step 10 and step 20: {manifest.rank_correlation[0][1]:.2f}" and len(said) == 9
+    )

@@ -1,4 +1,5 @@
-"""What a person types, and what is answered: one clear message and exit code 2 for everything that can be mended."""
+"""What a person types, and what is answered: one clear message and exit code 2 for everything that
+can be mended."""
 
 import json
 import shutil
@@ -15,17 +16,23 @@ from review import cli as command_line
 Call = Callable[..., tuple[int, str, str]]
 
 
-def test_build_then_table(review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_build_then_table(
+    review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
     code, out, err = review_embeddings("build", "--run", run_path, "--dataset", image_folder)
     assert code == 0, err
     assert "Table: 108 rows (36 images x 3 checkpoints)" in out
     assert "Embedding with checkpoint 100: 36 images" in err
     assert review_embeddings("build", "--run", run_path)[1].count("Everything was up to date.") == 1
-    code, out, _ = review_embeddings("table", "--run", run_path, "--out", tmp_path / "all.parquet", "--checkpoint", "last")
+    code, out, _ = review_embeddings(
+        "table", "--run", run_path, "--out", tmp_path / "all.parquet", "--checkpoint", "last"
+    )
     assert (code, out) == (0, f"Wrote 36 rows to {tmp_path / 'all.parquet'}\n")
 
 
-def test_images_that_stay_where_they_are(review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_images_that_stay_where_they_are(
+    review_embeddings: Call, run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
     said = ("--run", run_path, "--dataset", image_folder, "--in-place")
     code, out, err = review_embeddings("build", *said)
     assert code == 0 and "Table: 108 rows" in out, err
@@ -35,17 +42,38 @@ def test_images_that_stay_where_they_are(review_embeddings: Call, run_path: Path
     assert code == 0 and len(list((run_path / "exports").glob("*/*.png"))) == 3
     assert review_embeddings("table", "--run", run_path, "--out", tmp_path / "all.parquet")[0] == 0
     assert review_embeddings("summary", "--run", run_path, "--html")[0] == 0
-    assert review_embeddings("animate", "--run", run_path, "--frame", "20", "--out", tmp_path / "still.png", "--size", "480")[0] == 0
+    assert (
+        review_embeddings(
+            "animate",
+            "--run",
+            run_path,
+            "--frame",
+            "20",
+            "--out",
+            tmp_path / "still.png",
+            "--size",
+            "480",
+        )[0]
+        == 0
+    )
     code, _, err = review_embeddings("build", "--run", run_path, "--no-in-place")
     assert code == 0 and "Reading images" in err and "Embedding" not in err
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.csv").write_text("image\n1.png\n")
-    code, _, err = review_embeddings("build", "--run", run_path, "--dataset", tmp_path / "texts", "--in-place")
-    assert code == 2 and "texts cannot be read in place: --in-place takes Parquet files" in err.splitlines()[-1]
+    code, _, err = review_embeddings(
+        "build", "--run", run_path, "--dataset", tmp_path / "texts", "--in-place"
+    )
+    assert (
+        code == 2
+        and "texts cannot be read in place: --in-place takes Parquet files" in err.splitlines()[-1]
+    )
 
 
 def test_the_run_in_this_folder_or_the_newest_in_runs(
-    review_embeddings: Call, built_run: Path, working_directory: Path, monkeypatch: pytest.MonkeyPatch
+    review_embeddings: Call,
+    built_run: Path,
+    working_directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copytree(built_run, working_directory / "runs" / "mine")
     assert review_embeddings("build")[0] == 0
@@ -54,10 +82,16 @@ def test_the_run_in_this_folder_or_the_newest_in_runs(
     assert (working_directory / "runs" / "mine" / "t.csv").is_file()
 
 
-def test_nothing_given_shows_the_help_and_no_run_says_what_to_do(review_embeddings: Call, working_directory: Path) -> None:
+def test_nothing_given_shows_the_help_and_no_run_says_what_to_do(
+    review_embeddings: Call, working_directory: Path
+) -> None:
     assert "Commands:" in "".join(review_embeddings()[1:])
     code, _, err = review_embeddings("--first", "--last")
-    assert code == 2 and err.startswith("Error: There is no run here") and "review-embeddings demo" in err
+    assert (
+        code == 2
+        and err.startswith("Error: There is no run here")
+        and "review-embeddings demo" in err
+    )
     assert err.count("\n") == 1
 
 
@@ -78,24 +112,60 @@ def test_a_busy_port_is_said_before_any_work(review_embeddings: Call, built_run:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--first", "--run", "{gone}"], "is no run: it has neither run.json nor checkpoint-<step> folders"),
+        (
+            ["--first", "--run", "{gone}"],
+            "is no run: it has neither run.json nor checkpoint-<step> folders",
+        ),
         (["--first", "--run", "{trained}"], "its data set is not known. Name it with --dataset"),
-        (["--checkpoint", "30", "--run", "{built}"], "There is no checkpoint 30; there are 10, 20, 100"),
+        (
+            ["--checkpoint", "30", "--run", "{built}"],
+            "There is no checkpoint 30; there are 10, 20, 100",
+        ),
         (["--last", "--run", "{built}", "--host", "0.0.0.0"], "can be reached from other machines"),
-        (["--last", "--run", "{built}", "--tls-cert", "x.pem"], "--tls-cert and --tls-key go together"),
-        (["--last", "--run", "{built}", "--tls-cert", "x.pem", "--tls-key", "y.pem"], "--tls-cert x.pem is not there"),
+        (
+            ["--last", "--run", "{built}", "--tls-cert", "x.pem"],
+            "--tls-cert and --tls-key go together",
+        ),
+        (
+            ["--last", "--run", "{built}", "--tls-cert", "x.pem", "--tls-key", "y.pem"],
+            "--tls-cert x.pem is not there",
+        ),
         (["--last", "--run", "{built}", "--port", "99999"], "--port 99999 is out of range"),
-        (["--last", "--run", "{built}", "--insecure", "--host", "no.such.name.invalid"], "is not an address of this machine"),
-        (["--last", "--run", "{built}", "--device", "abacus", "--pooling", "mean"], "There is no device 'abacus'"),
-        (["build", "--run", "{trained}", "--dataset", "{images}", "--split", "dev"], "no split 'dev'; it has 'train'"),
-        (["build", "--run", "{trained}", "--dataset", "{images}", "--image-column", "photo"], "no column 'photo'; it has 'image', 'label'"),
+        (
+            ["--last", "--run", "{built}", "--insecure", "--host", "no.such.name.invalid"],
+            "is not an address of this machine",
+        ),
+        (
+            ["--last", "--run", "{built}", "--device", "abacus", "--pooling", "mean"],
+            "There is no device 'abacus'",
+        ),
+        (
+            ["build", "--run", "{trained}", "--dataset", "{images}", "--split", "dev"],
+            "no split 'dev'; it has 'train'",
+        ),
+        (
+            ["build", "--run", "{trained}", "--dataset", "{images}", "--image-column", "photo"],
+            "no column 'photo'; it has 'image', 'label'",
+        ),
         (["build", "--run", "{trained}", "--dataset", "{gone}"], "is not there"),
         (["build", "--run", "{trained}", "--dataset", "nobody/nothing"], "cannot be loaded"),
-        (["build", "--run", "{trained}", "--dataset", "{images}", "--base", "{gone}"], "The base model"),
+        (
+            ["build", "--run", "{trained}", "--dataset", "{images}", "--base", "{gone}"],
+            "The base model",
+        ),
         (["build", "--run", "{built}", "--checkpoints", "{gone}"], "The folder of checkpoints"),
-        (["table", "--run", "{built}", "--out", "x.xlsx"], "the ending must be one of .parquet, .csv"),
-        (["table", "--run", "{built}", "--out", "x.csv", "--columns", "image_id,colour"], "The table has no column 'colour'"),
-        (["table", "--run", "{built}", "--out", "x.csv", "--checkpoint", "7"], "There is no checkpoint 7"),
+        (
+            ["table", "--run", "{built}", "--out", "x.xlsx"],
+            "the ending must be one of .parquet, .csv",
+        ),
+        (
+            ["table", "--run", "{built}", "--out", "x.csv", "--columns", "image_id,colour"],
+            "The table has no column 'colour'",
+        ),
+        (
+            ["table", "--run", "{built}", "--out", "x.csv", "--checkpoint", "7"],
+            "There is no checkpoint 7",
+        ),
         (["table", "--run", "{trained}", "--out", "x.csv"], "has no table yet"),
         (["--first", "build"], "--first stands before 'build' and would be lost"),
     ],
@@ -109,13 +179,20 @@ def test_wrong_input_gets_one_clear_message(
     image_folder: Path,
     working_directory: Path,
 ) -> None:
-    places = {"gone": "/no/such/place", "trained": trainer_output, "built": built_run, "images": image_folder}
+    places = {
+        "gone": "/no/such/place",
+        "trained": trainer_output,
+        "built": built_run,
+        "images": image_folder,
+    }
     before = sorted(path for root in (built_run, trainer_output) for path in root.rglob("*"))
     code, out, err = review_embeddings(*[argument.format(**places) for argument in arguments])
     message = " ".join(err.split())
     assert code == 2 and words in message, message
     assert "Traceback" not in err and "Spotlight:" not in out
-    assert sorted(path for root in (built_run, trainer_output) for path in root.rglob("*")) == before
+    assert (
+        sorted(path for root in (built_run, trainer_output) for path in root.rglob("*")) == before
+    )
     assert list(working_directory.iterdir()) == []
 
 
@@ -155,7 +232,9 @@ def test_a_fault_of_the_program_is_not_blamed_on_the_person(
         review_embeddings("table", "--run", built_run, "--out", "x.csv", "--debug")
 
 
-def test_ctrl_c_ends_quietly(review_embeddings: Call, built_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_quietly(
+    review_embeddings: Call, built_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
@@ -169,7 +248,11 @@ def test_ctrl_c_ends_quietly(review_embeddings: Call, built_run: Path, monkeypat
 def test_the_entry_point_is_the_command() -> None:
     from importlib import metadata
 
-    entry = next(entry for entry in metadata.entry_points(group="console_scripts") if entry.name == "review-embeddings")
+    entry = next(
+        entry
+        for entry in metadata.entry_points(group="console_scripts")
+        if entry.name == "review-embeddings"
+    )
     assert entry.load() is command_line.main
 
 
@@ -185,7 +268,10 @@ def test_the_entry_point_is_the_command() -> None:
     ],
 )
 def test_a_wrong_option_gets_one_line(
-    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sys.argv", ["review-embeddings", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -196,7 +282,9 @@ def test_a_wrong_option_gets_one_line(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["build", "--help"], ["--version"]])
-def test_help_and_version_end_well(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_version_end_well(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.argv", ["review-embeddings", *arguments])
     with pytest.raises(SystemExit) as ended:
         command_line.main()

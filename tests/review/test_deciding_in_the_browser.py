@@ -1,4 +1,5 @@
-"""Deciding in a real Spotlight in a real browser: what the page shows, decisions.jsonl and the exported list say the same."""
+"""Deciding in a real Spotlight in a real browser: what the page shows, decisions.jsonl and the
+exported list say the same."""
 
 from __future__ import annotations
 
@@ -20,7 +21,13 @@ from review.decisions import read_history
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
 
 @pytest.fixture
@@ -31,13 +38,17 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
 def opened(browser: Browser, address: str) -> Page:
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     page.goto(address)
-    page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+    page.wait_for_function(
+        "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
+    )
     page.wait_for_selector("[data-test-tag=review-panel] button")
     return page
 
 
 def state(page: Page, expression: str) -> Any:
-    return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+    return page.evaluate(
+        f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
+    )
 
 
 def decided(page: Page) -> dict[int, str]:
@@ -49,7 +60,9 @@ def decided(page: Page) -> dict[int, str]:
 
 
 def saved(page: Page) -> None:
-    page.wait_for_function("document.querySelector('[data-test-tag=review-status]').textContent.startsWith('Saved')")
+    page.wait_for_function(
+        "document.querySelector('[data-test-tag=review-status]').textContent.startsWith('Saved')"
+    )
 
 
 def select(page: Page, rows: list[int]) -> None:
@@ -58,18 +71,34 @@ def select(page: Page, rows: list[int]) -> None:
 
 def press(page: Page, key: str) -> None:
     before = page.locator("[data-test-tag=review-status]").inner_text()
-    time.sleep(1.1 if before.startswith("Saved") else 0)  # so that the time it was saved at is another
+    time.sleep(
+        1.1 if before.startswith("Saved") else 0
+    )  # so that the time it was saved at is another
     page.keyboard.press(key)
-    page.wait_for_function("(before) => document.querySelector('[data-test-tag=review-status]').textContent !== before", arg=before)
+    page.wait_for_function(
+        "(before) => document.querySelector('[data-test-tag=review-status]').textContent !== "
+        "before",
+        arg=before,
+    )
     saved(page)
 
 
-def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]) -> None:
-    with serving("--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada") as started, sync_playwright() as playwright:
+def test_mark_it_and_get_it_out(
+    chromium: str, run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
+    with (
+        serving(
+            "--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada"
+        ) as started,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = opened(browser, started.address)
         assert "token" not in page.url, "the token does not stay in the address bar"
-        worst = sorted(state(page, "Array.from(s.selectedIndices)"), key=lambda row: state(page, f"s.columnData.rank_last[{row}]"))
+        worst = sorted(
+            state(page, "Array.from(s.selectedIndices)"),
+            key=lambda row: state(page, f"s.columnData.rank_last[{row}]"),
+        )
         assert len(worst) == 8
 
         select(page, worst[:1])
@@ -91,23 +120,34 @@ def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings
         assert decided(page) == expected
         assert "4 of 36 decided" in page.locator("[data-test-tag=review-panel]").inner_text()
         page.keyboard.press("n")
-        assert state(page, "Array.from(s.selectedIndices)") == [worst[4]], "the next one that nobody has decided about"
+        assert state(page, "Array.from(s.selectedIndices)") == [worst[4]], (
+            "the next one that nobody has decided about"
+        )
 
-        page.evaluate("""() => { const s = spotlight.useDataset.getState(); const column = s.columnsByKey.decision;
-            s.addFilter(new spotlight.PredicateFilter(column, { shortName: "==", compare: (value, reference) => value === reference },
+        page.evaluate("""() => { const s = spotlight.useDataset.getState();
+            const column = s.columnsByKey.decision;
+            s.addFilter(new spotlight.PredicateFilter(column, { shortName: "==", compare: (value,
+                reference) => value === reference },
                 column.type.categories.remove)); }""")
         assert sorted(state(page, "Array.from(s.filteredIndices)")) == sorted(worst[1:3])
 
         page.reload()
         page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().length > 0")
-        page.wait_for_function("document.querySelector('[data-test-tag=review-panel]')?.textContent.includes('4 of 36')")
+        page.wait_for_function(
+            "document.querySelector('[data-test-tag=review-panel]')?.textContent.includes('4 of "
+            "36')"
+        )
         assert decided(page) == expected
 
         other = opened(browser, started.address)  # a second browser window: sees it, and is seen
         assert decided(other) == expected
         select(other, worst[5:6])
         press(other, "d")
-        page.wait_for_function("document.querySelector('[data-test-tag=review-panel]').textContent.includes('5 of 36')", timeout=10_000)
+        page.wait_for_function(
+            "document.querySelector('[data-test-tag=review-panel]').textContent.includes('5 of "
+            "36')",
+            timeout=10_000,
+        )
         assert decided(page) == expected | {worst[5]: "duplicate"}
 
         select(page, [worst[7], worst[6]])
@@ -119,7 +159,9 @@ def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings
     history = read_history(run)
     current = {line.image_id: line for line in history.current().values()}
     ids = state_ids(run)
-    assert {ids.index(image): str(line.decision) for image, line in current.items()} == expected | {worst[5]: "duplicate"}
+    assert {ids.index(image): str(line.decision) for image, line in current.items()} == expected | {
+        worst[5]: "duplicate"
+    }
     first = current[ids[worst[0]]]
     assert (first.new_label, first.reviewer, first.checkpoints) == ("green", "ada", (10, 100))
     assert current[ids[worst[3]]].note == "<script>alert(1)</script> too dark"
@@ -128,20 +170,28 @@ def test_mark_it_and_get_it_out(chromium: str, run: RunFolder, review_embeddings
     assert code == 0, errors
     with (run.exports / "outliers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {int(row["image_id"]): row["decision"] for row in rows if row["decision"]} == {i: line.decision for i, line in current.items()}
+    assert {int(row["image_id"]): row["decision"] for row in rows if row["decision"]} == {
+        i: line.decision for i, line in current.items()
+    }
     assert len(rows) == 5 + 2
 
-    code, _, errors = review_embeddings("apply", "--run", run.path, "--out", run.path.parent / "cleaned")
+    code, _, errors = review_embeddings(
+        "apply", "--run", run.path, "--out", run.path.parent / "cleaned"
+    )
     assert code == 0, errors
     import datasets
 
     cleaned = datasets.load_from_disk(str(run.path.parent / "cleaned"))["train"]
     gone = [ids[worst[1]], ids[worst[2]]]  # the duplicate has no second copy: it stays
     assert len(cleaned) == 36 - 2
-    before = [CLASSES[place // 12] for place in range(36)]  # an image folder: 12 of each class, in order
+    before = [
+        CLASSES[place // 12] for place in range(36)
+    ]  # an image folder: 12 of each class, in order
     before[ids[worst[0]]] = "green"
     expected_labels = [label for place, label in enumerate(before) if place not in gone]
-    assert [cleaned.features["label"].int2str(label) for label in cleaned["label"]] == expected_labels
+    assert [
+        cleaned.features["label"].int2str(label) for label in cleaned["label"]
+    ] == expected_labels
 
 
 def state_ids(run: RunFolder) -> list[int]:
@@ -153,11 +203,16 @@ def state_ids(run: RunFolder) -> list[int]:
 
 
 def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run: RunFolder) -> None:
-    with serving("--first", "--last", "--run", run.path, "--no-browser") as started, sync_playwright() as playwright:
+    with (
+        serving("--first", "--last", "--run", run.path, "--no-browser") as started,
+        sync_playwright() as playwright,
+    ):
         page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page()
         page.goto(started.url)
         page.wait_for_selector("text=open the address that the terminal printed")
-        with serving("--first", "--last", "--run", run.path, "--no-browser") as second:  # the run is open already
+        with serving(
+            "--first", "--last", "--run", run.path, "--no-browser"
+        ) as second:  # the run is open already
             page.goto(second.address)
             page.wait_for_selector("text=Read only")
             assert page.locator("[data-test-tag=review-panel] button").first.is_disabled()
@@ -166,12 +221,24 @@ def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run:
 
 def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_run: Path) -> None:
     store, name = bucket
-    for folder in [built_run, *(path for path in built_run.iterdir() if path.is_dir() and path.name not in {"cache", "checkpoint-10"})]:
+    for folder in [
+        built_run,
+        *(
+            path
+            for path in built_run.iterdir()
+            if path.is_dir() and path.name not in {"cache", "checkpoint-10"}
+        ),
+    ]:
         within = folder.relative_to(built_run).as_posix().strip(".")
-        for file in (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        for file in (
+            path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+        ):
             store.put_file(str(file), f"{name}/runs/new/{within}/{file.name}".replace("//", "/"))
     address = f"s3://{name}/runs/new"
-    with serving("--first", "--last", "--run", address, "--no-browser") as started, sync_playwright() as playwright:
+    with (
+        serving("--first", "--last", "--run", address, "--no-browser") as started,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = opened(browser, started.address)
         select(page, [3, 5])

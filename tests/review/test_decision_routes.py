@@ -1,4 +1,5 @@
-"""The routes of our plugin over HTTP: who may, what is refused, and what "saved" is worth when the process is killed."""
+"""The routes of our plugin over HTTP: who may, what is refused, and what "saved" is worth when the
+process is killed."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, decision_server.__file__, str(self.port), str(run.path)], stderr=subprocess.DEVNULL
+            [sys.executable, decision_server.__file__, str(self.port), str(run.path)],
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 120
         while True:
@@ -49,7 +51,15 @@ class Server:
             assert self.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
 
-    def ask(self, method: str, path: str, message: object = None, *, body: bytes | None = None, **headers: str | None) -> tuple[int, Any]:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        message: object = None,
+        *,
+        body: bytes | None = None,
+        **headers: str | None,
+    ) -> tuple[int, Any]:
         """Status and answer; ``headers`` change what our page sends, None leaves one out."""
         sent = HEADERS | ({"Origin": f"http://127.0.0.1:{self.port}"} if method == "POST" else {})
         for name, value in headers.items():
@@ -57,7 +67,12 @@ class Server:
             if value is not None:
                 sent[name.replace("_", "-")] = value
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request(method, f"/api/review/{path}", body if body is not None else json.dumps(message), sent)
+            connection.request(
+                method,
+                f"/api/review/{path}",
+                body if body is not None else json.dumps(message),
+                sent,
+            )
             with connection.getresponse() as answer:
                 content = answer.read()
         return answer.status, json.loads(content) if content.startswith(b"{") else content.decode()
@@ -76,23 +91,39 @@ def serving_decisions(run: RunFolder) -> Iterator[Server]:
         server.stop()
 
 
-def message(rows: list[int], decision: str = "remove", request: str = "r1", **more: object) -> dict[str, object]:
+def message(
+    rows: list[int], decision: str = "remove", request: str = "r1", **more: object
+) -> dict[str, object]:
     return {"request": request, "rows": rows, "decision": decision, **more}
 
 
 def test_decisions_undo_and_lists(run: RunFolder) -> None:
     with serving_decisions(run) as server:
-        assert server.ask("POST", "decisions", message([0, 1, 2], request="a")) == (200, {"saved": 3})
-        assert server.ask("POST", "decisions", message([1], "relabel", "b", new_label="red", note="n")) == (200, {"saved": 1})
+        assert server.ask("POST", "decisions", message([0, 1, 2], request="a")) == (
+            200,
+            {"saved": 3},
+        )
+        assert server.ask(
+            "POST", "decisions", message([1], "relabel", "b", new_label="red", note="n")
+        ) == (200, {"saved": 1})
         status, answer = server.ask("GET", "decisions?since=3")
         assert status == 200
-        assert answer == {"revision": 4, "rows": [1], "decisions": ["relabel"], "new_labels": ["red"], "notes": {"1": "n"}}
+        assert answer == {
+            "revision": 4,
+            "rows": [1],
+            "decisions": ["relabel"],
+            "new_labels": ["red"],
+            "notes": {"1": "n"},
+        }
         assert server.ask("POST", "undo", {"request": "b"})[0] == 200
         assert server.ask("POST", "undo", {"request": "a"})[0] == 200
         status, answer = server.ask("GET", "decisions?since=0")
         assert set(answer["decisions"]) == {"undecided"} and sorted(answer["rows"]) == [0, 1, 2]
         assert server.ask("POST", "undo", {"request": "never"})[0] == 422
-        assert server.ask("POST", "lists", {"request": "c", "rows": [5, 3], "name": "odd"}) == (200, {"saved": 2})
+        assert server.ask("POST", "lists", {"request": "c", "rows": [5, 3], "name": "odd"}) == (
+            200,
+            {"saved": 2},
+        )
         assert server.ask("GET", "facts")[1]["lists"] == ["odd"]
     history = read_history(run)
     assert len(history.lines) == 3 + 1 + 1 + 3 + 2 and not history.current()
@@ -112,10 +143,16 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
 )
 def test_strangers_are_refused(run: RunFolder, headers: dict[str, str | None], status: int) -> None:
     with serving_decisions(run) as server:
-        for path, said in (("decisions", message([0])), ("lists", {"request": "l", "rows": [0], "name": "n"}), ("undo", {"request": "a"})):
+        for path, said in (
+            ("decisions", message([0])),
+            ("lists", {"request": "l", "rows": [0], "name": "n"}),
+            ("undo", {"request": "a"}),
+        ):
             assert server.ask("POST", path, said, **headers)[0] == status
         if "Origin" not in headers or headers["Origin"]:
-            assert server.ask("GET", "facts", **headers)[0] == (200 if headers.get("Host") == "localhost:1" else status)
+            assert server.ask("GET", "facts", **headers)[0] == (
+                200 if headers.get("Host") == "localhost:1" else status
+            )
     assert not run.decisions.read_bytes()
 
 
@@ -163,8 +200,15 @@ def test_a_body_of_100_megabytes_is_refused_before_it_is_read(run: RunFolder) ->
         memory = Path(f"/proc/{server.process.pid}/statm")
         before = int(memory.read_text().split()[1]) if memory.exists() else 0
         headers = HEADERS | {"Origin": f"http://127.0.0.1:{server.port}"}
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
-            connection.request("POST", "/api/review/decisions", b"[" + b"0," * 10, headers | {"Content-Length": str(100 << 20)})
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        ) as connection:
+            connection.request(
+                "POST",
+                "/api/review/decisions",
+                b"[" + b"0," * 10,
+                headers | {"Content-Length": str(100 << 20)},
+            )
             with connection.getresponse() as answer:
                 assert answer.status == 413
 
@@ -172,10 +216,19 @@ def test_a_body_of_100_megabytes_is_refused_before_it_is_read(run: RunFolder) ->
             for _ in range(100):
                 yield b" " * (1 << 20)
 
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
-            with suppress(BrokenPipeError, ConnectionResetError):  # sent in pieces, without saying how much
-                connection.request("POST", "/api/review/decisions", parts(), headers, encode_chunked=True)
-            with suppress(BrokenPipeError, ConnectionResetError), connection.getresponse() as answer:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        ) as connection:
+            with suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # sent in pieces, without saying how much
+                connection.request(
+                    "POST", "/api/review/decisions", parts(), headers, encode_chunked=True
+                )
+            with (
+                suppress(BrokenPipeError, ConnectionResetError),
+                connection.getresponse() as answer,
+            ):
                 assert answer.status == 413
         if before:
             pages = int(memory.read_text().split()[1]) - before
@@ -200,19 +253,28 @@ def test_on_a_full_disk_it_is_not_saved_and_can_be_sent_again(run: RunFolder) ->
     with serving_decisions(run) as server:
         assert server.ask("POST", "decisions", message([0], request="a"))[0] == 200
         size = run.decisions.stat().st_size
-        whole = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size + 700, resource.RLIM_INFINITY))
+        whole = resource.prlimit(
+            server.process.pid, resource.RLIMIT_FSIZE, (size + 700, resource.RLIM_INFINITY)
+        )
         status, answer = server.ask("POST", "decisions", message(list(range(10)), request="b"))
         assert status == 507 and "disk is full" in answer["error"]
         assert run.decisions.stat().st_size == size, "nothing of it stays"
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, whole)
-        assert server.ask("POST", "decisions", message(list(range(10)), request="b")) == (200, {"saved": 10})
+        assert server.ask("POST", "decisions", message(list(range(10)), request="b")) == (
+            200,
+            {"saved": 10},
+        )
     assert len(read_history(run).lines) == 11
 
 
 def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:
-    """1,000 decisions from four clients, the server killed at ten random moments and started again each time."""
+    """1,000 decisions from four clients, the server killed at ten random moments and started again
+    each time."""
     generator = random.Random(4)
-    wanted = [(f"request-{number}", number % 36, ("keep", "remove", "unsure")[number % 3]) for number in range(1000)]
+    wanted = [
+        (f"request-{number}", number % 36, ("keep", "remove", "unsure")[number % 3])
+        for number in range(1000)
+    ]
     answered: dict[str, int] = {}
     queue = list(reversed(wanted))
     guard, ended = threading.Lock(), threading.Event()
@@ -226,7 +288,9 @@ def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:
                 request, row, decision = queue.pop()
             while not ended.is_set():
                 try:
-                    status, answer = current[0].ask("POST", "decisions", message([row], decision, request))
+                    status, answer = current[0].ask(
+                        "POST", "decisions", message([row], decision, request)
+                    )
                 except (OSError, http.client.HTTPException):
                     time.sleep(0.02)
                     continue  # not answered: the page keeps it and sends the same again
@@ -258,5 +322,7 @@ def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:
         current[0].stop()
     history = read_history(run)
     requests = [line.request for line in history.lines]
-    assert sorted(requests) == sorted(request for request, _, _ in wanted), "all are there, none twice"
+    assert sorted(requests) == sorted(request for request, _, _ in wanted), (
+        "all are there, none twice"
+    )
     assert not [fault for fault in history.faults if "Line" in fault]

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BusyError, SettingsError, StorageError
 from pipeline.runfolder import RunFolder
-from review.decisions import DECISIONS, FIELDS, UNDECIDED, Decision, Judged, as_line, login_name, read_history, writing
+from review.decisions import (
+    DECISIONS,
+    FIELDS,
+    UNDECIDED,
+    Decision,
+    Judged,
+    as_line,
+    login_name,
+    read_history,
+    writing,
+)
 
 JUDGED = Judged({10: 0, 11: 1, 12: 2}, ["aa", "bb", "cc"], ["cat", "dog", None], ["cat", "dog"])
 
@@ -27,13 +37,30 @@ def run(tmp_path: Path) -> RunFolder:
 
 def test_a_line_says_what_by_whom_when_and_about_which_content(run: RunFolder) -> None:
     with writing(run) as writer:
-        writer.append(JUDGED.decide([10], "relabel", new_label="dog", note="a hound\nreally", checkpoints=[0, 400], reviewer="ada"))
+        writer.append(
+            JUDGED.decide(
+                [10],
+                "relabel",
+                new_label="dog",
+                note="a hound\nreally",
+                checkpoints=[0, 400],
+                reviewer="ada",
+            )
+        )
     (line,) = run.decisions.read_text().splitlines()
     content = json.loads(line)
     assert tuple(content) == FIELDS
     assert content["image_hash"] == "aa" and content["image_id"] == 10 and content["label"] == "cat"
-    assert content["decision"] == "relabel" and content["new_label"] == "dog" and content["note"] == "a hound\nreally"
-    assert content["checkpoints"] == [0, 400] and content["reviewer"] == "ada" and content["time"].endswith("Z")
+    assert (
+        content["decision"] == "relabel"
+        and content["new_label"] == "dog"
+        and content["note"] == "a hound\nreally"
+    )
+    assert (
+        content["checkpoints"] == [0, 400]
+        and content["reviewer"] == "ada"
+        and content["time"].endswith("Z")
+    )
 
 
 def test_the_last_line_counts_and_all_stay(run: RunFolder) -> None:
@@ -43,7 +70,13 @@ def test_the_last_line_counts_and_all_stay(run: RunFolder) -> None:
         writer.append(JUDGED.decide([11], UNDECIDED, reviewer="bob"))
     history = read_history(run)
     assert {image: line.decision for image, line in history.current().items()} == {"aa": "remove"}
-    assert [line.decision for line in history.lines] == ["keep", "keep", "remove", "remove", "undecided"]
+    assert [line.decision for line in history.lines] == [
+        "keep",
+        "keep",
+        "remove",
+        "remove",
+        "undecided",
+    ]
     assert history.faults == []
 
 
@@ -97,9 +130,14 @@ def test_a_line_that_is_no_decision_is_left_out_and_told(run: RunFolder) -> None
 
 
 def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None:
-    code = "import sys, time; from pathlib import Path; from pipeline.runfolder import RunFolder; from review.decisions import writing\n"
+    code = (
+        "import sys, time; from pathlib import Path; from pipeline.runfolder import RunFolder; "
+        "from review.decisions import writing\n"
+    )
     code += "with writing(RunFolder(Path(sys.argv[1]))): print('open', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None and process.stdout.readline() == "open\n"
         with pytest.raises(BusyError, match="open in another review"), writing(run):
             pass
@@ -108,7 +146,9 @@ def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None
         assert writer.history.lines == []
 
 
-def test_on_a_full_disk_nothing_stays_of_what_was_begun(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_nothing_stays_of_what_was_begun(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with writing(run) as writer:
         writer.append(JUDGED.decide([10], "keep", reviewer="ada"))
         before = run.decisions.read_bytes()
@@ -124,7 +164,9 @@ def test_on_a_full_disk_nothing_stays_of_what_was_begun(run: RunFolder, monkeypa
             writer.append(JUDGED.decide([11], "remove", reviewer="ada", request="again"))
         monkeypatch.undo()
         assert run.decisions.read_bytes() == before
-        assert len(writer.append(JUDGED.decide([11], "remove", reviewer="ada", request="again"))) == 1
+        assert (
+            len(writer.append(JUDGED.decide([11], "remove", reviewer="ada", request="again"))) == 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +176,10 @@ def test_on_a_full_disk_nothing_stays_of_what_was_begun(run: RunFolder, monkeypa
         ({"decision": None}, "Neither a decision nor the name"),
         ({"decision": "relabel"}, "needs a new label"),
         ({"decision": "keep", "new_label": "dog"}, "needs a new label"),
-        ({"decision": "relabel", "new_label": "fish"}, r"'fish' is none of the classes \(cat, dog\)"),
+        (
+            {"decision": "relabel", "new_label": "fish"},
+            r"'fish' is none of the classes \(cat, dog\)",
+        ),
         ({"decision": "keep", "note": "x" * 2001}, "2001 characters"),
         ({"decision": None, "list_name": ""}, "0 characters"),
         ({"decision": "keep", "ids": [10, 99]}, "Image 99 is not in this run"),
@@ -154,7 +199,20 @@ texts = st.text(max_size=40) | st.sampled_from(
 def test_any_text_comes_back_as_it_was(note: str, name: str, label: str, decision: str) -> None:
     import tempfile
 
-    line = Decision("2026-01-01T00:00:00.000000Z", name, "aa", 1, label, decision, label, note, name, (1, 2), "r", "v")
+    line = Decision(
+        "2026-01-01T00:00:00.000000Z",
+        name,
+        "aa",
+        1,
+        label,
+        decision,
+        label,
+        note,
+        name,
+        (1, 2),
+        "r",
+        "v",
+    )
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         with writing(run) as writer:

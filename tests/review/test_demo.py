@@ -25,16 +25,32 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
     frame = table.read(run)
     table.validate(frame)
     assert len(frame) == 1797 * 13
-    right = (frame["prediction"].astype(str) == frame["label"].astype(str)).groupby(frame["checkpoint"]).mean()
+    right = (
+        (frame["prediction"].astype(str) == frame["label"].astype(str))
+        .groupby(frame["checkpoint"])
+        .mean()
+    )
     assert right.iloc[0] < 0.3 and right.iloc[-1] > 0.9  # it has learnt the digits
-    spread = frame.groupby(["checkpoint", "label"], observed=True)[["x", "y"]].mean().groupby("checkpoint").std().mean(axis=1)
+    spread = (
+        frame.groupby(["checkpoint", "label"], observed=True)[["x", "y"]]
+        .mean()
+        .groupby("checkpoint")
+        .std()
+        .mean(axis=1)
+    )
     assert spread.iloc[-1] > 2 * spread.iloc[0]  # and the classes have come apart on the map
 
     again = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
-    assert again.returncode == 0 and "Fine-tuning" not in again.stderr and "Embedding" not in again.stderr
+    assert (
+        again.returncode == 0
+        and "Fine-tuning" not in again.stderr
+        and "Embedding" not in again.stderr
+    )
 
 
-def test_demo_does_not_write_over_another_run(built_run: Path, review_embeddings: Callable[..., tuple[int, str, str]]) -> None:
+def test_demo_does_not_write_over_another_run(
+    built_run: Path, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
     before = sorted(built_run.rglob("*"))
     code, _, err = review_embeddings("demo", "--no-serve", "--run", built_run)
     assert code == 2 and "holds another run" in err and sorted(built_run.rglob("*")) == before

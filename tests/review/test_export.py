@@ -21,7 +21,16 @@ from pipeline.dataset import RunImages, read_images
 from pipeline.errors import SettingsError
 from pipeline.runfolder import RunFolder
 from review.decisions import Judged, read_history, writing
-from review.export import NAMES, Selection, as_markdown, guarded, import_decisions, make_list, unguarded, write_list
+from review.export import (
+    NAMES,
+    Selection,
+    as_markdown,
+    guarded,
+    import_decisions,
+    make_list,
+    unguarded,
+    write_list,
+)
 from review.frame import wide_frame
 from review.lists import ready_made_lists
 
@@ -56,17 +65,34 @@ def test_the_decided_ones_come_first_then_the_worst_undecided(run: RunFolder) ->
     decide(run, [worst[3], worst[30]], "remove")
     decide(run, [worst[5]], "relabel", new_label="red", note="see")
     frame = listed(run, top=4)
-    assert frame["image_id"].tolist() == [worst[3], worst[5], worst[30], worst[0], worst[1], worst[2], worst[4]]
+    assert frame["image_id"].tolist() == [
+        worst[3],
+        worst[5],
+        worst[30],
+        worst[0],
+        worst[1],
+        worst[2],
+        worst[4],
+    ]
     assert frame["decision"].tolist() == ["remove", "relabel", "remove", "", "", "", ""]
     assert frame["new_label"].tolist()[1] == "red" and frame["note"].tolist()[1] == "see"
-    assert frame["listed_as"].tolist()[:4] == ["decided: remove", "decided: relabel", "decided: remove", "worst at step 100"]
+    assert frame["listed_as"].tolist()[:4] == [
+        "decided: remove",
+        "decided: relabel",
+        "decided: remove",
+        "worst at step 100",
+    ]
     assert tuple(frame.columns) == NAMES
-    np.testing.assert_array_equal(frame["ood_score"], whole.set_index("image_id").loc[frame["image_id"], "ood_score"])
+    np.testing.assert_array_equal(
+        frame["ood_score"], whole.set_index("image_id").loc[frame["image_id"], "ood_score"]
+    )
 
 
 def test_consensus_is_the_mean_percentile_over_all_checkpoints(run: RunFolder) -> None:
     long = table.read(run, columns=["image_id", "ood_percentile"])
-    means = long.astype({"ood_percentile": float}).groupby("image_id")["ood_percentile"].mean().round(6)
+    means = (
+        long.astype({"ood_percentile": float}).groupby("image_id")["ood_percentile"].mean().round(6)
+    )
     frame = listed(run, kind="consensus", top=5)
     assert frame["image_id"].tolist() == means.sort_values(kind="stable").index[:5].tolist()
     np.testing.assert_allclose(frame["mean_percentile"], means[frame["image_id"]], rtol=1e-6)
@@ -74,9 +100,14 @@ def test_consensus_is_the_mean_percentile_over_all_checkpoints(run: RunFolder) -
 
 
 def test_resolved_and_new_between_two_checkpoints(run: RunFolder) -> None:
-    ranks = {step: table.read(run, checkpoints=[step]).set_index("image_id")["ood_rank"] for step in (10, 100)}
+    ranks = {
+        step: table.read(run, checkpoints=[step]).set_index("image_id")["ood_rank"]
+        for step in (10, 100)
+    }
     worst = {step: set(values.index[values <= 10]) for step, values in ranks.items()}
-    resolved, new = (listed(run, kind=kind, top=10, checkpoints=("10", "100")) for kind in ("resolved", "new"))
+    resolved, new = (
+        listed(run, kind=kind, top=10, checkpoints=("10", "100")) for kind in ("resolved", "new")
+    )
     assert set(resolved["image_id"]) == worst[10] - worst[100]
     assert set(new["image_id"]) == worst[100] - worst[10]
     assert list(ranks[10][resolved["image_id"]]) == sorted(ranks[10][resolved["image_id"]])
@@ -106,9 +137,17 @@ def test_only_some_decisions(run: RunFolder) -> None:
     assert sorted(listed(run, decided=("unsure",))["image_id"]) == ids[2:5]
     assert len(listed(run, kind="decided")) == 5
     by_rank = listed(run, kind="worst", top=36)
-    removed = [image for image, decision in zip(by_rank["image_id"], by_rank["decision"], strict=True) if decision == "remove"]
-    assert listed(run, kind="worst", decided=("remove",), top=1)["image_id"].tolist() == removed[:1], "the worst of the removed ones"
-    assert set(listed(run, kind="consensus", decided=("remove",), top=2)["image_id"]) == set(ids[:2])
+    removed = [
+        image
+        for image, decision in zip(by_rank["image_id"], by_rank["decision"], strict=True)
+        if decision == "remove"
+    ]
+    assert (
+        listed(run, kind="worst", decided=("remove",), top=1)["image_id"].tolist() == removed[:1]
+    ), "the worst of the removed ones"
+    assert set(listed(run, kind="consensus", decided=("remove",), top=2)["image_id"]) == set(
+        ids[:2]
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +163,9 @@ def test_only_some_decisions(run: RunFolder) -> None:
         ({"checkpoints": ("10", "20", "100")}, "Give --checkpoint once or twice"),
     ],
 )
-def test_what_cannot_be_listed_is_refused(run: RunFolder, options: dict[str, object], said: str) -> None:
+def test_what_cannot_be_listed_is_refused(
+    run: RunFolder, options: dict[str, object], said: str
+) -> None:
     with pytest.raises(SettingsError, match=said):
         listed(run, **options)
 
@@ -137,21 +178,31 @@ def test_every_form_comes_back_and_is_the_same_bytes_again(
     decide(run, ids[:3], "remove", note="=HYPERLINK(1)\n'\"; <b>")
     decide(run, ids[3:5], "relabel", new_label="green")
     first = tmp_path / f"first.{form}"
-    code, output, errors = review_embeddings("export", "--run", run.path, "--format", form, "--out", first)
+    code, output, errors = review_embeddings(
+        "export", "--run", run.path, "--format", form, "--out", first
+    )
     assert code == 0 and "(5 decided)" in output, errors
     other = RunFolder(Path(shutil.copytree(run.path, tmp_path / "other")))
     other.decisions.unlink()
-    code, output, errors = review_embeddings("import", first, "--run", other.path, "--reviewer", "bob")
+    code, output, errors = review_embeddings(
+        "import", first, "--run", other.path, "--reviewer", "bob"
+    )
     assert code == 0 and "Imported 5 decisions" in output, errors
     again = tmp_path / f"again.{form}"
-    assert review_embeddings("export", "--run", other.path, "--format", form, "--out", again)[0] == 0
+    assert (
+        review_embeddings("export", "--run", other.path, "--format", form, "--out", again)[0] == 0
+    )
     assert first.read_bytes() == again.read_bytes()
     code, output, errors = review_embeddings("import", first, "--run", other.path)
     assert code == 0 and "Imported 0 decisions" in output and "5 were there already" in output
 
 
-def test_images_are_copied_under_names_that_stay_in_the_folder(run: RunFolder, review_embeddings: CommandLine) -> None:
-    code, _, errors = review_embeddings("export", "--run", run.path, "--top", "3", "--images", "--format", "json")
+def test_images_are_copied_under_names_that_stay_in_the_folder(
+    run: RunFolder, review_embeddings: CommandLine
+) -> None:
+    code, _, errors = review_embeddings(
+        "export", "--run", run.path, "--top", "3", "--images", "--format", "json"
+    )
     assert code == 0, errors
     rows = json.loads((run.exports / "outliers.json").read_text())
     files = dict(zip(images_of(run).ids.tolist(), images_of(run).read_bytes(), strict=True))
@@ -161,7 +212,9 @@ def test_images_are_copied_under_names_that_stay_in_the_folder(run: RunFolder, r
     assert len(list((run.exports / "outliers-images").iterdir())) == 3
 
 
-def test_cells_that_a_spreadsheet_would_run_are_made_harmless(run: RunFolder, tmp_path: Path) -> None:
+def test_cells_that_a_spreadsheet_would_run_are_made_harmless(
+    run: RunFolder, tmp_path: Path
+) -> None:
     decide(run, [int(images_of(run).ids[0])], "keep", note="=1+1")
     write_list(listed(run, kind="decided"), tmp_path / "list.csv", "csv")
     with (tmp_path / "list.csv").open(newline="") as file:
@@ -169,7 +222,10 @@ def test_cells_that_a_spreadsheet_would_run_are_made_harmless(run: RunFolder, tm
     assert row["note"] == "'=1+1"
 
 
-@given(st.text(max_size=30) | st.sampled_from(["=1", "'=1", "''=1", "'", "-", "@x", "\t", "'hello", "+'="]))
+@given(
+    st.text(max_size=30)
+    | st.sampled_from(["=1", "'=1", "''=1", "'", "-", "@x", "\t", "'hello", "+'="])
+)
 def test_a_harmless_cell_gives_the_text_back(text: str) -> None:
     assert unguarded(guarded(text)) == text
     assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
@@ -181,14 +237,42 @@ words = st.text(st.characters(exclude_categories=()), max_size=20) | st.sampled_
 
 
 @settings(max_examples=60, deadline=None)
-@given(note=words, reviewer=words.filter(bool), path=words, label=words.filter(bool), form=st.sampled_from(["csv", "json", "jsonl"]))
-def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str, path: str, label: str, form: str) -> None:
+@given(
+    note=words,
+    reviewer=words.filter(bool),
+    path=words,
+    label=words.filter(bool),
+    form=st.sampled_from(["csv", "json", "jsonl"]),
+)
+def test_export_import_export_is_the_same_for_any_text(
+    note: str, reviewer: str, path: str, label: str, form: str
+) -> None:
     frame = pd.DataFrame(
-        [dict.fromkeys(NAMES, "") | {"image_id": 7, "image_hash": "a" * 64, "checkpoint": 1, "ood_rank": 1, "consensus_rank": 1}]
+        [
+            dict.fromkeys(NAMES, "")
+            | {
+                "image_id": 7,
+                "image_hash": "a" * 64,
+                "checkpoint": 1,
+                "ood_rank": 1,
+                "consensus_rank": 1,
+            }
+        ]
     )
-    frame = frame.assign(confidence=np.float32(0.1), ood_score=np.float32(1 / 3), ood_percentile=np.float32(2.5), mean_percentile=np.nan)
     frame = frame.assign(
-        label=label, path=path, decision="relabel", new_label=label, note=note, reviewer=reviewer, decided_at="2026-01-01T00:00:00Z"
+        confidence=np.float32(0.1),
+        ood_score=np.float32(1 / 3),
+        ood_percentile=np.float32(2.5),
+        mean_percentile=np.nan,
+    )
+    frame = frame.assign(
+        label=label,
+        path=path,
+        decision="relabel",
+        new_label=label,
+        note=note,
+        reviewer=reviewer,
+        decided_at="2026-01-01T00:00:00Z",
     )[list(NAMES)]
     judged = Judged({7: 0}, ["a" * 64], [label], [label])
     from review.export import read_decisions
@@ -197,8 +281,15 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         file = Path(folder) / f"list.{form}"
         write_list(frame, file, form)
         (line,) = read_decisions(file, judged, "nobody", {"a" * 64: 7})
-        assert (line.note, line.reviewer, line.new_label, line.time) == (note, reviewer, label, "2026-01-01T00:00:00Z")
-        again = frame.assign(new_label=line.new_label, note=line.note, reviewer=line.reviewer, decided_at=line.time)
+        assert (line.note, line.reviewer, line.new_label, line.time) == (
+            note,
+            reviewer,
+            label,
+            "2026-01-01T00:00:00Z",
+        )
+        again = frame.assign(
+            new_label=line.new_label, note=line.note, reviewer=line.reviewer, decided_at=line.time
+        )
         second = Path(folder) / f"again.{form}"
         write_list(again, second, form)
         assert second.read_bytes() == file.read_bytes()
@@ -211,17 +302,25 @@ def test_export_import_export_is_the_same_for_any_text(note: str, reviewer: str,
         ("decision\nkeep\n", r"lacks the column image_hash \(or image_id\)"),
         ("image_id,decision\n0,keep\n99999,keep\n", "row 2: Image 99999 is not in this run"),
         ("image_id,decision\n0,delete\n", "row 1: 'delete' is no decision"),
-        ("image_id,decision,new_label\n0,relabel,purple\n", "row 1: 'purple' is none of the classes"),
+        (
+            "image_id,decision,new_label\n0,relabel,purple\n",
+            "row 1: 'purple' is none of the classes",
+        ),
         ("image_id,decision\nfirst,keep\n", "row 1: 'first' is no image_id"),
         ("image_hash,decision\nabc,keep\n", "row 1: The image with hash abc"),
         ("image_id,decision\n1.5,keep\n", "row 1: '1.5' is no image_id"),
-        ("image_id,decision\n1,keep\n2,keep\n1,remove\n", "row 3: an earlier row says something else"),
+        (
+            "image_id,decision\n1,keep\n2,keep\n1,remove\n",
+            "row 3: an earlier row says something else",
+        ),
         ("image_id,decision,new_label\n0,,red\n", "row 1: there is a new label and no decision"),
         ("image_id,decision,decided_at\n0,keep,yesterday\n", "row 1: decided_at 'yesterday'"),
         ('image_id,decision,note\n0,keep,"never closed\n1,keep,\n', "cannot be read"),
     ],
 )
-def test_a_file_with_a_mistake_is_refused_whole(run: RunFolder, tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_with_a_mistake_is_refused_whole(
+    run: RunFolder, tmp_path: Path, text: str, said: str
+) -> None:
     file = tmp_path / "decisions.csv"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said):
@@ -238,19 +337,32 @@ def test_undecided_in_a_file_takes_a_decision_back(run: RunFolder, tmp_path: Pat
     assert [line.image_id for line in read_history(run).current().values()] == [ids[1]]
 
 
-def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(run: RunFolder, tmp_path: Path) -> None:
+def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(
+    run: RunFolder, tmp_path: Path
+) -> None:
     ids = images_of(run).ids.tolist()
     file = tmp_path / "decisions.csv"
-    file.write_bytes(f"﻿image_id;decision;note\r\n{ids[4]};remove;zu dunkel\r\n{ids[5]};;\r\n".encode())
+    file.write_bytes(
+        f"﻿image_id;decision;note\r\n{ids[4]};remove;zu dunkel\r\n{ids[5]};;\r\n".encode()
+    )
     assert import_decisions(run, file, "ada") == (1, 0)
     (line,) = read_history(run).lines
-    assert (line.image_id, line.decision, line.note, line.reviewer) == (ids[4], "remove", "zu dunkel", "ada")
+    assert (line.image_id, line.decision, line.note, line.reviewer) == (
+        ids[4],
+        "remove",
+        "zu dunkel",
+        "ada",
+    )
 
 
-def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(run: RunFolder, tmp_path: Path) -> None:
+def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(
+    run: RunFolder, tmp_path: Path
+) -> None:
     ids = images_of(run).ids.tolist()
     file = tmp_path / "decisions.csv"
-    file.write_bytes(f"Image_ID\t Decision\tNote\r\n{ids[4]}\tkeep\tschön, hell; ja\r\n".encode("utf-16"))
+    file.write_bytes(
+        f"Image_ID\t Decision\tNote\r\n{ids[4]}\tkeep\tschön, hell; ja\r\n".encode("utf-16")
+    )
     assert import_decisions(run, file, "ada") == (1, 0)
     (line,) = read_history(run).lines
     assert (line.image_id, line.decision, line.note) == (ids[4], "keep", "schön, hell; ja")
@@ -260,7 +372,9 @@ def test_the_readme_has_the_columns_of_a_list_as_declared() -> None:
     assert as_markdown() in (ROOT / "README.md").read_text()
 
 
-def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the_importers(run: RunFolder, tmp_path: Path) -> None:
+def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the_importers(
+    run: RunFolder, tmp_path: Path
+) -> None:
     ids = images_of(run).ids.tolist()
     decide(run, ids[:2], "keep")
     old = tmp_path / "old.csv"
@@ -275,11 +389,16 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
         writer.writeheader()
         writer.writerows(rows)
     assert import_decisions(run, old, "carl") == (1, 1)
-    current = {line.image_id: (line.decision, line.reviewer) for line in read_history(run).current().values()}
+    current = {
+        line.image_id: (line.decision, line.reviewer)
+        for line in read_history(run).current().values()
+    }
     assert current == {ids[0]: ("remove", "ada"), ids[1]: ("unsure", "carl")}
 
 
-def test_numbers_are_written_with_no_more_digits_than_they_have(run: RunFolder, tmp_path: Path) -> None:
+def test_numbers_are_written_with_no_more_digits_than_they_have(
+    run: RunFolder, tmp_path: Path
+) -> None:
     frame = listed(run, kind="worst", top=3)
     write_list(frame, tmp_path / "list.csv", "csv")
     with (tmp_path / "list.csv").open(newline="") as file:
@@ -288,19 +407,33 @@ def test_numbers_are_written_with_no_more_digits_than_they_have(run: RunFolder, 
     assert [np.float32(row["ood_score"]) for row in rows] == frame["ood_score"].tolist()
 
 
-def test_a_list_takes_the_place_of_nothing_that_is_the_runs_or_the_data_sets(run: RunFolder, review_embeddings: CommandLine) -> None:
+def test_a_list_takes_the_place_of_nothing_that_is_the_runs_or_the_data_sets(
+    run: RunFolder, review_embeddings: CommandLine
+) -> None:
     before = run.run_json.read_bytes()
-    for out, form in ((run.run_json, "json"), (run.images, "parquet"), (run.decisions, "jsonl"), (run.path / "list.txt", "csv")):
-        code, _, errors = review_embeddings("export", "--run", run.path, "--format", form, "--out", out)
+    for out, form in (
+        (run.run_json, "json"),
+        (run.images, "parquet"),
+        (run.decisions, "jsonl"),
+        (run.path / "list.txt", "csv"),
+    ):
+        code, _, errors = review_embeddings(
+            "export", "--run", run.path, "--format", form, "--out", out
+        )
         assert code == 2 and "--out" in errors, out
     assert run.run_json.read_bytes() == before
     info = run.read_info()
     assert info is not None
-    code, _, errors = review_embeddings("export", "--run", run.path, "--out", Path(info.dataset.source) / "list.csv")
+    code, _, errors = review_embeddings(
+        "export", "--run", run.path, "--out", Path(info.dataset.source) / "list.csv"
+    )
     assert code == 2 and "never changed" in errors
 
 
-@pytest.mark.parametrize("command", [("export",), ("import", "list.csv"), ("apply", "--dry-run"), ("table", "--out", "t.csv")])
+@pytest.mark.parametrize(
+    "command",
+    [("export",), ("import", "list.csv"), ("apply", "--dry-run"), ("table", "--out", "t.csv")],
+)
 def test_a_run_that_is_not_there_is_not_advised_to_be_built(
     command: tuple[str, ...], tmp_path: Path, review_embeddings: CommandLine
 ) -> None:
@@ -308,34 +441,51 @@ def test_a_run_that_is_not_there_is_not_advised_to_be_built(
     assert code == 2 and "no such folder" in errors and not (tmp_path / "nowhere").exists()
 
 
-def test_leaks_say_where_the_image_stands_and_under_which_label(run_path: Path, tmp_path: Path, review_embeddings: CommandLine) -> None:
+def test_leaks_say_where_the_image_stands_and_under_which_label(
+    run_path: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
     data = write_splits(tmp_path / "data", train=12, test=8)
     shutil.copy(data / "train" / "red" / "05.png", data / "test" / "red" / "03.png")
-    shutil.copy(data / "train" / "red" / "07.png", data / "test" / "blue" / "02.png")  # blue here, red there
+    shutil.copy(
+        data / "train" / "red" / "07.png", data / "test" / "blue" / "02.png"
+    )  # blue here, red there
     shutil.copy(data / "test" / "green" / "01.png", data / "test" / "green" / "04.png")
     out = tmp_path / "list.json"
 
     def listed(*options: str) -> list[dict[str, object]]:
-        code, _, errors = review_embeddings("export", "--run", run_path, "--format", "json", "--out", out, *options)
+        code, _, errors = review_embeddings(
+            "export", "--run", run_path, "--format", "json", "--out", out, *options
+        )
         assert code == 0, errors
         rows: list[dict[str, object]] = json.loads(out.read_text())
         return rows
 
-    assert review_embeddings("build", "--run", run_path, "--dataset", data, "--split", "test")[0] == 0
+    assert (
+        review_embeddings("build", "--run", run_path, "--dataset", data, "--split", "test")[0] == 0
+    )
     code, _, errors = review_embeddings("export", "--run", run_path, "--list", "leaks")
     assert code == 2 and "build --against train" in errors and errors.count("\n") == 1
     assert review_embeddings("build", "--run", run_path, "--against", "train")[0] == 0
     rows = listed("--list", "leaks")
-    assert [(row["path"], row["leak_path"], row["label"], row["leak_label"], row["leak_kind"]) for row in rows] == [
+    assert [
+        (row["path"], row["leak_path"], row["label"], row["leak_label"], row["leak_kind"])
+        for row in rows
+    ] == [
         ("test/blue/02.png", "train/red/07.png", "blue", "red", "exact"),
         ("test/red/03.png", "train/red/05.png", "red", "red", "exact"),
     ]
     assert rows[0]["listed_as"] == f"also row {24 + 7} of train"
     assert listed("--list", "leaks", "--top", "1") == rows[:1]
     copies = listed("--list", "duplicates")
-    assert [(row["path"], row["duplicate_labels_differ"]) for row in copies] == [("test/green/01.png", False), ("test/green/04.png", False)]
+    assert [(row["path"], row["duplicate_labels_differ"]) for row in copies] == [
+        ("test/green/01.png", False),
+        ("test/green/04.png", False),
+    ]
     assert listed("--list", "duplicates", "--top", "1") == copies[:1]
     images = read_images(RunFolder(run_path))
     assert images is not None
-    lists = {made.title: made.rows for made in ready_made_lists(wide_frame(RunFolder(run_path), images, [10, 100]))}
+    lists = {
+        made.title: made.rows
+        for made in ready_made_lists(wide_frame(RunFolder(run_path), images, [10, 100]))
+    }
     assert lists["Leaks"] == [2, 16 + 3] and lists["Leaks with different labels"] == [2]

@@ -31,11 +31,17 @@ def review(built_run: Path) -> frames.ReviewFrame:
     return wide_frame(RunFolder(built_run), images_of(built_run), [10, 100])
 
 
-def test_one_row_an_image_and_the_columns_of_the_shown_checkpoints(review: frames.ReviewFrame, built_run: Path) -> None:
+def test_one_row_an_image_and_the_columns_of_the_shown_checkpoints(
+    review: frames.ReviewFrame, built_run: Path
+) -> None:
     long = table.read(built_run).drop(columns=["embedding"])
     assert isinstance(review.frame.index, pd.RangeIndex) and len(review.frame) == 36
     assert review.steps == [10, 20, 100] and review.shown == [10, 100]
-    for step, tag in ((10, "000010"), (20, "now"), (100, "000100")):  # the slider starts where no plot is
+    for step, tag in (
+        (10, "000010"),
+        (20, "now"),
+        (100, "000100"),
+    ):  # the slider starts where no plot is
         part = long[long["checkpoint"] == step].reset_index(drop=True)
         for wide, name in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
             np.testing.assert_array_equal(review.frame[f"{wide}_{tag}"], part[name])
@@ -49,20 +55,31 @@ def test_first_last_and_what_happened_between(review: frames.ReviewFrame) -> Non
     np.testing.assert_array_equal(frame["ood_last"], frame["ood_000100"])
     moved = np.hypot(frame["x_000100"] - frame["x_000010"], frame["y_000100"] - frame["y_000010"])
     np.testing.assert_allclose(frame["moved"], moved, rtol=1e-6)
-    np.testing.assert_allclose(frame["percentile_change"], frame["percentile_last"] - frame["percentile_first"])
+    np.testing.assert_allclose(
+        frame["percentile_change"], frame["percentile_last"] - frame["percentile_first"]
+    )
     assert review.worst == 8
     early, late = frame["rank_first"] <= 8, frame["rank_last"] <= 8
     expected = np.select([early & late, early, late], ["both", "first only", "last only"], "no")
     assert frame["outlier"].tolist() == expected.tolist()
-    assert (frame["correct_last"] == (frame["label"].astype(str) == frame["prediction_last"].astype(str))).all()
+    assert (
+        frame["correct_last"]
+        == (frame["label"].astype(str) == frame["prediction_last"].astype(str))
+    ).all()
 
 
 def test_nothing_that_spotlight_would_show_wrongly(review: frames.ReviewFrame) -> None:
     for name, column in review.frame.items():
         kind = str(column.dtype)
-        assert kind in {"int64", "int32", "float32", "bool", "category"} or name == "image", (name, kind)
+        assert kind in {"int64", "int32", "float32", "bool", "category"} or name == "image", (
+            name,
+            kind,
+        )
         if kind == "category":
-            assert all(isinstance(category, str) for category in column.cat.categories) and column.notna().all()
+            assert (
+                all(isinstance(category, str) for category in column.cat.categories)
+                and column.notna().all()
+            )
         elif name == "image":
             assert all(isinstance(cell, bytes) for cell in column)
     assert not [name for name in review.frame.columns if "embedding" in str(name)]
@@ -71,7 +88,9 @@ def test_nothing_that_spotlight_would_show_wrongly(review: frames.ReviewFrame) -
 def test_what_the_slider_asks_for(review: frames.ReviewFrame, built_run: Path) -> None:
     manifest = table.read_manifest(RunFolder(built_run))
     assert manifest is not None
-    values = np.frombuffer(values_at(built_run, 20, manifest.fingerprint), dtype="<f4").reshape(3, 36)
+    values = np.frombuffer(values_at(built_run, 20, manifest.fingerprint), dtype="<f4").reshape(
+        3, 36
+    )
     np.testing.assert_array_equal(values, review.frame[["x_now", "y_now", "ood_now"]].to_numpy().T)
     with pytest.raises(SettingsError, match="no checkpoint 21"):
         values_at(built_run, 21, manifest.fingerprint)
@@ -109,7 +128,9 @@ def test_missing_labels_have_a_name(built_run: Path) -> None:
     gappy = replace(images, labels=np.where(np.arange(36) == 3, -1, images.labels).astype(np.int32))
     review = wide_frame(RunFolder(built_run), gappy, [10, 100])
     assert review.frame["label"][3] == UNLABELLED and review.frame["label"][4] == "blue"
-    unlabelled = wide_frame(RunFolder(built_run), replace(images, labels=None, classes=None), [10, 100])
+    unlabelled = wide_frame(
+        RunFolder(built_run), replace(images, labels=None, classes=None), [10, 100]
+    )
     assert "label" not in unlabelled.frame.columns and unlabelled.color_by == "prediction_last"
 
 
@@ -128,11 +149,17 @@ def test_gaps_and_free_strings_are_refused() -> None:
 
 def test_the_long_frame(built_run: Path) -> None:
     frame = long_frame(RunFolder(built_run))
-    assert len(frame) == 108 and frame["checkpoint"].cat.categories.tolist() == ["step 000010", "step 000020", "step 000100"]
+    assert len(frame) == 108 and frame["checkpoint"].cat.categories.tolist() == [
+        "step 000010",
+        "step 000020",
+        "step 000100",
+    ]
     assert "embedding" not in frame.columns and "image_hash" not in frame.columns
 
 
-@pytest.mark.parametrize(("images", "worst"), [(3, 3), (36, 8), (500, 50), (1000, 100), (60000, 100)])
+@pytest.mark.parametrize(
+    ("images", "worst"), [(3, 3), (36, 8), (500, 50), (1000, 100), (60000, 100)]
+)
 def test_how_many_count_as_the_worst(images: int, worst: int) -> None:
     assert worst_count(images) == worst
 
@@ -141,11 +168,21 @@ def test_ready_made_lists_by_hand(review: frames.ReviewFrame) -> None:
     frame = review.frame.copy()
     total = len(frame)
     frame["rank_first"] = np.arange(1, total + 1)
-    frame["rank_last"] = np.roll(np.arange(1, total + 1), 2)  # rows 2..9 are now the worst eight, row 2 the worst of all
-    frame["moved"] = np.where(np.arange(total) == 30, 9.0, np.where(np.arange(total) < 5, 1.0, 0.0)).astype(np.float32)
-    frame["trajectory_label_rank"] = np.where(np.arange(total) == 5, np.iinfo(np.int32).max, np.roll(np.arange(1, total + 1), 3))
-    frame["trajectory_label_score"] = np.where(np.arange(total) == 8, 0.6, 0.4)  # that of row 8 fits better than any other class
-    frame["forgotten"] = np.where(np.arange(total) == 20, 3, np.where(np.arange(total) == 9, 2, np.arange(total) % 2))
+    frame["rank_last"] = np.roll(
+        np.arange(1, total + 1), 2
+    )  # rows 2..9 are now the worst eight, row 2 the worst of all
+    frame["moved"] = np.where(
+        np.arange(total) == 30, 9.0, np.where(np.arange(total) < 5, 1.0, 0.0)
+    ).astype(np.float32)
+    frame["trajectory_label_rank"] = np.where(
+        np.arange(total) == 5, np.iinfo(np.int32).max, np.roll(np.arange(1, total + 1), 3)
+    )
+    frame["trajectory_label_score"] = np.where(
+        np.arange(total) == 8, 0.6, 0.4
+    )  # that of row 8 fits better than any other class
+    frame["forgotten"] = np.where(
+        np.arange(total) == 20, 3, np.where(np.arange(total) == 9, 2, np.arange(total) % 2)
+    )
     lists = {made.title: made.rows for made in ready_made_lists(replace(review, frame=frame))}
     assert lists == {
         "Labels most likely wrong (8)": [3, 4, 6, 7, 9, 10],  # row 5 has no label
@@ -165,12 +202,15 @@ def test_lists_are_in_order_of_rank(review: frames.ReviewFrame) -> None:
 
 
 def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_run: Path) -> None:
-    """The images are keyed by content: one is unknown to the earlier run, two are decided, one of them has changed."""
+    """The images are keyed by content: one is unknown to the earlier run, two are decided, one of
+    them has changed."""
     images = images_of(built_run)
     now = table.read(built_run, checkpoints=[100])["ood_percentile"].to_numpy()
     before = {image: float(now[row]) for row, image in enumerate(images.hashes) if row != 3}
     before[images.hashes[5]] += 20.0
-    decided = Judged.of(images).decide([int(images.ids[5]), int(images.ids[6])], "remove", reviewer="ada")
+    decided = Judged.of(images).decide(
+        [int(images.ids[5]), int(images.ids[6])], "remove", reviewer="ada"
+    )
     decisions = {line.image_hash: line for line in decided}
     review = wide_frame(RunFolder(built_run), images, [10, 100], decisions=decisions, before=before)
     since = review.frame["percentile_since"].to_numpy()

@@ -32,7 +32,13 @@ def decide(run: RunFolder, place: int) -> None:
     images = read_images(run)
     assert images is not None
     with writing(run) as writer:
-        writer.append([Decision(now(), "ada", images.hashes[place], place, None, "keep", request=new_request())])
+        writer.append(
+            [
+                Decision(
+                    now(), "ada", images.hashes[place], place, None, "keep", request=new_request()
+                )
+            ]
+        )
 
 
 def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
@@ -44,7 +50,11 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     whole, page = page_for(built), page_for(built, rows=24)
     assert whole.sample is None and len(whole.frame) == 36
     sample = page.sample
-    assert sample is not None and len(page.frame) == len(sample.places) == 24 and left_out in sample.places
+    assert (
+        sample is not None
+        and len(page.frame) == len(sample.places) == 24
+        and left_out in sample.places
+    )
     expected = whole.frame.iloc[sample.places].reset_index(drop=True)
     assert page.frame.equals(expected)  # ranks and percentiles are those among all
     assert page.session is not None and page.session["title"].endswith("24 of 36 images")
@@ -53,8 +63,12 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     assert page_for(built, rows=36).sample is None
     for made in page.lists:  # each list is the whole one, as far as its images are there
         all_of_it = next(other for other in whole.lists if made.title.startswith(other.title))
-        assert sample.places[made.rows].tolist() == [row for row in all_of_it.rows if row in sample.places]
-        assert made.rows and sample.places[made.rows[0]] == all_of_it.rows[0]  # the lists are filled in turn
+        assert sample.places[made.rows].tolist() == [
+            row for row in all_of_it.rows if row in sample.places
+        ]
+        assert (
+            made.rows and sample.places[made.rows[0]] == all_of_it.rows[0]
+        )  # the lists are filled in turn
         shown = f": {len(made.rows)} of {len(all_of_it.rows)} shown"
         assert made.title.endswith(shown) == (len(made.rows) < len(all_of_it.rows))
 
@@ -68,7 +82,11 @@ def test_all_of_the_lists_come_before_any_of_the_rest(run: RunFolder) -> None:
     sample = choose(frame, whole.lists, len(listed))
     if len(listed) < 36:
         assert sample is not None and sample.places.tolist() == listed
-    few = choose(frame, [replace(whole.lists[0], rows=[5, 4, 3]), replace(whole.lists[0], rows=[4, 9, 7, 8])], 4)
+    few = choose(
+        frame,
+        [replace(whole.lists[0], rows=[5, 4, 3]), replace(whole.lists[0], rows=[4, 9, 7, 8])],
+        4,
+    )
     assert few is not None and few.places.tolist() == [3, 4, 5, 9]
 
 
@@ -81,9 +99,13 @@ def test_the_rest_has_as_many_of_each_class(run: RunFolder) -> None:
     sample = choose(blank, [], 9)
     assert sample is not None
     assert blank.frame["label"].iloc[sample.places].value_counts().tolist() == [3, 3, 3]
-    assert cut(blank, sample.places).frame["image_id"].tolist() == images.ids[sample.places].tolist()
+    assert (
+        cut(blank, sample.places).frame["image_id"].tolist() == images.ids[sample.places].tolist()
+    )
     made = next(made for made in ready_made_lists(frame) if len(made.rows) > 2)
-    assert cut_list(made, np.sort(made.rows[1:3])).rows == [int(np.searchsorted(np.sort(made.rows[1:3]), row)) for row in made.rows[1:3]]
+    assert cut_list(made, np.sort(made.rows[1:3])).rows == [
+        int(np.searchsorted(np.sort(made.rows[1:3]), row)) for row in made.rows[1:3]
+    ]
 
 
 def test_suspects_by_rank_take_at_most_half_of_what_is_left(run: RunFolder) -> None:
@@ -91,13 +113,23 @@ def test_suspects_by_rank_take_at_most_half_of_what_is_left(run: RunFolder) -> N
     assert images is not None
     frame = wide_frame(run, images, [10, 100], pictures=False)
     order = np.random.default_rng(0).permutation(36)
-    doubtful = replace(frame, frame=frame.frame.assign(trajectory_label_score=0.1, trajectory_label_rank=np.argsort(order) + 1))
+    doubtful = replace(
+        frame,
+        frame=frame.frame.assign(
+            trajectory_label_score=0.1, trajectory_label_rank=np.argsort(order) + 1
+        ),
+    )
     sample = choose(doubtful, [], 10)
-    assert sample is not None and set(order[:5]) <= set(sample.places) and "5 label suspects, 5 others" in sample.told
+    assert (
+        sample is not None
+        and set(order[:5]) <= set(sample.places)
+        and "5 label suspects, 5 others" in sample.told
+    )
 
 
 def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
-    """The server's side: decisions, neighbours and the slider's values of the images that are shown."""
+    """The server's side: decisions, neighbours and the slider's values of the images that are
+    shown."""
     built = build(run, Request(wanted=["first", "last"]))
     images, places = built.images, np.array([2, 5, 11, 30])
     deciding = Deciding(run, "ada", places=places)
@@ -108,36 +140,57 @@ def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
     taken = images.take(places)
     assert taken.read_bytes() == [images.read_bytes()[place] for place in places]
     assert [place for place, _ in taken.read_some([3, 0])] == [0, 3]
-    assert taken.take(np.array([1, 2])).read_bytes() == [images.read_bytes()[place] for place in (5, 11)]
+    assert taken.take(np.array([1, 2])).read_bytes() == [
+        images.read_bytes()[place] for place in (5, 11)
+    ]
     whole = np.frombuffer(values_at(run.path, 20, built.manifest.fingerprint), "<f4").reshape(3, 36)
-    some = np.frombuffer(values_at(run.path, 20, built.manifest.fingerprint, places), "<f4").reshape(3, 4)
+    some = np.frombuffer(
+        values_at(run.path, 20, built.manifest.fingerprint, places), "<f4"
+    ).reshape(3, 4)
     np.testing.assert_array_equal(some, whole[:, places])
     (of_all,) = nearest_images(run, 11, (100,))
     (of_some,) = nearest_images(run, 2, (100,), places)
     near = run.read_array("neighbors", 100)[11]
-    assert [int(places[row]) for row in of_some["rows"]] == [place for place in near if place in places]
+    assert [int(places[row]) for row in of_some["rows"]] == [
+        place for place in near if place in places
+    ]
     assert of_all["rows"] == near[:8].tolist()
 
 
 @pytest.mark.browser
-def test_a_sample_in_the_browser_says_so_and_decides_about_the_right_images(chromium: str, run: RunFolder) -> None:
-    with serving("--first", "--last", "--run", run.path, "--rows", "20", "--no-browser") as started, sync_playwright() as playwright:
+def test_a_sample_in_the_browser_says_so_and_decides_about_the_right_images(
+    chromium: str, run: RunFolder
+) -> None:
+    with (
+        serving("--first", "--last", "--run", run.path, "--rows", "20", "--no-browser") as started,
+        sync_playwright() as playwright,
+    ):
         assert "Showing 20 of 36 images" in started.output
-        page = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page(viewport={"width": 1600, "height": 900})
+        page = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page(
+            viewport={"width": 1600, "height": 900}
+        )
         page.goto(started.address)
-        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+        page.wait_for_function(
+            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
+        )
         page.wait_for_selector("text=20 of 36 images")
         ids = page.evaluate("Array.from(spotlight.useDataset.getState().columnData.image_id)")
         assert len(ids) == 20
         page.evaluate("spotlight.useDataset.getState().selectRows([13])")
         page.get_by_title("Next checkpoint").click()
         page.locator("[data-test-tag=review-panel]").get_by_role("button", name="remove").click()
-        page.wait_for_function("document.querySelector('[data-test-tag=review-panel]').textContent.includes('1 of 20')", timeout=10_000)
+        page.wait_for_function(
+            "document.querySelector('[data-test-tag=review-panel]').textContent.includes('1 of "
+            "20')",
+            timeout=10_000,
+        )
     images = read_images(run)
     assert images is not None
     assert list(read_history(run).current()) == [images.hashes[ids[13]]]
 
 
-def test_lists_and_exports_cover_the_whole(run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]) -> None:
+def test_lists_and_exports_cover_the_whole(
+    run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, _ = review_embeddings("export", "--run", run.path, "--list", "worst", "--top", "36")
     assert code == 0 and "Wrote 36 images" in out

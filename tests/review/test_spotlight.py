@@ -1,4 +1,5 @@
-"""Real Spotlight, started as a person starts it: what it serves, to whom, and that it ends with us."""
+"""Real Spotlight, started as a person starts it: what it serves, to whom, and that it ends with
+us."""
 
 import json
 import signal
@@ -29,7 +30,9 @@ def page(built_run: Path) -> Iterator[Serving]:
 
 
 def get(url: str, **headers: str) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
+    with urllib.request.urlopen(
+        urllib.request.Request(url, headers=headers), timeout=30
+    ) as response:
         return json.load(response)
 
 
@@ -41,17 +44,32 @@ def refused(url: str, **headers: str) -> int:
 
 
 def test_every_value_arrives_as_it_is(page: Serving, built_run: Path) -> None:
-    """The traps of Spotlight's type guessing: ids stay numbers, labels categories, nothing is missing, no vectors."""
+    """The traps of Spotlight's type guessing: ids stay numbers, labels categories, nothing is
+    missing, no vectors."""
     columns = {column["name"]: column for column in get(page.url + "api/table/")["columns"]}
     long = table.read(built_run, columns=["image_id", "checkpoint", "label", "x", "ood_score"])
     first = long[long["checkpoint"] == 10]
-    assert columns["image_id"]["dtype"]["name"] == "int" and columns["image_id"]["values"] == first["image_id"].tolist()
+    assert (
+        columns["image_id"]["dtype"]["name"] == "int"
+        and columns["image_id"]["values"] == first["image_id"].tolist()
+    )
     assert columns["x_000010"]["values"] == pytest.approx(first["x"].tolist())
     names = {code: name for name, code in columns["label"]["dtype"]["categories"].items()}
     assert [names[code] for code in columns["label"]["values"]] == first["label"].tolist()
     assert columns["image"]["dtype"]["name"] == "Image"
-    assert {column["dtype"]["name"] for column in columns.values()} <= {"int", "float", "bool", "Category", "Image", "str"}
-    assert not [name for name, column in columns.items() if column["dtype"]["name"] == "str" and not name.startswith("__")]
+    assert {column["dtype"]["name"] for column in columns.values()} <= {
+        "int",
+        "float",
+        "bool",
+        "Category",
+        "Image",
+        "str",
+    }
+    assert not [
+        name
+        for name, column in columns.items()
+        if column["dtype"]["name"] == "str" and not name.startswith("__")
+    ]
     for name, column in columns.items():
         assert name.startswith("__") or None not in column["values"], name
 
@@ -65,7 +83,9 @@ def test_the_picture_is_the_data_sets_own(page: Serving, built_run: Path) -> Non
     images = read_images(RunFolder(built_run))
     assert images is not None
     generation = get(page.url + "api/table/")["generation_id"]
-    with urllib.request.urlopen(f"{page.url}api/table/image/7?generation_id={generation}", timeout=30) as response:
+    with urllib.request.urlopen(
+        f"{page.url}api/table/image/7?generation_id={generation}", timeout=30
+    ) as response:
         shown = np.asarray(Image.open(io.BytesIO(response.read())).convert("RGB"))
     np.testing.assert_array_equal(shown, np.asarray(Image.open(io.BytesIO(images.read_bytes()[7]))))
 
@@ -79,8 +99,14 @@ def test_the_preset_layout(page: Serving, built_run: Path) -> None:
         assert title in layout
     assert "similaritymap" not in layout  # it would turn the aligned maps again
     shown = {column["name"] for column in get(page.url + "api/table/")["columns"]}
-    named = {value for value in _strings(json.loads(layout)) if value in review.frame.columns or value.startswith(("x_", "y_", "ood_"))}
-    assert named and named <= shown  # Spotlight accepts a column that is not there, and shows nothing
+    named = {
+        value
+        for value in _strings(json.loads(layout))
+        if value in review.frame.columns or value.startswith(("x_", "y_", "ood_"))
+    }
+    assert (
+        named and named <= shown
+    )  # Spotlight accepts a column that is not there, and shows nothing
     assert {"x_000010", "y_000010", "x_000100", "y_000100", "x_now", "y_now"} <= named
 
 
@@ -100,16 +126,22 @@ def test_the_ready_made_lists(page: Serving, built_run: Path) -> None:
     assert images is not None
     expected = ready_made_lists(wide_frame(RunFolder(built_run), images, [10, 100]))
     served = get(page.url + "api/issues/")["issues"]
-    assert {issue["title"]: issue["rows"] for issue in served} == {made.title: made.rows for made in expected}
+    assert {issue["title"]: issue["rows"] for issue in served} == {
+        made.title: made.rows for made in expected
+    }
 
 
 def test_only_this_machine_and_only_our_own_page(page: Serving) -> None:
     address = page.url + "api/table/"
-    assert {connection.laddr.ip for connection in page.servers()[0].net_connections("tcp") if connection.status == "LISTEN"} == {
-        "127.0.0.1"
-    }
+    assert {
+        connection.laddr.ip
+        for connection in page.servers()[0].net_connections("tcp")
+        if connection.status == "LISTEN"
+    } == {"127.0.0.1"}
     assert refused(address, Origin="https://evil.example") == 403
-    assert refused(address, Host="evil.example") == 403  # a name that a stranger's DNS points at this machine
+    assert (
+        refused(address, Host="evil.example") == 403
+    )  # a name that a stranger's DNS points at this machine
     assert get(address, Origin=page.url.rstrip("/"))["columns"]
     assert refused(page.url + "api/browse/..") >= 400  # Spotlight's file browser leaves its folder
 
@@ -168,8 +200,15 @@ def test_class_names_that_spotlight_would_take_for_something_else(
             (source / name.replace("/", "∕") / file.name).write_bytes(file.read_bytes())
     arguments = ["--run", tmp_path / "run", "--checkpoints", trainer_output, "--dataset", source]
     with serving("--first", "--last", *arguments, "--no-browser") as started:
-        label = next(column for column in get(started.url + "api/table/")["columns"] if column["name"] == "label")
-    assert set(label["dtype"]["categories"]) == {"10", "None", "<b>1_0<∕b>"} and len(set(label["values"])) == 3
+        label = next(
+            column
+            for column in get(started.url + "api/table/")["columns"]
+            if column["name"] == "label"
+        )
+    assert (
+        set(label["dtype"]["categories"]) == {"10", "None", "<b>1_0<∕b>"}
+        and len(set(label["values"])) == 3
+    )
 
 
 def test_other_machines_need_tls(built_run: Path, tmp_path: Path) -> None:
@@ -180,7 +219,18 @@ def test_other_machines_need_tls(built_run: Path, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is missing")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
     subprocess.run([*make, "-out", certificate, "-keyout", key], check=True, capture_output=True)
     options = ["--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key]
     with serving("--last", "--run", built_run, "--no-browser", *options) as started:

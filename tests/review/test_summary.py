@@ -40,19 +40,31 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100" in text
     worst = last.sort_values("ood_rank")["image_id"].head(8).tolist()
     assert [image.image_id for image in made.lists["Most atypical at step 100"]] == worst
-    suspects = last[last["trajectory_label_score"] < 0.5].sort_values("trajectory_label_rank")["image_id"].head(8).tolist()
+    suspects = (
+        last[last["trajectory_label_score"] < 0.5]
+        .sort_values("trajectory_label_rank")["image_id"]
+        .head(8)
+        .tolist()
+    )
     title = "Labels that another class fits better, of the 8 that fit worst"
     assert [image.image_id for image in made.lists.get(title, [])] == suspects
     assert "judged by the checkpoints' own heads" in text
-    assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][:8] == worst
+    assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][
+        :8
+    ] == worst
     became = last[last["outlier_life"] == "emergent"]
     assert made.sizes["Became outliers"] == len(became)
     noted = {image.image_id: image.note for image in made.lists.get("Became outliers", [])}
-    assert noted == {int(row.image_id): f"since step {row.outlier_since}" for row in became.sort_values("ood_rank").head(8).itertuples()}
+    assert noted == {
+        int(row.image_id): f"since step {row.outlier_since}"
+        for row in became.sort_values("ood_rank").head(8).itertuples()
+    }
 
 
 @pytest.mark.browser
-def test_the_page_stands_alone_and_shows_its_pictures(chromium: str, run: RunFolder, review_embeddings: CommandLine) -> None:
+def test_the_page_stands_alone_and_shows_its_pictures(
+    chromium: str, run: RunFolder, review_embeddings: CommandLine
+) -> None:
     code, output, errors = review_embeddings("summary", "--html", "--run", run.path)
     path = run.exports / "summary.html"
     assert code == 0 and str(path) in output, errors
@@ -62,12 +74,21 @@ def test_the_page_stands_alone_and_shows_its_pictures(chromium: str, run: RunFol
         page = browser.new_page()
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text))
-        page.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+        page.on(
+            "request",
+            lambda request: (
+                problems.append(request.url)
+                if not request.url.startswith(("file:", "data:"))
+                else None
+            ),
+        )
         page.goto(path.as_uri())
         assert page.locator("h1").inner_text() == "run"
         assert "Most atypical over all checkpoints" in page.locator("body").inner_text()
         assert page.locator("figure").count() >= 24
-        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert page.evaluate(
+            "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+        )
         assert problems == []
         browser.close()
 
@@ -75,20 +96,33 @@ def test_the_page_stands_alone_and_shows_its_pictures(chromium: str, run: RunFol
 def test_names_of_the_data_set_are_no_html(run: RunFolder) -> None:
     made, images = summarize(run)
     for listed in made.lists.values():
-        listed[:] = [type(one)(one.image_id, one.place, "<script>alert(1)</script>", '"><img src=x>') for one in listed]
+        listed[:] = [
+            type(one)(one.image_id, one.place, "<script>alert(1)</script>", '"><img src=x>')
+            for one in listed
+        ]
     page = as_html(made, images)
     assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
 
 
-def test_without_labels_log_and_other_checkpoints(trainer_output: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_without_labels_log_and_other_checkpoints(
+    trainer_output: Path, image_folder: Path, tmp_path: Path
+) -> None:
     run = RunFolder(Path(shutil.copytree(trainer_output, tmp_path / "run")))
-    build(run, Request(dataset={"source": str(image_folder), "split": "train", "label_column": "none"}, wanted=["last"]))
+    build(
+        run,
+        Request(
+            dataset={"source": str(image_folder), "split": "train", "label_column": "none"},
+            wanted=["last"],
+        ),
+    )
     made, images = summarize(run)
     assert "Labels most likely wrong" not in made.lists and "Became outliers" not in made.lists
     assert "no label" in as_html(made, images)
 
 
-def test_what_cannot_be_summarized(run: RunFolder, trainer_output: Path, review_embeddings: CommandLine) -> None:
+def test_what_cannot_be_summarized(
+    run: RunFolder, trainer_output: Path, review_embeddings: CommandLine
+) -> None:
     code, _, errors = review_embeddings("summary", "--run", trainer_output)
     assert code == 2 and "has no table yet" in errors
     code, _, errors = review_embeddings("summary", "--run", run.path, "--out", "x.html")

@@ -12,7 +12,10 @@ from review.terminal import TerminalProgress
 def test_what_was_done_last_stands_under_its_stage_and_does_not_stay() -> None:
     written = io.StringIO()
     progress = TerminalProgress(Console(file=written, force_terminal=True, width=100))
-    with progress.stage("Embedding", total=10, unit="images") as advance, progress.stage("Shards", total=10, unit="images"):
+    with (
+        progress.stage("Embedding", total=10, unit="images") as advance,
+        progress.stage("Shards", total=10, unit="images"),
+    ):
         progress.latest("images 0-4 by [one]")
         progress.latest("images 5-9 by [two]")
         assert progress._bars is not None
@@ -20,7 +23,9 @@ def test_what_was_done_last_stands_under_its_stage_and_does_not_stay() -> None:
         advance(10)
     lines = [line.rstrip() for line in written.getvalue().splitlines()]
     assert any("  images 5-9 by [two]" in line for line in lines)
-    assert [line for line in lines if " in 0.0 s" in line][-1].endswith("Embedding: 10 images in 0.0 s")
+    assert [line for line in lines if " in 0.0 s" in line][-1].endswith(
+        "Embedding: 10 images in 0.0 s"
+    )
 
 
 def test_without_a_terminal_it_is_told_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,4 +37,7 @@ def test_without_a_terminal_it_is_told_with_the_count(monkeypatch: pytest.Monkey
         progress.latest("images 2-4 by one")
         advance(3)
     lines = written.getvalue().splitlines()
-    assert lines[:2] == ["Shards: 2 of 10 images", "Shards: 5 of 10 images, the latest images 2-4 by one"]
+    assert lines[:2] == [
+        "Shards: 2 of 10 images",
+        "Shards: 5 of 10 images, the latest images 2-4 by one",
+    ]

@@ -23,11 +23,18 @@ from pipeline.runfolder import RunFolder
 from pipeline.stages import Request, build
 from review.watch import Watcher
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
 
 def add_checkpoint(run: Path, step: int) -> None:
-    """A checkpoint as it appears: its folder first under another name, so that it is never seen half."""
+    """A checkpoint as it appears: its folder first under another name, so that it is never seen
+    half."""
     written = save_checkpoint(run.parent / f"new-{step}", seed=step, step=step)
     written.rename(run / f"checkpoint-{step}")
 
@@ -55,20 +62,35 @@ def test_new_checkpoints_are_found_the_newest_first(young_run: Path, image_folde
     assert table.read(young_run)["checkpoint"].unique().tolist() == [10, 20, 30, 100]
 
 
-def test_the_maps_do_not_turn_when_a_checkpoint_is_added(young_run: Path, image_folder: Path) -> None:
-    watcher = Watcher(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}), SILENT)
+def test_the_maps_do_not_turn_when_a_checkpoint_is_added(
+    young_run: Path, image_folder: Path
+) -> None:
+    watcher = Watcher(
+        RunFolder(young_run),
+        Request(dataset={"source": str(image_folder), "split": "train"}),
+        SILENT,
+    )
     assert watcher.look()
     before = table.read(young_run, checkpoints=[10], columns=["x", "y"]).to_numpy()
     add_checkpoint(young_run, 20)
     assert watcher.look()
     after = table.read(young_run, checkpoints=[10], columns=["x", "y"]).to_numpy()
-    stretch = after / before  # one factor keeps the whole run in its range; nothing is turned or mirrored
+    stretch = (
+        after / before
+    )  # one factor keeps the whole run in its range; nothing is turned or mirrored
     np.testing.assert_allclose(stretch, stretch[0, 0], rtol=1e-4)
     assert RunFolder(young_run).read_info().settings.align_to == "last"  # type: ignore[union-attr]
 
 
-def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(young_run: Path, image_folder: Path) -> None:
-    watcher = Watcher(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}), SILENT, probe=9)
+def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(
+    young_run: Path, image_folder: Path
+) -> None:
+    watcher = Watcher(
+        RunFolder(young_run),
+        Request(dataset={"source": str(image_folder), "split": "train"}),
+        SILENT,
+        probe=9,
+    )
     built = watcher.look()
     assert built is not None and built.images.labels is not None
     assert np.bincount(built.images.labels).tolist() == [3, 3, 3]
@@ -79,7 +101,9 @@ def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(young_run: Path, i
     assert built is not None and built.manifest.steps == [10, 20]
 
 
-def test_a_first_checkpoint_that_is_being_written_is_waited_for(young_run: Path, image_folder: Path, tmp_path: Path) -> None:
+def test_a_first_checkpoint_that_is_being_written_is_waited_for(
+    young_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
     build(RunFolder(young_run), Request(dataset={"source": str(image_folder), "split": "train"}))
     for name in ("embeddings", "probabilities", "table", "checkpoint-10"):
         shutil.rmtree(young_run / name)
@@ -94,7 +118,9 @@ def test_a_first_checkpoint_that_is_being_written_is_waited_for(young_run: Path,
         assert waiting.result(timeout=60).manifest.steps == [20]
 
 
-def test_while_another_process_writes_it_waits_for_its_turn(young_run: Path, image_folder: Path) -> None:
+def test_while_another_process_writes_it_waits_for_its_turn(
+    young_run: Path, image_folder: Path
+) -> None:
     run = RunFolder(young_run)
     watcher = Watcher(run, Request(dataset={"source": str(image_folder), "split": "train"}), SILENT)
     with run.lock():
@@ -114,21 +140,39 @@ def test_what_a_training_embeds_is_left_to_it(young_run: Path, image_folder: Pat
 
 
 @pytest.mark.browser
-def test_selection_filters_and_layout_survive_a_new_checkpoint(chromium: str, young_run: Path, image_folder: Path) -> None:
-    options = ("--watch", "--run", young_run, "--dataset", image_folder, "--split", "train", "--no-browser")
+def test_selection_filters_and_layout_survive_a_new_checkpoint(
+    chromium: str, young_run: Path, image_folder: Path
+) -> None:
+    options = (
+        "--watch",
+        "--run",
+        young_run,
+        "--dataset",
+        image_folder,
+        "--split",
+        "train",
+        "--no-browser",
+    )
     with serving(*options) as started, sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page(viewport={"width": 1600, "height": 900})
+        page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page(
+            viewport={"width": 1600, "height": 900}
+        )
         page.goto(started.address)
-        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0")
+        page.wait_for_function(
+            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
+        )
 
         def state(expression: str) -> Any:
-            return page.evaluate(f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}")
+            return page.evaluate(
+                f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
+            )
 
         page.evaluate("""() => {
             const s = spotlight.useDataset.getState();
             s.selectRows([3, 5, 30]);
             s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.label, s.columnsByKey.label ? {
-                shortName: "is red", compare: (value, reference) => value === reference } : undefined, 2));
+                shortName: "is red", compare: (value, reference) =>
+                value === reference } : undefined, 2));
         }""")
         filtered = state("Array.from(s.filteredIndices)")
         assert len(filtered) == 12
@@ -140,12 +184,17 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(chromium: str, yo
         for step in (20, 100):
             add_checkpoint(young_run, step)
             page.wait_for_selector(f"text=Checkpoint {step} was added", timeout=60_000)
-            page.wait_for_function(f"'x_{step:06d}' in spotlight.useDataset.getState().columnData", timeout=10_000)
+            page.wait_for_function(
+                f"'x_{step:06d}' in spotlight.useDataset.getState().columnData", timeout=10_000
+            )
             page.wait_for_timeout(500)
             assert state("Array.from(s.selectedIndices)") == [3, 5, 30]
             assert state("s.filters.length") == 1
             assert state("Array.from(s.filteredIndices)") == filtered
-            assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == f"step {step}"  # it follows the newest
+            assert (
+                page.locator("[data-test-tag=checkpoint-slider-step]").inner_text()
+                == f"step {step}"
+            )  # it follows the newest
             assert state(f"s.columnData.x_last[7] === s.columnData.x_{step:06d}[7]")
             assert state(f"s.columnData.x_now[7] === s.columnData.x_{step:06d}[7]")
         assert page.locator(".flexlayout__tab_button").all_inner_texts() == tabs
@@ -153,12 +202,18 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(chromium: str, yo
         page.wait_for_timeout(500)
         assert state("s.columnData.x_now[7]") == x_at(20)
         add_checkpoint(young_run, 120)
-        page.wait_for_function("'x_000120' in spotlight.useDataset.getState().columnData", timeout=60_000)
+        page.wait_for_function(
+            "'x_000120' in spotlight.useDataset.getState().columnData", timeout=60_000
+        )
         page.wait_for_timeout(1000)
-        assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == "step 20", "who looks at one is not taken away"
+        assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == "step 20", (
+            "who looks at one is not taken away"
+        )
         assert state("s.columnData.x_now[7]") == x_at(20)
         page.reload()
-        page.wait_for_function("globalThis.spotlight && 'x_000120' in spotlight.useDataset.getState().columnData")
+        page.wait_for_function(
+            "globalThis.spotlight && 'x_000120' in spotlight.useDataset.getState().columnData"
+        )
         assert "Checkpoint 120 was added (4 in all)" in _printed(started, "Checkpoint 120")
 
 
@@ -170,16 +225,41 @@ def _printed(started: Any, text: str) -> str:
     return str(started.output)
 
 
-def test_a_training_that_embeds_is_watched_from_a_second_process(image_folder: Path, tmp_path: Path) -> None:
+def test_a_training_that_embeds_is_watched_from_a_second_process(
+    image_folder: Path, tmp_path: Path
+) -> None:
     """The watcher waits for the first checkpoint, and sees those whose weights are never kept."""
     data = tmp_path / "data"
     for split in ("train", "test"):
         shutil.copytree(image_folder, data / split)
     run = tmp_path / "run"
     model = save_start_model(tmp_path / "vit")
-    command = [sys.executable, "-m", "review", "finetune", "--dataset", str(data), "--model", str(model), "--run", str(run)]
-    command += ["--steps", "40", "--frames", "9", "--batch-size", "8", "--embed", "--keep", "first,last"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as training:
+    command = [
+        sys.executable,
+        "-m",
+        "review",
+        "finetune",
+        "--dataset",
+        str(data),
+        "--model",
+        str(model),
+        "--run",
+        str(run),
+    ]
+    command += [
+        "--steps",
+        "40",
+        "--frames",
+        "9",
+        "--batch-size",
+        "8",
+        "--embed",
+        "--keep",
+        "first,last",
+    ]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as training:
         while not (run / "run.json").exists():
             assert training.poll() is None, training.stdout and training.stdout.read()
             time.sleep(0.1)

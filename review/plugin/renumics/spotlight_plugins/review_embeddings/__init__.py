@@ -1,5 +1,6 @@
-"""Our part of Spotlight's server process: answers the page's questions about the session, takes its decisions, keeps strangers out,
-and ends with the process that started it. Spotlight finds it by its place in the namespace ``renumics.spotlight_plugins``.
+"""Our part of Spotlight's server process: answers the page's questions about the session, takes its
+decisions, keeps strangers out, and ends with the process that started it. Spotlight finds it by its
+place in the namespace ``renumics.spotlight_plugins``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ Scope = MutableMapping[str, Any]
 
 def __activate__(app: Any) -> None:
     """Called by Spotlight before its server starts."""
-    app.add_middleware(Guard, loopback=bool(SESSION.get("loopback")), token=str(SESSION.get("token", "")))
+    app.add_middleware(
+        Guard, loopback=bool(SESSION.get("loopback")), token=str(SESSION.get("token", ""))
+    )
     deciding = open_session(SESSION)
     app.add_api_route(f"{PREFIX}session", session)
     if deciding is not None:
@@ -50,8 +53,11 @@ def __activate__(app: Any) -> None:
 
 
 def session() -> dict[str, Any]:
-    """What the page needs to know: its title, the images selected at first, the checkpoints of the slider, what is new."""
-    page: dict[str, Any] = json.loads(Path(SESSION["page"]).read_text(encoding="utf-8")) if "page" in SESSION else {}
+    """What the page needs to know: its title, the images selected at first, the checkpoints of the
+    slider, what is new."""
+    page: dict[str, Any] = (
+        json.loads(Path(SESSION["page"]).read_text(encoding="utf-8")) if "page" in SESSION else {}
+    )
     return page
 
 
@@ -77,7 +83,9 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
                 message = json.loads(await _body(request))
                 return JSONResponse({"saved": await run_in_threadpool(work, message)})
             except _TooLargeError:
-                return JSONResponse({"error": f"The message is larger than {MAX_BODY >> 20} MB."}, 413)
+                return JSONResponse(
+                    {"error": f"The message is larger than {MAX_BODY >> 20} MB."}, 413
+                )
             except (UnicodeDecodeError, ValueError, RecursionError):
                 return JSONResponse({"error": "The message is no JSON."}, 400)
             except ReadOnlyError as error:
@@ -96,7 +104,11 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
         shown = session().get("shown", [])
         try:
             ends = (shown[0], shown[-1]) if shown else ()
-            return JSONResponse(await run_in_threadpool(nearest_images, Path(SESSION["run"]), int(row), ends, places))
+            return JSONResponse(
+                await run_in_threadpool(
+                    nearest_images, Path(SESSION["run"]), int(row), ends, places
+                )
+            )
         except ReviewError as error:
             return JSONResponse({"error": str(error)}, 422)
 
@@ -105,7 +117,9 @@ def _add_decision_routes(app: Any, deciding: Deciding) -> None:
         if not step.isdigit() or len(step) > 12:
             return JSONResponse({"error": "step is no step."}, 400)
         try:
-            values = await run_in_threadpool(values_at, Path(SESSION["run"]), int(step), table, places)
+            values = await run_in_threadpool(
+                values_at, Path(SESSION["run"]), int(step), table, places
+            )
         except ReviewError as error:
             return JSONResponse({"error": str(error)}, 422)
         return Response(values, media_type="application/octet-stream")
@@ -144,9 +158,11 @@ def end_with(parent: int) -> None:
 
 
 class Guard:
-    """Refuses what a page of another origin asks and, on loopback, foreign names for this machine; our own routes need the token.
+    """Refuses what a page of another origin asks and, on loopback, foreign names for this machine;
+    our own routes need the token.
 
-    Spotlight itself answers anyone who finds the port; without this a web page open in the same browser could read the data.
+    Spotlight itself answers anyone who finds the port; without this a web page open in the same
+    browser could read the data.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], loopback: bool, token: str) -> None:
@@ -161,7 +177,8 @@ class Guard:
             await self.app(scope, receive, send)
 
     def allows(self, scope: Scope) -> bool:
-        """Whether the request comes from our own page or from no page at all and, for our routes, from somebody who has the token."""
+        """Whether the request comes from our own page or from no page at all and, for our routes,
+        from somebody who has the token."""
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if self.loopback and urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
@@ -174,7 +191,9 @@ class Guard:
             return True
         if scope.get("method", "GET") != "GET" and not same:
             return False
-        return bool(self.token) and hmac.compare_digest(headers.get(TOKEN_HEADER, b""), self.token.encode())
+        return bool(self.token) and hmac.compare_digest(
+            headers.get(TOKEN_HEADER, b""), self.token.encode()
+        )
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Any, send: Any) -> None:
@@ -182,5 +201,11 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 403,
+                "headers": [(b"content-type", b"text/plain")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"This page answers only to itself."})
