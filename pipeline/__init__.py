@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+if __name__ == "pipeline":  # found as a folder of a checkout: the package holds this module
+    from review_embeddings import alias
+
+    alias(__name__)
+
 if TYPE_CHECKING:
-    from pipeline.callback import EmbeddingCallback, LogCallback
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback, LogCallback
 
 __all__ = ["EmbeddingCallback", "LogCallback"]
 
@@ -19,7 +24,7 @@ __all__ = ["EmbeddingCallback", "LogCallback"]
 def __getattr__(name: str) -> Any:
     """The callbacks, imported (with transformers) only when they are asked for."""
     if name in __all__:
-        from pipeline import callback
+        from review_embeddings.pipeline.training import callback
 
         return getattr(callback, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+if __name__ == "review":  # found as a folder of a checkout: the package holds this module
+    from review_embeddings import alias
+
+    alias(__name__)
+
 if TYPE_CHECKING:
-    from review.animation.film import animate, draw_frame, draw_still
+    from review_embeddings.review.animation.film import animate, draw_frame, draw_still
 
 __all__ = ["animate", "draw_frame", "draw_still"]
 
@@ -17,7 +22,7 @@ __all__ = ["animate", "draw_frame", "draw_still"]
 def __getattr__(name: str) -> Any:
     """What makes films, imported only when it is asked for."""
     if name in __all__:
-        from review.animation import film
+        from review_embeddings.review.animation import film
 
         return getattr(film, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,11 +8,12 @@ import os
 import shutil
 from pathlib import Path
 
-from pipeline.errors import SettingsError
-from pipeline.finetune import finetune
-from pipeline.libraries import import_transformers, quiet_transformers
-from pipeline.progress import Progress
-from pipeline.runfolder import RunFolder, is_run, storage_errors
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.folder import RunFolder, is_run
+from review_embeddings.pipeline.training.finetune import finetune
 
 DATA_FOLDER = "data"
 """Where the demo keeps its data set, inside the run folder so that it can be copied as a whole."""

@@ -15,6 +15,11 @@ from samples import CLASSES, need, picture, save_checkpoint
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
 
 ROOT = Path(__file__).parents[1]
+# What the tests start runs the checkout too, not a copy that may be installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT / ".package"), os.environ.get("PYTHONPATH")])
+)
+
 SHARED = ROOT.parent / "shared"
 
 
@@ -65,8 +70,9 @@ def built_run(
     trainer_output: Path, image_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A finished run of all three checkpoints. Not to be changed."""
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
 
     folder = Path(shutil.copytree(trainer_output, tmp_path_factory.mktemp("built") / "run"))
     build(RunFolder(folder), Request(dataset={"source": str(image_folder), "split": "train"}))
@@ -84,7 +90,7 @@ def review_embeddings() -> Callable[..., tuple[int, str, str]]:
     """The command line in this process: (exit code, standard output, standard error)."""
     from click.testing import CliRunner
 
-    from review.cli import cli
+    from review_embeddings.review.cli.main import cli
 
     def call(*arguments: object) -> tuple[int, str, str]:
         result = CliRunner().invoke(
@@ -132,9 +138,10 @@ def machine(
     def become(name: str) -> None:
         import fsspec
 
-        from pipeline import storage
+        from review_embeddings.pipeline.run import storage
+        from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
 
-        monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / name))
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / name))
         storage._copy_at.cache_clear()
         fsspec.filesystem("s3").clear_instance_cache()
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline import table
-from review.cli import cli
+from review_embeddings.pipeline import table
+from review_embeddings.review.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
+PLUGIN = ROOT / "review" / "plugin"
 HEAVY = {
     "torch",
     "transformers",
@@ -32,72 +33,134 @@ HEAVY = {
 }
 
 
-def modules_after(code: str) -> set[str]:
-    program = f"{code}\nimport sys; print(' '.join(sys.modules))"
-    return set(
-        subprocess.run(
-            [sys.executable, "-c", program], check=True, capture_output=True, text=True
-        ).stdout.split()
-    )
+ROOMS = ("pipeline", "review")
+
+
+def modules_of(room: str) -> list[Path]:
+    """Every module of a room; the plugin is part of another package."""
+    found = [path for path in sorted((ROOT / room).rglob("*.py")) if "plugin" not in path.parts]
+    assert len(found) > 30, "the rooms have sub-folders, and these are looked into"
+    return found
+
+
+def name_of(path: Path) -> str:
+    """``review_embeddings.pipeline.run.folder``, say."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("review_embeddings", *(part for part in parts if part != "__init__")))
 
 
 def imports_of(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda path: path.name
-)
-def test_pipeline_knows_neither_review_nor_the_command_line(path: Path) -> None:
-    roots = {name.split(".")[0] for name in imports_of(path)}
-    assert not roots & {"review", "click", "rich"}
-    assert not re.search(r"\bprint\(", path.read_text())
+def after(code: str) -> set[str]:
+    """Modules that a new interpreter has loaded once the code has run."""
+    program = f"{code}\nimport sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.split())
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "review").rglob("*.py")), ids=lambda path: path.name
-)
-def test_only_the_command_line_prints(path: Path) -> None:
-    if path.name not in {"cli.py", "terminal.py"}:
-        assert not re.search(r"\bprint\(|click\.echo", path.read_text())
+def test_pipeline_knows_neither_review_nor_the_command_line() -> None:
+    for path in modules_of("pipeline"):
+        names = imports_of(path)
+        assert not {name.split(".")[0] for name in names} & {"click", "rich"}, path
+        assert not [name for name in names if name.startswith("review_embeddings.review")], path
+        assert not re.search(r"\bprint\(", path.read_text(encoding="utf-8")), path
+
+
+def test_imports_go_through_the_package() -> None:
+    """By their own names the rooms may be somebody else's modules."""
+    for path in (*modules_of("pipeline"), *modules_of("review"), *PLUGIN.rglob("*.py")):
+        assert not {name.split(".")[0] for name in imports_of(path)} & set(ROOMS), path
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in modules_of("review"):
+        if "cli" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"\bprint\(|click\.echo", text), path
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """What keeps `--help` under a second; heavy imports stay inside the functions that need
-    them."""
+    """What keeps `--help` under half a second: heavy imports are inside the functions."""
     code = (
-        "import sys; sys.argv = ['review-embeddings', '--help']\nfrom review.cli import "
-        "main\ntry: main()\nexcept SystemExit: pass"
+        "import sys; sys.argv = ['review-embeddings', '--help']\n"
+        "from review_embeddings.review.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass"
     )
-    assert not modules_after(code) & HEAVY
+    assert not after(code) & HEAVY
 
 
-SUBCLASS_TRANSFORMERS = {"callback", "trainer"}
-"""Their classes are subclasses of Trainer's; nothing imports them at module level."""
+LATE = {"callback", "trainer", "drawing"}
+"""Their classes are subclasses of a library's; they are imported in functions only."""
 
 
-@pytest.mark.parametrize(
-    "module",
-    sorted(
-        path.stem
-        for path in (ROOT / "pipeline").glob("*.py")
-        if path.stem not in SUBCLASS_TRANSFORMERS
-    ),
-)
-def test_pipeline_modules_defer_their_heavy_imports(module: str) -> None:
-    name = "pipeline" if module == "__init__" else f"pipeline.{module}"
-    assert not modules_after(f"import {name}") & (HEAVY - {"numpy", "PIL"})
+def test_modules_defer_their_heavy_imports() -> None:
+    """All are imported in one interpreter; each is blamed for what it is the first to load."""
+    names = [
+        name_of(path)
+        for room in ROOMS
+        for path in modules_of(room)
+        if path.stem not in {*LATE, "__main__"}
+    ]
+    program = f"""
+import importlib, sys
+heavy, blamed = {HEAVY - {"numpy", "PIL"}!r}, []
+for name in {names!r}:
+    importlib.import_module(name)
+    loaded = heavy & set(sys.modules)
+    blamed += [f"{{name}} loads {{one}}" for one in sorted(loaded)]
+    heavy -= loaded
+print("; ".join(blamed))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_short_names_are_the_same_modules() -> None:
+    program = """
+import pipeline, review, review_embeddings.pipeline, review_embeddings.review
+assert pipeline is review_embeddings.pipeline and review is review_embeddings.review
+from pipeline.table.columns import COLUMNS
+from review_embeddings.pipeline.table import columns
+assert columns.COLUMNS is COLUMNS and columns.__name__ == "review_embeddings.pipeline.table.columns"
+assert columns.__spec__.name == columns.__name__
+"""
+    # from the checkout's own folder too, where the folders themselves are found first
+    for folder in (ROOT, ROOT / "tests"):
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=folder)
+
+
+def test_modules_of_others_with_these_names_come_first(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.py").write_text("mine = True\n")
+    (tmp_path / "review").mkdir()
+    (tmp_path / "review" / "__init__.py").write_text("mine = True\n")
+    for order in ("import pipeline, review, {ours}", "import {ours}, pipeline, review"):
+        ours = "review_embeddings.pipeline.table, review_embeddings.review.cli.main"
+        program = f"{order.format(ours=ours)}\nassert pipeline.mine and review.mine"
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
 
 
 def test_version_is_that_of_the_package() -> None:
     output = subprocess.run(
-        [sys.executable, "-c", "from review.cli import main; main()", "--version"],
+        [
+            sys.executable,
+            "-c",
+            "from review_embeddings.review.cli.main import main; main()",
+            "--version",
+        ],
         check=True,
         capture_output=True,
         text=True,
@@ -147,7 +210,7 @@ def test_top_level_is_as_agreed() -> None:
 
 
 def test_the_plugin_is_part_of_the_package() -> None:
-    from review.spotlight import PLUGIN_FOLDER
+    from review_embeddings.review.page.server import PLUGIN_FOLDER
 
     assert (
         PLUGIN_FOLDER

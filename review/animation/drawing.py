@@ -31,10 +31,10 @@ from matplotlib.transforms import Affine2D, IdentityTransform
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.project import RANGE
-from review.animation.colors import THEMES, class_colors
-from review.animation.plan import Moment
-from review.animation.story import Story
+from review_embeddings.pipeline.analysis.project import RANGE
+from review_embeddings.review.animation.colors import THEMES, class_colors
+from review_embeddings.review.animation.plan import Moment
+from review_embeddings.review.animation.story import Story
 
 WIDTH, HEIGHT = 10.0, 8.0
 """Size of the page in its own units; in a figure of 10 x 8 inches they are inches."""

@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ReviewError, StorageError
+from review_embeddings.pipeline.errors import ReviewError, StorageError
 
 ENDINGS = (".gif", ".mp4", ".webp", ".png")
 """Kinds of film: GIF, H.264 in MP4, WebP, animated PNG."""

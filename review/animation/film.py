@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import SettingsError
-from pipeline.progress import SILENT, Progress
-from pipeline.runfolder import RunFolder, run_at, storage_errors, whole_file
-from pipeline.temporary import remove_leftovers
-from review.animation import encode
-from review.animation.colors import THEMES
-from review.animation.plan import PACES, Moment, plan
-from review.animation.render import Canvas, Look, packed_frames, processes_here
-from review.animation.story import Story, read_story
-from review.targets import check_target
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.files import storage_errors, whole_file
+from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.run.temporary import remove_leftovers
+from review_embeddings.review.animation import encode
+from review_embeddings.review.animation.colors import THEMES
+from review_embeddings.review.animation.plan import PACES, Moment, plan
+from review_embeddings.review.animation.render import Canvas, Look, packed_frames, processes_here
+from review_embeddings.review.animation.story import Story, read_story
+from review_embeddings.review.exchange.targets import check_target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-    from review.animation.drawing import Frame
+    from review_embeddings.review.animation.drawing import Frame
 
 SIZES = (480, 2160)
 """Smallest and largest width of a frame in pixels."""
@@ -179,8 +180,8 @@ def draw_frame(
     The frame's artists can be changed afterwards: ``frame.map``, ``frame.points``, ``frame.rings``,
     ``frame.curves``, ``frame.title``. Raises ReviewError.
     """
-    from review.animation.drawing import Frame
-    from review.animation.render import quiet_fonts
+    from review_embeddings.review.animation.drawing import Frame
+    from review_embeddings.review.animation.render import quiet_fonts
 
     chosen = Options(**options)
     chosen.check()
@@ -199,7 +200,7 @@ def draw_frame(
 
 def _at(run: RunFolder, checkpoint: str | int, options: Options) -> tuple[Story, int]:
     """The whole story of a run and the place of one checkpoint in it."""
-    from pipeline.checkpoints import select
+    from review_embeddings.pipeline.models.checkpoints import select
 
     story = read_story(run, top=options.top)
     steps = select(story.steps, [str(checkpoint)])

@@ -22,11 +22,11 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from review.animation.plan import Moment
-from review.animation.story import Story
+from review_embeddings.review.animation.plan import Moment
+from review_embeddings.review.animation.story import Story
 
 if TYPE_CHECKING:
-    from review.animation.drawing import Frame
+    from review_embeddings.review.animation.drawing import Frame
 
 FEW = 36
 """Up to so many frames a second process is not worth its start."""
@@ -71,7 +71,7 @@ class Canvas:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        from review.animation.drawing import HEIGHT, WIDTH, Frame
+        from review_embeddings.review.animation.drawing import HEIGHT, WIDTH, Frame
 
         width, height = look.size
         dpi = width / WIDTH
@@ -151,8 +151,8 @@ class _Worker:
 
     def __init__(self, task: bytes, number: int, workers: int, chunk: int) -> None:
         program = (
-            f"import sys; sys.path[:] = {sys.path!r}; from review.animation.render import "
-            f"work; work({number}, {workers})"
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"from {__name__} import work; work({number}, {workers})"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import table, trainlog
-from pipeline.checkpoints import select
-from pipeline.dataset import RunImages, read_images
-from pipeline.errors import RunError
-from pipeline.images import UNREADABLE, decode, to_rgb
-from pipeline.project import turn_onto_next
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.project import turn_onto_next
+from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.models.checkpoints import select
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.training import log as trainlog
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -87,7 +87,7 @@ def make(work: Path, images: int, checkpoints: int) -> tuple[Path, Path]:
 
 def differences(one: Path, other: Path) -> dict[str, float]:
     """Largest difference of each column of numbers between two tables, and of the embeddings."""
-    from pipeline import table
+    from review_embeddings.pipeline import table
 
     tables = [table.read(run).drop(columns=["image", "embedding"]) for run in (one, other)]
     found = {}
@@ -98,7 +98,7 @@ def differences(one: Path, other: Path) -> dict[str, float]:
             found[name] = float(np.nanmax(gap, initial=0.0))
         else:
             found[name] = float((left.astype(str) != right.astype(str)).sum())
-    from pipeline.runfolder import RunFolder
+    from review_embeddings.pipeline.run.folder import RunFolder
 
     for step in RunFolder(one).steps_with("embeddings"):
         pair = [RunFolder(run).read_array("embeddings", step) for run in (one, other)]
@@ -109,7 +109,7 @@ def differences(one: Path, other: Path) -> dict[str, float]:
 def wait_for_half(run: Path, images: int) -> dict[Path, int]:
     """When half of the first checkpoint's shards are there: their files and when they were written,
     in nanoseconds."""
-    from pipeline.engines import SHARD
+    from review_embeddings.pipeline.engines.engines import SHARD
 
     while len(files := list((run / "shards").glob("*/[0-9]*-embeddings.npy"))) * SHARD < images / 2:
         time.sleep(0.02)
@@ -128,7 +128,13 @@ def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int)
     }
     words = [str(word) for pair in said.items() for word in pair]
     program = subprocess.Popen(
-        [sys.executable, "-c", "from review.cli import main; main()", "build", *words]
+        [
+            sys.executable,
+            "-c",
+            "from review_embeddings.review.cli.main import main; main()",
+            "build",
+            *words,
+        ]
     )
     before = wait_for_half(run, images)
     program.kill()
@@ -141,7 +147,7 @@ def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int)
 def shards_when_removed() -> Any:
     """Gives a dict that is filled with the files of shards, and when they were written, at the
     moment they are removed."""
-    from pipeline import engines
+    from review_embeddings.pipeline.engines import engines
 
     found: dict[Path, int] = {}
     remove = engines._Shards.remove
@@ -179,8 +185,9 @@ def main() -> None:
     import ray
     from ray.cluster_utils import Cluster
 
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
 
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)

@@ -25,8 +25,8 @@ sys.path.insert(0, str(HELPERS))
 def main() -> None:
     from decision_server import TOKEN
 
-    from pipeline.dataset import read_images
-    from pipeline.runfolder import RunFolder
+    from review_embeddings.pipeline.images.runimages import read_images
+    from review_embeddings.pipeline.run.folder import RunFolder
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True)

@@ -29,7 +29,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 def make_story(checkpoints: int, images: int) -> Any:
     """Ten classes that come apart, seeded."""
-    from review.animation.story import Story
+    from review_embeddings.review.animation.story import Story
 
     random = np.random.default_rng(0)
     labels = random.integers(0, 10, images).astype(np.int32)
@@ -114,7 +114,7 @@ def notebook(story: Any, folder: Path, out: Path) -> None:
 
 def ours(story: Any, out: Path, processes: int, width: int) -> None:
     """This package's way: one frame a checkpoint."""
-    from review.animation.film import Options, make_film
+    from review_embeddings.review.animation.film import Options, make_film
 
     make_film(story, out, Options(size=width, tween=0, hold=0), processes=processes)
 
@@ -155,8 +155,8 @@ def psnr(story: Any, gif: Path, width: int) -> float:
     the mean squared error over all."""
     from PIL import Image
 
-    from review.animation.plan import Moment
-    from review.animation.render import Canvas, Look
+    from review_embeddings.review.animation.plan import Moment
+    from review_embeddings.review.animation.render import Canvas, Look
 
     canvas, errors = Canvas(story, Look(width)), []
     with Image.open(gif) as film:

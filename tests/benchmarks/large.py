@@ -35,8 +35,9 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
     from PIL import Image
     from samples import encoded, save_checkpoint
 
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
 
     folder = work / f"run-{images}x{checkpoints}x{dimension}"
     if (folder / "made").is_file():
@@ -90,8 +91,9 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
 
 
 def build_it(run: Path) -> None:
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
 
     for stage, seconds in build(RunFolder(run), Request()).seconds.items():
         print(f"{'':10} {stage:>12} {seconds:9.1f} s", flush=True)
@@ -100,9 +102,10 @@ def build_it(run: Path) -> None:
 def review_it(run: Path) -> None:
     """The page's frame, layout and lists of the first and the last checkpoint; Spotlight's imports
     are part of it."""
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
-    from review.open import page_for
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
+    from review_embeddings.review.page.page import page_for
 
     page = page_for(build(RunFolder(run), Request(wanted=["first", "last"])), rows=50_000)
     print(
@@ -114,7 +117,7 @@ def review_it(run: Path) -> None:
 
 def floor_it(run: Path) -> None:
     """What Spotlight costs with nothing to show."""
-    from review.spotlight import import_spotlight
+    from review_embeddings.review.page.server import import_spotlight
 
     import_spotlight()
 
@@ -122,7 +125,7 @@ def floor_it(run: Path) -> None:
 def export_it(run: Path) -> None:
     from click.testing import CliRunner
 
-    from review.cli import cli
+    from review_embeddings.review.cli.main import cli
 
     for kind in ("labels", "consensus"):
         done = CliRunner().invoke(

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
-from pipeline import table
-from pipeline.project import align, turn_onto_next
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.project import align, turn_onto_next
+from review_embeddings.pipeline.run.folder import RunFolder
 
 
 def motion(before: NDArray[np.floating], after: NDArray[np.floating]) -> tuple[float, float, bool]:

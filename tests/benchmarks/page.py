@@ -118,8 +118,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         run = options.run
         if run is None:
-            from pipeline.runfolder import RunFolder
-            from pipeline.stages import Request, build
+            from review_embeddings.pipeline.run.folder import RunFolder
+            from review_embeddings.pipeline.settings import Request
+            from review_embeddings.pipeline.stages.build import build
 
             run = make(options.work or Path(temporary), options.images, options.checkpoints, 64)
             build(RunFolder(run), Request())

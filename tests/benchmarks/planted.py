@@ -158,7 +158,7 @@ def figures(
 
 def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
     """How suspicious each score finds each image, for wrong labels and for foreign images."""
-    from pipeline import table
+    from review_embeddings.pipeline import table
 
     last = table.read(
         run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()]
@@ -196,7 +196,7 @@ CHANGES = ("cropped", "JPEG", "brighter", "mirrored")
 def copies_found(run: Path, copies: list[list[int]]) -> str:
     """How many copies stand in one group with their original, and how many other images are said to
     have copies."""
-    from pipeline import table
+    from review_embeddings.pipeline import table
 
     group = table.read(
         run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()]
@@ -239,9 +239,10 @@ def main() -> None:
 
 def one(options: argparse.Namespace, name: str, kind: str, wrong: float) -> None:
     """One configuration."""
-    from pipeline.finetune import finetune
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
+    from review_embeddings.pipeline.training.finetune import finetune
 
     data, where = options.work / name / "train.parquet", options.work / name / "planted.json"
     if not where.is_file():

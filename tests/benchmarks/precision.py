@@ -56,10 +56,10 @@ def main() -> None:
     import torch
     from scipy.stats import spearmanr
 
-    from pipeline import table
-    from pipeline.embed import PRECISIONS
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline import table
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import PRECISIONS, Request
+    from review_embeddings.pipeline.stages.build import build
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -170,9 +170,9 @@ def measure() -> None:
     from sklearn.datasets import load_sample_images
     from transformers import ViTImageProcessor
 
-    from pipeline.images import decode, to_rgb
-    from pipeline.neighbors import nearest_of_rows
-    from pipeline.pixels import load_processor
+    from review_embeddings.pipeline.analysis.neighbors import nearest_of_rows
+    from review_embeddings.pipeline.images.decode import decode, to_rgb
+    from review_embeddings.pipeline.models.processor import load_processor
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

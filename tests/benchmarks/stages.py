@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 import psutil
 
-from pipeline import stages
-from pipeline.checkpoints import find_checkpoints
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages import build as stages
+from review_embeddings.pipeline.stages.build import build
 
 PEAKS: dict[str, int] = {}
 
@@ -111,7 +112,7 @@ def page(run: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "from review.cli import main; main()",
+        "from review_embeddings.review.cli.main import main; main()",
         "--first",
         "--last",
         "--run",

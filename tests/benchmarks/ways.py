@@ -171,11 +171,12 @@ def images_ours(case: Case) -> Work:
     """Once: decode and prepare; for every checkpoint: read what was kept."""
     import torch
 
-    from pipeline.dataset import CHUNK
-    from pipeline.images import decode, to_rgb
-    from pipeline.pixels import PixelCache, load_processor
-    from pipeline.runfolder import RunFolder
-    from pipeline.threads import chunks, in_threads
+    from review_embeddings.pipeline.images.decode import decode, to_rgb
+    from review_embeddings.pipeline.images.pixels import PixelCache
+    from review_embeddings.pipeline.images.reading import CHUNK
+    from review_embeddings.pipeline.models.processor import load_processor
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.threads import chunks, in_threads
 
     processor = load_processor([model_folder(case, "base")])
     files, run = pictures(case.images), RunFolder(case.work)
@@ -228,8 +229,9 @@ def forward_notebook(case: Case) -> Work:
 def forward_ours(case: Case, precision: str = "fp32") -> Work:
     import torch
 
-    from pipeline.checkpoints import find_checkpoints
-    from pipeline.embed import BATCH_SIZE_CPU, load_encoder
+    from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+    from review_embeddings.pipeline.models.encode import BATCH_SIZE_CPU
+    from review_embeddings.pipeline.models.encoder import load_encoder
 
     checkpoint = find_checkpoints(case.work, str(model_folder(case, "base"))).by_step(0)
     encoder = load_encoder(
@@ -259,8 +261,8 @@ def outliers_notebook(case: Case) -> Work:
 
 
 def outliers_ours(case: Case) -> Work:
-    from pipeline.neighbors import nearest_neighbors
-    from pipeline.outliers import NEIGHBORS, ood_scores
+    from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+    from review_embeddings.pipeline.analysis.outliers import NEIGHBORS, ood_scores
 
     imported("cleanlab.outlier", "torch")
     vectors = embeddings(case, 1)
@@ -290,10 +292,10 @@ def evidence_notebook(case: Case) -> Work:
 def evidence_ours(case: Case, *, pixels: bool = False) -> Work:
     """The same from one search; with ``pixels``, near duplicates are confirmed by the pictures,
     which the other way does not do."""
-    from pipeline.duplicates import _candidates, near_duplicates
-    from pipeline.labels import label_quality
-    from pipeline.neighbors import nearest_neighbors
-    from pipeline.outliers import NEIGHBORS, ood_scores
+    from review_embeddings.pipeline.analysis.duplicates import _candidates, near_duplicates
+    from review_embeddings.pipeline.analysis.labels import label_quality
+    from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+    from review_embeddings.pipeline.analysis.outliers import NEIGHBORS, ood_scores
 
     imported("cleanlab.outlier", "cleanlab.filter", "torch")
     vectors, likely = embeddings(case, 1), probabilities(case)
@@ -332,7 +334,7 @@ def coordinates_notebook(case: Case) -> Work:
 
 
 def coordinates_ours(case: Case) -> Work:
-    from pipeline.project import align, project
+    from review_embeddings.pipeline.analysis.project import align, project
 
     imported("sklearn.decomposition", "scipy.spatial")
     checkpoints = [embeddings(case, step) for step in range(case.checkpoints)]
@@ -406,7 +408,7 @@ def pipeline_notebook(case: Case) -> Work:
     from sklearn.decomposition import PCA
     from transformers import AutoImageProcessor, AutoModel
 
-    from pipeline.checkpoints import find_checkpoints
+    from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 
     root, data, split = pipeline_inputs(case)
     steps = find_checkpoints(root).steps
@@ -466,10 +468,11 @@ def pipeline_notebook(case: Case) -> Work:
 
 
 def pipeline_ours(case: Case, precision: str = "fp32") -> Work:
-    from pipeline import table
-    from pipeline.checkpoints import find_checkpoints
-    from pipeline.runfolder import RunFolder
-    from pipeline.stages import Request, build
+    from review_embeddings.pipeline import table
+    from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
 
     root, data, split = pipeline_inputs(case)
     steps = find_checkpoints(root).steps

@@ -17,7 +17,7 @@ def main() -> None:
     os.environ["REVIEW_EMBEDDINGS_SESSION"] = json.dumps(
         {"loopback": True, "token": TOKEN, "run": run, "reviewer": "ada"}
     )
-    import review
+    from review_embeddings import review
 
     folder = (
         Path(review.__file__).parent

@@ -19,7 +19,7 @@ class Serving:
     """The running program and its page."""
 
     def __init__(self, arguments: list[str]) -> None:
-        program = "from review.cli import main; main()"
+        program = "from review_embeddings.review.cli.main import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=tempfile.gettempdir(),  # the installed packages, not those of the checkout

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from transformers import TrainingArguments
 
-from pipeline.arguments import (
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.training.arguments import (
     FIXED,
     OWN_OPTIONS,
     check_names,
@@ -15,7 +16,6 @@ from pipeline.arguments import (
     parse_values,
     read_file,
 )
-from pipeline.errors import SettingsError
 
 
 def test_texts_become_the_types_of_the_fields() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from samples import save_start_model, write_splits
 
-from pipeline import table
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 
 SCRIPT = Path(__file__).parent / "trainer_script.py"
 
@@ -108,8 +109,8 @@ def test_without_an_image_processor_one_is_asked_for(pictures: Path, tmp_path: P
     from datasets import load_dataset
     from transformers import AutoModelForImageClassification, Trainer, TrainingArguments
 
-    from pipeline import EmbeddingCallback
-    from pipeline.errors import SettingsError
+    from review_embeddings.pipeline.errors import SettingsError
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback
 
     model = AutoModelForImageClassification.from_pretrained(
         save_start_model(tmp_path / "vit"), num_labels=3

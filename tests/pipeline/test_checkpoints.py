@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from samples import save_checkpoint
 
-from pipeline import checkpoints
-from pipeline.checkpoints import find_checkpoints, select, stamp_weights
-from pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.models import weights
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints, select
+from review_embeddings.pipeline.models.weights import stamp_weights
 
 
 def test_numeric_order_with_epoch_and_loss(trainer_output: Path) -> None:
@@ -151,9 +152,9 @@ def test_weights_are_hashed_once_and_again_after_a_change(
     source = str(run_path / "checkpoint-10")
     first = stamp_weights(source)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "_file_digest", lambda file: pytest.fail("read again"))
+        patch.setattr(weights, "_file_digest", lambda file: pytest.fail("read again"))
         patch.setattr(
-            checkpoints.hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False
+            weights.hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False
         )
         assert stamp_weights(source, first) == first
     shutil.copy(

@@ -14,19 +14,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from samples import CLASSES, encoded, picture
 
-from pipeline import dataset
-from pipeline.dataset import (
-    ImageRecord,
-    SkippedImage,
-    balanced_sample,
-    open_dataset,
-    read_image,
-    read_images,
-    source_signature,
-    writing_images,
-)
-from pipeline.errors import DatasetError
-from pipeline.runfolder import DatasetReference, RunFolder
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.images import dataset, writer
+from review_embeddings.pipeline.images.dataset import open_dataset, source_signature
+from review_embeddings.pipeline.images.decode import decode
+from review_embeddings.pipeline.images.reading import ImageRecord, SkippedImage, read_image
+from review_embeddings.pipeline.images.runimages import images_key, read_images
+from review_embeddings.pipeline.images.sample import balanced_sample
+from review_embeddings.pipeline.images.writer import writing_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import DatasetReference
 
 
 def cells(total: int) -> list[dict[str, object]]:
@@ -226,7 +223,7 @@ def test_unreadable_images_are_skipped_with_the_reason(tmp_path: Path) -> None:
 def test_some_of_the_images_are_read_from_their_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "ROW_GROUP", 4)
+    monkeypatch.setattr(writer, "ROW_GROUP", 4)
     parquet.write_table(pa.table({"image": cells(10)}), tmp_path / "x.parquet")
     run = RunFolder(tmp_path / "run")
     write(run, tmp_path / "x.parquet")
@@ -264,14 +261,14 @@ def test_previews_only_where_the_file_itself_would_not_do() -> None:
 
     assert preview_of(picture(0, 0)) is None and preview_of(picture(0, 0), "JPEG") is None
     large = preview_of(Image.new("RGB", (2000, 1000)), "JPEG")
-    assert large is not None and dataset.decode(large).size == (512, 256)
+    assert large is not None and decode(large).size == (512, 256)
     for odd in (Image.new("CMYK", (8, 8)), Image.fromarray(np.zeros((4, 4), np.uint16))):
         shown = preview_of(odd, "TIFF")
-        assert shown is not None and dataset.decode(shown).format == "PNG"
+        assert shown is not None and decode(shown).format == "PNG"
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = preview_of(Image.new("RGB", (20, 10)), "JPEG", exif=exif)
-    assert turned is not None and dataset.decode(turned).size == (10, 20)
+    assert turned is not None and decode(turned).size == (10, 20)
 
 
 def test_images_inside_an_archive(tmp_path: Path) -> None:
@@ -324,4 +321,4 @@ def test_key_of_the_images_is_kept(tmp_path: Path, image_folder: Path) -> None:
     metadata = parquet.read_schema(run.images).metadata
     assert json.loads(metadata[b"classes"]) == CLASSES
     images = read_images(run)
-    assert images is not None and images.key == dataset.images_key(opened(image_folder).reference)
+    assert images is not None and images.key == images_key(opened(image_folder).reference)

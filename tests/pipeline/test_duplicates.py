@@ -13,9 +13,15 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_images
 
-from pipeline import duplicates
-from pipeline.duplicates import KINDS, Duplicates, find_leaks, group_duplicates, near_duplicates
-from pipeline.neighbors import Neighbors, nearest_neighbors
+from review_embeddings.pipeline.analysis import duplicates
+from review_embeddings.pipeline.analysis.duplicates import (
+    KINDS,
+    Duplicates,
+    find_leaks,
+    group_duplicates,
+    near_duplicates,
+)
+from review_embeddings.pipeline.analysis.neighbors import Neighbors, nearest_neighbors
 
 
 def pieces(count: int, side: int = 64) -> list[Image.Image]:

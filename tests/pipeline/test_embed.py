@@ -10,10 +10,13 @@ import torch
 import transformers
 from samples import CLASSES, save_checkpoint
 
-from pipeline.checkpoints import Checkpoint
-from pipeline.embed import Encoder, Head, encode_all, fastest_precision, load_encoder
-from pipeline.errors import CheckpointError, SettingsError
-from pipeline.pixels import Pixels
+from review_embeddings.pipeline.errors import CheckpointError, SettingsError
+from review_embeddings.pipeline.images.pixels import Pixels
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.device import fastest_precision
+from review_embeddings.pipeline.models.encode import encode_all
+from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
+from review_embeddings.pipeline.models.heads import Head
 
 LABELS: dict[str, Any] = {
     "id2label": dict(enumerate(CLASSES)),

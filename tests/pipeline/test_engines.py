@@ -17,12 +17,15 @@ import pandas as pd
 import pytest
 from samples import write_splits
 
-from pipeline import engines, storage, table
-from pipeline.errors import CheckpointError, ClusterError, SettingsError
-from pipeline.progress import Advance
-from pipeline.project import align, project
-from pipeline.runfolder import RunFolder, run_at
-from pipeline.stages import Request, build
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.project import align, project
+from review_embeddings.pipeline.engines import engines
+from review_embeddings.pipeline.errors import CheckpointError, ClusterError, SettingsError
+from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
+from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -77,7 +80,7 @@ def cluster(
 
     with pytest.MonkeyPatch.context() as patch:
         copies = str(tmp_path_factory.mktemp("copies"))
-        for name, value in {**store_environment, storage.CACHE_VARIABLE: copies}.items():
+        for name, value in {**store_environment, CACHE_VARIABLE: copies}.items():
             patch.setenv(name, value)
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         for _ in range(2):

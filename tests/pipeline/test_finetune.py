@@ -25,9 +25,8 @@ from samples import (
     write_splits,
 )
 
-from pipeline import table
-from pipeline.checkpoints import find_checkpoints
-from pipeline.errors import (
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.errors import (
     CheckpointError,
     DatasetError,
     RunError,
@@ -35,10 +34,18 @@ from pipeline.errors import (
     StorageError,
     TrainingError,
 )
-from pipeline.finetune import FineTuned, finetune, has_bf16, kept_steps, steps_an_epoch
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from pipeline.trainlog import COLUMNS
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.training.finetune import (
+    FineTuned,
+    finetune,
+    has_bf16,
+    kept_steps,
+    steps_an_epoch,
+)
+from review_embeddings.pipeline.training.log import COLUMNS
 
 Rows = list[dict[str, str]]
 
@@ -201,7 +208,7 @@ def test_limit_takes_as_many_of_each_class(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    from pipeline.training_images import LabelledImages
+    from review_embeddings.pipeline.training.images import LabelledImages
 
     original = LabelledImages.augmented
     monkeypatch.setattr(
@@ -263,7 +270,9 @@ def test_checkpoints_that_are_not_kept_are_never_written(
         original(self, folder, *arguments, **options)
 
     monkeypatch.setattr(PreTrainedModel, "save_pretrained", save)
-    monkeypatch.setattr("pipeline.trainer.PlanCallback._is_due", lambda self: False)
+    from review_embeddings.pipeline.training import trainer
+
+    monkeypatch.setattr(trainer.PlanCallback, "_is_due", lambda self: False)
     run = train(model=str(model), embed=True, keep="first,last").run
     assert written == [
         run.checkpoint(0),
@@ -301,7 +310,7 @@ def test_the_best_may_be_by_another_metric(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F1 is made to be best at step 2, accuracy at step 6."""
-    import pipeline.finetune
+    from review_embeddings.pipeline.training import finetune as training
 
     values = iter([(0.1, 0.1), (0.2, 0.9), (0.3, 0.2), (0.9, 0.3), (0.4, 0.4)])
 
@@ -309,7 +318,7 @@ def test_the_best_may_be_by_another_metric(
         accuracy, f1 = next(values)
         return {"accuracy": accuracy, "precision": 0.0, "recall": 0.0, "f1": f1}
 
-    monkeypatch.setattr(pipeline.finetune, "classification_metrics", metrics)
+    monkeypatch.setattr(training, "classification_metrics", metrics)
     arguments = {"learning_rate": 1e-2, "bf16": False, "metric_for_best_model": "f1"}
     tuned = train(keep="first,last", load_best=True, arguments=arguments)
     assert tuned.best_step == 2
@@ -324,16 +333,16 @@ def test_the_best_checkpoint_is_kept_and_becomes_the_model(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch, embed: bool
 ) -> None:
     """The accuracy is made to be best at step 4."""
-    import pipeline.finetune
-    import pipeline.live
+    from review_embeddings.pipeline.training import finetune as training
+    from review_embeddings.pipeline.training import live as looking_on
 
     values = iter([0.1, 0.3, 0.9, 0.5, 0.6])
 
     def metrics(*_: object) -> dict[str, float]:
         return {"accuracy": next(values), "precision": 0.0, "recall": 0.0, "f1": 0.0}
 
-    monkeypatch.setattr(pipeline.finetune, "classification_metrics", metrics)
-    monkeypatch.setattr(pipeline.live, "classification_metrics", metrics)
+    monkeypatch.setattr(training, "classification_metrics", metrics)
+    monkeypatch.setattr(looking_on, "classification_metrics", metrics)
     tuned = train(embed=embed, keep="first,last", load_best=True)
     assert tuned.best_step == 4
     assert find_checkpoints(tuned.run.path).steps == [0, 4, 8]
@@ -392,8 +401,8 @@ def test_another_run_is_not_written_over(train: Callable[..., FineTuned], run_pa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.finetune import finetune
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline.training.finetune import finetune
+from review_embeddings.pipeline.run.folder import RunFolder
 model, data, run, kill_at = sys.argv[1:5]
 steps = 0
 def stop():
@@ -574,7 +583,7 @@ def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
 
     class Notes:
         def stage(self, title: str, *, total: int, unit: str) -> Any:
-            from pipeline.progress import SILENT
+            from review_embeddings.pipeline.progress import SILENT
 
             return SILENT.stage(title, total=total, unit=unit)
 
@@ -653,7 +662,7 @@ def test_a_model_without_image_processor_is_refused(
 def test_a_loss_that_is_not_finite_stops_and_keeps_what_is_there(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.trainer import CheckpointTrainer
+    from review_embeddings.pipeline.training.trainer import CheckpointTrainer
 
     original = CheckpointTrainer.compute_loss
 
@@ -670,7 +679,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_what_is_there(
 def test_too_little_memory_halves_the_batch_and_accumulates(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch, embed: bool
 ) -> None:
-    from pipeline.trainer import CheckpointTrainer
+    from review_embeddings.pipeline.training.trainer import CheckpointTrainer
 
     original = CheckpointTrainer.training_step
     sizes = []
@@ -766,7 +775,9 @@ def test_a_full_state_is_kept_between_checkpoints_that_are_far_apart(
     train: Callable[..., FineTuned], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at step 7 of 8, with checkpoints at the ends only: not all is lost."""
-    monkeypatch.setattr("pipeline.trainer.RESUME_SHARE", 1e9)  # however long writing it takes
+    from review_embeddings.pipeline.training import trainer
+
+    monkeypatch.setattr(trainer, "RESUME_SHARE", 1e9)  # however long writing it takes
     calls = iter(range(100))
 
     def kill() -> bool:

@@ -1,42 +1,47 @@
-"""A run folder of format 1, frozen when it was introduced: every later version must open it without
-its data and weights."""
+"""Run folders of format 1, frozen when their results were introduced.
+
+Every later version must open them without their data and weights, and compute nothing but the
+stages that it has and they have not.
+"""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import table
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 
-FROZEN = Path(__file__).parents[1] / "data" / "format-1"
+DATA = Path(__file__).parents[1] / "data"
+
+ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", "table"}
+"""What the first frozen run lacks, or has in an older version: exactly this is computed for it.
+
+Whoever raises a version or adds a stage sees it here, and in the changelog.
+"""
+
+
+def copied(name: str, tmp_path: Path) -> tuple[RunFolder, dict[Path, bytes]]:
+    """A copy of a frozen run, and what every file of it holds."""
+    folder = Path(shutil.copytree(DATA / name, tmp_path / "run"))
+    return RunFolder(folder), {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
-    run = RunFolder(Path(shutil.copytree(FROZEN, tmp_path / "run")))
-    kept = (
-        "run.json",
-        "images.parquet",
-        "skipped.csv",
-        "embeddings/*",
-        "probabilities/*",
-        "projections/*",
-    )
-    before = {path: path.read_bytes() for pattern in kept for path in run.path.glob(pattern)}
-    built = build(run, Request(wanted=["last"]))
-    assert built.wanted == [20] and built.manifest.steps == [0, 20], (
-        "what the table held, it holds again"
-    )
-    assert set(built.seconds) == {
-        "neighbors",
-        "outliers",
-        "trust",
-        "quality",
-        "motion",
-        "duplicates",
-        "table",
+    run, _ = copied("format-1", tmp_path)
+    kept = ("run.json", "images.parquet", "skipped.csv", "embeddings/*", "probabilities/*")
+    before = {
+        path: path.read_bytes()
+        for pattern in (*kept, "projections/*")
+        for path in run.path.glob(pattern)
     }
+    built = build(run, Request(wanted=["last"]))
+    assert built.wanted == [20] and built.manifest.steps == [0, 20], "what it held, it holds again"
+    assert set(built.seconds) == ADDED_SINCE
     assert {path: path.read_bytes() for path in before} == before
     assert build(run, Request(wanted=["first", "last"])).seconds == {}
     frame = table.read(run)
@@ -46,3 +51,16 @@ def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     np.testing.assert_allclose(frame["y"][:3], [2.481172, 0.888647, -1.929546], atol=1e-6)
     assert frame["embedding"][0].shape == (16,) and frame["image"][0][:4] == b"\x89PNG"
     assert "9.png,not an image of a known format" in run.skipped.read_text()
+
+
+def test_a_complete_run_of_format_1_is_only_read(tmp_path: Path) -> None:
+    """One with cross-validation, shared PCA, image quality and leaks: there is nothing to do."""
+    run, before = copied("format-1-complete", tmp_path)
+    built = build(run, Request())
+    assert built.seconds == {} and built.manifest.steps == [10, 20, 30]
+    build(run, Request(only_read=True))
+    assert {path: path.read_bytes() for path in before} == before
+    frame = table.read(run)
+    table.validate(frame)
+    leaks = frame[frame["checkpoint"] == 30].set_index("image_id")["leak_of"]
+    assert leaks[leaks >= 0].index.tolist() == [11], "the picture in both splits"

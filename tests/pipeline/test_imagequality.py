@@ -10,7 +10,13 @@ from PIL import Image, ImageFilter
 from samples import picture
 from sklearn.datasets import load_sample_images
 
-from pipeline.imagequality import GRAY, ISSUES, SCORED, image_quality, measure
+from review_embeddings.pipeline.analysis.imagequality import (
+    GRAY,
+    ISSUES,
+    SCORED,
+    image_quality,
+    measure,
+)
 
 
 def photographs() -> list[Image.Image]:

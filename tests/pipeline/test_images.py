@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 
 
 def through_file(image: Image.Image, kind: str, **options: object) -> np.ndarray:

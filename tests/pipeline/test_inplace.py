@@ -22,14 +22,21 @@ import pytest
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint
 
-from pipeline import engines, stages, table
-from pipeline.dataset import ImageRecord, open_dataset, read_image, read_images, shown_in_browser
-from pipeline.errors import DatasetError, RunError
-from pipeline.inplace import read_cells
-from pipeline.progress import SILENT
-from pipeline.runfolder import DatasetReference, RunFolder
-from pipeline.stages import Built, Request, build
-from review.export import copy_images
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.engines import engines
+from review_embeddings.pipeline.errors import DatasetError, RunError
+from review_embeddings.pipeline.images.dataset import open_dataset
+from review_embeddings.pipeline.images.inplace import read_cells
+from review_embeddings.pipeline.images.preview import shown_in_browser
+from review_embeddings.pipeline.images.reading import ImageRecord, read_image
+from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.progress import SILENT
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import DatasetReference, Request
+from review_embeddings.pipeline.stages import build as stages
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.built import Built
+from review_embeddings.review.exchange.export import copy_images
 
 FILES = [encoded(picture(row % 3, seed=row)) for row in range(20)]
 BROKEN = (7, 13)

@@ -28,7 +28,7 @@ RESULTS += ("quality", "motion", "duplicates", "table")
 
 
 def command(run: Path, checkpoints: Path, data: Path) -> list[str]:
-    program = "from review.cli import main; main()"
+    program = "from review_embeddings.review.cli.main import main; main()"
     return [
         sys.executable,
         "-c",

@@ -10,7 +10,12 @@ from cleanlab.rank import get_label_quality_scores
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.labels import deal, label_quality, neighbor_probabilities, out_of_fold_probabilities
+from review_embeddings.pipeline.analysis.labels import (
+    deal,
+    label_quality,
+    neighbor_probabilities,
+    out_of_fold_probabilities,
+)
 
 
 def test_a_case_by_hand() -> None:

@@ -10,16 +10,17 @@ import torch
 import transformers
 from samples import save_checkpoint, tiny_vit
 
-from pipeline import embed, loader
-from pipeline.checkpoints import Checkpoint
-from pipeline.embed import encode_all, load_encoder
-from pipeline.loader import EncoderLoader
-from pipeline.pixels import Pixels
+from review_embeddings.pipeline.images.pixels import Pixels
+from review_embeddings.pipeline.models import loader
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.encode import encode_all
+from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
+from review_embeddings.pipeline.models.loader import EncoderLoader
 
 PIXELS = Pixels(np.random.default_rng(0).normal(size=(6, 3, 16, 16)).astype(np.float32), None)
 
 
-def embedded(encoder: embed.Encoder) -> np.ndarray:
+def embedded(encoder: Encoder) -> np.ndarray:
     parts = list(encode_all(encoder, PIXELS, batch_size=4, name="it"))
     return np.concatenate(
         [np.concatenate([part.embeddings, part.probabilities], axis=1) for part in parts]
@@ -46,7 +47,7 @@ def test_the_same_to_the_last_bit_as_loaded_anew(
     loads: list[int] = []
     whole = load_encoder
 
-    def counting(checkpoint: Checkpoint, **options: Any) -> embed.Encoder:
+    def counting(checkpoint: Checkpoint, **options: Any) -> Encoder:
         loads.append(checkpoint.step)
         return whole(checkpoint, **options)
 

@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from pipeline import maps, table
-from pipeline.maps import aligned_umap, estimated_seconds, shared_pca, umap_of_one
-from pipeline.neighbors import nearest_neighbors
-from pipeline.project import lay_as_they_are, project
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from pipeline.trust import NEAR, map_trust
-from review.animation.story import read_story
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis import maps
+from review_embeddings.pipeline.analysis.maps import (
+    aligned_umap,
+    estimated_seconds,
+    shared_pca,
+    umap_of_one,
+)
+from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+from review_embeddings.pipeline.analysis.project import lay_as_they_are, project
+from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.review.animation.story import read_story
 
 
 def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:

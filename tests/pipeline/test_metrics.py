@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics import classification_metrics, cross_entropy
+from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 
 
 def test_a_case_by_hand() -> None:

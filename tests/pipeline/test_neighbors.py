@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline import neighbors
-from pipeline.neighbors import nearest_neighbors, nearest_of_rows
+from review_embeddings.pipeline.analysis import neighbors
+from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors, nearest_of_rows
 
 
 def brute_force(points: np.ndarray, k: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.neighbors import nearest_neighbors
-from pipeline.outliers import ood_scores, rank_scores
+from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+from review_embeddings.pipeline.analysis.outliers import ood_scores, rank_scores
 
 
 def ours(points: np.ndarray) -> np.ndarray:

@@ -17,16 +17,16 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
-from pipeline.errors import CheckpointError, DatasetError
-from pipeline.pixels import (
+from review_embeddings.pipeline.errors import CheckpointError, DatasetError
+from review_embeddings.pipeline.images.pixels import PixelCache
+from review_embeddings.pipeline.models.processor import (
     Normalisation,
-    PixelCache,
     Processor,
     load_processor,
     to_levels,
     to_values,
 )
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline.run.folder import RunFolder
 
 PROCESSORS = {
     "vit": ViTImageProcessorPil(size={"height": 24, "width": 24}),

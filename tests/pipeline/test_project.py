@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
 
-from pipeline.errors import SettingsError
-from pipeline.project import RANGE, Moments, align, is_tall, project
+from review_embeddings.pipeline.analysis.project import RANGE, Moments, align, is_tall, project
+from review_embeddings.pipeline.errors import SettingsError
 
 
 def cloud(seed: int, total: int = 50) -> np.ndarray:

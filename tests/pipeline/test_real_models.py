@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from samples import need
 
-from pipeline import table
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 
 
 def run_of(model: Path, folder: Path, image_size: int) -> Path:
@@ -20,7 +21,7 @@ def run_of(model: Path, folder: Path, image_size: int) -> Path:
     asked for."""
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    from pipeline.models import set_image_size
+    from review_embeddings.pipeline.models.classifier import set_image_size
 
     names = [
         "airplane",
@@ -103,7 +104,7 @@ def test_the_timm_processor_is_kept_exactly_in_8_bits(shared: Path, tmp_path: Pa
 def test_a_real_backbone_is_fine_tuned_and_embedded_meanwhile(
     name: str, shared: Path, tmp_path: Path
 ) -> None:
-    from pipeline.finetune import finetune
+    from review_embeddings.pipeline.training.finetune import finetune
 
     if name == "tf_efficientnet_lite0":
         need(timm_loads(), "timm with a torchvision that fits torch (pip install '.[timm]')")

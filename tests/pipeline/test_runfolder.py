@@ -11,18 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import runfolder
-from pipeline.errors import RunError, StorageError
-from pipeline.runfolder import (
-    DatasetReference,
-    RunFolder,
-    RunInfo,
-    find_run,
-    fingerprint,
-    reference_to,
-    whole_file,
-)
-from pipeline.temporary import TEMPORARY_PREFIX
+from review_embeddings.pipeline.errors import RunError, StorageError
+from review_embeddings.pipeline.run import folder as runfolder
+from review_embeddings.pipeline.run.files import fingerprint, whole_file
+from review_embeddings.pipeline.run.folder import RunFolder, find_run, reference_to
+from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
+from review_embeddings.pipeline.settings import DatasetReference
 
 
 def test_run_json_round_trip(tmp_path: Path) -> None:
@@ -108,7 +103,8 @@ def test_too_few_rows_or_an_error_leave_nothing(tmp_path: Path) -> None:
 
 
 def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
-    hold = "import sys; from pathlib import Path; from pipeline.runfolder import RunFolder\n"
+    hold = "import sys; from pathlib import Path\n"
+    hold += "from review_embeddings.pipeline.run.folder import RunFolder\n"
     hold += (
         f"with RunFolder(Path({str(tmp_path)!r})).lock(): print('held', flush=True); "
         f"sys.stdin.read()"

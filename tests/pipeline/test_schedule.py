@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import SettingsError
-from pipeline.schedule import save_points
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.training.schedule import save_points
 
 
 def test_every_so_many_steps_and_the_last() -> None:

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 
-from pipeline import dataset, engines, stages, table
-from pipeline.embed import Head
-from pipeline.errors import (
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.engines import engines
+from review_embeddings.pipeline.errors import (
     CheckpointError,
     DatasetError,
     ReviewError,
@@ -27,10 +27,15 @@ from pipeline.errors import (
     SettingsError,
     StorageError,
 )
-from pipeline.loader import EncoderLoader
-from pipeline.progress import Advance
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Built, Request, build, map_classes
+from review_embeddings.pipeline.images import reading
+from review_embeddings.pipeline.models.heads import Head, map_classes
+from review_embeddings.pipeline.models.loader import EncoderLoader
+from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages import build as stages
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.built import Built
 
 
 class Recorder:
@@ -77,7 +82,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(module, name, counting)
 
-    count(dataset, "decode", "decoded")
+    count(reading, "decode", "decoded")
     count(stages, "decode", "decoded")
     count(EncoderLoader, "encoder", "models")
     count(engines, "nearest_neighbors", "searches")

@@ -3,6 +3,7 @@ exported there, from more than one machine."""
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,12 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import storage, table
-from pipeline.errors import BusyError, SettingsError, StorageError
-from pipeline.progress import SILENT, Advance
-from pipeline.runfolder import RunFolder, run_at
-from pipeline.stages import Request, build
-from review.decisions import Decision, read_history, writing
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
+from review_embeddings.pipeline.progress import SILENT, Advance
+from review_embeddings.pipeline.run import copies, storage
+from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.review.decisions.log import Decision, read_history, writing
 
 
 def files(bucket: Any) -> set[str]:
@@ -137,7 +140,8 @@ def test_killed_in_between_and_continued_on_another_machine(
 ) -> None:
     address = f"s3://{bucket[1]}/runs/new"
     program = (
-        "import sys, review.cli; sys.argv = ['review-embeddings', *sys.argv[1:]]; review.cli.main()"
+        "import sys; from review_embeddings.review.cli.main import main; "
+        "sys.argv = ['review-embeddings', *sys.argv[1:]]; main()"
     )
     arguments = [
         "build",
@@ -198,7 +202,7 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
     store.pipe_file(lock, json.dumps({"host": "elsewhere", "process": 1, "token": "x"}).encode())
     with pytest.raises(BusyError, match="process 1 on elsewhere"), run_at(address).lock():
         pass
-    monkeypatch.setattr(storage, "LEASE", 1.0)
+    monkeypatch.setattr(copies, "LEASE", 1.0)
     time.sleep(2.1)
     with run_at(address).lock():
         assert json.loads(store.cat_file(lock))["host"] != "elsewhere"
@@ -207,13 +211,13 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
 def test_a_renewed_lock_does_not_end(
     bucket: Any, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "LEASE", 1.0)
-    monkeypatch.setattr(storage, "RENEWED", 0.2)
-    monkeypatch.setattr(storage.socket, "gethostname", lambda: "first")
+    monkeypatch.setattr(copies, "LEASE", 1.0)
+    monkeypatch.setattr(copies, "RENEWED", 0.2)
+    monkeypatch.setattr(socket, "gethostname", lambda: "first")
     address = f"s3://{bucket[1]}/runs/new"
     with run_at(address).lock():
         machine("second")
-        monkeypatch.setattr(storage.socket, "gethostname", lambda: "second")
+        monkeypatch.setattr(socket, "gethostname", lambda: "second")
         time.sleep(3)  # the store tells times by the second
         with pytest.raises(BusyError, match="on first"), run_at(address).lock():
             pass
@@ -246,7 +250,7 @@ def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(
     machine("first")  # has one line of its own that did not get there, as after a power cut
     behind = storage.here(address) / "decisions.jsonl"
     with behind.open("ab") as file:
-        from review.decisions import as_line
+        from review_embeddings.review.decisions.log import as_line
 
         file.write(as_line(decision("c", "3")))
     assert [line.image_hash for line in read_history(run_at(address)).lines] == ["a", "b", "c"]
@@ -393,8 +397,8 @@ def test_it_is_told_how_much_of_a_large_file_is_there(
         def note(self, text: str) -> None: ...
         def latest(self, text: str) -> None: ...
 
-    monkeypatch.setattr(storage, "_listener", SILENT)  # as it was, afterwards
-    storage.tell(Listening())
+    monkeypatch.setattr(copies, "_listener", SILENT)  # as it was, afterwards
+    copies.tell(Listening())
     run = run_at(f"s3://{bucket[1]}/runs/new")
     run.write_arrays(20, "print", {"embeddings": np.zeros((5000, 1000), dtype=np.float32)}, {})
     run.array("embeddings", 20).unlink()
@@ -406,7 +410,7 @@ def test_a_folder_of_copies_that_cannot_be(
     bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv(storage.CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(copies.CACHE_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(
         SettingsError, match=r"can be no copy of s3://.* REVIEW_EMBEDDINGS_CACHE=DIR"
     ):

@@ -9,9 +9,9 @@ import pyarrow.parquet as parquet
 import pytest
 from samples import CLASSES
 
-from pipeline import table
-from pipeline.errors import RunError, SettingsError
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.run.folder import RunFolder
 
 
 def test_key_is_unique_and_complete_in_order(built_run: Path) -> None:

@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from samples import picture
 
-from pipeline.dataset import open_dataset
-from pipeline.errors import DatasetError, SettingsError
-from pipeline.pixels import Processor
-from pipeline.runfolder import DatasetReference
-from pipeline.training_images import LabelledImages, augment, collate, parse_augmentation
+from review_embeddings.pipeline.errors import DatasetError, SettingsError
+from review_embeddings.pipeline.images.dataset import open_dataset
+from review_embeddings.pipeline.models.processor import Processor
+from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.training.images import (
+    LabelledImages,
+    augment,
+    collate,
+    parse_augmentation,
+)
 
 
 def labelled(folder: Path, **options: object) -> LabelledImages:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.trainlog import COLUMNS, TrainingLog, read_rows
+from review_embeddings.pipeline.training.log import COLUMNS, TrainingLog, read_rows
 
 HEADER = ",".join(COLUMNS)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
-from pipeline.trajectories import (
+from review_embeddings.pipeline.analysis.trajectories import (
     LIVES,
     Seen,
     TrajectoryBuilder,
@@ -228,5 +228,5 @@ def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch
     one, other = normalised(before), normalised(after)
     expected = np.linalg.norm(one @ orthogonal_procrustes(one, other)[0] - other, axis=1)
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
-    monkeypatch.setattr("pipeline.project.BLOCK_VALUES", 42)
+    monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", 42)
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)

@@ -5,8 +5,8 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from pipeline.neighbors import nearest_neighbors
-from pipeline.trust import NEAR, map_trust
+from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
 
 
 def cloud(total: int, seed: int = 0) -> np.ndarray:
@@ -20,7 +20,7 @@ def cloud(total: int, seed: int = 0) -> np.ndarray:
 def test_trustworthiness_is_scikit_learns(
     total: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.project.BLOCK_VALUES", at_once)
+    monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", at_once)
     embeddings = cloud(total)
     points = PCA(2).fit_transform(embeddings)
     trust = map_trust(embeddings, nearest_neighbors(embeddings, NEAR), points)

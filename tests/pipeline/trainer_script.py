@@ -23,7 +23,7 @@ from transformers import (
     set_seed,
 )
 
-from pipeline import EmbeddingCallback
+from review_embeddings.pipeline.training.callback import EmbeddingCallback
 
 
 @dataclass

@@ -22,17 +22,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from pipeline import table, trainlog
-from pipeline.errors import ReviewError, RunError, SettingsError
-from pipeline.project import turn_onto_next
-from pipeline.runfolder import RunFolder
-from review import animate, draw_frame, draw_still
-from review.animation import encode
-from review.animation.colors import THEMES, class_colors
-from review.animation.film import Options, make_film
-from review.animation.plan import Moment, ease, plan
-from review.animation.render import Canvas, Look
-from review.animation.story import Story, read_story
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.project import turn_onto_next
+from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.training import log as trainlog
+from review_embeddings.review.animation import encode
+from review_embeddings.review.animation.colors import THEMES, class_colors
+from review_embeddings.review.animation.film import (
+    Options,
+    animate,
+    draw_frame,
+    draw_still,
+    make_film,
+)
+from review_embeddings.review.animation.plan import Moment, ease, plan
+from review_embeddings.review.animation.render import Canvas, Look
+from review_embeddings.review.animation.story import Story, read_story
 
 CommandLine = Callable[..., tuple[int, str, str]]
 REFERENCES = Path(__file__).parents[1] / "data" / "frames"
@@ -456,7 +462,7 @@ def test_a_frame_in_a_persons_own_figure(run: RunFolder) -> None:
 def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> None:
     from matplotlib.figure import Figure
 
-    from review.animation.drawing import Frame
+    from review_embeddings.review.animation.drawing import Frame
 
     figure = Figure(figsize=size, dpi=100)
     frame = Frame(figure, story_of())

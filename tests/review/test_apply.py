@@ -16,12 +16,14 @@ import datasets
 import pytest
 from samples import encoded, picture, save_checkpoint
 
-from pipeline.dataset import read_images
-from pipeline.errors import SettingsError
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from review.apply import apply, safe_name
-from review.decisions import Judged, writing
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.decisions.log import writing
+from review_embeddings.review.exchange.apply import apply, safe_name
 
 CommandLine = Callable[..., tuple[int, str, str]]
 CLASSES = ["blue", "green", "red"]
@@ -253,7 +255,8 @@ def test_of_near_copies_one_stays(
     images = read_images(run)
     assert images is not None
     monkeypatch.setattr(
-        "review.apply._groups", lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)}
+        "review_embeddings.review.exchange.apply._groups",
+        lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)},
     )
     decide(run, marked, "duplicate")
     applied = apply(run, tmp_path / "cleaned")
@@ -263,7 +266,7 @@ def test_of_near_copies_one_stays(
 
 
 def test_groups_are_those_of_the_table(run: RunFolder) -> None:
-    from review.apply import _groups
+    from review_embeddings.review.exchange.apply import _groups
 
     images = read_images(run)
     assert images is not None

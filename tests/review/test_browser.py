@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from serving import serving
 
-from pipeline import table
-from pipeline.runfolder import RunFolder
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
 
 pytestmark = pytest.mark.browser
 

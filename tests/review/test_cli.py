@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import table
-from review import cli as command_line
+from review_embeddings.pipeline import table
+from review_embeddings.review.cli import main as command_line
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from samples import CLASSES
 from serving import serving
 
-from pipeline.runfolder import RunFolder
-from review.decisions import read_history
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.log import read_history
 
 pytestmark = pytest.mark.browser
 
@@ -195,7 +195,7 @@ def test_mark_it_and_get_it_out(
 
 
 def state_ids(run: RunFolder) -> list[int]:
-    from pipeline.dataset import read_images
+    from review_embeddings.pipeline.images.runimages import read_images
 
     images = read_images(run)
     assert images is not None

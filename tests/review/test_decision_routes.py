@@ -21,8 +21,8 @@ from typing import Any
 import decision_server
 import pytest
 
-from pipeline.runfolder import RunFolder
-from review.decisions import read_history
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.log import read_history
 
 HEADERS = {"X-Review-Token": decision_server.TOKEN, "Content-Type": "application/json"}
 

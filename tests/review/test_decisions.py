@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import BusyError, SettingsError, StorageError
-from pipeline.runfolder import RunFolder
-from review.decisions import (
+from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.decisions.log import (
     DECISIONS,
     FIELDS,
     UNDECIDED,
     Decision,
-    Judged,
     as_line,
     login_name,
     read_history,
@@ -131,8 +131,9 @@ def test_a_line_that_is_no_decision_is_left_out_and_told(run: RunFolder) -> None
 
 def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pipeline.runfolder import RunFolder; "
-        "from review.decisions import writing\n"
+        "import sys, time; from pathlib import Path; "
+        "from review_embeddings.pipeline.run.folder import RunFolder; "
+        "from review_embeddings.review.decisions.log import writing\n"
     )
     code += "with writing(RunFolder(Path(sys.argv[1]))): print('open', flush=True); time.sleep(60)"
     with subprocess.Popen(

@@ -5,13 +5,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import table
-from pipeline.checkpoints import find_checkpoints
-from pipeline.trainlog import read_rows
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.training.log import read_rows
 
 
 def test_demo_makes_a_real_run(tmp_path: Path) -> None:
-    program = [sys.executable, "-c", "from review.cli import main; main()", "demo", "--no-serve"]
+    program = [
+        sys.executable,
+        "-c",
+        "from review_embeddings.review.cli.main import main; main()",
+        "demo",
+        "--no-serve",
+    ]
     first = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     run = tmp_path / "runs" / "demo"

@@ -16,23 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import write_splits
 
-from pipeline import table
-from pipeline.dataset import RunImages, read_images
-from pipeline.errors import SettingsError
-from pipeline.runfolder import RunFolder
-from review.decisions import Judged, read_history, writing
-from review.export import (
-    NAMES,
-    Selection,
-    as_markdown,
-    guarded,
-    import_decisions,
-    make_list,
-    unguarded,
-    write_list,
-)
-from review.frame import wide_frame
-from review.lists import ready_made_lists
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.decisions.log import read_history, writing
+from review_embeddings.review.exchange.columns import NAMES, as_markdown
+from review_embeddings.review.exchange.export import Selection, make_list
+from review_embeddings.review.exchange.formats import guarded, unguarded, write_list
+from review_embeddings.review.exchange.imports import import_decisions
+from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.page.frame import wide_frame
 
 CommandLine = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -275,7 +270,7 @@ def test_export_import_export_is_the_same_for_any_text(
         decided_at="2026-01-01T00:00:00Z",
     )[list(NAMES)]
     judged = Judged({7: 0}, ["a" * 64], [label], [label])
-    from review.export import read_decisions
+    from review_embeddings.review.exchange.imports import read_decisions
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"list.{form}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from samples import save_start_model, write_splits
 
-from pipeline.checkpoints import find_checkpoints
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 
 CommandLine = Callable[..., tuple[int, str, str]]
 PROGRAM = [sys.executable, "-m", "review"]

@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import table
-from pipeline.dataset import RunImages, read_images
-from pipeline.errors import ReviewError, RunError, SettingsError
-from pipeline.outliers import worst_count
-from pipeline.runfolder import RunFolder
-from review import frame as frames
-from review.decisions import Judged
-from review.frame import UNLABELLED, long_frame, wide_frame
-from review.layout import has_slider, plotted
-from review.lists import ready_made_lists
-from review.slider import values_at
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.outliers import worst_count
+from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.page import frame as frames
+from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
+from review_embeddings.review.page.layout import has_slider, plotted
+from review_embeddings.review.page.slider import values_at
 
 
 def images_of(run: Path) -> RunImages:

@@ -10,17 +10,18 @@ import pytest
 from playwright.sync_api import sync_playwright
 from serving import serving
 
-from pipeline.dataset import read_images
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from review.deciding import Deciding
-from review.decisions import Decision, new_request, now, read_history, writing
-from review.frame import wide_frame
-from review.lists import ready_made_lists
-from review.nearest import nearest_images
-from review.open import page_for
-from review.sample import choose, cut, cut_list
-from review.slider import values_at
+from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.review.decisions.log import Decision, new_request, now, read_history, writing
+from review_embeddings.review.decisions.session import Deciding
+from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.page.frame import wide_frame
+from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.page import page_for
+from review_embeddings.review.page.sample import choose, cut, cut_list
+from review_embeddings.review.page.slider import values_at
 
 
 @pytest.fixture

@@ -10,15 +10,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import vectors
-from pipeline.dataset import RunImages, read_images
-from pipeline.errors import BusyError, SettingsError, VectorsError
-from pipeline.progress import SILENT
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Built, Request, build
-from pipeline.vectors import Condition, IndexRows, opened, resolve
-from review.decisions import Decision, new_request, now, writing
-from review.similar import Query, Wish, as_html, as_json, as_lists, check, in_common, index, similar
+from review_embeddings.pipeline.errors import BusyError, SettingsError, VectorsError
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.index import milvus as vectors
+from review_embeddings.pipeline.index.milvus import Condition, IndexRows, opened, resolve
+from review_embeddings.pipeline.progress import SILENT
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.built import Built
+from review_embeddings.review.decisions.log import Decision, new_request, now, writing
+from review_embeddings.review.report.similar import (
+    Query,
+    Wish,
+    as_html,
+    as_json,
+    as_lists,
+    check,
+    in_common,
+    index,
+    similar,
+)
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -14,13 +14,13 @@ import psutil
 import pytest
 from serving import Serving, serving
 
-from pipeline import table
-from pipeline.dataset import read_images
-from pipeline.runfolder import RunFolder
-from review.frame import wide_frame
-from review.layout import plot_title
-from review.lists import ready_made_lists
-from review.spotlight import has_display
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.page.frame import wide_frame
+from review_embeddings.review.page.layout import plot_title
+from review_embeddings.review.page.server import has_display
 
 
 @pytest.fixture(scope="module")

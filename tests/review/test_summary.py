@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from pipeline import table, trainlog
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from review.decisions import Judged, writing
-from review.summary import as_html, summarize
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.training import log as trainlog
+from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.decisions.log import writing
+from review_embeddings.review.report.summary import as_html, summarize
 
 CommandLine = Callable[..., tuple[int, str, str]]
 

@@ -17,11 +17,12 @@ from playwright.sync_api import sync_playwright
 from samples import save_checkpoint, save_start_model
 from serving import serving
 
-from pipeline import table
-from pipeline.progress import SILENT
-from pipeline.runfolder import RunFolder
-from pipeline.stages import Request, build
-from review.watch import Watcher
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.progress import SILENT
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.review.page.watch import Watcher
 
 FLAGS = [
     "--no-sandbox",

@@ -17,10 +17,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.errors import ReviewError, SettingsError
-from review.deciding import Deciding, ReadOnlyError, open_session, shown_places
-from review.nearest import nearest_images
-from review.slider import values_at
+from review_embeddings.pipeline.errors import ReviewError, SettingsError
+from review_embeddings.review.decisions.session import (
+    Deciding,
+    ReadOnlyError,
+    open_session,
+    shown_places,
+)
+from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.slider import values_at
 
 __priority__ = 100
 

@@ -1,0 +1,380 @@
+"""Groups images that are there more than once: the same file, or the same picture cropped,
+mirrored, brighter or stored anew.
+
+Neighbours in the embedding propose pairs, at a distance that the data chooses, and the pixels
+decide.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import mmap
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.analysis.neighbors import Neighbors
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+KINDS = ("no", "near", "exact")
+"""Not twice; the same picture in another file; the same file."""
+
+CLOSE = 2.0
+"""Pairs nearer than so many times the median distance to the nearest neighbour are looked at."""
+
+CANDIDATES = 15
+"""Neighbours that are searched in another split."""
+
+THUMBNAIL = 32
+"""Side in pixels of what is kept of a picture."""
+
+SIDE = 24
+"""Side in pixels of the views of it that are compared."""
+
+COARSE = 8
+"""Side in pixels of the first comparison, which most pairs do not pass."""
+
+MAYBE = 0.85
+"""Correlation of some view with the other picture there from which they are compared in full."""
+
+ALIKE, DETAIL = 0.95, 0.8
+"""Least correlation of two views of the same picture, and of what is left of them without their
+smooth parts: a sky is like any sky."""
+
+UNUSUAL, SURE = 8.0, 0.99
+"""How many times the usual spread the details of copies are more alike than those of neighbours
+usually are; never asked for more than the second number. In a data set of drawings or digits
+neighbours are much alike without being copies."""
+
+SAMPLE = 2000
+"""Pairs from which it is seen what is usual."""
+
+CROPS = (0.9375, 0.875, 0.8)
+"""Parts of a picture's sides that are compared with the whole of the other, beside the whole."""
+
+VIEWS = 2 * (1 + len(CROPS))
+"""Views of a picture: the whole and its parts, each as it is and mirrored."""
+
+BATCH = 1024
+"""Pictures or pairs that are worked on at once."""
+
+HELD = 32 << 20
+"""Bytes that are taken from a file before its pages are let go."""
+
+
+Pictures = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Which images are there more than once; shape (N,) each."""
+
+    group: NDArray[np.int64]
+    """Place of the first image of the group; -1 for an image that is there once."""
+    kind: NDArray[np.int8]
+    """Index into `KINDS`: ``exact`` where another image of the group has the same bytes."""
+
+    def labels_differ(self, labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether an image's group has images of different labels, shape (N,); ``labels`` are class
+        indices, -1 without one."""
+        known = (self.group >= 0) & (labels >= 0)
+        smallest, largest = np.full(len(labels), np.iinfo(np.int64).max), np.full(len(labels), -1)
+        np.minimum.at(smallest, self.group[known], labels[known])
+        np.maximum.at(largest, self.group[known], labels[known])
+        return np.asarray((self.group >= 0) & (smallest[self.group] < largest[self.group]))
+
+
+def near_duplicates(
+    hashes: Sequence[str], neighbors: Neighbors, pictures: Pictures, *, scratch: Path | None = None
+) -> NDArray[np.int64]:
+    """Pairs of places of different files with the same picture, shape (P, 2), the smaller place
+    first.
+
+    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``pictures`` gives the RGB
+    images at some places, ascending, each with its place; ``scratch``: a folder with room for 6 kB
+    an image, the system's where None is named.
+    """
+    return _confirmed(_candidates(neighbors, hashes), pictures, scratch)
+
+
+def _first_with(hashes: Sequence[str]) -> NDArray[np.int64]:
+    """Place of the first image with the same bytes, shape (N,); its own for one that comes once."""
+    first_of: dict[str, int] = {}
+    return np.fromiter(
+        (first_of.setdefault(value, place) for place, value in enumerate(hashes)),
+        dtype=np.int64,
+        count=len(hashes),
+    )
+
+
+def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplicates:
+    """Group images with the same bytes and those that are linked by ``pairs`` of places, shape (P,
+    2)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    total = len(hashes)
+    first_one = _first_with(hashes)
+    again = np.flatnonzero(first_one != np.arange(total))
+    exact = np.stack([first_one[again], again], axis=1)
+    links = np.concatenate([exact, pairs])
+    ones = np.ones(len(links), dtype=np.int8)
+    _, component = connected_components(
+        coo_array((ones, (links[:, 0], links[:, 1])), shape=(total, total)), directed=False
+    )
+    first, counts = np.full(total, total, dtype=np.int64), np.bincount(component, minlength=1)
+    np.minimum.at(first, component, np.arange(total))
+    grouped = counts[component] > 1
+    kind = np.where(grouped, KINDS.index("near"), KINDS.index("no")).astype(np.int8)
+    kind[exact.ravel()] = KINDS.index("exact")
+    return Duplicates(np.where(grouped, first[component], -1), kind)
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Which images stand in another split too; shape (N,) each."""
+
+    place: NDArray[np.int64]
+    """Place of the first image of the other split that is the same; -1 for none."""
+    kind: NDArray[np.int8]
+    """Index into `KINDS`."""
+
+
+def find_leaks(
+    hashes: Sequence[str],
+    embeddings: NDArray[np.floating],
+    pictures: Pictures,
+    others: tuple[Sequence[str], NDArray[np.floating], Pictures],
+    *,
+    device: str | None = None,
+    scratch: Path | None = None,
+) -> Leaks:
+    """Which of the images are in another split, as the same file or as the same picture, by the
+    means of `near_duplicates`.
+
+    ``hashes``, ``embeddings`` (shape (N, D)) and ``pictures`` of the reviewed images, and
+    ``others``: the same of the other split, its embeddings of the same checkpoint. ``scratch`` as
+    there.
+    """
+    from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
+
+    other_hashes, other_embeddings, other_pictures = others
+    total = len(hashes)
+    place, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
+
+    def both(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        yield from pictures([one for one in places if one < total])
+        yield from (
+            (one + total, picture)
+            for one, picture in other_pictures([one - total for one in places if one >= total])
+        )
+
+    neighbors = nearest_neighbors(
+        np.concatenate([embeddings, other_embeddings]), CANDIDATES, device=device
+    )
+    candidates = _candidates(neighbors, [*hashes, *other_hashes])
+    pairs = _confirmed(
+        candidates[(candidates[:, 0] < total) & (candidates[:, 1] >= total)], both, scratch
+    )
+    for one, other in pairs[::-1].tolist():  # the first one last
+        place[one], kind[one] = other - total, KINDS.index("near")
+    first_of: dict[str, int] = {}
+    for number, value in enumerate(other_hashes):
+        first_of.setdefault(value, number)
+    for one, value in enumerate(hashes):
+        if value in first_of:
+            place[one], kind[one] = first_of[value], KINDS.index("exact")
+    return Leaks(place, kind)
+
+
+def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64]:
+    """Pairs of different files that lie much closer than neighbours usually do, the nearest first,
+    shape (P, 2)."""
+    if neighbors.indices.shape[1] == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    limit = CLOSE * float(np.median(neighbors.distances[:, 0]))
+    rows, places = np.nonzero(neighbors.distances <= limit)
+    others = neighbors.indices[rows, places].astype(np.int64)
+    pairs = np.unique(np.sort(np.stack([rows, others], axis=1), axis=1), axis=0)
+    different: NDArray[np.bool_] = np.not_equal(*_first_with(hashes)[pairs].T)
+    return np.asarray(pairs[different])
+
+
+def _confirmed(
+    pairs: NDArray[np.int64], pictures: Pictures, scratch: Path | None
+) -> NDArray[np.int64]:
+    """Those of the pairs whose pixels are alike. What is kept of the pictures lies in files, so
+    that memory does not grow with them."""
+    places: list[int] = []
+    with (
+        _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, scratch) as thumbnails,
+        _Rows((VIEWS, 3 * COARSE**2), np.float16, scratch) as views,
+    ):
+        seen = iter(pictures(np.unique(pairs).tolist()))
+        while some := list(itertools.islice(seen, BATCH)):
+            places += [place for place, _ in some]
+            small = np.stack([_thumbnail(picture) for _, picture in some])
+            thumbnails.add(small)
+            views.add(_unit(_views(small, COARSE)))
+        known = np.array(places, dtype=np.int64)
+        pairs = pairs[np.isin(pairs, known).all(axis=1)]
+        if not len(pairs):
+            return pairs
+        both = np.searchsorted(known, pairs)
+        detail = _unusual_detail(both, thumbnails)
+        maybe = np.flatnonzero(_seem_alike(both, views))
+        return pairs[maybe[_are_alike(both[maybe], thumbnails, detail)]]
+
+
+class _Rows:
+    """Rows of one shape in a file without a name, which is gone when the context is left."""
+
+    def __init__(
+        self, shape: tuple[int, ...], dtype: type[np.generic], folder: Path | None
+    ) -> None:
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this one
+        self._map: mmap.mmap | None = None
+        self._taken = 0
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._map is not None:
+            self._map.close()
+        self._file.close()
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Append rows."""
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of the rows at some places, shape ``places.shape + shape``; nothing may be added
+        after the first call."""
+        if self._map is None:
+            self._file.flush()
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[places]
+        self._taken += rows.nbytes
+        if self._taken > HELD and hasattr(
+            mmap, "MADV_DONTNEED"
+        ):  # the system keeps them as long as it has room
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._taken = 0
+        return rows
+
+
+def _seem_alike(pairs: NDArray[np.int64], views: _Rows) -> NDArray[np.bool_]:
+    """Which pairs are worth the full comparison, shape (P,): those alike at a coarse glance."""
+    seem = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), BATCH):
+        part = slice(start, start + BATCH)
+        chosen, among = np.unique(pairs[part], return_inverse=True)
+        seen, ordered = views[chosen].astype(np.float32), among.reshape(-1, 2)
+        for whole, other in (ordered.T, ordered[:, ::-1].T):
+            seem[part] |= np.matmul(seen[other], seen[whole, 0, :, None]).max(axis=(1, 2)) >= MAYBE
+    return seem
+
+
+def _are_alike(pairs: NDArray[np.int64], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
+    """In which pairs one whole picture is like a view of the other, cropped or mirrored, at large
+    and in its details, shape (P,)."""
+    alike = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), 128):
+        part = pairs[start : start + 128]
+        chosen, among = np.unique(part, return_inverse=True)
+        views = _views(thumbnails[chosen], SIDE)
+        at_large = _unit(views)
+        for whole, seen in (among.reshape(part.shape).T, among.reshape(part.shape)[:, ::-1].T):
+            likeness = np.matmul(at_large[seen], at_large[whole, 0, :, None])[:, :, 0]
+            pair, view = np.nonzero(likeness >= ALIKE)
+            details = (
+                _unit(_details(pixels))
+                for pixels in (views[seen[pair], view], views[whole[pair], 0])
+            )
+            alike[start + pair[np.einsum("pd,pd->p", *details) >= detail]] = True
+    return alike
+
+
+def _unusual_detail(pairs: NDArray[np.int64], thumbnails: _Rows) -> float:
+    """From which correlation of their details two neighbours of this data set are copies: far above
+    the median, by robust statistics."""
+    chosen = (
+        pairs
+        if len(pairs) <= SAMPLE
+        else pairs[np.random.default_rng(0).choice(len(pairs), SAMPLE, replace=False)]
+    )
+    one, other = (
+        _unit(_details(_views(thumbnails[places], SIDE, crops=())[:, 0])) for places in chosen.T
+    )
+    usual = np.einsum("pd,pd->p", one, other)
+    middle = float(np.median(usual))
+    spread = 1.4826 * float(np.median(np.abs(usual - middle)))
+    return float(np.clip(middle + UNUSUAL * spread, DETAIL, SURE))
+
+
+def _thumbnail(picture: Image.Image) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    return np.asarray(
+        picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    )
+
+
+def _views(
+    thumbnails: NDArray[np.uint8], side: int, crops: Sequence[float] = CROPS
+) -> NDArray[np.float32]:
+    """The whole pictures and their middle parts, each as it is and mirrored, of shape (N, views,
+    side, side, 3); the whole comes first."""
+    pixels = thumbnails.astype(np.float32)
+    views = []
+    for crop in (1.0, *crops):
+        shrink = _shrinking(side, crop)
+        small = np.moveaxis(
+            np.tensordot(shrink, np.tensordot(pixels, shrink, (2, 1)), (1, 1)), 0, 1
+        )  # rows, N, channels, columns
+        views += [np.moveaxis(small, 2, 3), np.moveaxis(small, 2, 3)[:, :, ::-1]]
+    return np.stack(views, axis=1)
+
+
+@cache
+def _shrinking(side: int, crop: float) -> NDArray[np.float32]:
+    """Pillow's bilinear resizing of the middle ``crop`` of a thumbnail's side as a matrix of shape
+    (side, THUMBNAIL)."""
+    from PIL import Image
+
+    edge = THUMBNAIL * (1 - crop) / 2
+    identity = Image.fromarray(np.eye(THUMBNAIL, dtype=np.float32))
+    return np.asarray(
+        identity.resize(
+            (THUMBNAIL, side), Image.Resampling.BILINEAR, box=(0, edge, THUMBNAIL, THUMBNAIL - edge)
+        )
+    )
+
+
+def _details(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is left of pictures, shape (N, side, side, 3), without their smooth parts."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(pixels - uniform_filter(pixels, (1, 5, 5, 1)))
+
+
+def _unit(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures, shape (…, side, side, 3), as vectors of length 1 without their mean; zeros for one
+    colour, which is like nothing."""
+    flat = pixels.reshape(*pixels.shape[:-3], math.prod(pixels.shape[-3:]))
+    flat = flat - flat.mean(axis=-1, keepdims=True)
+    lengths = np.linalg.norm(flat, axis=-1, keepdims=True)
+    return np.asarray(
+        np.where(lengths > 1.0, flat / np.maximum(lengths, 1.0), 0.0), dtype=np.float32
+    )

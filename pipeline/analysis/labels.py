@@ -1,0 +1,153 @@
+"""Scores how well each given label fits under one checkpoint, with cleanlab, and says which class
+would fit better.
+
+Probabilities come from the checkpoint's classifier or, where it has none, from the labels of the
+nearest neighbours.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.progress import Advance
+
+
+@dataclass(frozen=True)
+class LabelQuality:
+    """The labels of all images under one checkpoint; an image without a label has no score."""
+
+    self_confidence: NDArray[np.float32]
+    """Shape (N,): probability of the given label, in [0, 1]; NaN without one."""
+    score: NDArray[np.float32]
+    """Shape (N,): cleanlab's normalised margin, in [0, 1]; lower means more likely wrong; NaN
+    without a label."""
+    rank: NDArray[np.int32]
+    """Shape (N,): 1 is the label most likely wrong; 0 without one."""
+    suggested: NDArray[np.int32]
+    """Shape (N,): most probable of the data set's classes."""
+    issue: NDArray[np.bool_]
+    """Shape (N,): whether cleanlab's filter takes the label for wrong. It misses many; the rank is
+    what to go by."""
+
+
+def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelQuality:
+    """Label quality from class probabilities.
+
+    ``labels``: shape (N,), class index or -1. ``probabilities``: shape (N, C), rows sum to 1, the
+    data set's classes in their order; C may be larger than the number of classes that occur. Scores
+    are ``cleanlab.rank.get_label_quality_scores`` with ``normalized_margin`` and
+    ``self_confidence``, the filter is ``cleanlab.filter.find_label_issues`` (Northcutt et al. 2021,
+    "Confident learning", and Kuan and Mueller 2022, "Model-agnostic label quality scoring").
+    """
+    total = len(labels)
+    known = labels >= 0
+    confidence, score = (np.full(total, np.nan, dtype=np.float32) for _ in range(2))
+    rank, issue = np.zeros(total, dtype=np.int32), np.zeros(total, dtype=bool)
+    suggested = probabilities.argmax(axis=1).astype(np.int32)
+    if known.any() and probabilities.shape[1] > 1:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+
+        given, likely = labels[known].astype(np.int64), _rows_of_one(probabilities[known])
+        confidence[known] = get_label_quality_scores(given, likely, method="self_confidence")
+        score[known] = get_label_quality_scores(given, likely, method="normalized_margin").clip(
+            0, 1
+        )
+        order = np.lexsort((confidence[known], score[known]))
+        places = np.empty(len(order), dtype=np.int32)
+        places[order] = np.arange(1, len(order) + 1)
+        rank[known] = places
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", message="May not flag all label issues"
+            )  # classes of few images; the rank has them
+            issue[known] = find_label_issues(given, likely, n_jobs=1)
+    elif known.any():
+        confidence[known] = score[known] = 1.0
+        rank[known] = np.arange(1, known.sum() + 1)
+    return LabelQuality(confidence, score, rank, suggested, issue)
+
+
+def _rows_of_one(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The same in float64 with rows that sum to 1, which cleanlab insists on."""
+    exact = np.asarray(probabilities, dtype=np.float64)
+    return np.asarray(exact / exact.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def neighbor_probabilities(
+    labels: NDArray[np.integer], neighbors: NDArray[np.integer], classes: int
+) -> NDArray[np.float64]:
+    """Class probabilities of each image from its neighbours' labels: their frequencies, shape (N,
+    ``classes``).
+
+    ``neighbors``: shape (N, k), never the image itself, so that no label speaks for itself.
+    Neighbours without a label do not count; where none has one, all classes are equally likely.
+    """
+    near = labels[neighbors]
+    counts = np.zeros((len(labels), classes))
+    rows, places = np.nonzero(near >= 0)
+    np.add.at(counts, (rows, near[rows, places]), 1.0)
+    counts[counts.sum(axis=1) == 0] = 1.0
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def out_of_fold_probabilities(
+    embeddings: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    classes: int,
+    folds: int,
+    *,
+    seed: int = 0,
+    advance: Advance = lambda done: None,
+) -> NDArray[np.float32]:
+    """Class probabilities of each image from a classifier that was not shown its label, shape (N,
+    ``classes``), float32.
+
+    ``embeddings``: shape (N, D); ``labels``: class index or -1. The images are dealt into ``folds``
+    (seeded, as many of each class in each as can be); a logistic regression (scikit-learn) on the
+    standardised embeddings of the others judges each fold. Images without a label get the mean over
+    all of them. For the split that a model was trained on, this is what a label can be judged by:
+    the model itself has seen it. Source: Northcutt et al. 2021, "Confident learning".
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    fold_of = deal(labels, folds, seed=seed)
+    probabilities = np.zeros((len(labels), classes), dtype=np.float64)
+    unlabelled = labels < 0
+    for fold in range(folds):
+        shown, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
+        if not (judged | unlabelled).any():  # more folds than images
+            advance(1)
+            continue
+        present = np.unique(labels[shown])
+        if len(present) < 2:
+            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
+            found[:, present] = 1.0
+        else:
+            judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
+            judge.fit(embeddings[shown], labels[shown])
+            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
+            found[:, judge.classes_] = judge.predict_proba(embeddings[judged | unlabelled])
+        into = np.flatnonzero(judged | unlabelled)
+        probabilities[into] += found / np.where(unlabelled[into], folds, 1)[:, None]
+        advance(1)
+    return probabilities.astype(np.float32)
+
+
+def deal(labels: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.int64]:
+    """The fold of each image, shape (N,): each class dealt out in a seeded order, one class going
+    on where the one before ended."""
+    random = np.random.default_rng(seed)
+    fold_of = np.empty(len(labels), dtype=np.int64)
+    following = 0
+    for label in np.unique(labels):
+        places = random.permutation(np.flatnonzero(labels == label))
+        fold_of[places] = (following + np.arange(len(places))) % folds
+        following += len(places)
+    return fold_of

@@ -1,0 +1,329 @@
+"""What became of each image over all checkpoints of a run: its label, its place in the embedding,
+its rank as an outlier.
+
+The checkpoints come one after the other and each is read once, so that memory does not grow with
+their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.analysis.labels import neighbor_probabilities
+from review_embeddings.pipeline.analysis.project import in_blocks
+
+LIVES = ("never", "passing", "resolved", "emergent", "persistent")
+"""An outlier at no checkpoint; only in between; at the first but not at the last; at the last but
+not at the first; at both."""
+
+LEAST = 1e-12
+"""Probabilities below it count as this in logarithms."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one checkpoint says about all images."""
+
+    step: int
+    percentile: NDArray[np.floating]
+    """Shape (N,): ood_percentile; lower is more atypical."""
+    outlier: NDArray[np.bool_]
+    """Shape (N,): among the worst of this checkpoint."""
+    neighbors: NDArray[np.integer]
+    """Shape (N, k)."""
+    moved: NDArray[np.floating] | None = None
+    """Shape (N,): how far each image moved from the checkpoint before (`moved`); None at the
+    first."""
+    kept: NDArray[np.floating] | None = None
+    """Shape (N,): share of its neighbours that stayed since then (`overlap`); None at the first."""
+    probabilities: NDArray[np.floating] | None = None
+    """Shape (N, C), in the order of the classes of the labels; None without a head."""
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """One value an image, shape (N,) each.
+
+    Those about labels are NaN (or -1) for images without one, and those about predictions in runs
+    without heads.
+    """
+
+    mean_percentile: NDArray[np.float32]
+    consensus_rank: NDArray[np.int32]
+    life: NDArray[np.int8]
+    """Index into `LIVES`."""
+    life_step: NDArray[np.int64]
+    """Step from which a resolved one is no outlier any more, an emergent one always; -1 for the
+    others."""
+    drift: NDArray[np.float32]
+    """Way in the embedding over all checkpoints, each laid onto the one before; the root mean
+    square length of a vector is 1."""
+    neighbors_kept: NDArray[np.float32]
+    """Share of the nearest neighbours that stay from one checkpoint to the next, the mean over all
+    steps, in [0, 1]."""
+    neighbors_kept_ends: NDArray[np.float32]
+    """Share of the first checkpoint's nearest neighbours that are so at the last one too."""
+    label_mean: NDArray[np.float32]
+    """Mean probability of the given label ("confidence" of Swayamdipta et al. 2020, "Dataset
+    Cartography")."""
+    label_variability: NDArray[np.float32]
+    """Its standard deviation ("variability", ibid.)."""
+    aum: NDArray[np.float32]
+    """Mean of logit of the given label minus the largest other logit (Pleiss et al. 2020, "Area
+    Under the Margin")."""
+    learnt_at: NDArray[np.int64]
+    """First step from which the prediction is the given label at every later checkpoint; -1 for
+    never."""
+    forgotten: NDArray[np.int32]
+    """How often a right prediction turned wrong from one checkpoint to the next (Toneva et al.
+    2019)."""
+    flips: NDArray[np.int32]
+    """How often the prediction changed."""
+    label_score: NDArray[np.float32]
+    """Trajectory label score (`label_margins` over the checkpoints), in [0, 1]; lower means more
+    likely wrong."""
+    label_rank: NDArray[np.int32]
+    """1 is the label most likely wrong; 0 without one."""
+    steps: list[int] = field(default_factory=list)
+    correlation: list[list[float]] = field(default_factory=list)
+    """Spearman correlation of the OOD ranks for each pair of checkpoints."""
+    overlap: list[list[float]] = field(default_factory=list)
+    """Share of the outliers of one that are so at the other, for each pair."""
+
+
+class TrajectoryBuilder:
+    """Takes the checkpoints in order of training, then gives the trajectories."""
+
+    def __init__(self, labels: NDArray[np.integer]) -> None:
+        """``labels``, shape (N,): class index, -1 without one."""
+        self._labels = np.asarray(labels, dtype=np.int64)
+        total = len(labels)
+        self._known = self._labels >= 0
+        self._steps: list[int] = []
+        self._percentiles: list[NDArray[np.float32]] = []
+        self._outliers: list[NDArray[np.bool_]] = []
+        self._drift = np.zeros(total)
+        self._kept = np.zeros(total)
+        self._ends: list[NDArray[np.integer]] = []
+        self._sum, self._squares, self._margins = np.zeros(total), np.zeros(total), np.zeros(total)
+        self._fits, self._weighted, self._weights = np.zeros(total), np.zeros(total), 0.0
+        self._headed = 0
+        self._learnt = np.full(total, -1, dtype=np.int64)
+        self._forgotten, self._flips = (
+            np.zeros(total, dtype=np.int32),
+            np.zeros(total, dtype=np.int32),
+        )
+        self._prediction: NDArray[np.int64] | None = None
+
+    def add(self, seen: Seen) -> None:
+        """The next checkpoint."""
+        self._steps.append(seen.step)
+        self._percentiles.append(np.asarray(seen.percentile, dtype=np.float32))
+        self._outliers.append(seen.outlier)
+        if seen.moved is not None and seen.kept is not None:
+            self._drift += seen.moved
+            self._kept += seen.kept
+        self._ends = [*(self._ends or [seen.neighbors])[:1], seen.neighbors]
+        if not self._known.any():
+            return
+        probabilities = (
+            None if seen.probabilities is None else np.asarray(seen.probabilities, dtype=np.float64)
+        )
+        fit, weight = label_margins(self._labels, seen.neighbors, probabilities)
+        self._fits += fit
+        self._weighted += weight * fit
+        self._weights += weight
+        if probabilities is not None:
+            self._add_predictions(seen.step, probabilities)
+
+    def _add_predictions(self, step: int, probabilities: NDArray[np.float64]) -> None:
+        rows, given = np.arange(len(self._labels)), np.where(self._known, self._labels, 0)
+        own = probabilities[rows, given]
+        prediction = probabilities.argmax(axis=1)
+        right = self._known & (prediction == given)
+        self._sum += own
+        self._squares += own**2
+        logs = np.log(np.maximum(probabilities, LEAST))
+        self._margins += margins(
+            logs, given
+        )  # differences of log-probabilities are those of logits
+        if self._prediction is not None:
+            self._flips += prediction != self._prediction
+            self._forgotten += (self._prediction == given) & ~right
+        self._learnt = np.where(right, np.where(self._learnt < 0, step, self._learnt), -1)
+        self._prediction = prediction
+        self._headed += 1
+
+    def finish(self) -> Trajectories:
+        """The trajectories over what was added; at least one checkpoint."""
+        from scipy.stats import rankdata
+
+        assert self._ends, "no checkpoint was added"
+        percentiles = np.stack(self._percentiles)
+        mean = np.round(percentiles.mean(axis=0, dtype=np.float64), 6)
+        life, life_step = lives(np.stack(self._outliers), self._steps)
+        passes = max(1, len(self._steps) - 1)
+        kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
+        judged = self._known & (self._headed > 0)
+        count = max(1, self._headed)
+        average = self._sum / count
+        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
+        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
+        rank = np.zeros(len(self._labels), dtype=np.int32)
+        if self._known.any():
+            rank[self._known] = rankdata(score[self._known], method="ordinal")
+
+        def of_predictions(values: NDArray[np.float64]) -> NDArray[np.float32]:
+            return np.where(judged, values, np.nan).astype(np.float32)
+
+        return Trajectories(
+            mean_percentile=mean.astype(np.float32),
+            consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
+            life=life,
+            life_step=life_step,
+            drift=self._drift.astype(np.float32),
+            neighbors_kept=kept.astype(np.float32),
+            neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
+            label_mean=of_predictions(average),
+            label_variability=of_predictions(
+                np.sqrt(np.maximum(self._squares / count - average**2, 0))
+            ),
+            aum=of_predictions(self._margins / count),
+            learnt_at=np.where(judged, self._learnt, -1),
+            forgotten=self._forgotten * judged,
+            flips=self._flips,
+            label_score=score,
+            label_rank=rank,
+            steps=list(self._steps),
+            correlation=_correlations(percentiles),
+            overlap=_overlaps(np.stack(self._outliers)),
+        )
+
+
+def label_margins(
+    labels: NDArray[np.integer],
+    neighbors: NDArray[np.integer],
+    probabilities: NDArray[np.float64] | None,
+) -> tuple[NDArray[np.float64], float]:
+    """How well each given label fits at one checkpoint, shape (N,), in [-1, 1], and how much that
+    checkpoint counts, in [0, 1].
+
+    Two witnesses that err differently are averaged: the model's class probabilities, shape (N, C),
+    and the labels of the nearest neighbours (no image among its own); without a head, the
+    neighbours alone. The fit is the normalised margin: the share of the given label minus that of
+    the best other one; 0 for images without a label. A checkpoint counts by the accuracy of the two
+    together beyond chance: what has learnt nothing says nothing about labels.
+    """
+    known = labels >= 0
+    classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1
+    shares = neighbor_probabilities(labels, neighbors, classes)
+    if probabilities is not None:
+        shares = (shares + probabilities) / 2
+    given = np.where(known, labels, 0)
+    fit = np.where(known, margins(shares, given), 0.0)
+    chance = 1 / classes
+    accuracy = float((shares.argmax(axis=1) == given)[known].mean())
+    return fit, max(0.0, (accuracy - chance) / (1 - chance)) ** 4 if classes > 1 else 1.0
+
+
+def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Value of the given class minus the largest other one, of values of shape (N, C); shape (N,),
+    0 where there is one class."""
+    rows = np.arange(len(given))
+    if values.shape[1] < 2:
+        return np.zeros(len(given))
+    others = values.copy()
+    others[rows, given] = -np.inf
+    return np.asarray(values[rows, given] - others.max(axis=1))
+
+
+def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far each vector moved between two checkpoints that may be turned against each other,
+    shape (N,).
+
+    Both are centred and brought to a root mean square length of 1, then the earlier is turned onto
+    the later in the full space (orthogonal Procrustes, SciPy's). Checkpoints of different dimension
+    cannot be compared: no movement.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    if before.shape[1] != after.shape[1]:
+        return np.zeros(len(before))
+    middles = [np.mean(vectors, axis=0, dtype=np.float64) for vectors in (before, after)]
+    sizes = [
+        float(
+            np.sqrt(
+                sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
+                / len(vectors)
+            )
+        )
+        for vectors, middle in zip((before, after), middles, strict=True)
+    ]
+    if not all(sizes):
+        return np.zeros(len(before))
+
+    def both() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        for one, other in zip(in_blocks(before), in_blocks(after), strict=True):
+            yield (one - middles[0]) / sizes[0], (other - middles[1]) / sizes[1]
+
+    products = np.zeros((before.shape[1], before.shape[1]))
+    for one, other in both():
+        products += one.T @ other
+    rotation, _ = orthogonal_procrustes(
+        np.eye(len(products)), products
+    )  # which sees nothing of its arguments but their product
+    return np.concatenate([np.linalg.norm(one @ rotation - other, axis=1) for one, other in both()])
+
+
+def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Share of the neighbours in each row of one that are in the same row of the other, shape (N,);
+    1 where there are none."""
+    if one.shape[1] == 0:
+        return np.ones(len(one))
+    return np.asarray((one[:, :, None] == other[:, None, :]).any(axis=2).mean(axis=1))
+
+
+def lives(
+    outliers: NDArray[np.bool_], steps: list[int]
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Life of each image as an outlier and the step at which it was decided; ``outliers`` of shape
+    (K, N)."""
+    first, last = outliers[0], outliers[-1]
+    life = np.where(outliers.any(axis=0), LIVES.index("passing"), LIVES.index("never"))
+    life[first & ~last] = LIVES.index("resolved")
+    life[~first & last] = LIVES.index("emergent")
+    life[first & last] = LIVES.index("persistent")
+    changed = outliers[1:] != outliers[:-1]
+    # the last change of each image: what it is from there on, it stays
+    at = (
+        len(steps) - 1 - np.argmax(changed[::-1], axis=0)
+        if len(steps) > 1
+        else np.zeros(outliers.shape[1], dtype=np.int64)
+    )
+    decided = np.isin(life, [LIVES.index("resolved"), LIVES.index("emergent")])
+    return life.astype(np.int8), np.where(decided, np.array(steps, dtype=np.int64)[at], -1)
+
+
+def _correlations(percentiles: NDArray[np.float32]) -> list[list[float]]:
+    """Percentiles are ranks, so their correlation is Spearman's; 1 with itself, 0 where all are
+    equal."""
+    centred = percentiles.astype(np.float64) - percentiles.mean(
+        axis=1, dtype=np.float64, keepdims=True
+    )
+    lengths = np.linalg.norm(centred, axis=1)
+    unit = centred / np.where(lengths == 0, 1.0, lengths)[:, None]
+    correlation = (unit @ unit.T).clip(-1, 1)
+    np.fill_diagonal(correlation, 1.0)
+    return [[round(float(value), 4) for value in row] for row in correlation]
+
+
+def _overlaps(outliers: NDArray[np.bool_]) -> list[list[float]]:
+    common = outliers.astype(np.float64) @ outliers.T.astype(np.float64)
+    return [
+        [round(float(value), 4) for value in row]
+        for row in common / np.maximum(outliers.sum(axis=1), 1)[:, None]
+    ]

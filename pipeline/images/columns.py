@@ -1,0 +1,149 @@
+"""Finds the columns of images and labels of a data set, and reads the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.images.inplace import feature_of
+from review_embeddings.pipeline.settings import NOTHING, DatasetReference
+
+if TYPE_CHECKING:
+    pass
+
+
+IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
+
+LABEL_NAMES = ("label", "labels", "class", "category", "target", "cls")
+"""Column names that decide between several columns of the right type."""
+
+JSON_NAMES = ("json", "jsn")
+"""Columns in which WebDataset keeps all that is known of an image: the label may be a field of
+them, ``json.label``."""
+
+NO_LABELS = NOTHING
+"""Given as the label column, it means: use no labels."""
+
+
+def quoted_names(names: Iterable[str]) -> str:
+    """Names in quotation marks, for messages."""
+    return ", ".join(repr(str(name)) for name in names) or "none"
+
+
+def find_image_column(features: Any, reference: DatasetReference) -> str:
+    """The column of the images. Raises DatasetError where it cannot be told."""
+    import datasets
+
+    named = reference.image_column
+    if named is not None and named not in features:
+        raise DatasetError(
+            f"Data set {reference.source} has no column {named!r}; it has "
+            f"{quoted_names(features)}. "
+            f"Name one with --image-column."
+        )
+    candidates = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    if not candidates:
+        candidates = [name for name, feature in features.items() if _holds_image_files(feature)]
+    column = named or _one_of(candidates, IMAGE_NAMES)
+    if column is None:
+        problem = (
+            f"several image columns: {quoted_names(candidates)}"
+            if candidates
+            else f"no image column; its columns are {quoted_names(features)}"
+        )
+        raise DatasetError(
+            f"Data set {reference.source} has {problem}. Name the one to use with --image-column."
+        )
+    feature = features[column]
+    paths = getattr(feature, "dtype", None) in {"string", "large_string"}
+    if not (isinstance(feature, datasets.Image) or _holds_image_files(feature) or paths):
+        raise DatasetError(
+            f"Column {column!r} of {reference.source} holds {feature}, not images. Name another "
+            f"with --image-column."
+        )
+    return column
+
+
+def _holds_image_files(feature: Any) -> bool:
+    """Whether a column without the Image type looks like encoded files: bytes, or the Hub's
+    ``{bytes, path}``."""
+    if isinstance(feature, dict):
+        return set(feature) == {"bytes", "path"}
+    return getattr(feature, "dtype", None) in {"binary", "large_binary"}
+
+
+def _one_of(candidates: Sequence[str], preferred: Sequence[str]) -> str | None:
+    """The only candidate, or the one with the name that comes first among the preferred ones."""
+    if len(candidates) == 1:
+        return candidates[0]
+    return next((name for name in preferred if name in candidates), None)
+
+
+def find_label_column(features: Any, reference: DatasetReference, image_column: str) -> str | None:
+    """The column of the labels, None without one. Raises DatasetError where it may be several."""
+    import datasets
+
+    named = reference.label_column
+    if named == NO_LABELS and NO_LABELS not in features:
+        return None
+    if named is not None:
+        if feature_of(features, named) is None:
+            raise DatasetError(
+                f"Data set {reference.source} has no column {named!r}; it has "
+                f"{quoted_names(features)}. Name one with --label-column."
+            )
+        return named
+    class_labels = [
+        name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)
+    ]
+    if column := _one_of(class_labels, LABEL_NAMES):
+        return column
+    if class_labels:
+        raise DatasetError(
+            f"Data set {reference.source} has several label columns: {quoted_names(class_labels)}. "
+            f"Name the one to use with --label-column."
+        )
+    columns = [*LABEL_NAMES, *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES)]
+    return next(
+        (
+            name
+            for name in columns
+            if name != image_column and feature_of(features, name) is not None
+        ),
+        None,
+    )
+
+
+def read_labels(
+    feature: Any, column: str, values: list[Any]
+) -> tuple[NDArray[np.int32], list[str]]:
+    """Class index of each row (-1: none) and the names of the classes, in the data set's order.
+
+    Names that are not declared are sorted: numbers by value, anything else as text.
+    """
+    import datasets
+
+    if isinstance(feature, datasets.ClassLabel):
+        names = [str(name) for name in feature.names]
+        return np.array(
+            [-1 if value is None or value < 0 else value for value in values], dtype=np.int32
+        ), names
+    if any(isinstance(value, (list, dict, bytes)) for value in values):
+        raise DatasetError(
+            f"Column {column!r} holds {feature}, not one class an image. Name another with "
+            f"--label-column, or 'none' for no labels."
+        )
+    values = [
+        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
+    ]
+    present = {value for value in values if value is not None and value == value}
+    numeric = all(isinstance(value, (int, float)) for value in present)
+    ordered = sorted(present) if numeric else sorted(present, key=str)
+    index = {value: position for position, value in enumerate(ordered)}
+    return np.array([index.get(value, -1) for value in values], dtype=np.int32), [
+        str(value) for value in ordered
+    ]

@@ -1,0 +1,302 @@
+"""Keeps the images as a model takes them in the run folder's cache, once for all checkpoints."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.models.processor import Normalisation, Processor, to_values
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import commit, storage_errors, write_json
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX, temporary_path
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class PixelFile:
+    """A file of prepared images."""
+
+    path: Path
+    shape: tuple[int, ...]
+    """Shape of the array in it, (N, 3, height, width)."""
+    normalisation: Normalisation | None
+    """Of its 8-bit levels; None where it holds float32 values."""
+
+    @staticmethod
+    def of(path: Path, facts: dict[str, Any]) -> PixelFile:
+        """As the marker beside it says."""
+        return PixelFile(
+            path,
+            tuple(facts["shape"]),
+            Normalisation(**facts["normalisation"]) if facts["normalisation"] else None,
+        )
+
+    def open(self) -> NDArray[Any]:
+        """All of it, memory-mapped."""
+        return np.memmap(
+            storage.fetched(self.path),
+            dtype=np.uint8 if self.normalisation else np.float32,
+            mode="r",
+            shape=self.shape,
+        )
+
+
+class PixelFiles:
+    """The images of several files as one array, a file open only while some of it is read.
+
+    As in a single file all are float32 values where some have to be.
+    """
+
+    def __init__(self, files: Sequence[PixelFile], start: int = 0, stop: int | None = None) -> None:
+        """``start`` and ``stop`` say which of all their images these are; no file may be empty."""
+        self._files = files
+        self._ends = list(itertools.accumulate(file.shape[0] for file in files))
+        self._start, self._stop = start, self._ends[-1] if stop is None else stop
+        self.normalisation = (
+            None if any(file.normalisation is None for file in files) else files[0].normalisation
+        )
+        self.dtype = np.dtype(np.uint8 if self.normalisation else np.float32)
+        self.shape = (self._stop - self._start, *files[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        start, stop = self._start + rows.start, min(self._start + rows.stop, self._stop)
+        concerned = range(bisect_right(self._ends, start), bisect_left(self._ends, stop) + 1)
+        return np.concatenate([self._some_of(number, start, stop) for number in concerned])
+
+    def between(self, start: int, stop: int) -> PixelFiles:
+        """Some of them, still in their files."""
+        return PixelFiles(self._files, self._start + start, self._start + stop)
+
+    def _some_of(self, number: int, start: int, stop: int) -> NDArray[Any]:
+        """What one file has of the images from ``start`` to ``stop``."""
+        file = self._files[number]
+        before = self._ends[number] - file.shape[0]
+        some = file.open()[max(0, start - before) : stop - before]
+        return (
+            to_values(some, file.normalisation)
+            if self.normalisation is None and file.normalisation is not None
+            else some
+        )
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Prepared images, in memory or in files."""
+
+    array: NDArray[Any] | PixelFiles
+    """Shape (N, 3, height, width): uint8 levels, or float32 values where ``normalisation`` is
+    None."""
+    normalisation: Normalisation | None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def between(self, start: int, stop: int) -> Pixels:
+        """Some of them."""
+        array = self.array
+        return replace(
+            self,
+            array=array.between(start, stop)
+            if isinstance(array, PixelFiles)
+            else array[start:stop],
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image: (3, height, width)."""
+        return tuple(self.array.shape[1:])
+
+    def batch(self, start: int, stop: int, device: torch.device) -> torch.Tensor:
+        """Images ``start`` to ``stop`` as the model takes them: float32 of shape (stop - start, 3,
+        height, width)."""
+        import torch
+
+        values = torch.from_numpy(np.array(self.array[start:stop])).to(device).float()
+        if self.normalisation is None:
+            return values
+        scale = torch.tensor(self.normalisation.scale, device=device).view(1, 3, 1, 1)
+        shift = torch.tensor(self.normalisation.shift, device=device).view(1, 3, 1, 1)
+        return torch.addcmul(shift, values, scale)
+
+
+class PixelCache:
+    """The prepared images of one image processor in a run folder; without the processor itself,
+    only to be read."""
+
+    def __init__(self, run: RunFolder, processor: Processor | None, digest: str) -> None:
+        self._processor = processor
+        self.path = run.cache / f"pixels-{digest[:16]}.bin"
+
+    def open(self, images_digest: str) -> Pixels | None:
+        """The cached pixels of these images; None where there are none."""
+        facts: dict[str, Any] = (
+            _read_marker(self.path)
+            if storage.exists(self.path.with_suffix(".json"))
+            else {"images": None}
+        )
+        if facts["images"] != images_digest:
+            return None
+        parts = facts.get("files", [{"name": self.path.name, **facts}])
+        files = [PixelFile.of(self.path.parent / one["name"], one) for one in parts]
+        if not all(storage.exists(file.path) for file in files):
+            return None
+        array = PixelFiles(files)
+        return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
+
+    def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
+        """What goes to the writer, of a few images (`Processor.prepare`); may be called from
+        several threads at once."""
+        assert self._processor is not None
+        return self._processor.prepare(images)
+
+    def writer(self) -> PixelWriter:
+        """Start to write the cache anew."""
+        assert self._processor is not None
+        storage.remove_folder(self.path.with_suffix(""))
+        return PixelWriter(self.path, self._processor.normalisation)
+
+    def parts(self, fingerprint: str) -> PixelParts:
+        """The cache in files of some images each, those that are there already among them;
+        ``fingerprint`` tells which images all are."""
+        return PixelParts(
+            self.path, fingerprint, self._processor.normalisation if self._processor else None
+        )
+
+
+def _read_marker(file: Path) -> dict[str, Any]:
+    """What is kept beside a file of the cache."""
+    facts: dict[str, Any] = json.loads(
+        storage.fetched(file.with_suffix(".json")).read_text(encoding="utf-8")
+    )
+    return facts
+
+
+class PixelParts:
+    """A cache in files of some images each, which can be made in any order; `finish` makes it
+    valid."""
+
+    def __init__(self, cache: Path, fingerprint: str, normalisation: Normalisation | None) -> None:
+        self._cache = cache
+        self._folder = cache.with_suffix("") / fingerprint[:16]
+        self._normalisation = normalisation
+
+    def path(self, start: int) -> Path:
+        """Where the images from ``start`` on are, once they are there."""
+        return self._folder / f"{start:09d}.bin"
+
+    def writer(self, start: int) -> PixelWriter:
+        """Start to write the images from ``start`` on."""
+        return PixelWriter(self.path(start), self._normalisation)
+
+    def finish(self, images_digest: str, starts: Iterable[int]) -> None:
+        """Make one cache of the files; those of other images go. Raises DatasetError where they are
+        of different sizes."""
+        files = {
+            path.relative_to(self._cache.parent).as_posix(): _read_marker(path)
+            for path in map(self.path, starts)
+        }
+        facts = [{"name": name, **one} for name, one in files.items() if one["shape"][0]]
+        for one in facts:
+            _check_sizes(tuple(facts[0]["shape"][1:]), tuple(one["shape"][1:]))
+        write_json(self._cache.with_suffix(".json"), {"images": images_digest, "files": facts})
+        self._cache.unlink(missing_ok=True)
+        for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)
+        for other in self._folder.parent.iterdir():
+            if other != self._folder:
+                storage.remove_folder(other)
+
+
+def _check_sizes(before: tuple[int, ...] | None, after: tuple[int, ...]) -> None:
+    if before not in {None, after}:
+        raise DatasetError(
+            f"The image processor gives images of different sizes ({before} and {after}). "
+            "Switch its resizing or cropping on, or name another model's processor with "
+            "--processor."
+        )
+
+
+class PixelWriter:
+    """Appends batches to a file of the cache; `finish` makes it valid, `abandon` removes what was
+    written."""
+
+    def __init__(self, path: Path, normalisation: Normalisation | None) -> None:
+        self._path, self._marker = path, path.with_suffix(".json")
+        self._normalisation = normalisation
+        self._narrow = normalisation is not None
+        self._count = 0
+        self._shape: tuple[int, ...] | None = None
+        with storage_errors(path):
+            self._temporary = temporary_path(path)
+            self._file = self._temporary.open("wb")
+            storage.remove(self._marker)
+
+    def add(self, batch: NDArray[Any]) -> None:
+        """Append the next images, in order: 8-bit levels, or float32 values where these were not
+        enough."""
+        if not len(batch):
+            return
+        shape = batch.shape[1:]
+        _check_sizes(self._shape, shape)
+        self._shape = shape
+        if self._narrow and batch.dtype != np.uint8:
+            self._widen()
+        if not self._narrow and batch.dtype == np.uint8:
+            assert self._normalisation is not None
+            batch = to_values(batch, self._normalisation)
+        with storage_errors(self._path):
+            self._file.write(np.ascontiguousarray(batch).data)
+        self._count += len(batch)
+
+    def _widen(self) -> None:
+        """From here on 8 bits are not enough: rewrite what is there as float32."""
+        self._narrow = False
+        self._file.close()
+        narrow = self._temporary.with_name(self._temporary.name + "-8bit")
+        self._temporary.rename(narrow)
+        self._file = self._temporary.open("wb")
+        if self._count:
+            assert self._shape is not None and self._normalisation is not None
+            levels = np.memmap(narrow, dtype=np.uint8, mode="r", shape=(self._count, *self._shape))
+            for start in range(0, self._count, 256):
+                self._file.write(to_values(levels[start : start + 256], self._normalisation).data)
+            del levels
+        narrow.unlink()
+
+    def finish(self, images_digest: str) -> None:
+        """Put the cache in its place."""
+        with storage_errors(self._path):
+            self._file.close()
+            commit(self._temporary, self._path)
+        write_json(
+            self._marker,
+            {
+                "images": images_digest,
+                "shape": [self._count, *(self._shape or ())],
+                "dtype": "uint8" if self._narrow else "float32",
+                "normalisation": asdict(self._normalisation)
+                if self._normalisation and self._narrow
+                else None,
+            },
+        )
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)

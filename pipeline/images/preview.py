@@ -1,0 +1,53 @@
+"""What a browser should show of an image file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from review_embeddings.pipeline.images.decode import open_image, to_rgb
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+PREVIEW_SIDE = 512
+"""Longest side, in pixels, of what Spotlight gets of a large image: larger than it is ever drawn
+there."""
+
+BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
+"""What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
+
+
+def shown_in_browser(data: bytes) -> bytes:
+    """A readable image file, or what a browser should show of it; decoded only where that is not
+    the file itself."""
+    with open_image(data) as stored:
+        if _shows_as_it_is(stored):
+            return data
+        stored.load()
+        return make_preview(stored, to_rgb(stored)) or data
+
+
+def _shows_as_it_is(stored: Image.Image) -> bool:
+    plain = (
+        stored.format in BROWSER_FORMATS
+        and stored.mode in {"L", "RGB"}
+        and stored.getexif().get(0x0112, 1) == 1
+    )
+    return plain and max(stored.size) <= PREVIEW_SIDE
+
+
+def make_preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:
+    """A picture that every browser shows the way people see it; None where the file itself is one
+    of moderate size."""
+    if _shows_as_it_is(stored):
+        return None
+    small = rgb.copy()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    buffer = io.BytesIO()
+    if stored.format == "JPEG":
+        small.save(buffer, "JPEG", quality=90)
+    else:
+        small.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,137 @@
+"""Reads and decodes the images of a data set; one that cannot be read comes back with the
+reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from review_embeddings.pipeline.errors import reason_of
+from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.inplace import Cell
+from review_embeddings.pipeline.images.preview import make_preview
+from review_embeddings.pipeline.threads import chunks, in_threads
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+CHUNK = 64
+"""Images decoded and prepared as one piece of work by a thread."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is kept of one readable image of the split."""
+
+    image_id: int
+    """Row of the split."""
+    image_hash: str
+    """SHA-256 (hex) of the file's bytes."""
+    path: str
+    """The file's path as the data set names it; empty where it names none."""
+    label: int
+    """Index of its class; -1 without one."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ImageRecord(ImageFacts):
+    """The image itself, too."""
+
+    data: bytes
+    """The file as the data set stores it."""
+    preview: bytes | None
+    """What a browser should show instead; None where ``data`` itself will do."""
+    rgb: Image.Image
+    """The decoded picture."""
+
+
+@dataclass(frozen=True)
+class SkippedImage:
+    """An image that could not be read."""
+
+    image_id: int
+    path: str
+    reason: str
+
+
+def read_image(
+    image_id: int, label: int, cell: Cell | None, root: Path | None = None, *, preview: bool = True
+) -> ImageRecord | SkippedImage:
+    """Read and decode one cell of the image column; a file that cannot be read comes back with the
+    reason.
+
+    Paths inside ``root``, the data set's folder, are kept relative to it. Without ``preview`` none
+    is made.
+    """
+    file = (cell or {}).get("path") or ""
+    path = (
+        Path(file).relative_to(root).as_posix()
+        if root and file and Path(file).is_relative_to(root)
+        else file
+    )
+    try:
+        data = (cell or {}).get("bytes")
+        if data is None:
+            if not file:
+                return SkippedImage(image_id, path, "no image in this row")
+            data = read_file(file)
+        stored = decode(data)
+        rgb = to_rgb(stored)
+    except UnidentifiedImageError:
+        return SkippedImage(image_id, path, "not an image of a known format")
+    except UNREADABLE as error:
+        return SkippedImage(image_id, path, reason_of(error).replace(repr(file), "the file"))
+    shown = make_preview(stored, rgb) if preview else None
+    return ImageRecord(
+        image_id,
+        hashlib.sha256(data).hexdigest(),
+        path,
+        label,
+        rgb.width,
+        rgb.height,
+        data,
+        shown,
+        rgb,
+    )
+
+
+def read_all(
+    cells: Iterable[tuple[int, int, Cell | None]],
+    root: Path,
+    prepare: Callable[[list[Image.Image]], NDArray[Any]] | None,
+    *,
+    preview: bool = True,
+    workers: int | None = None,
+) -> Iterator[tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]]:
+    """Read images, given by row, label and cell, some at a time, with what ``prepare`` makes of
+    them; in threads, some ahead."""
+
+    def read(
+        some: list[tuple[int, int, Cell | None]],
+    ) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
+        records = [read_image(*one, root=root, preview=preview) for one in some]
+        pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
+        return records, prepare(pictures) if prepare and pictures else None
+
+    return in_threads(read, chunks(cells, CHUNK), workers)
+
+
+def read_file(path: str) -> bytes:
+    """A file on disk, or one inside an archive or on a server as ``datasets`` names it
+    (``zip://a.png::/data/images.zip``)."""
+    if "://" not in path:
+        return Path(path).read_bytes()
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        data: bytes = file.read()
+    return data

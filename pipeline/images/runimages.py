@@ -1,0 +1,252 @@
+"""The images of a run, as ``images.parquet`` has them.
+
+Once it is written the data set itself is not needed any more, so that a run folder can be copied to
+another machine; but for images that are read in place (`images.inplace`), of which it only says
+where to find them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import DatasetError, RunError, reason_of
+from review_embeddings.pipeline.images.inplace import Cell, places_schema, read_cells
+from review_embeddings.pipeline.images.preview import shown_in_browser
+from review_embeddings.pipeline.images.reading import read_file
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import fingerprint
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.threads import in_threads
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+@dataclass(frozen=True)
+class RunImages:
+    """What ``images.parquet`` says about each image, the pictures themselves left there, or where
+    the data set has them."""
+
+    path: Path
+    ids: NDArray[np.int64]
+    """Shape (N,): row of the split, ascending. Row i of every array of the run is the image
+    ``ids[i]``."""
+    hashes: list[str]
+    """SHA-256 (hex) of each image's bytes."""
+    paths: list[str | None]
+    """File of each image, relative to the data set's folder where it lies inside; None where the
+    data set names none."""
+    labels: NDArray[np.int32] | None
+    """Shape (N,): class index, -1 without one; None for unlabelled data."""
+    classes: list[str] | None
+    """Names of the classes; None for unlabelled data."""
+    key: str
+    """Fingerprint of the reference that these images were read by (`images_key`)."""
+    signature: str | None
+    """Fingerprint of the local files that they were read from (`source_signature`); None for a Hub
+    name."""
+    places: NDArray[np.int64] | None = None
+    """Which rows of the file these are, ascending; None for all."""
+    column: str | None = None
+    """Column of the images in the data set where they are read in place; None where they are in the
+    file itself."""
+
+    def take(self, places: NDArray[np.integer]) -> RunImages:
+        """Some of the images, given by their places, ascending."""
+        chosen = np.asarray(places, dtype=np.int64)
+        return replace(
+            self,
+            ids=self.ids[chosen],
+            hashes=[self.hashes[place] for place in chosen],
+            paths=[self.paths[place] for place in chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+            places=chosen if self.places is None else self.places[chosen],
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the pictures and their order: what embeddings depend on."""
+        joined = hashlib.sha256("\n".join(self.hashes).encode())
+        return joined.hexdigest()[:32]
+
+    @property
+    def label_names(self) -> list[str | None] | None:
+        """Name of each image's class; None for unlabelled data."""
+        if self.labels is None or self.classes is None:
+            return None
+        return [self.classes[label] if label >= 0 else None for label in self.labels.tolist()]
+
+    def read_bytes(self, *, preview: bool = False) -> list[bytes]:
+        """The image files in order; with ``preview``, what a browser should show of them."""
+        return [data for _, data in self.read_some(range(len(self)), preview=preview)]
+
+    def read_some(
+        self, places: Sequence[int], *, preview: bool = False
+    ) -> Iterator[tuple[int, bytes]]:
+        """The image files at some places, ascending, each with its place; only the row groups they
+        lie in are read.
+
+        Raises DatasetError where one that is read in place is gone or is not the one that the run
+        was made from.
+        """
+        import pyarrow.parquet as parquet
+
+        wanted: NDArray[np.int64] = np.unique(np.asarray(places, dtype=np.int64))
+        if self.column is not None:
+            yield from zip(
+                wanted.tolist(), self._read_in_place(wanted, preview=preview), strict=True
+            )
+            return
+        rows, start = wanted if self.places is None else self.places[wanted], 0
+        columns = ["image", "preview"] if preview else ["image"]
+        with parquet.ParquetFile(self.path) as file:
+            for group in range(file.num_row_groups):
+                stop = start + file.metadata.row_group(group).num_rows
+                here = slice(*np.searchsorted(rows, (start, stop)))
+                if here.start < here.stop:
+                    found = (
+                        file.read_row_group(group, columns=columns)
+                        .take(rows[here] - start)
+                        .to_pylist()
+                    )
+                    yield from (
+                        (int(place), one.get("preview") or one["image"])
+                        for place, one in zip(wanted[here], found, strict=True)
+                    )
+                start = stop
+
+    def where(self, places: NDArray[np.int64]) -> pyarrow.Table:
+        """Where some of the images lie that are read in place
+        (`pipeline.inplace.places_schema`)."""
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        rows = places if self.places is None else self.places[places]
+        found = parquet.read_table(self.path, columns=places_schema().names).take(rows)
+        files = [
+            file if _ABSOLUTE.match(file) else f"{folder_of(self.path)}{file}"
+            for file in found.column("file").to_pylist()
+        ]
+        return found.set_column(
+            found.schema.get_field_index("file"), "file", pa.array(files, pa.string())
+        )
+
+    def _read_in_place(self, places: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
+        def read(one: tuple[int, Cell]) -> bytes:
+            place, cell = one
+            image = (
+                f"Image {self.ids[place]} of the run, {cell['path'] or 'a row of a Parquet file'},"
+            )
+            try:
+                data: bytes = (
+                    read_file(str(cell["path"])) if cell["bytes"] is None else cell["bytes"]
+                )
+            except OSError as error:
+                raise DatasetError(
+                    f"{image} cannot be read where it lies: {reason_of(error)} Bring it back, or "
+                    f"name the data set anew with --dataset."
+                ) from error
+            if hashlib.sha256(data).hexdigest() != self.hashes[place]:
+                raise DatasetError(
+                    f"{image} has changed since. `review-embeddings build --run "
+                    f"{self.path.parent}` reads the images again."
+                )
+            return shown_in_browser(data) if preview else data
+
+        return in_threads(
+            read,
+            zip(places.tolist(), read_cells(self.where(places), str(self.column)), strict=True),
+        )
+
+    def read_pictures(self) -> Iterator[bytes]:
+        """The image files one after the other, a row group in memory at a time."""
+        return (data for _, data in self.read_some(range(len(self))))
+
+
+def images_schema(*, in_place: bool = False) -> pyarrow.Schema:
+    """Columns of ``images.parquet``: with the images, or with where they lie."""
+    import pyarrow as pa
+
+    there = [pa.field("image", pa.binary(), nullable=False), pa.field("preview", pa.binary())]
+    return pa.schema(
+        [
+            pa.field("image_id", pa.int64(), nullable=False),
+            pa.field("image_hash", pa.string(), nullable=False),
+            pa.field("label", pa.int32()),
+            pa.field("path", pa.string()),
+            pa.field("width", pa.int32(), nullable=False),
+            pa.field("height", pa.int32(), nullable=False),
+            *([field for field in places_schema() if field.name != "path"] if in_place else there),
+        ]
+    )
+
+
+_ABSOLUTE = re.compile(r"/|\w+:[/\\]")
+"""How a path or an address begins that does not depend on where the run folder is."""
+
+
+def folder_of(file: Path) -> str:
+    """What the absolute paths of all that lies beside a file begin with."""
+    return f"{file.parent.resolve().as_posix()}/"
+
+
+def read_images(run: RunFolder) -> RunImages | None:
+    """What is known about the images of a run; None where they were not read yet."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    if not storage.exists(run.images):
+        return None
+    try:
+        file = parquet.ParquetFile(storage.fetched(run.images))
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(
+            f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set "
+            f"again."
+        ) from error
+    if file.schema_arrow.names not in (images_schema().names, images_schema(in_place=True).names):
+        return None  # written by another version: read again from the data set
+    metadata = file.schema_arrow.metadata
+    classes = json.loads(metadata[b"classes"])
+    table = file.read(columns=["image_id", "image_hash", "label", "path"])
+    labels = None
+    if classes is not None:
+        labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
+    return RunImages(
+        path=run.images,
+        ids=table.column("image_id").to_numpy(),
+        hashes=table.column("image_hash").to_pylist(),
+        paths=table.column("path").to_pylist(),
+        labels=labels,
+        classes=classes,
+        key=metadata[b"key"].decode(),
+        signature=json.loads(metadata[b"signature"]),
+        column=metadata[b"column"].decode() if b"column" in metadata else None,
+    )
+
+
+def images_key(reference: DatasetReference) -> str:
+    """Fingerprint of everything that decides which images a run holds."""
+    return fingerprint(
+        source=reference.source,
+        config=reference.config,
+        revision=reference.revision,
+        split=reference.split,
+        image_column=reference.image_column,
+        label_column=reference.label_column,
+        limit=reference.limit,
+        seed=reference.seed if reference.limit is not None else None,
+        **({"in_place": True} if reference.in_place else {}),
+    )

@@ -1,0 +1,145 @@
+"""Writes ``images.parquet`` and ``skipped.csv``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.images.dataset import OpenedDataset
+from review_embeddings.pipeline.images.reading import ImageFacts, ImageRecord, SkippedImage
+from review_embeddings.pipeline.images.runimages import folder_of, images_key, images_schema
+from review_embeddings.pipeline.run.files import whole_file
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import DatasetReference
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+ROW_GROUP = 256
+"""Images in a row group of images.parquet: what is in memory at once while they are read back."""
+
+
+@contextmanager
+def writing_images(
+    run: RunFolder, opened: OpenedDataset, signature: str | None
+) -> Iterator[ImagesWriter]:
+    """Write ``skipped.csv`` and then ``images.parquet`` when the context is left without an error.
+
+    Raises DatasetError where not one image could be read.
+    """
+    import pyarrow.parquet as parquet
+
+    metadata = {
+        "classes": json.dumps(opened.classes, ensure_ascii=False),
+        "key": images_key(opened.reference),
+        "signature": json.dumps(signature),
+        **({"column": str(opened.reference.image_column)} if opened.reference.in_place else {}),
+    }
+    schema = images_schema(in_place=opened.reference.in_place)
+    places = opened.rows.data.table if opened.reference.in_place else None
+    with whole_file(run.images) as temporary:
+        with parquet.ParquetWriter(
+            temporary, schema.with_metadata(metadata), compression="zstd"
+        ) as file:
+            writer = ImagesWriter(
+                file,
+                schema,
+                folder_of(run.images),
+                labelled=opened.labels is not None,
+                places=places,
+            )
+            yield writer
+            writer.finish(opened.reference)
+        _write_skipped(run.skipped, writer.skipped)
+
+
+class ImagesWriter:
+    """Takes images in the order of the split, or only what is known of them where it has the
+    ``places`` of all."""
+
+    def __init__(
+        self,
+        file: Any,
+        schema: pyarrow.Schema,
+        folder: str,
+        *,
+        labelled: bool,
+        places: pyarrow.Table | None,
+    ) -> None:
+        self._file, self._schema = file, schema
+        self._folder = folder
+        self._labelled = labelled
+        self._places = places
+        self._waiting: list[dict[str, Any]] = []
+        self.skipped: list[SkippedImage] = []
+        self.count = 0
+
+    def add(self, record: ImageFacts | SkippedImage) -> None:
+        """Take the next image, or note that it could not be read."""
+        if isinstance(record, SkippedImage):
+            self.skipped.append(record)
+            return
+        self.count += 1
+        self._waiting.append(
+            {
+                "image_id": record.image_id,
+                "image_hash": record.image_hash,
+                "label": record.label if self._labelled and record.label >= 0 else None,
+                "path": record.path or None,
+                "width": record.width,
+                "height": record.height,
+                **(
+                    {"image": record.data, "preview": record.preview}
+                    if isinstance(record, ImageRecord)
+                    else {}
+                ),
+            }
+        )
+        if len(self._waiting) == ROW_GROUP:
+            self._flush()
+
+    def finish(self, reference: DatasetReference) -> None:
+        """Write what is left. Raises DatasetError where there is nothing at all."""
+        if self.count == 0:
+            name = f"split {reference.split!r} of {reference.source}"
+            if not self.skipped:
+                raise DatasetError(
+                    f"The {name} has no images. Name another with --split or --dataset."
+                )
+            first = self.skipped[0]
+            raise DatasetError(
+                f"None of the {len(self.skipped)} images of {name} can be read; the first "
+                f"({first.path or f'row {first.image_id}'}): "
+                f"{first.reason}. Check the files, or name another column with --image-column."
+            )
+        self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting and self._places is not None:
+            found = self._places.take([row["image_id"] for row in self._waiting]).to_pylist()
+            for row, place in zip(
+                self._waiting, found, strict=True
+            ):  # a file in the run folder is found when that was moved
+                row.update(
+                    file=place["file"].removeprefix(self._folder),
+                    place=place["place"],
+                    size=place["size"],
+                )
+        if self._waiting:
+            self._file.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
+            self._waiting = []
+
+
+def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image_id", "path", "reason"])
+        rows.writerows([image.image_id, image.path, image.reason] for image in skipped)

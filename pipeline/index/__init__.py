@@ -1,0 +1,1 @@
+"""Keeps embeddings in a vector database. Knows no page and no command line."""

@@ -1,0 +1,437 @@
+"""Keeps the embeddings of a run in a vector database (Milvus) and finds the most similar images in
+it.
+
+One collection a run, a partition a checkpoint. A partition's name holds a fingerprint of what its
+rows were made from, and rows are put in in the order of the images: what is there says what is
+missing, whoever looks. Without a server the collection is a file in the run folder (Milvus Lite).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import (
+    BusyError,
+    SettingsError,
+    StorageError,
+    VectorsError,
+    reason_of,
+)
+from review_embeddings.pipeline.network import listens
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.files import read_json, write_json
+from review_embeddings.pipeline.run.folder import RunFolder
+
+BATCH = 1000
+"""Images a message to the database: under 4 MB for 1,000 dimensions."""
+
+EXACT_UP_TO = 100_000
+"""Images a checkpoint up to which a new collection compares with all of them; above it, it has an
+HNSW graph."""
+
+SECONDS = 10.0
+"""How long a server may take to answer at first."""
+
+LABEL_LENGTH = 1024
+"""Bytes that a label may have in a collection."""
+
+CANNOT_CONNECT = 2
+"""Code of pymilvus' error where it cannot connect."""
+
+PARTITION = re.compile(r"step_(\d+)_([0-9a-f]+)")
+
+
+@dataclass(frozen=True)
+class IndexRows:
+    """What a collection holds of one checkpoint, one entry an image."""
+
+    ids: NDArray[np.int64]
+    hashes: Sequence[str]
+    labels: Sequence[str | None]
+    scores: NDArray[np.floating]
+    """OOD scores, in [0, 1]; lower is more atypical."""
+    vectors: NDArray[np.floating]
+    """Shape (N, D)."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Which images may be among the results."""
+
+    label: str | None = None
+    score: tuple[float | None, float | None] = (None, None)
+    """OOD score from and up to; None for no bound."""
+    among: Sequence[int] | None = None
+    """Only these image ids."""
+    without: Sequence[int] = ()
+    """None of these image ids."""
+
+    @property
+    def expression(self) -> str:
+        """The condition in Milvus' own words."""
+        low, high = self.score
+        parts = [
+            "" if self.label is None else f"label == {json.dumps(self.label, ensure_ascii=False)}",
+            "" if low is None else f"ood_score >= {low:.9g}",
+            "" if high is None else f"ood_score <= {high:.9g}",
+            "" if self.among is None else f"image_id in {[int(one) for one in self.among]}",
+            f"image_id not in {[int(one) for one in self.without]}" if len(self.without) else "",
+        ]
+        return " and ".join(filter(None, parts))
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One image that was found."""
+
+    image_id: int
+    similarity: float
+    """Cosine of the angle between the embeddings, in [-1, 1]; higher is more similar."""
+    ood_score: float
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Which collection of which database a run is indexed in."""
+
+    uri: str | None
+    """Address of a server; None for the file in the run folder."""
+    collection: str
+
+    @property
+    def place(self) -> str:
+        """For people."""
+        return f"collection {self.collection} of {self.uri or 'the run folder'}"
+
+
+def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Reference:
+    """The collection that is meant: what was said, else what the run remembers, else a file in the
+    run folder.
+
+    Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and
+    for a name that Milvus does not take.
+    """
+    known = read_json(run.vectors_reference) if run.vectors_reference.is_file() else {}
+    if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
+        raise SettingsError(
+            f"--collection {collection!r} is no name for a collection. Use letters, digits and _, "
+            f"no digit first."
+        )
+    if uri is None:
+        return Reference(known.get("uri"), collection or known.get("collection") or "images")
+    if not re.match(r"(https?|tcp|unix)://", uri):
+        raise SettingsError(
+            f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out "
+            f"for a file in the run."
+        )
+    if "@" in uri.split("://", 1)[1].split("/", 1)[0]:
+        raise SettingsError(
+            "--uri has a name or password in it. Put user:password into an environment variable "
+            "and name it: --token-env VAR"
+        )
+    if collection is None and known.get("uri") == uri:
+        collection = str(known["collection"])
+    name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
+    return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
+
+
+class VectorIndex:
+    """An open collection."""
+
+    def __init__(self, client: Any, reference: Reference, run: str) -> None:
+        """``run``: what people call the run."""
+        self._client, self.reference, self._run = client, reference, run
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a collection yet."""
+        with self._errors():
+            return bool(self._client.has_collection(self.reference.collection))
+
+    @property
+    def dimension(self) -> int:
+        """Length of its vectors."""
+        with self._errors():
+            fields = self._client.describe_collection(self.reference.collection)["fields"]
+        return int(next(field["params"]["dim"] for field in fields if field["name"] == "embedding"))
+
+    def checkpoints(self) -> dict[int, str]:
+        """Step and fingerprint of every checkpoint that has been begun; empty where there is no
+        collection."""
+        if not self.exists:
+            return {}
+        with self._errors():
+            names = self._client.list_partitions(self.reference.collection)
+        found = (PARTITION.fullmatch(name) for name in names)
+        return {int(match[1]): match[2] for match in found if match}
+
+    def count(self, step: int) -> int:
+        """Images of a checkpoint that it holds."""
+        condition = f"checkpoint == {step}"
+        with self._errors():
+            self._client.load_collection(self.reference.collection)
+            rows = self._client.query(
+                self.reference.collection,
+                filter=condition,
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+            )
+        return int(rows[0]["count(*)"])
+
+    def add(self, step: int, fingerprint: str, rows: IndexRows, progress: Progress) -> int:
+        """Put a checkpoint into the collection, or what is missing of it; rows of another
+        fingerprint go. Returns how many were added.
+
+        Raises VectorsError where the collection has vectors of another length.
+        """
+        self._prepare(len(rows), rows.vectors.shape[1])
+        known, value = self.checkpoints(), fingerprint[:12]
+        if step in known and known[step] != value:
+            self._drop(step, known[step])
+        name = _partition(step, value)
+        with self._errors():
+            if known.get(step) != value:
+                self._client.create_partition(self.reference.collection, name)
+        done = self.count(step) if known.get(step) == value else 0
+        if done > len(rows):
+            self._drop(step, value)
+            return self.add(step, fingerprint, rows, progress)
+        if done == len(rows):
+            return 0
+        with progress.stage(
+            f"Indexing checkpoint {step}", total=len(rows), unit="images"
+        ) as advance:
+            advance(done)
+            for start in range(done, len(rows), BATCH):
+                stop = min(start + BATCH, len(rows))
+                with self._errors():
+                    self._client.insert(
+                        self.reference.collection,
+                        list(_entries(step, rows, start, stop)),
+                        partition_name=name,
+                    )
+                advance(stop - start)
+            with self._errors():
+                self._client.flush(self.reference.collection)
+        if self.count(step) != len(rows):
+            self._drop(step, value)
+            raise VectorsError(
+                f"The {self.reference.place} lost some images of checkpoint {step}. Start the same "
+                f"command again."
+            )
+        return len(rows) - done
+
+    def search(
+        self,
+        step: int,
+        fingerprint: str,
+        vectors: NDArray[np.floating],
+        top: int,
+        condition: Condition | None = None,
+    ) -> list[list[Hit]]:
+        """The ``top`` most similar images at a checkpoint to each vector of shape (Q, D), the most
+        similar first.
+
+        Raises VectorsError where the checkpoint is not indexed, was when it had another
+        ``fingerprint``, or has vectors of another length.
+        """
+        known = self.checkpoints()
+        if step not in known:
+            steps = ", ".join(map(str, sorted(known))) or "none is"
+            raise VectorsError(
+                f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
+                f"Put it in with: review-embeddings index --run {self._run} --checkpoint {step}"
+            )
+        self._check_dimension(vectors.shape[1])
+        if known[step] != fingerprint[:12]:
+            raise VectorsError(
+                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
+                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint "
+                f"{step}"
+            )
+        with self._errors():
+            self._client.load_collection(self.reference.collection)
+            found = self._client.search(
+                self.reference.collection,
+                data=np.asarray(vectors, dtype=np.float32).tolist(),
+                limit=top,
+                filter=(condition or Condition()).expression,
+                partition_names=[_partition(step, known[step])],
+                output_fields=["image_id", "label", "ood_score"],
+                search_params={"metric_type": "COSINE", "params": {"ef": max(64, 4 * top)}},
+            )
+        return [[_hit(one) for one in hits] for hits in found]
+
+    def _prepare(self, images: int, dimension: int) -> None:
+        """Make the collection where there is none."""
+        if self.exists:
+            self._check_dimension(dimension)
+            return
+        from pymilvus import DataType
+
+        exact = images <= EXACT_UP_TO
+        with self._errors():
+            schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+            schema.add_field("key", DataType.INT64, is_primary=True)
+            schema.add_field("checkpoint", DataType.INT64)
+            schema.add_field("image_id", DataType.INT64)
+            schema.add_field("image_hash", DataType.VARCHAR, max_length=64)
+            schema.add_field("label", DataType.VARCHAR, max_length=LABEL_LENGTH)
+            schema.add_field("ood_score", DataType.FLOAT)
+            schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
+            index = self._client.prepare_index_params()
+            graph = {} if exact else {"M": 24, "efConstruction": 200}
+            index.add_index(
+                "embedding",
+                index_type="FLAT" if exact else "HNSW",
+                metric_type="COSINE",
+                params=graph,
+            )
+            self._client.create_collection(
+                self.reference.collection, schema=schema, index_params=index, num_shards=1
+            )
+
+    def _check_dimension(self, dimension: int) -> None:
+        if self.dimension != dimension:
+            raise VectorsError(
+                f"The {self.reference.place} holds vectors of {self.dimension} numbers, these have "
+                f"{dimension}. "
+                "Name another collection with --collection, or the checkpoint that was indexed."
+            )
+
+    def _drop(self, step: int, value: str) -> None:
+        with self._errors():
+            if self.reference.uri is not None:
+                self._client.release_partitions(
+                    self.reference.collection, [_partition(step, value)]
+                )
+            self._client.drop_partition(self.reference.collection, _partition(step, value))
+
+    def _errors(self) -> Any:
+        return milvus_errors(self.reference)
+
+
+def _partition(step: int, value: str) -> str:
+    return f"step_{step}_{value}"
+
+
+def _entries(step: int, rows: IndexRows, start: int, stop: int) -> Iterator[dict[str, Any]]:
+    for place in range(start, stop):
+        yield {
+            "key": (step << 32) | place,
+            "checkpoint": step,
+            "image_id": int(rows.ids[place]),
+            "image_hash": rows.hashes[place],
+            "label": rows.labels[place] or "",
+            "ood_score": float(rows.scores[place]),
+            "embedding": rows.vectors[place].astype(np.float32),
+        }
+
+
+def _hit(found: Any) -> Hit:
+    entity = found["entity"]
+    return Hit(
+        int(entity["image_id"]),
+        float(found["distance"]),
+        float(entity["ood_score"]),
+        entity["label"] or None,
+    )
+
+
+@contextmanager
+def opened(
+    run: RunFolder, reference: Reference, *, token: str | None = None
+) -> Iterator[VectorIndex]:
+    """Open a database. Raises VectorsError where pymilvus is not installed or the server is not
+    there or refuses the token.
+
+    Raises BusyError where another process has the run's file open.
+    """
+    try:
+        from pymilvus import MilvusClient
+        from pymilvus.exceptions import ConnectionConfigException
+    except ImportError as error:
+        raise VectorsError(
+            "This needs Milvus' client, which is not installed. Run: pip install "
+            "'review-embeddings[milvus]'"
+        ) from error
+    for name in ("pymilvus", "grpc"):  # they report every error that they raise
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with milvus_errors(reference):
+        try:
+            uri = reference.uri or str(run.vectors.resolve())
+            client = MilvusClient(uri, token=token or "", timeout=SECONDS)
+        except ConnectionConfigException as error:
+            if reference.uri is not None:
+                raise
+            if not run.path.is_dir():
+                raise StorageError(f"There is no run folder {run}.") from error
+            raise BusyError(
+                f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
+                f"not installed. "
+                "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
+            ) from error
+    try:
+        yield VectorIndex(client, reference, str(run))
+    finally:
+        client.close()
+        if reference.uri is None:
+            _release(run)
+
+
+def _release(run: RunFolder) -> None:
+    """End Milvus Lite's server for a file, which would keep other processes out as long as this one
+    lasts."""
+    try:
+        from milvus_lite.server_manager import server_manager_instance
+    except ImportError:
+        return
+    server_manager_instance.release_server(str(run.vectors.resolve()))
+
+
+def remember(run: RunFolder, reference: Reference) -> None:
+    """Keep where a run is indexed, for later commands; no secret is part of it."""
+    known = {"uri": reference.uri, "collection": reference.collection}
+    if not (run.vectors_reference.is_file() and read_json(run.vectors_reference) == known):
+        write_json(run.vectors_reference, known)
+
+
+@contextmanager
+def milvus_errors(reference: Reference) -> Iterator[None]:
+    """Turn what Milvus refuses into a VectorsError that says what to do."""
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except MilvusException as error:
+        text = str(getattr(error, "message", "") or error)
+        where = reference.uri or "the run folder"
+        if (
+            error.code == CANNOT_CONNECT and reference.uri is not None
+        ):  # what it says of a wrong token too
+            if listens(reference.uri, port=19530, seconds=SECONDS):
+                raise VectorsError(
+                    f"The server at {where} refuses: the token is wrong or missing, or it is no "
+                    f"Milvus server. "
+                    "Put user:password (or an API key) into an environment variable and name it "
+                    "with --token-env."
+                ) from None
+            raise VectorsError(
+                f"There is no Milvus server at {where} that answers. Start it, correct --uri, or "
+                f"leave --uri out for a file in the run."
+            ) from None
+        raise VectorsError(f"Milvus ({where}) refuses: {reason_of(Exception(text))}") from error

@@ -1,0 +1,249 @@
+"""Says which checkpoints a run has, their order, and which are the first and the last."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.models.weights import WEIGHTS_INDEX, stamp_weights, weight_files
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS
+
+PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt", "pytorch_model.pt")
+"""Weights as pickles: loading one runs whatever code is in it, so they are refused."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A saved state of the model, named by its training step."""
+
+    step: int
+    """Global training step; 0 is the model before fine-tuning."""
+    source: str
+    """Model folder, or the Hub name of a base model."""
+    epoch: float | None = None
+    """None where the run does not say."""
+    loss: float | None = None
+    """Training loss last logged up to this step; None where the run does not say."""
+    is_base: bool = False
+    """The model before fine-tuning given with ``--base``: its head, if any, was made for other
+    classes."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The model folder; None for a Hub name."""
+        path = Path(self.source)
+        return path if path.is_dir() else None
+
+
+@dataclass(frozen=True)
+class SkippedCheckpoint:
+    """A folder that looks like a checkpoint but cannot be used."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FoundCheckpoints:
+    """Every checkpoint of a run, in the order of training, and the folders that were left out."""
+
+    usable: list[Checkpoint]
+    skipped: list[SkippedCheckpoint]
+
+    @property
+    def steps(self) -> list[int]:
+        return [checkpoint.step for checkpoint in self.usable]
+
+    def by_step(self, step: int) -> Checkpoint:
+        return next(checkpoint for checkpoint in self.usable if checkpoint.step == step)
+
+
+def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
+    """Find ``checkpoint-<step>`` folders in numeric order, the final model in ``root`` itself, and
+    the base model as step 0.
+
+    The final model is left out where a checkpoint has the same weights. Its step is the Trainer's
+    last one, or one after the last checkpoint where the Trainer left no record. Raises
+    CheckpointError for a base model that cannot be used and where every checkpoint is pickled.
+    """
+    usable: list[Checkpoint] = []
+    skipped: list[SkippedCheckpoint] = []
+    folders = sorted(
+        (int(match[1]), folder)
+        for folder in root.glob(CHECKPOINT_PATTERN)
+        if folder.is_dir() and (match := re.fullmatch(r"checkpoint-(\d+)", folder.name))
+    )
+    for step, folder in folders:
+        problem = _problem_with(folder)
+        if problem is None:
+            epoch, loss = _training_state(folder, step)
+            usable.append(Checkpoint(step, str(folder), epoch, loss))
+        else:
+            skipped.append(SkippedCheckpoint(folder.name, problem))
+    if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
+        problem = _problem_with(root)
+        if problem is not None:
+            skipped.append(SkippedCheckpoint(f"the final model in {root}", problem))
+        elif final := _final_model(root, usable):
+            usable.append(final)
+    if base is not None:
+        usable = [_base_model(base), *(checkpoint for checkpoint in usable if checkpoint.step != 0)]
+    return FoundCheckpoints(usable, skipped)
+
+
+def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
+    """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending
+    and without repetition.
+
+    Raises RunError where there are no checkpoints and CheckpointError for one that is not there.
+    """
+    if not steps:
+        raise RunError(
+            "The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with "
+            "--run or --checkpoints."
+        )
+    ends = {"first": min(steps), "last": max(steps)}
+    chosen: set[int] = set()
+    for name in wanted:
+        words = name.split("-")
+        numbers = [
+            ends[word] if word in ends else int(word)
+            for word in words
+            if word in ends or word.isdigit()
+        ]
+        inside: set[int] = set()
+        if len(numbers) == len(words) <= 2:
+            low, high = numbers[0], numbers[-1]
+            inside = {step for step in steps if low <= step <= high}
+        if not inside:
+            there = ", ".join(map(str, sorted(steps)))
+            raise CheckpointError(
+                f"There is no checkpoint {name}; there are {there}. Name one, first, last or a "
+                f"range such as 0-100."
+            )
+        chosen |= inside
+    return sorted(chosen)
+
+
+def _problem_with(folder: Path) -> str | None:
+    """Why a folder cannot be used as a checkpoint; None where it can."""
+    if not storage.exists(folder / WEIGHTS) and not (folder / WEIGHTS_INDEX).is_file():
+        if any(storage.exists(folder / name) for name in PICKLED):
+            return (
+                f"its weights are pickled, and loading a pickle runs code. Convert it with: "
+                f"{conversion_command(folder)}"
+            )
+        if storage.exists(folder / "adapter_model.safetensors"):
+            return "it holds an adapter only; merge it into its base model and save that"
+        return "no weights yet (model.safetensors is missing)"
+    if not (folder / "config.json").is_file():
+        return "it has no config.json"
+    try:
+        files = weight_files(folder)
+    except (json.JSONDecodeError, KeyError):
+        return f"still being written ({WEIGHTS_INDEX} is incomplete)"
+    incomplete = next((file.name for file in files if not _is_whole(file)), None)
+    return f"still being written ({incomplete} is incomplete)" if incomplete else None
+
+
+def conversion_command(folder: Path) -> str:
+    """The command line that turns a pickled checkpoint into safetensors, for people who trust its
+    origin."""
+    return (
+        'python -c "import sys, torch, safetensors.torch as s; p = sys.argv[1]; '
+        "w = torch.load(p + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
+        "s.save_file({k: v.clone().contiguous() for k, v in w.items()}, p + '/model.safetensors', "
+        "{'format': 'pt'})\" "
+        f"{folder}"
+    )
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a safetensors file is as long as its header says. Source: the format's description,
+    github.com/huggingface/safetensors."""
+    if not file.is_file():
+        return storage.exists(file)  # what is in a store is whole
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            (header_length,) = struct.unpack("<Q", stream.read(8))
+            if header_length > size:
+                return False
+            header = json.loads(stream.read(header_length))
+    except (OSError, struct.error, ValueError):
+        return False
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    return bool(size == 8 + header_length + max(ends, default=0))
+
+
+def _training_state(folder: Path, step: int) -> tuple[float | None, float | None]:
+    """Epoch and last logged training loss at a step, from the Trainer's record in the folder."""
+    state = _read_state(folder)
+    epoch = state.get("epoch")
+    losses = [
+        entry["loss"]
+        for entry in state.get("log_history", [])
+        if "loss" in entry and entry.get("step", 0) <= step
+    ]
+    return (float(epoch) if isinstance(epoch, (int, float)) else None), (
+        float(losses[-1]) if losses else None
+    )
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    try:
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _final_model(root: Path, checkpoints: list[Checkpoint]) -> Checkpoint | None:
+    """The model in the run's own folder as a checkpoint; None where one of the checkpoints is the
+    same model."""
+    if _same_weights_as_one_of(root, checkpoints):
+        return None
+    state = _read_state(root)
+    last = checkpoints[-1].step if checkpoints else 0
+    recorded = state.get("global_step") or (
+        _read_state(Path(checkpoints[-1].source)).get("max_steps") if checkpoints else None
+    )
+    step = recorded if isinstance(recorded, int) and recorded > last else last + 1
+    epoch, loss = _training_state(root, step)
+    return Checkpoint(step, str(root), epoch, loss)
+
+
+def _same_weights_as_one_of(root: Path, checkpoints: list[Checkpoint]) -> bool:
+    sizes = [storage.size_of(path) for path in weight_files(root)]
+    alike = [
+        checkpoint.source
+        for checkpoint in reversed(checkpoints)
+        if [storage.size_of(path) for path in weight_files(Path(checkpoint.source))] == sizes
+    ]
+    if not alike:
+        return False
+    final = stamp_weights(str(root)).sha256
+    return any(stamp_weights(source).sha256 == final for source in alike)
+
+
+def _base_model(base: str) -> Checkpoint:
+    path = Path(base)
+    if path.is_dir():
+        problem = _problem_with(path)
+        if problem is not None:
+            raise CheckpointError(
+                f"The base model {base} cannot be used: {problem}. Name a folder with "
+                f"model.safetensors and config.json."
+            )
+    elif path.is_absolute() or base.startswith((".", "~")):
+        raise CheckpointError(
+            f"The base model {base} is not there. Give the path of a model folder, or a Hub name."
+        )
+    return Checkpoint(0, str(path.resolve()) if path.is_dir() else base, epoch=0.0, is_base=True)

@@ -1,0 +1,78 @@
+"""Picks the device of the forward pass and the arithmetic that is fastest on it."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+from review_embeddings.pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
+
+
+OF_AUTO = ("fp16", "fp32")
+"""What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
+bfloat16 did not (benchmark ``precision``)."""
+
+WORTH_IT = 1.5
+"""How many times as fast float16 products must be for `AUTO` to take it."""
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The named device, or the best there is: CUDA, then Apple's MPS, then the CPU. Raises
+    SettingsError for one that is not there."""
+    import torch
+
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(
+            f"There is no device {name!r} here. Use --device cpu, or leave it out."
+        ) from error
+    return device
+
+
+@cache
+def fastest_precision(device: str | None) -> str:
+    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly
+    faster, as on GPUs and some CPUs."""
+    import torch
+
+    target = pick_device(device)
+    side = 256 if target.type == "cpu" else 2048
+    seconds = {}
+    for name in OF_AUTO:
+        one = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            float((one @ one)[0, 0])  # waits for the device
+            times.append(time.perf_counter() - started)
+        seconds[name] = min(times)
+    return "fp16" if seconds["fp16"] * WORTH_IT < seconds["fp32"] else "fp32"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the machine or of its accelerator does not
+    suffice."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    )
+
+
+def free_memory(device: torch.device) -> None:
+    """Let go of the accelerator memory that a failed batch has taken."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

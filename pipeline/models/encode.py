@@ -1,0 +1,115 @@
+"""Sends all images through an encoder, batch after batch, in as large batches as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.images.pixels import Pixels
+from review_embeddings.pipeline.models.device import free_memory, is_out_of_memory
+from review_embeddings.pipeline.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    import torch
+
+
+BATCH_SIZE_CPU = 16
+"""Batches of 8 to 24 were the fastest on CPUs; larger ones only cost memory."""
+
+BATCH_SIZE_ACCELERATOR = 256
+"""To start with; halved for as long as the memory does not suffice."""
+
+
+class NotFiniteError(CheckpointError):
+    """A checkpoint gives values that are not finite."""
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Some images in order."""
+
+    embeddings: NDArray[np.float32]
+    """Shape (B, D)."""
+    probabilities: NDArray[np.float32] | None
+    """Shape (B, C); each row sums to 1."""
+
+
+def encode_all(
+    encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str
+) -> Iterator[EncodedBatch]:
+    """Encode every image in order, in batches that are halved for as long as the memory does not
+    suffice.
+
+    An accelerator is brought the next batch while it encodes one. Raises CheckpointError where the
+    model and the images do not fit, NotFiniteError where it gives values that are not finite.
+    """
+    device = encoder.device
+    if (
+        device.type == "cpu"
+        # a second thread would take the cores from the model: torch gives each thread workers of
+        # its own
+    ):
+        own = batch_size or BATCH_SIZE_CPU
+        yield from _encode_batches(
+            encoder,
+            pixels,
+            own,
+            name,
+            lambda start, stop: partial(pixels.batch, start, stop, device),
+        )
+        return
+    with ThreadPoolExecutor(1) as reader:
+
+        def begin(start: int, stop: int) -> Callable[[], torch.Tensor]:
+            return reader.submit(pixels.batch, start, stop, device).result
+
+        yield from _encode_batches(
+            encoder, pixels, batch_size or BATCH_SIZE_ACCELERATOR, name, begin
+        )
+
+
+def _encode_batches(
+    encoder: Encoder,
+    pixels: Pixels,
+    size: int,
+    name: str,
+    read: Callable[[int, int], Callable[[], torch.Tensor]],
+) -> Iterator[EncodedBatch]:
+    device, start = encoder.device, 0
+    ahead = None
+    while start < len(pixels):
+        stop = min(start + size, len(pixels))
+        try:
+            values = (ahead or read(start, stop))()
+            ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
+            embeddings, probabilities = encoder.encode(values)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if is_out_of_memory(error) and size > 1:
+                size, values, ahead = max(1, size // 2), None, None
+                free_memory(device)
+                continue
+            if is_out_of_memory(error):
+                raise CheckpointError(
+                    f"{name}: not enough memory on {device} for a single image. Use --device cpu."
+                ) from error
+            shape = "x".join(map(str, pixels.shape))
+            raise CheckpointError(
+                f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose "
+                f"image processor fits with --processor."
+            ) from error
+        vectors = embeddings.cpu().numpy()
+        if not np.isfinite(vectors).all():
+            raise NotFiniteError(
+                f"{name} gives embeddings that are not finite (row {start} or after). Its training "
+                f"has probably diverged; "
+                "review earlier checkpoints with --checkpoint, or use --precision fp32."
+            )
+        yield EncodedBatch(vectors, None if probabilities is None else probabilities.cpu().numpy())
+        start = stop

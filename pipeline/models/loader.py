@@ -1,0 +1,131 @@
+"""Loads the checkpoints of a run one after the other for embedding, and reads the next one's
+weights while one works.
+
+Checkpoints of one training differ in nothing but their weights: these go into the module that is
+there. Where anything else differs, a checkpoint is loaded anew.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.config import read_config
+from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import fingerprint
+from review_embeddings.pipeline.run.folder import WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
+
+    Weights = dict[str, torch.Tensor]
+
+VOLATILE_CONFIG = {
+    "_name_or_path",
+    "transformers_version",
+    "dtype",
+    "torch_dtype",
+    "id2label",
+    "label2id",
+    "use_cache",
+}
+"""Entries of a model's config.json that do not change its embeddings."""
+
+
+def config_print(source: str) -> str:
+    """Fingerprint of what a model's config.json says about its embeddings."""
+    return fingerprint(
+        config={
+            name: value
+            for name, value in read_config(source).items()
+            if name not in VOLATILE_CONFIG
+        }
+    )
+
+
+class EncoderLoader:
+    """Gives an encoder for each checkpoint; the one it gave before holds other weights from then
+    on."""
+
+    def __init__(self, device: str | None) -> None:
+        """``device``: None for the best there is."""
+        self._device = device
+        self._pool = ThreadPoolExecutor(1)
+        self._encoder: Encoder | None = None
+        self._kind = ""
+        self._latest: tuple[object, Encoder] | None = None
+        self._ahead: tuple[Path, Future[Weights]] | None = None
+
+    def close(self) -> None:
+        """Let the weights go."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._encoder = self._ahead = self._latest = None
+
+    def encoder(
+        self, checkpoint: Checkpoint, *, pooling: str, precision: str, with_head: bool
+    ) -> Encoder:
+        """The checkpoint, loaded as `load_encoder` does, or as it was given last where the same is
+        asked for again. Raises as that does."""
+        asked = (checkpoint, pooling, precision, with_head)
+        if self._latest is None or self._latest[0] != asked:
+            self._latest = None
+            self._latest = (asked, self._loaded(*asked))
+        return self._latest[1]
+
+    def _loaded(
+        self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool
+    ) -> Encoder:
+        file = Path(checkpoint.source) / WEIGHTS
+        storage.fetch_all(file.parent, suffix=file.suffix)
+        header = _header(file)
+        kind = fingerprint(
+            config=config_print(checkpoint.source),
+            header=header,
+            pooling=pooling,
+            precision=precision,
+            head=with_head,
+        )
+        if header and self._encoder is not None and kind == self._kind:
+            self._encoder.take_stored(
+                self._weights(file), name=f"Checkpoint {checkpoint.step} ({checkpoint.source})"
+            )
+            return self._encoder
+        self._encoder = None  # its memory is needed for the next one
+        encoder = load_encoder(
+            checkpoint,
+            pooling=pooling,
+            precision=precision,
+            device=self._device,
+            with_head=with_head,
+        )
+        if header and encoder.holds(self._weights(file)):
+            self._encoder, self._kind = encoder, kind
+        return encoder
+
+    def read_ahead(self, checkpoint: Checkpoint) -> None:
+        """Begin to read the weights of the checkpoint that comes next."""
+        file = Path(checkpoint.source) / WEIGHTS
+        if self._encoder is not None and file.is_file():
+            self._ahead = (file, self._pool.submit(_read, file))
+
+    def _weights(self, file: Path) -> Weights:
+        ahead, self._ahead = self._ahead, None
+        return ahead[1].result() if ahead is not None and ahead[0] == file else _read(file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(file))
+
+
+def _header(file: Path) -> str:
+    """Names, types, shapes and places of the tensors of a safetensors file; empty where there is no
+    such file."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as stream:
+        return stream.read(int.from_bytes(stream.read(8), "little")).decode("utf-8", "replace")

@@ -1,0 +1,72 @@
+"""Tells the weights of models apart by the content of their files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import WEIGHTS
+
+WEIGHTS_INDEX = "model.safetensors.index.json"
+"""The list of the files of weights that were written in several."""
+
+
+@dataclass(frozen=True)
+class WeightsStamp:
+    """Which weights a checkpoint has, and by what it can be told quickly that they are still the
+    same."""
+
+    sha256: str
+    """Of all weight files."""
+    files: list[list[Any]]
+    """Name, size in bytes and time in nanoseconds of each."""
+
+
+def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStamp:
+    """Hash a checkpoint's weights; files whose names, sizes and times are those of ``known`` are
+    not read again.
+
+    A Hub name is its own stamp: the Hub's cache is addressed by content.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return WeightsStamp(hashlib.sha256(source.encode()).hexdigest(), [])
+    paths = weight_files(folder)
+    files = [[path.name, *storage.stamp_of(path)] for path in paths]
+    if known is not None and known.files == files:
+        return known
+    digest = hashlib.sha256()
+    for path in paths:
+        with storage.fetched(path).open("rb") as file:
+            digest.update(
+                hashlib.file_digest(file, "sha256").digest()
+                if hasattr(hashlib, "file_digest")
+                else _file_digest(file)
+            )
+    return WeightsStamp(digest.hexdigest(), files)
+
+
+def stamp_content(content: bytes) -> WeightsStamp:
+    """The stamp of weights in memory, given as the bytes of the one file they would be saved to."""
+    return WeightsStamp(hashlib.sha256(hashlib.sha256(content).digest()).hexdigest(), [])
+
+
+def _file_digest(file: Any) -> bytes:
+    """``hashlib.file_digest`` for Python 3.10."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.digest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights of a model folder."""
+    index = folder / WEIGHTS_INDEX
+    if index.is_file():
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [folder / name for name in names]
+    return [folder / WEIGHTS]

@@ -1,0 +1,141 @@
+"""Files that are there whole or not at all, arrays written row after row, JSON, and
+fingerprints."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import RunError, StorageError
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.temporary import temporary_path
+
+
+class ArrayFile:
+    """An ``.npy`` file that is written row after row under a temporary name.
+
+    Not a memory map: on a full disk a write to a map kills the process, a write to a file raises an
+    error.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self._path = path
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._rows = 0
+        self._temporary = temporary_path(path)
+        self._file = self._temporary.open("wb")
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows; their shape after the first axis must be the array's."""
+        if rows.shape[1:] != self._shape[1:]:
+            raise ValueError(
+                f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}."
+            )
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        self._rows += len(rows)
+
+    def commit(self) -> None:
+        """Put the file in its place; every row must have been written."""
+        self._file.close()
+        if self._rows != self._shape[0]:
+            raise ValueError(f"{self._path} got {self._rows} of its {self._shape[0]} rows.")
+        commit(self._temporary, self._path)
+
+    def discard(self) -> None:
+        """Remove what was not committed."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def fingerprint(**parts: Any) -> str:
+    """SHA-256 (hex, 32 digits) of named values; changes when one of them does."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Put a finished file in its place: on disk first, then in the store if there is one, then
+    renamed over what was there."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    with storage.putting(temporary, path):
+        temporary.replace(path)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it takes the place of ``path`` when the context is left
+    without an error."""
+    with storage_errors(path):
+        temporary = temporary_path(path)
+        try:
+            yield temporary
+            commit(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all, the same bytes for the same content."""
+    with whole_file(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(
+    path: Path, *, cure: str = "Delete it; what it held is made again."
+) -> dict[str, Any]:
+    """Read a JSON object. Raises RunError, with the ``cure``, where the file is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} cannot be read ({error}). {cure}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} holds no JSON object. {cure}")
+    return content
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StorageError(
+                f"The disk is full while writing {path}. Free some space and start the same "
+                f"command again."
+            ) from error
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise StorageError(
+                f"{path} cannot be written to ({error.strerror}). Use a place of your own with "
+                f"--out or --run "
+                "(--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere)."
+            ) from error
+        if error.errno in {
+            errno.ENOTDIR,
+            errno.EEXIST,
+            errno.EISDIR,
+            errno.ENOENT,
+        }:  # the last one from places such as /proc
+            raise StorageError(
+                f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another "
+                f"path."
+            ) from error
+        raise

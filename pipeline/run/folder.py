@@ -1,0 +1,385 @@
+"""Owns every path inside a run folder, its format version, its locks and the results stored in it.
+
+A stage's result is a fingerprint of what it was computed from plus one ``.npy`` a checkpoint; this
+module stores and finds them. It does not compute anything and knows no model, data set or table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import (
+    ArrayFile,
+    read_json,
+    storage_errors,
+    write_json,
+)
+from review_embeddings.pipeline.run.info import RunInfo, package_versions
+from review_embeddings.pipeline.run.temporary import remove_leftovers
+from review_embeddings.pipeline.settings import DatasetReference, Settings
+
+FORMAT_VERSION = 1
+"""Raised when an older version of this program could no longer read the folder."""
+
+WEIGHTS = "model.safetensors"
+"""Weights of a model in a folder, as transformers saves them."""
+
+TRAINING_LOCK_SECONDS = 2.0
+"""How long a training waits for its lock, which others take for a moment to see whether there is a
+training."""
+
+CHECKPOINT_PATTERN = "checkpoint-*"
+"""How Hugging Face's Trainer names the folders of its checkpoints."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One fine-tuning and everything derived from it."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        """What people call it: the path, or the address of the store that it is a copy of."""
+        return storage.address_of(self.path)
+
+    @property
+    def reference(self) -> str:
+        """By what any process, on any machine that sees the folder or reaches the store, finds it
+        (`run_at`)."""
+        return storage.address_of(self.path.resolve())
+
+    @property
+    def run_json(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images.parquet"
+
+    @property
+    def skipped(self) -> Path:
+        return self.path / "skipped.csv"
+
+    @property
+    def log(self) -> Path:
+        """One row a logged training step, where the fine-tuning was made here."""
+        return self.path / "log.csv"
+
+    @property
+    def training(self) -> Path:
+        """What the fine-tuning was asked for, where it was made here."""
+        return self.path / "training.json"
+
+    @property
+    def resume(self) -> Path:
+        """Holds the newest full state of the training, as a ``checkpoint-<step>`` folder."""
+        return self.path / "resume"
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of a checkpoint that was made here."""
+        return self.path / f"checkpoint-{step}"
+
+    @property
+    def decisions(self) -> Path:
+        """What people said about the images; only ever added to."""
+        return self.path / "decisions.jsonl"
+
+    @property
+    def torn_decisions(self) -> Path:
+        """Last lines of it that a crash has cut off."""
+        return self.path / "decisions.torn"
+
+    @property
+    def exports(self) -> Path:
+        """Lists and animations made from the run."""
+        return self.path / "exports"
+
+    @property
+    def cache(self) -> Path:
+        """Prepared pixels. May be deleted at any time; what is missing is made again."""
+        return self.path / "cache"
+
+    @property
+    def shards(self) -> Path:
+        """Parts of results that several machines are working on."""
+        return self.path / "shards"
+
+    @property
+    def vectors(self) -> Path:
+        """Embeddings in a vector database of their own. May be deleted at any time; `index` makes
+        it again."""
+        return self.path / "milvus.db"
+
+    @property
+    def vectors_reference(self) -> Path:
+        """Which collection of which database the run is indexed in."""
+        return self.path / "milvus.json"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "table"
+
+    @property
+    def table_manifest(self) -> Path:
+        return self.table / "manifest.json"
+
+    def checkpoint_root(self, info: RunInfo) -> Path:
+        """Folder that holds the ``checkpoint-<step>`` folders."""
+        return (
+            storage.here(info.checkpoints)
+            if storage.is_address(info.checkpoints)
+            else (self.path / info.checkpoints).resolve()
+        )
+
+    def array(self, name: str, step: int) -> Path:
+        """Path of a stage's array for one checkpoint, such as ``embeddings/000020.npy``."""
+        return self.path / name / f"{step:06d}.npy"
+
+    # -- run.json
+
+    def read_info(self) -> RunInfo | None:
+        """Read ``run.json``; None where there is none. Raises RunError for a newer format or an
+        unreadable file."""
+        if not self.run_json.is_file():
+            return None
+        content = read_json(
+            self.run_json,
+            cure="Delete it and name the data set again with --dataset; what was computed is kept.",
+        )
+        version = content.get("format_version")
+        if not isinstance(version, int):
+            raise RunError(
+                f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use "
+                f"another --run."
+            )
+        if version > FORMAT_VERSION:
+            raise RunError(
+                f"Run {self} has format {version}; this version of review-embeddings reads up to "
+                f"{FORMAT_VERSION}. "
+                "Upgrade it: pip install -U review-embeddings"
+            )
+        try:
+            return RunInfo(
+                dataset=DatasetReference(**content["dataset"]),
+                classes=content["classes"],
+                checkpoints=content["checkpoints"],
+                base=content["base"],
+                settings=Settings(**content["settings"]),
+                packages=content["packages"],
+            )
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"{self.run_json} is damaged ({error}). Delete it and name the data set again with "
+                f"--dataset."
+            ) from error
+
+    def write_info(self, info: RunInfo) -> None:
+        """Write ``run.json``, with the versions of the packages in use now."""
+        info = replace(info, packages=package_versions())
+        write_json(self.run_json, {"format_version": FORMAT_VERSION, **asdict(info)})
+
+    # -- results of stages
+
+    def result_facts(self, stage: str, step: int) -> dict[str, Any] | None:
+        """What was written beside a stage's array for this checkpoint; None where there is no
+        complete result."""
+        path = self.array(stage, step).with_suffix(".json")
+        if not path.is_file():
+            return None
+        facts = read_json(path)
+        sizes = {name: storage.size_of(self.array(name, step)) for name in facts["arrays"]}
+        return facts if sizes == facts["arrays"] else None
+
+    def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
+        """Whether the stage has a result for this checkpoint that was computed from the same
+        input."""
+        facts = self.result_facts(stage, step)
+        return facts is not None and facts["fingerprint"] == fingerprint
+
+    def steps_with(self, stage: str) -> list[int]:
+        """Steps for which the stage has a complete result, ascending."""
+        steps = (
+            int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit()
+        )
+        return sorted(step for step in steps if self.result_facts(stage, step) is not None)
+
+    def read_array(self, name: str, step: int) -> NDArray[Any]:
+        """The stored array as a read-only memory map."""
+        array: NDArray[Any] = np.load(
+            storage.fetched(self.array(name, step)), mmap_mode="r", allow_pickle=False
+        )
+        return array
+
+    @contextmanager
+    def writing(
+        self, step: int, fingerprint: str, specs: Mapping[str, tuple[tuple[int, ...], Any]]
+    ) -> Iterator[ResultWriter]:
+        """Write the arrays of one stage for one checkpoint, row after row.
+
+        ``specs`` gives name, shape and dtype of each array; the first name is the stage's. The
+        arrays appear when the context is left without an error, the file with the fingerprint last:
+        what a kill leaves behind counts as absent.
+        """
+        stage = next(iter(specs))
+        marker = self.array(stage, step).with_suffix(".json")
+        with storage_errors(self.path):
+            storage.remove(marker)
+            files = {name: ArrayFile(self.array(name, step), *spec) for name, spec in specs.items()}
+            try:
+                writer = ResultWriter(files)
+                yield writer
+                for file in files.values():
+                    file.commit()
+                sizes = {name: self.array(name, step).stat().st_size for name in specs}
+                write_json(marker, {"fingerprint": fingerprint, "arrays": sizes, **writer.facts})
+            finally:
+                for file in files.values():
+                    file.discard()
+
+    def write_arrays(
+        self,
+        step: int,
+        fingerprint: str,
+        arrays: Mapping[str, NDArray[Any]],
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Write finished arrays of one stage for one checkpoint; the first name is the stage's."""
+        specs = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+        with self.writing(step, fingerprint, specs) as writer:
+            for name, array in arrays.items():
+                writer.append(name, array)
+            writer.facts.update(facts)
+
+    # -- one writer
+
+    @contextmanager
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
+        """Be the only process that writes results to this run; a killed process leaves no lock
+        behind.
+
+        With ``wait``, until another process has finished. Raises BusyError where another process is
+        writing, StorageError where the folder cannot be written to.
+        """
+        with self._locked(
+            ".lock", "being written by another review-embeddings", timeout=-1 if wait else 0
+        ):
+            self._remove_leftovers()
+            yield
+
+    @contextmanager
+    def embedding_lock(self) -> Iterator[None]:
+        """Be the only process that embeds; scores and tables may meanwhile be written by others.
+        Raises as `lock` does."""
+        with self._locked(
+            ".embedding.lock",
+            "being embedded by another process, perhaps the training itself",
+            timeout=0,
+        ):
+            yield
+
+    @contextmanager
+    def decision_lock(self) -> Iterator[None]:
+        """Be the only process that decides about the images. Raises as `lock` does."""
+        with self._locked(
+            ".decisions.lock", "open in another review, which decides about its images", timeout=0
+        ):
+            yield
+
+    @contextmanager
+    def training_lock(self) -> Iterator[None]:
+        """Be the only process that trains into this run; others may meanwhile write results. Raises
+        as `lock` does."""
+        with self._locked(
+            ".training.lock",
+            "already being trained into by another process",
+            timeout=TRAINING_LOCK_SECONDS,
+        ):
+            yield
+
+    def is_trained_into(self) -> bool:
+        """Whether a process trains into this run right now."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self._locked(".training.lock", "being trained into", timeout=0):
+                return False
+        except StorageError:
+            return True
+
+    @contextmanager
+    def _locked(self, name: str, what: str, timeout: float) -> Iterator[None]:
+        import filelock
+
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / name)
+            try:
+                lock.acquire(timeout=timeout)
+            except filelock.Timeout as error:
+                raise BusyError(
+                    f"Run {self} is {what}. Wait until it has finished, or stop it."
+                ) from error
+        try:
+            with storage.held(self.path / name, what):
+                storage.renew(self.path)
+                yield
+        finally:
+            lock.release()
+
+    def _remove_leftovers(self) -> None:
+        """Delete the temporary files that a killed process left behind."""
+        for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
+            remove_leftovers(folder)
+
+
+@dataclass
+class ResultWriter:
+    """The arrays of one stage while they are written, and what is to be kept beside them."""
+
+    files: dict[str, ArrayFile]
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Anything JSON can hold."""
+
+    def append(self, name: str, rows: NDArray[Any]) -> None:
+        """Add the next rows of one of the arrays."""
+        self.files[name].append(rows)
+
+
+def run_at(name: str | os.PathLike[str]) -> RunFolder:
+    """The run at a path or the address of a store, such as ``s3://bucket/runs/new``. Raises
+    SettingsError, StorageError."""
+    return RunFolder(storage.opened(os.fspath(name)))
+
+
+def find_run(start: Path) -> RunFolder | None:
+    """The run in the folder ``start`` itself, or the one under ``start/runs`` that was written to
+    last; None without any."""
+    if is_run(start):
+        return RunFolder(start)
+    children = [child for child in start.glob("runs/*") if child.is_dir() and is_run(child)]
+    return RunFolder(max(children, key=lambda child: child.stat().st_mtime)) if children else None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run of ours, checkpoints of the Trainer or a model."""
+    return any((folder / name).is_file() for name in ("run.json", WEIGHTS)) or any(
+        folder.glob(CHECKPOINT_PATTERN)
+    )
+
+
+def reference_to(path: Path, run: RunFolder) -> str:
+    """A path as ``run.json`` keeps it: relative where it lies inside the run folder, absolute (or
+    an address) elsewhere."""
+    path, root = path.resolve(), run.path.resolve()
+    return (
+        path.relative_to(root).as_posix() if path.is_relative_to(root) else storage.address_of(path)
+    )

@@ -1,0 +1,49 @@
+"""The contents of ``run.json``: where the images come from, the settings, and what made the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from review_embeddings.pipeline.settings import DatasetReference, Settings
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The contents of ``run.json``."""
+
+    dataset: DatasetReference
+    """Where the images come from."""
+    classes: list[str] | None = None
+    """Names of the classes in the order of the data set; None where it has no labels."""
+    checkpoints: str = "."
+    """Folder of the checkpoints, relative to the run folder where it lies inside it."""
+    base: str | None = None
+    """The model before fine-tuning, shown as step 0; None where the run has no such model."""
+    settings: Settings = field(default_factory=Settings)
+    """Settings that change the result."""
+    packages: dict[str, str] = field(default_factory=dict)
+    """Versions of the packages that made the run folder."""
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages whose results the run folder holds."""
+    from importlib import metadata
+
+    names = (
+        "review-embeddings",
+        "torch",
+        "transformers",
+        "datasets",
+        "cleanlab",
+        "scikit-learn",
+        "scipy",
+        "numpy",
+        "pillow",
+    )
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions

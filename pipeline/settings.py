@@ -1,0 +1,140 @@
+"""What can be asked of a run: its data set, its settings, the choices of each, and one request.
+
+No numeric library is imported here, so that the command line can name every choice at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from review_embeddings.pipeline.errors import SettingsError
+
+POOLINGS = ("auto", "cls", "pooled", "mean")
+
+AUTO = "auto"
+
+PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
+
+ENGINES = ("local", "ray")
+
+MAPS = ("pca", "shared-pca", "umap", "aligned-umap")
+"""A PCA of each checkpoint; one of all of them, in whose basis nothing is turned; UMAP of each;
+UMAP of all, images held together."""
+
+OF_ALL = frozenset({"shared-pca", "aligned-umap"})
+"""Maps that are made of all checkpoints at once, so that a new checkpoint changes all of them."""
+
+ALIGNMENTS = ("last", "first", "previous")
+
+SCALINGS = ("each", "common")
+
+NOTHING = "none"
+"""What a person says to take back a base model, an image processor or a label column named
+before."""
+
+
+@dataclass(frozen=True)
+class DatasetReference:
+    """Where the images of a run come from and which of them it holds."""
+
+    source: str
+    """Hub name, or the path of a folder or file."""
+    config: str | None = None
+    """Configuration (subset) of the data set."""
+    revision: str | None = None
+    """Revision of a data set on the Hub."""
+    split: str | None = None
+    """Split; None until the data set was opened, then the one in use."""
+    image_column: str | None = None
+    """Column of the images; None until the data set was opened."""
+    label_column: str | None = None
+    """Column of the labels; None for unlabelled data, ``none`` where labels are not to be used."""
+    limit: int | None = None
+    """At most so many images, a seeded sample balanced over the classes; None for all."""
+    seed: int = 0
+    """Seed of that sample."""
+    in_place: bool = False
+    """Whether the images stay where they are; otherwise the run folder has a copy of them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything else that changes the result."""
+
+    pooling: str = "auto"
+    """``auto``, ``cls``, ``pooled`` or ``mean``."""
+    precision: str = "auto"
+    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is one
+    of the last and the first."""
+    processor: str | None = None
+    """Model folder or Hub name whose image processor is used instead of the checkpoint's own."""
+    align_to: str = "last"
+    """``last``, ``first`` or ``previous``: the checkpoint onto which the others are aligned."""
+    scaling: str = "each"
+    """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
+    map: str = "pca"
+    """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the
+    plane."""
+    against: str | None = None
+    """Another split of the data set in which the images are looked for, such as that of the
+    training."""
+    cross_validate: int = 0
+    """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0
+    for the checkpoints' own heads."""
+    image_quality: bool = False
+    """Whether the pictures themselves are looked at: dark, blurry and so on."""
+
+
+SPACINGS = ("even", "log")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person said about a run; what was not said stays as the run folder has it."""
+
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `DatasetReference`; a limit of 0 takes back a limit."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Settings`."""
+    checkpoints: str | None = None
+    """Folder of the checkpoints, where it is not the run folder itself."""
+    base: str | None = None
+    """The model before fine-tuning, for step 0; ``none`` takes it back, as it does for the
+    processor."""
+    wanted: Sequence[str] | None = None
+    """Steps, ``first`` and ``last``; None for every checkpoint."""
+    piecemeal: bool = False
+    """Of the checkpoints that are not embedded yet, take only the first and the newest; the others
+    with later calls."""
+    align_to: str | None = None
+    """Reference of the alignment this time, whatever the settings say."""
+    device: str | None = None
+    """Device of the forward pass; None for the best there is. Not part of any fingerprint."""
+    batch_size: int | None = None
+    """Images a forward pass; None to fit the memory. Not part of any fingerprint."""
+    engine: str = "local"
+    """One of `pipeline.engines.ENGINES`. Not part of any fingerprint."""
+    address: str | None = None
+    """Of the Ray cluster; None for the cores of this machine."""
+    only_read: bool = False
+    """Whether the run is taken as it is: nothing is computed, and RunError says where something
+    would have to be."""
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError for a setting that is none of those there are."""
+    for name, value, allowed in (
+        ("--pooling", settings.pooling, POOLINGS),
+        ("--precision", settings.precision, PRECISIONS),
+        ("--align-to", settings.align_to, ALIGNMENTS),
+        ("--scaling", settings.scaling, SCALINGS),
+        ("--map", settings.map, MAPS),
+    ):
+        if value not in allowed:
+            raise SettingsError(f"{name} {value} is not known. Use one of {', '.join(allowed)}.")
+    if settings.cross_validate != 0 and not 2 <= settings.cross_validate <= 50:
+        raise SettingsError(
+            f"--cross-validate {settings.cross_validate} is out of range. Use 2 to 50 folds, or 0 "
+            f"for none."
+        )

@@ -1,0 +1,115 @@
+"""The manifest of the table, written last: what it does not name is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.files import read_json
+from review_embeddings.pipeline.run.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """What is known of a checkpoint as a whole."""
+
+    step: int
+    file: str
+    """Parquet file in the run's table folder."""
+    epoch: float | None
+    loss: float | None
+    """Training loss last logged up to this step."""
+    dimension: int
+    """D, the length of an embedding."""
+    explained_variance: list[float] | None
+    """Share of the embedding's variance along x and y before the turn, in [0, 1]; None for a map
+    without such axes (UMAP)."""
+    scale: float
+    """Factor from the units of the embedding to those of x and y."""
+    disparity: float
+    """Procrustes disparity to the reference, in [0, 1]; 0 is a perfect match."""
+    trustworthiness: float
+    """In [0, 1]; low where images lie near each other on the map that are not alike."""
+    continuity: float
+    """In [0, 1]; low where images that are alike lie apart on the map."""
+    map_kept: float
+    """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
+
+    @property
+    def variance_said(self) -> str:
+        """The share of variance that the map holds, in percent; empty for a map that has none."""
+        return (
+            "" if self.explained_variance is None else f"{100 * sum(self.explained_variance):.0f} %"
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which files make up the table, and what was done to each checkpoint."""
+
+    fingerprint: str
+    align_to: str
+    scaling: str
+    map: str
+    """How the embeddings came into the plane (`pipeline.maps.MAPS`)."""
+    classes: list[str] | None
+    """Classes of the labels."""
+    prediction_classes: list[str] | None
+    """Classes of the predictions: those of the labels and any others the heads know."""
+    checkpoints: list[CheckpointFacts]
+    """In the order of training."""
+    images: str
+    """Parquet file in the run's table folder with the columns that are about images over all
+    checkpoints."""
+    rank_correlation: list[list[float]]
+    """Spearman correlation of the OOD ranks for each pair of checkpoints."""
+    outlier_overlap: list[list[float]]
+    """Share of the worst images of one checkpoint that are among the worst of the other, for each
+    pair."""
+
+    @property
+    def steps(self) -> list[int]:
+        return [facts.step for facts in self.checkpoints]
+
+
+def read_manifest(run: RunFolder) -> Manifest | None:
+    """The table's manifest; None where the run has no table yet, or one that an earlier version
+    made and `build` makes anew."""
+    if not run.table_manifest.is_file():
+        return None
+    content = read_json(run.table_manifest)
+    if not {"images", "map"} <= content.keys():
+        return None
+    try:
+        facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
+        return Manifest(checkpoints=facts, **content)
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run "
+            f"{run}"
+        ) from error
+
+
+def known_steps(run: RunFolder) -> list[int]:
+    """The checkpoints that the table holds, even if an earlier version made it; none where there is
+    no table."""
+    content = read_json(run.table_manifest) if run.table_manifest.is_file() else {}
+    return [int(entry["step"]) for entry in content.get("checkpoints", [])]
+
+
+def manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:
+    """The manifest of a table that holds these checkpoints. Raises RunError where it does not."""
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise RunError(
+            f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it."
+        )
+    missing = sorted(set(checkpoints or []) - set(manifest.steps))
+    if missing:
+        raise RunError(
+            f"The table of {run} has no checkpoint {missing[0]}; it has "
+            f"{', '.join(map(str, manifest.steps))}. "
+            f"`review-embeddings build --run {run}` adds the others."
+        )
+    return manifest

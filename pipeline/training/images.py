@@ -1,0 +1,173 @@
+"""Prepares labelled images for training and evaluation: decoded, augmented at random, and as the
+model's processor gives them.
+
+What is done to an image at random is decided by the seed, the epoch and the image alone. So neither
+the number of worker processes nor a resumed training changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from review_embeddings.pipeline.errors import DatasetError, SettingsError
+from review_embeddings.pipeline.images.dataset import OpenedDataset
+from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.reading import read_file
+from review_embeddings.pipeline.models.processor import Processor
+
+if TYPE_CHECKING:
+    import torch
+
+AUGMENTATIONS = ("flip", "crop", "shift")
+"""Mirrored left to right; a part of 50 to 100 % of the area, aspect ratio 3/4 to 4/3; moved by up
+to an eighth, edges mirrored."""
+
+AUTO = "auto"
+"""Flips, and crops pictures that are at least as large as the model takes them: a part of a small
+one would be a blur."""
+
+NONE = "none"
+
+CROPPED_AREA = (0.5, 1.0)
+CROPPED_ASPECT = (3 / 4, 4 / 3)
+SHIFT = 1 / 8
+
+
+def parse_augmentation(text: str) -> tuple[str, ...]:
+    """``auto``, ``none`` or some of `AUGMENTATIONS` separated by commas. Raises SettingsError for
+    anything else."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if names in {(AUTO,), (NONE,)}:
+        return names
+    if not names or not set(names) <= set(AUGMENTATIONS):
+        raise SettingsError(
+            f"--augment {text} is not known. Use {AUTO}, {NONE}, or some of "
+            f"{', '.join(AUGMENTATIONS)} with commas between."
+        )
+    return names
+
+
+def augment(
+    image: Image.Image, kinds: Sequence[str], generator: np.random.Generator, smallest: int
+) -> Image.Image:
+    """The picture changed at random; ``smallest`` is the side, in pixels, from which `AUTO`
+    crops."""
+    if kinds == (AUTO,):
+        kinds = ("flip", "crop") if min(image.size) >= smallest else ("flip",)
+    if "crop" in kinds:
+        image = _crop(image, generator)
+    if "shift" in kinds:
+        image = _shift(image, generator)
+    if "flip" in kinds and generator.random() < 0.5:
+        image = ImageOps.mirror(image)
+    return image
+
+
+def _crop(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """A random part of the picture. Source: Inception-style crops, Szegedy et al. 2015, with a
+    larger smallest part."""
+    width, height = image.size
+    for _ in range(10):
+        area = width * height * generator.uniform(*CROPPED_AREA)
+        aspect = np.exp(generator.uniform(*np.log(CROPPED_ASPECT)))
+        across, down = round(float(np.sqrt(area * aspect))), round(float(np.sqrt(area / aspect)))
+        if 0 < across <= width and 0 < down <= height:
+            left, top = (
+                int(generator.integers(width - across + 1)),
+                int(generator.integers(height - down + 1)),
+            )
+            return image.crop((left, top, left + across, top + down))
+    return image
+
+
+def _shift(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """The picture moved by up to an eighth of its sides. Source: padded crops, He et al. 2016,
+    section 4.2."""
+    width, height = image.size
+    x, y = int(width * SHIFT), int(height * SHIFT)
+    pixels = np.pad(np.asarray(image), ((y, y), (x, x), (0, 0)), mode="symmetric")
+    left, top = int(generator.integers(2 * x + 1)), int(generator.integers(2 * y + 1))
+    return Image.fromarray(pixels[top : top + height, left : left + width])
+
+
+class LabelledImages:
+    """A torch data set of ``{"pixel_values", "labels"}``; None for an image that cannot be read."""
+
+    def __init__(
+        self,
+        opened: OpenedDataset,
+        chosen: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        processor: Processor,
+        root: Path | None = None,
+    ) -> None:
+        """Take the rows ``chosen`` of the split; ``labels`` (one for each of these) are indices
+        into the classes of the head."""
+        import torch
+
+        assert opened.reference.image_column is not None
+        self._column = opened.reference.image_column
+        self._cells = opened.rows.select(chosen).select_columns([self._column])
+        self._processor = processor
+        self.ids = chosen
+        self.labels = labels
+        self.unreadable = torch.zeros(len(chosen), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
+        """Which images turned out to be unreadable, in whatever worker process."""
+        self.epoch = 0
+        self._kinds: tuple[str, ...] = (NONE,)
+        self._seed = 0
+        self._smallest = 0
+
+    def augmented(self, kinds: tuple[str, ...], *, seed: int, smallest: int) -> LabelledImages:
+        """This data set from now on with random changes; see `augment`."""
+        self._kinds, self._seed, self._smallest = kinds, seed, smallest
+        return self
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def picture(self, place: int) -> Image.Image | None:
+        """The decoded picture without random changes; None where it cannot be read."""
+        cell = self._cells[int(place)][self._column] or {}
+        try:
+            data = cell.get("bytes")
+            return to_rgb(decode(read_file(cell.get("path") or "") if data is None else data))
+        except UNREADABLE:
+            self.unreadable[place] = True
+            return None
+
+    def __getitem__(self, place: int) -> dict[str, Any] | None:
+        import torch
+
+        image = self.picture(place)
+        if image is None:
+            return None
+        if self._kinds != (NONE,):
+            generator = np.random.default_rng((self._seed, self.epoch, int(self.ids[place])))
+            image = augment(image, self._kinds, generator, self._smallest)
+        return {
+            "pixel_values": torch.from_numpy(self._processor([image])[0]),
+            "labels": int(self.labels[place]),
+        }
+
+
+def collate(rows: Sequence[dict[str, Any] | None]) -> dict[str, torch.Tensor]:
+    """One batch of the images that could be read. Raises DatasetError where none could."""
+    import torch
+
+    readable = [row for row in rows if row is not None]
+    if not readable:
+        raise DatasetError(
+            f"None of the {len(rows)} images of a batch can be read. Check the files of the data "
+            f"set."
+        )
+    return {
+        "pixel_values": torch.stack([row["pixel_values"] for row in readable]),
+        "labels": torch.tensor([row["labels"] for row in readable]),
+    }

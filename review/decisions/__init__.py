@@ -1,0 +1,1 @@
+"""Owns what people decided about images. Knows no page and no file format but its own log."""

@@ -1,0 +1,117 @@
+"""The decisions that hold for the images of a run, and what new ones change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.decisions.log import (
+    DECISIONS,
+    MAX_LIST_NAME,
+    MAX_NOTE,
+    RELABEL,
+    UNDECIDED,
+    Decision,
+    new_request,
+    now,
+    program_version,
+)
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.images.runimages import RunImages
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The images that can be decided about."""
+
+    places: Mapping[int, int]
+    """Row of the run's arrays by image id."""
+    hashes: Sequence[str]
+    labels: Sequence[str | None] | None
+    classes: Sequence[str] | None
+
+    @staticmethod
+    def of(images: RunImages) -> Judged:
+        """Those of a run."""
+        return Judged(
+            {image: place for place, image in enumerate(images.ids.tolist())},
+            images.hashes,
+            images.label_names,
+            images.classes,
+        )
+
+    def check(
+        self, decision: str | None, new_label: str | None, note: str, list_name: str | None
+    ) -> None:
+        """Raise SettingsError for a decision that cannot be made, whatever the image."""
+        if decision not in {*DECISIONS, UNDECIDED, None}:
+            raise SettingsError(
+                f"{decision!r} is no decision. Use one of {', '.join((*DECISIONS, UNDECIDED))}."
+            )
+        if decision is None and list_name is None:
+            raise SettingsError(
+                "Neither a decision nor the name of a list was given. Give one of them."
+            )
+        if (decision == RELABEL) != (new_label is not None):
+            raise SettingsError(
+                "A relabel needs a new label, and nothing else has one. Give both or none."
+            )
+        if new_label is not None and new_label not in (self.classes or ()):
+            shown = ", ".join(list(self.classes or ())[:8]) + (
+                " …" if len(self.classes or ()) > 8 else ""
+            )
+            raise SettingsError(
+                f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
+                f"Use one of them."
+            )
+        if len(note) > MAX_NOTE:
+            raise SettingsError(f"The note has {len(note)} characters. Use at most {MAX_NOTE}.")
+        if list_name is not None and not 0 < len(list_name) <= MAX_LIST_NAME:
+            raise SettingsError(
+                f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}."
+            )
+
+    def decide(
+        self,
+        ids: Sequence[int],
+        decision: str | None,
+        *,
+        new_label: str | None = None,
+        note: str = "",
+        list_name: str | None = None,
+        checkpoints: Sequence[int] = (),
+        reviewer: str,
+        request: str | None = None,
+        time: str | None = None,
+    ) -> list[Decision]:
+        """The lines for a decision about some images. Raises SettingsError for what cannot be said
+        and images that are not there."""
+        self.check(decision, new_label, note, list_name)
+        unknown = next((image for image in ids if image not in self.places), None)
+        if unknown is not None:
+            raise SettingsError(f"Image {unknown} is not in this run. Give images that are.")
+        common: dict[str, Any] = {
+            "time": time or now(),
+            "reviewer": reviewer,
+            "decision": decision,
+            "new_label": new_label,
+            "note": note,
+            "list": list_name,
+            "checkpoints": tuple(checkpoints),
+            "request": request or new_request(),
+            "version": program_version(),
+        }
+        places = [self.places[image] for image in ids]
+        labels = self.labels
+        return [
+            Decision(
+                image_hash=self.hashes[place],
+                image_id=image,
+                label=None if labels is None else labels[place],
+                **common,
+            )
+            for image, place in zip(ids, places, strict=True)
+        ]

@@ -1,0 +1,1 @@
+"""Owns the lists of images that a person should look at: title, selection, order and reason."""

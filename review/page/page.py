@@ -1,0 +1,130 @@
+"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the page
+has to know of the checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.log import History, login_name, read_history
+from review_embeddings.review.lists.lists import ImageList, ready_made_lists
+from review_embeddings.review.page.frame import long_frame, wide_frame, with_pictures
+from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
+from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
+from review_embeddings.review.page.server import Page, import_spotlight
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.stages.built import Built
+
+
+def page_for(
+    built: Built,
+    *,
+    long: bool = False,
+    watching: bool = False,
+    news: str = "",
+    reviewer: str | None = None,
+    earlier: Sequence[RunFolder] = (),
+    found: Sequence[ImageList] = (),
+    rows: int = 0,
+    sample: Sample | None = None,
+) -> Page:
+    """The page for the checkpoints that were asked for; with ``long``, the long table of all of
+    them.
+
+    ``watching`` is for a run that is still being trained: pages of it follow one another, each with
+    the ``news``. ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the
+    same images lend their decisions. Lists that were ``found`` stand before the ready-made ones.
+    More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
+    follows another is given its ``sample``, so that it shows the same images.
+    """
+    import_spotlight()
+    if long:
+        frame = long_frame(built.run, built.wanted)
+        return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
+    lines = [line for run in (*earlier, built.run) for line in read_history(run).lines]
+    review = wide_frame(
+        built.run,
+        built.images,
+        built.wanted,
+        watching=watching,
+        decisions=History(lines).current(),
+        before=_percentiles_before(earlier),
+        pictures=False,
+    )
+    lists = [*found, *ready_made_lists(review)]
+    sample = sample or choose(review, lists, rows)
+    images = built.images
+    if sample is not None:
+        review, images = cut(review, sample.places), images.take(sample.places)
+        lists = [cut_list(made, sample.places) for made in lists]
+    review = with_pictures(review, images)
+    session = {
+        "title": _title(built) + (f" · {sample.title}" if sample else ""),
+        "shown": review.shown,
+        "selected": lists[0].rows if lists else [],
+        "watching": watching,
+        "news": news,
+        "table": built.manifest.fingerprint,
+        "checkpoints": _checkpoints(built.manifest, review.steps),
+        **({"start": review.slider_start} if has_slider(review) else {}),
+    }
+    deciding = {
+        "run": str(built.run.path.resolve()),
+        "reviewer": reviewer or login_name(),
+        "earlier": [str(run.path.resolve()) for run in earlier],
+    }
+    return Page(review.frame, wide_layout(review), lists, session, deciding, sample)
+
+
+def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:
+    """How atypical each image was at the last checkpoint of the runs that lend their decisions, by
+    its hash."""
+    known: dict[str, float] = {}
+    for run in earlier:
+        manifest = table.read_manifest(run)
+        if manifest is not None:
+            last = table.read(
+                run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "ood_percentile"]
+            )
+            known |= dict(
+                zip(last["image_hash"], last["ood_percentile"].astype(float), strict=True)
+            )
+    return known
+
+
+def _title(built: Built) -> str:
+    """What stands in the page's top bar instead of "pd.DataFrame"."""
+    reference = built.info.dataset
+    source = (
+        Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
+    )
+    return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
+
+
+def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """What is known of each checkpoint as a whole: how far its map can be trusted, and how its
+    outliers agree with the others'."""
+    keys = (
+        "step",
+        "epoch",
+        "loss",
+        "explained_variance",
+        "disparity",
+        "map_kept",
+        "trustworthiness",
+        "continuity",
+    )
+    places = [manifest.steps.index(step) for step in steps]
+    found = []
+    for number, place in enumerate(places):
+        facts = {key: getattr(manifest.checkpoints[place], key) for key in keys}
+        facts["rank_correlation"] = [manifest.rank_correlation[place][other] for other in places]
+        facts["outliers_stay"] = (
+            manifest.outlier_overlap[places[number - 1]][place] if number else None
+        )
+        found.append(facts)
+    return found

@@ -1,0 +1,115 @@
+"""Which images the page shows of a run that no browser can hold: all that its lists name, all
+suspects and decided ones, and of the rest a seeded sample with as many of each class. Lists that
+are exported cover the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.images.sample import balanced_sample
+from review_embeddings.review.decisions.log import UNDECIDED
+from review_embeddings.review.lists.lists import EVEN, ImageList
+from review_embeddings.review.page.frame import ReviewFrame
+
+ROWS = 50_000
+"""Images that a page shows if nothing else is said; Spotlight sends every row of every column to
+the browser."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some of the images of a run."""
+
+    places: NDArray[np.int64]
+    """Their rows in the run's arrays, ascending."""
+    total: int
+    """Images of the run."""
+    told: str
+    """What they are, for people."""
+
+    @property
+    def title(self) -> str:
+        """For the page's top bar."""
+        return f"{len(self.places):,} of {self.total:,} images"
+
+
+def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample | None:
+    """At most ``rows`` images of a frame of all; None where it has no more than that, or ``rows``
+    is 0.
+
+    First come decided images, then those of the lists, then labels that another class fits better,
+    worst first and up to half of what is left, then the rest.
+    """
+    frame = review.frame
+    total = len(frame)
+    if rows == 0 or total <= rows:
+        return None
+    chosen = np.zeros(total, dtype=bool)
+    counts = {}
+
+    def add(title: str, candidates: NDArray[np.integer], room: int) -> None:
+        new = candidates[~chosen[candidates]][: max(0, room)]
+        chosen[new] = True
+        counts[title] = len(new)
+
+    add("decided", np.flatnonzero((frame["decision"] != UNDECIDED).to_numpy()), rows)
+    add("in the lists", _in_turn([made.rows for made in lists]), rows - int(chosen.sum()))
+    if "trajectory_label_score" in frame.columns:
+        suspect = np.flatnonzero(frame["trajectory_label_score"].to_numpy() < EVEN)
+        suspect = suspect[
+            np.argsort(frame["trajectory_label_rank"].to_numpy()[suspect], kind="stable")
+        ]
+        add("label suspects", suspect, (rows - int(chosen.sum())) // 2)
+    rest = np.flatnonzero(~chosen)
+    labels = None
+    if "label" in frame.columns:
+        labels = np.array(frame["label"].cat.codes, dtype=np.int32)[rest]
+    add("others", rest[balanced_sample(labels, len(rest), rows - int(chosen.sum()), SEED)], rows)
+    parts = ", ".join(f"{count:,} {title}" for title, count in counts.items() if count)
+    places = np.flatnonzero(chosen)
+    told = (
+        f"Showing {len(places):,} of {total:,} images: {parts} (a seeded sample, balanced over the "
+        f"classes). "
+        "Lists and exports cover all of them; --rows changes the number."
+    )
+    return Sample(places, total, told)
+
+
+def _in_turn(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """What is in some lists, each once: the first of each, then the second of each, and so on."""
+    everything = np.concatenate(
+        [np.zeros(0, np.int64), *(np.asarray(one, np.int64) for one in lists)]
+    )
+    order = np.argsort(
+        np.concatenate([np.zeros(0, np.int64), *(np.arange(len(one)) for one in lists)]),
+        kind="stable",
+    )
+    _, first = np.unique(everything[order], return_index=True)
+    return everything[order][np.sort(first)]
+
+
+def cut(review: ReviewFrame, places: NDArray[np.int64]) -> ReviewFrame:
+    """The frame of some images only; ranks and percentiles stay those among all."""
+    return replace(review, frame=review.frame.iloc[places].reset_index(drop=True))
+
+
+def cut_list(made: ImageList, places: NDArray[np.int64]) -> ImageList:
+    """A list of all images as rows of the cut frame, without those that are not in it, which its
+    title says then."""
+    rows = np.asarray(made.rows, dtype=np.int64)
+    at = np.searchsorted(places, rows)
+    there = (at < len(places)) & (places[np.minimum(at, len(places) - 1)] == rows)
+    shown = at[there].tolist()
+    missing = len(shown) < len(rows)
+    return replace(
+        made,
+        rows=shown,
+        title=f"{made.title}: {len(shown):,} of {len(rows):,} shown" if missing else made.title,
+    )

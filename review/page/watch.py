@@ -1,0 +1,148 @@
+"""Follows a run that is still being trained: says when there is more to see, and brings its table
+up to date.
+
+What the training embeds itself is taken as it is; saved checkpoints that nobody embeds are embedded
+here, the newest first.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from review_embeddings.pipeline.errors import BusyError, CheckpointError, RunError
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS, RunFolder
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.built import Built
+
+PAUSE = 1.0
+"""Seconds between two looks at the run folder."""
+
+
+class Watcher:
+    """Looks at a run folder again and again."""
+
+    def __init__(
+        self, run: RunFolder, request: Request, progress: Progress, *, probe: int | None = None
+    ) -> None:
+        """``probe`` embeds a fixed sample of so many images, balanced over the classes, where the
+        training does not embed itself."""
+        self._progress = progress
+        self._watched = run
+        self._run, self._request = _probed(run, request, probe, progress)
+        self._seen: object = None
+        self._training = False
+        self._steps: list[int] = []
+        self.news = ""
+        """What the last look has found, for people: ``Checkpoint 40 was added (13 in all)``."""
+
+    def wait(self) -> Built:
+        """The run as soon as it has a first checkpoint. Raises ReviewError for one that cannot be
+        reviewed at all."""
+        told = False
+        while True:
+            before = self._state()
+            try:
+                if built := self.look():
+                    return built
+            except (
+                RunError,
+                CheckpointError,
+            ):  # a checkpoint that is being written has no weights yet
+                settled = self._state() == before
+                if (_has_models(self._watched) and settled) or not self._watched.run_json.is_file():
+                    raise
+            if not told:
+                self._progress.note(f"Waiting for the first checkpoint of {self._watched.path} …")
+                told = True
+            time.sleep(PAUSE)
+
+    def look(self) -> Built | None:
+        """The run with its new checkpoints; None where there are none. Embeds at most one."""
+        from review_embeddings.pipeline.stages.build import build
+
+        self._tell_the_end()
+        state = self._state()
+        if state == self._seen:
+            return None
+        try:
+            built = build(self._run, self._request, progress=self._progress)
+        except BusyError:
+            return None  # being written right now: the next look will see it
+        self._seen = None if built.waiting else state
+        added = [step for step in built.manifest.steps if step not in self._steps]
+        self._steps = list(built.manifest.steps)
+        self.news = _news(added, len(self._steps))
+        return replace(built, wanted=[self._steps[0], self._steps[-1]]) if added else None
+
+    def _tell_the_end(self) -> None:
+        """Say once that the training has ended, in whatever way."""
+        training = self._watched.is_trained_into()
+        if self._training and not training:
+            self._progress.note("The training has ended or was stopped.")
+        self._training = training
+
+    def _state(self) -> object:
+        """What changes when a checkpoint or an embedding is added."""
+        files = [
+            *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}"),
+            *(self._watched.path / "embeddings").glob("*.json"),
+        ]
+        found = []
+        for path in files:
+            try:
+                stat = path.stat()
+            except FileNotFoundError:  # replaced at this moment
+                continue
+            found.append((str(path), stat.st_size, stat.st_mtime_ns))
+        return sorted(found)
+
+
+def _has_models(run: RunFolder) -> bool:
+    return any(run.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}")) or bool(
+        run.steps_with("embeddings")
+    )
+
+
+def _probed(
+    run: RunFolder, request: Request, probe: int | None, progress: Progress
+) -> tuple[RunFolder, Request]:
+    """The run to build: the watched one, or one inside it that holds the sample only."""
+    request = replace(
+        request, wanted=None, piecemeal=True, align_to=request.settings.get("align_to") or "first"
+    )
+    if probe is None:
+        return run, request
+    if run.steps_with("embeddings"):
+        progress.note(
+            "The images of this run are embedded already or by the training: --probe is not needed."
+        )
+        return run, request
+    info = run.read_info()
+    known = (
+        {}
+        if info is None
+        else {name: value for name, value in asdict(info.dataset).items() if value is not None}
+    )
+    said = {name: value for name, value in request.dataset.items() if value is not None}
+    dataset = {**known, **said, "limit": probe}
+    if "source" in dataset and info is not None and (run.path / dataset["source"]).exists():
+        dataset["source"] = str((run.path / dataset["source"]).resolve())
+    root = run.path if info is None else run.checkpoint_root(info)
+    inside = RunFolder(run.path / f"probe-{probe}")
+    base = request.base or (info.base if info else None)
+    return inside, replace(
+        request, dataset=dataset, checkpoints=request.checkpoints or str(root), base=base
+    )
+
+
+def _news(added: list[int], total: int) -> str:
+    names = ", ".join(map(str, added[:5])) + (" …" if len(added) > 5 else "")
+    return (
+        f"Checkpoint{'s' * (len(added) > 1)} {names} {'were' if len(added) > 1 else 'was'} "
+        f"added ({total} in all)"
+    )
