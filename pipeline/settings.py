@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from review_embeddings.pipeline.analysis.mapkinds import MAP_KINDS
 from review_embeddings.pipeline.errors import SettingsError
 
 POOLINGS = ("auto", "cls", "pooled", "mean")
@@ -18,12 +19,8 @@ PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 
 ENGINES = ("local", "ray")
 
-MAPS = ("pca", "shared-pca", "umap", "aligned-umap")
-"""A PCA of each checkpoint; one of all of them, in whose basis nothing is turned; UMAP of each;
-UMAP of all, images held together."""
-
-OF_ALL = frozenset({"shared-pca", "aligned-umap"})
-"""Maps that are made of all checkpoints at once, so that a new checkpoint changes all of them."""
+MAPS = MAP_KINDS.keys()
+"""Keys of the kinds of map, registered later ones among them."""
 
 ALIGNMENTS = ("last", "first", "previous")
 
@@ -74,8 +71,7 @@ class Settings:
     scaling: str = "each"
     """``each`` checkpoint has a scale of its own, or all have a ``common`` one."""
     map: str = "pca"
-    """``pca``, ``shared-pca``, ``umap`` or ``aligned-umap``: how the embeddings come into the
-    plane."""
+    """One of `MAPS`: the 2-D projection of the embeddings."""
     against: str | None = None
     """Another split of the data set in which the images are looked for, such as that of the
     training."""

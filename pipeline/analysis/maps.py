@@ -1,9 +1,10 @@
-"""Other maps than a PCA of each checkpoint: one PCA for all of them, UMAP, and UMAP of all of them
-aligned."""
+"""Computes the maps of a run's checkpoints: PCA of each or of all, UMAP of each, UMAP of all of
+them aligned. Which kinds there are is declared in `mapkinds`."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,24 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.mapkinds import MapKind, Scope, map_kind
 from review_embeddings.pipeline.analysis.project import Moments, Projection, project
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import Advance
 
-CAP = {"umap": 20_000, "aligned-umap": 5_000}
-"""Images above which a seeded sample is mapped; the others are placed between their nearest mapped
-images."""
-
-SECONDS = {"umap": (2.0, 1e-3), "aligned-umap": (4.0, 4.5e-3)}
-"""Seconds a checkpoint, and an image of it, on two cores; measured at 300 to 10,000 images."""
-
-COMPILING = 30.0
-"""Seconds until umap-learn has compiled itself, once a process."""
-
-NEAR = 15
+NEIGHBORS = 15
 """Neighbours of UMAP's graph, its default."""
 
 PLACED_BY = 5
 """Nearest mapped images between which one that was not mapped is placed."""
+
+PLACING_ROWS = 4096
+"""Images that are placed at once."""
 
 SEED = 42
 
@@ -38,24 +34,69 @@ Read = Callable[[int], NDArray[np.floating]]
 """Gives the embeddings of a checkpoint, shape (N, D)."""
 
 
+def compute_map(kind: MapKind, embeddings: NDArray[np.floating]) -> Projection:
+    """The map of one checkpoint's embeddings, shape (N, D), by a kind of that scope."""
+    if kind.scope is not Scope.CHECKPOINT:
+        raise ValueError(f"{kind.key} maps all checkpoints together")
+    made: Projection = _function_of(kind)(embeddings)
+    return made
+
+
+def compute_maps(
+    kind: MapKind, read: Read, steps: Sequence[int], advance: Advance
+) -> list[Projection]:
+    """The maps of these checkpoints in their order, by a kind of any scope.
+
+    ``advance`` is called as checkpoints are done. Raises SettingsError where the embeddings do not
+    have the one dimension that the kind needs.
+    """
+    if kind.one_dimension:
+        _check_one_dimension(kind, read, steps)
+    if kind.scope is Scope.ALL:
+        return list(_function_of(kind)(read, steps, advance))
+    made = []
+    for step in steps:
+        made.append(compute_map(kind, read(step)))
+        advance(1)
+    return made
+
+
+def _function_of(kind: MapKind) -> Callable[..., Any]:
+    """The function of a kind, imported where it is named, with the kind's cap."""
+    function = kind.function
+    if isinstance(function, str):
+        module, name = function.split(":")
+        function = getattr(importlib.import_module(module), name)
+    return function if kind.cap is None else functools.partial(function, cap=kind.cap)
+
+
+def _check_one_dimension(kind: MapKind, read: Read, steps: Sequence[int]) -> None:
+    dimensions = sorted({read(step).shape[1] for step in steps})
+    if len(dimensions) > 1:
+        raise SettingsError(
+            f"--map {kind.key} needs embeddings of one size; here there are {dimensions}. "
+            f"Use --map pca."
+        )
+
+
 def estimated_seconds(kind: str, images: int, checkpoints: int) -> float:
     """About how long the maps of so many checkpoints take; 0 for those that are fast."""
-    if kind not in SECONDS:
-        return 0.0
-    each, more = SECONDS[kind]
-    return COMPILING + checkpoints * (each + more * min(images, CAP[kind]))
+    return map_kind(kind).estimated_seconds(images, checkpoints)
 
 
-def umap_of_one(embeddings: NDArray[np.floating]) -> Projection:
+def umap_of_one(embeddings: NDArray[np.floating], *, cap: int) -> Projection:
     """UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine distance, begun from the PCA,
-    seeded; no share of variance."""
+    seeded; no share of variance.
+
+    At most ``cap`` images are mapped, the others placed between them.
+    """
     start = project(embeddings).points
-    sample = _sample(len(embeddings), CAP["umap"])
-    if len(sample) <= NEAR:
+    sample = _sample(len(embeddings), cap)
+    if len(sample) <= NEIGHBORS:
         return Projection(start, None)
     spread = np.abs(start[sample]).max() or 1.0
     mapper = _umap().UMAP(
-        n_neighbors=NEAR,
+        n_neighbors=NEIGHBORS,
         metric="cosine",
         random_state=SEED,
         n_jobs=1,
@@ -92,15 +133,21 @@ def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Proje
     return made
 
 
-def aligned_umap(read: Read, steps: Sequence[int], advance: Advance) -> list[Projection]:
+def aligned_umap(
+    read: Read, steps: Sequence[int], advance: Advance, *, cap: int
+) -> list[Projection]:
     """AlignedUMAP (umap-learn) over all checkpoints, each image held near itself from one to the
-    next; no share of variance."""
+    next; no share of variance.
+
+    At most ``cap`` images are mapped, the others placed between them. One checkpoint, or as few
+    images as a graph has neighbours, are mapped by `umap_of_one`.
+    """
     total = len(read(steps[0]))
-    sample = _sample(total, CAP["aligned-umap"])
-    if len(sample) <= NEAR or len(steps) < 2:
-        return [umap_of_one(read(step)) for step in steps]
-    same = {place: place for place in range(len(sample))}
-    mapper = _umap().AlignedUMAP(n_neighbors=NEAR, metric="cosine", random_state=SEED)
+    sample = _sample(total, cap)
+    if len(sample) <= NEIGHBORS or len(steps) < 2:
+        return [compute_map(map_kind("umap"), read(step)) for step in steps]
+    same = {index: index for index in range(len(sample))}
+    mapper = _umap().AlignedUMAP(n_neighbors=NEIGHBORS, metric="cosine", random_state=SEED)
     with _quiet():
         mapper.fit(
             [np.asarray(read(step)[sample], dtype=np.float32) for step in steps],
@@ -114,7 +161,7 @@ def aligned_umap(read: Read, steps: Sequence[int], advance: Advance) -> list[Pro
 
 
 def _sample(total: int, cap: int) -> NDArray[np.int64]:
-    """The places of all images, or of a seeded sample of them."""
+    """Indices of all images, or of a seeded sample of ``cap`` of them, ascending."""
     return (
         np.arange(total)
         if total <= cap
@@ -125,8 +172,8 @@ def _sample(total: int, cap: int) -> NDArray[np.int64]:
 def _placed(
     embeddings: NDArray[np.floating], sample: NDArray[np.int64], points: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Points of all images: those of the sample as they are, the others in the middle of their
-    nearest ones in the sample."""
+    """Points of all images, shape (N, 2): those of the sample as they are, each other one the mean
+    of those of its nearest images in the sample."""
     whole = np.empty((len(embeddings), 2))
     whole[sample] = points
     others = np.setdiff1d(np.arange(len(embeddings)), sample)
@@ -134,11 +181,10 @@ def _placed(
         from sklearn.neighbors import NearestNeighbors
 
         near = NearestNeighbors(n_neighbors=PLACED_BY, metric="cosine").fit(embeddings[sample])
-        for start in range(0, len(others), 4096):
-            some = others[start : start + 4096]
-            whole[some] = points[near.kneighbors(embeddings[some], return_distance=False)].mean(
-                axis=1
-            )
+        for start in range(0, len(others), PLACING_ROWS):
+            some = others[start : start + PLACING_ROWS]
+            nearest = near.kneighbors(embeddings[some], return_distance=False)
+            whole[some] = points[nearest].mean(axis=1)
     return whole
 
 

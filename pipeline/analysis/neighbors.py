@@ -37,6 +37,9 @@ EXACT_UP_TO = {"cpu": 250_000, "cuda": 4_000_000}
 """Images up to which all are compared with all: about eight minutes for 768 dimensions on two
 cores. Above it pynndescent proposes."""
 
+APPROXIMATE = "pynndescent"
+"""The method above that limit."""
+
 RECALL_SAMPLE = 1000
 """Images of which the true neighbours are looked up, to say how many of them an approximate search
 has found."""
@@ -71,6 +74,18 @@ def metric_for(dimensions: int) -> str:
     return "cosine" if dimensions > EUCLIDEAN_UP_TO else "euclidean"
 
 
+def search_method(total: int, *, device: str | None = None) -> str | None:
+    """By which approximate method `nearest_neighbors` searches among so many images; None where the
+    search is exact, as `nearest_of_rows` always is.
+
+    What a fingerprint names where the neighbours may differ from the exact ones.
+    """
+    if total <= min(EXACT_UP_TO.values()):  # on every device
+        return None
+    limit = EXACT_UP_TO.get(torch_device(device).type, EXACT_UP_TO["cpu"])
+    return APPROXIMATE if total > limit else None
+
+
 def nearest_neighbors(
     embeddings: NDArray[np.floating], k: int, *, device: str | None = None
 ) -> Neighbors:
@@ -90,7 +105,7 @@ def nearest_neighbors(
     target = torch_device(device)
     search = _Search(points, target)
     few = min(k + SPARE_CANDIDATES[0], total - 1)
-    approximate = total > EXACT_UP_TO.get(target.type, EXACT_UP_TO["cpu"])
+    approximate = search_method(total, device=device) is not None
     candidates, beyond = _proposed(search, few) if approximate else search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)

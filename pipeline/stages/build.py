@@ -38,13 +38,8 @@ from review_embeddings.pipeline.analysis.labels import (
     neighbor_probabilities,
     out_of_fold_probabilities,
 )
-from review_embeddings.pipeline.analysis.maps import (
-    CAP,
-    aligned_umap,
-    estimated_seconds,
-    shared_pca,
-    umap_of_one,
-)
+from review_embeddings.pipeline.analysis.mapkinds import map_kind
+from review_embeddings.pipeline.analysis.maps import compute_maps
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
 from review_embeddings.pipeline.analysis.outliers import (
     NEIGHBORS,
@@ -101,7 +96,6 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import (
     AUTO,
     NOTHING,
-    OF_ALL,
     DatasetReference,
     Request,
     check_settings,
@@ -1047,14 +1041,15 @@ class Builder:
         """The map of every checkpoint and how far it can be trusted, where these are not there
         already."""
         steps = list(prints)
-        everything = fingerprint(embeddings=list(prints.values())) if kind in OF_ALL else ""
+        everything = fingerprint(embeddings=list(prints.values())) if map_kind(kind).of_all else ""
         values = {step: _map_print(kind, prints[step], everything) for step in steps}
         missing = [
             step for step in steps if not self.run.is_current("projections", step, values[step])
         ]
         if missing:
             self._begin_writing()
-            self._say_how_long(kind, len(images), len(steps) if kind in OF_ALL else len(missing))
+            mapped = steps if map_kind(kind).of_all else missing
+            self._say_how_long(kind, len(images), len(mapped))
             with self._timed("projections", len(images) * len(missing)):
                 for step, projection in self._projections(kind, steps, missing):
                     variance = projection.explained_variance
@@ -1084,31 +1079,17 @@ class Builder:
         if kind == "pca":
             yield from ((step, self._engine.projection(self.run, step)) for step in missing)
             return
-        wanted = steps if kind in OF_ALL else missing
+        wanted = steps if map_kind(kind).of_all else missing
         with self.progress.stage(
             f"Mapping by {kind}", total=len(wanted), unit="checkpoints"
         ) as advance:
-            if kind in OF_ALL:
-                sizes = {read(step).shape[1] for step in steps}
-                if kind == "shared-pca" and len(sizes) > 1:
-                    raise SettingsError(
-                        f"--map shared-pca needs embeddings of one size; here there are "
-                        f"{sorted(sizes)}. Use --map pca."
-                    )
-                yield from zip(
-                    steps,
-                    (shared_pca if kind == "shared-pca" else aligned_umap)(read, steps, advance),
-                    strict=True,
-                )
-                return
-            for step in missing:
-                yield step, umap_of_one(read(step))
-                advance(1)
+            made = compute_maps(map_kind(kind), read, wanted, advance)
+            yield from zip(wanted, made, strict=True)
 
     def _say_how_long(self, kind: str, images: int, checkpoints: int) -> None:
-        seconds = estimated_seconds(kind, images, checkpoints)
+        seconds = map_kind(kind).estimated_seconds(images, checkpoints)
         if seconds > 0:
-            cap, minutes = CAP[kind], max(1, round(seconds / 60))
+            cap, minutes = map_kind(kind).cap or images, max(1, round(seconds / 60))
             sampled = (
                 f", on a sample of {cap:,} images, the others placed between them"
                 if images > cap
@@ -1328,7 +1309,9 @@ class Builder:
         align_to = self.request.align_to or info.settings.align_to
         # while checkpoints keep coming, a map of all of them would be made again with each
         kind = (
-            "pca" if self.request.piecemeal and info.settings.map in OF_ALL else info.settings.map
+            "pca"
+            if self.request.piecemeal and map_kind(info.settings.map).of_all
+            else info.settings.map
         )
         value = fingerprint(
             methods=METHODS,
@@ -1369,7 +1352,7 @@ class Builder:
         leaks = self._leaks(info, steps, prints, images) if info.settings.against else None
         with self._timed("table", len(current)):
             maps = [self.run.read_array("projections", step) for step in steps]
-            fixed = kind == "shared-pca"
+            fixed = map_kind(kind).shared_basis
             aligned = (
                 lay_as_they_are(maps)
                 if fixed

@@ -52,7 +52,7 @@ class Manifest:
     align_to: str
     scaling: str
     map: str
-    """How the embeddings came into the plane (`pipeline.maps.MAPS`)."""
+    """Kind of the map, one of `settings.MAPS`."""
     classes: list[str] | None
     """Classes of the labels."""
     prediction_classes: list[str] | None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.mapkinds import has_shared_basis
 from review_embeddings.pipeline.analysis.project import turn_onto_next
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
@@ -109,7 +110,7 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
         epochs=[epochs[step] for step in steps],
         ids=images.ids,
         points=np.stack(points)
-        if manifest.map == "shared-pca"
+        if has_shared_basis(manifest.map)
         else turn_onto_next(np.stack(points)).astype(np.float32),
         labels=np.full(len(images), -1, dtype=np.int32)
         if images.labels is None

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import a_map
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis import maps
-from review_embeddings.pipeline.analysis.maps import (
-    aligned_umap,
-    estimated_seconds,
-    shared_pca,
-    umap_of_one,
+from review_embeddings.pipeline.analysis.mapkinds import (
+    MapKind,
+    has_shared_basis,
+    map_kind,
+    register,
 )
+from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps, shared_pca
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
-from review_embeddings.pipeline.analysis.project import lay_as_they_are, project
+from review_embeddings.pipeline.analysis.project import Projection, lay_as_they_are, project
 from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.settings import MAPS, Request, Settings, check_settings
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.animation.story import read_story
 
@@ -36,6 +39,14 @@ def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray
 
 def nothing(done: int) -> None:
     pass
+
+
+def umap_of(embeddings: np.ndarray) -> Projection:
+    return compute_map(map_kind("umap"), embeddings)
+
+
+def aligned_umap_of(steps: dict[int, np.ndarray]) -> list[Projection]:
+    return compute_maps(map_kind("aligned-umap"), steps.__getitem__, list(steps), nothing)
 
 
 def test_shared_pca_is_scikit_learns_of_all_checkpoints_together() -> None:
@@ -74,14 +85,14 @@ def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
 
 def test_umap_keeps_more_neighbours_than_pca_and_is_the_same_each_time() -> None:
     embeddings = clusters(240, spread=0.6)
-    made = umap_of_one(embeddings)
+    made = umap_of(embeddings)
     assert (
         made.points.shape == (240, 2)
         and np.isfinite(made.points).all()
         and made.explained_variance is None
     )
     np.testing.assert_allclose(made.points.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_array_equal(umap_of_one(embeddings).points, made.points)
+    np.testing.assert_array_equal(umap_of(embeddings).points, made.points)
     neighbors = nearest_neighbors(embeddings, NEAR)
     assert (
         map_trust(embeddings, neighbors, made.points).mean_kept
@@ -95,22 +106,19 @@ def test_aligned_umap_holds_each_image_near_itself() -> None:
         10: clusters(90, seed=0) + 0.01,
         20: clusters(90, seed=0) * 1.01,
     }
-    made = aligned_umap(steps.__getitem__, list(steps), nothing)
+    made = aligned_umap_of(steps)
     size = np.abs(made[0].points).max()
     for one, other in itertools.pairwise(made):
         assert np.median(np.linalg.norm(one.points - other.points, axis=1)) < 0.35 * size
 
 
-@pytest.mark.parametrize("kind", ["umap", "aligned-umap"])
-def test_above_the_cap_the_others_stand_between_their_nearest(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(maps.CAP, kind, 60)
+@pytest.mark.parametrize("key", ["umap", "aligned-umap"])
+def test_above_the_cap_the_others_stand_between_their_nearest(key: str) -> None:
+    kind = replace(map_kind(key), cap=60)
     embeddings = clusters(150)
-    if kind == "umap":
-        points = umap_of_one(embeddings).points
-    else:
-        points = aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[1].points
+    points = compute_maps(kind, {0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[
+        1
+    ].points
     centers = np.stack([points[np.arange(150) % 6 == label].mean(axis=0) for label in range(6)])
     nearest = np.linalg.norm(points[:, None] - centers[None], axis=2).argmin(axis=1)
     assert (nearest == np.arange(150) % 6).mean() > 0.9, "every image lies with its own cluster"
@@ -119,18 +127,56 @@ def test_above_the_cap_the_others_stand_between_their_nearest(
 @pytest.mark.parametrize("total", [1, 2, 10, 16])
 def test_few_images_are_mapped_by_pca(total: int) -> None:
     embeddings = clusters(total)
-    assert umap_of_one(embeddings).points.shape == (total, 2)
-    assert aligned_umap({0: embeddings, 1: embeddings}.__getitem__, [0, 1], nothing)[
-        1
-    ].points.shape == (total, 2)
+    assert umap_of(embeddings).points.shape == (total, 2)
+    assert aligned_umap_of({0: embeddings, 1: embeddings})[1].points.shape == (total, 2)
 
 
 def test_the_estimate_grows_with_the_work_up_to_the_cap() -> None:
-    assert estimated_seconds("pca", 10**6, 100) == estimated_seconds("shared-pca", 10**6, 100) == 0
-    assert estimated_seconds("umap", 10_000, 10) == pytest.approx(30 + 10 * (2 + 10))
-    assert estimated_seconds("aligned-umap", 10**6, 2) == estimated_seconds(
-        "aligned-umap", 5_000, 2
-    )
+    for fast in ("pca", "shared-pca"):
+        assert map_kind(fast).estimated_seconds(10**6, 100) == 0
+    assert map_kind("umap").estimated_seconds(10_000, 10) == pytest.approx(30 + 10 * (2 + 10))
+    aligned = map_kind("aligned-umap")
+    assert aligned.estimated_seconds(10**6, 2) == aligned.estimated_seconds(5_000, 2)
+    assert aligned.estimated_seconds(5_000, 2) == pytest.approx(30 + 2 * (4 + 4.5e-3 * 5_000))
+
+
+def test_every_kind_says_what_it_needs() -> None:
+    assert list(MAPS) == ["pca", "shared-pca", "umap", "aligned-umap"]
+    assert [key for key in MAPS if map_kind(key).of_all] == ["shared-pca", "aligned-umap"]
+    assert [key for key in MAPS if has_shared_basis(key)] == ["shared-pca"]
+    assert [map_kind(key).cap for key in MAPS] == [None, None, 20_000, 5_000]
+    assert not has_shared_basis("of a newer version")
+    with pytest.raises(SettingsError, match="--map tsne is not known. Use one of pca, shared-pca"):
+        map_kind("tsne")
+    with pytest.raises(ValueError, match="'umap' already"):
+        register(MapKind("umap", project, "again"))
+
+
+def test_one_basis_needs_embeddings_of_one_dimension() -> None:
+    steps = {0: np.zeros((20, 8), np.float32), 10: np.zeros((20, 4), np.float32)}
+    with pytest.raises(
+        SettingsError, match=r"needs embeddings of one size; here there are \[4, 8\]"
+    ):
+        compute_maps(map_kind("shared-pca"), steps.__getitem__, list(steps), nothing)
+    with pytest.raises(ValueError, match="maps all checkpoints together"):
+        compute_map(map_kind("shared-pca"), steps[0])
+
+
+def test_a_registered_kind_is_a_choice_and_makes_a_table(built_run: Path, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    with a_map.registered_here():
+        check_settings(Settings(map=a_map.KIND.key))
+        built = build(run, Request(settings={"map": a_map.KIND.key}))
+        assert built.manifest.map == a_map.KIND.key
+        table.validate(table.read(run))
+        embeddings = run.read_array("embeddings", built.manifest.steps[0])
+        np.testing.assert_array_equal(
+            run.read_array("projections", built.manifest.steps[0]),
+            a_map.random_projection(embeddings).points,
+        )
+        assert build(run, Request()).seconds == {}, "the run remembers"
+    with pytest.raises(SettingsError, match="--map random is not known"):
+        check_settings(Settings(map=a_map.KIND.key))
 
 
 @pytest.mark.parametrize("kind", ["shared-pca", "umap", "aligned-umap"])
