@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from review_embeddings.pipeline.analysis.mapkinds import MAP_KINDS
+from review_embeddings.pipeline.engines.kinds import ENGINE_KINDS
 from review_embeddings.pipeline.errors import SettingsError
 
 POOLINGS = ("auto", "cls", "pooled", "mean")
@@ -17,7 +18,8 @@ AUTO = "auto"
 
 PRECISIONS = (AUTO, "fp32", "bf16", "fp16")
 
-ENGINES = ("local", "ray")
+ENGINES = ENGINE_KINDS.keys()
+"""Names of the engines, registered later ones among them."""
 
 MAPS = MAP_KINDS.keys()
 """Keys of the kinds of map, registered later ones among them."""

@@ -138,8 +138,12 @@ def in_blocks(rows: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
 def is_tall(embeddings: NDArray[np.floating]) -> bool:
     """Whether there are so many images, for their dimensions, that `project` goes by the second
     moments."""
-    total, dimensions = embeddings.shape
-    return bool(total >= TALL * dimensions)
+    return is_tall_shape(embeddings.shape)
+
+
+def is_tall_shape(shape: tuple[int, ...]) -> bool:
+    """The same of embeddings of this shape, (N, D)."""
+    return shape[0] >= TALL * shape[1]
 
 
 def project(embeddings: NDArray[np.floating]) -> Projection:

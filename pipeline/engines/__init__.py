@@ -1,1 +1,4 @@
-"""Where the long work of a run is done. Knows no stage by name: work comes as values."""
+"""Owns where long work is done: in this process, or in parts on other processes and machines.
+
+Knows no stage by name and no table: work comes as a value that says what is computed from what.
+"""

@@ -51,7 +51,8 @@ from review_embeddings.pipeline.run.files import read_json, storage_errors, whol
 from review_embeddings.pipeline.run.folder import RunFolder, is_run
 from review_embeddings.pipeline.run.info import package_versions
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference, Request
-from review_embeddings.pipeline.stages.build import Builder
+from review_embeddings.pipeline.stages.resolve import resolve_info
+from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.training.arguments import make, parse_values
 from review_embeddings.pipeline.training.images import LabelledImages, collate, parse_augmentation
 from review_embeddings.pipeline.training.log import read_rows
@@ -634,8 +635,9 @@ class _FineTuner:
     def _write_records(self, total: int, frames: list[int], classes: list[str]) -> None:
         """What the run is made of: ``training.json`` for going on, ``run.json`` for the review."""
         with storage_errors(self.run.path), ExitStack() as stack:
-            builder = Builder(self.run, self.review_request(), self.progress, stack, wait=True)
-            builder.write_info(builder.resolve_info())
+            request = self.review_request()
+            session = BuildSession(self.run, request, self.progress, stack, wait=True)
+            session.write_info(resolve_info(self.run, request))
         with self.run.lock(wait=True):
             content = {
                 "format_version": TRAINING_FORMAT,

@@ -32,7 +32,12 @@ from review_embeddings.pipeline.run.folder import WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
 from review_embeddings.pipeline.settings import Request, check_settings
-from review_embeddings.pipeline.stages.build import Builder
+from review_embeddings.pipeline.stages.embedding import Embedding, embed
+from review_embeddings.pipeline.stages.images import images_of
+from review_embeddings.pipeline.stages.keys import Models
+from review_embeddings.pipeline.stages.registry import stage_named
+from review_embeddings.pipeline.stages.resolve import resolve_info
+from review_embeddings.pipeline.stages.session import BuildSession
 
 if TYPE_CHECKING:
     import torch
@@ -67,11 +72,12 @@ class LiveEmbedding:
         """
         self._lock.enter_context(self._run.embedding_lock())
         with ExitStack() as stack:
-            builder = Builder(self._run, self._request, self._progress, stack, live=True, wait=True)
-            info = builder.resolve_info()
+            session = self._session(stack)
+            info = resolve_info(self._run, self._request)
             check_settings(info.settings)
-            info, self._images = builder.images(info, FoundCheckpoints([first], []), [first.step])
-            builder.write_info(info)
+            found = FoundCheckpoints([first], [])
+            info, self._images = images_of(session, info, found, [first.step])
+            session.write_info(info)
         self._info, self._template = info, first
         if head_of(first) is None:
             return  # loaded later as something else than what is trained: embedded from its file
@@ -98,11 +104,11 @@ class LiveEmbedding:
         described = checkpoint if saved else replace(checkpoint, source=self._template.source)
         found = FoundCheckpoints([described], [])
         with ExitStack() as stack, _full_precision():
-            builder = Builder(self._run, self._request, self._progress, stack, live=True, wait=True)
-            key = builder.key_of(
-                described, self._stamp(checkpoint, model, saved), self._info, found, self.images
-            )
-            if self._run.is_current("embeddings", checkpoint.step, key.fingerprint):
+            models = Models(self._run, self._info, found, self._request.device)
+            stamp = self._stamp(checkpoint, model, saved)
+            key = models.key_of(described, stamp, self.images)
+            value = key.fingerprint(stage_named("embeddings"))
+            if self._run.is_current("embeddings", checkpoint.step, value):
                 return
             encoder = self._encoder
             if encoder is None and not saved:
@@ -117,9 +123,14 @@ class LiveEmbedding:
                 encoder.take(model.state_dict(), device, name=f"Checkpoint {checkpoint.step}")
                 return encoder
 
-            builder.embed(
-                described, key, self._info, found, self.images, None if encoder is None else loaded
-            )
+            known = None if encoder is None else loaded
+            embed(self._session(stack), Embedding(models, self.images, described, key, known))
+
+    def _session(self, stack: ExitStack) -> BuildSession:
+        """A build that waits for its turn to write."""
+        return BuildSession(
+            self._run, self._request, self._progress, stack, embedding_locked=True, wait=True
+        )
 
     def _stamp(self, checkpoint: Checkpoint, model: Any, saved: bool) -> WeightsStamp:
         """The stamp that the weights have, or would have, as a file."""

@@ -1,0 +1,151 @@
+"""Which checkpoints the table is to hold, and the embedding of those that are not embedded yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.errors import BusyError, CheckpointError, ReviewError, RunError
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.stages.embedding import Embedding, embed
+from review_embeddings.pipeline.stages.plan import Before, plan
+from review_embeddings.pipeline.stages.resolve import embedded_steps
+from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.stages.stage import Job
+from review_embeddings.pipeline.stages.state import RunState
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The checkpoints that a table could hold."""
+
+    asked: list[int]
+    """Steps that were asked for, ascending."""
+    kept: list[int]
+    """Steps that the table holds already and that were not asked for."""
+
+    @property
+    def steps(self) -> list[int]:
+        """All of them, ascending."""
+        return sorted({*self.asked, *self.kept})
+
+
+@dataclass
+class Chosen:
+    """What became of them."""
+
+    current: list[int] = field(default_factory=list)
+    """Steps whose embeddings are there."""
+    jobs: list[Job] = field(default_factory=list)
+    """Embeddings that are to be computed."""
+    first_error: ReviewError | None = None
+
+
+def wanted_checkpoints(session: BuildSession, state: RunState, asked: Sequence[int]) -> Wanted:
+    """Those that were asked for and those that the table holds already."""
+    known = {*state.models.found.steps, *embedded_steps(session.run, state.info)}
+    before = table.known_steps(session.run)
+    for step in before:
+        if step not in known:
+            session.progress.note(
+                f"Checkpoint {step} leaves the table: neither its weights nor its embeddings are "
+                "part of the run any more."
+            )
+    kept = [step for step in before if step in known and step not in asked]
+    return Wanted(list(asked), kept)
+
+
+def choose(session: BuildSession, state: RunState, wanted: Wanted, before: Before) -> Chosen:
+    """Which checkpoints the table holds now, and which are to be embedded first."""
+    stale = {job.step: job for job in plan(state.with_steps(wanted.steps), ["embeddings"], before)}
+    now = _embedded_now(wanted.steps, stale) if session.request.piecemeal else wanted.steps
+    chosen = Chosen()
+    for step in wanted.steps:
+        if step not in stale:
+            chosen.current.append(step)
+            _note_version(session, state, step)
+        elif _can_be_embedded(session, state, wanted, step):
+            if step in now:
+                chosen.jobs.append(stale[step])
+            else:
+                session.waiting.append(step)
+    return chosen
+
+
+def _embedded_now(steps: Sequence[int], stale: dict[int, Job]) -> list[int]:
+    """The steps that a piecemeal request may embed: the first, and the newest that is stale."""
+    return [steps[0], max(stale)] if stale else []
+
+
+def _note_version(session: BuildSession, state: RunState, step: int) -> None:
+    stage = state.stages["embeddings"]
+    version = state.version(stage, step)
+    if version < stage.version:
+        session.progress.note(
+            f"Checkpoint {step} was embedded by an older version (method {version} of "
+            f"{stage.version}) and its weights are not there any more: its results stay as they "
+            "are."
+        )
+
+
+def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, step: int) -> bool:
+    """Whether a checkpoint that is stale is to be embedded; says why not."""
+    progress, run = session.progress, session.run
+    if step not in state.models.found.steps:
+        gone = (
+            f"Checkpoint {step} cannot be embedded again for these images and settings: its "
+            "weights are not there any more."
+        )
+        if step in wanted.asked and session.request.wanted is not None:
+            raise CheckpointError(
+                f"{gone} Name their folder with --checkpoints, or another checkpoint."
+            )
+        progress.note(gone)
+        return False
+    if step in wanted.kept:
+        progress.note(
+            f"Checkpoint {step} leaves the table: its weights, the images or settings have "
+            f"changed. `review-embeddings build --run {run}` brings it back."
+        )
+        return False
+    return True
+
+
+def embed_all(session: BuildSession, state: RunState, chosen: Chosen) -> list[int]:
+    """Embed what is to be embedded; the steps that the table holds now. Raises ReviewError."""
+    current = list(chosen.current)
+    for position, job in enumerate(chosen.jobs):
+        later = [other.step for other in chosen.jobs[position + 1 :]]
+        try:
+            _embed(session, state, job.step, _following(state, later))
+            current.append(job.step)
+        except (CheckpointError, BusyError) as error:
+            if session.request.wanted is not None:
+                raise
+            chosen.first_error = chosen.first_error or error
+            if isinstance(error, BusyError) and session.request.piecemeal:
+                session.waiting.append(job.step)
+            else:
+                session.progress.note(f"Left out checkpoint {job.step}: {error}")
+    if not current:
+        raise chosen.first_error or RunError(
+            f"No checkpoint of {session.run} has embeddings of these images, and their weights are "
+            "not there any more. Name their folder with --checkpoints."
+        )
+    return sorted(current)
+
+
+def _embed(session: BuildSession, state: RunState, step: int, following: Checkpoint | None) -> None:
+    key = state.key(step)
+    assert key is not None
+    checkpoint = state.models.found.by_step(step)
+    embed(session, Embedding(state.models, state.images, checkpoint, key, following=following))
+    state.forget_key(step)
+
+
+def _following(state: RunState, later: Sequence[int]) -> Checkpoint | None:
+    """The next of some checkpoints that was never embedded."""
+    never = (step for step in later if state.run.result_facts("embeddings", step) is None)
+    step = next(never, None)
+    return None if step is None else state.models.found.by_step(step)

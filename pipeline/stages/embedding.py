@@ -1,0 +1,207 @@
+"""Embeds all images of a run with a checkpoint, and other images as the run's would be."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.engines.work import (
+    LoadedEncoder,
+    Result,
+    StoredPixels,
+    Work,
+)
+from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.images.pixels import Pixels
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.encode import NotFiniteError, encode_all
+from review_embeddings.pipeline.models.encoder import Encoder
+from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.models.loader import EncoderLoader
+from review_embeddings.pipeline.models.processor import load_processor
+from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
+from review_embeddings.pipeline.progress import SILENT
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import AUTO, Request
+from review_embeddings.pipeline.stages.images import pixels_of
+from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
+from review_embeddings.pipeline.stages.registry import stage_named
+from review_embeddings.pipeline.stages.resolve import checkpoints_of, resolve_info
+from review_embeddings.pipeline.stages.session import BuildSession
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One checkpoint with which all images are to be embedded."""
+
+    models: Models
+    images: RunImages
+    checkpoint: Checkpoint
+    key: EmbeddingKey
+    loaded: Callable[[str], Encoder] | None = None
+    """Gives its encoder in a precision, where the weights are in memory already."""
+    following: Checkpoint | None = None
+    """The checkpoint that comes next; its weights are read meanwhile."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"Checkpoint {self.checkpoint.step}"
+
+    @property
+    def head(self) -> Head | None:
+        """Of the checkpoint, if it is used."""
+        return self.models.head(self.checkpoint, self.images)
+
+
+def embed(session: BuildSession, embedding: Embedding) -> None:
+    """Embed every image with one checkpoint and write embeddings and probabilities.
+
+    Where any precision will do and the chosen one cannot hold the values, fp32 is taken. Raises
+    ReviewError.
+    """
+    try:
+        _embed(session, embedding)
+    except NotFiniteError:
+        key = embedding.key
+        if embedding.models.info.settings.precision != AUTO or key.precision == "fp32":
+            raise
+        session.progress.note(
+            f"{embedding.name} gives values that {key.precision} cannot hold: fp32 is taken"
+        )
+        _embed(session, replace(embedding, key=replace(key, precision="fp32")))
+
+
+def _embed(session: BuildSession, embedding: Embedding) -> None:
+    session.begin_embedding()
+    pixels_of(session, embedding.models.processor_of(embedding.checkpoint), embedding.images)
+    with session.timed("embeddings", len(embedding.images)):
+        _write(session, embedding, _results(session, embedding))
+
+
+def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
+    """Embeddings and probabilities, some images at a time."""
+    work = _work(session, embedding)
+    if embedding.loaded is None:
+        rows = stage_named("embeddings").rows_a_shard((work.total,))
+        yield from session.engine.map(work, rows or work.total)
+        return
+    encoder = embedding.loaded(embedding.key.precision)
+    with session.progress.stage(work.title, total=work.total, unit="images") as advance:
+        for result in work.with_inputs(encoder=encoder).stream((0, work.total)):
+            yield result
+            advance(len(result))
+
+
+def _work(session: BuildSession, embedding: Embedding) -> Work:
+    stage, key, checkpoint = stage_named("embeddings"), embedding.key, embedding.checkpoint
+    run = session.run.reference
+    processor = embedding.models.processor_of(checkpoint).digest
+    encoder = LoadedEncoder(
+        replace(checkpoint, source=storage.for_all(checkpoint.source)),
+        key.pooling,
+        key.precision,
+        key.with_head,
+        session.request.device,
+        embedding.following,
+    )
+    return Work(
+        stage.compute,
+        inputs={
+            "pixels": StoredPixels(run, processor, embedding.images.digest),
+            "encoder": encoder,
+            "batch_size": session.request.batch_size,
+            "name": embedding.name,
+        },
+        total=len(embedding.images),
+        run=run,
+        key=key.fingerprint(stage),
+        title=stage.title.format(step=checkpoint.step),
+        keep=stage.keep,
+        long=stage.long,
+        accelerated=stage.accelerated,
+    )
+
+
+def _write(session: BuildSession, embedding: Embedding, results: Iterator[Result]) -> None:
+    first = next(results)
+    _check_outputs(embedding, first)
+    total, step = len(embedding.images), embedding.checkpoint.step
+    specs: Mapping[str, tuple[tuple[int, ...], Any]] = {
+        name: ((total, *array.shape[1:]), np.float32) for name, array in first.arrays.items()
+    }
+    value = embedding.key.fingerprint(stage_named("embeddings"))
+    with session.run.writing(step, value, specs) as writer:
+        for result in itertools.chain([first], results):
+            for name, array in result.arrays.items():
+                writer.append(name, array)
+        writer.facts.update(_metadata(embedding, first.arrays["embeddings"].shape[1]))
+
+
+def _check_outputs(embedding: Embedding, result: Result) -> None:
+    head, probabilities = embedding.head, result.arrays.get("probabilities")
+    if head is not None and probabilities is not None and probabilities.shape[1] != head.count:
+        raise CheckpointError(
+            f"{embedding.name} gives {probabilities.shape[1]} classes, its config.json names "
+            f"{head.count}."
+        )
+
+
+def _metadata(embedding: Embedding, dimension: int) -> dict[str, Any]:
+    """What is kept beside the embeddings."""
+    checkpoint, head = embedding.checkpoint, embedding.head
+    in_memory = embedding.loaded is not None
+    stamp = (
+        WeightsStamp(embedding.key.weights, []) if in_memory else stamp_weights(checkpoint.source)
+    )
+    return {
+        "epoch": checkpoint.epoch,
+        "loss": checkpoint.loss,
+        "dimension": dimension,
+        "base": embedding.models.info.base if checkpoint.is_base else None,
+        "head": None if head is None else asdict(head),
+        "key": asdict(embedding.key),
+        "weight_files": stamp.files,
+    }
+
+
+# -- images that are not the run's
+
+
+def embed_others(
+    run: RunFolder, device: str | None, step: int, pictures: Sequence[Any], stack: ExitStack
+) -> NDArray[np.float32]:
+    """Embeddings, shape (Q, D), of RGB images that are not the run's, as a checkpoint of it would
+    embed them as its own. ``stack`` lets go of the model.
+
+    Raises CheckpointError where the checkpoint's weights are not there.
+    """
+    request = Request(device=device)
+    info = resolve_info(run, request)
+    found, images = checkpoints_of(run, info, request, SILENT), read_images(run)
+    if step not in found.steps or images is None:
+        raise CheckpointError(
+            f"Checkpoint {step} cannot embed other pictures: its weights are not there. Name their "
+            "folder with --checkpoints, or search by an image of the run with --image."
+        )
+    models, checkpoint = Models(run, info, found, device), found.by_step(step)
+    processor = load_processor(models.processor_of(checkpoint).candidates)
+    loader = EncoderLoader(device)
+    stack.callback(loader.close)
+    encoder = loader.encoder(
+        checkpoint,
+        pooling=info.settings.pooling,
+        precision=models.precision(step),
+        with_head=models.head(checkpoint, images) is not None,
+    )
+    pixels = Pixels(processor(pictures), None)
+    batches = encode_all(encoder, pixels, batch_size=None, name=f"Checkpoint {step}")
+    return np.concatenate([batch.embeddings for batch in batches])

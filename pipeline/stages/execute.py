@@ -1,0 +1,182 @@
+"""Computes jobs: has an engine compute what a stage says, and stores what comes back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from review_embeddings.pipeline.analysis.mapkinds import map_kind
+from review_embeddings.pipeline.engines.work import Result, Work
+from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.stages.inputs import Inputs, OpenedCheckpoints
+from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.stages.stage import Job, Stage
+from review_embeddings.pipeline.stages.state import RunState
+
+
+def compute(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
+    """Compute jobs in their order, neighbouring ones of a group checkpoint by checkpoint."""
+    for group, some in itertools.groupby(jobs, key=lambda job: job.stage.group):
+        together = list(some)
+        session.begin_writing()
+        if group:
+            _compute_group(session, state, group, together)
+        else:
+            for job in together:
+                _compute(session, state, job)
+
+
+def _compute_group(session: BuildSession, state: RunState, group: str, jobs: Sequence[Job]) -> None:
+    steps = sorted({job.step for job in jobs})
+    _note_estimate(session, state, jobs)
+    with session.progress.stage(group, total=len(steps), unit="checkpoints") as advance:
+        if jobs[0].stage.scope == "all":
+            _compute_together(session, state, jobs, advance)
+            return
+        for step in steps:
+            for job in jobs:
+                if job.step == step:
+                    _compute(session, state, job)
+            advance(1)
+
+
+def _note_estimate(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
+    """Say how long something will take that takes minutes."""
+    stage, images = jobs[0].stage, len(state.images)
+    seconds = stage.seconds(images, len(jobs)) if stage.seconds else 0.0
+    if seconds <= 0:
+        return
+    kind = map_kind(state.map)
+    cap, minutes = kind.cap or images, max(1, round(seconds / 60))
+    sampled = f", on a sample of {cap:,} images, the others placed between them"
+    session.progress.note(
+        f"--map {kind.key} takes about {minutes} minute{'s' * (minutes > 1)} on two idle cores"
+        f"{sampled if images > cap else ''}."
+    )
+
+
+# -- one result
+
+
+def _compute(session: BuildSession, state: RunState, job: Job) -> None:
+    stage, total = job.stage, len(state.images)
+    count = total if stage.unit == "images" else 1
+    with (
+        session.timed(stage.timed_as or stage.name, count),
+        _progress_of(session, state, job) as advance,
+    ):
+        inputs = Inputs(session, state, stage, advance)
+        results = _results(session, state, job, inputs.of(job.step))
+        metadata = _store(session, job, results, total)
+    _note_recall(session, job, metadata, total)
+
+
+def _progress_of(
+    session: BuildSession, state: RunState, job: Job
+) -> AbstractContextManager[Advance]:
+    """Of a stage that says how far it is."""
+    stage = job.stage
+    if "advance" not in stage.inputs.values():
+        return nullcontext(lambda done: None)
+    total, unit = len(state.images), "images"
+    if stage.units is not None:
+        unit = stage.units
+        total = getattr(state.settings, stage.settings[unit])
+    title = stage.title.format(step=job.step)
+    return session.progress.stage(title, total=total, unit=unit)
+
+
+def _results(
+    session: BuildSession, state: RunState, job: Job, inputs: Mapping[str, Any]
+) -> Iterator[Result]:
+    """What a stage gives for all rows, in order."""
+    work = _work(session, state, job, inputs)
+    rows = job.stage.rows_a_shard(state.shape(job.step)) if session.kind.spreads else None
+    if rows is None:
+        return work.stream((0, work.total))
+    if job.stage.reduction is not None:
+        work = work.with_inputs(**_reduced(session, work, job.stage, rows))
+    return session.engine.map(work, rows)
+
+
+def _reduced(session: BuildSession, work: Work, stage: Stage, rows: int) -> Mapping[str, Any]:
+    """Further inputs, of the sum of something small of all rows."""
+    assert stage.reduction is not None
+    parts = replace(work, compute=stage.reduction.of_rows, keep="nowhere")
+    sums = session.engine.map(parts, rows)
+    total = next(sums)
+    for one in sums:
+        total = total + one
+    return stage.reduction.finish(total)
+
+
+def _work(session: BuildSession, state: RunState, job: Job, inputs: Mapping[str, Any]) -> Work:
+    stage = job.stage
+    settings = {key: getattr(state.settings, name) for key, name in stage.settings.items()}
+    return Work(
+        stage.compute,
+        inputs={**inputs, **settings, **stage.constants},
+        total=len(state.images),
+        run=session.run.reference,
+        key=str(job.fingerprint),
+        title=stage.title.format(step=job.step),
+        keep=stage.keep,
+        long=stage.long,
+        accelerated=stage.accelerated,
+    )
+
+
+def _store(
+    session: BuildSession, job: Job, results: Iterator[Result], total: int
+) -> Mapping[str, Any]:
+    """Write the result as it comes; what is kept beside it."""
+    assert job.fingerprint is not None
+    first = next(results)
+    following = next(results, None)
+    if following is None:
+        session.run.write_arrays(job.step, job.fingerprint, first.arrays, first.metadata)
+        return first.metadata
+    specs = {name: ((total, *one.shape[1:]), one.dtype) for name, one in first.arrays.items()}
+    with session.run.writing(job.step, job.fingerprint, specs) as writer:
+        for result in itertools.chain([first, following], results):
+            for name, array in result.arrays.items():
+                writer.append(name, array)
+        writer.facts.update(first.metadata)
+    return first.metadata
+
+
+def _note_recall(session: BuildSession, job: Job, metadata: Mapping[str, Any], total: int) -> None:
+    """Say that neighbours are approximate."""
+    recall = metadata.get("recall", 1.0)
+    if recall < 1:
+        session.progress.note(
+            f"The neighbours at checkpoint {job.step} are approximate, because there are "
+            f"{total:,} images: {100 * recall:.1f} % of the true ones were found in a sample."
+        )
+
+
+# -- one computation for all checkpoints
+
+
+def _compute_together(
+    session: BuildSession, state: RunState, jobs: Sequence[Job], advance: Advance
+) -> None:
+    """A stage of scope ``all``: one result, or one for each checkpoint."""
+    stage = jobs[0].stage
+    with session.timed(stage.timed_as or stage.name, len(state.images) * len(jobs)):
+        inputs = Inputs(session, state, stage, advance)
+        settings = {key: getattr(state.settings, name) for key, name in stage.settings.items()}
+        once = {name: inputs.value(name) for name in inputs.of_the_run}
+        results = stage.compute(
+            OpenedCheckpoints(inputs, state.steps), **once, **settings, **stage.constants
+        )
+        by_step = {job.step: job for job in jobs}
+        if stage.is_single:
+            _store(session, jobs[0], iter([results]), len(state.images))
+            return
+        for step, result in zip(state.steps, results, strict=True):
+            if step in by_step:
+                _store(session, by_step[step], iter([result]), len(state.images))

@@ -1,0 +1,348 @@
+"""The images of a run: read once, and again where what they are read from has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import CheckpointError, DatasetError, SettingsError
+from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset, source_signature
+from review_embeddings.pipeline.images.decode import decode, to_rgb
+from review_embeddings.pipeline.images.pixels import PixelCache, PixelWriter
+from review_embeddings.pipeline.images.reading import CHUNK, SkippedImage, read_all
+from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
+from review_embeddings.pipeline.images.sample import balanced_sample
+from review_embeddings.pipeline.images.writer import ImagesWriter, writing_images
+from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
+from review_embeddings.pipeline.models.heads import head_of, map_classes, some_names
+from review_embeddings.pipeline.models.processor import load_processor
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import fingerprint
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
+from review_embeddings.pipeline.stages.plan import why_images_stale
+from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
+from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, stage_named
+from review_embeddings.pipeline.stages.resolve import resolved
+from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.threads import chunks, in_threads
+
+
+def images_of(
+    session: BuildSession, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]
+) -> tuple[RunInfo, RunImages]:
+    """The images of the run, read again only where the reference or the files it names have
+    changed; with what is known of the data set once it was opened. Raises ReviewError."""
+    images = read_images(session.run)
+    reference, signature = opened_reference(session.run, info)
+    if images is not None and why_images_stale(images, info, signature, None) is None:
+        check_classes(session.progress, found, wanted, images.classes)
+        _check_against(session.run, info)
+        return info, images
+    opened = _open(session, reference, info)
+    check_classes(session.progress, found, wanted, opened.classes)
+    info = replace(info, dataset=opened.reference, classes=opened.classes)
+    _check_against(session.run, info)
+    if session.run.read_info() is None:
+        session.write_info(info)
+    session.begin_writing()
+    with session.timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
+        models = Models(session.run, info, found, session.request.device)
+        _read(session, opened, signature, _first_processor(models, wanted))
+    new = read_images(session.run)
+    assert new is not None
+    if images is not None and images.key == images_key(info.dataset):
+        _note_changes(session.progress, images, new)
+    return info, new
+
+
+def opened_reference(run: RunFolder, info: RunInfo) -> tuple[DatasetReference, str | None]:
+    """The data set as it can be opened from here, and the fingerprint of its files."""
+    reference = replace(info.dataset, source=resolved(run, info.dataset.source))
+    return reference, source_signature(reference, run)
+
+
+def _open(session: BuildSession, reference: DatasetReference, info: RunInfo) -> OpenedDataset:
+    """Open the data set, with the name of its source as run.json keeps it."""
+    session.progress.note(f"Opening data set {reference.source}")
+    opened = open_dataset(reference)
+    session.progress.note(
+        f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images"
+    )
+    if opened.classes is None:
+        session.progress.note(
+            "It has no labels, or none that were found; a column can be named with --label-column"
+        )
+    return replace(opened, reference=replace(opened.reference, source=info.dataset.source))
+
+
+def _note_changes(progress: Progress, before: RunImages, images: RunImages) -> None:
+    if images.digest != before.digest:
+        gone, new = (
+            len(set(one.hashes) - set(other.hashes))
+            for one, other in ((before, images), (images, before))
+        )
+        progress.note(
+            f"The data set has changed since: {len(before):,} images then, {len(images):,} now "
+            f"({gone:,} pictures gone, {new:,} new)"
+        )
+
+
+def check_classes(
+    progress: Progress,
+    found: FoundCheckpoints,
+    wanted: Sequence[int],
+    classes: list[str] | None,
+) -> None:
+    """Raise before any long work where a head was made for other classes than the data set has."""
+    for step in wanted:
+        if step not in found.steps or found.by_step(step).is_base:
+            continue
+        head = head_of(found.by_step(step))
+        names = map_classes(head, classes, name=f"Checkpoint {step}")
+        by_order = head is not None and head.names is not None and classes is not None
+        if by_order and head is not None and head.names is not None and names != head.names:
+            progress.note(
+                f"Checkpoint {step} calls its classes {some_names(head.names)}, the data set "
+                f"{some_names(classes or [])}: they are matched by their order."
+            )
+
+
+def _check_against(run: RunFolder, info: RunInfo) -> None:
+    """Raise for a split that cannot be looked in, before it is remembered and before any long
+    work."""
+    split, known = info.settings.against, run.read_info()
+    if split is None:
+        return
+    if split == info.dataset.split:
+        raise SettingsError(
+            f"--against {split} is the split that is reviewed. Name another one, or none."
+        )
+    if known is None or known.settings.against != split:
+        source = resolved(run, info.dataset.source)
+        open_dataset(replace(info.dataset, source=source, split=split), option="--against")
+
+
+def _first_processor(models: Models, wanted: Sequence[int]) -> ProcessorSource | None:
+    """The image processor of the first wanted checkpoint, by which images are preprocessed while
+    they are read."""
+    for step in wanted:
+        if step in models.found.steps:
+            source = models.processor_of(models.found.by_step(step))
+            try:
+                load_processor(source.candidates)
+            except CheckpointError:
+                return None  # said when something has to be embedded, and not where all is there
+            return source
+    return None
+
+
+# -- reading
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The images of an opened data set that a run is to hold."""
+
+    opened: OpenedDataset
+    signature: str | None
+    """Fingerprint of its files."""
+    rows: NDArray[np.int64]
+    """Shape (N,): rows of the split, ascending."""
+    labels: NDArray[np.integer]
+    """Shape (N,): class index, -1 without one."""
+    processor: ProcessorSource | None
+    """By which they are preprocessed while they are read; None for not at all."""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of all that reading gives."""
+        return fingerprint(
+            images=images_key(self.opened.reference),
+            signature=self.signature,
+            processor=self.processor and self.processor.digest,
+        )
+
+
+def _read(
+    session: BuildSession,
+    opened: OpenedDataset,
+    signature: str | None,
+    processor: ProcessorSource | None,
+) -> None:
+    """Read and decode every image once: it goes to images.parquet, or what is known of it, and its
+    pixels to the cache."""
+    sample = opened.reference
+    rows = balanced_sample(opened.labels, len(opened.rows), sample.limit, sample.seed)
+    labels = np.full(len(rows), -1) if opened.labels is None else opened.labels[rows]
+    selected = Selected(opened, signature, rows, labels, processor)
+    read = _read_in_place if sample.in_place else _read_copies
+    if skipped := read(session, selected).skipped:
+        session.progress.note(
+            f"Left out {len(skipped)} of {len(rows)} images that cannot be read, such as row "
+            f"{skipped[0].image_id}: {skipped[0].reason.rstrip('.')}. All are in "
+            f"{session.run.skipped}"
+        )
+
+
+def _read_in_place(session: BuildSession, selected: Selected) -> ImagesWriter:
+    opened = selected.opened
+    locations = opened.rows.data.table.take(selected.rows)
+    locations = locations.append_column("image_id", [selected.rows])
+    reading = Reading(
+        session.run,
+        stage_named("images"),
+        locations.append_column("label", [selected.labels]),
+        str(opened.reference.image_column),
+        _folder_of(session.run, opened.reference),
+        preprocessed_parts(session.run, selected.processor, selected.key),
+        selected.key,
+    )
+    with writing_images(session.run, opened, selected.signature) as images:
+        for record in reading.records(session.engine):
+            images.add(record)
+    reading.finish(_digest_of(session.run))
+    return images
+
+
+def preprocessed_parts(
+    run: RunFolder, processor: ProcessorSource | None, key: str
+) -> PreprocessedParts:
+    """Where the pixels of images go that are read in place."""
+    if processor is None:
+        return PreprocessedParts(run.reference, (), "", key)
+    candidates = tuple(map(storage.for_all, processor.candidates))
+    return PreprocessedParts(run.reference, candidates, processor.digest, key)
+
+
+def _read_copies(session: BuildSession, selected: Selected) -> ImagesWriter:
+    processor = selected.processor
+    if processor is None:
+        return _write_copies(session, selected, None, None)
+    cache = PixelCache(session.run, load_processor(processor.candidates), processor.digest)
+    with writing_pixels(cache) as pixels:
+        images = _write_copies(session, selected, cache, pixels)
+    pixels.finish(_digest_of(session.run))
+    return images
+
+
+@contextmanager
+def writing_pixels(cache: PixelCache) -> Iterator[PixelWriter]:
+    """Write a cache anew; what was written is removed when the context is left by an error."""
+    pixels = cache.writer()
+    try:
+        yield pixels
+    except BaseException:
+        pixels.abandon()
+        raise
+
+
+def _write_copies(
+    session: BuildSession,
+    selected: Selected,
+    cache: PixelCache | None,
+    pixels: PixelWriter | None,
+) -> ImagesWriter:
+    """Copy the images of a data set into the run; their pixels go where they belong."""
+    total = len(selected.rows)
+    with (
+        writing_images(session.run, selected.opened, selected.signature) as images,
+        session.progress.stage(IMAGES.title, total=total, unit="images") as advance,
+    ):
+        root = _folder_of(session.run, selected.opened.reference)
+        prepare = cache.prepare if cache else None
+        for records, batch in read_all(_cells(selected), root, prepare):
+            if pixels is not None and batch is not None:
+                pixels.add(batch)
+            for record in records:
+                images.add(record)
+            advance(len(records))
+    return images
+
+
+def _cells(selected: Selected) -> Iterator[tuple[int, int, Any]]:
+    """Row, label and cell of each image, read from the data set some at a time."""
+    column = str(selected.opened.reference.image_column)
+    rows = selected.opened.rows.select(selected.rows).select_columns([column])
+    cells = (
+        cell for start in range(0, len(rows), CHUNK) for cell in rows[start : start + CHUNK][column]
+    )
+    return zip(selected.rows.tolist(), selected.labels.tolist(), cells, strict=True)
+
+
+def _folder_of(run: RunFolder, reference: DatasetReference) -> Path:
+    """The folder of a data set."""
+    return Path(resolved(run, reference.source)).resolve()
+
+
+def _digest_of(run: RunFolder) -> str:
+    written = read_images(run)
+    assert written is not None
+    return written.digest
+
+
+# -- preprocessed images
+
+
+def pixels_of(session: BuildSession, processor: ProcessorSource, images: RunImages) -> None:
+    """See to it that the images are there as this processor gives them: in the cache, or decoded
+    once more. Raises ReviewError."""
+    if PixelCache(session.run, None, processor.digest).open(images.digest) is not None:
+        return
+    session.begin_writing()
+    with session.timed("pixels", len(images)):
+        make = _preprocess_copies if images.column is None else _preprocess_in_place
+        make(session, processor, images)
+
+
+def _preprocess_copies(
+    session: BuildSession, processor: ProcessorSource, images: RunImages
+) -> None:
+    cache = PixelCache(session.run, load_processor(processor.candidates), processor.digest)
+
+    def prepare(files: list[bytes]) -> NDArray[Any]:
+        return cache.prepare([to_rgb(decode(data)) for data in files])
+
+    with (
+        writing_pixels(cache) as pixels,
+        session.progress.stage(PIXELS.title, total=len(images), unit="images") as advance,
+    ):
+        for batch in in_threads(prepare, chunks(images.read_pictures(), CHUNK)):
+            pixels.add(batch)
+            advance(len(batch))
+    pixels.finish(images.digest)
+
+
+def _preprocess_in_place(
+    session: BuildSession, processor: ProcessorSource, images: RunImages
+) -> None:
+    """Read images again where they lie, which must be those that the run was made from."""
+    key = fingerprint(images=images.digest, processor=processor.digest)
+    locations = images.where(np.arange(len(images))).append_column("image_id", [images.ids])
+    reading = Reading(
+        session.run,
+        stage_named("pixels"),
+        locations.append_column("label", [images.ids]),
+        str(images.column),
+        session.run.path,
+        preprocessed_parts(session.run, processor, key),
+        key,
+    )
+    for record, image_hash in zip(reading.records(session.engine), images.hashes, strict=True):
+        if isinstance(record, SkippedImage) or record.image_hash != image_hash:
+            reading.forget()
+            raise DatasetError(
+                f"Image {record.image_id} of the run is not where it was, or has changed "
+                f"({record.path or images.column}). Bring the data set back, or name it anew with "
+                "--dataset."
+            )
+    reading.finish(images.digest)

@@ -1,0 +1,145 @@
+"""Opens what a stage takes: arrays of other stages, and values of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.engines.work import Input, StoredArray
+from review_embeddings.pipeline.images.decode import decode, to_rgb
+from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.progress import Advance, Progress
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.stages.stage import Stage
+from review_embeddings.pipeline.stages.state import RunState, Source, outputs_of_head
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the computation of a stage takes."""
+
+    session: BuildSession
+    state: RunState
+    stage: Stage
+    advance: Advance
+    """Says how far it is."""
+
+    @property
+    def of_the_run(self) -> list[str]:
+        """Keywords of the inputs that are of no checkpoint."""
+        return [
+            key
+            for key, text in self.stage.inputs.items()
+            if Source.of(text).name not in self.state.stages
+        ]
+
+    def of(self, step: int) -> dict[str, Any]:
+        """All inputs for a checkpoint, by keyword."""
+        return {key: self._input(Source.of(text), step) for key, text in self.stage.inputs.items()}
+
+    def value(self, keyword: str) -> Any:
+        """One that is of no checkpoint."""
+        return self._input(Source.of(self.stage.inputs[keyword]), 0)
+
+    def _input(self, source: Source, step: int) -> Any:
+        if source.name not in self.state.stages:
+            value = getattr(self, f"_{source.name}")
+            return value(step)
+        at, name = self.state.step_at(source, step), source.array or source.name
+        stored = self.state.stored(source.name, at)
+        assert stored is not None
+        return StoredArray(self.session.run.reference, name, at, stored.fingerprint)
+
+    # -- values of the run
+
+    def _labels(self, step: int) -> NDArray[np.int32]:
+        assert self.state.images.labels is not None
+        return self.state.images.labels
+
+    def _class_count(self, step: int) -> int:
+        return len(self.state.images.classes or [])
+
+    def _hashes(self, step: int) -> list[str]:
+        return self.state.images.hashes
+
+    def _files(self, step: int) -> Iterator[bytes]:
+        return self.state.images.read_pictures()
+
+    def _device(self, step: int) -> str | None:
+        return self.session.request.device
+
+    def _advance(self, step: int) -> Advance:
+        return self.advance
+
+    def _scratch(self, step: int) -> Path:
+        return scratch_folder(self.session.run)
+
+    def _pictures(self, step: int) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
+        return pictures_of(self.state.images, self.session.progress)
+
+    def _probabilities(self, step: int) -> NDArray[np.float64] | None:
+        return class_probabilities(self.state, step)
+
+
+class OpenedCheckpoints(Sequence[Mapping[str, Any]]):
+    """The inputs of one checkpoint after the other, each opened when it is asked for."""
+
+    def __init__(self, inputs: Inputs, steps: Sequence[int]) -> None:
+        self._inputs, self._steps = inputs, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, position: Any) -> Any:
+        inputs = self._inputs.of(self._steps[position])
+        return {
+            key: value.load() if isinstance(value, Input) else value
+            for key, value in inputs.items()
+        }
+
+
+def scratch_folder(run: RunFolder) -> Path:
+    """A folder for what is needed for a while and may be large."""
+    run.cache.mkdir(exist_ok=True)
+    return run.cache
+
+
+def pictures_of(
+    images: RunImages, progress: Progress
+) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
+    """Reads RGB images by their positions, and says how far it is."""
+
+    def read(positions: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        title, total = "Comparing pictures", len(positions)
+        with progress.stage(title, total=total, unit="images") as advance:
+            for position, data in images.read_some(positions):
+                yield position, to_rgb(decode(data))
+                advance(1)
+
+    return read
+
+
+def class_probabilities(state: RunState, step: int) -> NDArray[np.float64] | None:
+    """A checkpoint's probabilities of the data set's classes, shape (N, C), rows summing to 1; None
+    without a head.
+
+    After a cross-validation they are those of the out-of-fold classifiers instead.
+    """
+    if state.settings.cross_validate:
+        return np.asarray(state.run.read_array("heldout", step), dtype=np.float64)
+    metadata = state.run.result_facts("embeddings", step)
+    assert metadata is not None and state.images.classes is not None
+    names = outputs_of_head(state, step, metadata)
+    if names is None:
+        return None
+    columns = [names.index(name) for name in state.images.classes]
+    likely = np.asarray(state.run.read_array("probabilities", step), dtype=np.float64)[:, columns]
+    # A head that knows other classes may give these nothing at all.
+    likely = np.maximum(likely, np.finfo(np.float64).tiny)
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True))

@@ -1,0 +1,179 @@
+"""What the embeddings of a checkpoint are computed from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
+from review_embeddings.pipeline.models.config import is_timm, read_config
+from review_embeddings.pipeline.models.device import OF_AUTO, fastest_precision
+from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
+from review_embeddings.pipeline.models.loader import config_print
+from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
+from review_embeddings.pipeline.run.files import fingerprint
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.settings import AUTO
+from review_embeddings.pipeline.stages.resolve import resolved
+from review_embeddings.pipeline.stages.stage import Stage
+
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+
+
+@dataclass(frozen=True)
+class EmbeddingKey:
+    """Everything that the embeddings of one checkpoint are computed from."""
+
+    weights: str
+    config: str
+    processor: str
+    with_head: bool
+    images: str
+    pooling: str
+    precision: str
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The values by their names in the fingerprint."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    def fingerprint(self, stage: Stage, version: int | None = None) -> str:
+        """Of the embeddings, as the stage computes them now or did in a version."""
+        return fingerprint(**stage.parts(self.inputs, None, version))
+
+
+@dataclass(frozen=True)
+class ProcessorSource:
+    """Where to load an image processor from, and what tells it from others."""
+
+    candidates: list[str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Models:
+    """The checkpoints of a run with what is said about embedding by them."""
+
+    run: RunFolder
+    info: RunInfo
+    found: FoundCheckpoints
+    device: str | None = None
+
+    def key(self, step: int, images: RunImages) -> EmbeddingKey | None:
+        """What a checkpoint's embeddings are computed from; of one whose weights are gone, what
+        they were computed from. None where that is not known."""
+        stored = self.run.result_facts("embeddings", step)
+        known = stored["key"] if stored else None
+        if step in self.found.steps:
+            checkpoint = self.found.by_step(step)
+            stamp = None
+            if stored and known:
+                stamp = WeightsStamp(known["weights"], stored["weight_files"])
+            return self.key_of(checkpoint, stamp_weights(checkpoint.source, stamp), images)
+        if not known:
+            return None
+        changes = {
+            "images": images.digest,
+            "pooling": self.info.settings.pooling,
+            "precision": self.precision(step),
+        }
+        return EmbeddingKey(**{**known, **changes})
+
+    def key_of(
+        self, checkpoint: Checkpoint, weights: WeightsStamp, images: RunImages
+    ) -> EmbeddingKey:
+        """The same of a checkpoint with these weights."""
+        return EmbeddingKey(
+            weights=weights.sha256,
+            config=config_print(checkpoint.source),
+            processor=self.processor_of(checkpoint).digest,
+            with_head=self.head(checkpoint, images) is not None,
+            images=images.digest,
+            pooling=self.info.settings.pooling,
+            precision=self.precision(checkpoint.step),
+        )
+
+    def precision(self, step: int) -> str:
+        """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the
+        one that others have, the fastest."""
+        if self.info.settings.precision != AUTO:
+            return self.info.settings.precision
+        own = self._stored_precision(step)
+        others = (
+            map(self._stored_precision, self.run.steps_with("embeddings")) if own is None else ()
+        )
+        return own or next(filter(None, others), None) or fastest_precision(self.device)
+
+    def _stored_precision(self, step: int) -> str | None:
+        """In which of `OF_AUTO` a checkpoint's embeddings were computed; None where there are none
+        or it was another."""
+        stored = self.run.result_facts("embeddings", step)
+        known = stored["key"]["precision"] if stored and stored["key"] else None
+        return known if known in OF_AUTO else None
+
+    def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
+        """The head to be used: none for a base model that was made for other classes."""
+        head = head_of(checkpoint)
+        if head is not None and checkpoint.is_base:
+            try:
+                map_classes(head, images.classes, name="base")
+            except CheckpointError:
+                return None
+        return head
+
+    def processor_of(self, checkpoint: Checkpoint) -> ProcessorSource:
+        """Where a checkpoint's image processor comes from.
+
+        The settings, its own folder, the run's folder, another checkpoint, or the model it was made
+        from. The base model is preprocessed like the checkpoints, so that step 0 sees the same
+        pixels.
+        """
+        named = self.info.settings.processor
+        folders = self._processor_folders(checkpoint)
+        for folder in folders:
+            if file := _processor_file(Path(folder)):
+                content = json.loads(file.read_text(encoding="utf-8"))
+                digest = fingerprint(processor=_without_class_names(content))
+                return ProcessorSource([str(file.parent)], digest)
+        origin = str(read_config(checkpoint.source).get("_name_or_path") or "")
+        names = [name for name in (checkpoint.source, origin) if name]
+        names = folders if named is not None else names
+        return ProcessorSource(names, fingerprint(processor=names))
+
+    def _processor_folders(self, checkpoint: Checkpoint) -> list[str]:
+        if self.info.settings.processor is not None:
+            return [resolved(self.run, self.info.settings.processor)]
+        own = [] if checkpoint.is_base else [checkpoint.source]
+        others = [
+            other.source
+            for other in self.found.usable
+            if not other.is_base and other is not checkpoint
+        ]
+        return [*own, str(self.run.checkpoint_root(self.info)), *others]
+
+    def with_info(self, info: RunInfo) -> Models:
+        """The same for other settings."""
+        return replace(self, info=info)
+
+
+def _processor_file(folder: Path) -> Path | None:
+    for name in PROCESSOR_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    config = read_config(str(folder)) if folder.is_dir() else {}
+    return folder / "config.json" if is_timm(config) else None
+
+
+def _without_class_names(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an image processor; of timm's config.json only the part that is about
+    images."""
+    if "pretrained_cfg" in content:
+        return {"pretrained_cfg": content["pretrained_cfg"]}
+    kinds = {"image_processor_type", "feature_extractor_type"}
+    return {name: value for name, value in content.items() if name not in kinds}

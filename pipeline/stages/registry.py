@@ -1,0 +1,315 @@
+"""Which stages there are: the whole build on one page.
+
+A new per-image result is one entry here, with its computation in `stages.compute`; its column is
+declared in `table.columns`, with the stored array as its source.
+
+What changes the meaning of a result raises that stage's version, or adds a key to its fingerprint
+(`hashed`) only where the old value can differ. The tests of frozen runs then name what recomputes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from review_embeddings.pipeline.analysis.mapkinds import MapKind
+from review_embeddings.pipeline.analysis.outliers import NEIGHBORS as OOD_NEIGHBORS
+from review_embeddings.pipeline.analysis.trust import NEAR
+from review_embeddings.pipeline.stages import compute
+from review_embeddings.pipeline.stages.reading import read_rows
+from review_embeddings.pipeline.stages.stage import Reduction, Stage
+
+SCORES = "Neighbours and scores"
+
+IMAGES = Stage(
+    name="images",
+    version=1,
+    compute=read_rows,
+    identity={"key": "dataset", "signature": "files"},
+    scope="images",
+    hashed_from=2,
+    rows=1024,
+    title="Reading images",
+    keep="always",
+    long=True,
+)
+"""Finds, reads and decodes every image of the split, once; with it come `PIXELS`."""
+
+PIXELS = Stage(
+    name="pixels",
+    version=1,
+    compute=read_rows,
+    identity={"processor": "processor", "images": "images"},
+    scope="images",
+    hashed_from=2,
+    rows=1024,
+    title="Preprocessing images",
+    keep="always",
+    long=True,
+)
+"""The images as a model takes them, once for all checkpoints of one image processor."""
+
+IMAGE_QUALITY = Stage(
+    name="image_quality",
+    version=2,
+    baseline=2,
+    compute=compute.judge_images,
+    inputs={"files": "files", "advance": "advance"},
+    outputs=("image_quality",),
+    identity={"pictures": "images"},
+    scope="images",
+    needs=("image_quality",),
+    title="Looking at the images",
+    timed_as="image quality",
+)
+
+EMBEDDINGS = Stage(
+    name="embeddings",
+    version=1,
+    compute=compute.embed,
+    outputs=("embeddings",),
+    identity={
+        "weights": "checkpoint.weights",
+        "config": "checkpoint.config",
+        "processor": "checkpoint.processor",
+        "with_head": "checkpoint.with_head",
+        "images": "checkpoint.images",
+        "pooling": "checkpoint.pooling",
+        "precision": "checkpoint.precision",
+    },
+    hashed_from=2,
+    rows=1024,  # a multiple of every batch size, so that batches are those of one process
+    title="Embedding with checkpoint {step}",
+    long=True,
+    accelerated=True,
+)
+
+NEIGHBORS = Stage(
+    name="neighbors",
+    version=1,
+    compute=compute.find_neighbors,
+    inputs={"embeddings": "embeddings.embeddings", "device": "device"},
+    outputs=("neighbors", "distances"),
+    identity={"embeddings": "embeddings"},
+    constants={"k": max(OOD_NEIGHBORS, NEAR)},
+    rows=4096,  # much more work than to read all embeddings, which each shard does
+    title="Neighbours at checkpoint {step}",
+    group=SCORES,
+    accelerated=True,
+)
+
+NEIGHBORHOOD = {
+    "embeddings": "embeddings.embeddings",
+    "neighbors": "neighbors.neighbors",
+    "distances": "neighbors.distances",
+}
+
+OUTLIERS = Stage(
+    name="outliers",
+    version=1,
+    compute=compute.score_outliers,
+    inputs=NEIGHBORHOOD,
+    outputs=("outliers",),
+    identity={"neighbors": "neighbors"},
+    constants={"k": OOD_NEIGHBORS},
+    group=SCORES,
+)
+
+HELDOUT = Stage(
+    name="heldout",
+    version=1,
+    compute=compute.judge_held_out,
+    inputs={
+        "embeddings": "embeddings.embeddings",
+        "labels": "labels",
+        "class_count": "class_count",
+        "advance": "advance",
+    },
+    outputs=("heldout",),
+    identity={"embeddings": "embeddings", "labels": "labels"},
+    settings={"folds": "cross_validate"},
+    needs=("labels", "cross_validate"),
+    units="folds",
+    title="Cross-validating checkpoint {step}",
+    group=SCORES,
+)
+
+QUALITY = Stage(
+    name="quality",
+    version=1,
+    compute=compute.judge_labels,
+    inputs={
+        "labels": "labels",
+        "class_count": "class_count",
+        "probabilities": "probabilities",
+        "neighbors": "neighbors.neighbors",
+    },
+    outputs=("quality",),
+    identity={"neighbors": "neighbors", "labels": "labels"},
+    settings={"folds": "cross_validate"},
+    needs=("labels",),
+    group=SCORES,
+)
+
+PCA = Stage(
+    name="projections",
+    version=1,
+    compute=compute.pca,
+    inputs={"embeddings": "embeddings.embeddings"},
+    outputs=("projections",),
+    identity={"embeddings": "embeddings"},
+    rows=compute.pca_rows,
+    reduction=Reduction(compute.pca_moments, compute.pca_plane),
+    title="PCA of checkpoint {step}",
+    keep="nowhere",
+)
+
+TRUST = Stage(
+    name="trust",
+    version=1,
+    compute=compute.trust_map,
+    inputs={**NEIGHBORHOOD, "map": "projections.projections"},
+    outputs=("trust",),
+    identity={"map": "projections"},
+    constants={"k": NEAR},
+    group="Trust of the maps",
+)
+
+MOTION = Stage(
+    name="motion",
+    version=1,
+    compute=compute.measure_motion,
+    inputs={
+        "before": "embeddings.embeddings@previous",
+        "embeddings": "embeddings.embeddings",
+        "neighbors_before": "neighbors.neighbors@previous",
+        "neighbors": "neighbors.neighbors",
+    },
+    outputs=("motion",),
+    identity={"before": "embeddings@previous", "embeddings": "embeddings"},
+    constants={"k": NEAR},
+    group="Movement",
+)
+
+DUPLICATES = Stage(
+    name="duplicates",
+    version=2,
+    baseline=2,
+    compute=compute.find_copies,
+    inputs={
+        **NEIGHBORHOOD,
+        "hashes": "hashes",
+        "pictures": "pictures",
+        "scratch": "scratch",
+    },
+    outputs=("duplicates",),
+    identity={"embeddings": "embeddings"},
+    constants={"k": NEAR},
+    scope="ends",
+)
+
+LEAKS = Stage(
+    name="leaks",
+    version=1,
+    compute=compute.compare_splits,
+    outputs=("leaks",),
+    identity={"embeddings": "embeddings", "split": "against", "key": "dataset"},
+    scope="last",
+    needs=("against",),
+)
+"""Looks for the images in another split, which is embedded in a run of its own."""
+
+TABLE = Stage(
+    name="table",
+    version=4,
+    compute=compute.align_maps,
+    identity={
+        "methods": "versions",
+        "columns": "columns",
+        "images": "image_ids",
+        "labels": "labels",
+        "prediction_classes": "prediction_classes",
+        "checkpoints": "checkpoints",
+        "align_to": "align_to",
+        "map": "map",
+    },
+    settings={
+        "scaling": "scaling",
+        "cross_validate": "cross_validate",
+        "against": "against",
+        "image_quality": "image_quality",
+    },
+    scope="all",
+    hashed_from=None,
+    unit="checkpoints",
+)
+"""Aligns the maps, follows each image through all checkpoints, and writes the long table."""
+
+STAGES: list[Stage] = [
+    IMAGES,
+    PIXELS,
+    IMAGE_QUALITY,
+    EMBEDDINGS,
+    NEIGHBORS,
+    OUTLIERS,
+    HELDOUT,
+    QUALITY,
+    PCA,
+    TRUST,
+    MOTION,
+    DUPLICATES,
+    LEAKS,
+    TABLE,
+]
+"""All of them in the order in which they are computed, the map as `map_stage` makes it."""
+
+BUILT_IN = frozenset(stage.name for stage in STAGES)
+"""Names of those that came before stages could be registered."""
+
+WITH_VERSION = frozenset(stage.name for stage in STAGES if stage.hashed_from != 2)
+"""Names of those whose versions every table's fingerprint has."""
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of this name."""
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def map_stage(kind: MapKind) -> Stage:
+    """The stage that makes maps of some kind other than a PCA, which stands in `STAGES`."""
+    together = {"everything": "embeddings@all"} if kind.of_all else {}
+    return Stage(
+        name="projections",
+        version=1,
+        compute=compute.map_all if kind.of_all else compute.map_one,
+        inputs={
+            "embeddings": "embeddings.embeddings",
+            **({"advance": "advance"} if kind.of_all else {}),
+        },
+        outputs=("projections",),
+        identity={"embeddings": "embeddings", **together},
+        constants={"map": kind.key},
+        hashed={} if kind.of_all else {"everything": ""},
+        scope="all" if kind.of_all else "checkpoint",
+        per_checkpoint=True,
+        group=f"Mapping by {kind.key}",
+        seconds=kind.estimated_seconds,
+    )
+
+
+def register(stage: Stage, *, after: str = "duplicates") -> None:
+    """Make a stage known to every build. Raises ValueError for a name that is taken."""
+    names = [one.name for one in STAGES]
+    if stage.name in names:
+        raise ValueError(f"there is a stage {stage.name!r} already")
+    STAGES.insert(names.index(after) + 1, stage)
+
+
+@contextmanager
+def registered(stage: Stage, *, after: str = "duplicates") -> Iterator[None]:
+    """A stage that is known within the context only."""
+    register(stage, after=after)
+    try:
+        yield
+    finally:
+        STAGES.remove(stage)

@@ -1,0 +1,154 @@
+"""What a run is made from: what its folder says, changed by what was asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.models.checkpoints import (
+    FoundCheckpoints,
+    SkippedCheckpoint,
+    find_checkpoints,
+)
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_to
+from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.settings import (
+    NOTHING,
+    DatasetReference,
+    Request,
+    Settings,
+)
+
+
+def resolve_info(run: RunFolder, request: Request) -> RunInfo:
+    """What the run folder says, changed by what was asked for. Raises RunError."""
+    known = run.read_info()
+    source = request.dataset.get("source")
+    if known is None and source is None:
+        raise RunError(_not_known(run, request))
+    info = known or RunInfo(dataset=DatasetReference(source=""))
+    info = _with_dataset(run, info, request.dataset)
+    base = info.base if request.base is None else local_reference(run, request.base)
+    return replace(
+        info,
+        settings=_changed_settings(run, info.settings, request.settings),
+        base=base,
+        checkpoints=_checkpoints_folder(run, info, request),
+    )
+
+
+def _not_known(run: RunFolder, request: Request) -> str:
+    if not is_run(run.path) and not request.checkpoints:
+        return (
+            f"{run} is no run: it has neither run.json nor checkpoint-<step> folders. "
+            "Name a Trainer's output folder with --run, or try: review-embeddings demo"
+        )
+    return (
+        f"{run} was not reviewed before, so its data set is not known. "
+        "Name it with --dataset (a Hub name, a folder of images, a .parquet file) and, where it "
+        "has several, --split."
+    )
+
+
+def _with_dataset(run: RunFolder, info: RunInfo, dataset: Mapping[str, Any]) -> RunInfo:
+    """With another data set nothing of the old one applies; a limit of 0 takes a limit away."""
+    changes = {key: value for key, value in dataset.items() if value is not None}
+    if "source" in changes:
+        changes["source"] = local_reference(run, changes["source"])
+        if changes["source"] != info.dataset.source:
+            new = DatasetReference(source=changes["source"])
+            info = replace(info, dataset=new, classes=None)
+    if changes.get("limit") == 0:
+        changes["limit"] = None
+    return replace(info, dataset=replace(info.dataset, **changes))
+
+
+def _changed_settings(run: RunFolder, settings: Settings, asked: Mapping[str, Any]) -> Settings:
+    changes = {key: value for key, value in asked.items() if value is not None}
+    if changes.get("processor") is not None:
+        changes["processor"] = local_reference(run, changes["processor"])
+    if changes.get("against") == NOTHING:
+        changes["against"] = None
+    return replace(settings, **changes)
+
+
+def _checkpoints_folder(run: RunFolder, info: RunInfo, request: Request) -> str:
+    if request.checkpoints is None:
+        return info.checkpoints
+    path = storage.opened(request.checkpoints)
+    if not path.is_dir():
+        raise RunError(
+            f"The folder of checkpoints {request.checkpoints} is not there. Name one that holds "
+            "checkpoint-<step> folders."
+        )
+    return reference_to(path, run)
+
+
+def local_reference(run: RunFolder, name: str) -> str | None:
+    """A path as run.json keeps it; a Hub name as it is; None for what is cleared."""
+    if name == NOTHING:
+        return None
+    path = Path(name).expanduser()
+    return reference_to(path, run) if path.exists() else name
+
+
+def resolved(run: RunFolder, name: str) -> str:
+    """The other way round: a path that can be opened from here, or a Hub name."""
+    inside = run.path / name
+    return str(inside) if inside.exists() else name
+
+
+# -- checkpoints
+
+
+def checkpoints_of(
+    run: RunFolder, info: RunInfo, request: Request, progress: Progress
+) -> FoundCheckpoints:
+    """The checkpoints whose weights are there. Raises RunError and CheckpointError where the run
+    has neither these nor embeddings."""
+    root = run.checkpoint_root(info)
+    storage.renew(root)  # a training may have put new ones into a store
+    found = find_checkpoints(root, _base_model(run, info))
+    only_base = all(checkpoint.is_base for checkpoint in found.usable)
+    if request.checkpoints is not None and only_base and not found.skipped:
+        raise RunError(
+            f"{storage.address_of(root)} holds no checkpoints. Name a folder with "
+            "checkpoint-<step> folders or a model with --checkpoints."
+        )
+    for skipped in found.skipped:
+        progress.note(f"Left out {skipped.name}: {skipped.reason}")
+    if not found.usable and not embedded_steps(run, info):
+        _raise_nothing(run, found.skipped)
+    return found
+
+
+def _base_model(run: RunFolder, info: RunInfo) -> str | None:
+    base = None if info.base is None else resolved(run, info.base)
+    embedded = run.result_facts("embeddings", 0)
+    gone = base is not None and not Path(base).exists()
+    if gone and embedded is not None and embedded.get("base") == info.base:
+        return None  # the run was copied without it; what was computed from it is still there
+    return base
+
+
+def _raise_nothing(run: RunFolder, skipped: Iterable[SkippedCheckpoint]) -> None:
+    reasons = "; ".join(f"{one.name}: {one.reason}" for one in itertools.islice(skipped, 3))
+    if reasons:
+        raise CheckpointError(f"No checkpoint of {run.path} can be used. {reasons}")
+    raise RunError(
+        f"Run {run} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
+        "Name the Trainer's output folder with --run or --checkpoints."
+    )
+
+
+def embedded_steps(run: RunFolder, info: RunInfo) -> list[int]:
+    """Steps with embeddings, but for those of a base model that is not the run's any more."""
+    steps = run.steps_with("embeddings")
+    bases = {step: (run.result_facts("embeddings", step) or {}).get("base") for step in steps}
+    return [step for step in steps if bases[step] in {None, info.base}]
