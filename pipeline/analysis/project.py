@@ -128,11 +128,16 @@ class Moments:
 def in_blocks(rows: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
     """Copies of some rows of an array of shape (N, D) after the other, in float64, so that this
     never holds all of them."""
-    size = max(1, BLOCK_VALUES // rows.shape[1])
+    size = block_rows(rows.shape[1])
     return (
         np.array(rows[start : start + size], dtype=np.float64)
         for start in range(0, len(rows), size)
     )
+
+
+def block_rows(dimensions: int) -> int:
+    """How many rows of D numbers are looked at together."""
+    return max(1, BLOCK_VALUES // dimensions)
 
 
 def is_tall(embeddings: NDArray[np.floating]) -> bool:

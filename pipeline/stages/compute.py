@@ -34,12 +34,12 @@ from review_embeddings.pipeline.analysis.neighbors import (
 )
 from review_embeddings.pipeline.analysis.outliers import ood_scores
 from review_embeddings.pipeline.analysis.project import (
-    BLOCK_VALUES,
     AlignedRun,
     Moments,
     Plane,
     Projection,
     align,
+    block_rows,
     is_tall_shape,
     lay_as_they_are,
     project,
@@ -139,7 +139,7 @@ def judge_labels(
 def pca_rows(shape: tuple[int, ...]) -> int | None:
     """Rows a shard of a PCA: one block of its sums, so that any engine adds up the same; None for
     few images, which scikit-learn takes at once."""
-    return max(1, BLOCK_VALUES // shape[1]) if is_tall_shape(shape) else None
+    return block_rows(shape[1]) if is_tall_shape(shape) else None
 
 
 def pca_moments(rows: slice, *, embeddings: Array) -> Moments:

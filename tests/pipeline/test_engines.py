@@ -12,14 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import an_engine
 import numpy as np
-import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from samples import write_splits
+from shards import rows_a_shard
 
-from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.project import align, project
-from review_embeddings.pipeline.engines import engines
+from review_embeddings.pipeline.analysis import project
+from review_embeddings.pipeline.engines import ray as ray_engine
+from review_embeddings.pipeline.engines.kinds import engine_kind
+from review_embeddings.pipeline.engines.ray import RayEngine
+from review_embeddings.pipeline.engines.work import Result, Work
 from review_embeddings.pipeline.errors import CheckpointError, ClusterError, SettingsError
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
@@ -94,63 +98,60 @@ def cluster(
 
 
 def same(one: Path, other: Path) -> None:
-    pd.testing.assert_frame_equal(
-        *(table.read(run).drop(columns=["embedding"]) for run in (one, other)), rtol=0, atol=1e-6
-    )
-    for step in RunFolder(one).steps_with("embeddings"):
-        np.testing.assert_array_equal(
-            *(RunFolder(run).read_array("embeddings", step) for run in (one, other))
-        )
+    """Byte for byte, but for the names of the processes' own files."""
+    stored = ("embeddings", "probabilities", "neighbors", "distances", "outliers", "projections")
+    for folder in (*stored, "trust", "motion", "duplicates", "quality", "table"):
+        files = [sorted((run / folder).glob("*")) for run in (one, other)]
+        assert [file.name for file in files[0]] == [file.name for file in files[1]], folder
+        for file, its in zip(*files, strict=True):
+            if file.suffix != ".json" or folder == "table":
+                assert file.read_bytes() == its.read_bytes(), file
 
 
 def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
-    cluster: Any,
-    built_run: Path,
-    run_path: Path,
-    image_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    cluster: Any, built_run: Path, run_path: Path, image_folder: Path
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 4)
-    monkeypatch.setattr(engines, "SEARCH_SHARD", 10)
     request = Request(
         dataset={"source": str(image_folder), "split": "train"},
         engine="ray",
         address=cluster.address,
     )
-    with pytest.raises(InterruptedHereError):
-        build(RunFolder(run_path), request, progress=Watching(end_after=12))
-    shards = sorted((run_path / "shards").glob("*/[0-9]*-embeddings.npy"))
-    assert len(shards) >= 3 and not (run_path / "embeddings" / "000010.npy").exists()
-    before = {file: file.stat().st_mtime_ns for file in shards}
-    watching, killed = Watching(), threading.Event()
+    with rows_a_shard(embeddings=4, neighbors=10):
+        with pytest.raises(InterruptedHereError):
+            build(RunFolder(run_path), request, progress=Watching(end_after=12))
+        shards = sorted((run_path / "shards").glob("*/[0-9]*-embeddings.npy"))
+        assert len(shards) >= 3 and not (run_path / "embeddings" / "000010.npy").exists()
+        before = {file: file.stat().st_mtime_ns for file in shards}
+        watching, killed = Watching(), threading.Event()
 
-    def kill() -> None:
-        while not (run_path / "embeddings" / "000010.json").exists():
-            time.sleep(0.02)
-        cluster.remove_node(sorted(cluster.worker_nodes, key=str)[0], allow_graceful=False)
-        killed.set()
+        def kill() -> None:
+            while not (run_path / "embeddings" / "000010.json").exists():
+                time.sleep(0.02)
+            cluster.remove_node(sorted(cluster.worker_nodes, key=str)[0], allow_graceful=False)
+            killed.set()
 
-    threading.Thread(target=kill, daemon=True).start()
-    build(RunFolder(run_path), request, progress=watching)
+        threading.Thread(target=kill, daemon=True).start()
+        build(RunFolder(run_path), request, progress=watching)
     assert killed.wait(60)
     same(built_run, run_path)
-    assert watching.there["Embedding with checkpoint 10, 3 at a time"] >= 4 * len(
-        before
-    )  # what was there was not done again
-    assert any(
-        re.fullmatch(
-            rf"images 8-11 by {os.uname().nodename} \(node [0-9a-f]{{8}}, process \d+\)", text
-        )
-        for text in watching.done
-    )
+    # What was there was not done again.
+    assert watching.there["Embedding with checkpoint 10, 3 at a time"] >= 4 * len(before)
+    pattern = r"images 8-11 by {} \(node [0-9a-f]{{8}}, process \d+\)"
+    assert any(re.fullmatch(pattern.format(os.uname().nodename), one) for one in watching.done)
     assert not list((run_path / "shards").glob("*/*"))
     assert build(RunFolder(run_path), request).seconds == {}  # and the engine is not even started
 
 
+@pytest.fixture
+def shards_of_five() -> Iterator[None]:
+    with rows_a_shard(images=5, pixels=5, embeddings=5):
+        yield
+
+
+@pytest.mark.usefixtures("shards_of_five")
 def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
-    cluster: Any, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, run_path: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 5)
     data = write_splits(tmp_path / "data", train=2, test=12)
     (data / "test" / "green" / "04.png").write_bytes(b"no image")
     (data / "train" / "red" / "00.png").write_bytes((data / "test" / "red" / "03.png").read_bytes())
@@ -194,7 +195,7 @@ def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
         shutil.rmtree(run_path / name)
     watching = Watching()
     build(RunFolder(run_path), request, progress=watching)
-    assert "Preparing images" in watching.there
+    assert any(title.startswith("Preprocessing images") for title in watching.there)
     same(expected, run_path)
 
 
@@ -214,57 +215,76 @@ def test_a_mistake_in_a_shard_is_said_as_it_is(
         build(RunFolder(run_path), request)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1000.0])
-def test_the_pca_in_shards_is_that_of_one_process(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: float
+def mapped(run: RunFolder, request: Request, progress: Watching) -> NDArray[Any]:
+    """The map of checkpoint 10 by an engine, made anew."""
+    shutil.rmtree(run.path / "projections", ignore_errors=True)
+    build(run, request, progress=progress)
+    return np.array(run.read_array("projections", 10))
+
+
+@pytest.mark.parametrize("engine", ["ray", "pool"])
+def test_the_pca_in_parts_is_that_of_one_process(
+    cluster: Any,
+    engine: str,
+    trainer_output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "PCA_SHARD", 64)
-    random = np.random.default_rng(0)
-    embeddings = (random.normal(size=(500, 24)) * np.geomspace(3, 0.1, 24) + offset).astype(
-        np.float32
-    )
-    monkeypatch.chdir(tmp_path)
-    run, watching = RunFolder(Path("run")), Watching()
-    run.write_arrays(10, "print", {"embeddings": embeddings}, {})
-    made, expected = (
-        engines.OnRay(cluster.address, watching).projection(run, 10),
-        project(embeddings),
-    )
-    pair = [align([projection.points]).points[0] for projection in (made, expected)]
-    np.testing.assert_allclose(*pair, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(made.explained_variance, expected.explained_variance, rtol=1e-9)
-    assert len(watching.done) == 2 * 8
-    assert [title.partition(",")[0] for title in watching.there] == ["PCA of checkpoint 10"]
+    """Blocks of 64 of the 180 images: three sums, added in their order, give the same bits."""
+    monkeypatch.setattr(project, "BLOCK_VALUES", 64 * 16)
+    run, watching = RunFolder(tmp_path / "run"), Watching()
+    data = write_splits(tmp_path / "data", test=60)
+    request = Request(dataset={"source": str(data)}, checkpoints=str(trainer_output), wanted=["10"])
+    expected = mapped(run, request, Watching())
+    assert project.is_tall(run.read_array("embeddings", 10))
+    with an_engine.registered_here():
+        address = cluster.address if engine == "ray" else None
+        made = mapped(run, replace(request, engine=engine, address=address), watching)
+    np.testing.assert_array_equal(made, expected)
+    if engine == "ray":
+        assert len(watching.done) == 2 * 3
+        assert [title.partition(",")[0] for title in watching.there] == ["PCA of checkpoint 10"]
 
 
-def test_the_pca_of_few_images_is_no_matter_of_shards(cluster: Any, tmp_path: Path) -> None:
-    embeddings = np.random.default_rng(0).normal(size=(30, 24)).astype(np.float32)
-    run, watching = RunFolder(tmp_path), Watching()
-    run.write_arrays(10, "print", {"embeddings": embeddings}, {})
-    made = engines.OnRay(cluster.address, watching).projection(run, 10)
-    np.testing.assert_array_equal(made.points, project(embeddings).points)
+def test_the_pca_of_few_images_is_no_matter_of_parts(
+    cluster: Any, built_run: Path, tmp_path: Path
+) -> None:
+    run, watching = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run"))), Watching()
+    before = np.array(run.read_array("projections", 10))
+    made = mapped(run, Request(engine="ray", address=cluster.address), watching)
+    np.testing.assert_array_equal(made, before)
     assert watching.done == []
 
 
-def test_a_shard_whose_worker_dies_is_done_again_and_said_once(
-    cluster: Any, tmp_path: Path
+def test_every_stage_with_rows_runs_on_a_third_engine(
+    built_run: Path, run_path: Path, image_folder: Path
 ) -> None:
-    def deadly_once(folder: Path, part: tuple[int, int]) -> int:
-        if part[0] == 1000 and not (folder / "died").exists():
-            (folder / "died").touch()
-            os._exit(1)
-        return part[0]
+    """Nothing but the engine's one method: its page is tests/extensions/an_engine.py."""
+    request = Request(dataset={"source": str(image_folder), "split": "train"}, engine="pool")
+    with an_engine.registered_here(), rows_a_shard(embeddings=16, neighbors=10):
+        build(RunFolder(run_path), request)
+    same(built_run, run_path)
 
-    watching, parts = Watching(), [(0, 1000), (1000, 2000), (2000, 3000)]
-    engine = engines.OnRay(cluster.address, watching)
-    assert list(engine._in_order(deadly_once, tmp_path, parts, lambda part: None, gpu=False)) == [
-        0,
-        1000,
-        2000,
-    ]
-    assert len(watching.notes) == 1 and re.fullmatch(
-        r"Done again: images 1,000-1,999\. [^.]+\.", watching.notes[0]
-    )
+
+def some_work(folder: Path, deadly: str) -> Work:
+    """Ends its process at the second part: ``once``, or each time."""
+
+    def numbered(rows: slice) -> Result:
+        mark = folder / "died"
+        if rows.start == 1000 and (deadly == "always" or not mark.exists()):
+            mark.touch()
+            os._exit(1)
+        return Result({"start": np.array([rows.start])})
+
+    return Work(numbered, {}, 3000, str(folder), "key", "Counting", keep="nowhere")
+
+
+def test_a_part_whose_worker_dies_is_done_again_and_said_once(cluster: Any, tmp_path: Path) -> None:
+    watching = Watching()
+    results = list(RayEngine(watching).map(some_work(tmp_path, "once"), 1000))
+    assert [int(one.arrays["start"][0]) for one in results] == [0, 1000, 2000]
+    lost = [note for note in watching.notes if note.startswith("Done again")]
+    assert len(lost) == 1 and re.fullmatch(r"Done again: images 1,000-1,999\. [^.]+\.", lost[0])
     assert sorted(text.split(" by ")[0] for text in watching.done) == [
         "images 0-999",
         "images 1,000-1,999",
@@ -272,28 +292,21 @@ def test_a_shard_whose_worker_dies_is_done_again_and_said_once(
     ]
 
 
-def test_a_shard_that_kills_every_worker_is_given_up(
-    cluster: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_part_that_kills_every_worker_is_given_up(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deadly(about: None, part: tuple[int, int]) -> None:
-        os._exit(1)
-
-    monkeypatch.setattr(engines, "ATTEMPTS", 2)
+    monkeypatch.setattr(ray_engine, "MAX_ATTEMPTS", 2)
     watching = Watching()
-    with pytest.raises(ClusterError, match="The worker of images 0-9 was lost 2 times: "):
-        list(
-            engines.OnRay(cluster.address, watching)._in_order(
-                deadly, None, [(0, 10)], lambda part: None, gpu=False
-            )
-        )
-    assert len(watching.notes) == 1 and watching.done == []
+    with pytest.raises(ClusterError, match="The worker of images 1,000-1,999 was lost 2 times: "):
+        list(RayEngine(watching).map(some_work(tmp_path, "always"), 1000))
+    assert len([note for note in watching.notes if note.startswith("Done again")]) == 1
 
 
 def test_nodes_that_go_and_come_are_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     watching = Watching()
-    engine = engines.OnRay(cluster.address, watching)
+    engine = RayEngine(watching)
     nodes = [
         {"NodeID": f"{number:x}" * 56, "NodeManagerAddress": f"10.0.0.{number}", "Alive": True}
         for number in range(1, 7)
@@ -334,21 +347,19 @@ def test_what_cannot_be_is_said_in_one_line(
     with pytest.raises(SettingsError, match="--address auto is of a Ray cluster. Add --engine ray"):
         build(new, Request(dataset=said, checkpoints=str(run_path), address="auto"))
     assert not new.path.exists()
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray_engine, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[ray\]'"):
-        engines.check_engine("ray", None)
+        engine_kind("ray")
 
 
+@pytest.mark.usefixtures("shards_of_five")
 def test_a_run_in_a_store_on_machines_that_see_no_common_folder(
     cluster: Any,
     bucket: Any,
     trainer_output: Path,
     image_folder: Path,
     built_run: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 8)
-    monkeypatch.setattr(engines, "SEARCH_SHARD", 16)
     store, name = bucket
     store.put(f"{trainer_output}/", f"{name}/trained/", recursive=True)
     said = {"source": str(image_folder), "split": "train", "in_place": True}
@@ -363,6 +374,6 @@ def test_a_run_in_a_store_on_machines_that_see_no_common_folder(
     assert not store.find(f"{name}/runs/new/shards")
     copied = run_at(f"s3://{name}/runs/other")
     with pytest.raises(
-        ClusterError, match=r"prepared images of s3://.*/runs/other are not on .*--in-place"
+        ClusterError, match=r"preprocessed images of s3://.*/runs/other are not on .*--in-place"
     ):
         build(copied, replace(request, dataset={**said, "in_place": False}))

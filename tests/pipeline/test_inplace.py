@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint
+from shards import rows_a_shard
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.engines import engines
 from review_embeddings.pipeline.errors import DatasetError, RunError
 from review_embeddings.pipeline.images.dataset import open_dataset
 from review_embeddings.pipeline.images.inplace import read_cells
@@ -33,7 +33,8 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference, Request
-from review_embeddings.pipeline.stages import build as stages
+from review_embeddings.pipeline.stages import images as build_module
+from review_embeddings.pipeline.stages import reading
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.review.exchange.export import copy_images
@@ -150,6 +151,13 @@ def same(one: Path, other: Path) -> None:
         )
 
 
+@pytest.fixture
+def small_shards() -> Iterator[None]:
+    with rows_a_shard(images=4, pixels=4):
+        yield
+
+
+@pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "said",
@@ -163,7 +171,6 @@ def test_the_run_is_that_of_a_copy(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 4)
     source = KINDS[kind](tmp_path / "data")
     made(tmp_path / "copied", checkpoints, source, **said)
     monkeypatch.setattr(
@@ -312,10 +319,10 @@ def test_what_cannot_stay_where_it_is(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_pictures_are_prepared_again_from_where_they_lie(
     checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 4)
     source = as_parquet(tmp_path / "data")
     before = in_run(made(tmp_path / "run", checkpoints, source, in_place=True).run.path)
     vectors = np.array(RunFolder(tmp_path / "run").read_array("embeddings", 20))
@@ -328,7 +335,9 @@ def test_pictures_are_prepared_again_from_where_they_lie(
     for folder in ("cache", "embeddings"):
         shutil.rmtree(tmp_path / "run" / folder)
     monkeypatch.setattr(
-        stages, "read_images", lambda run: replace(images, hashes=["0" * 64, *images.hashes[1:]])
+        build_module,
+        "read_images",
+        lambda run: replace(images, hashes=["0" * 64, *images.hashes[1:]]),
     )
     with pytest.raises(
         DatasetError, match="Image 0 of the run is not where it was, or has changed"
@@ -341,22 +350,22 @@ class StoppedError(Exception):
     """In place of a kill."""
 
 
+@pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("cache_too", [True, False])
 def test_what_was_read_is_not_read_again(
     cache_too: bool, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "SHARD", 4)
     source = as_tars(tmp_path / "data")
     made(tmp_path / "whole", checkpoints, source, in_place=True)
-    read, seen = engines._read_shard, list[int]()
+    read, seen = reading.read_rows, list[int]()
 
-    def stopping(reading: Any, part: tuple[int, int], *rest: Any) -> str:
+    def stopping(rows: slice, **inputs: Any) -> Any:
         if len(seen) == 2:
             raise StoppedError
-        seen.append(part[0])
-        return read(reading, part, *rest)
+        seen.append(rows.start)
+        return read(rows, **inputs)
 
-    monkeypatch.setattr(engines, "_read_shard", stopping)
+    monkeypatch.setattr(reading, "read_rows", stopping)
     with pytest.raises(StoppedError):
         made(tmp_path / "run", checkpoints, source, in_place=True)
     assert seen == [0, 4] and not (tmp_path / "run" / "images.parquet").exists()
@@ -364,9 +373,9 @@ def test_what_was_read_is_not_read_again(
         shutil.rmtree(tmp_path / "run" / "cache")
     seen[:] = []
     monkeypatch.setattr(
-        engines,
-        "_read_shard",
-        lambda reading, part, *rest: (seen.append(part[0]), read(reading, part, *rest))[1],
+        reading,
+        "read_rows",
+        lambda rows, **inputs: (seen.append(rows.start), read(rows, **inputs))[1],
     )
     made(tmp_path / "run", checkpoints, source)
     assert seen == ([8, 12, 16] if cache_too else [0, 4, 8, 12, 16])

@@ -18,7 +18,6 @@ from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint, write_splits
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.engines import engines
 from review_embeddings.pipeline.errors import (
     CheckpointError,
     DatasetError,
@@ -33,7 +32,8 @@ from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
-from review_embeddings.pipeline.stages import build as stages
+from review_embeddings.pipeline.stages import compute as stages
+from review_embeddings.pipeline.stages import images, keys
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
 
@@ -83,11 +83,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(module, name, counting)
 
     count(reading, "decode", "decoded")
+    count(images, "decode", "decoded")
     count(stages, "decode", "decoded")
     count(EncoderLoader, "encoder", "models")
-    count(engines, "nearest_neighbors", "searches")
+    count(stages, "nearest_neighbors", "searches")
     count(stages, "ood_scores", "scores")
-    count(engines, "project", "maps")
+    count(stages, "project", "maps")
     count(stages, "align", "alignments")
     monkeypatch.setattr(
         stages,
@@ -203,9 +204,9 @@ def test_auto_keeps_to_the_precision_that_a_run_has(
     run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was embedded on a GPU is opened on a laptop, and goes on there."""
-    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp16")
+    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp16")
     make(run_path, image_folder, wanted=["10", "20"])
-    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp32")
+    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp32")
     before = RunFolder(run_path).read_array("embeddings", 10).copy()
     make(run_path)
     run = RunFolder(run_path)
@@ -230,7 +231,7 @@ def test_auto_goes_on_in_fp32_where_fp16_cannot_hold_the_values(
     weights = load_file(file)
     weights["vit.layernorm.weight"] *= 1e6  # beyond the largest float16
     save_file(weights, file, {"format": "pt"})
-    monkeypatch.setattr(stages, "fastest_precision", lambda device: "fp16")
+    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp16")
     built, recorder = make(run_path, image_folder)
     assert any("20 gives values that fp16 cannot hold" in note for note in recorder.notes)
     assert built.manifest.steps == [10, 20, 100]
