@@ -66,7 +66,7 @@ def _build(session: BuildSession) -> Built:
     _compute(session, state, ["image_quality"], before)
     checkpoints = choose(session, state, wanted_checkpoints(session, state, wanted), before)
     state = state.with_steps(embed_all(session, state, checkpoints))
-    _compute(session, state, _derived(), before)
+    _compute(session, state, derived_stages(), before)
     session.write_info(info)
     _find_leaks(session, state, before)
     manifest = _tabulate(session, state, before)
@@ -121,7 +121,7 @@ def _note_useless(session: BuildSession, images: RunImages) -> None:
         session.progress.note("--cross-validate does nothing here: there are no labels.")
 
 
-def _derived() -> list[str]:
+def derived_stages() -> list[str]:
     """Names of the stages that follow from embeddings alone."""
     return [stage.name for stage in STAGES if stage.name not in ELSEWHERE]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages, images_key
-from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.stage import Job, Stage
 from review_embeddings.pipeline.stages.state import (
@@ -19,6 +19,9 @@ from review_embeddings.pipeline.stages.state import (
 )
 
 NEW = "new"
+
+NOT_OF_TABLE = {"images", "pixels", "table"}
+"""Stages whose results are no reason by themselves to write the table anew."""
 
 WORDS = {
     "weights": "weights",
@@ -81,25 +84,24 @@ def why_stale(state: RunState, stage: Stage, step: int, before: Before) -> str |
 
 
 def _reason(state: RunState, stage: Stage, step: int, stored: StoredResult, before: Before) -> str:
-    if changed := stored.metadata.get("key"):
-        return _compared(state, stage, step, changed)
+    if known := stored.metadata.get("key"):
+        return _compared(state, stage, step, known)
     if anew := _inputs_computed(state, stage, step, before):
         return f"{', '.join(anew)} computed anew"
-    parts = state.parts(stage, step)
-    if parts is not None:
-        for name, old in _explanations(state, stage, parts, before):
-            if fingerprint(**old) == stored.fingerprint:
-                return name
+    for reason, value in _explanations(state, stage, step, before):
+        if value == stored.fingerprint:
+            return reason
     return "its inputs have changed"
 
 
-def _compared(state: RunState, stage: Stage, step: int, key: Mapping[str, Any]) -> str:
+def _compared(state: RunState, stage: Stage, step: int, known: Mapping[str, Any]) -> str:
     """Of embeddings, beside which is kept what they were computed from."""
-    now = state.parts(stage, step) or {}
-    changed = [word for name, word in WORDS.items() if now.get(name) != key.get(name)]
+    key = state.key(step)
+    now = {} if key is None else key.inputs
+    changed = [word for name, word in WORDS.items() if now.get(name) != known.get(name)]
     if changed:
         return f"{', '.join(changed)} changed"
-    return f"version {stage.version}"
+    return f"version {stage.version - 1} -> {stage.version}"
 
 
 def _inputs_computed(state: RunState, stage: Stage, step: int, before: Before) -> list[str]:
@@ -110,7 +112,7 @@ def _inputs_computed(state: RunState, stage: Stage, step: int, before: Before) -
         if source.name in state.stages and not state.stages[source.name].is_single
     )
     if stage.name == "table":
-        names = dict.fromkeys(name for name in state.stages if name != "table")
+        names = dict.fromkeys(name for name in state.stages if name not in NOT_OF_TABLE)
     return [name for name in names if _is_anew(state, name, step, before)]
 
 
@@ -149,53 +151,77 @@ def _dataset_changes(info: RunInfo, before: RunInfo | None) -> str:
     )
 
 
-Change = tuple[str, Mapping[str, Any]]
-"""What may have changed, and the parts of the fingerprint as they were before it."""
+Change = tuple[str, Callable[[RunState, Stage], tuple[RunState, Stage]]]
+"""What may have changed, and how to get back to before it."""
 
 
 def _explanations(
-    state: RunState, stage: Stage, parts: Mapping[str, Any], before: Before
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each combination of changes that may have happened, the simplest first."""
-    changes = [*_setting_changes(state, stage, before), *_value_changes(parts, before)]
-    changes += [*_version_changes(stage, parts)]
+    state: RunState, stage: Stage, step: int, before: Before
+) -> Iterator[tuple[str, str | None]]:
+    """Each combination of changes that may have happened, the simplest first, with the fingerprint
+    that the result had before them."""
+    changes = [
+        *_setting_changes(state, before),
+        *_image_changes(state, before),
+        *_version_changes(stage),
+    ]
     for count in range(1, len(changes) + 1):
         for some in itertools.combinations(changes, count):
-            old = dict(parts)
-            for _, earlier in some:
-                old.update(earlier)
-            yield ", ".join(name for name, _ in some), old
+            earlier, as_it_was = state, stage
+            for _, undo in some:
+                earlier, as_it_was = undo(earlier, as_it_was)
+            yield ", ".join(name for name, _ in some), earlier.fingerprint_of(as_it_was, step)
 
 
-def _setting_changes(state: RunState, stage: Stage, before: Before) -> Iterator[Change]:
+def _setting_changes(state: RunState, before: Before) -> Iterator[Change]:
     if before.info is None:
         return
-    settings = {**stage.settings, "align_to": "align_to", "map": "map"}
-    for key, name in settings.items():
-        old, new = getattr(before.info.settings, name), getattr(state.settings, name)
+    for name, new in asdict(state.settings).items():
+        old = getattr(before.info.settings, name)
         if old != new:
             option = f"--{name.replace('_', '-')}"
-            yield f"{option} {_shown(old)} -> {_shown(new)}", {key: old}
+            yield f"{option} {_shown(old)} -> {_shown(new)}", partial(_with_setting, name, old)
+
+
+def _with_setting(name: str, value: Any, state: RunState, stage: Stage) -> tuple[RunState, Stage]:
+    earlier = state.altered(settings=replace(state.settings, **{name: value}))
+    return earlier, earlier.stages.get(stage.name, stage)
 
 
 def _shown(value: Any) -> str:
-    return "none" if value in {None, False} else "on" if value is True else str(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
 
 
-def _value_changes(parts: Mapping[str, Any], before: Before) -> Iterator[Change]:
-    images = before.images
-    if images is None:
+def _image_changes(state: RunState, before: Before) -> Iterator[Change]:
+    old = before.images
+    if old is None:
         return
-    labels = labels_fingerprint(images)
-    if "labels" in parts and parts["labels"] != labels:
-        yield "labels changed", {"labels": labels}
-    ids = [images.digest, images.ids.tolist()]
-    if parts.get("images") not in (None, ids, images.digest):
-        old = ids if isinstance(parts["images"], list) else images.digest
-        yield "images changed", {"images": old}
+    if labels_fingerprint(old) != labels_fingerprint(state.images):
+        yield (
+            "labels changed",
+            lambda state, stage: (
+                state.altered(images=replace(state.images, labels=old.labels, classes=old.classes)),
+                stage,
+            ),
+        )
+    if [old.digest, old.ids.tolist()] != [state.images.digest, state.images.ids.tolist()]:
+        yield (
+            "images changed",
+            lambda state, stage: (
+                state.altered(
+                    images=replace(old, labels=state.images.labels, classes=state.images.classes)
+                ),
+                stage,
+            ),
+        )
 
 
-def _version_changes(stage: Stage, parts: Mapping[str, Any]) -> Iterator[Change]:
-    if "method" in parts:
-        for version in range(1, stage.version):
-            yield f"version {version} -> {stage.version}", {"method": version}
+def _version_changes(stage: Stage) -> Iterator[Change]:
+    for version in range(1, stage.version):
+        yield f"version {version} -> {stage.version}", partial(_with_version, version)
+
+
+def _with_version(version: int, state: RunState, stage: Stage) -> tuple[RunState, Stage]:
+    return state, replace(stage, version=version)

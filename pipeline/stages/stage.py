@@ -116,6 +116,8 @@ class Stage:
             return [ONCE]
         if self.scope == "ends":
             return sorted({*current[:1], *current[-1:]})
+        if self.scope == "last":
+            return list(current[-1:])
         late = any(source.endswith("@previous") for source in self.inputs.values())
         return list(current)[1:] if late else list(current)
 

@@ -86,6 +86,19 @@ class RunState:
         """The same run with these checkpoints in its table."""
         return replace(self, steps=tuple(steps))
 
+    def altered(
+        self, *, settings: Settings | None = None, images: RunImages | None = None
+    ) -> RunState:
+        """The same run with other settings or images."""
+        info = self.info if settings is None else replace(self.info, settings=settings)
+        return replace(
+            self,
+            info=info,
+            models=self.models.with_info(info),
+            images=images or self.images,
+            _keys={},
+        )
+
     # -- stages
 
     @cached_property
@@ -273,11 +286,11 @@ class RunState:
         return {**versions, "search": searches} if any(searches) else versions
 
     def _checkpoints(self) -> Any:
-        stored = [self.run.result_facts("embeddings", step) for step in self.steps]
+        stored = {step: self.run.result_facts("embeddings", step) for step in self.steps}
         rows = [
             [step, one["fingerprint"], one["epoch"], one["loss"]]
-            for step, one in zip(self.steps, stored, strict=True)
-            if one is not None
+            for step, one in stored.items()
+            if one is not None and one["fingerprint"] == self.fingerprint("embeddings", step)
         ]
         return rows if len(rows) == len(self.steps) else UNKNOWN
 

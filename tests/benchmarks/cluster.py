@@ -109,9 +109,12 @@ def differences(one: Path, other: Path) -> dict[str, float]:
 def wait_for_half(run: Path, images: int) -> dict[Path, int]:
     """When half of the first checkpoint's shards are there: their files and when they were written,
     in nanoseconds."""
-    from review_embeddings.pipeline.engines.engines import SHARD
+    from review_embeddings.pipeline.stages.registry import EMBEDDINGS
 
-    while len(files := list((run / "shards").glob("*/[0-9]*-embeddings.npy"))) * SHARD < images / 2:
+    rows = EMBEDDINGS.rows
+    assert isinstance(rows, int)
+
+    while len(files := list((run / "shards").glob("*/[0-9]*-embeddings.npy"))) * rows < images / 2:
         time.sleep(0.02)
     return {file: file.stat().st_mtime_ns for file in files}
 
@@ -147,20 +150,20 @@ def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int)
 def shards_when_removed() -> Any:
     """Gives a dict that is filled with the files of shards, and when they were written, at the
     moment they are removed."""
-    from review_embeddings.pipeline.engines import engines
+    from review_embeddings.pipeline.engines.shards import Shards
 
     found: dict[Path, int] = {}
-    remove = engines._Shards.remove
+    remove = Shards.remove
 
-    def noting(shards: engines._Shards) -> None:
+    def noting(shards: Shards) -> None:
         found.update({file: file.stat().st_mtime_ns for file in shards.folder.glob("*.npy")})
         remove(shards)
 
-    engines._Shards.remove = noting  # type: ignore[method-assign]
+    Shards.remove = noting  # type: ignore[method-assign]
     try:
         yield found
     finally:
-        engines._Shards.remove = remove  # type: ignore[method-assign]
+        Shards.remove = remove  # type: ignore[method-assign]
 
 
 def tell_time(way: str, seconds: float, stages: Mapping[str, float]) -> None:

@@ -29,8 +29,8 @@ import psutil
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
-from review_embeddings.pipeline.stages import build as stages
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.session import BuildSession
 
 PEAKS: dict[str, int] = {}
 
@@ -55,14 +55,14 @@ def sampled(stage: str) -> Iterator[None]:
 
 def watch_stages() -> None:
     """Put the sampler around everything that `build` times."""
-    timed = stages.Builder._timed
+    timed = BuildSession.timed
 
     @contextmanager
     def both(self: Any, stage: str, count: int) -> Iterator[None]:
         with sampled(stage), timed(self, stage, count):
             yield
 
-    stages.Builder._timed = both  # type: ignore[method-assign]
+    BuildSession.timed = both  # type: ignore[method-assign]
 
 
 def measure(

@@ -1,0 +1,185 @@
+"""What a build is about to do, why, and that its plan is all that it does."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samples import CLASSES, save_checkpoint
+
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages import registry
+from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.preview import preview
+
+FROZEN = Path(__file__).parents[1] / "data"
+
+
+def reasons(run: Path, **request: Any) -> dict[str, str]:
+    """Why each stage computes; the same for all its checkpoints."""
+    found: dict[str, set[str]] = {}
+    for job in preview(RunFolder(run), Request(**request)):
+        found.setdefault(job.stage.name, set()).add(job.reason)
+    assert all(len(some) == 1 for some in found.values()), found
+    return {name: some.pop() for name, some in found.items()}
+
+
+def content(run: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def finished(built_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built_run, tmp_path / "finished"))
+
+
+@pytest.mark.parametrize("name", ["format-1-complete"])
+def test_nothing_to_do_for_a_finished_run(name: str, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FROZEN / name, tmp_path / "run"))
+    assert preview(RunFolder(run), Request()) == []
+
+
+def test_the_first_frozen_run_computes_what_it_lacks(tmp_path: Path) -> None:
+    """It has neighbours and scores of other fingerprints, and knows no trust, motion or copies."""
+    run = Path(shutil.copytree(FROZEN / "format-1", tmp_path / "run"))
+    found = reasons(run)
+    assert "embeddings" not in found and "projections" not in found
+    assert found["trust"] == found["motion"] == found["duplicates"] == found["quality"] == "new"
+
+
+def test_a_preview_writes_nothing_and_names_what_a_build_does(
+    run_path: Path, image_folder: Path
+) -> None:
+    before = content(run_path)
+    request: dict[str, Any] = {"dataset": {"source": str(image_folder), "split": "train"}}
+    found = reasons(run_path, **request)
+    assert content(run_path) == before
+    assert found.pop("images") == "new" and set(found.values()) == {"needs the images first"}
+    built = build(RunFolder(run_path), Request(**request))
+    assert set(built.seconds) == {*found, "images"}
+    assert reasons(run_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"align_to": "previous"}, {"table": "--align-to last -> previous"}),
+        ({"scaling": "common"}, {"table": "--scaling each -> common"}),
+        (
+            {"cross_validate": 3},
+            {
+                "heldout": "new",
+                "quality": "--cross-validate 0 -> 3",
+                "table": "heldout, quality computed anew",
+            },
+        ),
+        (
+            {"map": "shared-pca"},
+            {
+                "projections": "--map pca -> shared-pca",
+                "trust": "projections computed anew",
+                "table": "projections, trust computed anew",
+            },
+        ),
+    ],
+    ids=lambda value: next(iter(value)),
+)
+def test_a_changed_setting_is_the_reason(
+    finished: Path, settings: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert reasons(finished, settings=settings) == expected
+    built = build(RunFolder(finished), Request(settings=settings))
+    assert set(built.seconds) == set(expected)
+
+
+def test_changed_weights_are_the_reason_at_that_checkpoint_only(finished: Path) -> None:
+    save_checkpoint(finished / "checkpoint-20", seed=77, step=20)
+    jobs = preview(RunFolder(finished), Request())
+    found = {(job.stage.name, job.checkpoint): job.reason for job in jobs}
+    assert found["embeddings", 20] == "weights changed"
+    assert found["neighbors", 20] == "embeddings computed anew"
+    # Images moved to checkpoint 20 and from it.
+    assert {step for name, step in found if name == "motion"} == {20, 100}
+    assert not {step for name, step in found if name == "outliers"} - {20}
+    assert set(build(RunFolder(finished), Request()).seconds) == {name for name, _ in found}
+
+
+def test_a_changed_label_names_the_stages_and_why(
+    run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(image_folder, tmp_path / "data"))
+    # The last image of a class becomes the first of the next: the rows stay the same.
+    request = Request(dataset={"source": str(data), "split": "train"})
+    build(RunFolder(run_path), request)
+    (data / CLASSES[0] / "11.png").rename(data / CLASSES[1] / "-.png")
+    assert reasons(run_path) == {
+        "images": "the data set's files have changed",
+        "quality": "labels changed",
+        "table": "quality computed anew",
+    }
+    built = build(RunFolder(run_path), Request())
+    assert set(built.seconds) == {"images", "quality", "table"}
+    assert reasons(run_path) == {}
+
+
+def test_a_lacking_output_is_computed_for_runs_of_before(
+    finished: Path,
+) -> None:
+    """What a stage gives newly, finished runs lack."""
+    outliers = replace(registry.OUTLIERS, outputs=("outliers", "margins"))
+    stages = [outliers if one.name == "outliers" else one for one in registry.STAGES]
+    before = list(registry.STAGES)
+    registry.STAGES[:] = stages
+    try:
+        assert reasons(finished) == {"outliers": "lacks margins"}
+    finally:
+        registry.STAGES[:] = before
+
+
+@pytest.mark.parametrize("name", ["neighbors", "outliers", "quality", "motion", "duplicates"])
+def test_a_raised_version_recomputes_the_stage_and_what_follows_from_it(
+    finished: Path, name: str
+) -> None:
+    """Also where a fingerprint leaves an input out because it follows from another."""
+    follows = {
+        "neighbors": {"outliers", "quality", "trust", "motion", "duplicates"},
+        "outliers": set(),
+        "quality": set(),
+        "motion": set(),
+        "duplicates": set(),
+    }[name]
+    before = list(registry.STAGES)
+    old = registry.stage_named(name)
+    raised = replace(old, version=old.version + 1)
+    registry.STAGES[:] = [raised if one.name == name else one for one in before]
+    try:
+        found = reasons(finished)
+        assert set(found) == {name, "table", *follows}
+        assert found[name] == f"version {old.version} -> {old.version + 1}"
+        assert set(build(RunFolder(finished), Request()).seconds) == set(found)
+        assert reasons(finished) == {}
+    finally:
+        registry.STAGES[:] = before
+
+
+def test_embeddings_of_an_older_version_stay_where_the_weights_are_gone(
+    finished: Path,
+) -> None:
+    shutil.rmtree(finished / "checkpoint-10")
+    before = list(registry.STAGES)
+    raised = replace(registry.EMBEDDINGS, version=2)
+    registry.STAGES[:] = [raised if one.name == "embeddings" else one for one in before]
+    vectors = RunFolder(finished).read_array("embeddings", 10).tobytes()
+    try:
+        jobs = preview(RunFolder(finished), Request())
+        found = {(job.stage.name, job.checkpoint): job.reason for job in jobs}
+        assert ("embeddings", 10) not in found and ("neighbors", 10) not in found
+        assert found["embeddings", 20] == found["embeddings", 100] == "version 1 -> 2"
+        built = build(RunFolder(finished), Request())
+        assert built.manifest.steps == [10, 20, 100]
+        assert RunFolder(finished).read_array("embeddings", 10).tobytes() == vectors
+        assert preview(RunFolder(finished), Request()) == []
+    finally:
+        registry.STAGES[:] = before
