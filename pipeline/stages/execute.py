@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,28 +19,40 @@ from review_embeddings.pipeline.stages.state import RunState
 
 def compute(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
     """Compute jobs in their order, neighbouring ones of a group checkpoint by checkpoint."""
-    for group, some in itertools.groupby(jobs, key=lambda job: job.stage.group):
+    for _, some in itertools.groupby(jobs, key=lambda job: job.stage.group or job.stage.name):
         together = list(some)
         session.begin_writing()
-        if group:
-            _compute_group(session, state, group, together)
+        if together[0].stage.scope == "all":
+            _compute_together(session, state, together)
+        elif together[0].stage.group:
+            _compute_group(session, state, together)
         else:
             for job in together:
                 _compute(session, state, job)
 
 
-def _compute_group(session: BuildSession, state: RunState, group: str, jobs: Sequence[Job]) -> None:
+def _compute_group(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
     steps = sorted({job.step for job in jobs})
-    _note_estimate(session, state, jobs)
-    with session.progress.stage(group, total=len(steps), unit="checkpoints") as advance:
-        if jobs[0].stage.scope == "all":
-            _compute_together(session, state, jobs, advance)
-            return
+    with _group_progress(session, state, jobs, len(steps)) as advance:
         for step in steps:
             for job in jobs:
                 if job.step == step:
                     _compute(session, state, job)
             advance(1)
+
+
+@contextmanager
+def _group_progress(
+    session: BuildSession, state: RunState, jobs: Sequence[Job], total: int
+) -> Iterator[Advance]:
+    """Of neighbouring jobs that are told of together; silent where they have no title."""
+    group = jobs[0].stage.group
+    if not group:
+        yield lambda done: None
+        return
+    _note_estimate(session, state, jobs)
+    with session.progress.stage(group, total=total, unit="checkpoints") as advance:
+        yield advance
 
 
 def _note_estimate(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
@@ -161,22 +173,27 @@ def _note_recall(session: BuildSession, job: Job, metadata: Mapping[str, Any], t
 # -- one computation for all checkpoints
 
 
-def _compute_together(
-    session: BuildSession, state: RunState, jobs: Sequence[Job], advance: Advance
-) -> None:
+def _compute_together(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
     """A stage of scope ``all``: one result, or one for each checkpoint."""
-    stage = jobs[0].stage
-    with session.timed(stage.timed_as or stage.name, len(state.images) * len(jobs)):
-        inputs = Inputs(session, state, stage, advance)
-        settings = {key: getattr(state.settings, name) for key, name in stage.settings.items()}
-        once = {name: inputs.value(name) for name in inputs.of_the_run}
-        results = stage.compute(
-            OpenedCheckpoints(inputs, state.steps), **once, **settings, **stage.constants
-        )
-        by_step = {job.step: job for job in jobs}
+    stage, images = jobs[0].stage, len(state.images)
+    with (
+        session.timed(stage.timed_as or stage.name, images * len(jobs)),
+        _group_progress(session, state, jobs, len(state.steps)) as advance,
+    ):
+        results = _folded(Inputs(session, state, stage, advance))
         if stage.is_single:
-            _store(session, jobs[0], iter([results]), len(state.images))
+            _store(session, jobs[0], iter([results]), images)
             return
+        by_step = {job.step: job for job in jobs}
         for step, result in zip(state.steps, results, strict=True):
             if step in by_step:
-                _store(session, by_step[step], iter([result]), len(state.images))
+                _store(session, by_step[step], iter([result]), images)
+
+
+def _folded(inputs: Inputs) -> Any:
+    """What the stage makes of one checkpoint after the other."""
+    stage, state = inputs.stage, inputs.state
+    once = {name: inputs.value(name) for name in inputs.of_the_run}
+    settings = {key: getattr(state.settings, name) for key, name in stage.settings.items()}
+    checkpoints = OpenedCheckpoints(inputs, state.steps)
+    return stage.compute(checkpoints, **once, **settings, **stage.constants)

@@ -1,18 +1,24 @@
 """What a build is about to do, why, and that its plan is all that it does."""
 
 import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from samples import CLASSES, save_checkpoint
 
+from review_embeddings.pipeline.engines.work import Result
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages import registry
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
+from review_embeddings.pipeline.stages.stage import Stage
 
 FROZEN = Path(__file__).parents[1] / "data"
 
@@ -183,3 +189,35 @@ def test_embeddings_of_an_older_version_stay_where_the_weights_are_gone(
         assert preview(RunFolder(finished), Request()) == []
     finally:
         registry.STAGES[:] = before
+
+
+def steadiness(checkpoints: Sequence[Mapping[str, NDArray[Any]]]) -> Result:
+    """How much the score of each image varies over the checkpoints."""
+    scores = [np.asarray(one["scores"], dtype=np.float64) for one in checkpoints]
+    return Result({"steadiness": np.std(scores, axis=0)})
+
+
+def test_a_stage_of_all_checkpoints_folds_what_each_has(finished: Path) -> None:
+    """One more checkpoint costs that checkpoint's results, and one fold."""
+    stage = Stage(
+        "steadiness",
+        1,
+        steadiness,
+        inputs={"scores": "outliers.outliers"},
+        outputs=("steadiness",),
+        identity={"scores": "outliers@all"},
+        scope="all",
+    )
+    with registry.registered(stage):
+        assert reasons(finished) == {"steadiness": "new", "table": "steadiness computed anew"}
+        assert set(build(RunFolder(finished), Request()).seconds) == {"steadiness", "table"}
+        run = RunFolder(finished)
+        scores = [run.read_array("outliers", step) for step in (10, 20, 100)]
+        expected = np.std(np.array(scores, dtype=np.float64), axis=0)
+        np.testing.assert_array_equal(run.read_array("steadiness", 0), expected)
+        assert reasons(finished) == {}
+        save_checkpoint(finished / "checkpoint-200", seed=7, step=200)
+        jobs = preview(RunFolder(finished), Request())
+        counted = Counter(job.stage.name for job in jobs)
+        assert counted["outliers"] == counted["steadiness"] == counted["embeddings"] == 1
+    assert reasons(finished, wanted=["10", "20", "100"]).keys() == {"table"}
