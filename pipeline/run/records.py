@@ -229,6 +229,7 @@ def _object(kind: Any) -> Check:
         for one in fields(kind)
         if one.default is MISSING and one.default_factory is MISSING
     ]
+    nested = any(_record_kind(inner) for inner in _kinds(kind).values())
     keeps_unknown = any(one.name == UNKNOWN for one in fields(kind))
 
     def checked(value: Any) -> Any:
@@ -237,14 +238,15 @@ def _object(kind: Any) -> Check:
         missing = next((name for name in required if name not in value), None)
         if missing is not None:
             raise RecordError("is missing", missing)
-        there = [name for name in checks if name in value]
         values: dict[str, Any] = {}
-        for name in there:
-            try:
-                values[name] = checks[name](value[name])
-            except RecordError as error:
-                raise error.inside(name) from None
-        if keeps_unknown:
+        name = ""
+        try:
+            for name, check in checks.items():
+                if name in value:
+                    values[name] = check(value[name])
+        except RecordError as error:
+            raise error.inside(name) from None
+        if keeps_unknown and (nested or not checks.keys() >= value.keys()):
             values[UNKNOWN] = _unknown_in(kind, value)
         return kind(**values)
 

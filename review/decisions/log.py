@@ -41,6 +41,9 @@ be looked at again."""
 UNDECIDED = "undecided"
 """Clears an earlier decision."""
 
+READABLE = frozenset({*DECISIONS, UNDECIDED, None})
+"""Decisions that a line may hold."""
+
 MAX_NOTE = 2000
 """Characters of a note."""
 
@@ -180,7 +183,7 @@ def _parse(line: bytes) -> Decision:
     except (ValueError, RecursionError):
         raise RecordError("it is no JSON") from None
     decision = record_of(Decision, content)
-    if decision.decision not in {*DECISIONS, UNDECIDED, None}:
+    if decision.decision not in READABLE:
         shown = json.dumps(decision.decision)[:MAX_DECISION]
         raise RecordError(f"is {shown}, none of {', '.join((*DECISIONS, UNDECIDED))}", "decision")
     if decision.decision == RELABEL and decision.new_label is None:

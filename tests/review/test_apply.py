@@ -23,7 +23,8 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.apply import apply, safe_name
+from review_embeddings.review.exchange.apply import apply
+from review_embeddings.review.exchange.cleaned import safe_name
 
 CommandLine = Callable[..., tuple[int, str, str]]
 CLASSES = ["blue", "green", "red"]
