@@ -160,7 +160,7 @@ MAPPINGS = {"packages", "arguments", "arrays"}
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_a_changed_file_is_read_or_refused_in_one_sentence(name: str, data: st.DataObject) -> None:
     whole, read = FILES[name]
@@ -223,7 +223,7 @@ added = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(top=added, dataset=added, options=added)
 def test_run_json_keeps_what_a_newer_version_wrote(
     top: dict[str, Any], dataset: dict[str, Any], options: dict[str, Any]

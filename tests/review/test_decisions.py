@@ -200,7 +200,7 @@ def test_what_a_newer_version_adds_to_a_line_does_no_harm(run: RunFolder) -> Non
 LINE = {**KEPT, "note": "n", "list": None, "checkpoints": [0, 5]}
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(change=changes(LINE))
 def test_a_changed_line_is_the_decision_that_it_was_or_said(change: Change) -> None:
     """Whatever becomes of a line, it is never silently left out and never another decision."""
