@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.errors import DatasetError, RunError
 from review_embeddings.pipeline.models.processor import Normalisation, Processor, to_values
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.files import commit, storage_errors, write_json
+from review_embeddings.pipeline.run.files import commit, read_json, storage_errors, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX, temporary_path
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ class PixelFile:
     normalisation: Normalisation | None
     """Of its 8-bit levels; None where it holds float32 values."""
 
-    @staticmethod
-    def of(path: Path, facts: dict[str, Any]) -> PixelFile:
-        """As the marker beside it says."""
-        return PixelFile(
-            path,
-            tuple(facts["shape"]),
-            Normalisation(**facts["normalisation"]) if facts["normalisation"] else None,
-        )
-
     def open(self) -> NDArray[Any]:
         """All of it, memory-mapped."""
         return np.memmap(
@@ -52,6 +43,33 @@ class PixelFile:
             mode="r",
             shape=self.shape,
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a marker says about one file of the cache."""
+
+    shape: tuple[int, ...]
+    normalisation: Normalisation | None
+    name: str = ""
+    """Relative to the folder of the cache."""
+
+
+@dataclass(frozen=True)
+class _Marker:
+    """What lies beside a cache and makes it valid: about its file, or about the several ones that
+    it is made of."""
+
+    images: str
+    """Fingerprint of the images in it (`RunImages.digest`)."""
+    shape: tuple[int, ...] = ()
+    normalisation: Normalisation | None = None
+    files: list[_Part] | None = None
+
+    def parts(self, name: str) -> list[_Part]:
+        """The files; ``name`` is that of a single one."""
+        single = _Part(self.shape, self.normalisation, name)
+        return [single] if self.files is None else self.files
 
 
 class PixelFiles:
@@ -144,17 +162,21 @@ class PixelCache:
         self.path = run.cache / f"pixels-{digest[:16]}.bin"
 
     def open(self, images_digest: str) -> Pixels | None:
-        """The cached pixels of these images; None where there are none."""
-        facts: dict[str, Any] = (
-            _read_marker(self.path)
-            if storage.exists(self.path.with_suffix(".json"))
-            else {"images": None}
-        )
-        if facts["images"] != images_digest:
+        """The cached pixels of these images; None where there are none, or none that this version
+        can read."""
+        if not storage.exists(self.path.with_suffix(".json")):
             return None
-        parts = facts.get("files", [{"name": self.path.name, **facts}])
-        files = [PixelFile.of(self.path.parent / one["name"], one) for one in parts]
-        if not all(storage.exists(file.path) for file in files):
+        try:
+            marker = record_of(_Marker, _read_marker(self.path))
+        except (RunError, RecordError):
+            return None
+        if marker.images != images_digest:
+            return None
+        files = [
+            PixelFile(self.path.parent / part.name, part.shape, part.normalisation)
+            for part in marker.parts(self.path.name)
+        ]
+        if not files or not all(storage.exists(file.path) for file in files):
             return None
         array = PixelFiles(files)
         return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
@@ -180,11 +202,8 @@ class PixelCache:
 
 
 def _read_marker(file: Path) -> dict[str, Any]:
-    """What is kept beside a file of the cache."""
-    facts: dict[str, Any] = json.loads(
-        storage.fetched(file.with_suffix(".json")).read_text(encoding="utf-8")
-    )
-    return facts
+    """What is kept beside a file of the cache. Raises RunError."""
+    return read_json(storage.fetched(file.with_suffix(".json")))
 
 
 class PixelParts:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,9 @@ from review_embeddings.pipeline.images.inplace import Cell, places_schema, read_
 from review_embeddings.pipeline.images.preview import shown_in_browser
 from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.files import fingerprint
+from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import FORMAT, RecordError, check_format, record_of
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.threads import in_threads
 
@@ -216,13 +217,16 @@ def read_images(run: RunFolder) -> RunImages | None:
             f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set "
             f"again."
         ) from error
-    if file.schema_arrow.names not in (images_schema().names, images_schema(in_place=True).names):
-        return None  # written by another version: read again from the data set
-    metadata = file.schema_arrow.metadata
-    classes = json.loads(metadata[b"classes"])
+    schema = file.schema_arrow
+    with record_errors(run.images, cure="Delete it; it is read from the data set again."):
+        content = _metadata_of(schema)
+        check_format(content)
+        if not _has_columns(schema, images_schema(in_place="column" in content)):
+            return None  # written by an older version: read again from the data set
+        metadata = record_of(_Metadata, content)
     table = file.read(columns=["image_id", "image_hash", "label", "path"])
     labels = None
-    if classes is not None:
+    if metadata.classes is not None:
         labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
     return RunImages(
         path=run.images,
@@ -230,11 +234,48 @@ def read_images(run: RunFolder) -> RunImages | None:
         hashes=table.column("image_hash").to_pylist(),
         paths=table.column("path").to_pylist(),
         labels=labels,
-        classes=classes,
-        key=metadata[b"key"].decode(),
-        signature=json.loads(metadata[b"signature"]),
-        column=metadata[b"column"].decode() if b"column" in metadata else None,
+        classes=metadata.classes,
+        key=metadata.key,
+        signature=metadata.signature,
+        column=metadata.column,
     )
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What ``images.parquet`` says about all images, as metadata of its schema."""
+
+    key: str
+    classes: list[str] | None
+    signature: str | None
+    column: str | None = None
+
+
+METADATA: dict[str, Callable[[str], Any]] = {
+    "key": str,
+    "classes": json.loads,
+    "signature": json.loads,
+    "column": str,
+}
+"""What reads the text of each of them."""
+
+
+def _metadata_of(schema: pyarrow.Schema) -> dict[str, Any]:
+    """The metadata that this version knows. Raises RecordError for what cannot be decoded."""
+    stored, content = schema.metadata or {}, {}
+    for key, read in {FORMAT: json.loads, **METADATA}.items():
+        if key.encode() in stored:
+            try:
+                content[key] = read(stored[key.encode()].decode())
+            except (ValueError, RecursionError):
+                raise RecordError("cannot be decoded", key) from None
+    return content
+
+
+def _has_columns(schema: pyarrow.Schema, wanted: pyarrow.Schema) -> bool:
+    """Whether a file has all the wanted columns; a newer version may have written more."""
+    kinds = dict(zip(schema.names, schema.types, strict=True))
+    return all(kinds.get(field.name) == field.type for field in wanted)
 
 
 def images_key(reference: DatasetReference) -> str:

@@ -12,9 +12,9 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,9 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.files import read_json, write_json
+from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import as_json, unknown_keys
 
 BATCH = 1000
 """Images a message to the database: under 4 MB for 1,000 dimensions."""
@@ -111,6 +112,8 @@ class Reference:
     uri: str | None
     """Address of a server; None for the file in the run folder."""
     collection: str
+    unknown: Mapping[str, Any] = unknown_keys()
+    """What a newer version keeps in the run folder beside this."""
 
     @property
     def place(self) -> str:
@@ -125,14 +128,15 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
     Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and
     for a name that Milvus does not take.
     """
-    known = read_json(run.vectors_reference) if run.vectors_reference.is_file() else {}
+    known = _remembered(run)
     if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
         raise SettingsError(
             f"--collection {collection!r} is no name for a collection. Use letters, digits and _, "
             f"no digit first."
         )
     if uri is None:
-        return Reference(known.get("uri"), collection or known.get("collection") or "images")
+        default = Reference(None, "images") if known is None else known
+        return replace(default, collection=collection or default.collection or "images")
     if not re.match(r"(https?|tcp|unix)://", uri):
         raise SettingsError(
             f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out "
@@ -143,8 +147,8 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
             "--uri has a name or password in it. Put user:password into an environment variable "
             "and name it: --token-env VAR"
         )
-    if collection is None and known.get("uri") == uri:
-        collection = str(known["collection"])
+    if collection is None and known is not None and known.uri == uri:
+        collection = known.collection
     name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
     return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
 
@@ -405,9 +409,18 @@ def _release(run: RunFolder) -> None:
 
 def remember(run: RunFolder, reference: Reference) -> None:
     """Keep where a run is indexed, for later commands; no secret is part of it."""
-    known = {"uri": reference.uri, "collection": reference.collection}
-    if not (run.vectors_reference.is_file() and read_json(run.vectors_reference) == known):
-        write_json(run.vectors_reference, known)
+    known = _remembered(run)
+    if known != reference:
+        kept = replace(reference, unknown={} if known is None else known.unknown)
+        write_json(run.vectors_reference, as_json(kept))
+
+
+def _remembered(run: RunFolder) -> Reference | None:
+    """Where the run was indexed last."""
+    if not run.vectors_reference.is_file():
+        return None
+    cure = "Delete it and name --uri and --collection once more; without them it is a file here."
+    return read_record(run.vectors_reference, Reference, cure=cure)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from typing import Any
 from review_embeddings.pipeline.errors import (
     BusyError,
     ReviewError,
+    RunError,
     SettingsError,
     StorageError,
     reason_of,
 )
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.records import NewerFormatError, made_by_newer, record_of
 from review_embeddings.pipeline.run.temporary import is_alive, temporary_path
 
 ADDRESS = ".address.json"
@@ -95,13 +98,40 @@ def _told(title: str, size: int) -> Iterator[Any]:
         yield Callback(hooks={"shown": hook})
 
 
+@dataclass(frozen=True)
+class _Original:
+    """The contents of `ADDRESS`."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """Who holds a lock in a store."""
+
+    host: str
+    process: int
+
+
+def _address_in(root: Path) -> str:
+    """The address of which a folder is a copy. Raises RunError where that cannot be read."""
+    try:
+        return record_of(_Original, json.loads((root / ADDRESS).read_bytes())).address
+    except NewerFormatError as error:
+        raise RunError(made_by_newer(root / ADDRESS)) from error
+    except ValueError as error:
+        raise RunError(
+            f"{root / ADDRESS} is damaged ({error}). Delete the folder {root}; it is brought again."
+        ) from error
+
+
 class Copy:
     """A folder on this machine, and the place in a store of which it is a copy."""
 
     def __init__(self, root: Path) -> None:
         """Raises SettingsError where nothing here can reach such a store."""
         self.root = root
-        self.address: str = json.loads((root / ADDRESS).read_text(encoding="utf-8"))["address"]
+        self.address = _address_in(root)
         self._store, self._place = store_of(self.address)
         self._listing: dict[str, dict[str, Any]] | None = None
 
@@ -341,13 +371,11 @@ class Copy:
         """Who holds a lock; None where it was left behind."""
         try:
             self._store.invalidate_cache()
-            owner, taken = (
-                json.loads(self._store.cat_file(place)),
-                _changed(self._store.info(place)),
-            )
+            owner = record_of(_Owner, json.loads(self._store.cat_file(place)))
+            taken = _changed(self._store.info(place))
         except (FileNotFoundError, ValueError):
             return None
-        if owner["host"] == socket.gethostname() and not is_alive(owner["process"]):
+        if owner.host == socket.gethostname() and not is_alive(owner.process):
             return None
         clock = f"{place}-{secrets.token_hex(4)}"
         self._store.pipe_file(clock, b"")
@@ -355,7 +383,7 @@ class Copy:
         self._store.rm_file(clock)
         if taken is not None and now is not None and (now - taken).total_seconds() > LEASE:
             return None
-        return f"process {owner['process']} on {owner['host']}"
+        return f"process {owner.process} on {owner.host}"
 
     @contextmanager
     def _errors(self, path: Path | None = None) -> Iterator[None]:

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import RunError, StorageError
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.records import (
+    NewerFormatError,
+    Record,
+    RecordError,
+    check_format,
+    made_by_newer,
+    record_of,
+)
 from review_embeddings.pipeline.run.temporary import temporary_path
+
+MADE_AGAIN = "Delete it; what it held is made again."
+"""The cure for a damaged file of which nothing is lost."""
 
 
 class ArrayFile:
@@ -92,23 +103,50 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all, the same bytes for the same content."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # half a character, which JSON can escape and UTF-8 cannot hold
+        data = json.dumps(content, indent=2).encode()
     with whole_file(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_bytes(data + b"\n")
 
 
-def read_json(
-    path: Path, *, cure: str = "Delete it; what it held is made again."
-) -> dict[str, Any]:
-    """Read a JSON object. Raises RunError, with the ``cure``, where the file is damaged."""
+def read_json(path: Path, *, cure: str = MADE_AGAIN, known_format: int = 1) -> dict[str, Any]:
+    """Read a JSON object of a format up to the known one.
+
+    Raises RunError: with the ``cure`` where the file is damaged, to upgrade where it is newer.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} holds no JSON object. {cure}")
+    with record_errors(path, cure=cure):
+        check_format(content, known_format)
     return content
+
+
+def read_record(
+    path: Path, kind: type[Record], *, cure: str = MADE_AGAIN, known_format: int = 1
+) -> Record:
+    """Read a JSON object as a dataclass, by the rule of `pipeline.run.records`. Raises as
+    `read_json` does."""
+    content = read_json(path, cure=cure, known_format=known_format)
+    with record_errors(path, cure=cure):
+        return record_of(kind, content, known_format=known_format)
+
+
+@contextmanager
+def record_errors(what: object, *, cure: str = MADE_AGAIN) -> Iterator[None]:
+    """Turn what does not fit a dataclass into a RunError about ``what``, such as its file."""
+    try:
+        yield
+    except NewerFormatError as error:
+        raise RunError(made_by_newer(what)) from error
+    except RecordError as error:
+        raise RunError(f"{what} is damaged ({error}). {cure}") from error
 
 
 @contextmanager

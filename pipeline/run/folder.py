@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import (
     ArrayFile,
     read_json,
+    record_errors,
     storage_errors,
     write_json,
 )
 from review_embeddings.pipeline.run.info import RunInfo, package_versions
+from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
 from review_embeddings.pipeline.run.temporary import remove_leftovers
-from review_embeddings.pipeline.settings import DatasetReference, Settings
 
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
@@ -39,6 +40,20 @@ training."""
 
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
+
+
+CURE = "Delete it and name the data set again with --dataset; what was computed is kept."
+"""For a ``run.json`` that is damaged."""
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """What the metadata of every stage's result has in common."""
+
+    fingerprint: str
+    """Of what it was computed from."""
+    arrays: dict[str, int]
+    """Bytes of each of its files, by the name of the array."""
 
 
 @dataclass(frozen=True)
@@ -151,53 +166,35 @@ class RunFolder:
         unreadable file."""
         if not self.run_json.is_file():
             return None
-        content = read_json(
-            self.run_json,
-            cure="Delete it and name the data set again with --dataset; what was computed is kept.",
-        )
-        version = content.get("format_version")
-        if not isinstance(version, int):
+        content = read_json(self.run_json, cure=CURE, known_format=FORMAT_VERSION)
+        if FORMAT not in content:
             raise RunError(
-                f"{self.run_json} has no format_version; it is not a run of review-embeddings. Use "
+                f"{self.run_json} has no {FORMAT}; it is not a run of review-embeddings. Use "
                 f"another --run."
             )
-        if version > FORMAT_VERSION:
-            raise RunError(
-                f"Run {self} has format {version}; this version of review-embeddings reads up to "
-                f"{FORMAT_VERSION}. "
-                "Upgrade it: pip install -U review-embeddings"
-            )
-        try:
-            return RunInfo(
-                dataset=DatasetReference(**content["dataset"]),
-                classes=content["classes"],
-                checkpoints=content["checkpoints"],
-                base=content["base"],
-                settings=Settings(**content["settings"]),
-                packages=content["packages"],
-            )
-        except (KeyError, TypeError) as error:
-            raise RunError(
-                f"{self.run_json} is damaged ({error}). Delete it and name the data set again with "
-                f"--dataset."
-            ) from error
+        with record_errors(self.run_json, cure=CURE):
+            return record_of(RunInfo, content, known_format=FORMAT_VERSION)
 
     def write_info(self, info: RunInfo) -> None:
         """Write ``run.json``, with the versions of the packages in use now."""
         info = replace(info, packages=package_versions())
-        write_json(self.run_json, {"format_version": FORMAT_VERSION, **asdict(info)})
+        write_json(self.run_json, {FORMAT: FORMAT_VERSION, **as_json(info)})
 
     # -- results of stages
 
     def result_facts(self, stage: str, step: int) -> dict[str, Any] | None:
         """What was written beside a stage's array for this checkpoint; None where there is no
-        complete result."""
+        complete result. Raises RunError for an unreadable file and one of a newer format."""
         path = self.array(stage, step).with_suffix(".json")
         if not path.is_file():
             return None
-        facts = read_json(path)
-        sizes = {name: storage.size_of(self.array(name, step)) for name in facts["arrays"]}
-        return facts if sizes == facts["arrays"] else None
+        content = read_json(path)
+        try:
+            stored = record_of(StoredResult, content)
+        except RecordError:
+            return None
+        sizes = {name: storage.size_of(self.array(name, step)) for name in stored.arrays}
+        return content if stored.arrays and sizes == stored.arrays else None
 
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
         """Whether the stage has a result for this checkpoint that was computed from the same

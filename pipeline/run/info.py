@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from review_embeddings.pipeline.run.records import unknown_keys
 from review_embeddings.pipeline.settings import DatasetReference, Settings
 
 
@@ -23,6 +26,14 @@ class RunInfo:
     """Settings that change the result."""
     packages: dict[str, str] = field(default_factory=dict)
     """Versions of the packages that made the run folder."""
+    unknown: Mapping[str, Any] = unknown_keys()
+    """What a newer version wrote beside all this."""
+
+    def with_source(self, source: str) -> RunInfo:
+        """The same run on another data set, to which nothing applies that was known of the old
+        one."""
+        unknown = {name: value for name, value in self.unknown.items() if name != "dataset"}
+        return replace(self, dataset=DatasetReference(source), classes=None, unknown=unknown)
 
 
 def package_versions() -> dict[str, str]:

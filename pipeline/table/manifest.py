@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from review_embeddings.pipeline.errors import RunError
-from review_embeddings.pipeline.run.files import read_json
+from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import RecordError, record_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class Manifest:
     """Share of the worst images of one checkpoint that are among the worst of the other, for each
     pair."""
 
+    def check(self) -> None:
+        """Raise RecordError where there is no checkpoint, or a matrix that is not of all pairs."""
+        if not self.checkpoints:
+            raise RecordError("is empty", "checkpoints")
+        count = len(self.checkpoints)
+        for name in ("rank_correlation", "outlier_overlap"):
+            if [len(row) for row in getattr(self, name)] != [count] * count:
+                raise RecordError(f"is no matrix of {count} times {count} numbers", name)
+
     @property
     def steps(self) -> list[int]:
         return [facts.step for facts in self.checkpoints]
@@ -78,24 +88,39 @@ def read_manifest(run: RunFolder) -> Manifest | None:
     made and `build` makes anew."""
     if not run.table_manifest.is_file():
         return None
-    content = read_json(run.table_manifest)
+    cure = _cure(run)
+    content = read_json(run.table_manifest, cure=cure)
     if not {"images", "map"} <= content.keys():
         return None
-    try:
-        facts = [CheckpointFacts(**entry) for entry in content.pop("checkpoints")]
-        return Manifest(checkpoints=facts, **content)
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.table_manifest} is damaged. Delete it and run: review-embeddings build --run "
-            f"{run}"
-        ) from error
+    with record_errors(run.table_manifest, cure=cure):
+        manifest = record_of(Manifest, content)
+        manifest.check()
+    return manifest
 
 
 def known_steps(run: RunFolder) -> list[int]:
     """The checkpoints that the table holds, even if an earlier version made it; none where there is
     no table."""
-    content = read_json(run.table_manifest) if run.table_manifest.is_file() else {}
-    return [int(entry["step"]) for entry in content.get("checkpoints", [])]
+    if not run.table_manifest.is_file():
+        return []
+    manifest = read_record(run.table_manifest, _Steps, cure=_cure(run))
+    return [checkpoint.step for checkpoint in manifest.checkpoints]
+
+
+def _cure(run: RunFolder) -> str:
+    return f"Delete it and run: review-embeddings build --run {run}"
+
+
+@dataclass(frozen=True)
+class _Step:
+    step: int
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What the manifests of all versions have in common."""
+
+    checkpoints: list[_Step] = field(default_factory=list)
 
 
 def manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:

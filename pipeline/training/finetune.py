@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,15 @@ from review_embeddings.pipeline.models.device import is_out_of_memory
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.models.processor import Processor
 from review_embeddings.pipeline.progress import SILENT, Progress
-from review_embeddings.pipeline.run.files import read_json, storage_errors, whole_file, write_json
+from review_embeddings.pipeline.run.files import (
+    read_record,
+    storage_errors,
+    whole_file,
+    write_json,
+)
 from review_embeddings.pipeline.run.folder import RunFolder, is_run
 from review_embeddings.pipeline.run.info import package_versions
+from review_embeddings.pipeline.run.records import FORMAT, as_json, unknown_keys
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference, Request
 from review_embeddings.pipeline.stages.resolve import resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -140,6 +146,21 @@ class FineTuning:
     """Review so many images only, a seeded sample balanced over the classes."""
     pooling: str | None = None
     precision: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingFile:
+    """The contents of ``training.json``."""
+
+    request: FineTuning
+    steps: int = 0
+    """Optimizer steps in all."""
+    frames: list[int] = field(default_factory=list)
+    """Steps of the checkpoints."""
+    classes: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = unknown_keys()
+    """What a newer version wrote beside all this."""
 
 
 @dataclass(frozen=True)
@@ -251,18 +272,12 @@ def _absolute(name: str | None) -> str | None:
 def _read_stored(run: RunFolder) -> FineTuning | None:
     if not run.training.is_file():
         return None
-    content = read_json(run.training, cure="Name a new folder with --run.")
-    if content.get("format_version", 0) > TRAINING_FORMAT:
-        raise RunError(
-            f"{run.training} is of a newer version of review-embeddings. Upgrade it: pip install "
-            f"-U review-embeddings"
-        )
-    try:
-        return FineTuning(**content["request"])
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.training} is damaged ({reason_of(error)}) Name a new folder with --run."
-        ) from error
+    return _read_file(run).request
+
+
+def _read_file(run: RunFolder) -> TrainingFile:
+    cure = "Name a new folder with --run."
+    return read_record(run.training, TrainingFile, cure=cure, known_format=TRAINING_FORMAT)
 
 
 # -- the work
@@ -639,15 +654,9 @@ class _FineTuner:
             session = BuildSession(self.run, request, self.progress, stack, wait=True)
             session.write_info(resolve_info(self.run, request))
         with self.run.lock(wait=True):
-            content = {
-                "format_version": TRAINING_FORMAT,
-                "request": asdict(self.request),
-                "steps": total,
-                "frames": frames,
-                "classes": classes,
-                "packages": package_versions(),
-            }
-            write_json(self.run.training, content)
+            known = _read_file(self.run).unknown if self.run.training.is_file() else {}
+            file = TrainingFile(self.request, total, frames, classes, package_versions(), known)
+            write_json(self.run.training, {FORMAT: TRAINING_FORMAT, **as_json(file)})
 
     def review_request(self) -> Request:
         """What the run is reviewed with."""

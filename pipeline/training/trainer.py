@@ -19,7 +19,7 @@ from review_embeddings.pipeline.errors import TrainingError
 from review_embeddings.pipeline.models.classifier import size_options
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance
-from review_embeddings.pipeline.run.files import read_json, write_json
+from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
@@ -38,6 +38,14 @@ RESUME_SECONDS = 30.0
 
 RESUME_SHARE = 0.05
 """Part of the time that writing full states may take."""
+
+
+@dataclass(frozen=True)
+class _Unlogged:
+    """The contents of `UNLOGGED`."""
+
+    loss: float
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -166,9 +174,11 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         """Take up the losses since the last row of the log, of a training that goes on."""
         kept = self.run_folder.resume / f"checkpoint-{self.state.global_step}" / UNLOGGED
         if self.state.global_step and kept.is_file():
-            content = read_json(kept)
-            self._tr_loss += content["loss"]
-            self._globalstep_last_logged -= content["steps"]
+            unlogged = read_record(
+                kept, _Unlogged, cure="Delete it; the next row of the log lacks these losses."
+            )
+            self._tr_loss += unlogged.loss
+            self._globalstep_last_logged -= unlogged.steps
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._redirected) if self._redirected else super()._get_output_dir(trial)

@@ -442,9 +442,7 @@ def export_command(**options: Any) -> None:
             options["per_class"],
             tuple(options["checkpoint"]),
         )
-        history = read_history(folder)
-        for fault in history.faults:
-            click.echo(fault, err=True)
+        history = read_history(folder, _progress().note)
         out = _here(options["out"], "--out") if options["out"] else None
         rows, decided, path = export_list(
             folder, history, chosen, form=options["form"], out=out, copy=options["copy"]
@@ -469,7 +467,9 @@ def import_command(file: str, run: str | None, reviewer: str | None, debug: bool
         from review_embeddings.review.exchange.imports import import_decisions
 
         folder = _existing_run(run)
-        added, known = import_decisions(folder, Path(file), reviewer or login_name())
+        added, known = import_decisions(
+            folder, Path(file), reviewer or login_name(), note=_progress().note
+        )
         click.echo(
             f"Imported {added:,} decisions into {_named(folder.decisions)} ({known:,} were there "
             f"already)"
@@ -488,8 +488,15 @@ def import_command(file: str, run: str | None, reviewer: str | None, debug: bool
     help="disk (save_to_disk), folder (images by class) or parquet.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be changed and write nothing.")
+@click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Leave out decisions that cannot be read, instead of applying none.",
+)
 @debug_option
-def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, debug: bool) -> None:
+def apply_command(
+    run: str | None, out: str | None, form: str, dry_run: bool, skip_unreadable: bool, debug: bool
+) -> None:
     """Write a cleaned data set: without removed images and second copies, with new labels. The
     source stays as it is."""
     with _Errors(debug):
@@ -505,6 +512,7 @@ def apply_command(run: str | None, out: str | None, form: str, dry_run: bool, de
             _here(out, "--out") if out else None,
             form=form,
             dry_run=dry_run,
+            skip_unreadable=skip_unreadable,
             progress=_progress(),
         )
         click.echo(summary(applied), nl=False)
@@ -536,7 +544,7 @@ def summary_command(run: str | None, html: bool, out: str | None, debug: bool) -
         folder = _existing_run(run)
         if out and not html:
             raise SettingsError("--out is for the page. Add --html.")
-        made, images = summarize(folder)
+        made, images = summarize(folder, note=_progress().note)
         if not html:
             click.echo(as_text(made), nl=False)
             return
@@ -687,6 +695,7 @@ def similar_command(
             token=token,
             wish=wish,
             device=options["device"],
+            note=_progress().note,
         )
         if options["as_json_text"]:
             click.echo(json.dumps(as_json(query, answers), ensure_ascii=False, indent=1))
@@ -1155,7 +1164,7 @@ def _open(built: Built, address: Address, options: dict[str, Any], **settings: A
     def ready(url: str) -> None:
         click.echo(f"Spotlight: {url}   (Ctrl-C ends it)")
 
-    page = page_for(built, rows=options["rows"], **settings)
+    page = page_for(built, rows=options["rows"], note=_progress().note, **settings)
     if page.sample is not None:
         click.echo(page.sample.told)
     serve(page, address, open_browser=not options["no_browser"], ready=ready)
@@ -1172,7 +1181,7 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
         raise SettingsError(
             "--watch shows the first and the newest checkpoint. Leave --checkpoint and --long out."
         )
-    deciding = _deciding(options)
+    deciding, note = _deciding(options), _progress().note
     watcher = Watcher(run, _request(options, None), _progress(), probe=options["probe"])
     built = watcher.wait()
     _print_checkpoints(built)
@@ -1183,9 +1192,11 @@ def _watch(run: Any, options: dict[str, Any], address: Address) -> None:
         if built is None:
             return None
         click.echo(watcher.news)
-        return page_for(built, watching=True, news=watcher.news, sample=page.sample, **deciding)
+        return page_for(
+            built, watching=True, news=watcher.news, sample=page.sample, note=note, **deciding
+        )
 
-    page = page_for(built, watching=True, rows=options["rows"], **deciding)
+    page = page_for(built, watching=True, rows=options["rows"], note=note, **deciding)
     serve(
         page,
         address,

@@ -1,4 +1,7 @@
-"""Owns ``decisions.jsonl``: what people decided about images, kept for good."""
+"""Owns ``decisions.jsonl``: what people decided about images, kept for good.
+
+The file is only ever added to. Lines that this version cannot read stay in it and are told to
+everybody who reads it: `read_history` and `writing` do not go without somebody to tell."""
 
 from __future__ import annotations
 
@@ -7,15 +10,27 @@ import getpass
 import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
+from typing import Any
 
 from review_embeddings.pipeline.errors import RunError, StorageError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import (
+    UNKNOWN,
+    NewerFormatError,
+    RecordError,
+    as_json,
+    record_of,
+    unknown_keys,
+)
+
+Note = Callable[[str], None]
+"""Takes one line that a person should read."""
 
 KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE = "keep", "relabel", "remove", "duplicate", "unsure"
 
@@ -24,7 +39,10 @@ DECISIONS = (KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE)
 be looked at again."""
 
 UNDECIDED = "undecided"
-"""Takes a decision back."""
+"""Clears an earlier decision."""
+
+READABLE = frozenset({*DECISIONS, UNDECIDED, None})
+"""Decisions that a line may hold."""
 
 MAX_NOTE = 2000
 """Characters of a note."""
@@ -32,10 +50,16 @@ MAX_NOTE = 2000
 MAX_LIST_NAME = 200
 """Characters of the name of a saved list."""
 
+MAX_DECISION = 40
+"""Characters of an unknown decision in a message."""
+
+MAX_NAMED = 5
+"""Unreadable lines that are named; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Decision:
-    """One line of the file: what was said about one image, or that it stands in a saved list."""
+    """One line of the file: a decision about one image, or that it stands in a saved list."""
 
     time: str
     """UTC, ISO 8601 with microseconds and ``Z``."""
@@ -60,15 +84,28 @@ class Decision:
     twice."""
     version: str = ""
     """Of the program."""
+    unknown: Mapping[str, Any] = unknown_keys()
+    """What a newer version wrote beside all this."""
+
+
+@dataclass(frozen=True)
+class UnreadableLine:
+    """A line of the file that counts for nothing, because this version cannot read it."""
+
+    number: int
+    """From 1 on."""
+    reason: str
+    """Such as ``it is no JSON``."""
+    newer: bool = False
+    """Whether a newer version can."""
 
 
 @dataclass
 class History:
-    """Everything that was said, in the order in which it was said."""
+    """All decisions, in the order in which they were made."""
 
     lines: list[Decision] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    """What could not be read, a sentence each."""
+    unreadable: list[UnreadableLine] = field(default_factory=list)
 
     def current(self) -> dict[str, Decision]:
         """The decision that counts for each decided image, by its hash."""
@@ -91,9 +128,9 @@ class History:
         return {name: list(dict.fromkeys(members)) for name, (_, members) in lists.items()}
 
 
-def read_history(run: RunFolder) -> History:
-    """Read the file; lines that cannot be read are left out and told. Empty where there is no
-    file."""
+def read_history(run: RunFolder, note: Note) -> History:
+    """Read the file; empty where there is none. ``note`` is told of lines that cannot be read and
+    of one that a crash has cut off: they are left out."""
     try:
         content = run.decisions.read_bytes()
     except FileNotFoundError:
@@ -102,38 +139,61 @@ def read_history(run: RunFolder) -> History:
         raise RunError(
             f"{run.decisions} cannot be read ({error.strerror}). Check its rights."
         ) from error
-    history = History()
     whole, _, torn = content.rpartition(b"\n")
-    for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
-        try:
-            history.lines.append(_parse(line))
-        except (ValueError, TypeError, KeyError):
-            history.faults.append(
-                f"Line {number} of {run.decisions} cannot be read and is left out."
-            )
+    history = _parse_all(whole.split(b"\n"))
+    if history.unreadable:
+        note(about_unreadable(run, history.unreadable))
     if torn:
-        history.faults.append(
+        note(
             f"The last line of {run.decisions} was cut off by a crash and is left out ({len(torn)} "
             f"bytes)."
         )
     return history
 
 
+def about_unreadable(run: RunFolder, lines: Sequence[UnreadableLine]) -> str:
+    """The one sentence that says which lines of the file cannot be read, and why the first ones
+    cannot."""
+    named = ", ".join(f"{line.number} ({line.reason})" for line in lines[:MAX_NAMED])
+    more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
+    subject, verb = ("Line", "does") if len(lines) == 1 else ("Lines", "do")
+    return f"{subject} {named}{more} of {run.decisions} cannot be read and {verb} not count."
+
+
+def _parse_all(lines: Sequence[bytes]) -> History:
+    history = History()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            history.lines.append(_parse(line))
+        except NewerFormatError:
+            reason = "made by a newer version of review-embeddings"
+            history.unreadable.append(UnreadableLine(number, reason, newer=True))
+        except RecordError as error:
+            history.unreadable.append(UnreadableLine(number, str(error)))
+    return history
+
+
 def _parse(line: bytes) -> Decision:
-    content = json.loads(line)
-    decision = Decision(**{**content, "checkpoints": tuple(content.get("checkpoints", ()))})
-    if not isinstance(decision.image_hash, str) or decision.decision not in {
-        *DECISIONS,
-        UNDECIDED,
-        None,
-    }:
-        raise ValueError("not a decision")
+    try:
+        content = json.loads(line)
+    except UnicodeDecodeError:
+        raise RecordError("it is no UTF-8 text") from None
+    except (ValueError, RecursionError):
+        raise RecordError("it is no JSON") from None
+    decision = record_of(Decision, content)
+    if decision.decision not in READABLE:
+        shown = json.dumps(decision.decision)[:MAX_DECISION]
+        raise RecordError(f"is {shown}, none of {', '.join((*DECISIONS, UNDECIDED))}", "decision")
+    if decision.decision == RELABEL and decision.new_label is None:
+        raise RecordError("is missing", "new_label")
     return decision
 
 
 def as_line(decision: Decision) -> bytes:
     """The line of the file, with its end."""
-    content = asdict(decision)
+    content = as_json(decision)
     try:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError:  # half a character, which a browser can send and UTF-8 cannot hold
@@ -143,11 +203,10 @@ def as_line(decision: Decision) -> bytes:
 class DecisionWriter:
     """The one process that adds to the file of a run."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, note: Note) -> None:
         self._run = run
-        self._torn = _set_torn_line_aside(run)
-        self.history = read_history(run)
-        self.history.faults += self._torn
+        _set_torn_line_aside(run, note)
+        self.history = read_history(run, note)
         self._written = {(line.request, line.image_hash, line.list) for line in self.history.lines}
         with storage_errors(run.decisions):
             existed = run.decisions.exists()
@@ -190,27 +249,27 @@ class DecisionWriter:
 
 
 @contextmanager
-def writing(run: RunFolder) -> Iterator[DecisionWriter]:
-    """Be the only process that decides about the images of a run. Raises BusyError where another
-    one is."""
+def writing(run: RunFolder, note: Note) -> Iterator[DecisionWriter]:
+    """Be the only process that decides about the images of a run; ``note`` as of `read_history`.
+    Raises BusyError where another one is."""
     with run.decision_lock():
-        writer = DecisionWriter(run)
+        writer = DecisionWriter(run, note)
         try:
             yield writer
         finally:
             writer.close()
 
 
-def _set_torn_line_aside(run: RunFolder) -> list[str]:
+def _set_torn_line_aside(run: RunFolder, note: Note) -> None:
     """Move a last line without its end out of the file, so that the next one does not grow together
     with it."""
     if not run.decisions.is_file():
-        return []
+        return
     with storage_errors(run.decisions), run.decisions.open("r+b") as file:
         content = file.read()
         torn = content[content.rfind(b"\n") + 1 :]
         if not torn:
-            return []
+            return
         with run.torn_decisions.open("ab") as aside:
             aside.write(torn + b"\n")
             aside.flush()
@@ -218,10 +277,10 @@ def _set_torn_line_aside(run: RunFolder) -> list[str]:
         file.truncate(len(content) - len(torn))
         os.fsync(file.fileno())
     storage.added_to(run.decisions)
-    return [
+    note(
         f"The last line of {run.decisions} was cut off by a crash; it was moved to "
         f"{run.torn_decisions.name}."
-    ]
+    )
 
 
 def _sync_folder(run: RunFolder) -> None:
@@ -262,5 +321,5 @@ def program_version() -> str:
         return "unknown"
 
 
-FIELDS = tuple(entry.name for entry in fields(Decision))
+FIELDS = tuple(entry.name for entry in fields(Decision) if entry.name != UNKNOWN)
 """Keys of a line, in their order."""

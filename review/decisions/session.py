@@ -1,5 +1,5 @@
 """What Spotlight's server does with decisions from the page: checks them, writes them, and tells
-every page what holds.
+every page which count.
 
 Runs in Spotlight's server process. Nothing that comes from a browser is ever a path, a command or
 HTML here: images are row numbers, everything else is checked against what there is or kept as plain
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import BusyError, RunError, SettingsError, StorageError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.judged import Judged
 from review_embeddings.review.decisions.log import (
     UNDECIDED,
     Decision,
@@ -31,6 +30,7 @@ from review_embeddings.review.decisions.log import (
     read_history,
     writing,
 )
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 
 MAX_REQUEST = 100
 """Characters of a request's name."""
@@ -52,7 +52,7 @@ class ReadOnlyError(Exception):
 
 @dataclass(frozen=True)
 class Changes:
-    """What holds now about the images that changed since a revision."""
+    """The decisions that count now, of the images that changed since a revision."""
 
     revision: int
     rows: list[int]
@@ -62,57 +62,64 @@ class Changes:
     """By row, where there is one."""
 
 
-class Deciding:
-    """The decisions of one session. Safe to be called from several threads."""
+class DecisionSession:
+    """The decisions of one review on a page. Safe to be called from several threads."""
 
     def __init__(
         self,
         run: RunFolder,
         reviewer: str,
         earlier: Sequence[RunFolder] = (),
-        places: NDArray[np.int64] | None = None,
+        shown: NDArray[np.int64] | None = None,
     ) -> None:
         """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend
         their decisions.
 
-        ``places`` are the images that the page shows, None for all.
+        ``shown`` are the rows of the run's arrays that the page shows, None for all.
         """
         images = read_images(run)
         if images is None:
             raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
-        images = images if places is None else images.take(places)
+        images = images if shown is None else images.take(shown)
         self._images: RunImages = images
-        self._judged = Judged.of(images)
+        self._reviewed = ReviewedImages.of(images)
         self._reviewer = reviewer
         self._guard = threading.Lock()
         self._stack = ExitStack()
         self._writer: DecisionWriter | None = None
-        self._own: History
+        self._faults: list[str] = []
         self.read_only = ""
         """Why nothing can be decided; empty where it can."""
-        try:
-            self._writer = self._stack.enter_context(writing(run))
-            self._own = self._writer.history
-        except (BusyError, StorageError) as error:
-            self.read_only = str(error)
-            self._own = read_history(run)
-        self._earlier = [line for other in earlier for line in read_history(other).lines]
+        self._own = self._take(run)
+        self._earlier = [
+            line for other in earlier for line in read_history(other, self._faults.append).lines
+        ]
         self._rows: dict[str, list[int]] = {}
         for row, image_hash in enumerate(images.hashes):
             self._rows.setdefault(image_hash, []).append(row)
+
+    def _take(self, run: RunFolder) -> History:
+        """The run's own decisions, and the file for further ones where nobody else has it."""
+        try:
+            self._writer = self._stack.enter_context(writing(run, self._faults.append))
+        except (BusyError, StorageError) as error:
+            self.read_only = str(error)
+            self._faults.clear()
+            return read_history(run, self._faults.append)
+        return self._writer.history
 
     def close(self) -> None:
         """Let others decide."""
         self._stack.close()
 
-    # -- what holds
+    # -- what counts
 
     @property
     def _lines(self) -> list[Decision]:
         return [*self._earlier, *self._own.lines]
 
     def changes(self, since: int) -> Changes:
-        """What holds about every image that a line after the revision ``since`` is about; 0 for
+        """The decision about every image that a line after the revision ``since`` is about; 0 for
         all."""
         with self._guard:
             lines = self._lines
@@ -134,11 +141,11 @@ class Deciding:
                     notes[row] = line.note
         return Changes(len(lines), rows, decisions, new_labels, notes)
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What does not change in a session, and the names of the saved lists."""
         copies = [rows for rows in self._rows.values() if len(rows) > 1]
         with self._guard:
-            lists, faults = sorted(History(self._lines).saved_lists()), list(self._own.faults)
+            lists = sorted(History(self._lines).saved_lists())
         return {
             "images": len(self._images),
             "classes": list(self._images.classes or []),
@@ -146,39 +153,37 @@ class Deciding:
             "read_only": self.read_only,
             "copies": copies,
             "lists": lists,
-            "faults": faults,
+            "faults": self._faults,
         }
 
-    # -- what is said
+    # -- what the page sends
 
     def decide(self, message: object) -> int:
         """Write a decision about some rows; the number of images, once they are on disk. Raises
         SettingsError for a wrong message."""
-        said = _checked(message, "decide")
-        ids = self._ids(said["rows"])
-        lines = self._judged.decide(
-            ids,
-            _text(said, "decision"),
-            new_label=_text(said, "new_label"),
-            note=_text(said, "note") or "",
-            checkpoints=_steps(said.get("checkpoints", [])),
+        content = _checked(message, "decide")
+        lines = self._reviewed.decide(
+            self._ids(content.get("rows")),
+            _text(content, "decision"),
+            new_label=_text(content, "new_label"),
+            note=_text(content, "note") or "",
+            checkpoints=_steps(content.get("checkpoints", [])),
             reviewer=self._reviewer,
-            request=_request(said),
+            request=_request(content),
         )
         return self._write(lines)
 
     def save_list(self, message: object) -> int:
         """Write the rows, in their order, as a list with a name."""
-        said = _checked(message, "list")
-        return self._write(
-            self._judged.decide(
-                self._ids(said["rows"]),
-                None,
-                list_name=_text(said, "name") or "",
-                reviewer=self._reviewer,
-                request=_request(said),
-            )
+        content = _checked(message, "list")
+        lines = self._reviewed.decide(
+            self._ids(content.get("rows")),
+            None,
+            list_name=_text(content, "name") or "",
+            reviewer=self._reviewer,
+            request=_request(content),
         )
+        return self._write(lines)
 
     def undo(self, message: object) -> int:
         """Give the images of a request the decisions back that they had before it."""
@@ -190,21 +195,28 @@ class Deciding:
         for line in lines:
             if line.decision is None:
                 continue
-            if line.request != request:
+            if line.request == request:
+                restored.append(self._restored(line, before.get(line.image_hash)))
+            else:
                 before[line.image_hash] = line
-                continue
-            was = before.get(line.image_hash)
-            kept: dict[str, Any] = {"decision": UNDECIDED, "new_label": None, "note": ""}
-            if was is not None:
-                kept = {"decision": was.decision, "new_label": was.new_label, "note": was.note}
-            restored.append(
-                replace(
-                    line, **kept, time=now(), reviewer=self._reviewer, request=f"undo-{request}"
-                )
-            )
         if not restored:
             raise SettingsError("There is nothing to undo: this was not decided here.")
         return self._write(restored)
+
+    def _restored(self, line: Decision, before: Decision | None) -> Decision:
+        """The line that gives an image the decision back that it had before another."""
+        undone = replace(
+            line, time=now(), reviewer=self._reviewer, request=f"undo-{line.request}", unknown={}
+        )
+        if before is None:
+            return replace(undone, decision=UNDECIDED, new_label=None, note="")
+        return replace(
+            undone,
+            decision=before.decision,
+            new_label=before.new_label,
+            note=before.note,
+            unknown=before.unknown,
+        )
 
     def _write(self, lines: Sequence[Decision]) -> int:
         if self._writer is None:
@@ -228,20 +240,20 @@ class Deciding:
         return [int(ids[row]) for row in dict.fromkeys(rows)]
 
 
-def open_session(settings: Mapping[str, Any]) -> Deciding | None:
+def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
     """The session that the program asked Spotlight's server for; None for one without decisions."""
     if "run" not in settings:
         return None
     earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
-    return Deciding(
+    return DecisionSession(
         RunFolder(Path(settings["run"])),
         str(settings.get("reviewer", "unknown")),
         earlier,
-        shown_places(settings),
+        shown_rows(settings),
     )
 
 
-def shown_places(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
+def shown_rows(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
     """The rows of the run's arrays that the page shows; None for all."""
     return np.load(settings["places"]) if "places" in settings else None
 
@@ -255,8 +267,8 @@ def _checked(message: object, kind: str) -> dict[str, Any]:
     return message
 
 
-def _request(said: Mapping[str, Any]) -> str:
-    request = said.get("request")
+def _request(content: Mapping[str, Any]) -> str:
+    request = content.get("request")
     if (
         not isinstance(request, str)
         or not 0 < len(request) <= MAX_REQUEST
@@ -267,8 +279,8 @@ def _request(said: Mapping[str, Any]) -> str:
     return request
 
 
-def _text(said: Mapping[str, Any], name: str) -> str | None:
-    value = said.get(name)
+def _text(content: Mapping[str, Any], name: str) -> str | None:
+    value = content.get(name)
     if value is not None and not isinstance(value, str):
         raise SettingsError(f"{name} is no text.")
     return value

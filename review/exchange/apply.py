@@ -1,4 +1,4 @@
-"""Makes a cleaned data set from decisions: without what was removed and second copies, with the new
+"""Makes a cleaned data set from decisions: without removed images and second copies, with the new
 labels. The source stays as it is.
 
 Decisions are keyed by content, so every split is cleaned, and a data set that was shuffled or
@@ -11,14 +11,11 @@ import contextlib
 import csv
 import hashlib
 import io
-import json
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError, SettingsError
@@ -34,25 +31,20 @@ from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.review.decisions.log import (
     DUPLICATE,
     RELABEL,
     REMOVE,
     Decision,
+    about_unreadable,
     read_history,
 )
-from review_embeddings.review.exchange.formats import ending_of, guarded
+from review_embeddings.review.exchange.cleaned import CHUNK, FORMS, write_cleaned
+from review_embeddings.review.exchange.formats import guarded
 
 if TYPE_CHECKING:
     import datasets
-
-FORMS = ("disk", "folder", "parquet")
-"""A ``save_to_disk`` data set, a folder of images by class, one Parquet file a split."""
-
-CHUNK = 256
-"""Rows in memory at once."""
 
 CHANGES = (
     "split",
@@ -66,6 +58,13 @@ CHANGES = (
     "note",
 )
 """Columns of ``changes.csv``."""
+
+
+REMOVED, SECOND_COPY, RELABELLED = "removed", "duplicate", "relabelled"
+"""The changes."""
+
+SKIP_UNREADABLE = "--skip-unreadable"
+"""Option that applies the decisions that can be read."""
 
 
 @dataclass
@@ -82,6 +81,27 @@ class Applied:
     """By old and new class."""
     changes: list[dict[str, str]] = field(default_factory=list)
     """A row for each image that was changed, with `CHANGES`."""
+    skipped: str = ""
+    """Which decisions were left out because they cannot be read; empty where all can."""
+
+    def add(self, change: str, split: str, row: int, label: str, decision: Decision) -> None:
+        """Count a change of one image and keep its row of ``changes.csv``."""
+        self.removed += change == REMOVED
+        self.duplicates += change == SECOND_COPY
+        if change == RELABELLED:
+            self.relabelled[label, str(decision.new_label)] += 1
+        values = (
+            split,
+            str(row),
+            decision.image_hash,
+            change,
+            label,
+            decision.new_label or "",
+            decision.reviewer,
+            decision.time,
+            decision.note,
+        )
+        self.changes.append(dict(zip(CHANGES, values, strict=True)))
 
 
 def apply(
@@ -90,6 +110,7 @@ def apply(
     *,
     form: str = "disk",
     dry_run: bool = False,
+    skip_unreadable: bool = False,
     progress: Progress = SILENT,
 ) -> Applied:
     """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or
@@ -98,7 +119,10 @@ def apply(
     Removed images go wherever they are, relabelled ones get their new label. Of the reviewed split
     an image marked as a duplicate goes where another one of its group of copies stays: one that is
     not marked, else the first that is. All else, every column and every feature stays. Applying to
-    what was cleaned changes nothing more. Raises ReviewError.
+    what was cleaned changes nothing more.
+
+    Raises ReviewError; RunError where a decision cannot be read, since its image would stay or keep
+    its label, unless ``skip_unreadable``.
     """
     if form not in FORMS:
         raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
@@ -111,25 +135,50 @@ def apply(
     )
     if out is not None:
         _check_out(out, reference)
-    cleaner = _Cleaner(read_history(run).current(), str(info.dataset.split), _groups(run))
-    cleaned: dict[str, Any] = {}
-    for split in split_names(reference):
-        rows, opened = (
-            load_rows(replace(reference, split=split)),
-            open_dataset(replace(reference, split=split)),
-        )
-        with progress.stage(
-            f"Applying decisions to {split}", total=len(rows), unit="images"
-        ) as advance:
-            cleaned[split] = cleaner.clean(rows, opened, advance)
+    decisions, skipped = _decisions(run, skip_unreadable, progress)
+    cleaner = _Cleaner(decisions, str(info.dataset.split), _groups(run), skipped)
+    cleaned = {
+        split: _clean_split(replace(reference, split=split), cleaner, progress)
+        for split in split_names(reference)
+    }
     if out is not None and not dry_run:
         with storage_errors(out):
-            _write(cleaned, out, form, reference, cleaner.applied)
+            write_cleaned(cleaned, out, form, reference, reports(cleaner.applied))
     return cleaner.applied
 
 
+def _decisions(
+    run: RunFolder, skip_unreadable: bool, progress: Progress
+) -> tuple[dict[str, Decision], str]:
+    """The decisions that count, by the image's hash, and the sentence about those that cannot be
+    read. Raises RunError where there are such and they are not to be skipped."""
+    notes: list[str] = []
+    history = read_history(run, notes.append)
+    skipped = about_unreadable(run, history.unreadable) if history.unreadable else ""
+    if skipped and not skip_unreadable:
+        newer = any(line.newer for line in history.unreadable)
+        cure = "Upgrade: pip install -U review-embeddings" if newer else "Mend them in the file"
+        raise RunError(
+            f"{skipped} Their images would stay or keep their labels. {cure}; or apply the other "
+            f"decisions with {SKIP_UNREADABLE}."
+        )
+    for text in notes:
+        progress.note(text)
+    return history.current(), skipped
+
+
+def _clean_split(
+    reference: DatasetReference, cleaner: _Cleaner, progress: Progress
+) -> datasets.Dataset:
+    rows, opened = load_rows(reference), open_dataset(reference)
+    with progress.stage(
+        f"Applying decisions to {reference.split}", total=len(rows), unit="images"
+    ) as advance:
+        return cleaner.clean(rows, opened, advance)
+
+
 def _check_out(out: Path, reference: DatasetReference) -> None:
-    """The cleaned data set never stands in the place of another or inside its source."""
+    """The cleaned data set never replaces another one and never lies inside its source."""
     source = Path(reference.source)
     if source.exists() and source.resolve() in {out.resolve(), *out.resolve().parents}:
         raise SettingsError(
@@ -156,9 +205,13 @@ class _Cleaner:
     """Goes through the splits one after the other."""
 
     def __init__(
-        self, decisions: Mapping[str, Decision], reviewed: str, groups: Mapping[str, str]
+        self,
+        decisions: Mapping[str, Decision],
+        reviewed: str,
+        groups: Mapping[str, str],
+        skipped: str,
     ) -> None:
-        self.applied = Applied()
+        self.applied = Applied(skipped=skipped)
         self._decisions = decisions
         self._reviewed = reviewed
         self._groups = groups
@@ -167,70 +220,63 @@ class _Cleaner:
         self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]
     ) -> datasets.Dataset:
         """One split without the removed rows and with the new labels."""
-        split, applied = str(opened.reference.split), self.applied
-        names = opened.classes or []
+        split = str(opened.reference.split)
+        labels = _label_names(opened, len(rows))
+        hashes = list(_hashes(opened.rows, str(opened.reference.image_column), advance))
+        staying = self._staying(hashes)
         kept: list[int] = []
         new_labels: dict[int, str] = {}
-        hashes = list(_hashes(opened.rows, str(opened.reference.image_column), advance))
-        going = {
-            image for image, said in self._decisions.items() if said.decision in {DUPLICATE, REMOVE}
-        }
-        one_is_kept = {
-            self._groups.get(image, image)
-            for image in hashes
-            if image is not None and image not in going
-        }
-        for row, image in enumerate(hashes):
-            said = self._decisions.get(image or "")
-            label = (
-                names[opened.labels[row]]
-                if opened.labels is not None and opened.labels[row] >= 0
-                else ""
-            )
-            change = self._change(said, label, split, str(image), one_is_kept)
-            if change not in {"removed", "duplicate"}:
+        for row, (image, label) in enumerate(zip(hashes, labels, strict=True)):
+            decision = None if image is None else self._decisions.get(image)
+            change = self._change(decision, label, split, staying)
+            if change not in {REMOVED, SECOND_COPY}:
                 kept.append(row)
-            if said is None or not change:
+            if decision is None or not change:
                 continue
-            if change == "relabelled":
-                new_labels[row] = str(said.new_label)
-                applied.relabelled[label, str(said.new_label)] += 1
-            applied.removed += change == "removed"
-            applied.duplicates += change == "duplicate"
-            values = (
-                split,
-                str(row),
-                str(image),
-                change,
-                label,
-                said.new_label or "",
-                said.reviewer,
-                said.time,
-                said.note,
-            )
-            applied.changes.append(dict(zip(CHANGES, values, strict=True)))
-        applied.rows[split], applied.kept[split] = len(rows), len(kept)
+            if change == RELABELLED:
+                new_labels[row] = str(decision.new_label)
+            self.applied.add(change, split, row, label, decision)
+        self.applied.rows[split], self.applied.kept[split] = len(rows), len(kept)
         if new_labels:
             rows = _relabelled(rows, str(opened.reference.label_column), new_labels)
         return rows if len(kept) == len(rows) else rows.select(kept)
 
-    def _change(
-        self, said: Decision | None, label: str, split: str, image: str, one_is_kept: set[str]
-    ) -> str:
-        """What happens to an image: ``removed``, ``duplicate``, ``relabelled``, or nothing."""
-        if said is None:
+    def _staying(self, hashes: Sequence[str | None]) -> set[str]:
+        """The groups of copies of which an image stays whatever becomes of the duplicates."""
+        going = {
+            image
+            for image, decision in self._decisions.items()
+            if decision.decision in {DUPLICATE, REMOVE}
+        }
+        return {self._group(image) for image in hashes if image is not None and image not in going}
+
+    def _group(self, image: str) -> str:
+        return self._groups.get(image, image)
+
+    def _change(self, decision: Decision | None, label: str, split: str, staying: set[str]) -> str:
+        """The change of an image, empty for none. The first duplicate of a group of which none is
+        in ``staying`` stays and joins it."""
+        if decision is None:
             return ""
-        if said.decision == REMOVE:
-            return "removed"
-        if said.decision == RELABEL:
-            return "relabelled" if said.new_label != label else ""
-        if said.decision != DUPLICATE or split != self._reviewed:
+        if decision.decision == REMOVE:
+            return REMOVED
+        if decision.decision == RELABEL:
+            return RELABELLED if decision.new_label != label else ""
+        if decision.decision != DUPLICATE or split != self._reviewed:
             return ""
-        group = self._groups.get(image, image)
-        if group not in one_is_kept:
-            one_is_kept.add(group)
+        group = self._group(decision.image_hash)
+        if group not in staying:
+            staying.add(group)
             return ""
-        return "duplicate"
+        return SECOND_COPY
+
+
+def _label_names(opened: OpenedDataset, count: int) -> list[str]:
+    """The label of each row, empty for none."""
+    if opened.labels is None:
+        return [""] * count
+    names = opened.classes or []
+    return [names[label] if label >= 0 else "" for label in opened.labels]
 
 
 def _hashes(
@@ -275,98 +321,12 @@ def _relabelled(
         )
 
 
-# -- writing
+# -- reports
 
 
-def _write(
-    cleaned: Mapping[str, datasets.Dataset],
-    out: Path,
-    form: str,
-    reference: DatasetReference,
-    applied: Applied,
-) -> None:
-    """Write everything beside ``out`` and put it in place when it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with quiet_datasets():
-            if form == "disk":
-                import datasets
-
-                datasets.DatasetDict(dict(cleaned)).save_to_disk(str(temporary))
-            else:
-                for split, rows in cleaned.items():
-                    (temporary / split).mkdir(parents=True)
-                    if form == "parquet":
-                        _with_files(rows).to_parquet(str(temporary / split / "data.parquet"))
-                    else:
-                        _write_folder(temporary / split, replace(reference, split=split), rows)
-        (temporary / "changes.csv").write_text(
-            changes_csv(applied), encoding="utf-8", errors="surrogatepass"
-        )
-        (temporary / "summary.txt").write_text(
-            summary(applied), encoding="utf-8", errors="surrogatepass"
-        )
-        if out.exists():
-            out.rmdir()  # an empty folder
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _with_files(rows: datasets.Dataset) -> datasets.Dataset:
-    """The rows with the bytes of image files that they only name."""
-    from datasets.table import embed_table_storage
-
-    embedded = rows.with_format("arrow").map(
-        embed_table_storage, batched=True, batch_size=CHUNK, keep_in_memory=True
-    )
-    return embedded.with_format(**rows.format)
-
-
-def _write_folder(folder: Path, reference: DatasetReference, rows: datasets.Dataset) -> None:
-    """Images in folders by class under numbered names, and all other columns in
-    ``metadata.jsonl``."""
-    import datasets
-
-    column, label_column = str(reference.image_column), reference.label_column or ""
-    others = [name for name in rows.column_names if name != column]
-    feature, (outer, field) = (
-        feature_of(rows.features, label_column),
-        split_name(rows.features, label_column),
-    )
-    plain = rows.cast_column(column, datasets.Image(decode=False))
-    lines: list[str] = []
-    for number in range(len(plain)):
-        row = plain[number]
-        cell = row[column] or {}
-        data: bytes = (
-            cell["bytes"] if cell.get("bytes") is not None else read_file(str(cell.get("path")))
-        )
-        value = field_of(row[outer], field) if outer in others else None
-        label = (
-            feature.int2str(value)
-            if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0
-            else value
-        )
-        place = "" if label is None else f"{safe_name(str(label))}/"
-        name = f"{place}{number:07d}{ending_of(data)}"
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(data)
-        facts = {other: label if other == label_column else row[other] for other in others}
-        lines.append(json.dumps({"file_name": name, **facts}, default=str) + "\n")
-    (folder / "metadata.jsonl").write_text("".join(lines), encoding="utf-8")
-
-
-def safe_name(text: str) -> str:
-    """A name for one folder that cannot lead out of its place: separators, control characters and
-    leading dots replaced."""
-    plain = "".join(
-        "_" if character in '/\\:*?"<>|' or not character.isprintable() else character
-        for character in text
-    )
-    return plain.strip().lstrip(".")[:100] or "_"
+def reports(applied: Applied) -> dict[str, str]:
+    """What lies beside the splits, by file name."""
+    return {"changes.csv": changes_csv(applied), "summary.txt": summary(applied)}
 
 
 def changes_csv(applied: Applied) -> str:
@@ -392,4 +352,5 @@ def summary(applied: Applied) -> str:
     lines += [
         f"  {old} -> {new}: {count:,}" for (old, new), count in sorted(applied.relabelled.items())
     ]
+    lines += [f"left out: {applied.skipped}"] if applied.skipped else []
     return "\n".join(lines) + "\n"

@@ -11,16 +11,24 @@ from typing import Any
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.judged import Judged
-from review_embeddings.review.decisions.log import UNDECIDED, Decision, new_request, now, writing
+from review_embeddings.review.decisions.log import (
+    UNDECIDED,
+    Decision,
+    Note,
+    new_request,
+    now,
+    writing,
+)
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import NAMES
 from review_embeddings.review.exchange.formats import read_rows
 
 
-def import_decisions(run: RunFolder, path: Path, reviewer: str) -> tuple[int, int]:
+def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -> tuple[int, int]:
     """Add the decisions of a file to those of a run: all of them or, where one row is wrong, none.
 
-    Returns how many were added and how many said what the run knew already. Raises SettingsError,
+    Returns how many were added and how many said what the run knew already; ``note`` is told of
+    decisions of the run that cannot be read. Raises SettingsError,
     and BusyError while the run is open in a review.
     """
     images = read_images(run)
@@ -29,8 +37,8 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str) -> tuple[int, in
     hashes: dict[str, int] = {}
     for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
         hashes.setdefault(image_hash, image)
-    lines = list(read_decisions(path, Judged.of(images), reviewer, hashes))
-    with writing(run) as writer:
+    lines = list(read_decisions(path, ReviewedImages.of(images), reviewer, hashes))
+    with writing(run, note) as writer:
         request = new_request()
         told = {
             (line.image_hash, line.time): line
@@ -74,7 +82,7 @@ def _same(one: Decision, other: Decision) -> bool:
 
 
 def read_decisions(
-    path: Path, judged: Judged, reviewer: str, hashes: Mapping[str, int]
+    path: Path, reviewed: ReviewedImages, reviewer: str, hashes: Mapping[str, int]
 ) -> Iterator[Decision]:
     """The decisions in a list, from a file written here, by a spreadsheet or by somebody else.
 
@@ -110,9 +118,9 @@ def read_decisions(
                 f"was imported."
             )
         try:
-            image = _image_of(row, judged, hashes)
+            image = _image_of(row, reviewed, hashes)
             new_label = _cell(row, "new_label") or None
-            (line,) = judged.decide(
+            (line,) = reviewed.decide(
                 [image],
                 decision,
                 new_label=new_label,
@@ -138,7 +146,7 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _image_of(row: Mapping[str, Any], judged: Judged, hashes: Mapping[str, int]) -> int:
+def _image_of(row: Mapping[str, Any], reviewed: ReviewedImages, hashes: Mapping[str, int]) -> int:
     """The image that a row is about: by its content, else by its number."""
     if image_hash := _cell(row, "image_hash"):
         if image_hash not in hashes:
@@ -152,6 +160,6 @@ def _image_of(row: Mapping[str, Any], judged: Judged, hashes: Mapping[str, int])
             raise ValueError
     except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no image_id.") from error
-    if image not in judged.places:
+    if image not in reviewed.positions:
         raise SettingsError(f"Image {image} is not in this run.")
     return image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.log import History, login_name, read_history
+from review_embeddings.review.decisions.log import History, Note, login_name, read_history
 from review_embeddings.review.lists.lists import ImageList, ready_made_lists
 from review_embeddings.review.page.frame import long_frame, wide_frame, with_pictures
 from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
@@ -31,6 +31,7 @@ def page_for(
     found: Sequence[ImageList] = (),
     rows: int = 0,
     sample: Sample | None = None,
+    note: Note,
 ) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of
     them.
@@ -39,13 +40,14 @@ def page_for(
     the ``news``. ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the
     same images lend their decisions. Lists that were ``found`` stand before the ready-made ones.
     More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
-    follows another is given its ``sample``, so that it shows the same images.
+    follows another is given its ``sample``, so that it shows the same images. ``note`` is told of
+    decisions that cannot be read; the page says it too.
     """
     import_spotlight()
     if long:
         frame = long_frame(built.run, built.wanted)
         return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
-    lines = [line for run in (*earlier, built.run) for line in read_history(run).lines]
+    lines = [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
     review = wide_frame(
         built.run,
         built.images,

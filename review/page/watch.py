@@ -43,7 +43,8 @@ class Watcher:
     def wait(self) -> Built:
         """The run as soon as it has a first checkpoint. Raises ReviewError for one that cannot be
         reviewed at all."""
-        told = False
+        self._watched.read_info()  # one that cannot be read will not become readable by waiting
+        announced = False
         while True:
             before = self._state()
             try:
@@ -56,9 +57,9 @@ class Watcher:
                 settled = self._state() == before
                 if (_has_models(self._watched) and settled) or not self._watched.run_json.is_file():
                     raise
-            if not told:
+            if not announced:
                 self._progress.note(f"Waiting for the first checkpoint of {self._watched.path} …")
-                told = True
+                announced = True
             time.sleep(PAUSE)
 
     def look(self) -> Built | None:
@@ -128,8 +129,8 @@ def _probed(
         if info is None
         else {name: value for name, value in asdict(info.dataset).items() if value is not None}
     )
-    said = {name: value for name, value in request.dataset.items() if value is not None}
-    dataset = {**known, **said, "limit": probe}
+    given = {name: value for name, value in request.dataset.items() if value is not None}
+    dataset = {**known, **given, "limit": probe}
     if "source" in dataset and info is not None and (run.path / dataset["source"]).exists():
         dataset["source"] = str((run.path / dataset["source"]).resolve())
     root = run.path if info is None else run.checkpoint_root(info)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,13 @@ from review_embeddings.pipeline.index.milvus import (
 )
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import fingerprint
-from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.log import DECISIONS, UNDECIDED, read_history
+from review_embeddings.review.decisions.log import (
+    DECISIONS,
+    UNDECIDED,
+    Decision,
+    Note,
+    read_history,
+)
 from review_embeddings.review.lists.lists import ImageList
 from review_embeddings.review.report.summary import STYLE, picture_address
 
@@ -179,10 +184,10 @@ class Wish:
     decisions: Sequence[str] = ()
 
     def condition(
-        self, run: RunFolder, images: RunImages, asked: Sequence[int]
+        self, decided: Mapping[str, Decision], images: RunImages, asked: Sequence[int]
     ) -> tuple[Condition, bool]:
-        """In the collection's terms, and whether any image can fulfil it; the images ``asked``
-        about are not among them."""
+        """In the collection's terms, and whether any image can fulfil it, given the decision about
+        each ``decided`` image by its hash; the images ``asked`` about are not among them."""
         if self.label is not None and self.label not in (images.classes or []):
             known = ", ".join(images.classes or []) or "none; the data set has no labels"
             raise SettingsError(
@@ -211,9 +216,8 @@ class Wish:
         among: list[int] | None = None
         without = list(asked)
         if self.decisions:
-            current = read_history(run).current()
             said = [
-                getattr(current.get(image), "decision", None) or UNDECIDED
+                getattr(decided.get(image), "decision", None) or UNDECIDED
                 for image in images.hashes
             ]
             chosen = [
@@ -244,9 +248,10 @@ def similar(
     token: str | None = None,
     wish: Wish | None = None,
     device: str | None = None,
+    note: Note,
 ) -> list[Answer]:
     """The ``top`` most similar images at each wanted checkpoint, the most similar first. Raises
-    ReviewError."""
+    ReviewError; ``note`` is told of decisions that cannot be read."""
     query.check()
     if not 1 <= top <= 1000:
         raise SettingsError(f"--top {top} is out of range. Use 1 to 1000.")
@@ -259,8 +264,8 @@ def similar(
                 f"{images.ids[-1]}."
             )
     pictures = [_read(path) for path in query.files]
-    condition, possible = (wish or Wish()).condition(built.run, images, query.images)
-    current = read_history(built.run).current()
+    current = read_history(built.run, note).current()
+    condition, possible = (wish or Wish()).condition(current, images, query.images)
     answers = []
     with opened(built.run, reference, token=token) as vectors, ExitStack() as stack:
         for step in built.wanted:

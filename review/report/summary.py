@@ -20,7 +20,13 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.training import log as trainlog
-from review_embeddings.review.decisions.log import DECISIONS, read_history
+from review_embeddings.review.decisions.log import (
+    DECISIONS,
+    History,
+    Note,
+    about_unreadable,
+    read_history,
+)
 from review_embeddings.review.lists.lists import EVEN, leak_order
 
 if TYPE_CHECKING:
@@ -62,15 +68,15 @@ class Summary:
     decided: Counter[str] = field(default_factory=Counter)
 
 
-def summarize(run: RunFolder) -> tuple[Summary, RunImages]:
+def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     """Read what the page says from the run's table, log and decisions. Raises RunError where there
-    is no table."""
+    is no table; ``note`` is told of decisions that cannot be read, and the page says it too."""
     manifest, images, info = table.read_manifest(run), read_images(run), run.read_info()
     if manifest is None or images is None or info is None:
         raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
     columns = [column.name for column in table.COLUMNS if not column.joined]
     last = table.read(run, checkpoints=[manifest.steps[-1]], columns=columns)
-    history = read_history(run)
+    history = read_history(run, note)
     known = set(images.hashes)
     decided = Counter(
         line.decision
@@ -80,18 +86,18 @@ def summarize(run: RunFolder) -> tuple[Summary, RunImages]:
     worst = worst_count(len(images))
     made = Summary(
         run.path.resolve().name,
-        _facts(info, images, manifest),
+        [*_facts(info, images, manifest), *_unreadable(run, history)],
         manifest,
         worst,
         trainlog.read_rows(run.log),
         decided=decided,
     )
-    for name, chosen, note in _lists(last, manifest, worst):
+    for name, chosen, remark in _lists(last, manifest, worst):
         made.sizes[name] = len(chosen)
         if len(chosen):
             rows = [(int(place), last.loc[place]) for place in chosen[:SHOWN]]
             made.lists[name] = [
-                Listed(int(row["image_id"]), place, _text(row["label"]), note(row))
+                Listed(int(row["image_id"]), place, _text(row["label"]), remark(row))
                 for place, row in rows
             ]
     return made, images
@@ -110,6 +116,11 @@ def _facts(info: RunInfo, images: RunImages, manifest: table.Manifest) -> list[t
         *([("labels", _judged_by(info, images, manifest))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _unreadable(run: RunFolder, history: History) -> list[tuple[str, str]]:
+    lines = history.unreadable
+    return [("decisions", about_unreadable(run, lines))] if lines else []
 
 
 def _judged_by(info: RunInfo, images: RunImages, manifest: table.Manifest) -> str:

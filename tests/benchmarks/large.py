@@ -107,7 +107,9 @@ def review_it(run: Path) -> None:
     from review_embeddings.pipeline.stages.build import build
     from review_embeddings.review.page.page import page_for
 
-    page = page_for(build(RunFolder(run), Request(wanted=["first", "last"])), rows=50_000)
+    page = page_for(
+        build(RunFolder(run), Request(wanted=["first", "last"])), rows=50_000, note=print
+    )
     print(
         f"{'':10} {'frame':>12} {len(page.frame):,} rows, {len(page.frame.columns)} columns, "
         f"{len(page.lists)} lists",

@@ -375,7 +375,13 @@ def test_stopped_in_good_order_and_gone_on_by_the_same_command(
 def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> None:
     short = train()
     assert train().steps == 8, "the same again has nothing to do"
+    written = json.loads(short.run.training.read_text())
+    newer = {**written, "host": "h", "request": {**written["request"], "ema": 0.9}}
+    short.run.training.write_text(json.dumps(newer))
     longer = train(resume=True, steps=12, save_steps=4)
+    kept = json.loads(short.run.training.read_text())
+    assert (kept["host"], kept["request"]["ema"], kept["request"]["steps"]) == ("h", 0.9, 12)
+    assert list(kept)[:-1] == list(written), "what a newer version wrote comes behind the rest"
     assert longer.finished
     assert find_checkpoints(short.run.path).steps == [0, 2, 4, 6, 8, 12]
     assert [int(row["step"]) for row in rows_of(short.run)] == list(range(13))

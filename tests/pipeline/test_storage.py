@@ -240,11 +240,11 @@ def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(
 ) -> None:
     address = f"s3://{bucket[1]}/runs/new"
     store, name = bucket
-    with writing(run_at(address)) as writer:
+    with writing(run_at(address), print) as writer:
         writer.append([decision("a", "1")])
         assert store.cat_file(f"{name}/runs/new/decisions.jsonl").count(b"\n") == 1
     machine("second")
-    with writing(run_at(address)) as writer:
+    with writing(run_at(address), print) as writer:
         assert [line.image_hash for line in writer.history.lines] == ["a"]
         writer.append([decision("b", "2")])
     machine("first")  # has one line of its own that did not get there, as after a power cut
@@ -253,9 +253,17 @@ def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(
         from review_embeddings.review.decisions.log import as_line
 
         file.write(as_line(decision("c", "3")))
-    assert [line.image_hash for line in read_history(run_at(address)).lines] == ["a", "b", "c"]
+    assert [line.image_hash for line in read_history(run_at(address), print).lines] == [
+        "a",
+        "b",
+        "c",
+    ]
     machine("third")
-    assert [line.image_hash for line in read_history(run_at(address)).lines] == ["a", "b", "c"]
+    assert [line.image_hash for line in read_history(run_at(address), print).lines] == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_a_decision_that_cannot_be_stored_is_not_said_to_be(
@@ -266,7 +274,7 @@ def test_a_decision_that_cannot_be_stored_is_not_said_to_be(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("Access Denied")
 
-    with writing(run) as writer:
+    with writing(run, print) as writer:
         writer.append([decision("a", "1")])
         with monkeypatch.context() as patch:
             copy = storage.copy_of(run.decisions)
@@ -276,7 +284,7 @@ def test_a_decision_that_cannot_be_stored_is_not_said_to_be(
                 StorageError, match=r"decisions\.jsonl is refused \(Access Denied\.\)"
             ):
                 writer.append([decision("b", "2")])
-        assert [line.image_hash for line in read_history(run).lines] == ["a"]
+        assert [line.image_hash for line in read_history(run, print).lines] == ["a"]
         writer.append([decision("b", "2")])
     assert bucket[0].cat_file(f"{bucket[1]}/runs/new/decisions.jsonl").count(b"\n") == 2
 

@@ -21,9 +21,10 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.decisions.judged import Judged
 from review_embeddings.review.decisions.log import writing
-from review_embeddings.review.exchange.apply import apply, safe_name
+from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.exchange.apply import apply
+from review_embeddings.review.exchange.cleaned import safe_name
 
 CommandLine = Callable[..., tuple[int, str, str]]
 CLASSES = ["blue", "green", "red"]
@@ -70,8 +71,8 @@ def run(source: Path, tmp_path: Path) -> RunFolder:
 def decide(run: RunFolder, ids: list[int], decision: str, **options: Any) -> None:
     images = read_images(run)
     assert images is not None
-    with writing(run) as writer:
-        writer.append(Judged.of(images).decide(ids, decision, reviewer="ada", **options))
+    with writing(run, print) as writer:
+        writer.append(ReviewedImages.of(images).decide(ids, decision, reviewer="ada", **options))
 
 
 @pytest.fixture

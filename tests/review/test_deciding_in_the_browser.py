@@ -156,7 +156,7 @@ def test_mark_it_and_get_it_out(
         saved(page)
         browser.close()
 
-    history = read_history(run)
+    history = read_history(run, print)
     current = {line.image_id: line for line in history.current().values()}
     ids = state_ids(run)
     assert {ids.index(image): str(line.decision) for image, line in current.items()} == expected | {
@@ -216,7 +216,7 @@ def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run:
             page.goto(second.address)
             page.wait_for_selector("text=Read only")
             assert page.locator("[data-test-tag=review-panel] button").first.is_disabled()
-    assert not read_history(run).lines
+    assert not read_history(run, print).lines
 
 
 def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_run: Path) -> None:

@@ -7,27 +7,33 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from changes import ADD, CUT, NEWER, Change, changes
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.judged import Judged
 from review_embeddings.review.decisions.log import (
     DECISIONS,
     FIELDS,
     UNDECIDED,
     Decision,
+    UnreadableLine,
     as_line,
     login_name,
     read_history,
     writing,
 )
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 
-JUDGED = Judged({10: 0, 11: 1, 12: 2}, ["aa", "bb", "cc"], ["cat", "dog", None], ["cat", "dog"])
+REVIEWED = ReviewedImages(
+    {10: 0, 11: 1, 12: 2}, ["aa", "bb", "cc"], ["cat", "dog", None], ["cat", "dog"]
+)
 
 
 @pytest.fixture
@@ -36,9 +42,9 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_a_line_says_what_by_whom_when_and_about_which_content(run: RunFolder) -> None:
-    with writing(run) as writer:
+    with writing(run, print) as writer:
         writer.append(
-            JUDGED.decide(
+            REVIEWED.decide(
                 [10],
                 "relabel",
                 new_label="dog",
@@ -64,11 +70,12 @@ def test_a_line_says_what_by_whom_when_and_about_which_content(run: RunFolder) -
 
 
 def test_the_last_line_counts_and_all_stay(run: RunFolder) -> None:
-    with writing(run) as writer:
+    with writing(run, print) as writer:
         for decision in ("keep", "remove"):
-            writer.append(JUDGED.decide([10, 11], decision, reviewer="ada"))
-        writer.append(JUDGED.decide([11], UNDECIDED, reviewer="bob"))
-    history = read_history(run)
+            writer.append(REVIEWED.decide([10, 11], decision, reviewer="ada"))
+        writer.append(REVIEWED.decide([11], UNDECIDED, reviewer="bob"))
+    notes: list[str] = []
+    history = read_history(run, notes.append)
     assert {image: line.decision for image, line in history.current().items()} == {"aa": "remove"}
     assert [line.decision for line in history.lines] == [
         "keep",
@@ -77,56 +84,142 @@ def test_the_last_line_counts_and_all_stay(run: RunFolder) -> None:
         "remove",
         "undecided",
     ]
-    assert history.faults == []
+    assert history.unreadable == [] and notes == []
 
 
 def test_a_list_is_what_was_saved_last_under_its_name(run: RunFolder) -> None:
-    with writing(run) as writer:
-        writer.append(JUDGED.decide([12, 10], None, list_name="odd", reviewer="ada"))
-        writer.append(JUDGED.decide([11], "keep", reviewer="ada"))
-        writer.append(JUDGED.decide([11, 12], None, list_name="odd", reviewer="bob"))
-        writer.append(JUDGED.decide([10], None, list_name="even", reviewer="bob"))
-    history = read_history(run)
+    with writing(run, print) as writer:
+        writer.append(REVIEWED.decide([12, 10], None, list_name="odd", reviewer="ada"))
+        writer.append(REVIEWED.decide([11], "keep", reviewer="ada"))
+        writer.append(REVIEWED.decide([11, 12], None, list_name="odd", reviewer="bob"))
+        writer.append(REVIEWED.decide([10], None, list_name="even", reviewer="bob"))
+    history = read_history(run, print)
     assert history.saved_lists() == {"odd": ["bb", "cc"], "even": ["aa"]}
     assert set(history.current()) == {"bb"}
 
 
 def test_a_request_that_is_repeated_is_written_once(run: RunFolder) -> None:
-    lines = JUDGED.decide([10, 11], "remove", reviewer="ada", request="r1")
-    with writing(run) as writer:
+    lines = REVIEWED.decide([10, 11], "remove", reviewer="ada", request="r1")
+    with writing(run, print) as writer:
         assert len(writer.append(lines[:1])) == 1
         assert [line.image_id for line in writer.append(lines)] == [11]
-    with writing(run) as writer:  # and by a program that was started again
+    with writing(run, print) as writer:  # and by a program that was started again
         assert writer.append(lines) == []
-    assert len(read_history(run).lines) == 2
+    assert len(read_history(run, print).lines) == 2
 
 
 def test_a_last_line_cut_off_by_a_crash_is_set_aside_and_told(run: RunFolder) -> None:
-    with writing(run) as writer:
-        writer.append(JUDGED.decide([10], "keep", reviewer="ada"))
+    with writing(run, print) as writer:
+        writer.append(REVIEWED.decide([10], "keep", reviewer="ada"))
     whole = run.decisions.read_bytes()
-    torn = as_line(JUDGED.decide([11], "remove", reviewer="ada")[0])[:-20]
+    torn = as_line(REVIEWED.decide([11], "remove", reviewer="ada")[0])[:-20]
     run.decisions.write_bytes(whole + torn)
-    assert len(read_history(run).lines) == 1
-    assert "cut off by a crash" in read_history(run).faults[0]
-    with writing(run) as writer:
-        assert "decisions.torn" in writer.history.faults[0]
-        writer.append(JUDGED.decide([12], "unsure", reviewer="ada"))
+    notes: list[str] = []
+    history = read_history(run, notes.append)
+    assert len(history.lines) == 1 and history.unreadable == []
+    assert len(notes) == 1 and "cut off by a crash" in notes[0]
+    with writing(run, notes.append) as writer:
+        assert len(notes) == 2 and "decisions.torn" in notes[1]
+        writer.append(REVIEWED.decide([12], "unsure", reviewer="ada"))
     assert run.torn_decisions.read_bytes() == torn + b"\n"
-    assert [line.image_id for line in read_history(run).lines] == [10, 12]
+    assert [line.image_id for line in read_history(run, print).lines] == [10, 12]
     assert run.decisions.read_bytes().startswith(whole)
 
 
-def test_a_line_that_is_no_decision_is_left_out_and_told(run: RunFolder) -> None:
-    with writing(run) as writer:
-        writer.append(JUDGED.decide([10], "keep", reviewer="ada"))
-    with run.decisions.open("ab") as file:
-        file.write(b'{"half": 1}\nnonsense\n')
-    with writing(run) as writer:
-        writer.append(JUDGED.decide([11], "keep", reviewer="ada"))
-    history = read_history(run)
-    assert len(history.lines) == 2
-    assert [fault.split(" of ")[0] for fault in history.faults] == ["Line 2", "Line 3"]
+KEPT = {
+    "time": "2026-01-01T00:00:00.000000Z",
+    "reviewer": "ada",
+    "image_hash": "aa",
+    "image_id": 10,
+    "label": "cat",
+    "decision": "keep",
+}
+"""A line with what every line has."""
+
+
+def lines_of(run: RunFolder, *lines: bytes | dict[str, Any]) -> None:
+    encoded = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    run.decisions.write_bytes(b"".join(line + b"\n" for line in encoded))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"nonsense", "it is no JSON"),
+        (b"[" * 100_000, "it is no JSON"),
+        (b'{"note": "\xff"}', "it is no UTF-8 text"),
+        (b"[1]", "it is a list, not an object"),
+        ({"half": 1}, "time is missing"),
+        ({**KEPT, "image_hash": 7}, "image_hash is 7, not a text"),
+        ({**KEPT, "checkpoints": [0, "x"]}, 'checkpoints[1] is "x", not a whole number'),
+        (
+            {**KEPT, "decision": "crop"},
+            'decision is "crop", none of keep, relabel, remove, duplicate, unsure, undecided',
+        ),
+        ({**KEPT, "decision": "relabel"}, "new_label is missing"),
+        (
+            {"format_version": 2, "what": "region"},
+            "made by a newer version of review-embeddings",
+        ),
+        ({**KEPT, "format_version": "2"}, 'format_version is "2", not a whole number from 1 on'),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_left_out_and_said(
+    run: RunFolder, line: bytes | dict[str, Any], reason: str
+) -> None:
+    lines_of(run, KEPT, b"", line, {**KEPT, "image_hash": "bb"})
+    notes: list[str] = []
+    history = read_history(run, notes.append)
+    assert [one.image_hash for one in history.lines] == ["aa", "bb"]
+    newer = "newer version" in reason
+    assert history.unreadable == [UnreadableLine(3, reason, newer=newer)], "an empty one is none"
+    assert notes == [f"Line 3 ({reason}) of {run.decisions} cannot be read and does not count."]
+
+
+def test_many_lines_that_cannot_be_read_are_one_sentence(run: RunFolder) -> None:
+    lines_of(run, *[b"x"] * 1004, KEPT)
+    notes: list[str] = []
+    before = run.decisions.read_bytes()
+    with writing(run, notes.append) as writer:
+        assert len(writer.history.unreadable) == 1004
+        writer.append(REVIEWED.decide([11], "keep", reviewer="ada"))
+    named = ", ".join(f"{number} (it is no JSON)" for number in range(1, 6))
+    assert notes == [
+        f"Lines {named} and 999 more of {run.decisions} cannot be read and do not count."
+    ]
+    assert run.decisions.read_bytes().startswith(before), "and stay in the file"
+
+
+def test_what_a_newer_version_adds_to_a_line_does_no_harm(run: RunFolder) -> None:
+    lines_of(run, {**KEPT, "box": [1, 2], "format_version": 1})
+    (line,) = read_history(run, pytest.fail).lines
+    assert line.decision == "keep" and line.unknown == {"box": [1, 2], "format_version": 1}
+    assert json.loads(as_line(line)) == {**json.loads(as_line(line)), "box": [1, 2]}
+
+
+LINE = {**KEPT, "note": "n", "list": None, "checkpoints": [0, 5]}
+
+
+@settings(max_examples=200, deadline=None)
+@given(change=changes(LINE))
+def test_a_changed_line_is_the_decision_that_it_was_or_said(change: Change) -> None:
+    """Whatever becomes of a line, it is never silently left out and never another decision."""
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        run = RunFolder(Path(name))
+        run.decisions.write_bytes(change.text + b"\n")
+        history = read_history(run, notes.append)
+        with writing(run, notes.append) as writer:
+            writer.append(REVIEWED.decide([11], "keep", reviewer="ada"))
+        assert run.decisions.read_bytes().startswith(change.text + b"\n")
+    if history.unreadable:
+        assert not history.lines and change.kind != ADD
+        assert len(notes) == 2 and notes[0] == notes[1] and "\n" not in notes[0]
+    else:
+        (line,) = history.lines
+        assert not notes and change.kind not in {CUT, NEWER}
+        read = json.loads(as_line(line))
+        assert {key: read[key] for key in change.content} == json.loads(change.text)
 
 
 def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None:
@@ -135,23 +228,24 @@ def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None
         "from review_embeddings.pipeline.run.folder import RunFolder; "
         "from review_embeddings.review.decisions.log import writing\n"
     )
-    code += "with writing(RunFolder(Path(sys.argv[1]))): print('open', flush=True); time.sleep(60)"
+    code += "run = RunFolder(Path(sys.argv[1]))\n"
+    code += "with writing(run, print): print('open', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "open\n"
-        with pytest.raises(BusyError, match="open in another review"), writing(run):
+        with pytest.raises(BusyError, match="open in another review"), writing(run, print):
             pass
         process.kill()
-    with writing(run) as writer:
+    with writing(run, print) as writer:
         assert writer.history.lines == []
 
 
 def test_on_a_full_disk_nothing_stays_of_what_was_begun(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with writing(run) as writer:
-        writer.append(JUDGED.decide([10], "keep", reviewer="ada"))
+    with writing(run, print) as writer:
+        writer.append(REVIEWED.decide([10], "keep", reviewer="ada"))
         before = run.decisions.read_bytes()
         original = os.write
 
@@ -162,11 +256,12 @@ def test_on_a_full_disk_nothing_stays_of_what_was_begun(
 
         monkeypatch.setattr(os, "write", full)
         with pytest.raises(StorageError, match="disk is full"):
-            writer.append(JUDGED.decide([11], "remove", reviewer="ada", request="again"))
+            writer.append(REVIEWED.decide([11], "remove", reviewer="ada", request="again"))
         monkeypatch.undo()
         assert run.decisions.read_bytes() == before
         assert (
-            len(writer.append(JUDGED.decide([11], "remove", reviewer="ada", request="again"))) == 1
+            len(writer.append(REVIEWED.decide([11], "remove", reviewer="ada", request="again")))
+            == 1
         )
 
 
@@ -188,7 +283,7 @@ def test_on_a_full_disk_nothing_stays_of_what_was_begun(
 )
 def test_what_cannot_be_said_is_refused(said: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        JUDGED.decide(**{"ids": [10], "reviewer": "ada", **said})  # type: ignore[arg-type]
+        REVIEWED.decide(**{"ids": [10], "reviewer": "ada", **said})  # type: ignore[arg-type]
 
 
 texts = st.text(max_size=40) | st.sampled_from(
@@ -198,8 +293,6 @@ texts = st.text(max_size=40) | st.sampled_from(
 
 @given(note=texts, name=texts, label=texts, decision=st.sampled_from(DECISIONS))
 def test_any_text_comes_back_as_it_was(note: str, name: str, label: str, decision: str) -> None:
-    import tempfile
-
     line = Decision(
         "2026-01-01T00:00:00.000000Z",
         name,
@@ -216,9 +309,9 @@ def test_any_text_comes_back_as_it_was(note: str, name: str, label: str, decisio
     )
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
-        with writing(run) as writer:
+        with writing(run, print) as writer:
             writer.append([line])
-        assert read_history(run).lines == [line]
+        assert read_history(run, print).lines == [line]
         assert run.decisions.read_bytes().count(b"\n") == 1
 
 

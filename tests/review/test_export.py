@@ -20,8 +20,8 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.judged import Judged
 from review_embeddings.review.decisions.log import read_history, writing
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import NAMES, as_markdown
 from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.exchange.formats import guarded, unguarded, write_list
@@ -46,12 +46,14 @@ def images_of(run: RunFolder) -> RunImages:
 
 
 def decide(run: RunFolder, ids: list[int], decision: str | None, **options: object) -> None:
-    with writing(run) as writer:
-        writer.append(Judged.of(images_of(run)).decide(ids, decision, reviewer="ada", **options))  # type: ignore[arg-type]
+    with writing(run, print) as writer:
+        writer.append(
+            ReviewedImages.of(images_of(run)).decide(ids, decision, reviewer="ada", **options)
+        )  # type: ignore[arg-type]
 
 
 def listed(run: RunFolder, **options: object) -> pd.DataFrame:
-    return make_list(run, images_of(run), read_history(run), Selection(**options))  # type: ignore[arg-type]
+    return make_list(run, images_of(run), read_history(run, print), Selection(**options))  # type: ignore[arg-type]
 
 
 def test_the_decided_ones_come_first_then_the_worst_undecided(run: RunFolder) -> None:
@@ -269,7 +271,7 @@ def test_export_import_export_is_the_same_for_any_text(
         reviewer=reviewer,
         decided_at="2026-01-01T00:00:00Z",
     )[list(NAMES)]
-    judged = Judged({7: 0}, ["a" * 64], [label], [label])
+    judged = ReviewedImages({7: 0}, ["a" * 64], [label], [label])
     from review_embeddings.review.exchange.imports import read_decisions
 
     with tempfile.TemporaryDirectory() as folder:
@@ -319,8 +321,8 @@ def test_a_file_with_a_mistake_is_refused_whole(
     file = tmp_path / "decisions.csv"
     file.write_text(text)
     with pytest.raises(SettingsError, match=said):
-        import_decisions(run, file, "ada")
-    assert read_history(run).lines == []
+        import_decisions(run, file, "ada", note=print)
+    assert read_history(run, print).lines == []
 
 
 def test_undecided_in_a_file_takes_a_decision_back(run: RunFolder, tmp_path: Path) -> None:
@@ -328,8 +330,8 @@ def test_undecided_in_a_file_takes_a_decision_back(run: RunFolder, tmp_path: Pat
     decide(run, ids[:2], "remove")
     file = tmp_path / "back.csv"
     file.write_text(f"image_id,decision\n{ids[0]}.0,undecided\n{ids[5]},undecided\n")
-    assert import_decisions(run, file, "bob") == (1, 1)
-    assert [line.image_id for line in read_history(run).current().values()] == [ids[1]]
+    assert import_decisions(run, file, "bob", note=print) == (1, 1)
+    assert [line.image_id for line in read_history(run, print).current().values()] == [ids[1]]
 
 
 def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(
@@ -340,8 +342,8 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(
     file.write_bytes(
         f"﻿image_id;decision;note\r\n{ids[4]};remove;zu dunkel\r\n{ids[5]};;\r\n".encode()
     )
-    assert import_decisions(run, file, "ada") == (1, 0)
-    (line,) = read_history(run).lines
+    assert import_decisions(run, file, "ada", note=print) == (1, 0)
+    (line,) = read_history(run, print).lines
     assert (line.image_id, line.decision, line.note, line.reviewer) == (
         ids[4],
         "remove",
@@ -358,8 +360,8 @@ def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(
     file.write_bytes(
         f"Image_ID\t Decision\tNote\r\n{ids[4]}\tkeep\tschön, hell; ja\r\n".encode("utf-16")
     )
-    assert import_decisions(run, file, "ada") == (1, 0)
-    (line,) = read_history(run).lines
+    assert import_decisions(run, file, "ada", note=print) == (1, 0)
+    (line,) = read_history(run, print).lines
     assert (line.image_id, line.decision, line.note) == (ids[4], "keep", "schön, hell; ja")
 
 
@@ -375,7 +377,7 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
     old = tmp_path / "old.csv"
     write_list(listed(run, kind="decided"), old, "csv")
     decide(run, ids[:1], "remove")
-    assert import_decisions(run, old, "carl") == (0, 2)
+    assert import_decisions(run, old, "carl", note=print) == (0, 2)
     with old.open(newline="") as file:
         rows = list(csv.DictReader(file))
     rows[[row["image_id"] for row in rows].index(str(ids[1]))]["decision"] = "Unsure"
@@ -383,10 +385,10 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
         writer = csv.DictWriter(file, NAMES)
         writer.writeheader()
         writer.writerows(rows)
-    assert import_decisions(run, old, "carl") == (1, 1)
+    assert import_decisions(run, old, "carl", note=print) == (1, 1)
     current = {
         line.image_id: (line.decision, line.reviewer)
-        for line in read_history(run).current().values()
+        for line in read_history(run, print).current().values()
     }
     assert current == {ids[0]: ("remove", "ada"), ids[1]: ("unsure", "carl")}
 

@@ -12,7 +12,7 @@ from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.judged import Judged
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.lists.lists import ready_made_lists
 from review_embeddings.review.page import frame as frames
 from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
@@ -208,7 +208,7 @@ def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_r
     now = table.read(built_run, checkpoints=[100])["ood_percentile"].to_numpy()
     before = {image: float(now[row]) for row, image in enumerate(images.hashes) if row != 3}
     before[images.hashes[5]] += 20.0
-    decided = Judged.of(images).decide(
+    decided = ReviewedImages.of(images).decide(
         [int(images.ids[5]), int(images.ids[6])], "remove", reviewer="ada"
     )
     decisions = {line.image_hash: line for line in decided}

@@ -15,7 +15,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import Decision, new_request, now, read_history, writing
-from review_embeddings.review.decisions.session import Deciding
+from review_embeddings.review.decisions.session import DecisionSession
 from review_embeddings.review.lists.lists import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.nearest import nearest_images
@@ -32,7 +32,7 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
 def decide(run: RunFolder, place: int) -> None:
     images = read_images(run)
     assert images is not None
-    with writing(run) as writer:
+    with writing(run, print) as writer:
         writer.append(
             [
                 Decision(
@@ -43,12 +43,12 @@ def decide(run: RunFolder, place: int) -> None:
 
 
 def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
-    undecided = page_for(build(run, Request(wanted=["first", "last"])), rows=24)
+    undecided = page_for(build(run, Request(wanted=["first", "last"])), rows=24, note=print)
     assert undecided.sample is not None
     left_out = int(np.setdiff1d(np.arange(36), undecided.sample.places)[0])
     decide(run, left_out)
     built = build(run, Request(wanted=["first", "last"]))
-    whole, page = page_for(built), page_for(built, rows=24)
+    whole, page = page_for(built, note=print), page_for(built, rows=24, note=print)
     assert whole.sample is None and len(whole.frame) == 36
     sample = page.sample
     assert (
@@ -60,8 +60,8 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     assert page.frame.equals(expected)  # ranks and percentiles are those among all
     assert page.session is not None and page.session["title"].endswith("24 of 36 images")
     assert "Showing 24 of 36 images: 1 decided" in sample.told and "--rows" in sample.told
-    assert page_for(built, rows=24).sample.places.tolist() == sample.places.tolist()  # type: ignore[union-attr]
-    assert page_for(built, rows=36).sample is None
+    assert page_for(built, rows=24, note=print).sample.places.tolist() == sample.places.tolist()  # type: ignore[union-attr]
+    assert page_for(built, rows=36, note=print).sample is None
     for made in page.lists:  # each list is the whole one, as far as its images are there
         all_of_it = next(other for other in whole.lists if made.title.startswith(other.title))
         assert sample.places[made.rows].tolist() == [
@@ -75,7 +75,7 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
 
 
 def test_all_of_the_lists_come_before_any_of_the_rest(run: RunFolder) -> None:
-    whole = page_for(build(run, Request(wanted=["first", "last"])))
+    whole = page_for(build(run, Request(wanted=["first", "last"])), note=print)
     listed = sorted({row for made in whole.lists for row in made.rows})
     images = read_images(run)
     assert images is not None
@@ -133,10 +133,10 @@ def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
     shown."""
     built = build(run, Request(wanted=["first", "last"]))
     images, places = built.images, np.array([2, 5, 11, 30])
-    deciding = Deciding(run, "ada", places=places)
+    deciding = DecisionSession(run, "ada", shown=places)
     assert deciding.decide({"request": "r1", "rows": [1, 3], "decision": "remove"}) == 2
-    assert set(read_history(run).current()) == {images.hashes[5], images.hashes[30]}
-    assert deciding.changes(0).rows == [1, 3] and deciding.facts()["images"] == 4
+    assert set(read_history(run, print).current()) == {images.hashes[5], images.hashes[30]}
+    assert deciding.changes(0).rows == [1, 3] and deciding.metadata()["images"] == 4
     deciding.close()
     taken = images.take(places)
     assert taken.read_bytes() == [images.read_bytes()[place] for place in places]
@@ -187,7 +187,7 @@ def test_a_sample_in_the_browser_says_so_and_decides_about_the_right_images(
         )
     images = read_images(run)
     assert images is not None
-    assert list(read_history(run).current()) == [images.hashes[ids[13]]]
+    assert list(read_history(run, print).current()) == [images.hashes[ids[13]]]
 
 
 def test_lists_and_exports_cover_the_whole(

@@ -53,7 +53,7 @@ def cosines(run: RunFolder, step: int, query: np.ndarray) -> np.ndarray:
 def test_the_nearest_by_cosine_as_worked_out_by_hand(built: Built) -> None:
     reference = resolve(built.run, None, None)
     assert index(built, reference, token=None) == {10: 36, 100: 36}
-    answers = similar(built, Query(images=[7]), reference, top=5)
+    answers = similar(built, Query(images=[7]), reference, top=5, note=print)
     for answer in answers:
         near = cosines(
             built.run,
@@ -84,7 +84,7 @@ def test_several_mean_the_mean_of_their_directions(built: Built) -> None:
     reference = resolve(built.run, None, None)
     built = replace(built, wanted=[100])
     index(built, reference, token=None)
-    (answer,) = similar(built, Query(images=[3, 20]), reference, top=8)
+    (answer,) = similar(built, Query(images=[3, 20]), reference, top=8, note=print)
     own = np.asarray(built.run.read_array("embeddings", 100), dtype=np.float64)[[3, 20]]
     near = cosines(built.run, 100, (own / np.linalg.norm(own, axis=1, keepdims=True)).mean(axis=0))
     assert [found.place for found in answer.found] == [
@@ -97,7 +97,7 @@ def test_a_file_is_embedded_as_the_images_of_the_run_are(built: Built, tmp_path:
     index(built, reference, token=None)
     file = tmp_path / "some name.png"
     file.write_bytes(built.images.read_bytes()[11])
-    for answer in similar(built, Query(files=[file]), reference, top=3):
+    for answer in similar(built, Query(files=[file]), reference, top=3, note=print):
         assert answer.found[0].image_id == built.images.ids[11] and answer.found[
             0
         ].similarity == pytest.approx(1, abs=1e-5)
@@ -113,9 +113,9 @@ def test_filters(built: Built) -> None:
     def found(**wish: object) -> set[int]:
         return {
             one.place
-            for one in similar(built, Query(images=[0]), reference, top=36, wish=Wish(**wish))[
-                0
-            ].found
+            for one in similar(
+                built, Query(images=[0]), reference, top=36, note=print, wish=Wish(**wish)
+            )[0].found
         }  # type: ignore[arg-type]
 
     others = set(range(1, 36))
@@ -126,7 +126,7 @@ def test_filters(built: Built) -> None:
     assert found(min_score=middle, label="red") == {
         place for place in others if scores[place] >= middle and names[place] == "red"
     }
-    with writing(built.run) as writer:
+    with writing(built.run, print) as writer:
         writer.append(
             [
                 Decision(
@@ -292,7 +292,7 @@ def test_addresses_and_what_is_remembered(run: RunFolder) -> None:
 def test_the_page_reads_no_name_as_html(built: Built) -> None:
     reference = resolve(built.run, None, None)
     index(built, reference, token=None)
-    answers = similar(built, Query(images=[7]), reference, top=4)
+    answers = similar(built, Query(images=[7]), reference, top=4, note=print)
     evil = [
         replace(answer, found=[replace(one, label="<script>") for one in answer.found])
         for answer in answers

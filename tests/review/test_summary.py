@@ -15,8 +15,8 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.training import log as trainlog
-from review_embeddings.review.decisions.judged import Judged
 from review_embeddings.review.decisions.log import writing
+from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.report.summary import as_html, summarize
 
 CommandLine = Callable[..., tuple[int, str, str]]
@@ -33,10 +33,10 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
 
 
 def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: CommandLine) -> None:
-    made, images = summarize(run)
+    made, images = summarize(run, note=print)
     last = table.read(run, checkpoints=[100])
-    with writing(run) as writer:
-        writer.append(Judged.of(images).decide([3, 4, 5], "remove", reviewer="ada"))
+    with writing(run, print) as writer:
+        writer.append(ReviewedImages.of(images).decide([3, 4, 5], "remove", reviewer="ada"))
     code, text, errors = review_embeddings("summary", "--run", run.path)
     assert code == 0, errors
     assert "36 in 3 classes" in text and "3, step 10 to 100" in text and "3 remove" in text
@@ -97,7 +97,7 @@ def test_the_page_stands_alone_and_shows_its_pictures(
 
 
 def test_names_of_the_data_set_are_no_html(run: RunFolder) -> None:
-    made, images = summarize(run)
+    made, images = summarize(run, note=print)
     for listed in made.lists.values():
         listed[:] = [
             type(one)(one.image_id, one.place, "<script>alert(1)</script>", '"><img src=x>')
@@ -118,7 +118,7 @@ def test_without_labels_log_and_other_checkpoints(
             wanted=["last"],
         ),
     )
-    made, images = summarize(run)
+    made, images = summarize(run, note=print)
     assert "Labels most likely wrong" not in made.lists and "Became outliers" not in made.lists
     assert "no label" in as_html(made, images)
 

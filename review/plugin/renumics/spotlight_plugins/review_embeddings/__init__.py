@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.review.decisions.session import (
-    Deciding,
+    DecisionSession,
     ReadOnlyError,
     open_session,
-    shown_places,
+    shown_rows,
 )
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.slider import values_at
@@ -66,15 +66,15 @@ def session() -> dict[str, Any]:
     return page
 
 
-def _add_decision_routes(app: Any, deciding: Deciding) -> None:
-    places = shown_places(SESSION)
+def _add_decision_routes(app: Any, deciding: DecisionSession) -> None:
+    places = shown_rows(SESSION)
 
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
 
     async def get_facts(request: Request) -> JSONResponse:
-        return JSONResponse(await run_in_threadpool(deciding.facts))
+        return JSONResponse(await run_in_threadpool(deciding.metadata))
 
     async def get_changes(request: Request) -> JSONResponse:
         since = request.query_params.get("since", "0")

@@ -1,4 +1,4 @@
-"""The decisions that hold for the images of a run, and what new ones change."""
+"""The images of a run that can be decided about, and the lines that a new decision gives."""
 
 from __future__ import annotations
 
@@ -23,56 +23,52 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.images.runimages import RunImages
 
 
+MAX_CLASSES = 8
+"""Classes that a message names."""
+
+
 @dataclass(frozen=True)
-class Judged:
+class ReviewedImages:
     """The images that can be decided about."""
 
-    places: Mapping[int, int]
+    positions: Mapping[int, int]
     """Row of the run's arrays by image id."""
     hashes: Sequence[str]
     labels: Sequence[str | None] | None
     classes: Sequence[str] | None
 
     @staticmethod
-    def of(images: RunImages) -> Judged:
+    def of(images: RunImages) -> ReviewedImages:
         """Those of a run."""
-        return Judged(
-            {image: place for place, image in enumerate(images.ids.tolist())},
-            images.hashes,
-            images.label_names,
-            images.classes,
-        )
+        positions = {image: position for position, image in enumerate(images.ids.tolist())}
+        return ReviewedImages(positions, images.hashes, images.label_names, images.classes)
 
     def check(
         self, decision: str | None, new_label: str | None, note: str, list_name: str | None
     ) -> None:
         """Raise SettingsError for a decision that cannot be made, whatever the image."""
-        if decision not in {*DECISIONS, UNDECIDED, None}:
-            raise SettingsError(
-                f"{decision!r} is no decision. Use one of {', '.join((*DECISIONS, UNDECIDED))}."
-            )
-        if decision is None and list_name is None:
-            raise SettingsError(
-                "Neither a decision nor the name of a list was given. Give one of them."
-            )
-        if (decision == RELABEL) != (new_label is not None):
-            raise SettingsError(
-                "A relabel needs a new label, and nothing else has one. Give both or none."
-            )
-        if new_label is not None and new_label not in (self.classes or ()):
-            shown = ", ".join(list(self.classes or ())[:8]) + (
-                " …" if len(self.classes or ()) > 8 else ""
-            )
-            raise SettingsError(
-                f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
-                f"Use one of them."
-            )
+        _check_decision(decision, list_name)
+        self._check_label(decision, new_label)
         if len(note) > MAX_NOTE:
             raise SettingsError(f"The note has {len(note)} characters. Use at most {MAX_NOTE}.")
         if list_name is not None and not 0 < len(list_name) <= MAX_LIST_NAME:
             raise SettingsError(
                 f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}."
             )
+
+    def _check_label(self, decision: str | None, new_label: str | None) -> None:
+        if (decision == RELABEL) != (new_label is not None):
+            raise SettingsError(
+                "A relabel needs a new label, and nothing else has one. Give both or none."
+            )
+        classes = self.classes or ()
+        if new_label is None or new_label in classes:
+            return
+        shown = ", ".join(classes[:MAX_CLASSES]) + (" …" if len(classes) > MAX_CLASSES else "")
+        raise SettingsError(
+            f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
+            f"Use one of them."
+        )
 
     def decide(
         self,
@@ -87,10 +83,10 @@ class Judged:
         request: str | None = None,
         time: str | None = None,
     ) -> list[Decision]:
-        """The lines for a decision about some images. Raises SettingsError for what cannot be said
-        and images that are not there."""
+        """The lines for a decision about some images. Raises SettingsError for a decision that
+        cannot be made and images that are not there."""
         self.check(decision, new_label, note, list_name)
-        unknown = next((image for image in ids if image not in self.places), None)
+        unknown = next((image for image in ids if image not in self.positions), None)
         if unknown is not None:
             raise SettingsError(f"Image {unknown} is not in this run. Give images that are.")
         common: dict[str, Any] = {
@@ -104,14 +100,26 @@ class Judged:
             "request": request or new_request(),
             "version": program_version(),
         }
-        places = [self.places[image] for image in ids]
-        labels = self.labels
         return [
             Decision(
-                image_hash=self.hashes[place],
+                image_hash=self.hashes[self.positions[image]],
                 image_id=image,
-                label=None if labels is None else labels[place],
+                label=self._label_of(image),
                 **common,
             )
-            for image, place in zip(ids, places, strict=True)
+            for image in ids
         ]
+
+    def _label_of(self, image: int) -> str | None:
+        return None if self.labels is None else self.labels[self.positions[image]]
+
+
+def _check_decision(decision: str | None, list_name: str | None) -> None:
+    if decision not in {*DECISIONS, UNDECIDED, None}:
+        raise SettingsError(
+            f"{decision!r} is no decision. Use one of {', '.join((*DECISIONS, UNDECIDED))}."
+        )
+    if decision is None and list_name is None:
+        raise SettingsError(
+            "Neither a decision nor the name of a list was given. Give one of them."
+        )
