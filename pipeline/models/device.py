@@ -61,6 +61,19 @@ def fastest_precision(device: str | None) -> str:
     return "fp16" if seconds["fp16"] * WORTH_IT < seconds["fp32"] else "fp32"
 
 
+def has_bf16(on_cpu: bool = False) -> bool:
+    """Whether the hardware multiplies bfloat16 faster than float32."""
+    import torch
+
+    if torch.cuda.is_available() and not on_cpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if torch.backends.mps.is_available() and not on_cpu:
+        return False
+    read = getattr(torch.cpu, "get_capabilities", None)
+    found = read() if read else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the memory of the machine or of its accelerator does not
     suffice."""

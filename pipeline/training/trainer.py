@@ -23,6 +23,7 @@ from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
+from review_embeddings.pipeline.training.plan import SavePlan
 
 transformers = import_transformers()
 
@@ -46,21 +47,6 @@ class _Unlogged:
 
     loss: float
     steps: int
-
-
-@dataclass(frozen=True)
-class SavePlan:
-    """What happens after which training steps."""
-
-    frames: frozenset[int]
-    """A checkpoint is made: embedded, saved or both."""
-    kept: frozenset[int]
-    """Its weights are kept; step 0 always."""
-    evaluated: frozenset[int]
-    """The Trainer evaluates."""
-    best_metric: str | None = None
-    """The checkpoint that is best by it is kept as well; None for none."""
-    greater_is_better: bool = True
 
 
 @dataclass
