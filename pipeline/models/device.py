@@ -16,8 +16,15 @@ OF_AUTO = ("fp16", "fp32")
 """What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
 bfloat16 did not (benchmark ``precision``)."""
 
-WORTH_IT = 1.5
+MIN_FP16_SPEEDUP = 1.5
 """How many times as fast float16 products must be for `AUTO` to take it."""
+
+TIMED_SIDE = {"cpu": 256}
+"""Side of the matrices whose product is timed, by the type of the device."""
+
+DEFAULT_TIMED_SIDE = 2048
+
+TIMED_REPEATS = 5
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -48,17 +55,18 @@ def fastest_precision(device: str | None) -> str:
     import torch
 
     target = pick_device(device)
-    side = 256 if target.type == "cpu" else 2048
+    side = TIMED_SIDE.get(target.type, DEFAULT_TIMED_SIDE)
     seconds = {}
     for name in OF_AUTO:
-        one = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
-        times = []
-        for _ in range(5):
-            started = time.perf_counter()
-            float((one @ one)[0, 0])  # waits for the device
-            times.append(time.perf_counter() - started)
-        seconds[name] = min(times)
-    return "fp16" if seconds["fp16"] * WORTH_IT < seconds["fp32"] else "fp32"
+        matrix = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
+        seconds[name] = min(_product_seconds(matrix) for _ in range(TIMED_REPEATS))
+    return "fp16" if seconds["fp16"] * MIN_FP16_SPEEDUP < seconds["fp32"] else "fp32"
+
+
+def _product_seconds(matrix: torch.Tensor) -> float:
+    started = time.perf_counter()
+    float((matrix @ matrix)[0, 0])  # waits for the device
+    return time.perf_counter() - started
 
 
 def has_bf16(on_cpu: bool = False) -> bool:

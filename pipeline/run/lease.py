@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from review_embeddings.pipeline.errors import BusyError
@@ -103,12 +104,11 @@ class Lease:
         if owner.host == socket.gethostname() and not is_alive(owner.process):
             return None
         now = self._store_time()
-        is_known = renewed is not None and now is not None
-        if is_known and (now - renewed).total_seconds() > LEASE_SECONDS:
+        if now and renewed and (now - renewed).total_seconds() > LEASE_SECONDS:
             return None
         return f"process {owner.process} on {owner.host}"
 
-    def _store_time(self) -> Any:
+    def _store_time(self) -> datetime | None:
         """The time by the store's own clock."""
         clock = f"{self._path}-{secrets.token_hex(4)}"
         self._store.pipe_file(clock, b"")

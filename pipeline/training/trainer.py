@@ -61,7 +61,7 @@ class Outcome:
 
 
 class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-defined]  # imported without its types
-    """A Trainer that saves after the steps of a plan and tells at which step a loss stopped being
+    """A Trainer that saves after the steps of a plan and reports at which step a loss stopped being
     finite."""
 
     def __init__(self, run: RunFolder, plan: SavePlan, **arguments: Any) -> None:
@@ -198,7 +198,7 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
 
     @contextmanager
     def showing(self, advance: Advance) -> Iterator[None]:
-        """Tell ``advance`` about each step that is made."""
+        """Call ``advance`` for each step that is made."""
         self._advance = advance
         yield
 
