@@ -38,7 +38,7 @@ class Preprocessor(Protocol):
     """What turns images into what a model takes, such as `models.processor.Processor`."""
 
     normalisation: Normalisation | None
-    """How it normalises; None where that cannot be told."""
+    """How it normalises; None where that is not known."""
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where

@@ -92,7 +92,7 @@ class Processor:
         self._by_pillow = True
         self._sizes: set[tuple[int, int]] = set()
         self.normalisation = _normalisation(processor)
-        """How it normalises; None where that cannot be told."""
+        """How it normalises; None where that is not known."""
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where

@@ -31,7 +31,7 @@ from review_embeddings.pipeline.training.fit import fit
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.log import evaluations
 from review_embeddings.pipeline.training.options import Batch, FineTuning, check_options
-from review_embeddings.pipeline.training.record import (
+from review_embeddings.pipeline.training.resume import (
     TrainingState,
     newest_state,
     resolve_options,

@@ -20,7 +20,7 @@ from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.data import review_request
 from review_embeddings.pipeline.training.images import collate
-from review_embeddings.pipeline.training.record import TrainingState
+from review_embeddings.pipeline.training.resume import TrainingState
 from review_embeddings.pipeline.training.setup import Setup
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
 
 
 def _complete_arguments(setup: Setup, *, is_resumed: bool) -> None:
-    """Tell TrainingArguments what was planned with them."""
+    """Set what was planned in TrainingArguments."""
     arguments = setup.arguments
     by_trainer = setup.data.evaluation is not None and not setup.evaluates_by_embedding
     arguments.max_steps = setup.schedule.total

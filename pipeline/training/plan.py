@@ -97,7 +97,7 @@ def _total_steps(request: FineTuning, epoch: int) -> int:
 
 
 def _evaluated(request: FineTuning, schedule: Schedule, arguments: Any) -> frozenset[int]:
-    """Steps after which the Trainer is told to evaluate: the last, and each checkpoint where the
+    """Steps after which the Trainer is made to evaluate: the last, and each checkpoint where the
     best is looked for, else the end of each epoch unless the Trainer has a strategy of its own."""
     if request.load_best:
         return frozenset({schedule.total, *schedule.frames})

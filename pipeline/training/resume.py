@@ -1,4 +1,4 @@
-"""Owns ``training.json``: the options that a run was made with, and which others may go on with it.
+"""Owns ``training.json``: the options that a run was made with, and which others may resume it.
 
 Writes ``run.json`` beside it, so that the run can be reviewed while it is trained, and finds the
 state that a training resumes from. Knows no model and no data set."""
