@@ -50,7 +50,7 @@ def pick_device(name: str | None) -> torch.device:
 
 @cache
 def fastest_precision(device: str | None) -> str:
-    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly
+    """Of `OF_AUTO` that in which this device computes: float16 where its products are much
     faster, as on GPUs and some CPUs."""
     import torch
 
