@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference
-
-if TYPE_CHECKING:
-    pass
-
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 
@@ -45,19 +41,7 @@ def find_image_column(features: Any, reference: DatasetReference) -> str:
             f"{quoted_names(features)}. "
             f"Name one with --image-column."
         )
-    candidates = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
-    if not candidates:
-        candidates = [name for name, feature in features.items() if _holds_image_files(feature)]
-    column = named or _one_of(candidates, IMAGE_NAMES)
-    if column is None:
-        problem = (
-            f"several image columns: {quoted_names(candidates)}"
-            if candidates
-            else f"no image column; its columns are {quoted_names(features)}"
-        )
-        raise DatasetError(
-            f"Data set {reference.source} has {problem}. Name the one to use with --image-column."
-        )
+    column = named or _only_image_column(features, reference)
     feature = features[column]
     paths = getattr(feature, "dtype", None) in {"string", "large_string"}
     if not (isinstance(feature, datasets.Image) or _holds_image_files(feature) or paths):
@@ -66,6 +50,23 @@ def find_image_column(features: Any, reference: DatasetReference) -> str:
             f"with --image-column."
         )
     return column
+
+
+def _only_image_column(features: Any, reference: DatasetReference) -> str:
+    import datasets
+
+    candidates = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    if not candidates:
+        candidates = [name for name, feature in features.items() if _holds_image_files(feature)]
+    column = _one_of(candidates, IMAGE_NAMES)
+    if column is not None:
+        return column
+    problem = f"no image column; its columns are {quoted_names(features)}"
+    if candidates:
+        problem = f"several image columns: {quoted_names(candidates)}"
+    raise DatasetError(
+        f"Data set {reference.source} has {problem}. Name the one to use with --image-column."
+    )
 
 
 def _holds_image_files(feature: Any) -> bool:
@@ -108,14 +109,8 @@ def find_label_column(features: Any, reference: DatasetReference, image_column: 
             f"Name the one to use with --label-column."
         )
     columns = [*LABEL_NAMES, *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES)]
-    return next(
-        (
-            name
-            for name in columns
-            if name != image_column and feature_of(features, name) is not None
-        ),
-        None,
-    )
+    others = (name for name in columns if name != image_column)
+    return next((name for name in others if feature_of(features, name) is not None), None)
 
 
 def read_labels(
@@ -129,9 +124,8 @@ def read_labels(
 
     if isinstance(feature, datasets.ClassLabel):
         names = [str(name) for name in feature.names]
-        return np.array(
-            [-1 if value is None or value < 0 else value for value in values], dtype=np.int32
-        ), names
+        labels = [-1 if value is None or value < 0 else value for value in values]
+        return np.array(labels, dtype=np.int32), names
     if any(isinstance(value, (list, dict, bytes)) for value in values):
         raise DatasetError(
             f"Column {column!r} holds {feature}, not one class an image. Name another with "
@@ -144,6 +138,5 @@ def read_labels(
     numeric = all(isinstance(value, (int, float)) for value in present)
     ordered = sorted(present) if numeric else sorted(present, key=str)
     index = {value: position for position, value in enumerate(ordered)}
-    return np.array([index.get(value, -1) for value in values], dtype=np.int32), [
-        str(value) for value in ordered
-    ]
+    labels = [index.get(value, -1) for value in values]
+    return np.array(labels, dtype=np.int32), [str(value) for value in ordered]

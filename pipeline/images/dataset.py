@@ -48,7 +48,7 @@ class OpenedDataset:
 
     rows: datasets.Dataset
     """The split, images not decoded; of images that are read in place, where each lies
-    (`pipeline.inplace.places_schema`)."""
+    (`inplace.locations_schema`)."""
     reference: DatasetReference
     """The reference with split and columns filled in."""
     labels: NDArray[np.int32] | None
@@ -68,37 +68,32 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     image_column = find_image_column(found.features, reference)
     label_column = find_label_column(found.features, reference, image_column)
     with quiet_datasets(), _loading_errors(reference):
-        rows, values = _without_pictures(found, image_column, label_column)
+        rows, values = _undecoded(found, image_column, label_column)
     labels, classes = (
         read_labels(feature_of(found.features, label_column), label_column, values)
         if label_column
         else (None, None)
     )
-    known = label_column or reference.label_column  # "none" stays what was said
+    known = label_column or reference.label_column  # "none" stays as given
     reference = replace(reference, split=split, image_column=image_column, label_column=known)
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
 
 
-def _without_pictures(
+def _undecoded(
     found: Any, image_column: str, label_column: str | None
 ) -> tuple[datasets.Dataset, list[Any]]:
-    """The rows with cells ``{"bytes", "path"}`` instead of decoded pictures, or where these lie,
-    and what the column of labels says."""
+    """The rows with cells ``{"bytes", "path"}`` instead of decoded images, or where these lie, and
+    what the column of labels says."""
     import datasets
 
     if isinstance(found, Split):
-        places, values = found.index(image_column, label_column)
-        return datasets.Dataset(places), values
+        locations, values = found.locate(image_column, label_column)
+        return datasets.Dataset(locations), values
     rows, values = found.cast_column(image_column, datasets.Image(decode=False)), []
     if label_column is not None:
         column, field = split_name(rows.features, label_column)
-        values = [
-            field_of(cell, field)
-            for cell in rows.select_columns([column])
-            .with_format("arrow")[:]
-            .column(column)
-            .to_pylist()
-        ]
+        cells = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
+        values = [field_of(cell, field) for cell in cells]
     return rows, values
 
 

@@ -1,4 +1,4 @@
-"""Turns the bytes of an image file into RGB pixels the way people see the picture. Reads no data
+"""Turns the bytes of an image file into RGB pixels the way people see the image. Reads no data
 set and no disk."""
 
 from __future__ import annotations

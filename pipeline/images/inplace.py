@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-TAKEN = "Parquet files, WebDataset tars (.tar, not compressed) and folders of images"
+SUPPORTED = "Parquet files, WebDataset tars (.tar, not compressed) and folders of images"
 """What can be read in place, for people."""
 
-BATCH = 64
+BATCH_SIZE = 64
 """Images of a Parquet file in memory at once."""
 
-INFERRED = 5
+INFERRED_EXAMPLES = 5
 """Examples of a tar from which it is seen what its files are, as many as ``datasets`` takes."""
 
-READ_AHEAD = 2**20
+READ_AHEAD_BYTES = 2**20
 """Bytes of a Parquet file that are fetched at once: its row groups may be larger than the
 memory."""
 
-INDEXED = 2**16
-"""Places that are Python objects at the same time."""
+MAX_LOCATIONS = 2**16
+"""Locations that are Python objects at the same time."""
 
 Cell = dict[str, Any]
 """One image as ``datasets`` gives it undecoded: ``bytes``, or None where only the file is named,
 and ``path``."""
 
-Place = tuple[str | None, int | None, int | None, str | None]
-"""A row of `places_schema`."""
+Location = tuple[str | None, int | None, int | None, str | None]
+"""A row of `locations_schema`."""
 
-NOWHERE: Place = (None, None, None, None)
+NO_LOCATION: Location = (None, None, None, None)
 """Of a row without an image."""
 
 
-def places_schema() -> pyarrow.Schema:
-    """Where an image lies: ``file``, in it the row (Parquet) or the first byte and how many (tar),
-    and ``path``, the name in a tar."""
+def locations_schema() -> pyarrow.Schema:
+    """Where an image lies: ``file``, ``place`` and ``size`` in it (Parquet: the row; tar: the first
+    byte and how many), and ``path``, the name in a tar."""
     import pyarrow as pa
 
     return pa.schema(
@@ -75,9 +75,9 @@ class Split:
     files: Sequence[str]
     """Paths or addresses."""
 
-    def index(self, image: str, label: str | None) -> tuple[pyarrow.Table, list[Any]]:
-        """Where each image lies (`places_schema`), in order, and what the column of the labels says
-        of it."""
+    def locate(self, image: str, label: str | None) -> tuple[pyarrow.Table, list[Any]]:
+        """Where each image lies (`locations_schema`), in order, and what the column of the labels
+        says of it."""
         import pyarrow as pa
 
         look = {
@@ -85,18 +85,16 @@ class Split:
             "webdataset": self._in_tars,
             "imagefolder": self._in_folder,
         }[self.kind]
+        schema = locations_schema()
         batches, values = [], list[Any]()
-        for found in chunks(look(image, label), INDEXED):
-            columns = zip(*(place for place, _ in found), strict=True)
-            batches.append(
-                pa.record_batch(
-                    list(map(pa.array, columns, places_schema().types)), schema=places_schema()
-                )
-            )
+        for found in chunks(look(image, label), MAX_LOCATIONS):
+            columns = zip(*(location for location, _ in found), strict=True)
+            arrays = list(map(pa.array, columns, schema.types))
+            batches.append(pa.record_batch(arrays, schema=schema))
             values += [value for _, value in found]
-        return pa.Table.from_batches(batches, schema=places_schema()), values
+        return pa.Table.from_batches(batches, schema=schema), values
 
-    def _in_parquet(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+    def _in_parquet(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
         import pyarrow.parquet as parquet
         from datasets.table import cast_array_to_feature
 
@@ -104,42 +102,31 @@ class Split:
             with _opened(name) as stream, parquet.ParquetFile(stream) as file:
                 values: Sequence[Any] = [None] * file.metadata.num_rows
                 if label is not None:
-                    column, (_, field) = (
-                        file.read(columns=[label]).column(0),
-                        split_name(self.features, label),
-                    )
-                    cells = (
-                        column if field else cast_array_to_feature(column, self.features[label])
-                    ).to_pylist()
-                    values = [field_of(cell, field) for cell in cells]
+                    column = file.read(columns=[label]).column(0)
+                    _, field = split_name(self.features, label)
+                    if not field:
+                        column = cast_array_to_feature(column, self.features[label])
+                    values = [field_of(cell, field) for cell in column.to_pylist()]
             yield from (((name, row, None, None), value) for row, value in enumerate(values))
 
-    def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+    def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
         column, field = split_name(self.features, label or "")
         for name in self.files:
             with _opened(name) as stream:
                 for key, members in _examples(name, stream):
-                    at, value = members.get(image), key if column == "__key__" else None
+                    value = key if column == "__key__" else None
                     if column in members:
-                        value = _understood(
-                            column,
-                            _bytes_at(stream, members[column].offset_data, members[column].size),
-                        )
-                    yield (
-                        NOWHERE if at is None else (name, at.offset_data, at.size, at.name),
-                        field_of(value, field),
-                    )
+                        value = _read_member(column, stream, members[column])
+                    yield _location(name, members.get(image)), field_of(value, field)
 
-    def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Place, Any]]:
+    def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
         import datasets
 
         column, field = split_name(self.features, label or "")
         assert self.rows is not None
         for row in self.rows.cast_column(image, datasets.Image(decode=False)):
-            yield (
-                ((row[image] or {}).get("path"), None, None, None),
-                field_of(row.get(column), field),
-            )
+            path = (row[image] or {}).get("path")
+            yield (path, None, None, None), field_of(row.get(column), field)
 
 
 def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]:
@@ -166,8 +153,8 @@ def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]
 def unsupported(source: str) -> DatasetError:
     """For a data set that cannot stay where it is."""
     return DatasetError(
-        f"Data set {source} cannot be read in place: --in-place takes {TAKEN}. Give one of these, "
-        f"or --no-in-place."
+        f"Data set {source} cannot be read in place: --in-place takes {SUPPORTED}. Give one of "
+        f"these, or --no-in-place."
     )
 
 
@@ -223,31 +210,24 @@ def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarf
         yield key, members
 
 
+def _location(name: str, info: tarfile.TarInfo | None) -> Location:
+    return NO_LOCATION if info is None else (name, info.offset_data, info.size, info.name)
+
+
 def _features_of_tar(name: str, image_endings: Sequence[str]) -> Any:
     """Names and types of what belongs together in a tar, from its first examples, as ``datasets``
     infers them."""
     import datasets
     import pyarrow as pa
 
-    with _opened(name) as stream:
-        first = [
-            {
-                **{
-                    one: _understood(one, _bytes_at(stream, info.offset_data, info.size))
-                    for one, info in members.items()
-                },
-                "__key__": key,
-            }
-            for key, members in itertools.islice(_examples(name, stream), INFERRED)
-        ]
+    first = _first_examples(name)
     if not first:
         raise DatasetError(
             f"Tar {name} has no images. Give one whose files are named as NUMBER.jpg and "
             f"NUMBER.cls are."
         )
-    whole = pa.concat_tables(
-        [pa.Table.from_pylist([example]) for example in first], promote_options="default"
-    )
+    tables = [pa.Table.from_pylist([example]) for example in first]
+    whole = pa.concat_tables(tables, promote_options="default")
     features = datasets.Features.from_arrow_schema(whole.schema)
     for column in features:
         if column.rpartition(".")[2].lower() in image_endings:
@@ -255,8 +235,22 @@ def _features_of_tar(name: str, image_endings: Sequence[str]) -> Any:
     return features
 
 
-def _understood(name: str, data: bytes) -> Any:
-    """The content of a small file of a tar as ``datasets`` understands it by its ending; the bytes
+def _first_examples(name: str) -> list[dict[str, Any]]:
+    """The content of the first examples of a tar, by the names of its columns."""
+    examples = []
+    with _opened(name) as stream:
+        for key, members in itertools.islice(_examples(name, stream), INFERRED_EXAMPLES):
+            content = {one: _read_member(one, stream, info) for one, info in members.items()}
+            examples.append({**content, "__key__": key})
+    return examples
+
+
+def _read_member(column: str, stream: BinaryIO, info: tarfile.TarInfo) -> Any:
+    return _parse(column, _bytes_at(stream, info.offset_data, info.size))
+
+
+def _parse(name: str, data: bytes) -> Any:
+    """The content of a small file of a tar as ``datasets`` parses it by its ending; the bytes
     themselves for others."""
     ending = name.rpartition(".")[2].lower()
     if ending in {"cls", "cls2", "index", "inx", "id"}:
@@ -269,16 +263,15 @@ def _understood(name: str, data: bytes) -> Any:
 # -- reading
 
 
-def read_cells(places: pyarrow.Table, column: str) -> Iterator[Cell]:
-    """The images at some places, as ``datasets`` gives them; ``column`` names that of the images in
-    Parquet.
+def read_cells(locations: pyarrow.Table, column: str) -> Iterator[Cell]:
+    """The images at some locations, as ``datasets`` gives them; ``column`` names that of the images
+    in Parquet.
 
     A file that is itself the image is only named. Every file and row group is read once if the
-    places ascend. Raises DatasetError where they are not what they were.
+    locations ascend. Raises DatasetError where they are not what they were.
     """
-    entries = (
-        entry for batch in places.to_batches(max_chunksize=INDEXED) for entry in batch.to_pylist()
-    )
+    batches = locations.to_batches(max_chunksize=MAX_LOCATIONS)
+    entries = (entry for batch in batches for entry in batch.to_pylist())
     for name, here in itertools.groupby(entries, key=lambda entry: entry["file"]):
         first = next(here)
         here = itertools.chain([first], here)
@@ -289,13 +282,11 @@ def read_cells(places: pyarrow.Table, column: str) -> Iterator[Cell]:
             if first["size"] is None:
                 yield from _from_parquet(name, stream, column, (entry["place"] for entry in here))
             else:
-                yield from (
-                    {
-                        "bytes": _bytes_at(stream, entry["place"], entry["size"]),
-                        "path": entry["path"],
-                    }
-                    for entry in here
-                )
+                yield from (_from_tar(stream, entry) for entry in here)
+
+
+def _from_tar(stream: BinaryIO, entry: dict[str, Any]) -> Cell:
+    return {"bytes": _bytes_at(stream, entry["place"], entry["size"]), "path": entry["path"]}
 
 
 def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int]) -> Iterator[Cell]:
@@ -303,11 +294,11 @@ def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int])
     import pyarrow.parquet as parquet
 
     row, start = next(rows, None), 0
-    with parquet.ParquetFile(stream, buffer_size=READ_AHEAD, pre_buffer=False) as file:
+    with parquet.ParquetFile(stream, buffer_size=READ_AHEAD_BYTES, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             stop = start + file.metadata.row_group(group).num_rows
             if row is not None and row < stop:
-                for batch in file.iter_batches(BATCH, row_groups=[group], columns=[column]):
+                for batch in file.iter_batches(BATCH_SIZE, row_groups=[group], columns=[column]):
                     while row is not None and row < start + len(batch):
                         yield _cell(batch.column(0)[row - start].as_py())
                         row = next(rows, None)
@@ -325,9 +316,9 @@ def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int])
 def _cell(value: Any) -> Cell:
     if isinstance(value, dict):
         return {"bytes": value.get("bytes"), "path": value.get("path")}
-    return (
-        {"bytes": None, "path": value} if isinstance(value, str) else {"bytes": value, "path": None}
-    )
+    if isinstance(value, str):
+        return {"bytes": None, "path": value}
+    return {"bytes": value, "path": None}
 
 
 def _bytes_at(stream: BinaryIO, start: int, size: int) -> bytes:
@@ -347,7 +338,6 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             yield stream
     except (OSError, ImportError, tarfile.TarError, pa.ArrowException) as error:
         raise DatasetError(
-            f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes {TAKEN}. "
-            f"Bring the file back, or name the data set "
-            "anew with --dataset."
+            f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes "
+            f"{SUPPORTED}. Bring the file back, or name the data set anew with --dataset."
         ) from error

@@ -1,4 +1,6 @@
-"""Keeps the images as a model takes them in the run folder's cache, once for all checkpoints."""
+"""Keeps the images as a model takes them in the run folder's cache, once for all checkpoints.
+
+Knows no model: a `Preprocessor` makes what is kept here."""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import DatasetError, RunError
-from review_embeddings.pipeline.models.processor import Normalisation, Processor, to_values
+from review_embeddings.pipeline.images.normalisation import Normalisation, to_values
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import commit, read_json, storage_errors, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -25,9 +27,28 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+DIGEST_LENGTH = 16
+"""Digits of a digest in the name of a file."""
+
+WIDENED_AT_ONCE = 256
+"""Images that are rewritten as float32 at once."""
+
+
+class Preprocessor(Protocol):
+    """What turns images into what a model takes, such as `models.processor.Processor`."""
+
+    normalisation: Normalisation | None
+    """How it normalises; None where that is not known."""
+
+    def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
+        """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where
+        levels would lose something. May be called from several threads at once."""
+        ...
+
+
 @dataclass(frozen=True)
 class PixelFile:
-    """A file of prepared images."""
+    """A file of preprocessed images."""
 
     path: Path
     shape: tuple[int, ...]
@@ -106,16 +127,14 @@ class PixelFiles:
         file = self._files[number]
         before = self._ends[number] - file.shape[0]
         some = file.open()[max(0, start - before) : stop - before]
-        return (
-            to_values(some, file.normalisation)
-            if self.normalisation is None and file.normalisation is not None
-            else some
-        )
+        if self.normalisation is None and file.normalisation is not None:
+            return to_values(some, file.normalisation)
+        return some
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Prepared images, in memory or in files."""
+    """Preprocessed images, in memory or in files."""
 
     array: NDArray[Any] | PixelFiles
     """Shape (N, 3, height, width): uint8 levels, or float32 values where ``normalisation`` is
@@ -127,13 +146,9 @@ class Pixels:
 
     def between(self, start: int, stop: int) -> Pixels:
         """Some of them."""
-        array = self.array
-        return replace(
-            self,
-            array=array.between(start, stop)
-            if isinstance(array, PixelFiles)
-            else array[start:stop],
-        )
+        if isinstance(self.array, PixelFiles):
+            return replace(self, array=self.array.between(start, stop))
+        return replace(self, array=self.array[start:stop])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -154,12 +169,12 @@ class Pixels:
 
 
 class PixelCache:
-    """The prepared images of one image processor in a run folder; without the processor itself,
-    only to be read."""
+    """The preprocessed images of one image processor in a run folder; without the processor
+    itself, only to be read."""
 
-    def __init__(self, run: RunFolder, processor: Processor | None, digest: str) -> None:
+    def __init__(self, run: RunFolder, processor: Preprocessor | None, digest: str) -> None:
         self._processor = processor
-        self.path = run.cache / f"pixels-{digest[:16]}.bin"
+        self.path = run.cache / f"pixels-{digest[:DIGEST_LENGTH]}.bin"
 
     def open(self, images_digest: str) -> Pixels | None:
         """The cached pixels of these images; None where there are none, or none that this version
@@ -182,7 +197,7 @@ class PixelCache:
         return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
-        """What goes to the writer, of a few images (`Processor.prepare`); may be called from
+        """What goes to the writer, of a few images (`Preprocessor.prepare`); may be called from
         several threads at once."""
         assert self._processor is not None
         return self._processor.prepare(images)
@@ -196,9 +211,8 @@ class PixelCache:
     def parts(self, fingerprint: str) -> PixelParts:
         """The cache in files of some images each, those that are there already among them;
         ``fingerprint`` tells which images all are."""
-        return PixelParts(
-            self.path, fingerprint, self._processor.normalisation if self._processor else None
-        )
+        normalisation = self._processor.normalisation if self._processor else None
+        return PixelParts(self.path, fingerprint, normalisation)
 
 
 def _read_marker(file: Path) -> dict[str, Any]:
@@ -212,7 +226,7 @@ class PixelParts:
 
     def __init__(self, cache: Path, fingerprint: str, normalisation: Normalisation | None) -> None:
         self._cache = cache
-        self._folder = cache.with_suffix("") / fingerprint[:16]
+        self._folder = cache.with_suffix("") / fingerprint[:DIGEST_LENGTH]
         self._normalisation = normalisation
 
     def path(self, start: int) -> Path:
@@ -230,11 +244,14 @@ class PixelParts:
             path.relative_to(self._cache.parent).as_posix(): _read_marker(path)
             for path in map(self.path, starts)
         }
-        facts = [{"name": name, **one} for name, one in files.items() if one["shape"][0]]
-        for one in facts:
-            _check_sizes(tuple(facts[0]["shape"][1:]), tuple(one["shape"][1:]))
-        write_json(self._cache.with_suffix(".json"), {"images": images_digest, "files": facts})
+        parts = [{"name": name, **marker} for name, marker in files.items() if marker["shape"][0]]
+        for part in parts:
+            _check_sizes(tuple(parts[0]["shape"][1:]), tuple(part["shape"][1:]))
+        write_json(self._cache.with_suffix(".json"), {"images": images_digest, "files": parts})
         self._cache.unlink(missing_ok=True)
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
         for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink(missing_ok=True)
         for other in self._folder.parent.iterdir():
@@ -293,8 +310,9 @@ class PixelWriter:
         if self._count:
             assert self._shape is not None and self._normalisation is not None
             levels = np.memmap(narrow, dtype=np.uint8, mode="r", shape=(self._count, *self._shape))
-            for start in range(0, self._count, 256):
-                self._file.write(to_values(levels[start : start + 256], self._normalisation).data)
+            for start in range(0, self._count, WIDENED_AT_ONCE):
+                some = levels[start : start + WIDENED_AT_ONCE]
+                self._file.write(to_values(some, self._normalisation).data)
             del levels
         narrow.unlink()
 
@@ -303,17 +321,14 @@ class PixelWriter:
         with storage_errors(self._path):
             self._file.close()
             commit(self._temporary, self._path)
-        write_json(
-            self._marker,
-            {
-                "images": images_digest,
-                "shape": [self._count, *(self._shape or ())],
-                "dtype": "uint8" if self._narrow else "float32",
-                "normalisation": asdict(self._normalisation)
-                if self._normalisation and self._narrow
-                else None,
-            },
-        )
+        kept = self._normalisation if self._narrow else None
+        marker = {
+            "images": images_digest,
+            "shape": [self._count, *(self._shape or ())],
+            "dtype": "uint8" if self._narrow else "float32",
+            "normalisation": None if kept is None else asdict(kept),
+        }
+        write_json(self._marker, marker)
 
     def abandon(self) -> None:
         """Remove what was written."""

@@ -15,6 +15,11 @@ PREVIEW_SIDE = 512
 """Longest side, in pixels, of what Spotlight gets of a large image: larger than it is ever drawn
 there."""
 
+JPEG_QUALITY = 90
+
+ORIENTATION, UPRIGHT = 0x0112, 1
+"""The EXIF tag that says how an image is turned, and its value where it is not."""
+
 BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
 """What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
 
@@ -33,21 +38,21 @@ def _shows_as_it_is(stored: Image.Image) -> bool:
     plain = (
         stored.format in BROWSER_FORMATS
         and stored.mode in {"L", "RGB"}
-        and stored.getexif().get(0x0112, 1) == 1
+        and stored.getexif().get(ORIENTATION, UPRIGHT) == UPRIGHT
     )
     return plain and max(stored.size) <= PREVIEW_SIDE
 
 
 def make_preview(stored: Image.Image, rgb: Image.Image) -> bytes | None:
-    """A picture that every browser shows the way people see it; None where the file itself is one
-    of moderate size."""
+    """An image file that every browser shows the way people see it; None where the file itself is
+    one of moderate size."""
     if _shows_as_it_is(stored):
         return None
     small = rgb.copy()
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     buffer = io.BytesIO()
     if stored.format == "JPEG":
-        small.save(buffer, "JPEG", quality=90)
+        small.save(buffer, "JPEG", quality=JPEG_QUALITY)
     else:
         small.save(buffer, "PNG")
     return buffer.getvalue()

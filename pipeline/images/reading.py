@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 CHUNK = 64
-"""Images decoded and prepared as one piece of work by a thread."""
+"""Images decoded and preprocessed as one piece of work by a thread."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ImageRecord(ImageFacts):
     preview: bytes | None
     """What a browser should show instead; None where ``data`` itself will do."""
     rgb: Image.Image
-    """The decoded picture."""
+    """The decoded image."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,12 @@ def read_image(
     Paths inside ``root``, the data set's folder, are kept relative to it. Without ``preview`` none
     is made.
     """
-    file = (cell or {}).get("path") or ""
-    path = (
-        Path(file).relative_to(root).as_posix()
-        if root and file and Path(file).is_relative_to(root)
-        else file
-    )
+    file, data = (cell or {}).get("path") or "", (cell or {}).get("bytes")
+    path = _relative(file, root)
+    if data is None and not file:
+        return SkippedImage(image_id, path, "no image in this row")
     try:
-        data = (cell or {}).get("bytes")
-        if data is None:
-            if not file:
-                return SkippedImage(image_id, path, "no image in this row")
-            data = read_file(file)
+        data = read_file(file) if data is None else data
         stored = decode(data)
         rgb = to_rgb(stored)
     except UnidentifiedImageError:
@@ -104,6 +98,12 @@ def read_image(
     )
 
 
+def _relative(file: str, root: Path | None) -> str:
+    if root and file and Path(file).is_relative_to(root):
+        return Path(file).relative_to(root).as_posix()
+    return file
+
+
 def read_all(
     cells: Iterable[tuple[int, int, Cell | None]],
     root: Path,
@@ -119,8 +119,8 @@ def read_all(
         some: list[tuple[int, int, Cell | None]],
     ) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
         records = [read_image(*one, root=root, preview=preview) for one in some]
-        pictures = [record.rgb for record in records if isinstance(record, ImageRecord)]
-        return records, prepare(pictures) if prepare and pictures else None
+        decoded = [record.rgb for record in records if isinstance(record, ImageRecord)]
+        return records, prepare(decoded) if prepare and decoded else None
 
     return in_threads(read, chunks(cells, CHUNK), workers)
 

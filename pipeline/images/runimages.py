@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import DatasetError, RunError, reason_of
-from review_embeddings.pipeline.images.inplace import Cell, places_schema, read_cells
+from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
 from review_embeddings.pipeline.images.preview import shown_in_browser
 from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.run import storage
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunImages:
-    """What ``images.parquet`` says about each image, the pictures themselves left there, or where
-    the data set has them."""
+    """What ``images.parquet`` says about each image, the files themselves left there, or where the
+    data set has them."""
 
     path: Path
     ids: NDArray[np.int64]
@@ -55,30 +55,33 @@ class RunImages:
     signature: str | None
     """Fingerprint of the local files that they were read from (`source_signature`); None for a Hub
     name."""
-    places: NDArray[np.int64] | None = None
+    rows: NDArray[np.int64] | None = None
     """Which rows of the file these are, ascending; None for all."""
     column: str | None = None
     """Column of the images in the data set where they are read in place; None where they are in the
     file itself."""
 
-    def take(self, places: NDArray[np.integer]) -> RunImages:
-        """Some of the images, given by their places, ascending."""
-        chosen = np.asarray(places, dtype=np.int64)
+    def take(self, positions: NDArray[np.integer]) -> RunImages:
+        """Some of the images, given by their positions, ascending."""
+        chosen = np.asarray(positions, dtype=np.int64)
         return replace(
             self,
             ids=self.ids[chosen],
-            hashes=[self.hashes[place] for place in chosen],
-            paths=[self.paths[place] for place in chosen],
+            hashes=[self.hashes[position] for position in chosen],
+            paths=[self.paths[position] for position in chosen],
             labels=None if self.labels is None else self.labels[chosen],
-            places=chosen if self.places is None else self.places[chosen],
+            rows=self._rows_of(chosen),
         )
+
+    def _rows_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        return positions if self.rows is None else self.rows[positions]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def digest(self) -> str:
-        """Fingerprint of the pictures and their order: what embeddings depend on."""
+        """Fingerprint of the images and their order: what embeddings depend on."""
         joined = hashlib.sha256("\n".join(self.hashes).encode())
         return joined.hexdigest()[:32]
 
@@ -94,48 +97,40 @@ class RunImages:
         return [data for _, data in self.read_some(range(len(self)), preview=preview)]
 
     def read_some(
-        self, places: Sequence[int], *, preview: bool = False
+        self, positions: Sequence[int], *, preview: bool = False
     ) -> Iterator[tuple[int, bytes]]:
-        """The image files at some places, ascending, each with its place; only the row groups they
-        lie in are read.
+        """The image files at some positions, ascending, each with its position; only the row groups
+        they lie in are read.
 
         Raises DatasetError where one that is read in place is gone or is not the one that the run
         was made from.
         """
+        chosen: NDArray[np.int64] = np.unique(np.asarray(positions, dtype=np.int64))
+        read = self._read_stored if self.column is None else self._read_in_place
+        yield from zip(chosen.tolist(), read(chosen, preview=preview), strict=True)
+
+    def _read_stored(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
         import pyarrow.parquet as parquet
 
-        wanted: NDArray[np.int64] = np.unique(np.asarray(places, dtype=np.int64))
-        if self.column is not None:
-            yield from zip(
-                wanted.tolist(), self._read_in_place(wanted, preview=preview), strict=True
-            )
-            return
-        rows, start = wanted if self.places is None else self.places[wanted], 0
+        rows, start = self._rows_of(positions), 0
         columns = ["image", "preview"] if preview else ["image"]
         with parquet.ParquetFile(self.path) as file:
             for group in range(file.num_row_groups):
                 stop = start + file.metadata.row_group(group).num_rows
-                here = slice(*np.searchsorted(rows, (start, stop)))
-                if here.start < here.stop:
-                    found = (
-                        file.read_row_group(group, columns=columns)
-                        .take(rows[here] - start)
-                        .to_pylist()
-                    )
-                    yield from (
-                        (int(place), one.get("preview") or one["image"])
-                        for place, one in zip(wanted[here], found, strict=True)
-                    )
+                inside = rows[slice(*np.searchsorted(rows, (start, stop)))]
+                if len(inside):
+                    found = file.read_row_group(group, columns=columns).take(inside - start)
+                    for one in found.to_pylist():
+                        yield one.get("preview") or one["image"]
                 start = stop
 
-    def where(self, places: NDArray[np.int64]) -> pyarrow.Table:
-        """Where some of the images lie that are read in place
-        (`pipeline.inplace.places_schema`)."""
+    def where(self, positions: NDArray[np.int64]) -> pyarrow.Table:
+        """Where some of the images lie that are read in place (`inplace.locations_schema`)."""
         import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        rows = places if self.places is None else self.places[places]
-        found = parquet.read_table(self.path, columns=places_schema().names).take(rows)
+        rows = self._rows_of(positions)
+        found = parquet.read_table(self.path, columns=locations_schema().names).take(rows)
         files = [
             file if _ABSOLUTE.match(file) else f"{folder_of(self.path)}{file}"
             for file in found.column("file").to_pylist()
@@ -144,32 +139,32 @@ class RunImages:
             found.schema.get_field_index("file"), "file", pa.array(files, pa.string())
         )
 
-    def _read_in_place(self, places: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
-        def read(one: tuple[int, Cell]) -> bytes:
-            place, cell = one
-            image = (
-                f"Image {self.ids[place]} of the run, {cell['path'] or 'a row of a Parquet file'},"
-            )
-            try:
-                data: bytes = (
-                    read_file(str(cell["path"])) if cell["bytes"] is None else cell["bytes"]
-                )
-            except OSError as error:
-                raise DatasetError(
-                    f"{image} cannot be read where it lies: {reason_of(error)} Bring it back, or "
-                    f"name the data set anew with --dataset."
-                ) from error
-            if hashlib.sha256(data).hexdigest() != self.hashes[place]:
-                raise DatasetError(
-                    f"{image} has changed since. `review-embeddings build --run "
-                    f"{self.path.parent}` reads the images again."
-                )
+    def _read_in_place(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
+        def read(item: tuple[int, Cell]) -> bytes:
+            data = self._checked(*item)
             return shown_in_browser(data) if preview else data
 
-        return in_threads(
-            read,
-            zip(places.tolist(), read_cells(self.where(places), str(self.column)), strict=True),
-        )
+        cells = read_cells(self.where(positions), str(self.column))
+        return in_threads(read, zip(positions.tolist(), cells, strict=True))
+
+    def _checked(self, position: int, cell: Cell) -> bytes:
+        """The bytes of an image that is read in place. Raises DatasetError where they are gone or
+        not those of the run."""
+        file = cell["path"] or "a row of a Parquet file"
+        image = f"Image {self.ids[position]} of the run, {file},"
+        try:
+            data: bytes = read_file(str(file)) if cell["bytes"] is None else cell["bytes"]
+        except OSError as error:
+            raise DatasetError(
+                f"{image} cannot be read where it lies: {reason_of(error)} Bring it back, or name "
+                f"the data set anew with --dataset."
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self.hashes[position]:
+            raise DatasetError(
+                f"{image} has changed since. `review-embeddings build --run {self.path.parent}` "
+                f"reads the images again."
+            )
+        return data
 
     def read_pictures(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
@@ -189,7 +184,11 @@ def images_schema(*, in_place: bool = False) -> pyarrow.Schema:
             pa.field("path", pa.string()),
             pa.field("width", pa.int32(), nullable=False),
             pa.field("height", pa.int32(), nullable=False),
-            *([field for field in places_schema() if field.name != "path"] if in_place else there),
+            *(
+                [field for field in locations_schema() if field.name != "path"]
+                if in_place
+                else there
+            ),
         ]
     )
 
@@ -223,13 +222,16 @@ def read_images(run: RunFolder) -> RunImages | None:
         check_format(content)
         if not _has_columns(schema, images_schema(in_place="column" in content)):
             return None  # written by an older version: read again from the data set
-        metadata = record_of(_Metadata, content)
+        return _from_file(run.images, file, record_of(_Metadata, content))
+
+
+def _from_file(path: Path, file: Any, metadata: _Metadata) -> RunImages:
     table = file.read(columns=["image_id", "image_hash", "label", "path"])
     labels = None
     if metadata.classes is not None:
         labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
     return RunImages(
-        path=run.images,
+        path=path,
         ids=table.column("image_id").to_numpy(),
         hashes=table.column("image_hash").to_pylist(),
         paths=table.column("path").to_pylist(),

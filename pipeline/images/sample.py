@@ -21,11 +21,11 @@ def balanced_sample(
     if labels is None:
         return np.sort(generator.choice(total, size=limit, replace=False)).astype(np.int64)
     shuffled = generator.permutation(total)
-    # The place of a row among the shuffled rows of its class: taking by that place first takes one
-    # of each class in turn.
-    place = np.empty(total, dtype=np.int64)
+    # The position of a row among the shuffled rows of its class: taking by that position first
+    # takes one of each class in turn.
+    position = np.empty(total, dtype=np.int64)
     for label in np.unique(labels):
         members = shuffled[labels[shuffled] == label]
-        place[members] = np.arange(len(members))
-    order = shuffled[np.argsort(place[shuffled], kind="stable")]
+        position[members] = np.arange(len(members))
+    order = shuffled[np.argsort(position[shuffled], kind="stable")]
     return np.sort(order[:limit]).astype(np.int64)

@@ -42,7 +42,7 @@ def writing_images(
         **({"column": str(opened.reference.image_column)} if opened.reference.in_place else {}),
     }
     schema = images_schema(in_place=opened.reference.in_place)
-    places = opened.rows.data.table if opened.reference.in_place else None
+    locations = opened.rows.data.table if opened.reference.in_place else None
     with whole_file(run.images) as temporary:
         with parquet.ParquetWriter(
             temporary, schema.with_metadata(metadata), compression="zstd"
@@ -52,7 +52,7 @@ def writing_images(
                 schema,
                 folder_of(run.images),
                 labelled=opened.labels is not None,
-                places=places,
+                locations=locations,
             )
             yield writer
             writer.finish(opened.reference)
@@ -61,7 +61,7 @@ def writing_images(
 
 class ImagesWriter:
     """Takes images in the order of the split, or only what is known of them where it has the
-    ``places`` of all."""
+    ``locations`` of all (`inplace.locations_schema`)."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class ImagesWriter:
         folder: str,
         *,
         labelled: bool,
-        places: pyarrow.Table | None,
+        locations: pyarrow.Table | None,
     ) -> None:
         self._file, self._schema = file, schema
         self._folder = folder
         self._labelled = labelled
-        self._places = places
+        self._locations = locations
         self._waiting: list[dict[str, Any]] = []
         self.skipped: list[SkippedImage] = []
         self.count = 0
@@ -107,32 +107,30 @@ class ImagesWriter:
     def finish(self, reference: DatasetReference) -> None:
         """Write what is left. Raises DatasetError where there is nothing at all."""
         if self.count == 0:
-            name = f"split {reference.split!r} of {reference.source}"
-            if not self.skipped:
-                raise DatasetError(
-                    f"The {name} has no images. Name another with --split or --dataset."
-                )
-            first = self.skipped[0]
-            raise DatasetError(
-                f"None of the {len(self.skipped)} images of {name} can be read; the first "
-                f"({first.path or f'row {first.image_id}'}): "
-                f"{first.reason}. Check the files, or name another column with --image-column."
-            )
+            raise self._no_images(f"split {reference.split!r} of {reference.source}")
         self._flush()
+
+    def _no_images(self, name: str) -> DatasetError:
+        if not self.skipped:
+            return DatasetError(
+                f"The {name} has no images. Name another with --split or --dataset."
+            )
+        first = self.skipped[0]
+        return DatasetError(
+            f"None of the {len(self.skipped)} images of {name} can be read; the first "
+            f"({first.path or f'row {first.image_id}'}): "
+            f"{first.reason}. Check the files, or name another column with --image-column."
+        )
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._waiting and self._places is not None:
-            found = self._places.take([row["image_id"] for row in self._waiting]).to_pylist()
-            for row, place in zip(
-                self._waiting, found, strict=True
-            ):  # a file in the run folder is found when that was moved
-                row.update(
-                    file=place["file"].removeprefix(self._folder),
-                    place=place["place"],
-                    size=place["size"],
-                )
+        if self._waiting and self._locations is not None:
+            found = self._locations.take([row["image_id"] for row in self._waiting]).to_pylist()
+            for row, location in zip(self._waiting, found, strict=True):
+                # relative to the run folder where it lies inside, so that this can be moved
+                file = location["file"].removeprefix(self._folder)
+                row.update(file=file, place=location["place"], size=location["size"])
         if self._waiting:
             self._file.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
             self._waiting = []

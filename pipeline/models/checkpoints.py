@@ -75,12 +75,7 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
     """
     usable: list[Checkpoint] = []
     skipped: list[SkippedCheckpoint] = []
-    folders = sorted(
-        (int(match[1]), folder)
-        for folder in root.glob(CHECKPOINT_PATTERN)
-        if folder.is_dir() and (match := re.fullmatch(r"checkpoint-(\d+)", folder.name))
-    )
-    for step, folder in folders:
+    for step, folder in _numbered_folders(root):
         problem = _problem_with(folder)
         if problem is None:
             epoch, loss = _training_state(folder, step)
@@ -98,6 +93,15 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
     return FoundCheckpoints(usable, skipped)
 
 
+def _numbered_folders(root: Path) -> list[tuple[int, Path]]:
+    """The folders of checkpoints, in the order of their steps."""
+    matches = [
+        (re.fullmatch(r"checkpoint-(\d+)", folder.name), folder)
+        for folder in root.glob(CHECKPOINT_PATTERN)
+    ]
+    return sorted((int(match[1]), folder) for match, folder in matches if match and folder.is_dir())
+
+
 def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
     """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending
     and without repetition.
@@ -109,19 +113,9 @@ def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
             "The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with "
             "--run or --checkpoints."
         )
-    ends = {"first": min(steps), "last": max(steps)}
     chosen: set[int] = set()
     for name in wanted:
-        words = name.split("-")
-        numbers = [
-            ends[word] if word in ends else int(word)
-            for word in words
-            if word in ends or word.isdigit()
-        ]
-        inside: set[int] = set()
-        if len(numbers) == len(words) <= 2:
-            low, high = numbers[0], numbers[-1]
-            inside = {step for step in steps if low <= step <= high}
+        inside = _in_range(steps, name)
         if not inside:
             there = ", ".join(map(str, sorted(steps)))
             raise CheckpointError(
@@ -130,6 +124,17 @@ def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
             )
         chosen |= inside
     return sorted(chosen)
+
+
+def _in_range(steps: Sequence[int], name: str) -> set[int]:
+    """The steps that ``20``, ``first`` or ``20-last`` names; empty where it names none."""
+    ends = {"first": min(steps), "last": max(steps)}
+    words = name.split("-")
+    known = [word for word in words if word in ends or word.isdigit()]
+    if len(known) != len(words) or len(words) > 2:
+        return set()
+    numbers = [ends[word] if word in ends else int(word) for word in words]
+    return {step for step in steps if numbers[0] <= step <= numbers[-1]}
 
 
 def _problem_with(folder: Path) -> str | None:
@@ -192,8 +197,9 @@ def _training_state(folder: Path, step: int) -> tuple[float | None, float | None
         for entry in state.get("log_history", [])
         if "loss" in entry and entry.get("step", 0) <= step
     ]
-    return (float(epoch) if isinstance(epoch, (int, float)) else None), (
-        float(losses[-1]) if losses else None
+    return (
+        float(epoch) if isinstance(epoch, (int, float)) else None,
+        float(losses[-1]) if losses else None,
     )
 
 

@@ -49,16 +49,7 @@ def load_classifier(
     or is no image model.
     """
     transformers = import_transformers()
-    config = read_model_config(name)
-    of_timm = is_timm(config.to_dict())
-    if of_timm:
-        require_timm(name)
-        config.label_names = classes
-    config.id2label = dict(enumerate(classes))
-    config.label2id = {label: index for index, label in enumerate(classes)}
-    config.problem_type = "single_label_classification"
-    if of_timm and image_size is not None and _takes_dynamic_size(config):
-        config.model_args = {**(config.model_args or {}), "dynamic_img_size": True}
+    config = _config_for(name, classes, has_own_size=image_size is not None)
     transformers.set_seed(seed)
     try:
         with quiet_transformers():
@@ -70,14 +61,29 @@ def load_classifier(
                 trust_remote_code=False,
                 dtype="float32",
             )
-            prepares = transformers.AutoImageProcessor.from_pretrained(
+            image_processor = transformers.AutoImageProcessor.from_pretrained(
                 processor or name, backend="pil"
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
         raise _load_error(name, config, error) from error
     if image_size is not None:
-        set_image_size(model, prepares, image_size)
-    return model, prepares
+        set_image_size(model, image_processor, image_size)
+    return model, image_processor
+
+
+def _config_for(name: str, classes: list[str], *, has_own_size: bool) -> Any:
+    """A model's configuration with a head for ``classes``; with ``has_own_size``, its images may
+    have another size than it was made for."""
+    config = read_model_config(name)
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {label: index for index, label in enumerate(classes)}
+    config.problem_type = "single_label_classification"
+    if is_timm(config.to_dict()):
+        require_timm(name)
+        config.label_names = classes
+        if has_own_size and _takes_dynamic_size(config):
+            config.model_args = {**(config.model_args or {}), "dynamic_img_size": True}
+    return config
 
 
 def load_saved(folder: Path) -> Any:
@@ -153,12 +159,8 @@ def _load_error(name: str, config: Any, error: Exception) -> CheckpointError:
             f"The model {name} has no image processor (preprocessor_config.json). Name a model "
             f"that has one with --processor."
         )
-    pickled = (
-        folder.is_dir()
-        and not (folder / WEIGHTS).is_file()
-        and not (folder / WEIGHTS_INDEX).is_file()
-    )
-    if pickled and (folder / "pytorch_model.bin").is_file():
+    has_weights = any((folder / file).is_file() for file in (WEIGHTS, WEIGHTS_INDEX))
+    if not has_weights and (folder / "pytorch_model.bin").is_file():
         return CheckpointError(
             f"The weights of {name} are pickled, and loading a pickle runs code. Convert them "
             f"with: {conversion_command(folder)}"

@@ -16,8 +16,15 @@ OF_AUTO = ("fp16", "fp32")
 """What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
 bfloat16 did not (benchmark ``precision``)."""
 
-WORTH_IT = 1.5
+MIN_FP16_SPEEDUP = 1.5
 """How many times as fast float16 products must be for `AUTO` to take it."""
+
+TIMED_SIDE = {"cpu": 256}
+"""Side of the matrices whose product is timed, by the type of the device."""
+
+DEFAULT_TIMED_SIDE = 2048
+
+TIMED_REPEATS = 5
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -43,22 +50,36 @@ def pick_device(name: str | None) -> torch.device:
 
 @cache
 def fastest_precision(device: str | None) -> str:
-    """Of `OF_AUTO` that in which this device computes: float16 where its products are clearly
+    """Of `OF_AUTO` that in which this device computes: float16 where its products are much
     faster, as on GPUs and some CPUs."""
     import torch
 
     target = pick_device(device)
-    side = 256 if target.type == "cpu" else 2048
+    side = TIMED_SIDE.get(target.type, DEFAULT_TIMED_SIDE)
     seconds = {}
     for name in OF_AUTO:
-        one = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
-        times = []
-        for _ in range(5):
-            started = time.perf_counter()
-            float((one @ one)[0, 0])  # waits for the device
-            times.append(time.perf_counter() - started)
-        seconds[name] = min(times)
-    return "fp16" if seconds["fp16"] * WORTH_IT < seconds["fp32"] else "fp32"
+        matrix = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
+        seconds[name] = min(_product_seconds(matrix) for _ in range(TIMED_REPEATS))
+    return "fp16" if seconds["fp16"] * MIN_FP16_SPEEDUP < seconds["fp32"] else "fp32"
+
+
+def _product_seconds(matrix: torch.Tensor) -> float:
+    started = time.perf_counter()
+    float((matrix @ matrix)[0, 0])  # waits for the device
+    return time.perf_counter() - started
+
+
+def has_bf16(on_cpu: bool = False) -> bool:
+    """Whether the hardware multiplies bfloat16 faster than float32."""
+    import torch
+
+    if torch.cuda.is_available() and not on_cpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if torch.backends.mps.is_available() and not on_cpu:
+        return False
+    read = getattr(torch.cpu, "get_capabilities", None)
+    found = read() if read else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -51,28 +51,21 @@ def encode_all(
     model and the images do not fit, NotFiniteError where it gives values that are not finite.
     """
     device = encoder.device
-    if (
-        device.type == "cpu"
+
+    def later(start: int, stop: int) -> Callable[[], torch.Tensor]:
+        return partial(pixels.batch, start, stop, device)
+
+    def at_once(start: int, stop: int) -> Callable[[], torch.Tensor]:
+        return reader.submit(pixels.batch, start, stop, device).result
+
+    if device.type == "cpu":
         # a second thread would take the cores from the model: torch gives each thread workers of
         # its own
-    ):
-        own = batch_size or BATCH_SIZE_CPU
-        yield from _encode_batches(
-            encoder,
-            pixels,
-            own,
-            name,
-            lambda start, stop: partial(pixels.batch, start, stop, device),
-        )
+        yield from _encode_batches(encoder, pixels, batch_size or BATCH_SIZE_CPU, name, later)
         return
     with ThreadPoolExecutor(1) as reader:
-
-        def begin(start: int, stop: int) -> Callable[[], torch.Tensor]:
-            return reader.submit(pixels.batch, start, stop, device).result
-
-        yield from _encode_batches(
-            encoder, pixels, batch_size or BATCH_SIZE_ACCELERATOR, name, begin
-        )
+        size = batch_size or BATCH_SIZE_ACCELERATOR
+        yield from _encode_batches(encoder, pixels, size, name, at_once)
 
 
 def _encode_batches(
@@ -82,8 +75,7 @@ def _encode_batches(
     name: str,
     read: Callable[[int, int], Callable[[], torch.Tensor]],
 ) -> Iterator[EncodedBatch]:
-    device, start = encoder.device, 0
-    ahead = None
+    start, ahead = 0, None
     while start < len(pixels):
         stop = min(start + size, len(pixels))
         try:
@@ -91,25 +83,31 @@ def _encode_batches(
             ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
             embeddings, probabilities = encoder.encode(values)
         except (RuntimeError, ValueError, MemoryError) as error:
-            if is_out_of_memory(error) and size > 1:
-                size, values, ahead = max(1, size // 2), None, None
-                free_memory(device)
-                continue
-            if is_out_of_memory(error):
-                raise CheckpointError(
-                    f"{name}: not enough memory on {device} for a single image. Use --device cpu."
-                ) from error
-            shape = "x".join(map(str, pixels.shape))
-            raise CheckpointError(
-                f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose "
-                f"image processor fits with --processor."
-            ) from error
+            if not is_out_of_memory(error) or size == 1:
+                raise _encoding_error(error, encoder, pixels, name) from error
+            size, values, ahead = max(1, size // 2), None, None
+            free_memory(encoder.device)
+            continue
         vectors = embeddings.cpu().numpy()
         if not np.isfinite(vectors).all():
             raise NotFiniteError(
                 f"{name} gives embeddings that are not finite (row {start} or after). Its training "
-                f"has probably diverged; "
-                "review earlier checkpoints with --checkpoint, or use --precision fp32."
+                f"has probably diverged; review earlier checkpoints with --checkpoint, or use "
+                f"--precision fp32."
             )
         yield EncodedBatch(vectors, None if probabilities is None else probabilities.cpu().numpy())
         start = stop
+
+
+def _encoding_error(
+    error: Exception, encoder: Encoder, pixels: Pixels, name: str
+) -> CheckpointError:
+    if is_out_of_memory(error):
+        return CheckpointError(
+            f"{name}: not enough memory on {encoder.device} for a single image. Use --device cpu."
+        )
+    shape = "x".join(map(str, pixels.shape))
+    return CheckpointError(
+        f"{name} does not take images of {shape}: {reason_of(error)} Name a model whose image "
+        f"processor fits with --processor."
+    )

@@ -152,19 +152,31 @@ def load_encoder(
     Raises CheckpointError where the weights do not fit the configuration.
     """
     import torch
-    from safetensors import SafetensorError
 
-    transformers = import_transformers()
-    loader = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
     target = pick_device(device)
     dtype = getattr(torch, DTYPES[precision])
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
     if is_timm(read_config(checkpoint.source)):
         require_timm(name)
+    model, report = _load_model(checkpoint.source, name, with_head=with_head)
+    _check_complete(report, name)
+    model.eval().requires_grad_(False)
+    model.to(target, dtype)
+    missing = set(report["missing_keys"])
+    return Encoder(model, pooling=pooling, device=target, dtype=dtype, name=name, missing=missing)
+
+
+def _load_model(source: str, name: str, *, with_head: bool) -> tuple[Any, dict[str, Any]]:
+    """The module with its weights, and what transformers reports of them."""
+    import torch
+    from safetensors import SafetensorError
+
+    transformers = import_transformers()
+    kind = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
     try:
         with quiet_transformers():
-            model, report = loader.from_pretrained(
-                checkpoint.source,
+            model, report = kind.from_pretrained(
+                source,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -175,18 +187,16 @@ def load_encoder(
             f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of "
             f"an image model."
         ) from error
-    missing = set(report["missing_keys"])
-    unexpected_gap = sorted(key for key in missing if "pooler" not in key)
-    if unexpected_gap or report.get("mismatched_keys"):
-        what = (
-            f"lacks {unexpected_gap[0]} (of {len(unexpected_gap)})"
-            if unexpected_gap
-            else "has weights of other shapes"
-        )
-        raise CheckpointError(
-            f"{name} does not fit its own config.json: it {what}. Check that the folder was saved "
-            f"whole."
-        )
-    model.eval().requires_grad_(False)
-    model.to(target, dtype)
-    return Encoder(model, pooling=pooling, device=target, dtype=dtype, name=name, missing=missing)
+    return model, report
+
+
+def _check_complete(report: dict[str, Any], name: str) -> None:
+    """Raise CheckpointError where weights are missing; a pooler that was never trained may be."""
+    gaps = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+    if not gaps and not report.get("mismatched_keys"):
+        return
+    what = f"lacks {gaps[0]} (of {len(gaps)})" if gaps else "has weights of other shapes"
+    raise CheckpointError(
+        f"{name} does not fit its own config.json: it {what}. Check that the folder was saved "
+        f"whole."
+    )

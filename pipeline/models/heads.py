@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CLASSIFIERS = ("ForImageClassification", "ForImageClassificationWithTeacher")
 """How transformers names architectures with a classification head."""
 
+UNWRITTEN_CLASSES = 2
+"""Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -36,13 +39,15 @@ class Head:
             return None
         names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
         if not names:
-            count = int(
-                config.get("num_labels") or config.get("num_classes") or 2
-            )  # transformers leaves 2 classes unwritten
-            return Head(None, count)
+            count = config.get("num_labels") or config.get("num_classes") or UNWRITTEN_CLASSES
+            return Head(None, int(count))
         ordered = [str(names[key]) for key in sorted(names, key=int)]
         numbered = all(name == f"LABEL_{index}" for index, name in enumerate(ordered))
         return Head(None if numbered else ordered, len(ordered))
+
+
+MAX_LISTED = 4
+"""Names that a message lists."""
 
 
 def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
@@ -99,4 +104,4 @@ def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> l
 
 def some_names(names: Sequence[str]) -> str:
     """The first few names, and dots where there are more."""
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+    return ", ".join(names[:MAX_LISTED]) + (" ..." if len(names) > MAX_LISTED else "")

@@ -69,10 +69,10 @@ class EncoderLoader:
     ) -> Encoder:
         """The checkpoint, loaded as `load_encoder` does, or as it was given last where the same is
         asked for again. Raises as that does."""
-        asked = (checkpoint, pooling, precision, with_head)
-        if self._latest is None or self._latest[0] != asked:
+        key = (checkpoint, pooling, precision, with_head)
+        if self._latest is None or self._latest[0] != key:
             self._latest = None
-            self._latest = (asked, self._loaded(*asked))
+            self._latest = (key, self._loaded(*key))
         return self._latest[1]
 
     def _loaded(
@@ -123,8 +123,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _header(file: Path) -> str:
-    """Names, types, shapes and places of the tensors of a safetensors file; empty where there is no
-    such file."""
+    """Names, types, shapes and offsets of the tensors of a safetensors file; empty where there is
+    no such file."""
     if not file.is_file():
         return ""
     with file.open("rb") as stream:

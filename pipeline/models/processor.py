@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
+from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
@@ -22,23 +23,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-EXACT = 1e-5
-"""Largest error that counts as none; one 8-bit step is over a thousand times as much, float32
-rounding a tenth of it."""
+CHANNELS = 3
 
-
-@dataclass(frozen=True)
-class Normalisation:
-    """``value = level * scale + shift`` for each channel: from 8-bit levels to what the model
-    takes."""
-
-    scale: list[float]
-    shift: list[float]
+MAX_LISTED = 3
+"""Sizes that a message lists."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What becomes of a picture's size: it is resized, then the middle of it is cut out."""
+    """What becomes of an image's size: it is resized, then the middle of it is cut out."""
 
     width: int
     height: int
@@ -51,37 +44,44 @@ class Geometry:
         this."""
         if getattr(processor, "do_pad", False) or getattr(processor, "crop_pct", None) is not None:
             return None
-        if getattr(processor, "do_resize", False):
-            size = dict(getattr(processor, "size", None) or {})
-            wanted = {name: int(value) for name, value in size.items() if value is not None}
-            if set(wanted) == {"height", "width"}:
-                width, height = wanted["width"], wanted["height"]
-            elif set(wanted) == {"shortest_edge"}:
-                shortest, edge = min(width, height), wanted["shortest_edge"]
-                width, height = (
-                    edge if side == shortest else int(edge * side / shortest)
-                    for side in (width, height)
-                )
-            else:
-                return None
-        if not getattr(processor, "do_center_crop", False):
-            return Geometry(width, height, None)
-        cut = dict(getattr(processor, "crop_size", None) or {})
-        left, top = (
-            (width - int(cut.get("width") or 0)) // 2,
-            (height - int(cut.get("height") or 0)) // 2,
-        )
-        if min(left, top) < 0 or not (cut.get("width") and cut.get("height")):
+        size = _resized_to(processor, width, height)
+        if size is None:
             return None
-        return Geometry(
-            width, height, (left, top, left + int(cut["width"]), top + int(cut["height"]))
-        )
+        if not getattr(processor, "do_center_crop", False):
+            return Geometry(*size, None)
+        crop = _cropped_to(processor, *size)
+        return None if crop is None else Geometry(*size, crop)
 
     def levels(self, image: Image.Image, resample: Any) -> NDArray[np.uint8]:
-        """The picture in this size, shape (3, height, width)."""
+        """The image in this size, shape (3, height, width)."""
         if image.size != (self.width, self.height):
             image = image.resize((self.width, self.height), resample)
         return np.asarray(image if self.crop is None else image.crop(self.crop)).transpose(2, 0, 1)
+
+
+def _resized_to(processor: Any, width: int, height: int) -> tuple[int, int] | None:
+    """Width and height after a processor's resizing; None where its setting is of another kind."""
+    if not getattr(processor, "do_resize", False):
+        return width, height
+    setting = dict(getattr(processor, "size", None) or {})
+    size = {name: int(value) for name, value in setting.items() if value is not None}
+    if set(size) == {"height", "width"}:
+        return size["width"], size["height"]
+    if set(size) != {"shortest_edge"}:
+        return None
+    shortest, edge = min(width, height), size["shortest_edge"]
+    sides = [edge if side == shortest else int(edge * side / shortest) for side in (width, height)]
+    return sides[0], sides[1]
+
+
+def _cropped_to(processor: Any, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """The edges of a processor's central crop; None where it is larger than the image."""
+    setting = dict(getattr(processor, "crop_size", None) or {})
+    across, down = int(setting.get("width") or 0), int(setting.get("height") or 0)
+    left, top = (width - across) // 2, (height - down) // 2
+    if min(left, top) < 0 or not (across and down):
+        return None
+    return left, top, left + across, top + down
 
 
 class Processor:
@@ -92,78 +92,82 @@ class Processor:
         self._by_pillow = True
         self._sizes: set[tuple[int, int]] = set()
         self.normalisation = _normalisation(processor)
-        """How it normalises; None where that cannot be told."""
+        """How it normalises; None where that is not known."""
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
-        """RGB pictures to 8-bit levels of shape (N, 3, height, width), or to float32 values where
+        """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where
         levels would lose something.
 
         May be called from several threads at once. Raises as a call does.
         """
         if self.normalisation is None:
             return self(images)
-        levels = self._drawn(images)
+        levels = self._levels_by_pillow(images)
         if levels is None:
-            levels = self._resized(images)
+            levels = self._levels_by_processor(images)
         if levels is None:
             values = self(images)
             levels = to_levels(values, self.normalisation)
         return values if levels is None else levels
 
-    def _drawn(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
+    def _levels_by_pillow(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
         """The levels from Pillow alone; None where the processor gives others, of the first image
         or the first of a new size."""
         if not self._by_pillow:
             return None
-        assert self.normalisation is not None
         geometries = [Geometry.of(self._processor, *image.size) for image in images]
-        made = [
-            geometry.levels(image, getattr(self._processor, "resample", None))
+        resample = getattr(self._processor, "resample", None)
+        levels = [
+            geometry.levels(image, resample)
             for geometry, image in zip(geometries, images, strict=True)
             if geometry is not None
         ]
-        if len(made) == len(images) and len({one.shape for one in made}) == 1:
-            new = {
-                image.size: place
-                for place, image in reversed(list(enumerate(images)))
-                if image.size not in self._sizes
-            }
-            exact = {
-                place: to_levels(self(images[place : place + 1]), self.normalisation)
-                for place in {0, *new.values()}
-            }
-            if all(
-                levels is not None and np.array_equal(levels[0], made[place])
-                for place, levels in exact.items()
-            ):
-                self._sizes.update(new)
-                return np.stack(made)
+        is_uniform = len(levels) == len(images) and len({one.shape for one in levels}) == 1
+        if is_uniform and self._are_exact(images, levels):
+            return np.stack(levels)
         self._by_pillow = False
         return None
 
-    def _resized(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
+    def _are_exact(
+        self, images: Sequence[Image.Image], levels: Sequence[NDArray[np.uint8]]
+    ) -> bool:
+        """Whether levels are those of the processor, tried on the first image and on the first of
+        each size that was not met before."""
+        assert self.normalisation is not None
+        first_of: dict[tuple[int, int], int] = {}
+        for index, image in enumerate(images):
+            if image.size not in self._sizes:
+                first_of.setdefault(image.size, index)
+        for index in sorted({0, *first_of.values()}):
+            exact = to_levels(self(images[index : index + 1]), self.normalisation)
+            if exact is None or not np.array_equal(exact[0], levels[index]):
+                return False
+        self._sizes.update(first_of)
+        return True
+
+    def _levels_by_processor(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
         """The levels, from the processor with its arithmetic switched off; None where the first
         image shows that they are not these."""
         if getattr(self._processor, "do_pad", False):
             # whether an image is padded depends on its size: one does not speak for the others
             return None
+        off = {"do_rescale": False, "do_normalize": False}
         try:
-            plain = [
-                self._processor(image, do_rescale=False, do_normalize=False, return_tensors="np")[
-                    "pixel_values"
-                ][0]
+            levels = [
+                self._processor(image, **off, return_tensors="np")["pixel_values"][0]
                 for image in images
             ]
         except (TypeError, ValueError, RuntimeError):
             return None
-        if any(one.dtype != np.uint8 or one.shape != plain[0].shape for one in plain):
+        if any(one.dtype != np.uint8 or one.shape != levels[0].shape for one in levels):
             return None
         assert self.normalisation is not None
-        first = to_levels(self(images[:1]), self.normalisation)
-        return np.stack(plain) if first is not None and np.array_equal(first[0], plain[0]) else None
+        exact = to_levels(self(images[:1]), self.normalisation)
+        is_exact = exact is not None and np.array_equal(exact[0], levels[0])
+        return np.stack(levels) if is_exact else None
 
     def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """RGB pictures to float32 of shape (N, 3, height, width). Raises DatasetError where they
+        """RGB images to float32 of shape (N, 3, height, width). Raises DatasetError where they
         come out in different sizes."""
         import torch
 
@@ -179,7 +183,8 @@ class Processor:
             ) from error
         shapes = {tuple(output.shape) for output in outputs}
         if len(shapes) != 1:
-            sizes = ", ".join("x".join(map(str, shape[1:])) for shape in sorted(shapes)[:3])
+            listed = sorted(shapes)[:MAX_LISTED]
+            sizes = ", ".join("x".join(map(str, shape[1:])) for shape in listed)
             raise DatasetError(
                 f"The image processor {type(self._processor).__name__} gives images of different "
                 f"sizes ({sizes} ...). "
@@ -218,17 +223,12 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
 def _normalisation(processor: Any) -> Normalisation | None:
     config = getattr(processor, "data_config", None)  # timm's processor keeps its settings there
     if isinstance(config, dict):
-        mean, std, factor = config.get("mean"), config.get("std"), 1 / 255
+        mean, std, factor = config.get("mean"), config.get("std"), 1 / MAX_LEVEL
     else:
-        factor = (
-            float(getattr(processor, "rescale_factor", 0) or 0)
-            if getattr(processor, "do_rescale", False)
-            else 1.0
-        )
-        mean, std = getattr(processor, "image_mean", None), getattr(processor, "image_std", None)
-        if not getattr(processor, "do_normalize", False):
-            mean, std = [0.0] * 3, [1.0] * 3
-    if mean is None or std is None or len(list(mean)) != 3 or not factor:
+        mean, std = _mean_and_std(processor)
+        is_rescaled = getattr(processor, "do_rescale", False)
+        factor = float(getattr(processor, "rescale_factor", 0) or 0) if is_rescaled else 1.0
+    if mean is None or std is None or len(list(mean)) != CHANNELS or not factor:
         return None
     return Normalisation(
         scale=[factor / float(s) for s in std],
@@ -236,25 +236,7 @@ def _normalisation(processor: Any) -> Normalisation | None:
     )
 
 
-def to_levels(
-    values: NDArray[np.float32], normalisation: Normalisation
-) -> NDArray[np.uint8] | None:
-    """The 8-bit levels that ``values`` were computed from; None where they were not computed from
-    any."""
-    scale = np.array(normalisation.scale, dtype=np.float64)[:, None, None]
-    shift = np.array(normalisation.shift, dtype=np.float64)[:, None, None]
-    levels = np.rint((values - shift) / scale)
-    if (
-        levels.min() < 0
-        or levels.max() > 255
-        or np.abs(levels * scale + shift - values).max() > EXACT
-    ):
-        return None
-    return levels.astype(np.uint8)
-
-
-def to_values(levels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
-    """What 8-bit levels stand for."""
-    scale = np.array(normalisation.scale, dtype=np.float32)[:, None, None]
-    shift = np.array(normalisation.shift, dtype=np.float32)[:, None, None]
-    return np.asarray(levels * scale + shift, dtype=np.float32)
+def _mean_and_std(processor: Any) -> tuple[Any, Any]:
+    if not getattr(processor, "do_normalize", False):
+        return [0.0] * CHANNELS, [1.0] * CHANNELS
+    return getattr(processor, "image_mean", None), getattr(processor, "image_std", None)

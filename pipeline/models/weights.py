@@ -26,6 +26,10 @@ class WeightsStamp:
     """Name, size in bytes and time in nanoseconds of each."""
 
 
+BLOCK_BYTES = 1 << 20
+"""Read at once to hash a file."""
+
+
 def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStamp:
     """Hash a checkpoint's weights; files whose names, sizes and times are those of ``known`` are
     not read again.
@@ -42,11 +46,7 @@ def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStam
     digest = hashlib.sha256()
     for path in paths:
         with storage.fetched(path).open("rb") as file:
-            digest.update(
-                hashlib.file_digest(file, "sha256").digest()
-                if hasattr(hashlib, "file_digest")
-                else _file_digest(file)
-            )
+            digest.update(_file_digest(file))
     return WeightsStamp(digest.hexdigest(), files)
 
 
@@ -56,9 +56,10 @@ def stamp_content(content: bytes) -> WeightsStamp:
 
 
 def _file_digest(file: Any) -> bytes:
-    """``hashlib.file_digest`` for Python 3.10."""
+    if hasattr(hashlib, "file_digest"):  # from Python 3.11 on
+        return hashlib.file_digest(file, "sha256").digest()
     digest = hashlib.sha256()
-    while block := file.read(1 << 20):
+    while block := file.read(BLOCK_BYTES):
         digest.update(block)
     return digest.digest()
 

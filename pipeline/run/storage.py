@@ -28,10 +28,20 @@ from review_embeddings.pipeline.run.copies import (
     CACHE_VARIABLE,
     Copy,
     copies_home,
-    store_of,
-    version_of,
     write_small,
 )
+from review_embeddings.pipeline.run.store import store_of, version_of
+
+FOLDER_ADDRESS = re.compile(r"[^:/]+://[^/]+/.+|(file|local|memory)://.+")
+"""Addresses of folders; those of a bucket as a whole are none."""
+
+READ_ONLY = ("http://", "https://")
+
+DIGEST_LENGTH = 12
+"""Digits of an address's digest in the name of its copy's folder."""
+
+MAX_COPIES = 64
+"""Copies that one process remembers."""
 
 
 def is_address(name: str) -> bool:
@@ -54,31 +64,30 @@ def opened(name: str) -> Path:
             )
         return Path(name)
     address = name.rstrip("/")
-    if not re.fullmatch(
-        r"[^:/]+://[^/]+/.+|(file|local|memory)://.+", address
-    ) or address.startswith(("http://", "https://")):
+    if not FOLDER_ADDRESS.fullmatch(address) or address.startswith(READ_ONLY):
         raise SettingsError(
             f"{name} names no folder in a store that can be written to. Name one such as "
             f"s3://BUCKET/PATH."
         )
-    root = (
-        copies_home()
-        / hashlib.sha256(address.encode()).hexdigest()[:12]
-        / (address.rsplit("/", 1)[1] or "run")
-    )
+    digest = hashlib.sha256(address.encode()).hexdigest()[:DIGEST_LENGTH]
+    root = copies_home() / digest / (address.rsplit("/", 1)[1] or "run")
     if not (root / ADDRESS).is_file():
-        store_of(address)  # an address that cannot be is said before there is a folder
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                f"There can be no copy of {address} in {copies_home()} ({reason_of(error)}) Name a "
-                f"folder of your own: {CACHE_VARIABLE}=DIR"
-            ) from error
-        write_small(root / ADDRESS, json.dumps({"address": address}))
+        _begin_copy(root, address)
     copy = _copy_at(root.resolve())
     copy.refresh()
     return copy.root
+
+
+def _begin_copy(root: Path, address: str) -> None:
+    store_of(address)  # an address that cannot be opened is refused before there is a folder
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"There can be no copy of {address} in {copies_home()} ({reason_of(error)}) Name a "
+            f"folder of your own: {CACHE_VARIABLE}=DIR"
+        ) from error
+    write_small(root / ADDRESS, json.dumps({"address": address}))
 
 
 def address_of(path: Path) -> str:
@@ -140,11 +149,11 @@ def versions(address: str) -> dict[str, str] | None:
     """Which version of each file a store has at an address; None where it has none there or cannot
     be reached."""
     try:
-        store, place = store_of(address)
+        store, root = store_of(address)
         store.invalidate_cache()
+        found = store.find(root, detail=True)
         return {
-            name: version_of(facts or store.info(name))
-            for name, facts in store.find(place, detail=True).items()
+            name: version_of(entry or store.info(name)) for name, entry in found.items()
         } or None
     except Exception:  # every store has errors of its own, without a common base class
         return None
@@ -236,6 +245,6 @@ def _copy_around(path: Path) -> Copy | None:
     return None if root is None else _copy_at(root.resolve())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=MAX_COPIES)
 def _copy_at(root: Path) -> Copy:
     return Copy(root)

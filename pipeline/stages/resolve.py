@@ -62,8 +62,7 @@ def _with_dataset(run: RunFolder, info: RunInfo, dataset: Mapping[str, Any]) -> 
     if "source" in changes:
         changes["source"] = local_reference(run, changes["source"])
         if changes["source"] != info.dataset.source:
-            new = DatasetReference(source=changes["source"])
-            info = replace(info, dataset=new, classes=None)
+            info = info.with_source(changes["source"])
     if changes.get("limit") == 0:
         changes["limit"] = None
     return replace(info, dataset=replace(info.dataset, **changes))

@@ -1,2 +1,2 @@
-"""Fine-tunes an image classifier with checkpoints made to be looked at, and looks on at other
-trainings. Knows no review."""
+"""Owns fine-tuning: its options, data, plan and log, the Trainer that saves checkpoints to look at,
+and the callbacks that embed while another script trains. Knows no review."""

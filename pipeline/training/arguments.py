@@ -11,11 +11,13 @@ import argparse
 import dataclasses
 import difflib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError, reason_of
+from review_embeddings.pipeline.models.device import has_bf16
 from review_embeddings.pipeline.models.libraries import import_transformers
 
 OWN_OPTIONS = {
@@ -33,12 +35,40 @@ OWN_OPTIONS = {
 """Fields that an option of ours decides."""
 
 FIXED = {
-    "remove_unused_columns": "the images are prepared from columns that the model does not name",
+    "remove_unused_columns": "the images come from columns that the model does not name",
     "auto_find_batch_size": "a batch that does not fit the memory is halved anyway, and gradients "
     "are accumulated to make up for it",
     "eval_on_start": "the evaluation at step 0 is always made",
 }
 """Fields that cannot be changed, and why."""
+
+MAX_LOADING_PROCESSES = 8
+"""Processes that read images while an accelerator trains."""
+
+EMBEDDING_SECONDS = 4 * 3600
+"""How long the other processes of a distributed training wait while one embeds."""
+
+MAX_MESSAGE = 300
+"""Characters of a parser's message that are shown."""
+
+DEFAULTS = {
+    "max_steps": 1,
+    "learning_rate": 5e-5,
+    "warmup_steps": 0.1,
+    "weight_decay": 0.01,
+    "logging_steps": 10,
+    "per_device_eval_batch_size": 64,
+    "label_names": ["labels"],
+    "report_to": "none",
+    "disable_tqdm": True,
+    "log_level": "error",
+    "logging_nan_inf_filter": False,
+    "ddp_timeout": EMBEDDING_SECONDS,
+    "save_strategy": "no",
+    "save_only_model": True,
+    "remove_unused_columns": False,
+}
+"""Fields whose defaults are not those of TrainingArguments."""
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, Any]:
@@ -113,29 +143,25 @@ def parse_values(values: Mapping[str, Any]) -> dict[str, Any]:
     parser = transformers.HfArgumentParser(
         transformers.TrainingArguments, exit_on_error=False, allow_abbrev=False, add_help=False
     )
-    parsed: dict[str, Any] = {}
-    for name, value in values.items():
-        if value is None:
-            parsed[name] = None
-            continue
-        if (
-            isinstance(value, list) and name == "report_to"
-        ):  # one text or several; the parser knows only one
-            parsed[name] = [str(item) for item in value]
-            continue
-        if name == "report_to" and "," in str(value):
-            parsed[name] = [item.strip() for item in str(value).split(",")]
-            continue
-        texts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
-        arguments = [f"--{name}={texts[0]}"] if len(texts) == 1 else [f"--{name}", *texts]
-        try:
-            found, rest = parser.parse_known_args(arguments)
-        except argparse.ArgumentError as error:
-            raise _refusal(str(error)) from error
-        if rest:
-            raise SettingsError(f"--set {name}: {value!r} is a list, and it takes one value.")
-        parsed[name] = getattr(found, name)
-    return parsed
+    return {name: _parse(parser, name, value) for name, value in values.items()}
+
+
+def _parse(parser: Any, name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name == "report_to" and isinstance(value, list):
+        return [str(item) for item in value]  # one text or several; the parser knows only one
+    if name == "report_to" and "," in str(value):
+        return [item.strip() for item in str(value).split(",")]
+    texts = [_text(item) for item in value] if isinstance(value, list) else [_text(value)]
+    arguments = [f"--{name}={texts[0]}"] if len(texts) == 1 else [f"--{name}", *texts]
+    try:
+        found, rest = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise _refusal(str(error)) from error
+    if rest:
+        raise SettingsError(f"--set {name}: {value!r} is a list, and it takes one value.")
+    return getattr(found, name)
 
 
 def _text(value: Any) -> str:
@@ -149,10 +175,26 @@ def _refusal(message: str) -> SettingsError:
     sentences."""
     names, _, reason = message.removeprefix("argument ").partition(": ")
     name = names.split("/")[0].lstrip("-")
-    said = reason if len(reason) < 300 else reason[:300] + " …"
+    text = reason if len(reason) < MAX_MESSAGE else reason[:MAX_MESSAGE] + " …"
     return SettingsError(
-        f"--set {name}: {said or message}. Give a value of the type that TrainingArguments wants."
+        f"--set {name}: {text or message}. Give a value of the type that TrainingArguments wants."
     )
+
+
+def own_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Our defaults on this hardware, given the parsed values."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    accelerated = cuda or torch.backends.mps.is_available()
+    processes = min(MAX_LOADING_PROCESSES, os.cpu_count() or 1)
+    return {
+        **DEFAULTS,
+        "bf16": not values.get("fp16") and has_bf16(values.get("use_cpu") is True),
+        "use_cpu": not accelerated,
+        "dataloader_pin_memory": cuda,
+        "dataloader_num_workers": processes if accelerated else 0,
+    }
 
 
 def make(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:

@@ -88,8 +88,8 @@ class EmbeddingCallback(LogCallback):
         progress: Progress = SILENT,
         report: Callable[[dict[str, float]], None] | None = None,
     ) -> None:
-        """Say what is embedded; the arguments are those of `pipeline.runfolder.DatasetReference`
-        and `Settings`.
+        """Say what is embedded; the arguments are those of `settings.DatasetReference` and
+        `Settings`.
 
         ``limit`` embeds only so many images, a seeded sample balanced over the classes.
         ``processor`` is the image processor where the Trainer was not given it as
@@ -126,37 +126,29 @@ class EmbeddingCallback(LogCallback):
         super().on_train_begin(args, state, control)
         if not state.is_world_process_zero:
             return
-        if getattr(args, "fsdp", None) or getattr(args, "deepspeed", None):
-            raise SettingsError(
-                "A model that is sharded over processes (FSDP, DeepSpeed) cannot be embedded while "
-                "it is trained. Leave it out."
-            )
-        run = self.run_folder(args)
-        model = whole_model(model)
         processor = self._processor or processing_class
-        if processor is None:
-            raise SettingsError(
-                "EmbeddingCallback needs the image processor. Give Trainer(processing_class=…) or "
-                "EmbeddingCallback(processor=…)."
-            )
+        _check_trainer(args, processor)
+        run, model, step = self.run_folder(args), whole_model(model), state.global_step
         folder = run.checkpoint(0)
-        if state.global_step == 0:
+        if step == 0:
             save_first(model, processor, state, folder)
         elif not (folder / WEIGHTS).is_file():
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        outside = Path(args.output_dir).resolve() != run.path.resolve()
-        request = Request(
+            folder = Path(args.output_dir) / f"checkpoint-{step}"
+        self._live = LiveEmbedding(run, self._request(args, run), self._progress)
+        first = Checkpoint(step, str(folder), epoch=float(state.epoch or 0.0))
+        self._live.prepare(first, model)
+        if step == 0:
+            self._embed(args, state, model, folder)
+
+    def _request(self, args: Any, run: RunFolder) -> Request:
+        output = Path(args.output_dir)
+        is_outside = output.resolve() != run.path.resolve()
+        return Request(
             dataset=self._reference,
             settings=self._settings,
             batch_size=self._batch_size,
-            checkpoints=reference_to(Path(args.output_dir), run) if outside else None,
+            checkpoints=reference_to(output, run) if is_outside else None,
         )
-        self._live = LiveEmbedding(run, request, self._progress)
-        self._live.prepare(
-            Checkpoint(state.global_step, str(folder), epoch=float(state.epoch or 0.0)), model
-        )
-        if state.global_step == 0:
-            self._embed(args, state, model, folder)
 
     def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Embed with the weights as they are now."""
@@ -196,6 +188,20 @@ class EmbeddingCallback(LogCallback):
             return
         if self.report is not None and (metrics := self._live.metrics(state.global_step)):
             self.report({f"eval_{name}": value for name, value in metrics.items()})
+
+
+def _check_trainer(args: Any, processor: Any) -> None:
+    """Raise SettingsError where the model of a Trainer cannot be embedded while it is trained."""
+    if getattr(args, "fsdp", None) or getattr(args, "deepspeed", None):
+        raise SettingsError(
+            "A model that is sharded over processes (FSDP, DeepSpeed) cannot be embedded while it "
+            "is trained. Leave it out."
+        )
+    if processor is None:
+        raise SettingsError(
+            "EmbeddingCallback needs the image processor. Give Trainer(processing_class=…) or "
+            "EmbeddingCallback(processor=…)."
+        )
 
 
 def whole_model(model: Any) -> Any:

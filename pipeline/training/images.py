@@ -1,5 +1,5 @@
-"""Prepares labelled images for training and evaluation: decoded, augmented at random, and as the
-model's processor gives them.
+"""Labelled images for training and evaluation: decoded, augmented at random, and as the model's
+processor gives them. Knows no trainer.
 
 What is done to an image at random is decided by the seed, the epoch and the image alone. So neither
 the number of worker processes nor a resumed training changes it.
@@ -29,7 +29,7 @@ AUGMENTATIONS = ("flip", "crop", "shift")
 to an eighth, edges mirrored."""
 
 AUTO = "auto"
-"""Flips, and crops pictures that are at least as large as the model takes them: a part of a small
+"""Flips, and crops images that are at least as large as the model takes them: a part of a small
 one would be a blur."""
 
 NONE = "none"
@@ -37,6 +37,11 @@ NONE = "none"
 CROPPED_AREA = (0.5, 1.0)
 CROPPED_ASPECT = (3 / 4, 4 / 3)
 SHIFT = 1 / 8
+
+MIRRORED_SHARE = 0.5
+
+MAX_CROP_TRIES = 10
+"""Random crops of which none may fit a long, narrow image; it then stays whole."""
 
 
 def parse_augmentation(text: str) -> tuple[str, ...]:
@@ -56,7 +61,7 @@ def parse_augmentation(text: str) -> tuple[str, ...]:
 def augment(
     image: Image.Image, kinds: Sequence[str], generator: np.random.Generator, smallest: int
 ) -> Image.Image:
-    """The picture changed at random; ``smallest`` is the side, in pixels, from which `AUTO`
+    """The image changed at random; ``smallest`` is the side, in pixels, from which `AUTO`
     crops."""
     if kinds == (AUTO,):
         kinds = ("flip", "crop") if min(image.size) >= smallest else ("flip",)
@@ -64,30 +69,28 @@ def augment(
         image = _crop(image, generator)
     if "shift" in kinds:
         image = _shift(image, generator)
-    if "flip" in kinds and generator.random() < 0.5:
+    if "flip" in kinds and generator.random() < MIRRORED_SHARE:
         image = ImageOps.mirror(image)
     return image
 
 
 def _crop(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """A random part of the picture. Source: Inception-style crops, Szegedy et al. 2015, with a
+    """A random part of the image. Source: Inception-style crops, Szegedy et al. 2015, with a
     larger smallest part."""
     width, height = image.size
-    for _ in range(10):
+    for _ in range(MAX_CROP_TRIES):
         area = width * height * generator.uniform(*CROPPED_AREA)
         aspect = np.exp(generator.uniform(*np.log(CROPPED_ASPECT)))
         across, down = round(float(np.sqrt(area * aspect))), round(float(np.sqrt(area / aspect)))
         if 0 < across <= width and 0 < down <= height:
-            left, top = (
-                int(generator.integers(width - across + 1)),
-                int(generator.integers(height - down + 1)),
-            )
+            left = int(generator.integers(width - across + 1))
+            top = int(generator.integers(height - down + 1))
             return image.crop((left, top, left + across, top + down))
     return image
 
 
 def _shift(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """The picture moved by up to an eighth of its sides. Source: padded crops, He et al. 2016,
+    """The image moved by up to an eighth of its sides. Source: padded crops, He et al. 2016,
     section 4.2."""
     width, height = image.size
     x, y = int(width * SHIFT), int(height * SHIFT)
@@ -132,28 +135,28 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def picture(self, place: int) -> Image.Image | None:
-        """The decoded picture without random changes; None where it cannot be read."""
-        cell = self._cells[int(place)][self._column] or {}
+    def image(self, index: int) -> Image.Image | None:
+        """The decoded image without random changes; None where it cannot be read."""
+        cell = self._cells[int(index)][self._column] or {}
         try:
             data = cell.get("bytes")
             return to_rgb(decode(read_file(cell.get("path") or "") if data is None else data))
         except UNREADABLE:
-            self.unreadable[place] = True
+            self.unreadable[index] = True
             return None
 
-    def __getitem__(self, place: int) -> dict[str, Any] | None:
+    def __getitem__(self, index: int) -> dict[str, Any] | None:
         import torch
 
-        image = self.picture(place)
+        image = self.image(index)
         if image is None:
             return None
         if self._kinds != (NONE,):
-            generator = np.random.default_rng((self._seed, self.epoch, int(self.ids[place])))
+            generator = np.random.default_rng((self._seed, self.epoch, int(self.ids[index])))
             image = augment(image, self._kinds, generator, self._smallest)
         return {
             "pixel_values": torch.from_numpy(self._processor([image])[0]),
-            "labels": int(self.labels[place]),
+            "labels": int(self.labels[index]),
         }
 
 

@@ -153,34 +153,30 @@ class LiveEmbedding:
         """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
         label; empty without labels."""
         labels, names = self.images.labels, self.images.classes
-        facts = self._run.result_facts("embeddings", step)
-        if (
-            labels is None
-            or names is None
-            or facts is None
-            or "probabilities" not in facts["arrays"]
-        ):
+        metadata = self._run.result_facts("embeddings", step) or {}
+        if labels is None or names is None or "probabilities" not in metadata.get("arrays", ()):
             return {}
-        assert self._template is not None
-        outputs = map_classes(head_of(self._template), names, name=f"Checkpoint {step}")
-        assert outputs is not None
-        place: NDArray[np.int64] = np.array([outputs.index(name) for name in names], dtype=np.int64)
         known = labels >= 0
-        true, probabilities = (
-            place[labels[known]],
-            np.asarray(self._run.read_array("probabilities", step))[known],
-        )
-        if not len(true):
+        if not known.any():
             return {}
+        true = self._outputs_of(names, step)[labels[known]]
+        probabilities = np.asarray(self._run.read_array("probabilities", step))[known]
         return {
             "loss": cross_entropy(true, probabilities),
             **classification_metrics(true, probabilities.argmax(axis=1)),
         }
 
+    def _outputs_of(self, classes: list[str], step: int) -> NDArray[np.int64]:
+        """Which output of the head stands for each class."""
+        assert self._template is not None
+        outputs = map_classes(head_of(self._template), classes, name=f"Checkpoint {step}")
+        assert outputs is not None
+        return np.array([outputs.index(name) for name in classes], dtype=np.int64)
+
 
 def _serialised(model: Any) -> bytes | None:
-    """The bytes of the safetensors file that ``save_pretrained`` would write; None where they
-    cannot be told.
+    """The bytes of the safetensors file that ``save_pretrained`` would write; None where they are
+    not known.
 
     Transformers may save weights under other names than the model has. What it does is not public,
     so the caller compares.

@@ -93,6 +93,17 @@ class TrainingLog:
         return buffer.getvalue().encode()
 
 
+def evaluations(path: Path) -> dict[int, dict[str, float]]:
+    """Every evaluation in a ``log.csv``, by step."""
+    return {
+        int(row["step"]): {
+            name: float(value) for name, value in row.items() if name.startswith("eval_") and value
+        }
+        for row in read_rows(path)
+        if row["eval_accuracy"]
+    }
+
+
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out.
     Empty where there is no file."""

@@ -23,6 +23,7 @@ from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
+from review_embeddings.pipeline.training.plan import SavePlan
 
 transformers = import_transformers()
 
@@ -48,21 +49,6 @@ class _Unlogged:
     steps: int
 
 
-@dataclass(frozen=True)
-class SavePlan:
-    """What happens after which training steps."""
-
-    frames: frozenset[int]
-    """A checkpoint is made: embedded, saved or both."""
-    kept: frozenset[int]
-    """Its weights are kept; step 0 always."""
-    evaluated: frozenset[int]
-    """The Trainer evaluates."""
-    best_metric: str | None = None
-    """The checkpoint that is best by it is kept as well; None for none."""
-    greater_is_better: bool = True
-
-
 @dataclass
 class Outcome:
     """What became of a training."""
@@ -75,7 +61,7 @@ class Outcome:
 
 
 class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-defined]  # imported without its types
-    """A Trainer that saves after the steps of a plan and tells at which step a loss stopped being
+    """A Trainer that saves after the steps of a plan and reports at which step a loss stopped being
     finite."""
 
     def __init__(self, run: RunFolder, plan: SavePlan, **arguments: Any) -> None:
@@ -212,7 +198,7 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
 
     @contextmanager
     def showing(self, advance: Advance) -> Iterator[None]:
-        """Tell ``advance`` about each step that is made."""
+        """Call ``advance`` for each step that is made."""
         self._advance = advance
         yield
 

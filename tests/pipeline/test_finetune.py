@@ -35,17 +35,13 @@ from review_embeddings.pipeline.errors import (
     TrainingError,
 )
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.models.device import has_bf16
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.pipeline.training.finetune import (
-    FineTuned,
-    finetune,
-    has_bf16,
-    kept_steps,
-    steps_an_epoch,
-)
+from review_embeddings.pipeline.training.finetune import FineTuned, finetune
 from review_embeddings.pipeline.training.log import COLUMNS
+from review_embeddings.pipeline.training.schedule import kept_steps, steps_an_epoch
 
 Rows = list[dict[str, str]]
 
@@ -310,7 +306,7 @@ def test_the_best_may_be_by_another_metric(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F1 is made to be best at step 2, accuracy at step 6."""
-    from review_embeddings.pipeline.training import finetune as training
+    from review_embeddings.pipeline.training import fit as training
 
     values = iter([(0.1, 0.1), (0.2, 0.9), (0.3, 0.2), (0.9, 0.3), (0.4, 0.4)])
 
@@ -333,7 +329,7 @@ def test_the_best_checkpoint_is_kept_and_becomes_the_model(
     train: Callable[..., FineTuned], monkeypatch: pytest.MonkeyPatch, embed: bool
 ) -> None:
     """The accuracy is made to be best at step 4."""
-    from review_embeddings.pipeline.training import finetune as training
+    from review_embeddings.pipeline.training import fit as training
     from review_embeddings.pipeline.training import live as looking_on
 
     values = iter([0.1, 0.3, 0.9, 0.5, 0.6])

@@ -18,14 +18,9 @@ from transformers import (
 )
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError
+from review_embeddings.pipeline.images.normalisation import Normalisation, to_levels, to_values
 from review_embeddings.pipeline.images.pixels import PixelCache
-from review_embeddings.pipeline.models.processor import (
-    Normalisation,
-    Processor,
-    load_processor,
-    to_levels,
-    to_values,
-)
+from review_embeddings.pipeline.models.processor import Processor, load_processor
 from review_embeddings.pipeline.run.folder import RunFolder
 
 PROCESSORS = {

@@ -28,7 +28,7 @@ from review_embeddings.pipeline.run.records import (
     record_of,
     unknown_keys,
 )
-from review_embeddings.pipeline.training.finetune import TrainingFile
+from review_embeddings.pipeline.training.resume import TrainingFile
 
 FROZEN = Path(__file__).parents[1] / "data" / "format-1-complete"
 

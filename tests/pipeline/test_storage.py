@@ -19,7 +19,7 @@ import pytest
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
 from review_embeddings.pipeline.progress import SILENT, Advance
-from review_embeddings.pipeline.run import copies, storage
+from review_embeddings.pipeline.run import copies, lease, storage
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
@@ -202,7 +202,7 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
     store.pipe_file(lock, json.dumps({"host": "elsewhere", "process": 1, "token": "x"}).encode())
     with pytest.raises(BusyError, match="process 1 on elsewhere"), run_at(address).lock():
         pass
-    monkeypatch.setattr(copies, "LEASE", 1.0)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.0)
     time.sleep(2.1)
     with run_at(address).lock():
         assert json.loads(store.cat_file(lock))["host"] != "elsewhere"
@@ -211,8 +211,8 @@ def test_one_writer_among_machines_and_a_lock_that_was_left_behind_ends(
 def test_a_renewed_lock_does_not_end(
     bucket: Any, machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "LEASE", 1.0)
-    monkeypatch.setattr(copies, "RENEWED", 0.2)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(lease, "RENEWAL_SECONDS", 0.2)
     monkeypatch.setattr(socket, "gethostname", lambda: "first")
     address = f"s3://{bucket[1]}/runs/new"
     with run_at(address).lock():

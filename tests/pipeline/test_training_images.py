@@ -48,7 +48,7 @@ def test_what_is_done_to_an_image_follows_from_seed_epoch_and_image_alone(
 
 def test_without_augmentation_the_processor_alone_speaks(image_folder: Path) -> None:
     images = labelled(image_folder)
-    image = images.picture(5)
+    image = images.image(5)
     assert image is not None
     expected = images._processor([image])[0]
     row = images[5]

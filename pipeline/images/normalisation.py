@@ -1,0 +1,51 @@
+"""How 8-bit levels of pixels and the values that a model takes are computed from each other. Knows
+no model and no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_LEVEL = 255
+
+MAX_ERROR = 1e-5
+"""Largest error that counts as none; one 8-bit step is over a thousand times as much, float32
+rounding a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """``value = level * scale + shift`` for each channel: from 8-bit levels to what the model
+    takes."""
+
+    scale: list[float]
+    shift: list[float]
+
+    def factors(self, dtype: type[np.floating]) -> tuple[NDArray[np.floating], ...]:
+        """Scale and shift, each of shape (3, 1, 1)."""
+        shape = (-1, 1, 1)
+        return (
+            np.array(self.scale, dtype=dtype).reshape(shape),
+            np.array(self.shift, dtype=dtype).reshape(shape),
+        )
+
+
+def to_levels(
+    values: NDArray[np.float32], normalisation: Normalisation
+) -> NDArray[np.uint8] | None:
+    """The 8-bit levels that ``values`` were computed from; None where they were not computed from
+    any."""
+    scale, shift = normalisation.factors(np.float64)
+    levels = np.rint((values - shift) / scale)
+    if levels.min() < 0 or levels.max() > MAX_LEVEL:
+        return None
+    error = np.abs(levels * scale + shift - values).max()
+    return None if error > MAX_ERROR else levels.astype(np.uint8)
+
+
+def to_values(levels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
+    """What 8-bit levels stand for."""
+    scale, shift = normalisation.factors(np.float32)
+    return np.asarray(levels * scale + shift, dtype=np.float32)

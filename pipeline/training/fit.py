@@ -1,0 +1,163 @@
+"""Runs Hugging Face's Trainer on what was set up, from the start or from a full state, and leaves
+the final model in the run folder. Decides nothing about the training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from review_embeddings.pipeline.analysis.metrics import classification_metrics
+from review_embeddings.pipeline.models.classifier import load_saved
+from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.files import whole_file
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.training.data import review_request
+from review_embeddings.pipeline.training.images import collate
+from review_embeddings.pipeline.training.resume import TrainingState
+from review_embeddings.pipeline.training.setup import Setup
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback
+    from review_embeddings.pipeline.training.trainer import (
+        CheckpointTrainer,
+        Outcome,
+        PlanCallback,
+    )
+
+TRAINER_RECORD = "trainer_state.json"
+"""The Trainer's record, which belongs to a checkpoint and not to the final model."""
+
+
+def fit(
+    run: RunFolder,
+    setup: Setup,
+    state: TrainingState | None,
+    *,
+    on_begin: Callable[[], None],
+    stop: Callable[[], bool],
+    progress: Progress,
+    resume_seconds: float | None,
+) -> Outcome:
+    """Train, from ``state`` on where there is one. ``on_begin`` is called when the Trainer has
+    accepted everything; the other arguments are those of `finetune`."""
+    from review_embeddings.pipeline.training import trainer as trainers
+    from review_embeddings.pipeline.training.callback import LogCallback
+
+    seconds = trainers.RESUME_SECONDS if resume_seconds is None else resume_seconds
+    plan = trainers.PlanCallback(setup.data.train, stop, progress.note, seconds)
+    embedding = _embedding_callback(setup, progress) if setup.request.embed else None
+    first = trainers.FirstCheckpoint(run, setup.processor)
+    recorders = [first, LogCallback()] if embedding is None else [embedding]
+    _complete_arguments(setup, is_resumed=state is not None)
+    model = setup.model if state is None else load_saved(state.folder)
+    with quiet_transformers(), ExitStack() as stack:
+        callbacks = [trainers.Beginning(on_begin), *recorders, plan]
+        trainer = _make_trainer(run, setup, model, callbacks)
+        plan.trainer = trainer
+        if embedding is not None:
+            embedding.report = trainer.log if setup.evaluates_by_embedding else None
+            stack.callback(embedding.close)
+        _train(trainer, plan, setup, state, progress)
+        if trainer.is_world_process_zero() and plan.outcome.step >= setup.schedule.total:
+            _save_final_model(run, setup, trainer, plan.outcome)
+    return plan.outcome
+
+
+def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback
+
+    review = review_request(setup.request, setup.splits)
+    dataset = dict(review.dataset)
+    return EmbeddingCallback(
+        dataset.pop("source"),
+        **dataset,
+        **review.settings,
+        processor=setup.processor,
+        progress=progress,
+    )
+
+
+def _complete_arguments(setup: Setup, *, is_resumed: bool) -> None:
+    """Set what was planned in TrainingArguments."""
+    arguments = setup.arguments
+    by_trainer = setup.data.evaluation is not None and not setup.evaluates_by_embedding
+    arguments.max_steps = setup.schedule.total
+    arguments.eval_on_start = by_trainer and not is_resumed
+    # the best is kept by the plan, and a Trainer that also looks for it would get in the way
+    arguments.metric_for_best_model = None
+
+
+def _make_trainer(
+    run: RunFolder, setup: Setup, model: Any, callbacks: list[Any]
+) -> CheckpointTrainer:
+    from review_embeddings.pipeline.training.trainer import CheckpointTrainer
+
+    trainer = CheckpointTrainer(
+        run,
+        setup.plan,
+        model=model,
+        args=setup.arguments,
+        train_dataset=setup.data.train,
+        eval_dataset=setup.data.evaluation,
+        data_collator=collate,
+        processing_class=setup.processor,
+        compute_metrics=_metrics_of,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(import_transformers().PrinterCallback)
+    return trainer
+
+
+def _train(
+    trainer: CheckpointTrainer,
+    plan: PlanCallback,
+    setup: Setup,
+    state: TrainingState | None,
+    progress: Progress,
+) -> None:
+    left = setup.schedule.total - (0 if state is None else state.step)
+    with (
+        progress.stage("Fine-tuning", total=left, unit="steps") as advance,
+        plan.showing(advance),
+    ):
+        trainer.train(resume_from_checkpoint=None if state is None else str(state.folder))
+
+
+def _save_final_model(
+    run: RunFolder, setup: Setup, trainer: CheckpointTrainer, outcome: Outcome
+) -> None:
+    """Put the final model, the best or the last, into the run's own folder, where
+    ``from_pretrained`` finds it."""
+    best = outcome.best_step if setup.request.load_best else None
+    saved = run.checkpoint(outcome.step if best is None else best)
+    trainer.save_state()
+    if not saved.is_dir():
+        trainer.save_model(str(run.path))
+        return
+    for file in saved.iterdir():
+        if file.name != TRAINER_RECORD:
+            _link_or_copy(file, run.path / file.name)
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    with whole_file(target) as temporary:
+        try:
+            os.link(file, temporary)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(file, temporary)
+
+
+def _metrics_of(evaluated: Any) -> dict[str, float]:
+    """What the Trainer's evaluation reports, from its predictions (logits, or several outputs with
+    the logits first)."""
+    outputs = evaluated.predictions
+    logits = outputs[0] if isinstance(outputs, tuple) else outputs
+    predicted = np.asarray(logits).argmax(axis=1)
+    return classification_metrics(np.asarray(evaluated.label_ids), predicted)

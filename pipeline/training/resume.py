@@ -1,0 +1,164 @@
+"""Owns ``training.json``: the options that a run was made with, and which others may resume it.
+
+Writes ``run.json`` beside it, so that the run can be reviewed while it is trained, and finds the
+state that a training resumes from. Knows no model and no data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.files import read_record, storage_errors, write_json
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder, is_run
+from review_embeddings.pipeline.run.info import package_versions
+from review_embeddings.pipeline.run.records import FORMAT, as_json, unknown_keys
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.resolve import resolve_info
+from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.training.options import RESUMABLE_CHANGES, FineTuning
+from review_embeddings.pipeline.training.plan import Schedule
+
+TRAINING_FORMAT = 1
+"""Raised when an older version could no longer read ``training.json``."""
+
+NEW_RUN = "Name a new folder with --run"
+
+REQUIRED = {"model": "model to start from", "dataset": "data set"}
+"""Options without a default."""
+
+EXCLUSIVE = {"frames", "save_steps"}
+"""Options of which only one may be given."""
+
+
+@dataclass(frozen=True)
+class TrainingFile:
+    """The contents of ``training.json``."""
+
+    request: FineTuning
+    steps: int = 0
+    """Optimizer steps in all."""
+    frames: list[int] = field(default_factory=list)
+    """Steps of the checkpoints."""
+    classes: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = unknown_keys()
+    """What a newer version wrote beside all this."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A full state of a training, from which it can be resumed."""
+
+    folder: Path
+    step: int
+
+
+def newest_state(run: RunFolder) -> TrainingState | None:
+    """The full state of the training in the run folder; None where there is none."""
+    states = [
+        TrainingState(folder, int(folder.name.rpartition("-")[2]))
+        for folder in run.resume.glob(CHECKPOINT_PATTERN)
+        if (folder / "trainer_state.json").is_file()
+    ]
+    return max(states, key=lambda state: state.step, default=None)
+
+
+def resolve_options(run: RunFolder, options: Mapping[str, Any], *, resume: bool) -> FineTuning:
+    """What is to be made, given what the run folder holds already.
+
+    ``options`` holds fields of `FineTuning`. Raises RunError or SettingsError where the run holds
+    something else.
+    """
+    options = {
+        name: _absolute(value) if name in REQUIRED else value for name, value in options.items()
+    }
+    stored = read_options(run)
+    if stored is None:
+        _check_new(run, options, resume=resume)
+        return FineTuning(**options)
+    if resume:
+        request = _with_changes(stored, options)
+    else:
+        request = FineTuning(**{"model": stored.model, "dataset": stored.dataset, **options})
+    _check_compatible(run, stored, request, resume=resume)
+    return request
+
+
+def read_options(run: RunFolder) -> FineTuning | None:
+    """The options that a run was made with; None where no fine-tuning was begun here."""
+    if not run.training.is_file():
+        return None
+    return _read_file(run).request
+
+
+def _read_file(run: RunFolder) -> TrainingFile:
+    return read_record(run.training, TrainingFile, cure=f"{NEW_RUN}.", known_format=TRAINING_FORMAT)
+
+
+def write_records(
+    run: RunFolder,
+    request: FineTuning,
+    review: Request,
+    schedule: Schedule,
+    classes: list[str],
+    progress: Progress,
+) -> None:
+    """Write ``run.json`` for the review and ``training.json`` for going on."""
+    with storage_errors(run.path), ExitStack() as stack:
+        session = BuildSession(run, review, progress, stack, wait=True)
+        session.write_info(resolve_info(run, review))
+    with run.lock(wait=True):
+        unknown = _read_file(run).unknown if run.training.is_file() else {}
+        file = TrainingFile(
+            request, schedule.total, schedule.frames, classes, package_versions(), unknown
+        )
+        write_json(run.training, {FORMAT: TRAINING_FORMAT, **as_json(file)})
+
+
+def _absolute(name: str | None) -> str | None:
+    path = Path(name).expanduser() if name else None
+    return str(path.resolve()) if path is not None and path.exists() else name
+
+
+def _check_new(run: RunFolder, options: Mapping[str, Any], *, resume: bool) -> None:
+    """Raise ReviewError where no fine-tuning can be begun."""
+    if resume:
+        raise RunError(
+            f"{run} holds no fine-tuning that could go on (no training.json). Leave --resume out "
+            f"to begin one."
+        )
+    if is_run(run.path):
+        raise RunError(f"{run} holds another run, which would be written over. {NEW_RUN}.")
+    for name, noun in REQUIRED.items():
+        if not options.get(name):
+            raise SettingsError(f"There is no --{name}. Name the {noun}.")
+
+
+def _with_changes(stored: FineTuning, options: Mapping[str, Any]) -> FineTuning:
+    """The stored options with those that are given now; of two that exclude each other the one
+    given now counts."""
+    if len(EXCLUSIVE & set(options)) == 1:
+        options = {**dict.fromkeys(EXCLUSIVE), **options}
+    return replace(stored, **options)
+
+
+def _check_compatible(
+    run: RunFolder, stored: FineTuning, request: FineTuning, *, resume: bool
+) -> None:
+    """Raise SettingsError where the run holds a fine-tuning with other options."""
+    for name in (entry.name for entry in fields(FineTuning)):
+        before, now = getattr(stored, name), getattr(request, name)
+        if before == now or (resume and name in RESUMABLE_CHANGES):
+            continue
+        option = name.replace("_", " ")
+        what = "other TrainingArguments" if name == "arguments" else f"another {option}"
+        other_way = "Go on with that one: --resume without it; or name a new folder with --run"
+        raise SettingsError(
+            f"{run} holds a fine-tuning with {what}: {before}, not {now}. "
+            f"{NEW_RUN if resume else other_way}."
+        )

@@ -1,0 +1,133 @@
+"""Puts together what a Trainer is started with, and tries a few images on it before anything long
+begins. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.models.classifier import check_fits, load_classifier
+from review_embeddings.pipeline.models.processor import Processor
+from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.training.arguments import make, own_defaults
+from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
+from review_embeddings.pipeline.training.images import LabelledImages, parse_augmentation
+from review_embeddings.pipeline.training.options import Batch, FineTuning
+from review_embeddings.pipeline.training.plan import SavePlan, Schedule, make_plan, make_schedule
+
+MAX_TRIED = 8
+"""Images that are tried on the processor and the model before the training."""
+
+MAX_LISTED = 3
+"""Sizes that a message lists."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a Trainer is started with."""
+
+    request: FineTuning
+    splits: Splits
+    model: Any
+    processor: Any
+    """Image processor of transformers."""
+    data: TrainingData
+    arguments: Any
+    """TrainingArguments."""
+    schedule: Schedule
+    plan: SavePlan
+    side: int
+    """Shorter side, in pixels, of what the model takes."""
+
+    @property
+    def evaluates_by_embedding(self) -> bool:
+        return evaluates_by_embedding(self.request, self.splits)
+
+
+def set_up(
+    run: RunFolder,
+    request: FineTuning,
+    values: Mapping[str, Any],
+    batch: Batch,
+    splits: Splits,
+    progress: Progress,
+) -> Setup:
+    """Load the model and everything else that the options ask for; ``values`` are parsed fields of
+    TrainingArguments. Raises ReviewError where they do not go together."""
+    model, processor = load_classifier(
+        request.model,
+        splits.classes,
+        processor=request.processor,
+        image_size=request.image_size,
+        seed=request.seed,
+    )
+    data = labelled_images(request, splits, Processor(processor), progress)
+    side = _try_images(request, data.train, model, progress)
+    arguments = _training_arguments(run, request, values, batch)
+    schedule = make_schedule(request, len(data.train), arguments)
+    plan = make_plan(
+        request,
+        schedule,
+        arguments,
+        has_evaluation=data.evaluation is not None,
+        evaluates_by_embedding=evaluates_by_embedding(request, splits),
+    )
+    data.train.augmented(parse_augmentation(request.augment), seed=request.seed, smallest=side)
+    return Setup(request, splits, model, processor, data, arguments, schedule, plan, side)
+
+
+def evaluates_by_embedding(request: FineTuning, splits: Splits) -> bool:
+    """Whether what is embedded is what is evaluated, so that one forward pass gives both."""
+    is_same = splits.eval_split == splits.review.reference.split
+    return request.embed and not request.probe and is_same
+
+
+def _training_arguments(
+    run: RunFolder, request: FineTuning, values: Mapping[str, Any], batch: Batch
+) -> Any:
+    sizes = {
+        "per_device_train_batch_size": batch.size,
+        "gradient_accumulation_steps": batch.accumulation,
+    }
+    own = own_defaults(values)
+    return make({**values, **sizes}, {**own, "output_dir": str(run.path), "seed": request.seed})
+
+
+def _try_images(request: FineTuning, images: LabelledImages, model: Any, progress: Progress) -> int:
+    """The shorter side of what the model takes, found with a few real images. Raises ReviewError
+    where they cannot be read or do not fit the model."""
+    import torch
+
+    count = min(MAX_TRIED, len(images))
+    positions = np.linspace(0, len(images) - 1, count).astype(int)
+    rows = [row for row in map(images.__getitem__, positions) if row is not None]
+    if not rows:
+        raise DatasetError(
+            f"None of {count} images of {request.dataset} can be read. Check the files, or name "
+            f"another --image-column."
+        )
+    shapes = sorted({tuple(row["pixel_values"].shape) for row in rows})
+    if len(shapes) > 1:
+        sizes = ", ".join("x".join(map(str, shape[1:])) for shape in shapes[:MAX_LISTED])
+        raise DatasetError(
+            f"The image processor of {request.model} gives images of different sizes ({sizes}). "
+            f"Set one with --image-size."
+        )
+    check_fits(model, torch.stack([rows[0]["pixel_values"]]), name=request.model)
+    sides = shapes[0][1:]
+    _note_patches(model, sides, progress)
+    return int(min(sides))
+
+
+def _note_patches(model: Any, sides: tuple[int, ...], progress: Progress) -> None:
+    patch = getattr(model.config, "patch_size", None)
+    if isinstance(patch, int) and any(side % patch for side in sides):
+        progress.note(
+            f"Images of {min(sides)} pixels are no whole number of patches of {patch}: the last "
+            f"rows may not be seen"
+        )
