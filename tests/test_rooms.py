@@ -18,6 +18,10 @@ LAYERS = (
     "pipeline.progress",
     "pipeline.threads",
     "pipeline.network",
+    "pipeline.registry",
+    "pipeline.analysis.categories",
+    "pipeline.analysis.mapkinds",
+    "pipeline.engines.kinds",
     "pipeline.settings",
     "pipeline.run",
     "pipeline.images",
@@ -41,7 +45,8 @@ LAYERS = (
     "review.__main__",
 )
 """Rooms, and modules beside them, from the bottom to the top: each imports only from those before
-it. ``pipeline`` and ``review`` are the packages' own ``__init__``."""
+it. ``pipeline`` and ``review`` are the packages' own ``__init__``. Modules of rooms stand by
+themselves where they only declare what there is, without a numeric library, for the settings."""
 
 MAX_FILE = 500
 MAX_CLASS = 320
@@ -98,7 +103,7 @@ def sources() -> dict[str, tuple[Path, ast.Module]]:
 
 def room_of(module: str) -> str:
     """``pipeline.run`` of ``pipeline.run.folder``."""
-    return ".".join(module.split(".")[:2])
+    return module if module in LAYERS else ".".join(module.split(".")[:2])
 
 
 def file_of(module: str) -> str:

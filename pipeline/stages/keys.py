@@ -19,6 +19,7 @@ from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weight
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.settings import AUTO
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.stage import Stage
@@ -69,21 +70,21 @@ class Models:
         """What a checkpoint's embeddings are computed from; of one whose weights are gone, what
         they were computed from. None where that is not known."""
         stored = self.run.result_facts("embeddings", step)
-        known = stored["key"] if stored else None
+        known = _known_key(stored)
         if step in self.found.steps:
             checkpoint = self.found.by_step(step)
             stamp = None
             if stored and known:
-                stamp = WeightsStamp(known["weights"], stored["weight_files"])
+                stamp = WeightsStamp(known.weights, stored.get("weight_files") or [])
             return self.key_of(checkpoint, stamp_weights(checkpoint.source, stamp), images)
         if not known:
             return None
-        changes = {
-            "images": images.digest,
-            "pooling": self.info.settings.pooling,
-            "precision": self.precision(step),
-        }
-        return EmbeddingKey(**{**known, **changes})
+        return replace(
+            known,
+            images=images.digest,
+            pooling=self.info.settings.pooling,
+            precision=self.precision(step),
+        )
 
     def key_of(
         self, checkpoint: Checkpoint, weights: WeightsStamp, images: RunImages
@@ -113,9 +114,8 @@ class Models:
     def _stored_precision(self, step: int) -> str | None:
         """In which of `OF_AUTO` a checkpoint's embeddings were computed; None where there are none
         or it was another."""
-        stored = self.run.result_facts("embeddings", step)
-        known = stored["key"]["precision"] if stored and stored["key"] else None
-        return known if known in OF_AUTO else None
+        known = _known_key(self.run.result_facts("embeddings", step))
+        return known.precision if known and known.precision in OF_AUTO else None
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none for a base model that was made for other classes."""
@@ -160,6 +160,14 @@ class Models:
     def with_info(self, info: RunInfo) -> Models:
         """The same for other settings."""
         return replace(self, info=info)
+
+
+def _known_key(stored: Mapping[str, Any] | None) -> EmbeddingKey | None:
+    """What stored embeddings were computed from; None where that was not kept, or not as now."""
+    try:
+        return record_of(EmbeddingKey, stored["key"]) if stored and stored.get("key") else None
+    except RecordError:
+        return None
 
 
 def _processor_file(folder: Path) -> Path | None:

@@ -78,7 +78,7 @@ def why_stale(state: RunState, stage: Stage, step: int, before: Before) -> str |
         return NEW
     value = state.fingerprint_of(stage, step)
     if value == stored.fingerprint:
-        lacking = sorted(set(stage.outputs) - stored.arrays)
+        lacking = sorted({*stage.outputs, *stage.metadata} - {*stored.arrays, *stored.metadata})
         return f"lacks {', '.join(lacking)}" if lacking else None
     return _reason(state, stage, step, stored, before)
 

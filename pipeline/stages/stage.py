@@ -52,6 +52,8 @@ class Stage:
     """Keyword of ``compute`` -> source."""
     outputs: tuple[str, ...] = ()
     """Stored arrays, the first named like the stage. A result that lacks one of them is stale."""
+    metadata: tuple[str, ...] = ()
+    """What is kept beside the arrays and needed later. A result that lacks it is stale."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """Key in the fingerprint -> source. Inputs that follow from others may be left out."""
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
 from review_embeddings.pipeline.stages.registry import BUILT_IN, STAGES, WITH_VERSION, map_stage
@@ -337,7 +338,7 @@ def outputs_of_head(state: RunState, step: int, metadata: Mapping[str, Any]) -> 
     """The class that each output of a checkpoint's head stands for; None without one."""
     if "probabilities" not in metadata["arrays"]:
         return None
-    head = Head(**metadata["head"]) if metadata["head"] else None
+    head = record_of(Head, metadata["head"]) if metadata["head"] else None
     return map_classes(head, state.images.classes, name=f"Checkpoint {step}")
 
 
