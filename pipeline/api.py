@@ -1,0 +1,97 @@
+"""A build of a run from Python, with the options of the command line under the same names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.settings import DatasetReference, Request, Settings
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.stages.built import Built
+
+DATASET_OPTIONS = tuple(
+    field.name for field in fields(DatasetReference) if field.name not in {"source", "seed"}
+)
+"""Options that are fields of `DatasetReference`, beside ``dataset``, which is its source."""
+
+SETTINGS_OPTIONS = tuple(field.name for field in fields(Settings))
+
+
+def build(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    dataset: str | os.PathLike[str] | None = None,
+    config: str | None = None,
+    revision: str | None = None,
+    split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    limit: int | None = None,
+    in_place: bool | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+    processor: str | os.PathLike[str] | None = None,
+    checkpoint: str | int | Sequence[str | int] = (),
+    pooling: str | None = None,
+    precision: str | None = None,
+    align_to: str | None = None,
+    map: str | None = None,
+    against: str | None = None,
+    cross_validate: int | None = None,
+    image_quality: bool | None = None,
+    scaling: str | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    progress: Progress = SILENT,
+    wait: bool = False,
+) -> Built:
+    """Bring the table of a run up to date, as ``review-embeddings build`` does with the options of
+    these names.
+
+    What is not given stays as the run folder has it. ``checkpoint`` is a step, ``"first"``,
+    ``"last"``, a range such as ``"0-100"`` or several of them; none means all. With ``wait``
+    another process that writes to the run is waited for; without, it is a BusyError. Raises
+    ReviewError.
+    """
+    options = locals()  # before anything else is local
+    from review_embeddings.pipeline.run.folder import RunFolder, run_at
+    from review_embeddings.pipeline.stages.build import build as build_run
+
+    folder = run if isinstance(run, RunFolder) else run_at(run)
+    return build_run(folder, make_request(options), progress=progress, wait=wait)
+
+
+def make_request(options: Mapping[str, Any]) -> Request:
+    """The request of options by their names, as `build` and the command of this name take them.
+
+    One that is missing or None stays as the run folder has it; other names are left alone.
+    """
+    given = {name: _text(value) for name, value in options.items()}
+    wanted = given.get("checkpoint", ())
+    steps = [wanted] if isinstance(wanted, (str, int)) else wanted
+    return Request(
+        dataset={
+            "source": given.get("dataset"),
+            **{name: given.get(name) for name in DATASET_OPTIONS},
+        },
+        settings={name: given.get(name) for name in SETTINGS_OPTIONS},
+        checkpoints=given.get("checkpoints"),
+        base=given.get("base"),
+        wanted=[str(step) for step in steps] or None,
+        device=given.get("device"),
+        batch_size=given.get("batch_size"),
+        engine=given.get("engine") or "local",
+        address=given.get("address"),
+    )
+
+
+def _text(value: Any) -> Any:
+    """A path as text; everything else as it is."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -1,0 +1,162 @@
+"""``animate``: the film of a fine-tuning, or a still of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli import choices
+from review_embeddings.review.cli.declare import option, takes, values_of
+from review_embeddings.review.cli.errors import NOTHING_WRITTEN
+from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.output import named, progress
+from review_embeddings.review.cli.runs import existing_run
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """How a film looks: the fields of `review.animation.film.Options`."""
+
+    size: int = option(
+        "--size",
+        type=int,
+        default=800,
+        show_default=True,
+        metavar="N",
+        help="Width in pixels, 480 to 2160; height is 4/5.",
+    )
+    fps: float = option(
+        "--fps", type=float, default=15, show_default=True, metavar="N", help="Frames a second."
+    )
+    tween: int | None = option(
+        "--tween",
+        type=int,
+        metavar="N",
+        help="Frames between two checkpoints. Default: so many that there are about 150 in all.",
+    )
+    pace: str = option(
+        "--time",
+        default="equal",
+        show_default=True,
+        metavar="HOW",
+        choices=choices.paces,
+        help="{choices}; steps: as long as the training took.",
+    )
+    hold: float = option(
+        "--hold",
+        type=float,
+        default=2,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long the last frame stays.",
+    )
+    theme: str = option(
+        "--theme", default="light", show_default=True, metavar="NAME", help="light or dark."
+    )
+    top: int = option(
+        "--top",
+        type=int,
+        default=8,
+        show_default=True,
+        metavar="K",
+        help="Images in the leaderboard.",
+    )
+    trails: int = option(
+        "--trails",
+        type=int,
+        default=0,
+        metavar="K",
+        help="Draw the way of the K images that move furthest.",
+    )
+    trail: tuple[int, ...] = option(
+        "--trail",
+        type=int,
+        multiple=True,
+        metavar="ID",
+        help="Draw the way of this image. Repeatable.",
+    )
+    trust: bool = option(
+        "--trust", is_flag=True, help="Say in the map's corner how far it can be trusted."
+    )
+    max_mb: float | None = option(
+        "--max-mb",
+        type=float,
+        metavar="N",
+        help="Lower size, colours and frame rate until the file has at most N MB.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateOptions:
+    """What is filmed, and where it is written."""
+
+    run: str | None = run_option()
+    out: str | None = option(
+        "--out",
+        metavar="FILE",
+        help="File to write: .gif, .mp4, .webp or (animated) .png. Default: exports/animation.gif.",
+    )
+    frame: str | None = option(
+        "--frame", metavar="STEP", help="Write a still of this checkpoint instead, as .png."
+    )
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    film: FilmOptions
+    keep_frames: bool = option(
+        "--keep-frames",
+        is_flag=True,
+        help="Write the frame of each checkpoint as frame.png into its folder too.",
+    )
+    processes: int | None = option(
+        "--processes",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many draw at the same time. Default: one a core.",
+    )
+    debug: bool = debug_option()
+
+
+@click.command("animate")
+@takes(AnimateOptions, stopped=NOTHING_WRITTEN)
+def animate_command(options: AnimateOptions) -> None:
+    """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the
+    loss."""
+    run = existing_run(options.run)
+    if options.frame is None:
+        _film(run, options)
+        return
+    if options.checkpoint or options.keep_frames:
+        raise SettingsError("--frame is one picture. Leave --checkpoint and --keep-frames out.")
+    _still(run, options.frame, options)
+
+
+def _still(run: RunFolder, checkpoint: str, options: AnimateOptions) -> None:
+    from review_embeddings.review.animation.film import draw_still
+
+    still = draw_still(run, checkpoint, options.out, **values_of(options.film))
+    click.echo(f"Wrote {named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
+
+
+def _film(run: RunFolder, options: AnimateOptions) -> None:
+    from review_embeddings.review.animation.film import animate
+
+    film = animate(
+        run,
+        options.out,
+        checkpoints=options.checkpoint,
+        keep_frames=options.keep_frames,
+        processes=options.processes,
+        progress=progress(),
+        **values_of(options.film),
+    )
+    size = f"{film.size[0]} x {film.size[1]} pixels, {film.bytes / 1e6:.1f} MB"
+    click.echo(f"Wrote {named(film.path)}: {film.frames:,} frames, {film.seconds:.1f} s, {size}")
+    if film.lowered:
+        click.echo(f"Lowered to stay under {options.film.max_mb:g} MB: {film.lowered}")
+    if film.kept:
+        click.echo(f"Kept {len(film.kept):,} frames: {film.kept[0]} …")

@@ -1,0 +1,52 @@
+"""What options can be chosen from: asked of the owner of each, and only when it is needed.
+
+Whoever registers a list, a format, a kind of map or an engine finds it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from review_embeddings.pipeline import settings
+
+
+def poolings() -> Iterable[str]:
+    """Ways to make one vector of a model's tokens."""
+    return settings.POOLINGS
+
+
+def precisions() -> Iterable[str]:
+    """Arithmetic of the forward pass."""
+    return settings.PRECISIONS
+
+
+def alignments() -> Iterable[str]:
+    """References of the alignment."""
+    return settings.ALIGNMENTS
+
+
+def scalings() -> Iterable[str]:
+    """Whether checkpoints share a scale."""
+    return settings.SCALINGS
+
+
+def map_kinds() -> Iterable[str]:
+    """Kinds of 2-D projection."""
+    return settings.MAPS
+
+
+def engines() -> Iterable[str]:
+    """Where the work is done."""
+    return settings.ENGINES
+
+
+def spacings() -> Iterable[str]:
+    """Distances between saved checkpoints."""
+    return settings.SPACINGS
+
+
+def paces() -> Iterable[str]:
+    """How time passes in the film."""
+    from review_embeddings.review.animation.plan import PACES
+
+    return PACES

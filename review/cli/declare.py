@@ -1,0 +1,158 @@
+"""Commands that take their options as one frozen dataclass, whose fields declare them.
+
+A field is an `option`, an `argument`, or a group of them: another dataclass, which several commands
+may share. Names to choose from are asked of their owner only when they are shown or checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+import click
+
+from review_embeddings.review.cli.errors import CONTINUES, handled
+
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+Choices = Callable[[], Iterable[str]]
+"""Gives the names that there are now, in the order in which they are shown."""
+
+PARAMETER = "parameter"
+"""Key in a field's metadata: gives click's decorator for the field's name."""
+
+PLACEHOLDER = "{choices}"
+"""Stands in a help text for the names that there are."""
+
+Group = TypeVar("Group")
+
+
+class CommandOptions(Protocol):
+    """What the options of every command have."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether the traceback of an error is shown."""
+        ...
+
+
+def option(*names: str, choices: Choices | None = None, **settings: Any) -> Any:
+    """A field that is an option; ``settings`` are those of click.
+
+    ``{choices}`` in its help stands for the names that ``choices`` gives.
+    """
+
+    def parameter(name: str) -> Decorator:
+        return click.option(*names, name, cls=_Option, choices=choices, **settings)
+
+    return dataclasses.field(metadata={PARAMETER: parameter})
+
+
+def argument(**settings: Any) -> Any:
+    """A field that is an argument; ``settings`` are those of click."""
+    return dataclasses.field(metadata={PARAMETER: lambda name: click.argument(name, **settings)})
+
+
+def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
+    """Let a function that takes such a dataclass as its last argument be click's callback.
+
+    Errors become messages and exit codes; ``stopped`` is what is said after Ctrl-C.
+    """
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def call(*arguments: Any, **values: Any) -> None:
+            options = collect(kind, values)
+            with handled(debug=options.debug, stopped=stopped):
+                function(*arguments, options)
+
+        command: Command = call
+        for parameter in reversed(list(_parameters(kind))):
+            command = parameter(command)
+        return command
+
+    return decorate
+
+
+def collect(kind: type[Group], values: Mapping[str, Any]) -> Group:
+    """The dataclass whose fields, and those of its groups, have these values."""
+    return kind(
+        **{
+            name: values[name] if inner is None else collect(inner, values)
+            for name, inner in _fields(kind)
+        }
+    )
+
+
+def values_of(*groups: Any) -> dict[str, Any]:
+    """The values of these groups by the names of their options."""
+    values: dict[str, Any] = {}
+    for one in groups:
+        for name, inner in _fields(type(one)):
+            value = getattr(one, name)
+            values |= {name: value} if inner is None else values_of(value)
+    return values
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def comma_separated(text: str | None) -> tuple[str, ...]:
+    """``a, b`` as its names; none of an option that was not given."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+class Choice(click.Choice):  # type: ignore[type-arg, unused-ignore]  # generic since click 8.2
+    """One of the names that their owner gives when they are needed."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._load = choices
+        self.case_sensitive = True
+
+    @property
+    def choices(self) -> Sequence[str]:  # type: ignore[override]
+        """The names of now: an extension may have been registered since the command was made."""
+        return tuple(self._load())
+
+
+class _Option(click.Option):
+    """An option whose help may name what there is to choose from."""
+
+    def __init__(self, *names: Any, choices: Choices | None, **settings: Any) -> None:
+        self._choices = choices
+        super().__init__(*names, **settings)
+
+    @property
+    def help(self) -> str | None:
+        """The help text with the names of now."""
+        if self._help is None or self._choices is None:
+            return self._help
+        return self._help.replace(PLACEHOLDER, listed(self._choices()))
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        self._help = text
+
+
+def _parameters(kind: type[Any]) -> Iterator[Decorator]:
+    """Click's decorators of all options, in the order of the fields."""
+    by_name = {field.name: field for field in dataclasses.fields(kind)}
+    for name, inner in _fields(kind):
+        if inner is None:
+            yield by_name[name].metadata[PARAMETER](name)
+        else:
+            yield from _parameters(inner)
+
+
+def _fields(kind: type[Any]) -> tuple[tuple[str, type[Any] | None], ...]:
+    """The names of a dataclass's fields, each with the dataclass that is its group, or None."""
+    types = get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    return tuple(
+        (name, types[name] if dataclasses.is_dataclass(types[name]) else None) for name in names
+    )

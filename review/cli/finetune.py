@@ -1,0 +1,216 @@
+"""``finetune``: checkpoints to look at, from a model and a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from review_embeddings.review.cli import choices
+from review_embeddings.review.cli.declare import Choice, option, takes, values_of
+from review_embeddings.review.cli.errors import INTERRUPTED, end, stop_requests
+from review_embeddings.review.cli.options import DatasetOptions, EmbeddingOptions, debug_option
+from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
+from review_embeddings.review.cli.runs import local_path
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.progress import Progress
+    from review_embeddings.pipeline.training.finetune import FineTuned
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingDataOptions:
+    """The model and the images that it learns."""
+
+    model: str | None = option(
+        "--model",
+        metavar="NAME",
+        help="Model to start from: a folder, a Hub name, or a timm model on the Hub (timm/…).",
+    )
+    data: DatasetOptions
+    train_split: str | None = option(
+        "--train-split", metavar="NAME", help="Split to train on. Default: train."
+    )
+    eval_split: str | None = option(
+        "--eval-split",
+        metavar="NAME",
+        help="Split to evaluate on; none for no evaluation. Default: validation, else test.",
+    )
+    limit: int | None = option(
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Train on N images only, a seeded sample balanced over classes.",
+    )
+    processor: str | None = option(
+        "--processor",
+        metavar="MODEL",
+        help="Model whose image processor is used. Default: the model's own.",
+    )
+    image_size: int | None = option(
+        "--image-size",
+        type=click.IntRange(min=8),
+        metavar="N",
+        help="Side in pixels of what the model takes. Default: its own.",
+    )
+    augment: str | None = option(
+        "--augment",
+        metavar="HOW",
+        help="auto, none, or some of flip,crop,shift. Default: auto (flips; crops of large "
+        "images).",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOptions:
+    """How long it learns, and in which batches."""
+
+    epochs: float | None = option(
+        "--epochs", type=float, metavar="N", help="Passes over the training images. Default: 3."
+    )
+    steps: int | None = option(
+        "--steps", type=int, metavar="N", help="Optimizer steps in all, instead of epochs."
+    )
+    batch_size: int | None = option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Images a step and process. Default: 32.",
+    )
+    seed: int | None = option(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="Seed of the head, the order of the images and the augmentation. Default: 42.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgumentOptions:
+    """Fields of ``TrainingArguments``."""
+
+    pairs: tuple[str, ...] = option(
+        "--set",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any field of transformers' TrainingArguments. Repeatable.",
+    )
+    args_file: str | None = option("--args", metavar="FILE", help="A YAML file of such fields.")
+
+    def read(self) -> dict[str, Any]:
+        """The fields of the file, and over them those given one by one."""
+        from review_embeddings.pipeline.training.arguments import parse_pairs, read_file
+
+        of_file = read_file(Path(self.args_file)) if self.args_file else {}
+        return {**of_file, **parse_pairs(self.pairs)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingOptions:
+    """Which checkpoints are kept, and what is embedded of them."""
+
+    save_steps: int | None = option(
+        "--save-steps",
+        type=int,
+        metavar="N",
+        help="A checkpoint every N steps, and at step 0 and the last.",
+    )
+    frames: int | None = option(
+        "--frames",
+        type=int,
+        metavar="K",
+        help="K checkpoints in all, step 0 and the last among them. Default: 11.",
+    )
+    spacing: str | None = option(
+        "--spacing",
+        type=Choice(choices.spacings),
+        help="Distances between them: even, or growing (log). Default: even.",
+    )
+    keep: str | None = option(
+        "--keep",
+        metavar="WHICH",
+        help="Whose weights to keep: all, or some of first,last,STEP; step 0 always. Default: all.",
+    )
+    load_best: bool | None = option(
+        "--load-best",
+        is_flag=True,
+        default=None,
+        help="Keep the checkpoint that evaluates best and make it the final model.",
+    )
+    embed: bool | None = option(
+        "--embed",
+        is_flag=True,
+        default=None,
+        help="Embed the images to review at every checkpoint while training.",
+    )
+    probe: int | None = option(
+        "--probe",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Review N images only, a fixed sample balanced over classes.",
+    )
+    embedding: EmbeddingOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions:
+    """A fine-tuning, begun or resumed."""
+
+    run: str = option("--run", required=True, metavar="DIR", help="Folder to make the run in.")
+    data: TrainingDataOptions
+    schedule: ScheduleOptions
+    arguments: ArgumentOptions
+    saving: SavingOptions
+    resume: bool = option(
+        "--resume",
+        is_flag=True,
+        help="Go on with the options of before; more --steps or --epochs may be asked for.",
+    )
+    debug: bool = debug_option()
+
+    def given(self) -> dict[str, Any]:
+        """The fields of `FineTuning` that are given."""
+        values = values_of(self.data, self.schedule, self.saving)
+        given = {name: value for name, value in values.items() if value is not None}
+        arguments = self.arguments.read()
+        return {**given, "arguments": arguments} if arguments or not self.resume else given
+
+
+@click.command("finetune")
+@takes(FinetuneOptions)
+def finetune_command(options: FinetuneOptions) -> None:
+    """Fine-tune an image classifier, with checkpoints to look at. The run can be reviewed with
+    --first --last at once.
+
+    Can be stopped at any time: the same command goes on where it was. On several GPUs:
+    torchrun --nproc-per-node 4 --no-python -- review-embeddings finetune …
+    """
+    from review_embeddings.pipeline.progress import SILENT
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.training.finetune import finetune, is_main_process
+
+    given = options.given()
+    shown: Progress = progress() if is_main_process() else SILENT
+    tuned = finetune(
+        RunFolder(local_path(options.run, "--run")),
+        given,
+        resume=options.resume,
+        progress=shown,
+        stop=stop_requests(shown.note),
+    )
+    if is_main_process():
+        _report(tuned, options, shown)
+
+
+def _report(tuned: FineTuned, options: FinetuneOptions, shown: Progress) -> None:
+    """Print what came of it; end with the code of Ctrl-C where it was stopped."""
+    from review_embeddings.pipeline.api import build
+
+    print_fine_tuned(tuned)
+    if tuned.finished and options.saving.embed:
+        print_checkpoints(build(tuned.run, progress=shown, wait=True))
+    click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
+    if not tuned.finished:
+        end(f"Go on with: review-embeddings finetune --resume --run {options.run}", INTERRUPTED)

@@ -1,0 +1,163 @@
+"""``export``, ``import`` and ``apply``: lists and decisions leave and enter as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli.declare import argument, comma_separated, option, takes
+from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.output import named, progress
+from review_embeddings.review.cli.runs import existing_run, local_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Which images are listed, and how the list is written."""
+
+    run: str | None = run_option()
+    kind: str | None = option(
+        "--list",
+        metavar="KIND",
+        help="worst, consensus, labels, duplicates, leaks, pictures, resolved, new or decided. "
+        "Default: those decided, then the worst.",
+    )
+    saved: str | None = option(
+        "--saved", metavar="NAME", help="A list that was saved in the review, instead."
+    )
+    decided: str | None = option(
+        "--decided",
+        metavar="A,B,…",
+        help="Only images decided so: keep, relabel, remove, duplicate, unsure.",
+    )
+    top: int | None = option(
+        "--top",
+        type=int,
+        metavar="K",
+        help="How many images (that nobody decided about). Default: 100; all duplicates and leaks.",
+    )
+    per_class: bool = option("--per-class", is_flag=True, help="As many of each class.")
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    form: str = option(
+        "--format",
+        default="csv",
+        show_default=True,
+        metavar="FORM",
+        help="csv, parquet, json or jsonl.",
+    )
+    out: str | None = option(
+        "--out",
+        metavar="FILE",
+        help="File to write. Default: exports/outliers.… in the run folder.",
+    )
+    copy: bool = option(
+        "--images", is_flag=True, help="Copy the image files into a folder beside the list."
+    )
+    debug: bool = debug_option()
+
+
+@click.command("export")
+@takes(ExportOptions)
+def export_command(options: ExportOptions) -> None:
+    """Write a list of images: decided ones and outliers, in a file for other tools and people."""
+    from review_embeddings.review.decisions.log import read_history
+    from review_embeddings.review.exchange.export import Selection, export_list
+
+    run = existing_run(options.run)
+    selection = Selection(
+        kind=options.kind,
+        saved=options.saved,
+        decided=comma_separated(options.decided),
+        top=options.top,
+        per_class=options.per_class,
+        checkpoints=options.checkpoint,
+    )
+    history = read_history(run)
+    for fault in history.faults:
+        click.echo(fault, err=True)
+    rows, decided, path = export_list(
+        run,
+        history,
+        selection,
+        form=options.form,
+        out=local_out(options.out),
+        copy=options.copy,
+    )
+    click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """The file, and whose decisions are in it."""
+
+    file: str = argument(metavar="FILE")
+    run: str | None = run_option()
+    reviewer: str | None = option(
+        "--reviewer",
+        metavar="NAME",
+        help="Who decided, where the file does not say. Default: your login name.",
+    )
+    debug: bool = debug_option()
+
+
+@click.command("import")
+@takes(ImportOptions)
+def import_command(options: ImportOptions) -> None:
+    """Take over decisions from a file: a list that was exported and filled in, or a table with
+    image and decision."""
+    from review_embeddings.review.decisions.log import login_name
+    from review_embeddings.review.exchange.imports import import_decisions
+
+    run = existing_run(options.run)
+    added, known = import_decisions(run, Path(options.file), options.reviewer or login_name())
+    click.echo(
+        f"Imported {added:,} decisions into {named(run.decisions)} ({known:,} were there already)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyOptions:
+    """Where the cleaned data set is written, and as what."""
+
+    run: str | None = run_option()
+    out: str | None = option("--out", metavar="DIR", help="New folder for the cleaned data set.")
+    form: str = option(
+        "--as",
+        default="disk",
+        show_default=True,
+        metavar="FORM",
+        help="disk (save_to_disk), folder (images by class) or parquet.",
+    )
+    dry_run: bool = option(
+        "--dry-run", is_flag=True, help="Say what would be changed and write nothing."
+    )
+    debug: bool = debug_option()
+
+
+@click.command("apply")
+@takes(ApplyOptions)
+def apply_command(options: ApplyOptions) -> None:
+    """Write a cleaned data set: without removed images and second copies, with new labels. The
+    source stays as it is."""
+    from review_embeddings.review.exchange.apply import apply, summary
+
+    if options.out is None and not options.dry_run:
+        raise SettingsError(
+            "There is no --out. Name a new folder for the cleaned data set, or use --dry-run."
+        )
+    applied = apply(
+        existing_run(options.run),
+        local_out(options.out),
+        form=options.form,
+        dry_run=options.dry_run,
+        progress=progress(),
+    )
+    click.echo(summary(applied), nl=False)
+    if options.out is None or options.dry_run:
+        click.echo("Nothing was written.")
+        return
+    changes = Path(options.out) / "changes.csv"
+    click.echo(f"Wrote {options.out} (what was changed: {changes})")

@@ -1,0 +1,198 @@
+"""What commands print: tables, lines, progress, and pages that they write."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.training.finetune import FineTuned
+    from review_embeddings.review.cli.terminal import TerminalProgress
+    from review_embeddings.review.report.similar import Answer
+
+CHECKPOINT_COLUMNS = (
+    "checkpoint",
+    "epoch",
+    "loss",
+    "variance",
+    "kept",
+    "trust",
+    "disparity",
+    "scale",
+    "",
+)
+
+METRIC_COLUMNS = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "F1": "f1",
+}
+"""Headings, and the names in the log after ``eval_``."""
+
+
+@functools.cache
+def progress() -> TerminalProgress:
+    """The one that draws: there is one terminal."""
+    from rich.console import Console
+
+    from review_embeddings.pipeline.run import copies
+    from review_embeddings.review.cli.terminal import TerminalProgress
+
+    shown = TerminalProgress(Console(stderr=True))
+    copies.tell(shown)
+    return shown
+
+
+def named(path: Path) -> str:
+    """A path as people find it: its address where it lies in a run of a store."""
+    from review_embeddings.pipeline.run.storage import address_of
+
+    return address_of(path)
+
+
+def write_page(run: RunFolder, path: Path, make: Callable[[], str], *, err: bool = False) -> None:
+    """Write a page in HTML whole or not at all, and say where. Raises SettingsError for a path
+    that must not be written, before the page is made."""
+    from review_embeddings.pipeline.run.files import whole_file
+    from review_embeddings.review.exchange.targets import check_target
+
+    check_target(run, path)
+    with whole_file(path) as temporary:
+        temporary.write_text(make(), encoding="utf-8", errors="replace")
+    click.echo(f"Wrote {named(path)} ({path.stat().st_size / 1e6:.1f} MB)", err=err)
+
+
+def print_checkpoints(built: Built) -> None:
+    """One line a checkpoint of the table: variance and neighbours that its map keeps, its
+    trustworthiness, what the alignment did."""
+    shown = _table(*CHECKPOINT_COLUMNS)
+    marked = built.wanted if len(built.wanted) < len(built.manifest.steps) else ()
+    for one in built.manifest.checkpoints:
+        shown.add_row(
+            str(one.step),
+            "" if one.epoch is None else f"{one.epoch:.2f}",
+            "" if one.loss is None else f"{one.loss:.3f}",
+            one.variance_said,
+            f"{100 * one.map_kept:.0f} %",
+            f"{one.trustworthiness:.2f}",
+            f"{one.disparity:.2f}",
+            f"{one.scale:.3g}",
+            "shown" if one.step in marked else "",
+        )
+    _print(shown)
+    others = len(set(built.available) - set(built.manifest.steps))
+    if others:
+        click.echo(
+            f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
+            f"{built.run}"
+        )
+
+
+def print_seconds(built: Built) -> None:
+    """One line a stage that had something to do."""
+    if not built.seconds:
+        click.echo("Everything was up to date.")
+    for stage, seconds in built.seconds.items():
+        click.echo(
+            f"{stage:>12}: {seconds:8.1f} s  ({built.work[stage] / seconds:,.0f} a second)"
+            if seconds > 0
+            else stage
+        )
+
+
+def print_table_size(built: Built) -> None:
+    """How large the table is, and how to open it."""
+    images, steps = len(built.images), len(built.manifest.steps)
+    click.echo(
+        f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}"
+    )
+    click.echo(f"Review it with: review-embeddings --first --last --run {built.run}")
+
+
+def print_fine_tuned(tuned: FineTuned) -> None:
+    """What came of a fine-tuning: the metrics of the first, the best and the last evaluation."""
+    if not tuned.finished:
+        click.echo(
+            f"Stopped at step {tuned.steps} of {tuned.total}. What is there can be reviewed."
+        )
+    elif not tuned.metrics:
+        click.echo(f"Step {tuned.steps} of {tuned.total} is done.")
+    if not tuned.metrics:
+        return
+    shown = _table("step", *METRIC_COLUMNS, "")
+    best = {step for step in tuned.metrics if step == tuned.best_step}
+    for step in sorted({min(tuned.metrics), max(tuned.metrics), *best}):
+        values = [f"{tuned.metrics[step][f'eval_{name}']:.3f}" for name in METRIC_COLUMNS.values()]
+        shown.add_row(str(step), *values, "best" if step in best else "")
+    _print(shown)
+
+
+def print_similar(answers: Sequence[Answer]) -> None:
+    """The images that were found, those of several checkpoints beside each other."""
+    from rich.text import Text
+
+    from review_embeddings.review.report.similar import in_common
+
+    shown = _table()
+    shown.add_column("", justify="right")
+    for answer in answers:
+        shown.add_column(f"step {answer.step}", justify="right")
+        shown.add_column("label")
+        shown.add_column("similarity", justify="right")
+        shown.add_column("OOD", justify="right")
+        shown.add_column("")
+    for rank, texts in enumerate(_similar_rows(answers), 1):
+        shown.add_row(str(rank), *map(Text, texts))
+    if not shown.rows:
+        click.echo("No image fulfils the conditions.")
+        return
+    _print(shown)
+    if summary := in_common(answers):
+        click.echo(summary)
+
+
+def _similar_rows(answers: Sequence[Answer]) -> Iterator[list[str]]:
+    """The cells of one rank at every checkpoint; blank ones where fewer images were found."""
+    for ranked in zip_longest(*(answer.found for answer in answers)):
+        cells: list[str] = []
+        for one in ranked:
+            cells += (
+                [""] * 5
+                if one is None
+                else [
+                    str(one.image_id),
+                    one.label or "",
+                    f"{one.similarity:.3f}",
+                    f"{one.ood_score:.3f}",
+                    "" if one.decision == "undecided" else one.decision,
+                ]
+            )
+        yield cells
+
+
+def _table(*headings: str) -> Table:
+    """An empty table without lines; columns with a heading are of numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console(file=sys.stdout).print(table)

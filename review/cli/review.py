@@ -1,0 +1,141 @@
+"""Opens a run in Spotlight: what ``review-embeddings`` does without the name of a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.review.cli.declare import option
+from review_embeddings.review.cli.options import (
+    ComputeOptions,
+    InputOptions,
+    ResultOptions,
+    ServeOptions,
+    checkpoint_option,
+    debug_option,
+    run_option,
+)
+from review_embeddings.review.cli.output import print_checkpoints, progress
+from review_embeddings.review.cli.runs import build_run, find_run, request_of
+from review_embeddings.review.cli.serving import address_of, serve_page, show
+
+if TYPE_CHECKING:
+    from review_embeddings.review.page.server import Address, Page
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewOptions:
+    """Which run and checkpoints are shown, who decides, and where the page is served."""
+
+    first: bool = option("--first", is_flag=True, help="Show the first checkpoint.")
+    last: bool = option("--last", is_flag=True, help="Show the last checkpoint.")
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    run: str | None = run_option()
+    inputs: InputOptions
+    results: ResultOptions
+    reviewer: str | None = option(
+        "--reviewer",
+        metavar="NAME",
+        help="Who decides about the images. Default: your login name.",
+    )
+    earlier: tuple[str, ...] = option(
+        "--decisions-from",
+        multiple=True,
+        metavar="RUN",
+        help="Show the decisions of another run on the same images too.",
+    )
+    watch: bool = option(
+        "--watch",
+        is_flag=True,
+        help="Look on while the run is trained: new checkpoints appear in the open page.",
+    )
+    probe: int | None = option(
+        "--probe",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --watch: a fixed sample of N images, to keep up.",
+    )
+    long_frame: bool = option(
+        "--long",
+        is_flag=True,
+        help="Open the long table itself, a row for every image and checkpoint (not linked).",
+    )
+    compute: ComputeOptions
+    serve: ServeOptions
+    debug: bool = debug_option()
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The checkpoints that are shown."""
+        ends = [name for name, given in (("first", self.first), ("last", self.last)) if given]
+        return [*ends, *self.checkpoint] or ["first", "last"]
+
+
+def review(options: ReviewOptions) -> None:
+    """Open a run, or watch one that is trained."""
+    address = address_of(options.serve)
+    address.check()
+    if options.watch:
+        _watch(options, address)
+        return
+    if options.probe:
+        raise SettingsError("--probe goes with --watch. Use --limit for a sample of another run.")
+    request = request_of(options.inputs, options.results, options.compute, options.checkpoints)
+    built = build_run(find_run(options.run), request)
+    print_checkpoints(built)
+    show(built, address, options.serve, long=options.long_frame, **_deciding(options))
+
+
+def _watch(options: ReviewOptions, address: Address) -> None:
+    """Show a run while it is trained, until it is stopped."""
+    from review_embeddings.review.page.page import page_for
+    from review_embeddings.review.page.watch import Watcher
+
+    _check_watched(options)
+    run, deciding = find_run(options.run), _deciding(options)
+    request = request_of(options.inputs, options.results, options.compute)
+    watcher = Watcher(run, request, progress(), probe=options.probe)
+    print_checkpoints(built := watcher.wait())
+    click.echo("Starting Spotlight …")
+
+    def next_page() -> Page | None:
+        built = watcher.look()
+        if built is None:
+            return None
+        click.echo(watcher.news)
+        return page_for(built, watching=True, news=watcher.news, sample=page.sample, **deciding)
+
+    page = page_for(built, watching=True, rows=options.serve.rows, **deciding)
+    serve_page(page, address, options.serve, next_page)
+
+
+def _check_watched(options: ReviewOptions) -> None:
+    """Raise SettingsError for what cannot be watched."""
+    from review_embeddings.pipeline.run.storage import is_address
+
+    if options.run is not None and is_address(options.run):
+        raise SettingsError(
+            "--watch looks on in a folder of this machine, not in a store. Leave it out, "
+            "and open the run again."
+        )
+    if options.checkpoint or options.long_frame:
+        raise SettingsError(
+            "--watch shows the first and the newest checkpoint. Leave --checkpoint and --long out."
+        )
+
+
+def _deciding(options: ReviewOptions) -> dict[str, Any]:
+    """Who decides, and whose decisions are shown beside those of the run."""
+    from review_embeddings.pipeline.run.folder import run_at
+
+    earlier = [run_at(name) for name in options.earlier]
+    for run in earlier:
+        if not run.decisions.is_file():
+            raise RunError(
+                f"--decisions-from {run}: there are no decisions (decisions.jsonl). Name a run "
+                f"that was reviewed."
+            )
+    return {"reviewer": options.reviewer, "earlier": earlier}

@@ -1,0 +1,81 @@
+"""Finds what options name: runs, paths on this machine, and requests to the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from review_embeddings.pipeline.api import make_request
+from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.review.cli.declare import values_of
+from review_embeddings.review.cli.options import ComputeOptions, InputOptions, ResultOptions
+from review_embeddings.review.cli.output import progress
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.built import Built
+
+
+def find_run(name: str | None) -> RunFolder:
+    """The run folder of this name, or the one that is meant where none is given."""
+    from review_embeddings.pipeline.run import folder
+
+    if name is not None:
+        progress()  # shows what is copied from a store
+        return folder.run_at(name)
+    found = folder.find_run(Path())
+    if found is None:
+        raise RunError(
+            "There is no run here: neither this folder nor one in runs/ has run.json or "
+            "checkpoint-<step> folders. "
+            "Name one with --run DIR (any Trainer output folder, with --dataset the first time), "
+            "or try: review-embeddings demo"
+        )
+    return found
+
+
+def existing_run(name: str | None) -> RunFolder:
+    """Likewise, for commands that only read what a run holds already."""
+    run = find_run(name)
+    if not run.path.is_dir():
+        raise RunError(
+            f"There is no run {run}: no such folder. Name one that was built or reviewed with "
+            f"--run."
+        )
+    return run
+
+
+def local_path(name: str, option: str) -> Path:
+    """A path on this machine. Raises SettingsError for the address of a store."""
+    from review_embeddings.pipeline.run.storage import is_address
+
+    if is_address(name):
+        raise SettingsError(
+            f"{option} {name}: this must be on this machine, not in a store. Name a folder or file "
+            f"here."
+        )
+    return Path(name)
+
+
+def local_out(name: str | None) -> Path | None:
+    """The path that ``--out`` names, if it is given."""
+    return local_path(name, "--out") if name else None
+
+
+def request_of(
+    inputs: InputOptions,
+    results: ResultOptions,
+    compute: ComputeOptions,
+    checkpoints: Sequence[str] = (),
+) -> Request:
+    """What these options ask of a build; no checkpoint is named for all of them."""
+    return make_request(values_of(inputs, results, compute) | {"checkpoint": checkpoints})
+
+
+def build_run(run: RunFolder, request: Request) -> Built:
+    """Bring the table of a run up to date, with its progress on the terminal."""
+    from review_embeddings.pipeline.stages.build import build
+
+    return build(run, request, progress=progress())

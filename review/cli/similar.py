@@ -1,0 +1,206 @@
+"""``index`` and ``similar``: a vector database of embeddings, and the images nearest in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli.declare import argument, option, takes
+from review_embeddings.review.cli.errors import NOTHING_WRITTEN
+from review_embeddings.review.cli.options import (
+    ServeOptions,
+    VectorOptions,
+    checkpoint_option,
+    debug_option,
+    run_option,
+)
+from review_embeddings.review.cli.output import print_similar, progress, write_page
+from review_embeddings.review.cli.runs import build_run, existing_run, local_out, local_path
+from review_embeddings.review.cli.serving import address_of, show
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.index.milvus import Reference
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.review.report.similar import Answer, Query
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions:
+    """What is indexed, and where."""
+
+    run: str | None = run_option()
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    vectors: VectorOptions
+    check: bool = option(
+        "--check",
+        is_flag=True,
+        help="Say how many of the truly nearest images it finds, and how fast.",
+    )
+    debug: bool = debug_option()
+
+
+@click.command("index")
+@takes(IndexOptions)
+def index_command(options: IndexOptions) -> None:
+    """Put the embeddings of checkpoints (default: the last) into a vector database, Milvus: a file
+    in the run folder, or a server.
+
+    What is there already stays; an interrupted index goes on.
+    """
+    from review_embeddings.review.report.similar import check, index
+
+    reference, token = _database(options.run, options.vectors)
+    built = build_run(existing_run(options.run), _request(options.checkpoint))
+    added = index(built, reference, token=token, progress=progress())
+    for step, count in added.items():
+        click.echo(
+            f"Checkpoint {step}: {count:,} images added, {len(built.images):,} there, in the "
+            f"{reference.place}"
+        )
+    for one in check(built, reference, token=token) if options.check else ():
+        click.echo(
+            f"Checkpoint {one.step}: recall@10 {one.recall:.4f} against the exact search "
+            f"({one.sample} images), {one.milliseconds:.0f} ms a query"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarOptions:
+    """What is looked for, among which images, and how the answer is shown."""
+
+    files: tuple[str, ...] = argument(nargs=-1, metavar="[FILE]…")
+    images: tuple[int, ...] = option(
+        "--image",
+        type=int,
+        multiple=True,
+        metavar="ID",
+        help="An image of the run. Repeatable: the mean is looked for.",
+    )
+    run: str | None = run_option()
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    top: int = option(
+        "--top", type=int, default=20, show_default=True, metavar="K", help="How many images."
+    )
+    label: str | None = option("--label", metavar="NAME", help="Only images with this label.")
+    min_score: float | None = option(
+        "--min-score", type=float, metavar="X", help="Only images with at least this OOD score."
+    )
+    max_score: float | None = option(
+        "--max-score",
+        type=float,
+        metavar="X",
+        help="Only images with at most this OOD score; lower is more atypical.",
+    )
+    decisions: tuple[str, ...] = option(
+        "--decision",
+        multiple=True,
+        metavar="NAME",
+        help="Only images decided so, or undecided ones. Repeatable.",
+    )
+    vectors: VectorOptions
+    device: str | None = option(
+        "--device",
+        metavar="NAME",
+        help="Device of the model that embeds the files. Default: the best there is.",
+    )
+    json: bool = option("--json", is_flag=True, help="Print JSON.")
+    html: bool = option("--html", is_flag=True, help="Write a page with pictures, in one file.")
+    out: str | None = option(
+        "--out",
+        metavar="FILE",
+        help="The page to write. Default: exports/similar.html in the run folder.",
+    )
+    open: bool = option("--open", is_flag=True, help="Open them in Spotlight, selected.")
+    serve: ServeOptions
+    debug: bool = debug_option()
+
+
+@click.command("similar")
+@takes(SimilarOptions, stopped=NOTHING_WRITTEN)
+def similar_command(options: SimilarOptions) -> None:
+    """Find the images of a run that are most similar to a picture (FILE) or to one of its own
+    (--image), at each named checkpoint.
+
+    The checkpoints must be indexed: review-embeddings index. Two of them show what the fine-tuning
+    has made of "similar".
+    """
+    from review_embeddings.review.report.similar import Query, as_json, as_lists
+
+    if options.out and not options.html:
+        raise SettingsError("--out is for the page. Add --html.")
+    address = address_of(options.serve) if options.open else None
+    if address is not None:
+        address.check()
+    reference, token = _database(options.run, options.vectors)
+    query = Query([local_path(name, "FILE") for name in options.files], options.images)
+    query.check()
+    request = _request(options.checkpoint, only_read=True)
+    built = build_run(existing_run(options.run), request)
+    answers = _search(options, built, query, reference, token)
+    if options.json:
+        click.echo(json.dumps(as_json(query, answers), ensure_ascii=False, indent=1))
+    else:
+        print_similar(answers)
+    if options.html:
+        _write_page(options, built, query, answers)
+    if address is not None:
+        show(built, address, options.serve, found=as_lists(query, answers))
+
+
+def _search(
+    options: SimilarOptions, built: Built, query: Query, reference: Reference, token: str | None
+) -> Sequence[Answer]:
+    from review_embeddings.review.report.similar import Wish, similar
+
+    wish = Wish(options.label, options.min_score, options.max_score, options.decisions)
+    return similar(
+        built,
+        query,
+        reference,
+        top=options.top,
+        token=token,
+        wish=wish,
+        device=options.device,
+    )
+
+
+def _write_page(
+    options: SimilarOptions, built: Built, query: Query, answers: Sequence[Answer]
+) -> None:
+    from review_embeddings.review.report.similar import as_html
+
+    path = local_out(options.out) or built.run.exports / "similar.html"
+    write_page(
+        built.run,
+        path,
+        lambda: as_html(f"Similar to {query}", query, answers, built.images),
+        err=options.json,
+    )
+
+
+def _request(checkpoints: Sequence[str], *, only_read: bool = False) -> Request:
+    from review_embeddings.pipeline.settings import Request
+
+    return Request(wanted=list(checkpoints) or ["last"], only_read=only_read)
+
+
+def _database(run: str | None, options: VectorOptions) -> tuple[Reference, str | None]:
+    """Which collection is meant, and the server's token from the environment."""
+    from review_embeddings.pipeline.index.milvus import resolve
+
+    name = options.token_env
+    token = os.environ.get(name)
+    source = click.get_current_context().get_parameter_source("token_env")
+    if source is click.core.ParameterSource.COMMANDLINE and not token:
+        raise SettingsError(
+            f"--token-env {name}: there is no environment variable {name}, or it is empty. Put the "
+            f"token into it."
+        )
+    return resolve(existing_run(run), options.uri, options.collection), token

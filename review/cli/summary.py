@@ -1,0 +1,47 @@
+"""``summary``: a run on one page, as text or HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli.declare import option, takes
+from review_embeddings.review.cli.options import debug_option, run_option
+from review_embeddings.review.cli.output import write_page
+from review_embeddings.review.cli.runs import existing_run, local_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryOptions:
+    """Whether a page is written, and where."""
+
+    run: str | None = run_option()
+    html: bool = option(
+        "--html", is_flag=True, help="Write a page with pictures, in one file, instead."
+    )
+    out: str | None = option(
+        "--out",
+        metavar="FILE",
+        help="The page to write. Default: exports/summary.html in the run folder.",
+    )
+    debug: bool = debug_option()
+
+
+@click.command("summary")
+@takes(SummaryOptions)
+def summary_command(options: SummaryOptions) -> None:
+    """Say on one page how a run went, how far its maps can be trusted, and which images to look at
+    first."""
+    from review_embeddings.review.report.summary import as_html, as_text, summarize
+
+    run = existing_run(options.run)
+    if options.out and not options.html:
+        raise SettingsError("--out is for the page. Add --html.")
+    summary, images = summarize(run)
+    if not options.html:
+        click.echo(as_text(summary), nl=False)
+        return
+    path = local_out(options.out) or run.exports / "summary.html"
+    write_page(run, path, lambda: as_html(summary, images))

@@ -1,0 +1,46 @@
+"""``table``: the long table as one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from review_embeddings.review.cli.declare import comma_separated, option, takes
+from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.runs import existing_run, local_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """Which part of the table is written, and where."""
+
+    run: str | None = run_option()
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    out: str = option(
+        "--out",
+        metavar="FILE",
+        required=True,
+        help="File to write: .parquet (everything) or .csv (no vectors and images).",
+    )
+    columns: str | None = option("--columns", metavar="A,B,…", help="Only these columns.")
+    debug: bool = debug_option()
+
+
+@click.command("table")
+@takes(TableOptions)
+def table_command(options: TableOptions) -> None:
+    """Write the long table of a run to one file, for other tools."""
+    from review_embeddings.pipeline import table
+    from review_embeddings.pipeline.models.checkpoints import select
+
+    run = existing_run(options.run)
+    manifest = table.read_manifest(run)
+    steps = select(manifest.steps, options.checkpoint) if manifest and options.checkpoint else None
+    rows = table.export(
+        run,
+        local_path(options.out, "--out"),
+        checkpoints=steps,
+        columns=list(comma_separated(options.columns)) if options.columns else None,
+    )
+    click.echo(f"Wrote {rows:,} rows to {options.out}")
