@@ -140,7 +140,7 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
 
 
 @dataclass(frozen=True)
-class Leaks:
+class LeakMatches:
     """Which images stand in another split too; shape (N,) each."""
 
     place: NDArray[np.int64]
@@ -157,7 +157,7 @@ def find_leaks(
     *,
     device: str | None = None,
     scratch: Path | None = None,
-) -> Leaks:
+) -> LeakMatches:
     """Which of the images are in another split, as the same file or as the same picture, by the
     means of `near_duplicates`.
 
@@ -193,7 +193,7 @@ def find_leaks(
     for one, value in enumerate(hashes):
         if value in first_of:
             place[one], kind[one] = first_of[value], KINDS.index("exact")
-    return Leaks(place, kind)
+    return LeakMatches(place, kind)
 
 
 def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64]:
