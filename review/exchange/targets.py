@@ -18,11 +18,22 @@ def check_target(run: RunFolder, path: Path) -> None:
             f"--out {path} lies among the run's own files. Use {run.exports / path.name}, or a "
             f"place outside the run."
         )
-    info = run.read_info()
-    source = None if info is None else Path(info.dataset.source)
-    if source is not None and source.exists() and source.resolve() in {where, *where.parents}:
+    source = _local_source(run)
+    if source is not None and source in {where, *where.parents}:
         raise SettingsError(
             f"--out {path} lies in the data set, which is never changed. Use another place."
         )
     if path.is_dir():
         raise SettingsError(f"--out {path} is a folder. Name a file in it.")
+
+
+def _local_source(run: RunFolder) -> Path | None:
+    """Where the run's data set lies on this machine; None for one that lies elsewhere.
+
+    A relative path in ``run.json`` is inside the run folder, never in the working directory.
+    """
+    info = run.read_info()
+    if info is None or not info.dataset.source:
+        return None
+    path = run.path / info.dataset.source
+    return path.resolve() if path.exists() else None
