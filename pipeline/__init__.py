@@ -1,30 +1,76 @@
 """From the checkpoints of a fine-tuning and a data set to the long table: one row per image and
 checkpoint.
 
-`pipeline.stages.build` makes it, `pipeline.table.read` gives it as a DataFrame. `EmbeddingCallback`
-makes any Trainer script leave a run that can be reviewed. Nothing here prints or knows a command
-line.
+`build` makes it, `read_table` gives it as a DataFrame. `EmbeddingCallback` makes any Trainer script
+leave a run that can be reviewed. Nothing here prints or knows a command line.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if __name__ == "pipeline":  # found as a folder of a checkout: the package holds this module
     from review_embeddings import alias
 
     alias(__name__)
 
+from review_embeddings.pipeline.lazy import offer
+
 if TYPE_CHECKING:
+    from review_embeddings.pipeline import table
+    from review_embeddings.pipeline.api import build
+    from review_embeddings.pipeline.errors import (
+        BusyError,
+        CheckpointError,
+        ClusterError,
+        DatasetError,
+        ReviewError,
+        RunError,
+        SettingsError,
+        StorageError,
+        TrainingError,
+        VectorsError,
+    )
+    from review_embeddings.pipeline.progress import Progress
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.table import read as read_table
     from review_embeddings.pipeline.training.callback import EmbeddingCallback, LogCallback
 
-__all__ = ["EmbeddingCallback", "LogCallback"]
+__all__ = [
+    "Built",
+    "BusyError",
+    "CheckpointError",
+    "ClusterError",
+    "DatasetError",
+    "EmbeddingCallback",
+    "LogCallback",
+    "Progress",
+    "Request",
+    "ReviewError",
+    "RunError",
+    "RunFolder",
+    "SettingsError",
+    "StorageError",
+    "TrainingError",
+    "VectorsError",
+    "build",
+    "read_table",
+    "table",
+]
 
-
-def __getattr__(name: str) -> Any:
-    """The callbacks, imported (with transformers) only when they are asked for."""
-    if name in __all__:
-        from review_embeddings.pipeline.training import callback
-
-        return getattr(callback, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = offer(
+    __name__,
+    {
+        "": ["table"],
+        "api": ["build"],
+        "errors": [name for name in __all__ if name.endswith("Error")],
+        "progress": ["Progress"],
+        "run.folder": ["RunFolder"],
+        "settings": ["Request"],
+        "stages.built": ["Built"],
+        "table": ["read as read_table"],
+        "training.callback": ["EmbeddingCallback", "LogCallback"],
+    },
+)

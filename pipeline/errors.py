@@ -1,20 +1,25 @@
 """What can go wrong for a person, each with one message that says what it is, what was found and
 what to do.
 
-ReviewError ├── RunError          no run, an empty run, a run folder of a newer format ├──
-StorageError      a read-only or full disk │   └── BusyError     a run folder that is being written
-by another process ├── DatasetError      a data set, split or column that cannot be used ├──
-CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or the
-classes ├── TrainingError     a training that diverged, or does not fit the memory ├── ClusterError
-workers that die of the same piece of work again and again └── SettingsError     options that
-contradict each other or are out of range
+ReviewError
+├── RunError          no run, an empty run, a run folder of a newer format
+├── StorageError      a read-only or full disk
+│   └── BusyError     a run folder that is being written by another process
+├── DatasetError      a data set, split or column that cannot be used
+├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or
+│   │                 the classes
+│   └── NotFiniteError  a model that gives values that are not finite
+├── TrainingError     a training that diverged, or does not fit the memory
+├── ClusterError      workers that die of the same piece of work again and again
+├── VectorsError      a vector database that is not there, refuses, or lacks what is asked for
+└── SettingsError     options that contradict each other or are out of range
 """
 
 from __future__ import annotations
 
 
 class ReviewError(Exception):
-    """Something a person can mend. The message is complete: what, got, do."""
+    """Something a person can fix. The message is complete: what, got, do."""
 
 
 class RunError(ReviewError):
@@ -57,6 +62,6 @@ class SettingsError(ReviewError):
 def reason_of(error: BaseException, lines: int = 1) -> str:
     """The first lines of what another library says, as one sentence with its full stop; its type
     where it says nothing."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()][:lines]
-    text = " ".join(said)[:400] or type(error).__name__
+    first = [line.strip() for line in str(error).splitlines() if line.strip()][:lines]
+    text = " ".join(first)[:400] or type(error).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -6,23 +6,18 @@ a matplotlib figure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if __name__ == "review":  # found as a folder of a checkout: the package holds this module
     from review_embeddings import alias
 
     alias(__name__)
 
+from review_embeddings.pipeline.lazy import offer
+
 if TYPE_CHECKING:
-    from review_embeddings.review.animation.film import animate, draw_frame, draw_still
+    from review_embeddings.review.animation.film import Film, animate, draw_frame, draw_still
 
-__all__ = ["animate", "draw_frame", "draw_still"]
+__all__ = ["Film", "animate", "draw_frame", "draw_still"]
 
-
-def __getattr__(name: str) -> Any:
-    """What makes films, imported only when it is asked for."""
-    if name in __all__:
-        from review_embeddings.review.animation import film
-
-        return getattr(film, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = offer(__name__, {"animation.film": __all__})
