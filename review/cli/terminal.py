@@ -1,5 +1,5 @@
-"""Draws what the pipeline tells while it works: a bar with rate and time left, or a line a stage
-where there is no terminal."""
+"""Shows the progress of the pipeline: a bar with rate and time left, or a line a stage where there
+is no terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.text import Text
 from review_embeddings.pipeline.progress import Advance
 
 QUIET = 60.0
-"""Seconds after which a stage tells how far it is where there is no terminal to draw on."""
+"""Seconds between the lines about a stage where there is no terminal to draw on."""
 
 
 class _Rate(ProgressColumn):
@@ -30,13 +30,9 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(
-            ""
-            if not speed
-            else f"{speed:,.0f} {task.fields['unit']}/s"
-            if speed >= 10
-            else f"{speed:.1f} {task.fields['unit']}/s"
-        )
+        if not speed:
+            return Text("")
+        return Text(f"{speed:,.{0 if speed >= 10 else 1}f} {task.fields['unit']}/s")
 
 
 class TerminalProgress:
@@ -51,7 +47,7 @@ class TerminalProgress:
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
-        started = told = time.perf_counter()
+        started = noted = time.perf_counter()
         done = 0
         with self._drawing() as bars:
             task = bars.add_task(title, total=total, unit=unit, latest="")
@@ -59,11 +55,11 @@ class TerminalProgress:
             self._latest = ""
 
             def advance(count: int) -> None:
-                nonlocal done, told
+                nonlocal done, noted
                 done += count
                 bars.advance(task, count)
-                if not self._console.is_terminal and time.perf_counter() - told > QUIET:
-                    told = time.perf_counter()
+                if not self._console.is_terminal and time.perf_counter() - noted > QUIET:
+                    noted = time.perf_counter()
                     self.note(
                         f"{title}: {done:,} of {total:,} {unit}"
                         + (f", the latest {self._latest}" if self._latest else "")
@@ -105,6 +101,5 @@ class TerminalProgress:
     def latest(self, text: str) -> None:
         self._latest = text
         if self._bars is not None:
-            self._bars.update(
-                self._running[-1], latest=f"\n  {text}"
-            )  # a line of its own, so that the bar keeps its place
+            # a line of its own, so that the bar does not move
+            self._bars.update(self._running[-1], latest=f"\n  {text}")

@@ -1,6 +1,7 @@
 """What the terminal shows while something works, and what stays of it."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -23,12 +24,11 @@ def test_what_was_done_last_stands_under_its_stage_and_does_not_stay() -> None:
         advance(10)
     lines = [line.rstrip() for line in written.getvalue().splitlines()]
     assert any("  images 5-9 by [two]" in line for line in lines)
-    assert [line for line in lines if " in 0.0 s" in line][-1].endswith(
-        "Embedding: 10 images in 0.0 s"
-    )
+    kept = [line for line in lines if re.search(r" in \d+\.\d s", line)]
+    assert re.search(r"Embedding: 10 images in \d+\.\d s", kept[-1])
 
 
-def test_without_a_terminal_it_is_told_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_it_is_noted_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "QUIET", -1.0)
     written = io.StringIO()
     progress = TerminalProgress(Console(file=written))
