@@ -2,7 +2,8 @@
 checkpoint.
 
 `build` makes it, `read_table` gives it as a DataFrame. `EmbeddingCallback` makes any Trainer script
-leave a run that can be reviewed. Nothing here prints or knows a command line.
+leave a run that can be reviewed. This package owns what a run is computed from and how; it knows no
+review and no command line, and prints nothing.
 """
 
 from __future__ import annotations

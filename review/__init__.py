@@ -1,7 +1,8 @@
 """The review of a run in Renumics Spotlight, its film, and the command line `review-embeddings`.
 
 `animate` makes the film of a run, `draw_still` writes one frame of it, `draw_frame` draws one into
-a matplotlib figure.
+a matplotlib figure. This package owns lists, decisions, page, reports and film; it knows a run only
+through `pipeline`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ PACKAGE = "review_embeddings"
 
 LAYERS = (
     "pipeline.errors",
+    "pipeline.lazy",
     "pipeline.progress",
     "pipeline.threads",
     "pipeline.network",
@@ -32,6 +33,7 @@ LAYERS = (
     "pipeline.stages",
     "pipeline.training",
     "pipeline.index",
+    "pipeline.api",
     "pipeline",
     "review.decisions",
     "review.lists",
@@ -65,23 +67,20 @@ OLD_WORDS = {"said", "told", "places", "prints", "facts"}
 # 2026-11-26: rooms that are still being worked on; what is wrong in them is not reported. To be
 # emptied, and then to be deleted with `_reported`, when the last of them is merged.
 UNFINISHED: set[str] = {
-    "pipeline",
     "pipeline.analysis",
     "pipeline.engines",
     "pipeline.index",
     "pipeline.stages",
-    "review",
     "review.animation",
-    "review.cli",
     "review.exchange",
     "review.lists",
     "review.page",
     "review.report",
 }
 UNFINISHED_WORDS: set[str] = UNFINISHED | {
-    "pipeline.errors",
     "pipeline.run",
     "pipeline.table",
+    "review.cli",
     "review.decisions",
 }
 NOT_YET_RENAMED: set[str] = {"CheckpointFacts", "ImageFacts", "result_facts", "variance_said"}

@@ -75,9 +75,7 @@ def export_command(options: ExportOptions) -> None:
         per_class=options.per_class,
         checkpoints=options.checkpoint,
     )
-    history = read_history(run)
-    for fault in history.faults:
-        click.echo(fault, err=True)
+    history = read_history(run, progress().note)
     rows, decided, path = export_list(
         run,
         history,
@@ -112,7 +110,9 @@ def import_command(options: ImportOptions) -> None:
     from review_embeddings.review.exchange.imports import import_decisions
 
     run = existing_run(options.run)
-    added, known = import_decisions(run, Path(options.file), options.reviewer or login_name())
+    added, known = import_decisions(
+        run, Path(options.file), options.reviewer or login_name(), note=progress().note
+    )
     click.echo(
         f"Imported {added:,} decisions into {named(run.decisions)} ({known:,} were there already)"
     )
@@ -134,6 +134,11 @@ class ApplyOptions:
     dry_run: bool = option(
         "--dry-run", is_flag=True, help="Say what would be changed and write nothing."
     )
+    skip_unreadable: bool = option(
+        "--skip-unreadable",
+        is_flag=True,
+        help="Leave out decisions that cannot be read, instead of applying none.",
+    )
     debug: bool = debug_option()
 
 
@@ -153,6 +158,7 @@ def apply_command(options: ApplyOptions) -> None:
         local_out(options.out),
         form=options.form,
         dry_run=options.dry_run,
+        skip_unreadable=options.skip_unreadable,
         progress=progress(),
     )
     click.echo(summary(applied), nl=False)

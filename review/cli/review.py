@@ -95,7 +95,8 @@ def _watch(options: ReviewOptions, address: Address) -> None:
     from review_embeddings.review.page.watch import Watcher
 
     _check_watched(options)
-    run, deciding = find_run(options.run), _deciding(options)
+    run = find_run(options.run)
+    settings = _deciding(options) | {"watching": True, "note": progress().note}
     request = request_of(options.inputs, options.results, options.compute)
     watcher = Watcher(run, request, progress(), probe=options.probe)
     print_checkpoints(built := watcher.wait())
@@ -106,9 +107,9 @@ def _watch(options: ReviewOptions, address: Address) -> None:
         if built is None:
             return None
         click.echo(watcher.news)
-        return page_for(built, watching=True, news=watcher.news, sample=page.sample, **deciding)
+        return page_for(built, news=watcher.news, sample=page.sample, **settings)
 
-    page = page_for(built, watching=True, rows=options.serve.rows, **deciding)
+    page = page_for(built, rows=options.serve.rows, **settings)
     serve_page(page, address, options.serve, next_page)
 
 

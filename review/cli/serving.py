@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from review_embeddings.review.cli.options import ServeOptions
+from review_embeddings.review.cli.output import progress
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
@@ -32,7 +33,7 @@ def show(built: Built, address: Address, options: ServeOptions, **settings: Any)
     from review_embeddings.review.page.page import page_for
 
     click.echo("Starting Spotlight …")
-    page = page_for(built, rows=options.rows, **settings)
+    page = page_for(built, rows=options.rows, note=progress().note, **settings)
     if page.sample is not None:
         click.echo(page.sample.told)
     serve_page(page, address, options)

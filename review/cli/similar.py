@@ -168,6 +168,7 @@ def _search(
         token=token,
         wish=wish,
         device=options.device,
+        note=progress().note,
     )
 
 

@@ -9,7 +9,7 @@ import click
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.declare import option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
-from review_embeddings.review.cli.output import write_page
+from review_embeddings.review.cli.output import progress, write_page
 from review_embeddings.review.cli.runs import existing_run, local_out
 
 
@@ -39,7 +39,7 @@ def summary_command(options: SummaryOptions) -> None:
     run = existing_run(options.run)
     if options.out and not options.html:
         raise SettingsError("--out is for the page. Add --html.")
-    summary, images = summarize(run)
+    summary, images = summarize(run, note=progress().note)
     if not options.html:
         click.echo(as_text(summary), nl=False)
         return
