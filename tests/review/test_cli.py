@@ -199,7 +199,7 @@ def test_wrong_input_gets_one_clear_message(
 def test_a_run_of_a_newer_format(review_embeddings: Call, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"format_version": 99}))
     code, _, err = review_embeddings("--first", "--run", tmp_path)
-    assert code == 2 and "has format 99" in err and "pip install -U" in err
+    assert code == 2 and "was made by a newer version" in err and "pip install -U" in err
 
 
 def test_a_full_disk_says_so_and_the_same_command_goes_on(
