@@ -35,6 +35,30 @@ async function begun(change = (/** @type {FakeServer} */ _) => {}) {
 /** @param {FakeTable} table */
 const namesOf = (table) => [0, 1, 2, 3].map((row) => table.value(COLUMNS.decision, row));
 
+test("the panel is not drawn before it is known what was decided earlier", async () => {
+    const table = new FakeTable();
+    const server = new FakeServer();
+    server.changed = { revision: 1, decided: [[2, { decision: ONE, newLabel: null, note: "" }]] };
+    const outbox = new Outbox(server, new FakeStorage(), () => {});
+    const decisions = new Decisions(table, server, outbox, () => {});
+    /** @type {number[]} */
+    const counts = [];
+    decisions.changed.add(() => counts.push(decisions.count));
+    await decisions.start();
+    assert(counts.length > 0 && counts.every((count) => count === 1));
+    assert.deepEqual(namesOf(table), [UNDECIDED, UNDECIDED, ONE, UNDECIDED]);
+});
+
+test("a server that does not say what was decided is asked again, and decided on", async () => {
+    const { server, decisions, table } = await begun((server) => {
+        server.changes = () => Promise.reject(new Error("down"));
+    });
+    table.select([0]);
+    decisions.decide(ONE);
+    await settled();
+    assert.equal(server.sent.length, 1);
+});
+
 test("a decision holds at once, is in the table, and is sent with the steps shown", async () => {
     const { table, server, decisions } = await begun();
     decisions.shownSteps = [10, 100];
@@ -127,6 +151,7 @@ test("without the token, and on a page without decisions, there is nothing to de
     const none = await begun((server) => (server.information = null));
     assert(!none.decisions.isRefused && none.decisions.info === null);
     assert.equal(none.server.asked.length, 0);
+    assert.equal(refused.server.sent.length, 0);
 });
 
 test("what others decide is caught up with, and what they took back is undecided", async () => {

@@ -254,3 +254,12 @@ def test_pages_of_others_get_no_module(client: TestClient) -> None:
     assert client.get(f"{MODULES}main.js", headers={"Origin": HOME}).status_code == 200
     assert client.post(f"{MODULES}main.js").status_code == 405
     assert client.get(f"/api/review/{ROUTES['session']}").status_code == 403, "data needs the token"
+
+
+def test_the_type_checker_is_pinned_and_its_lock_names_no_registry() -> None:
+    folder = Path(__file__).parents[2] / ".ci"
+    wanted = json.loads((folder / "package.json").read_text())["devDependencies"]
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    assert all("resolved" not in package for package in lock.values())
+    assert all("integrity" in package for path, package in lock.items() if path)

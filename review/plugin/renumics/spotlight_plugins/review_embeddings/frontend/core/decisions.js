@@ -53,12 +53,15 @@ export class Decisions {
         const info = await this.server.info();
         this.isRefused = info === "refused";
         this.info = info === "refused" ? null : info;
+        if (this.info) await this.#follow();
         this.changed.call();
-        if (!this.info) return;
+        if (this.info) await this.outbox.send();
+    }
+
+    async #follow() {
         this.table.onRead(() => this.#paint([...this.#decided.keys()]));
         this.again(() => void this.catchUp().catch(() => {}), POLL);
-        await this.catchUp();
-        await this.outbox.send();
+        await this.catchUp().catch(() => {}); // the next poll asks again
     }
 
     get count() {
