@@ -59,6 +59,21 @@ test("a server that does not say what was decided is asked again, and decided on
     assert.equal(server.sent.length, 1);
 });
 
+test("what waits for the server is not sent by a page that may not decide", async () => {
+    const storage = new FakeStorage();
+    const down = new FakeServer();
+    down.answers = [{ reason: "down", final: false }];
+    new Outbox(down, storage, () => {}).push({ path: ROUTES.undo, body: {} });
+    await settled();
+    for (const information of [null, /** @type {const} */ ("refused"), down.information]) {
+        const server = new FakeServer();
+        server.information = information;
+        const outbox = new Outbox(server, storage, () => {});
+        await new Decisions(new FakeTable(), server, outbox, () => {}).start();
+        assert.equal(server.sent.length, information === down.information ? 1 : 0);
+    }
+});
+
 test("a decision holds at once, is in the table, and is sent with the steps shown", async () => {
     const { table, server, decisions } = await begun();
     decisions.shownSteps = [10, 100];
@@ -151,7 +166,6 @@ test("without the token, and on a page without decisions, there is nothing to de
     const none = await begun((server) => (server.information = null));
     assert(!none.decisions.isRefused && none.decisions.info === null);
     assert.equal(none.server.asked.length, 0);
-    assert.equal(refused.server.sent.length, 0);
 });
 
 test("what others decide is caught up with, and what they took back is undecided", async () => {
