@@ -214,16 +214,10 @@ def test_top_level_is_as_agreed() -> None:
 
 
 def test_the_plugin_is_part_of_the_package() -> None:
-    from review_embeddings.review.page.server import PLUGIN_FOLDER
+    from review_embeddings.review.page.frontend import FRONTEND_FOLDER, PLUGIN_FOLDER
 
-    assert (
-        PLUGIN_FOLDER
-        / "renumics"
-        / "spotlight_plugins"
-        / "review_embeddings"
-        / "frontend"
-        / "main.js"
-    ).is_file()
+    assert (FRONTEND_FOLDER / "main.js").is_file()
+    assert FRONTEND_FOLDER.parents[2].parent == PLUGIN_FOLDER
     assert not list(PLUGIN_FOLDER.glob("renumics/__init__.py")), (
         "renumics is a namespace; a file here would hide Spotlight itself"
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.review.page.frame import ReviewFrame, tag
+from review_embeddings.review.page.frontend import LENSES, WIDGETS
 
 if TYPE_CHECKING:
     from renumics.spotlight.layout import Layout
@@ -63,7 +64,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
     )
     left: Any = ly.tab(table, weight=36)
     if "decision" in review.frame.columns:
-        panel = Widget(type="ReviewPanel", name="Decide")
+        panel = Widget(type=WIDGETS["panel"], name="Decide")
         left = ly.split(
             ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical"
         )
@@ -76,8 +77,8 @@ def wide_layout(review: ReviewFrame) -> Layout:
     bottom = ly.split(
         ly.tab(
             _inspector(review),
-            Widget(type="ReviewNeighbors", name="Neighbours"),
-            Widget(type="ReviewCheckpoints", name="Checkpoints"),
+            Widget(type=WIDGETS["neighbors"], name="Neighbours"),
+            Widget(type=WIDGETS["checkpoints"], name="Checkpoints"),
             weight=68,
         ),
         ly.tab(
@@ -184,10 +185,10 @@ def _inspector(review: ReviewFrame) -> Any:
         "duplicate_group",
     )
     facts = _in_frame(review, "image_id", "label", *of_checkpoints, *of_images)
-    pictures = Lens(type="ReviewImage", columns=["image"], name="image")
+    pictures = Lens(type=LENSES["image"], columns=["image"], name="image")
     return ly.inspector(
         "Selected images",
-        [pictures, Lens(type="ReviewFacts", columns=facts, name="facts")],
+        [pictures, Lens(type=LENSES["summary"], columns=facts, name="facts")],
         num_columns=IMAGES_PER_ROW,
     )
 

@@ -27,6 +27,7 @@ from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.review.lists.lists import ImageList
+from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.sample import Sample
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine can reach."""
-
-PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"
-"""Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others
-does not load it."""
 
 PACKAGE_FOLDER = Path(review_embeddings.__file__).parents[1]
 """Where this package was found; it is put on the server's path, because the plugin imports it."""
@@ -152,7 +149,7 @@ def serve(
         session, token = Path(folder) / "session.json", secrets.token_urlsafe(24)
         viewer = _start(page, address, session, token)
         try:
-            url = f"{viewer.url}?token={token}"
+            url = f"{viewer.url}?{TOKEN_PARAMETER}={token}"
             ready(url)
             if open_browser and has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -1,0 +1,128 @@
+"""Owns the names and limits that Python and the page's JavaScript share, and writes them as the ES
+module that the other modules import as ``constants.js``. Whatever Python owns is taken from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
+from review_embeddings.pipeline.analysis.trust import NEAR
+from review_embeddings.review.decisions.log import (
+    DECISIONS,
+    DUPLICATE,
+    KEEP,
+    MAX_LIST_NAME,
+    MAX_NOTE,
+    RELABEL,
+    REMOVE,
+    UNDECIDED,
+    UNSURE,
+)
+from review_embeddings.review.decisions.session import MAX_CHECKPOINTS, MAX_REQUEST
+from review_embeddings.review.lists.lists import EVEN
+from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
+
+PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"
+"""Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others
+does not load it."""
+
+FRONTEND_FOLDER = PLUGIN_FOLDER / "renumics/spotlight_plugins/review_embeddings/frontend"
+"""The page's ES modules; Spotlight imports ``main.js``."""
+
+CONSTANTS_MODULE = "constants.js"
+"""The module that is made here; there is no such file."""
+
+PREFIX = "/api/review/"
+"""Where the routes of our plugin are."""
+
+TOKEN_HEADER = "X-Review-Token"
+
+TOKEN_PARAMETER = "token"
+"""Of the address that a person opens."""
+
+ROUTES = {
+    name: name for name in ("session", "facts", "decisions", "lists", "undo", "nearest", "values")
+}
+"""Behind `PREFIX`."""
+
+DECISION_KEYS = {KEEP: "k", RELABEL: "l", REMOVE: "r", DUPLICATE: "d", UNSURE: "u"}
+"""The key that decides."""
+
+WIDGETS = {
+    "panel": "ReviewPanel",
+    "neighbors": "ReviewNeighbors",
+    "checkpoints": "ReviewCheckpoints",
+}
+"""Types by which a layout names our widgets; layouts that people saved hold them."""
+
+LENSES = {"image": "ReviewImage", "summary": "ReviewFacts"}
+"""Types by which a layout names the inspector's parts for one image."""
+
+NOW_COLUMNS = ("x_now", "y_now", "ood_now")
+"""What the slider changes, in the order in which the route ``values`` sends them."""
+
+COLUMNS = {
+    "image": "image",
+    "imageId": "image_id",
+    "label": "label",
+    "decision": "decision",
+    "newLabel": "new_label",
+    "suggestedLast": "suggested_last",
+    "labelScore": "trajectory_label_score",
+    "imageIssue": "image_issue",
+    "leakOf": "leak_of",
+    "leakLabel": "leak_label",
+    "duplicateGroup": "duplicate_group",
+}
+"""Columns of the wide frame that the page reads or writes, by their name there."""
+
+END_COLUMNS = {"ood": "ood_{end}", "prediction": "prediction_{end}"}
+"""Those of the first and the last checkpoint."""
+
+
+def shared_constants() -> dict[str, object]:
+    """What ``constants.js`` exports, by name."""
+    ends = {
+        end: {name: column.format(end=end) for name, column in END_COLUMNS.items()} for end in ENDS
+    }
+    return {
+        "PREFIX": PREFIX,
+        "TOKEN_HEADER": TOKEN_HEADER,
+        "TOKEN_PARAMETER": TOKEN_PARAMETER,
+        "ROUTES": ROUTES,
+        "DECISIONS": DECISIONS,
+        "DECISION_KEYS": DECISION_KEYS,
+        "RELABEL": RELABEL,
+        "UNDECIDED": UNDECIDED,
+        "NO_NEW_LABEL": NO_NEW_LABEL,
+        "MAX_NOTE": MAX_NOTE,
+        "MAX_LIST_NAME": MAX_LIST_NAME,
+        "MAX_REQUEST": MAX_REQUEST,
+        "MAX_CHECKPOINTS": MAX_CHECKPOINTS,
+        "WIDGETS": WIDGETS,
+        "LENSES": LENSES,
+        "COLUMNS": COLUMNS,
+        "ENDS": ends,
+        "NOW_COLUMNS": NOW_COLUMNS,
+        "NO_ISSUE": [FINE, NOT_CHECKED],
+        "MAX_SUSPECT_SCORE": EVEN,
+        "TRUST_NEIGHBORS": NEAR,
+    }
+
+
+def constants_module(constants: Mapping[str, object] | None = None) -> str:
+    """The source of ``constants.js``, by default of `shared_constants`."""
+    lines = ["// Names and limits that Python owns; made from review/page/frontend.py."]
+    for name, value in (shared_constants() if constants is None else constants).items():
+        lines.append(f"export const {name} = {json.dumps(value)};")
+    return "\n".join(lines) + "\n"
+
+
+def frontend_modules() -> dict[str, bytes]:
+    """The source of every module of the page, by its path below `FRONTEND_FOLDER`."""
+    files = sorted(FRONTEND_FOLDER.rglob("*.js"))
+    modules = {file.relative_to(FRONTEND_FOLDER).as_posix(): file.read_bytes() for file in files}
+    return {**modules, CONSTANTS_MODULE: constants_module().encode()}

@@ -1,0 +1,40 @@
+// Types of `constants.js`, which the server makes from the names and limits that Python owns
+// (review/page/frontend.py). There is no such file.
+
+export const PREFIX: string;
+export const TOKEN_HEADER: string;
+export const TOKEN_PARAMETER: string;
+export const ROUTES: Record<
+    "session" | "facts" | "decisions" | "lists" | "undo" | "nearest" | "values",
+    string
+>;
+export const DECISIONS: string[];
+export const DECISION_KEYS: Record<string, string>;
+export const RELABEL: string;
+export const UNDECIDED: string;
+export const NO_NEW_LABEL: string;
+export const MAX_NOTE: number;
+export const MAX_LIST_NAME: number;
+export const MAX_REQUEST: number;
+export const MAX_CHECKPOINTS: number;
+export const WIDGETS: Record<"panel" | "neighbors" | "checkpoints", string>;
+export const LENSES: Record<"image" | "summary", string>;
+export const COLUMNS: Record<
+    | "image"
+    | "imageId"
+    | "label"
+    | "decision"
+    | "newLabel"
+    | "suggestedLast"
+    | "labelScore"
+    | "imageIssue"
+    | "leakOf"
+    | "leakLabel"
+    | "duplicateGroup",
+    string
+>;
+export const ENDS: Record<"first" | "last", Record<"ood" | "prediction", string>>;
+export const NOW_COLUMNS: string[];
+export const NO_ISSUE: string[];
+export const MAX_SUSPECT_SCORE: number;
+export const TRUST_NEIGHBORS: number;

@@ -1,0 +1,75 @@
+// What is said about a checkpoint as a whole: one line beside the slider, one row of the table.
+// Numbers that are not known are left out.
+
+/** @import { Checkpoint } from "../types.js" */
+
+import { TRUST_NEIGHBORS } from "../constants.js";
+import { percent } from "./format.js";
+
+/**
+ * Share of the embedding's variance that the map shows; empty where the map has none.
+ * @param {Checkpoint} checkpoint
+ */
+function variance({ explained_variance: along }) {
+    return along ? percent(along[0] + along[1]) : "";
+}
+
+/**
+ * One line beside the slider.
+ * @param {Checkpoint} checkpoint
+ */
+export function describe(checkpoint) {
+    const shown = variance(checkpoint);
+    return [
+        checkpoint.epoch === null ? "" : `epoch ${checkpoint.epoch.toFixed(2)}`,
+        checkpoint.loss === null ? "" : `loss ${checkpoint.loss.toFixed(2)}`,
+        shown && `${shown} of variance`,
+        `${percent(checkpoint.map_kept)} of neighbours`,
+        `disparity ${checkpoint.disparity.toFixed(2)}`,
+    ]
+        .filter(Boolean)
+        .join(" · ");
+}
+
+/** @type {{ name: string, meaning: string, write: (checkpoint: Checkpoint) => string }[]} */
+export const NUMBERS = [
+    { name: "step", meaning: "Optimiser steps", write: ({ step }) => String(step) },
+    {
+        name: "epoch",
+        meaning: "Passes over the training data",
+        write: ({ epoch }) => epoch?.toFixed(2) ?? "",
+    },
+    { name: "loss", meaning: "Training loss", write: ({ loss }) => loss?.toFixed(3) ?? "" },
+    {
+        name: "variance",
+        meaning: "Share of the embedding's variance that the map shows",
+        write: variance,
+    },
+    {
+        name: "neighbours kept",
+        meaning:
+            `Share of the ${TRUST_NEIGHBORS} nearest neighbours in the embedding ` +
+            "that the map keeps, the mean",
+        write: ({ map_kept: kept }) => percent(kept),
+    },
+    {
+        name: "trustworthiness",
+        meaning: "Low where images lie near each other on the map that are not alike",
+        write: ({ trustworthiness }) => trustworthiness.toFixed(2),
+    },
+    {
+        name: "continuity",
+        meaning: "Low where images that are alike lie apart on the map",
+        write: ({ continuity }) => continuity.toFixed(2),
+    },
+    {
+        name: "disparity",
+        meaning: "Procrustes disparity to the reference: 0 is a perfect match",
+        write: ({ disparity }) => disparity.toFixed(2),
+    },
+    {
+        name: "outliers stay",
+        meaning: "Share of the outliers of the checkpoint before that still are",
+        write: ({ outliers_stay: stay }) => (stay === null ? "" : percent(stay)),
+    },
+];

@@ -1,0 +1,95 @@
+// How the parts of our page look.
+// Spotlight's own style sheet is around them; nothing here reaches beyond an element.
+
+const LINE = "1px solid #9aa5b1";
+const FAINT_LINE = "1px solid #c3ccd5";
+const GREY = "#555";
+const TABULAR = { fontVariantNumeric: "tabular-nums" };
+const COLUMN = { display: "flex", flexDirection: "column" };
+const ROW = { display: "flex", alignItems: "center" };
+const CUT = { overflow: "hidden", textOverflow: "ellipsis" };
+const FIELD = { padding: "2px 6px", border: LINE, borderRadius: "4px" };
+const AREA = { padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" };
+
+export const styles = {
+    name: { fontWeight: 600 },
+    muted: { color: GREY, ...TABULAR },
+    wrong: { color: "#b3261e", fontWeight: 600 },
+    panel: { ...COLUMN, ...AREA, gap: "6px" },
+    row: { ...ROW, flexWrap: "wrap", gap: "4px 6px" },
+    beside: { ...AREA, display: "flex", gap: "16px", alignItems: "flex-start" },
+};
+
+export const cardStyles = {
+    image: { width: "100%", height: "100%", objectFit: "contain" },
+    card: {
+        padding: "2px 6px",
+        fontSize: "12px",
+        lineHeight: "19px",
+        overflow: "hidden",
+        height: "100%",
+    },
+    line: { display: "flex", gap: "6px", whiteSpace: "nowrap" },
+    end: { color: GREY, width: "26px" },
+    reasons: { color: "#7a4a00", whiteSpace: "nowrap", ...CUT },
+    score: TABULAR,
+};
+
+export const sliderStyles = {
+    bar: { ...ROW, gap: "6px", padding: "0 12px", fontSize: "13px", whiteSpace: "nowrap" },
+    button: { padding: "0 6px", fontSize: "16px", lineHeight: "20px", cursor: "pointer" },
+    range: { width: "180px" },
+    step: { minWidth: "72px", fontWeight: 600, ...TABULAR },
+};
+
+export const checkpointStyles = {
+    numbers: { borderCollapse: "collapse", whiteSpace: "nowrap", flex: "none", ...TABULAR },
+    heading: {
+        padding: "0 8px 2px 0",
+        textAlign: "right",
+        fontWeight: 600,
+        borderBottom: FAINT_LINE,
+        cursor: "help",
+    },
+    number: { padding: "1px 8px 1px 0", textAlign: "right" },
+    matrix: { margin: 0, width: "160px", flex: "none", fontSize: "12px" },
+};
+
+export const neighborStyles = {
+    neighbors: { display: "flex", gap: "6px" },
+    neighbor: {
+        ...COLUMN,
+        alignItems: "center",
+        width: "84px",
+        flex: "none",
+        cursor: "pointer",
+        fontSize: "12px",
+    },
+    thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
+};
+
+export const decisionStyles = {
+    button: { ...FIELD, background: "#fff", cursor: "pointer" },
+    chosen: { background: "#1f6feb", color: "#fff", border: "1px solid #1f6feb" },
+    key: {
+        marginLeft: "4px",
+        padding: "0 3px",
+        fontSize: "11px",
+        border: FAINT_LINE,
+        borderRadius: "3px",
+        color: "inherit",
+    },
+    input: { ...FIELD, flex: "1 1 120px", minWidth: 0 },
+    lineInput: { ...FIELD, flex: "none" },
+    relabel: { ...COLUMN, gap: "4px" },
+    classes: { display: "flex", flexWrap: "wrap", gap: "4px", maxHeight: "96px", overflow: "auto" },
+    class: {
+        ...CUT,
+        padding: "0 6px",
+        border: FAINT_LINE,
+        borderRadius: "10px",
+        background: "#f4f6f8",
+        cursor: "pointer",
+        maxWidth: "100%",
+    },
+};

@@ -1,0 +1,162 @@
+"""The routes of our page: what it asks about the session and its images, and the decisions that it
+sends. They turn requests into calls and errors into status codes, and decide nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from review_embeddings.pipeline.errors import ReviewError, SettingsError
+from review_embeddings.review.decisions.session import DecisionSession, ReadOnlyError, shown_rows
+from review_embeddings.review.page.frontend import PREFIX, ROUTES
+from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.slider import values_at
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of a message: the row numbers of two million images."""
+
+MAX_DIGITS = 12
+"""Of a number in an address."""
+
+Route = Callable[[Request], Awaitable[Response]]
+
+
+def read_session(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page needs to know: its title, the images selected at first, the checkpoints of the
+    slider, what is new."""
+    if "page" not in settings:
+        return {}
+    page: dict[str, Any] = json.loads(Path(settings["page"]).read_text(encoding="utf-8"))
+    return page
+
+
+def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
+    """The route that every page asks first."""
+
+    def session() -> dict[str, Any]:
+        return read_session(settings)
+
+    app.add_api_route(PREFIX + ROUTES["session"], session)
+
+
+def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
+    """The routes of a page on which images are decided about."""
+    images = _Images(settings)
+    reading: dict[str, Route] = {
+        "nearest": images.get_nearest,
+        "values": images.get_values,
+        "facts": _metadata(deciding),
+        "decisions": _changes(deciding),
+    }
+    writing = {
+        "decisions": deciding.decide,
+        "lists": deciding.save_list,
+        "undo": deciding.undo,
+    }
+    for name, route in reading.items():
+        app.add_route(PREFIX + ROUTES[name], route, ["GET"])
+    for name, work in writing.items():
+        app.add_route(PREFIX + ROUTES[name], _writes(work), ["POST"])
+
+
+class _Images:
+    """What the page asks about its images."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._run = Path(settings["run"])
+        self._rows = shown_rows(settings)
+
+    async def get_nearest(self, request: Request) -> Response:
+        row = _number(request, "row")
+        if row is None:
+            return _error("row is no row.", 400)
+        shown = read_session(self._settings).get("shown", [])
+        ends = (shown[0], shown[-1]) if shown else ()
+        try:
+            nearest = await run_in_threadpool(nearest_images, self._run, row, ends, self._rows)
+        except ReviewError as error:
+            return _error(str(error), 422)
+        return JSONResponse(nearest)
+
+    async def get_values(self, request: Request) -> Response:
+        step, table = _number(request, "step"), request.query_params.get("table", "")
+        if step is None:
+            return _error("step is no step.", 400)
+        try:
+            values = await run_in_threadpool(values_at, self._run, step, table, self._rows)
+        except ReviewError as error:
+            return _error(str(error), 422)
+        return Response(values, media_type="application/octet-stream")
+
+
+def _metadata(deciding: DecisionSession) -> Route:
+    async def route(_: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(deciding.metadata))
+
+    return route
+
+
+def _changes(deciding: DecisionSession) -> Route:
+    async def route(request: Request) -> Response:
+        since = _number(request, "since", default="0")
+        if since is None:
+            return _error("since is no revision.", 400)
+        return JSONResponse(asdict(await run_in_threadpool(deciding.changes, since)))
+
+    return route
+
+
+def _writes(work: Callable[[object], int]) -> Route:
+    """A route that does the work of a message and answers how many images were saved."""
+
+    async def route(request: Request) -> Response:
+        try:
+            message = json.loads(await _body(request))
+            return JSONResponse({"saved": await run_in_threadpool(work, message)})
+        except _TooLargeError:
+            return _error(f"The message is larger than {MAX_BODY >> 20} MB.", 413)
+        except (UnicodeDecodeError, ValueError, RecursionError):
+            return _error("The message is no JSON.", 400)
+        except ReadOnlyError as error:
+            return _error(str(error), 409)
+        except SettingsError as error:
+            return _error(str(error), 422)
+        except ReviewError as error:  # a full disk: the page keeps the decision and tries again
+            return _error(str(error), 507)
+
+    return route
+
+
+def _error(sentence: str, status: int) -> Response:
+    return JSONResponse({"error": sentence}, status)
+
+
+def _number(request: Request, name: str, default: str = "") -> int | None:
+    """A number of the address; None for anything else."""
+    value = request.query_params.get(name, default)
+    return int(value) if value.isdigit() and len(value) <= MAX_DIGITS else None
+
+
+class _TooLargeError(Exception):
+    """A message is larger than any that the page sends."""
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request, never more than `MAX_BODY` of it."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY:
+        raise _TooLargeError
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BODY:
+            raise _TooLargeError
+    return bytes(content)

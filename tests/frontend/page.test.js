@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { COLUMNS } from "page/constants.js";
+import { ReviewPage } from "page/core/page.js";
+import { mount } from "page/dom/mount.js";
+import { picture } from "page/views/card.js";
+import { checkpointTable } from "page/views/checkpoints.js";
+import { neighbors } from "page/views/neighbors.js";
+import { checkpointSlider } from "page/views/slider.js";
+
+import { all, host } from "./document.js";
+import { checkpoint, FakeServer, FakeStorage, FakeTable, fourImages, settled } from "./fakes.js";
+
+/** A page about two checkpoints, without decisions. @param {FakeTable} [table] */
+function pageOf(table = new FakeTable()) {
+    const server = new FakeServer();
+    server.information = null;
+    server.given = {
+        title: "run · data",
+        selected: [2, 1],
+        shown: [0, 100],
+        checkpoints: [checkpoint(0), checkpoint(100)],
+        start: 100,
+        table: "a",
+        news: "",
+    };
+    return { table, server, page: new ReviewPage(table, server, new FakeStorage()) };
+}
+
+test("a page opens with its title, its first list and its checkpoints", async () => {
+    const { table, page } = pageOf();
+    await page.open();
+    assert.equal(table.title, "run · data");
+    assert.deepEqual(table.selected, [2, 1]);
+    assert.equal(page.slider.current?.step, 100);
+    assert.equal(page.values.table, "a");
+    assert.deepEqual(page.decisions.shownSteps, [0, 100]);
+});
+
+test("somebody who was faster keeps the selection", async () => {
+    const { table, page } = pageOf();
+    table.selected = [0];
+    await page.open();
+    assert.deepEqual(table.selected, [0]);
+});
+
+test("a server that does not answer leaves a page without a slider", async () => {
+    const { table, server, page } = pageOf();
+    server.session = () => Promise.reject(new Error("down"));
+    await page.open();
+    assert.equal(table.title, "");
+    assert.equal(page.slider.current, undefined);
+});
+
+test("a run that is watched: title, table and news come with each table that is read", async () => {
+    const { table, server, page } = pageOf();
+    await page.open();
+    server.given = { ...server.given, title: "later", table: "b", news: "Step 150 is there." };
+    table.wasRead.call(false); // the first table is no news
+    await settled();
+    assert.equal(table.title, "run · data");
+    table.wasRead.call(true);
+    await settled();
+    assert.equal(table.title, "later");
+    assert.equal(page.values.table, "b");
+    assert(table.notices.includes("Step 150 is there."));
+});
+
+test("slider and table of checkpoints are drawn once the session is there", async () => {
+    const { page } = pageOf();
+    const [bar, numbers] = [host(), host()];
+    const mounted = [
+        mount(bar, checkpointSlider, page, {}),
+        mount(numbers, checkpointTable, page, {}),
+    ];
+    assert.equal(bar.textContent + numbers.textContent, "");
+    await page.open();
+    assert.equal(all(bar, "input")[0].value, "1");
+    assert.equal(all(numbers, "tr").length, 1 + 2);
+    mounted.forEach(({ close }) => close());
+    assert.equal(bar.textContent + numbers.textContent, "");
+});
+
+test("the nearest images of the selected one, those with another label marked", async () => {
+    const { table, server, page } = pageOf();
+    server.near = { 0: [{ step: 100, rows: [3, 1], distances: [0.125, 0.5] }], 1: [] };
+    const element = host();
+    mount(element, neighbors, page, {});
+    assert.match(element.textContent, /^Select an image/);
+    table.select([0]);
+    await settled();
+    const cards = all(element, "button");
+    assert.deepEqual(
+        cards.map((card) => card.title),
+        [10, 13, 11].map((id) => `Select image ${id}`),
+    );
+    assert.deepEqual(
+        cards.map((card) => card.textContent),
+        ["blueselected", "blue0.13", "green0.50"],
+    );
+    const [, same, other] = cards.map((card) => all(card, "span")[0].style.color);
+    assert(!same && other);
+    cards[2].onclick();
+    await settled();
+    assert.deepEqual(table.selected, [1]);
+    assert.deepEqual(
+        all(element, "button").map((card) => card.textContent),
+        ["greenselected"],
+    );
+});
+
+test("without labels images are named by their id", async () => {
+    const { [COLUMNS.label]: _, ...columns } = fourImages();
+    const { table, server, page } = pageOf(new FakeTable(columns));
+    server.near = { 2: [{ step: 0, rows: [3], distances: [1] }] };
+    table.selected = [2];
+    const element = host();
+    mount(element, neighbors, page, {});
+    await settled();
+    assert.match(element.textContent, /image 12selectedNearest at step 0image 131\.0/);
+});
+
+test("an answer that comes late is not shown beside another image", async () => {
+    const { table, server, page } = pageOf();
+    let answer = (/** @type {any} */ _) => {};
+    server.nearest = (row) => (row ? Promise.resolve([]) : new Promise((done) => (answer = done)));
+    const element = host();
+    mount(element, neighbors, page, {});
+    table.select([0]);
+    table.select([1]);
+    answer([{ step: 100, rows: [2], distances: [0] }]);
+    await settled();
+    assert.equal(all(element, "button").length, 1);
+});
+
+test("a picture, where there is one", () => {
+    const { page } = pageOf();
+    const element = host();
+    const mounted = mount(element, picture, page, {});
+    assert.equal(element.childNodes.length, 0);
+    mounted.update({ url: "/a.png" });
+    assert.equal(all(element, "img")[0].attributes.src, "/a.png");
+});

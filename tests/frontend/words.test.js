@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+    COLUMNS,
+    DECISION_KEYS,
+    DECISIONS,
+    ENDS,
+    MAX_SUSPECT_SCORE,
+    NO_ISSUE,
+    RELABEL,
+    TRUST_NEIGHBORS,
+} from "page/constants.js";
+import { endsOf, reasonsOf, verdict } from "page/core/card.js";
+import { describe, NUMBERS } from "page/core/checkpoints.js";
+import { percent, shade, shortScore } from "page/core/format.js";
+import { commandOf, isTyping } from "page/core/keyboard.js";
+import { classesFound } from "page/core/relabel.js";
+import { textOf } from "page/dom/node.js";
+import { checkpointsView } from "page/views/checkpoints.js";
+import { summaryView } from "page/views/card.js";
+
+import { checkpoint } from "./fakes.js";
+
+test("numbers as people read them", () => {
+    assert.equal(percent(0.494), "49 %");
+    assert.deepEqual([0, 0.0123, 0.001, 0.00042].map(shortScore), [
+        "0.000",
+        "0.012",
+        "0.001",
+        "4e-4",
+    ]);
+    assert.equal(shade(1), "hsl(55 70% 62%)");
+    assert.equal(shade(-0.5), shade(0));
+});
+
+test("a checkpoint in one line, without what is not known", () => {
+    const map = "38 % of variance · 50 % of neighbours · disparity 0.13";
+    assert.equal(describe(checkpoint(100)), `epoch 1.00 · loss 0.50 · ${map}`);
+    const bare = { ...checkpoint(100), epoch: null, loss: null, explained_variance: null };
+    assert.equal(describe(bare), "50 % of neighbours · disparity 0.13");
+});
+
+test("a checkpoint as a row of the table", () => {
+    const row = NUMBERS.map(({ write }) => write(checkpoint(100)));
+    assert.deepEqual(row, ["100", "1.00", "0.500", "38 %", "50 %", "0.75", "0.88", "0.13", "25 %"]);
+    const bare = { ...checkpoint(0), epoch: null, loss: null, explained_variance: null };
+    const empty = NUMBERS.filter(({ write }) => write(bare) === "").map(({ name }) => name);
+    assert.deepEqual(empty, ["epoch", "loss", "variance", "outliers stay"]);
+    assert.match(NUMBERS[4]?.meaning ?? "", new RegExp(`the ${TRUST_NEIGHBORS} nearest`));
+});
+
+test("the table of checkpoints has a row for each and a square for each pair", () => {
+    const text = textOf(
+        checkpointsView({ checkpoints: [checkpoint(0), checkpoint(100)], shown: [] }),
+    );
+    assert.match(text, /step 0 and step 100: 0.50/);
+    assert.equal(text.match(/ and step /g)?.length, 4);
+    assert.equal(checkpointsView({}), null);
+});
+
+test("each decision has a key of its own", () => {
+    const keys = DECISIONS.map((decision) => DECISION_KEYS[decision]);
+    assert.equal(new Set(keys).size, DECISIONS.length);
+    const press = (/** @type {string} */ key, more = {}) =>
+        commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target: null, ...more });
+    for (const decision of DECISIONS) {
+        const expected = decision === RELABEL ? { search: true } : { decide: decision };
+        assert.deepEqual(press(DECISION_KEYS[decision] ?? ""), expected);
+    }
+    const [key] = keys;
+    assert.deepEqual(press("Z"), { undo: true });
+    assert.deepEqual(press("n"), { next: true });
+    assert.equal(press("Enter"), null);
+    assert.equal(press(key ?? "", { ctrlKey: true }), null);
+    assert.equal(press(key ?? "", { target: { tagName: "INPUT" } }), null);
+});
+
+test("keys belong to the field in which a person types", () => {
+    const typing = (/** @type {object | null} */ target) => isTyping(/** @type {any} */ (target));
+    assert(typing({ tagName: "textarea" }) && typing({ isContentEditable: true, tagName: "DIV" }));
+    assert(!typing(null) && !typing({ tagName: "BUTTON" }) && !typing({ tagName: "INPUTS" }));
+});
+
+test("classes are found by any part of their name, in any case", () => {
+    assert.deepEqual(classesFound(["Cubism", "Analytical_Cubism", "Pop"], "cub"), [
+        "Cubism",
+        "Analytical_Cubism",
+    ]);
+    assert.deepEqual(classesFound(["Cubism"], ""), ["Cubism"]);
+});
+
+test("a decision in a word or two", () => {
+    const note = "";
+    assert.equal(verdict(undefined), "");
+    assert.equal(verdict({ decision: DECISIONS[0] ?? "", newLabel: null, note }), DECISIONS[0]);
+    assert.equal(verdict({ decision: RELABEL, newLabel: "red", note }), "→ red");
+});
+
+test("a prediction that is not the label is marked, at both ends", () => {
+    const known = {
+        [COLUMNS.label]: "red",
+        [ENDS.first.ood]: 0.5,
+        [ENDS.first.prediction]: "blue",
+        [ENDS.last.ood]: 0.0001,
+        [ENDS.last.prediction]: "red",
+    };
+    assert.deepEqual(endsOf(known), [
+        { end: "first", score: "0.500", prediction: "blue", isWrong: true },
+        { end: "last", score: "1e-4", prediction: "red", isWrong: false },
+    ]);
+    assert.deepEqual(endsOf({ [ENDS.last.ood]: 1 }), [
+        { end: "last", score: "1.000", prediction: undefined, isWrong: false },
+    ]);
+});
+
+test("the reasons to look at an image, in words", () => {
+    const suspect = {
+        [COLUMNS.imageId]: 4,
+        [COLUMNS.label]: "red",
+        [COLUMNS.suggestedLast]: "blue",
+        [COLUMNS.labelScore]: MAX_SUSPECT_SCORE - 0.01,
+        [COLUMNS.imageIssue]: "odd_size",
+        [COLUMNS.leakOf]: 0,
+        [COLUMNS.leakLabel]: "blue",
+        [COLUMNS.duplicateGroup]: 2,
+    };
+    assert.deepEqual(reasonsOf(suspect), [
+        "blue?",
+        "odd size",
+        "also row 0 there (blue)",
+        "copy of 2",
+    ]);
+    const fine = {
+        ...suspect,
+        [COLUMNS.labelScore]: MAX_SUSPECT_SCORE,
+        [COLUMNS.imageIssue]: NO_ISSUE[0],
+        [COLUMNS.leakOf]: -1,
+        [COLUMNS.duplicateGroup]: -1,
+    };
+    assert.deepEqual(reasonsOf(fine), []);
+    assert.deepEqual(reasonsOf({ [COLUMNS.imageId]: 2, [COLUMNS.duplicateGroup]: 2 }), [
+        "has a copy",
+    ]);
+    assert.deepEqual(reasonsOf({ ...fine, [COLUMNS.leakOf]: 7, [COLUMNS.leakLabel]: "red" }), [
+        "also row 7 there",
+    ]);
+});
+
+test("the card names an image without a label by its id", () => {
+    const known = { [COLUMNS.imageId]: 7, [ENDS.last.ood]: 0.25 };
+    assert.equal(textOf(summaryView(known, "→ red")), "image 7→ redlast0.250");
+});
