@@ -20,7 +20,7 @@ from review_embeddings.review.cli.build import build_command
 ROOT = Path(__file__).parents[1]
 
 ONLY_PYTHON = {"progress", "wait"}
-ONLY_COMMAND = {"debug"}
+ONLY_COMMAND = {"debug", "dry_run"}
 
 
 @pytest.mark.parametrize("package", [pipeline, review])

@@ -16,8 +16,13 @@ from review_embeddings.review.cli.options import (
     debug_option,
     run_option,
 )
-from review_embeddings.review.cli.output import print_checkpoints, print_seconds, print_table_size
-from review_embeddings.review.cli.runs import build_run, find_run, request_of
+from review_embeddings.review.cli.output import (
+    print_checkpoints,
+    print_jobs,
+    print_seconds,
+    print_table_size,
+)
+from review_embeddings.review.cli.runs import build_run, find_run, preview_run, request_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,11 @@ class BuildOptions:
         metavar="ADDRESS",
         help="With --engine ray: of the cluster, or auto. Default: the cores of this machine.",
     )
+    dry_run: bool = option(
+        "--dry-run",
+        is_flag=True,
+        help="Print what would be computed, for which checkpoint and why; compute nothing.",
+    )
     debug: bool = debug_option()
 
 
@@ -57,6 +67,9 @@ def build_command(options: BuildOptions) -> None:
         engine=options.engine,
         address=options.address,
     )
+    if options.dry_run:
+        print_jobs(preview_run(find_run(options.run), request))
+        return
     built = build_run(find_run(options.run), request)
     print_checkpoints(built)
     print_seconds(built)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.stages.stage import Job
     from review_embeddings.pipeline.training.finetune import FineTuned
     from review_embeddings.review.cli.terminal import TerminalProgress
     from review_embeddings.review.report.similar import Answer
@@ -31,6 +32,9 @@ CHECKPOINT_COLUMNS = (
     "scale",
     "",
 )
+
+MAX_STEPS_SHOWN = 6
+"""Checkpoints that are named one by one."""
 
 METRIC_COLUMNS = {
     "loss": "loss",
@@ -98,6 +102,49 @@ def print_checkpoints(built: Built) -> None:
             f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
             f"{built.run}"
         )
+
+
+def print_jobs(jobs: Sequence[Job]) -> None:
+    """What a build would do: a line for each stage and reason, with the checkpoints."""
+    from review_embeddings.pipeline.stages.plan import NEW
+
+    if not jobs:
+        click.echo("Nothing to do.")
+        return
+    shown = _table("stage", "checkpoints", "reason", "estimate", numbers=False)
+    for (stage, reason), some in grouped_jobs(jobs).items():
+        steps = [str(job.checkpoint) for job in some if job.checkpoint is not None]
+        seconds = sum(job.seconds or 0.0 for job in some)
+        shown.add_row(stage, _few(steps), reason, _duration(seconds))
+    _print(shown)
+    if any(job.stage.name == "images" and job.reason != NEW for job in jobs):
+        click.echo(
+            "Whether the images themselves have changed shows when they are read; if so, all that "
+            "follows from them is computed again."
+        )
+    click.echo("Nothing was computed. The same command without --dry-run does it.")
+
+
+def grouped_jobs(jobs: Sequence[Job]) -> dict[tuple[str, str], list[Job]]:
+    """Jobs of a stage that have the same reason, in the order of the stages."""
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        groups.setdefault((job.stage.name, job.reason), []).append(job)
+    return groups
+
+
+def _few(steps: Sequence[str]) -> str:
+    """All steps, or of many the first, the last and how many there are."""
+    if len(steps) <= MAX_STEPS_SHOWN:
+        return ", ".join(steps)
+    return f"{steps[0]}, {steps[1]} ... {steps[-1]} ({len(steps)} in all)"
+
+
+def _duration(seconds: float) -> str:
+    """As people say it; empty where it is not known."""
+    if seconds <= 0:
+        return ""
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
 def print_seconds(built: Built) -> None:
@@ -182,13 +229,13 @@ def _similar_rows(answers: Sequence[Answer]) -> Iterator[list[str]]:
         yield cells
 
 
-def _table(*headings: str) -> Table:
-    """An empty table without lines; columns with a heading are of numbers."""
+def _table(*headings: str, numbers: bool = True) -> Table:
+    """An empty table without lines; columns with a heading are of numbers, if any."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="right" if heading else "left")
+        table.add_column(heading, justify="right" if heading and numbers else "left")
     return table
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.settings import Request
     from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.stages.stage import Job
 
 
 def find_run(name: str | None) -> RunFolder:
@@ -72,6 +73,13 @@ def request_of(
 ) -> Request:
     """What these options ask of a build; no checkpoint is named for all of them."""
     return make_request(values_of(inputs, results, compute) | {"checkpoint": checkpoints})
+
+
+def preview_run(run: RunFolder, request: Request) -> list[Job]:
+    """What building it would compute; with notes of what opening the data set says."""
+    from review_embeddings.pipeline.stages.preview import preview
+
+    return preview(run, request, progress=progress())
 
 
 def build_run(run: RunFolder, request: Request) -> Built:

@@ -289,3 +289,19 @@ def test_help_and_version_end_well(
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     assert ended.value.code == 0 and "review-embeddings" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_a_build_would_do_and_does_nothing(
+    review_embeddings: Callable[..., tuple[int, str, str]], built_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(built_run, tmp_path / "run"))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    code, output, _ = review_embeddings("build", "--run", run, "--dry-run")
+    assert (code, output) == (0, "Nothing to do.\n")
+    code, output, _ = review_embeddings("build", "--run", run, "--dry-run", "--map", "umap")
+    assert code == 0
+    lines = [line.split() for line in output.splitlines()]
+    assert lines[1][:8] == ["projections", "10,", "20,", "100", "--map", "pca", "->", "umap"]
+    assert lines[2][:5] == ["trust", "10,", "20,", "100", "projections"]
+    assert lines[-1][:3] == ["Nothing", "was", "computed."]
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
