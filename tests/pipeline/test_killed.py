@@ -23,8 +23,11 @@ RESULTS = (
     "outliers",
     "projections",
     "trust",
+    "quality",
+    "motion",
+    "duplicates",
+    "table",
 )
-RESULTS += ("quality", "motion", "duplicates", "table")
 
 
 def command(run: Path, checkpoints: Path, data: Path) -> list[str]:
