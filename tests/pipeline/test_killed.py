@@ -1,6 +1,7 @@
 """Killing `build` at any moment and starting it again ends in the same run folder as never killing
 it."""
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from forked import forks
 from samples import CLASSES, picture, save_checkpoint
 
-KILLS = 100
+KILLS = int(os.environ.get("REVIEW_EMBEDDINGS_KILLS", "100"))
 IMAGES = 150
 STEPS = (0, 10, 20)
 
