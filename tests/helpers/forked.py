@@ -58,7 +58,8 @@ class Forks:
     def run_for(self, seconds: float | None, *arguments: object) -> bool:
         """Run a command, and kill it after so many seconds: whether it had not ended before."""
         fork = self._ask(arguments=[str(one) for one in arguments], output=str(self.output))
-        ended = bool(select.select([self._process.stdout], [], [], seconds)[0])
+        assert self._process.stdout is not None
+        ended = bool(select.select([self._process.stdout.fileno()], [], [], seconds)[0])
         if not ended:
             os.kill(fork, signal.SIGKILL)
         code = self._answer()

@@ -62,7 +62,7 @@ def test_training(started: Forks, tmp_path: Path) -> None:
     model, data = save_start_model(tmp_path / "vit"), write_splits(tmp_path / "data", train=6)
 
     def finetune(name: str) -> tuple[str, dict[str, bytes]]:
-        options = ["--steps", 4, "--frames", 2, "--batch-size", 4, "--embed"]
+        options = ["--steps", 2, "--frames", 2, "--batch-size", 4, "--embed"]
         run = tmp_path / name
         started.run("finetune", "--dataset", data, "--model", model, "--run", run, *options)
         return (run / "log.csv").read_text(), bits(run)
