@@ -22,6 +22,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 SHARED = ROOT.parent / "shared"
 
+LONG = ("test_killed", "test_demo", "test_engines", "test_finetune", "test_neighbors")
+"""Files that begin first, so that no process is left alone with one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from functools import cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import SettingsError
@@ -16,15 +15,11 @@ OF_AUTO = ("fp16", "fp32")
 """What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
 bfloat16 did not (benchmark ``precision``)."""
 
-MIN_FP16_SPEEDUP = 1.5
-"""How many times as fast float16 products must be for `AUTO` to take it."""
+FP16_CAPABILITY = 7
+"""Major CUDA compute capability from which GPUs multiply float16 at least twice as fast."""
 
-TIMED_SIDE = {"cpu": 256}
-"""Side of the matrices whose product is timed, by the type of the device."""
-
-DEFAULT_TIMED_SIDE = 2048
-
-TIMED_REPEATS = 5
+FP16_INSTRUCTIONS = ("avx512_fp16", "amx_fp16")
+"""With either, CPUs multiply float16 twice as fast; without, many times slower than float32."""
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
@@ -48,25 +43,20 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
-@cache
 def fastest_precision(device: str | None) -> str:
-    """Of `OF_AUTO` that in which this device computes: float16 where its products are much
-    faster, as on GPUs and some CPUs."""
+    """Of `OF_AUTO` that in which this device computes: float16 where the hardware multiplies it.
+
+    Not measured: on a busy machine products of float32 wait for a thread that does not run, so two
+    runs of one command would compute in different precisions.
+    """
     import torch
 
     target = pick_device(device)
-    side = TIMED_SIDE.get(target.type, DEFAULT_TIMED_SIDE)
-    seconds = {}
-    for name in OF_AUTO:
-        matrix = torch.ones(side, side, dtype=getattr(torch, DTYPES[name]), device=target)
-        seconds[name] = min(_product_seconds(matrix) for _ in range(TIMED_REPEATS))
-    return "fp16" if seconds["fp16"] * MIN_FP16_SPEEDUP < seconds["fp32"] else "fp32"
-
-
-def _product_seconds(matrix: torch.Tensor) -> float:
-    started = time.perf_counter()
-    float((matrix @ matrix)[0, 0])  # waits for the device
-    return time.perf_counter() - started
+    if target.type == "cuda":
+        fast = torch.cuda.get_device_capability(target)[0] >= FP16_CAPABILITY
+    else:
+        fast = target.type == "cpu" and any(map(cpu_capabilities().get, FP16_INSTRUCTIONS))
+    return "fp16" if fast else "fp32"
 
 
 def has_bf16(on_cpu: bool = False) -> bool:
@@ -77,9 +67,16 @@ def has_bf16(on_cpu: bool = False) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if torch.backends.mps.is_available() and not on_cpu:
         return False
-    read = getattr(torch.cpu, "get_capabilities", None)
-    found = read() if read else {}
+    found = cpu_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+
+
+def cpu_capabilities() -> Mapping[str, object]:
+    """Instruction sets of the CPU by name; empty where torch cannot tell."""
+    import torch
+
+    read = getattr(torch.cpu, "get_capabilities", None)
+    return dict(read()) if read else {}
 
 
 def is_out_of_memory(error: BaseException) -> bool:

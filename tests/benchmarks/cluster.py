@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -159,11 +160,8 @@ def shards_when_removed() -> Any:
         found.update({file: file.stat().st_mtime_ns for file in shards.folder.glob("*.npy")})
         remove(shards)
 
-    Shards.remove = noting  # type: ignore[method-assign]
-    try:
+    with patch.object(Shards, "remove", noting):
         yield found
-    finally:
-        Shards.remove = remove  # type: ignore[method-assign]
 
 
 def tell_time(way: str, seconds: float, stages: Mapping[str, float]) -> None:

@@ -107,6 +107,7 @@ def notebook(story: Any, folder: Path, out: Path) -> None:
         figure.savefig(file)
         plt.close(figure)
         files.append(file)
+    writer: Any
     with imageio.get_writer(out, mode="I", loop=0) as writer:
         for file in files:
             writer.append_data(imageio.v2.imread(file)[10:-100, 110:-10])

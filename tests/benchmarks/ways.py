@@ -453,8 +453,8 @@ def pipeline_notebook(case: Case) -> Work:
                 remove_columns=rows.column_names,
                 load_from_cache_file=False,
             )
-            vectors = [np.array(one, dtype=np.float32) for one in made["embedding"]]
-            (case.work / f"{folder.name}.pkl").write_bytes(pickle.dumps(vectors))
+            rows_of_floats = [np.array(one, dtype=np.float32) for one in made["embedding"]]
+            (case.work / f"{folder.name}.pkl").write_bytes(pickle.dumps(rows_of_floats))
             vectors = np.stack(pickle.loads((case.work / f"{folder.name}.pkl").read_bytes()))
             scores.append(OutOfDistribution().fit_score(features=vectors, verbose=False))
             points = PCA(n_components=2).fit_transform(vectors)
@@ -562,7 +562,7 @@ class Peak:
 
     @property
     def mib(self) -> float:
-        return (self._largest - self._before) / 2**20
+        return float(self._largest - self._before) / 2**20
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def save_start_model(folder: Path, kind: str = "vit", *, dropout: float = 0.0) -
     from transformers import SwinConfig, SwinModel, ViTImageProcessorPil, ViTModel
 
     torch.manual_seed(0)
-    model: torch.nn.Module
+    model: Any
     if kind == "vit":
         model = ViTModel(tiny_vit(hidden_dropout_prob=dropout))
     elif kind == "swin":

@@ -22,7 +22,7 @@ class Serving:
         program = "from review_embeddings.review.cli.main import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
-            cwd=tempfile.gettempdir(),  # the installed packages, not those of the checkout
+            cwd=tempfile.gettempdir(),  # as from anywhere
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

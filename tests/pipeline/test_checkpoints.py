@@ -1,5 +1,6 @@
 """Which folders are checkpoints, in which order, and what is said about the others."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -153,9 +154,7 @@ def test_weights_are_hashed_once_and_again_after_a_change(
     first = stamp_weights(source)
     with monkeypatch.context() as patch:
         patch.setattr(weights, "_file_digest", lambda file: pytest.fail("read again"))
-        patch.setattr(
-            weights.hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False
-        )
+        patch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"), raising=False)
         assert stamp_weights(source, first) == first
     shutil.copy(
         run_path / "checkpoint-20" / "model.safetensors",

@@ -88,7 +88,7 @@ def jpeg(picture: Image.Image) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "crop": lambda picture: picture.crop((4, 4, 60, 60)).resize((64, 64)),
     "jpeg": jpeg,
     "brightness": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),

@@ -1,6 +1,5 @@
 """Embeddings and probabilities of every architecture against the model called by hand."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from samples import CLASSES, save_checkpoint
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError
 from review_embeddings.pipeline.images.pixels import Pixels
+from review_embeddings.pipeline.models import device
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.device import fastest_precision
 from review_embeddings.pipeline.models.encode import encode_all
@@ -187,22 +187,29 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
     assert 1e-6 < np.abs(half - whole).max() < 0.1
 
 
-def test_auto_takes_fp16_where_its_products_are_clearly_faster(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True, "avx512_fp16": False, "amx_fp16": False}, "fp32"),
+        ({"avx512_fp16": True, "amx_fp16": False}, "fp16"),
+        ({"avx512_fp16": False, "amx_fp16": True}, "fp16"),
+        ({}, "fp32"),
+    ],
+)
+def test_the_precision_follows_from_what_the_cpu_multiplies(
+    capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    multiply = torch.Tensor.__matmul__
-    for slow, expected in ((torch.float32, "fp16"), (torch.float16, "fp32")):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert fastest_precision("cpu") == expected
 
-        def product(
-            one: torch.Tensor, other: torch.Tensor, slow: torch.dtype = slow
-        ) -> torch.Tensor:
-            time.sleep(0.05 if one.dtype == slow else 0.0)
-            return multiply(one.float(), other.float())
 
-        monkeypatch.setattr(torch.Tensor, "__matmul__", product)
-        fastest_precision.cache_clear()
-        assert fastest_precision("cpu") == expected
-    fastest_precision.cache_clear()
+@pytest.mark.parametrize(("capability", "expected"), [((6, 1), "fp32"), ((7, 0), "fp16")])
+def test_the_precision_follows_from_what_the_gpu_multiplies(
+    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "pick_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: capability)
+    assert fastest_precision("cuda") == expected
 
 
 def test_batches_shrink_until_the_memory_suffices(

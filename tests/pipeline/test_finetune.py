@@ -94,7 +94,7 @@ def rows_of(run: RunFolder) -> Rows:
 
 
 def weights_of(run: RunFolder, step: int) -> dict[str, Any]:
-    return load_file(run.checkpoint(step) / "model.safetensors")
+    return dict(load_file(run.checkpoint(step) / "model.safetensors"))
 
 
 # -- what is left in the run folder
@@ -207,11 +207,12 @@ def test_limit_takes_as_many_of_each_class(
     from review_embeddings.pipeline.training.images import LabelledImages
 
     original = LabelledImages.augmented
-    monkeypatch.setattr(
-        LabelledImages,
-        "augmented",
-        lambda self, *a, **o: seen.append(self.labels) or original(self, *a, **o),
-    )
+
+    def noting(images: LabelledImages, *rest: Any, **options: Any) -> Any:
+        seen.append(images.labels)
+        return original(images, *rest, **options)
+
+    monkeypatch.setattr(LabelledImages, "augmented", noting)
     train(limit=9, steps=1, frames=2)
     assert np.bincount(seen[0]).tolist() == [3, 3, 3]
 
@@ -591,6 +592,9 @@ def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
 
         def note(self, text: str) -> None:
             notes.append(text)
+
+        def latest(self, text: str) -> None:
+            pass
 
     said = {
         "model": str(start_model),

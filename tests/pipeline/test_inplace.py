@@ -142,13 +142,11 @@ def in_run(run: Path) -> dict[str, Any]:
 
 def same(one: Path, other: Path) -> None:
     assert in_run(one) == in_run(other)
-    pd.testing.assert_frame_equal(
-        *(table.read(run).drop(columns=["embedding"]) for run in (one, other)), rtol=0, atol=0
-    )
+    frame, expected = (table.read(run).drop(columns=["embedding"]) for run in (one, other))
+    pd.testing.assert_frame_equal(frame, expected, rtol=0, atol=0)
     for step in (10, 20):
-        np.testing.assert_array_equal(
-            *(RunFolder(run).read_array("embeddings", step) for run in (one, other))
-        )
+        vectors, wanted = (RunFolder(run).read_array("embeddings", step) for run in (one, other))
+        np.testing.assert_array_equal(vectors, wanted)
 
 
 @pytest.fixture
@@ -332,6 +330,7 @@ def test_pictures_are_prepared_again_from_where_they_lie(
     assert in_run(tmp_path / "run") == before
     np.testing.assert_array_equal(RunFolder(tmp_path / "run").read_array("embeddings", 20), vectors)
     images = read_images(RunFolder(tmp_path / "run"))
+    assert images is not None
     for folder in ("cache", "embeddings"):
         shutil.rmtree(tmp_path / "run" / folder)
     monkeypatch.setattr(
@@ -359,11 +358,14 @@ def test_what_was_read_is_not_read_again(
     made(tmp_path / "whole", checkpoints, source, in_place=True)
     read, seen = reading.read_rows, list[int]()
 
+    def noting(rows: slice, **inputs: Any) -> Any:
+        seen.append(rows.start)
+        return read(rows, **inputs)
+
     def stopping(rows: slice, **inputs: Any) -> Any:
         if len(seen) == 2:
             raise StoppedError
-        seen.append(rows.start)
-        return read(rows, **inputs)
+        return noting(rows, **inputs)
 
     monkeypatch.setattr(reading, "read_rows", stopping)
     with pytest.raises(StoppedError):
@@ -372,11 +374,7 @@ def test_what_was_read_is_not_read_again(
     if not cache_too:
         shutil.rmtree(tmp_path / "run" / "cache")
     seen[:] = []
-    monkeypatch.setattr(
-        reading,
-        "read_rows",
-        lambda rows, **inputs: (seen.append(rows.start), read(rows, **inputs))[1],
-    )
+    monkeypatch.setattr(reading, "read_rows", noting)
     made(tmp_path / "run", checkpoints, source)
     assert seen == ([8, 12, 16] if cache_too else [0, 4, 8, 12, 16])
     same(tmp_path / "whole", tmp_path / "run")

@@ -69,7 +69,7 @@ def test_no_labels_and_one_class() -> None:
 def test_neighbours_speak_for_a_label_but_not_an_image_for_itself() -> None:
     labels = np.array([0, 0, 1, 1, -1])
     neighbors = np.array([[1, 2, 4], [0, 2, 3], [3, 0, 1], [2, 4, 4], [4, 4, 4]])
-    expected = [[1 / 2, 1 / 2], [1 / 3, 2 / 3], [2 / 3, 1 / 3], [0, 1], [1 / 2, 1 / 2]]
+    expected = np.array([[1 / 2, 1 / 2], [1 / 3, 2 / 3], [2 / 3, 1 / 3], [0, 1], [1 / 2, 1 / 2]])
     np.testing.assert_allclose(neighbor_probabilities(labels, neighbors, 2), expected)
 
 

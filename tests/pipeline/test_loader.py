@@ -21,10 +21,11 @@ PIXELS = Pixels(np.random.default_rng(0).normal(size=(6, 3, 16, 16)).astype(np.f
 
 
 def embedded(encoder: Encoder) -> np.ndarray:
-    parts = list(encode_all(encoder, PIXELS, batch_size=4, name="it"))
-    return np.concatenate(
-        [np.concatenate([part.embeddings, part.probabilities], axis=1) for part in parts]
-    )  # type: ignore[list-item]
+    rows = []
+    for part in encode_all(encoder, PIXELS, batch_size=4, name="it"):
+        assert part.probabilities is not None
+        rows.append(np.concatenate([part.embeddings, part.probabilities], axis=1))
+    return np.concatenate(rows)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -53,9 +54,13 @@ def test_the_same_to_the_last_bit_as_loaded_anew(
 
     monkeypatch.setattr(loader, "load_encoder", counting)
     reads: list[Path] = []
-    monkeypatch.setattr(
-        loader, "_read", lambda file, read=loader._read: (reads.append(file), read(file))[1]
-    )
+    read = loader._read
+
+    def noting(file: Path) -> dict[str, Any]:
+        reads.append(file)
+        return read(file)
+
+    monkeypatch.setattr(loader, "_read", noting)
     shared = EncoderLoader("cpu")
     for place, checkpoint in enumerate(checkpoints):
         encoder = shared.encoder(checkpoint, **settings)

@@ -3,6 +3,7 @@ loses nothing."""
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_pillow_alone_is_called_where_it_gives_the_same_for_every_size(tmp_path:
 
         odd = (0, 0)
 
-        def __call__(self, image: Image.Image, **options: object) -> object:
+        def __call__(self, image: Image.Image, **options: object) -> Any:
             calls.append(image.size)
             return super().__call__(
                 image.rotate(180) if image.size == self.odd else image, **options

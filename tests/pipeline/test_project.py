@@ -18,7 +18,7 @@ from review_embeddings.pipeline.errors import SettingsError
 
 def cloud(seed: int, total: int = 50) -> np.ndarray:
     points = np.random.default_rng(seed).normal(size=(total, 2)) * [3, 1]
-    return points - points.mean(axis=0)
+    return np.asarray(points - points.mean(axis=0))
 
 
 def turn(angle: float, flip: bool = False) -> np.ndarray:
@@ -40,6 +40,7 @@ def test_map_equals_scikit_learn() -> None:
     np.testing.assert_allclose(
         np.abs(ours.points), np.abs(reference.transform(embeddings)), rtol=1e-6
     )
+    assert ours.explained_variance is not None
     np.testing.assert_allclose(
         ours.explained_variance, reference.explained_variance_ratio_, rtol=1e-9
     )
@@ -51,6 +52,7 @@ def test_map_equals_scikit_learn() -> None:
 def test_missing_dimensions_are_zero(shape: tuple[int, int]) -> None:
     made = project(np.random.default_rng(1).normal(size=shape).astype(np.float32))
     assert made.points.shape == (shape[0], 2) and np.isfinite(made.points).all()
+    assert made.explained_variance is not None
     assert 0 <= sum(made.explained_variance) <= 1 + 1e-9
     if min(shape) == 1:
         assert (made.points[:, 1] == 0).all()

@@ -78,7 +78,7 @@ def test_a_real_backbone_on_cifar10(name: str, shared: Path, tmp_path: Path) -> 
     table.validate(frame)
     assert built.manifest.steps == [0, 10] and len(frame) == 120
     base, tuned = (
-        np.stack(frame.loc[frame["checkpoint"] == step, "embedding"]) for step in (0, 10)
+        np.stack(frame.loc[frame["checkpoint"] == step, "embedding"].tolist()) for step in (0, 10)
     )
     np.testing.assert_allclose(
         base, tuned, atol=1e-3

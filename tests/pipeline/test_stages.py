@@ -53,6 +53,9 @@ class Recorder:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def latest(self, text: str) -> None:
+        pass
+
 
 def make(path: Path, source: Path | None = None, **request: Any) -> tuple[Built, Recorder]:
     recorder = Recorder()

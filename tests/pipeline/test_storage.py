@@ -366,7 +366,7 @@ def test_without_the_package_it_is_said_which(
     machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)  # type: ignore[attr-defined]
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[s3\]'"):
         run_at("s3://bucket/run")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
@@ -30,19 +31,23 @@ def labelled(folder: Path, **options: object) -> LabelledImages:
     return LabelledImages(opened, np.arange(len(opened.labels)), opened.labels, processor)
 
 
+def pixels(images: LabelledImages, index: int) -> torch.Tensor:
+    image = images[index]
+    assert image is not None
+    values = image["pixel_values"]
+    assert isinstance(values, torch.Tensor)
+    return values
+
+
 def test_what_is_done_to_an_image_follows_from_seed_epoch_and_image_alone(
     image_folder: Path,
 ) -> None:
     first = labelled(image_folder).augmented(("crop", "shift", "flip"), seed=7, smallest=0)
     again = labelled(image_folder).augmented(("crop", "shift", "flip"), seed=7, smallest=0)
     _ = [again[place] for place in (9, 3, 3)]  # in another order, more than once
-    assert all(
-        first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(10)
-    )
+    assert all(pixels(first, place).equal(pixels(again, place)) for place in range(10))
     again.epoch = 1
-    changed = [
-        not first[place]["pixel_values"].equal(again[place]["pixel_values"]) for place in range(36)
-    ]
+    changed = [not pixels(first, place).equal(pixels(again, place)) for place in range(36)]
     assert sum(changed) > 30
 
 

@@ -44,10 +44,12 @@ def test_the_label_over_the_checkpoints_by_hand() -> None:
     builder.add(seen(10, [[0.9, 0.1], [0.6, 0.4], [0.5, 0.5]]))
     builder.add(seen(20, [[0.8, 0.2], [0.3, 0.7], [0.4, 0.6]]))
     result = builder.finish()
-    np.testing.assert_allclose(result.label_mean, [0.7, (0.8 + 0.4 + 0.7) / 3, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(
+        result.label_mean, np.array([0.7, (0.8 + 0.4 + 0.7) / 3, np.nan]), rtol=1e-6
+    )
     np.testing.assert_allclose(
         result.label_variability,
-        [np.std([0.4, 0.9, 0.8]), np.std([0.8, 0.4, 0.7]), np.nan],
+        np.array([np.std([0.4, 0.9, 0.8]), np.std([0.8, 0.4, 0.7]), np.nan]),
         rtol=1e-5,
     )
     logits = [
@@ -151,7 +153,11 @@ def test_margins_are_differences_of_logits() -> None:
 
 def test_consensus_and_stability() -> None:
     builder = TrajectoryBuilder(np.full(5, -1))
-    percentiles = [[10, 30, 50, 70, 90], [10, 50, 30, 70, 90], [90, 70, 50, 30, 10]]
+    percentiles: list[list[float]] = [
+        [10, 30, 50, 70, 90],
+        [10, 50, 30, 70, 90],
+        [90, 70, 50, 30, 10],
+    ]
     for step, values in enumerate(percentiles):
         builder.add(seen(step, percentile=values, total=5))
     result = builder.finish()
@@ -223,7 +229,7 @@ def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch
 
     def normalised(vectors: np.ndarray) -> np.ndarray:
         centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-        return centred / np.sqrt((centred**2).sum(axis=1).mean())
+        return np.asarray(centred / np.sqrt((centred**2).sum(axis=1).mean()))
 
     one, other = normalised(before), normalised(after)
     expected = np.linalg.norm(one @ orthogonal_procrustes(one, other)[0] - other, axis=1)

@@ -10,6 +10,7 @@ but one before train().
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,21 +50,21 @@ def main() -> None:
     )
     image_processor = AutoImageProcessor.from_pretrained(options.model_name_or_path)
 
-    def transform(batch):
+    def transform(batch: dict[str, Any]) -> dict[str, Any]:
         batch["pixel_values"] = image_processor(
             [image.convert("RGB") for image in batch["image"]], return_tensors="pt"
         )["pixel_values"]
         del batch["image"]
         return batch
 
-    def collate_fn(examples):
+    def collate_fn(examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         pixel_values = torch.stack([example["pixel_values"] for example in examples])
         return {
             "pixel_values": pixel_values,
             "labels": torch.tensor([example["label"] for example in examples]),
         }
 
-    def compute_metrics(p):
+    def compute_metrics(p: Any) -> dict[str, float]:
         return {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())}
 
     dataset = dataset.with_transform(transform)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from serving import serving
 
 from review_embeddings.pipeline import table
@@ -32,13 +32,21 @@ def address(built_run: Path) -> Iterator[str]:
         yield started.address
 
 
-@pytest.fixture
-def page(chromium: str, address: str) -> Iterator[Page]:
-    faults: list[str] = []
-    home = address.split("?")[0]
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page in a profile of its own."""
+    faults: list[str] = []
+    home = address.split("?")[0]
+    with browser.new_context(viewport={"width": 1600, "height": 900}) as context:
+        page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "request",
@@ -54,7 +62,6 @@ def page(chromium: str, address: str) -> Iterator[Page]:
         )
         page.wait_for_timeout(1500)  # the plots are drawn
         yield page
-        browser.close()
     assert [fault for fault in faults if not fault.startswith(KNOWN_FAULTS)] == []
 
 

@@ -141,7 +141,7 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
         ({"Host": "localhost:1"}, 403),
     ],
 )
-def test_strangers_are_refused(run: RunFolder, headers: dict[str, str | None], status: int) -> None:
+def test_strangers_are_refused(run: RunFolder, headers: dict[str, Any], status: int) -> None:
     with serving_decisions(run) as server:
         for path, said in (
             ("decisions", message([0])),

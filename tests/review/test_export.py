@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,11 +46,11 @@ def images_of(run: RunFolder) -> RunImages:
     return images
 
 
-def decide(run: RunFolder, ids: list[int], decision: str | None, **options: object) -> None:
+def decide(run: RunFolder, ids: list[int], decision: str | None, **options: Any) -> None:
     with writing(run, print) as writer:
         writer.append(
             ReviewedImages.of(images_of(run)).decide(ids, decision, reviewer="ada", **options)
-        )  # type: ignore[arg-type]
+        )
 
 
 def listed(run: RunFolder, **options: object) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def built(run: RunFolder) -> Built:
 
 def cosines(run: RunFolder, step: int, query: np.ndarray) -> np.ndarray:
     embeddings = np.asarray(run.read_array("embeddings", step), dtype=np.float64)
-    return embeddings @ query / np.linalg.norm(embeddings, axis=1) / np.linalg.norm(query)
+    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(query)
+    return np.asarray(embeddings @ query / lengths)
 
 
 def test_the_nearest_by_cosine_as_worked_out_by_hand(built: Built) -> None:
@@ -110,13 +112,13 @@ def test_filters(built: Built) -> None:
     images, scores = built.images, np.asarray(built.run.read_array("outliers", 100))
     names = np.array(images.label_names)
 
-    def found(**wish: object) -> set[int]:
+    def found(**wish: Any) -> set[int]:
         return {
             one.place
             for one in similar(
                 built, Query(images=[0]), reference, top=36, note=print, wish=Wish(**wish)
             )[0].found
-        }  # type: ignore[arg-type]
+        }
 
     others = set(range(1, 36))
     assert found() == others
@@ -159,7 +161,8 @@ def test_indexed_once_and_again_only_where_something_has_changed(built: Built) -
     reference = resolve(built.run, None, None)
     assert index(built, reference, token=None) == {10: 36, 100: 36}
     assert index(built, reference, token=None) == {10: 0, 100: 0}
-    relabelled = replace(built.images, labels=np.roll(built.images.labels, 1))  # type: ignore[arg-type]
+    assert built.images.labels is not None
+    relabelled = replace(built.images, labels=np.roll(built.images.labels, 1))
     assert index(replace(built, images=relabelled, wanted=[100]), reference, token=None) == {
         100: 36
     }

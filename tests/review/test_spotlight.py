@@ -149,11 +149,12 @@ def test_only_this_machine_and_only_our_own_page(page: Serving) -> None:
 def test_a_foreign_page_gets_no_websocket(page: Serving) -> None:
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     address = page.url.replace("http", "ws") + "api/ws"
-    with connect(address, origin=page.url.rstrip("/")):  # type: ignore[arg-type]
+    with connect(address, origin=Origin(page.url.rstrip("/"))):
         pass
-    with pytest.raises(InvalidStatus), connect(address, origin="https://evil.example"):  # type: ignore[arg-type]
+    with pytest.raises(InvalidStatus), connect(address, origin=Origin("https://evil.example")):
         pass
 
 

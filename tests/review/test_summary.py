@@ -58,9 +58,10 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     became = last[last["outlier_life"] == "emergent"]
     assert made.sizes["Became outliers"] == len(became)
     noted = {image.image_id: image.note for image in made.lists.get("Became outliers", [])}
+    first = became.sort_values("ood_rank").head(8)
     assert noted == {
-        int(row.image_id): f"since step {row.outlier_since}"
-        for row in became.sort_values("ood_rank").head(8).itertuples()
+        int(image_id): f"since step {since}"
+        for image_id, since in zip(first["image_id"], first["outlier_since"], strict=True)
     }
 
 

@@ -1,0 +1,136 @@
+"""Runs commands of `review-embeddings` in forks of one process that has imported everything, so
+that a test can start and kill many: python forked.py reads one command a line and answers.
+
+A fork differs from a process of its own in its imports alone: it has computed nothing before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Forks:
+    """The test's end: one command at a time."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """``folder``: where the commands run and their output is kept."""
+        self.output = folder / "output.txt"
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            cwd=folder,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def _ask(self, **request: object) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> int:
+        assert self._process.stdout is not None
+        answer = b""
+        while not answer.endswith(b"\n"):  # not buffered, so that `select` sees what comes next
+            byte = os.read(self._process.stdout.fileno(), 1)
+            assert byte, "the parent of the forks has ended"
+            answer += byte
+        return int(answer)
+
+    def run(self, *arguments: object) -> float:
+        """Run a command to its end: how many seconds it took."""
+        started = time.monotonic()
+        killed = self.run_for(None, *arguments)
+        assert not killed
+        return time.monotonic() - started
+
+    def run_for(self, seconds: float | None, *arguments: object) -> bool:
+        """Run a command, and kill it after so many seconds: whether it had not ended before."""
+        fork = self._ask(arguments=[str(one) for one in arguments], output=str(self.output))
+        assert self._process.stdout is not None
+        ended = bool(select.select([self._process.stdout.fileno()], [], [], seconds)[0])
+        if not ended:
+            os.kill(fork, signal.SIGKILL)
+        code = self._answer()
+        if code == -signal.SIGKILL and not ended:
+            return True
+        assert code == 0, self.output.read_text()
+        return False
+
+    def close(self) -> None:
+        """End the parent."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+        self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def forks(folder: Path, **environment: str) -> Iterator[Forks]:
+    """Forks for as long as the context lasts."""
+    started = Forks(folder, **environment)
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def main() -> None:
+    """Serve: the number of the fork, then its exit code, negative for a signal."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        imported = Path(request["output"]).with_suffix(".modules")
+        _import_all(imported)
+        fork = os.fork()
+        if fork == 0:
+            _become(request["arguments"], request["output"], imported)
+        os.write(1, b"%d\n" % fork)
+        _, status = os.waitpid(fork, 0)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def _import_all(names: Path) -> None:
+    """Import what the last whole command has imported until its end."""
+    if names.exists():
+        for name in names.read_text().split():
+            if name not in sys.modules:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+        names.unlink()
+
+
+def _become(arguments: list[str], output: str, imported: Path) -> None:
+    """Run the command line as this process, and never return."""
+    code = 1
+    try:
+        file = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        from review_embeddings.review.cli.main import cli
+
+        cli(arguments, standalone_mode=False)
+        code = 0
+        imported.write_text("\n".join(list(sys.modules)))
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The same command gives the same bits on a machine that is busy with other work."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from forked import Forks, forks
+from samples import save_start_model, write_splits
+
+THREADS = {"OMP_NUM_THREADS": "2"}
+"""More than one, since threads that wait for each other are what a busy machine delays."""
+
+COMPUTED = ("embeddings", "probabilities", "neighbors", "distances", "outliers", "projections")
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Forks]:
+    with forks(tmp_path, **THREADS) as parent:
+        yield parent
+
+
+@contextlib.contextmanager
+def busy() -> Iterator[None]:
+    """A loop that never rests on each core."""
+    loops = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def bits(run: Path) -> dict[str, bytes]:
+    """Arrays with what they were computed from, and the weights that were trained."""
+    files = [file for name in COMPUTED for file in sorted((run / name).iterdir())]
+    files += sorted(run.glob("checkpoint-*/model.safetensors"))
+    return {str(file.relative_to(run)): file.read_bytes() for file in files}
+
+
+def test_embedding_and_all_behind_it(
+    started: Forks, trainer_output: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    def build(name: str) -> dict[str, bytes]:
+        data = ["--checkpoints", trainer_output, "--dataset", image_folder]
+        started.run("build", "--run", tmp_path / name, *data)
+        return bits(tmp_path / name)
+
+    idle = build("idle")
+    with busy():
+        assert build("busy") == idle
+
+
+def test_training(started: Forks, tmp_path: Path) -> None:
+    model, data = save_start_model(tmp_path / "vit"), write_splits(tmp_path / "data", train=6)
+
+    def finetune(name: str) -> tuple[str, dict[str, bytes]]:
+        options = ["--steps", 2, "--frames", 2, "--batch-size", 4, "--embed"]
+        run = tmp_path / name
+        started.run("finetune", "--dataset", data, "--model", model, "--run", run, *options)
+        return (run / "log.csv").read_text(), bits(run)
+
+    idle = finetune("idle")
+    assert idle[1]
+    with busy():
+        assert finetune("busy") == idle
