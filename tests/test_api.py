@@ -130,7 +130,7 @@ def drawn_tree() -> dict[str, str]:
 
 
 def real_tree(root: type[BaseException]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for child in root.__subclasses__():
         if child.__module__.startswith("review_embeddings."):
             found |= {child.__name__: root.__name__, **real_tree(child)}

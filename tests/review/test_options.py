@@ -18,6 +18,8 @@ from review_embeddings.review.cli.declare import (
     values_of,
 )
 
+COLOURS: list[str] = ["red", "green"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Colours:
@@ -35,7 +37,6 @@ class PaintOptions:
     debug: bool = option("--debug", is_flag=True, help="Show the traceback.")
 
 
-COLOURS = ["red", "green"]
 PAINTED: list[PaintOptions] = []
 
 
