@@ -27,7 +27,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import MAPS, Request, Settings, check_settings
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.animation.story import read_story
+from review_embeddings.review.animation.filmdata import read_film_data
 
 
 def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:
@@ -190,8 +190,8 @@ def test_a_run_with_another_map_and_back(kind: str, built_run: Path, tmp_path: P
     assert not frame["x"].equals(before["x"]) and frame["ood_score"].equals(before["ood_score"])
     assert (built.manifest.checkpoints[0].explained_variance is None) == ("umap" in kind)
     assert build(run, Request()).seconds == {}, "the run remembers"
-    story = read_story(run)
+    film = read_film_data(run)
     if kind == "shared-pca":
-        np.testing.assert_array_equal(story.points[0], frame[["x", "y"]].to_numpy()[:36])
+        np.testing.assert_array_equal(film.points[0], frame[["x", "y"]].to_numpy()[:36])
     build(run, Request(settings={"map": "pca"}))
     assert table.read(run)[["x", "y", "map_kept"]].equals(before[["x", "y", "map_kept"]])
