@@ -1,5 +1,5 @@
-"""What became of each image over all checkpoints of a run: its label, its place in the embedding,
-its rank as an outlier.
+"""What became of each image over all checkpoints of a run: its label, its position in the
+embedding, its rank as an outlier.
 
 The checkpoints come one after the other and each is read once, so that memory does not grow with
 their number.
@@ -26,7 +26,7 @@ LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Seen:
-    """What one checkpoint says about all images."""
+    """What was found about all images at one checkpoint."""
 
     step: int
     percentile: NDArray[np.floating]
@@ -60,8 +60,8 @@ class Trajectories:
     """Step from which a resolved one is no outlier any more, an emergent one always; -1 for the
     others."""
     drift: NDArray[np.float32]
-    """Way in the embedding over all checkpoints, each laid onto the one before; the root mean
-    square length of a vector is 1."""
+    """Distance moved in the embedding over all checkpoints, each aligned to the one before; the
+    root mean square length of a vector is 1."""
     neighbors_kept: NDArray[np.float32]
     """Share of the nearest neighbours that stay from one checkpoint to the next, the mean over all
     steps, in [0, 1]."""
@@ -216,7 +216,7 @@ def label_margins(
     and the labels of the nearest neighbours (no image among its own); without a head, the
     neighbours alone. The fit is the normalised margin: the share of the given label minus that of
     the best other one; 0 for images without a label. A checkpoint counts by the accuracy of the two
-    together beyond chance: what has learnt nothing says nothing about labels.
+    together beyond chance: what has learnt nothing tells nothing about labels.
     """
     known = labels >= 0
     classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1

@@ -1,5 +1,5 @@
-"""Says how far a 2-D map can be trusted: whether what is near on it is near in the embedding, and
-the other way round."""
+"""Measures how far a 2-D map can be trusted: whether what is near on it is near in the embedding,
+and the other way round."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int64]:
     found: NDArray[np.int64] = np.asarray(cKDTree(points).query(points, k=k + 1)[1], dtype=np.int64)
     own = found == np.arange(len(points))[:, None]
     own[~own.any(axis=1), -1] = (
-        True  # of many points on one place the own one may not be among those found
+        True  # of many points at one position the own one may not be among those found
     )
     others: NDArray[np.int64] = found[~own].reshape(len(points), k)
     return others
@@ -115,7 +115,7 @@ def _distances(
 def _excess(
     distances: NDArray[np.float64], rows: NDArray[np.int64], others: NDArray[np.int64], k: int
 ) -> float:
-    """By how many places the ``others`` of each row rank beyond its k nearest, summed."""
+    """By how many ranks the ``others`` of each row lie beyond its k nearest, summed."""
     distances[np.arange(len(rows)), rows] = np.inf
     theirs = np.take_along_axis(distances, others, axis=1)
     nearer = [np.count_nonzero(distances < column[:, None], axis=1) for column in theirs.T]

@@ -2,7 +2,7 @@
 it.
 
 One collection a run, a partition a checkpoint. A partition's name holds a fingerprint of what its
-rows were made from, and rows are put in in the order of the images: what is there says what is
+rows were made from, and rows are put in in the order of the images: what is there tells what is
 missing, whoever looks. Without a server the collection is a file in the run folder (Milvus Lite).
 """
 
@@ -40,10 +40,10 @@ EXACT_UP_TO = 100_000
 """Images a checkpoint up to which a new collection compares with all of them; above it, it has an
 HNSW graph."""
 
-SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 """How long a server may take to answer at first."""
 
-LABEL_LENGTH = 1024
+MAX_LABEL_BYTES = 1024
 """Bytes that a label may have in a collection."""
 
 CANNOT_CONNECT = 2
@@ -122,8 +122,8 @@ class Reference:
 
 
 def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Reference:
-    """The collection that is meant: what was said, else what the run remembers, else a file in the
-    run folder.
+    """The collection of the options, else the one that the run remembers, else a file in the run
+    folder.
 
     Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and
     for a name that Milvus does not take.
@@ -294,7 +294,7 @@ class VectorIndex:
             schema.add_field("checkpoint", DataType.INT64)
             schema.add_field("image_id", DataType.INT64)
             schema.add_field("image_hash", DataType.VARCHAR, max_length=64)
-            schema.add_field("label", DataType.VARCHAR, max_length=LABEL_LENGTH)
+            schema.add_field("label", DataType.VARCHAR, max_length=MAX_LABEL_BYTES)
             schema.add_field("ood_score", DataType.FLOAT)
             schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
             index = self._client.prepare_index_params()
@@ -334,15 +334,15 @@ def _partition(step: int, value: str) -> str:
 
 
 def _entries(step: int, rows: IndexRows, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    for place in range(start, stop):
+    for row in range(start, stop):
         yield {
-            "key": (step << 32) | place,
+            "key": (step << 32) | row,
             "checkpoint": step,
-            "image_id": int(rows.ids[place]),
-            "image_hash": rows.hashes[place],
-            "label": rows.labels[place] or "",
-            "ood_score": float(rows.scores[place]),
-            "embedding": rows.vectors[place].astype(np.float32),
+            "image_id": int(rows.ids[row]),
+            "image_hash": rows.hashes[row],
+            "label": rows.labels[row] or "",
+            "ood_score": float(rows.scores[row]),
+            "embedding": rows.vectors[row].astype(np.float32),
         }
 
 
@@ -378,7 +378,7 @@ def opened(
     with milvus_errors(reference):
         try:
             uri = reference.uri or str(run.vectors.resolve())
-            client = MilvusClient(uri, token=token or "", timeout=SECONDS)
+            client = MilvusClient(uri, token=token or "", timeout=CONNECT_SECONDS)
         except ConnectionConfigException as error:
             if reference.uri is not None:
                 raise
@@ -425,7 +425,7 @@ def _remembered(run: RunFolder) -> Reference | None:
 
 @contextmanager
 def milvus_errors(reference: Reference) -> Iterator[None]:
-    """Turn what Milvus refuses into a VectorsError that says what to do."""
+    """Turn what Milvus refuses into a VectorsError with what to do."""
     from pymilvus.exceptions import MilvusException
 
     try:
@@ -433,10 +433,9 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
     except MilvusException as error:
         text = str(getattr(error, "message", "") or error)
         where = reference.uri or "the run folder"
-        if (
-            error.code == CANNOT_CONNECT and reference.uri is not None
-        ):  # what it says of a wrong token too
-            if listens(reference.uri, port=19530, seconds=SECONDS):
+        # the code stands for a wrong token too
+        if error.code == CANNOT_CONNECT and reference.uri is not None:
+            if listens(reference.uri, port=19530, seconds=CONNECT_SECONDS):
                 raise VectorsError(
                     f"The server at {where} refuses: the token is wrong or missing, or it is no "
                     f"Milvus server. "

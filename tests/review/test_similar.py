@@ -230,7 +230,7 @@ def test_what_the_database_refuses_is_said_in_one_line(
         somebody.bind(("127.0.0.1", 0))
         port = somebody.getsockname()[1]
         nobody = replace(reference, uri=f"http://127.0.0.1:{port}")
-        monkeypatch.setattr(vectors, "SECONDS", 1.0)
+        monkeypatch.setattr(vectors, "CONNECT_SECONDS", 1.0)
         with (
             pytest.raises(VectorsError, match=f"no Milvus server at http://127.0.0.1:{port}"),
             opened(run, nobody),
