@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import (
     BusyError,
+    ReviewError,
     SettingsError,
     StorageError,
     VectorsError,
     reason_of,
 )
 from review_embeddings.pipeline.network import listens
-from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import as_json, unknown_keys
@@ -129,14 +130,24 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
     for a name that Milvus does not take.
     """
     known = _remembered(run)
+    _check_names(uri, collection)
+    if uri is None:
+        default = Reference(None, "images") if known is None else known
+        return replace(default, collection=collection or default.collection or "images")
+    if collection is None and known is not None and known.uri == uri:
+        collection = known.collection
+    name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
+    return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
+
+
+def _check_names(uri: str | None, collection: str | None) -> None:
     if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
         raise SettingsError(
             f"--collection {collection!r} is no name for a collection. Use letters, digits and _, "
             f"no digit first."
         )
     if uri is None:
-        default = Reference(None, "images") if known is None else known
-        return replace(default, collection=collection or default.collection or "images")
+        return
     if not re.match(r"(https?|tcp|unix)://", uri):
         raise SettingsError(
             f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out "
@@ -147,10 +158,6 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
             "--uri has a name or password in it. Put user:password into an environment variable "
             "and name it: --token-env VAR"
         )
-    if collection is None and known is not None and known.uri == uri:
-        collection = known.collection
-    name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
-    return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
 
 
 class VectorIndex:
@@ -203,34 +210,17 @@ class VectorIndex:
         Raises VectorsError where the collection has vectors of another length.
         """
         self._prepare(len(rows), rows.vectors.shape[1])
-        known, value = self.checkpoints(), fingerprint[:12]
-        if step in known and known[step] != value:
-            self._drop(step, known[step])
-        name = _partition(step, value)
-        with self._errors():
-            if known.get(step) != value:
-                self._client.create_partition(self.reference.collection, name)
-        done = self.count(step) if known.get(step) == value else 0
+        value = fingerprint[:12]
+        done = self._begin(step, value)
         if done > len(rows):
             self._drop(step, value)
-            return self.add(step, fingerprint, rows, progress)
+            done = self._begin(step, value)
         if done == len(rows):
             return 0
-        with progress.stage(
-            f"Indexing checkpoint {step}", total=len(rows), unit="images"
-        ) as advance:
+        title = f"Indexing checkpoint {step}"
+        with progress.stage(title, total=len(rows), unit="images") as advance:
             advance(done)
-            for start in range(done, len(rows), BATCH):
-                stop = min(start + BATCH, len(rows))
-                with self._errors():
-                    self._client.insert(
-                        self.reference.collection,
-                        list(_entries(step, rows, start, stop)),
-                        partition_name=name,
-                    )
-                advance(stop - start)
-            with self._errors():
-                self._client.flush(self.reference.collection)
+            self._insert(step, value, rows, done, advance)
         if self.count(step) != len(rows):
             self._drop(step, value)
             raise VectorsError(
@@ -238,6 +228,31 @@ class VectorIndex:
                 f"command again."
             )
         return len(rows) - done
+
+    def _begin(self, step: int, value: str) -> int:
+        """Make the partition of a checkpoint where there is none of this fingerprint, and drop one
+        of another; returns how many rows it has."""
+        known = self.checkpoints().get(step)
+        if known == value:
+            return self.count(step)
+        if known is not None:
+            self._drop(step, known)
+        with self._errors():
+            self._client.create_partition(self.reference.collection, _partition(step, value))
+        return 0
+
+    def _insert(self, step: int, value: str, rows: IndexRows, start: int, advance: Advance) -> None:
+        for first in range(start, len(rows), BATCH):
+            stop = min(first + BATCH, len(rows))
+            with self._errors():
+                self._client.insert(
+                    self.reference.collection,
+                    list(_entries(step, rows, first, stop)),
+                    partition_name=_partition(step, value),
+                )
+            advance(stop - first)
+        with self._errors():
+            self._client.flush(self.reference.collection)
 
     def search(
         self,
@@ -253,20 +268,7 @@ class VectorIndex:
         Raises VectorsError where the checkpoint is not indexed, was when it had another
         ``fingerprint``, or has vectors of another length.
         """
-        known = self.checkpoints()
-        if step not in known:
-            steps = ", ".join(map(str, sorted(known))) or "none is"
-            raise VectorsError(
-                f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
-                f"Put it in with: review-embeddings index --run {self._run} --checkpoint {step}"
-            )
-        self._check_dimension(vectors.shape[1])
-        if known[step] != fingerprint[:12]:
-            raise VectorsError(
-                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
-                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint "
-                f"{step}"
-            )
+        self._check_indexed(step, fingerprint[:12], vectors.shape[1])
         with self._errors():
             self._client.load_collection(self.reference.collection)
             found = self._client.search(
@@ -274,11 +276,27 @@ class VectorIndex:
                 data=np.asarray(vectors, dtype=np.float32).tolist(),
                 limit=top,
                 filter=(condition or Condition()).expression,
-                partition_names=[_partition(step, known[step])],
+                partition_names=[_partition(step, fingerprint[:12])],
                 output_fields=["image_id", "label", "ood_score"],
                 search_params={"metric_type": "COSINE", "params": {"ef": max(64, 4 * top)}},
             )
         return [[_hit(one) for one in hits] for hits in found]
+
+    def _check_indexed(self, step: int, value: str, dimension: int) -> None:
+        known = self.checkpoints()
+        command = f"review-embeddings index --run {self._run} --checkpoint {step}"
+        if step not in known:
+            steps = ", ".join(map(str, sorted(known))) or "none is"
+            raise VectorsError(
+                f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
+                f"Put it in with: {command}"
+            )
+        self._check_dimension(dimension)
+        if known[step] != value:
+            raise VectorsError(
+                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
+                f"Put it in again with: {command}"
+            )
 
     def _prepare(self, images: int, dimension: int) -> None:
         """Make the collection where there is none."""
@@ -376,25 +394,30 @@ def opened(
     for name in ("pymilvus", "grpc"):  # they report every error that they raise
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with milvus_errors(reference):
+        uri = reference.uri or str(run.vectors.resolve())
         try:
-            uri = reference.uri or str(run.vectors.resolve())
             client = MilvusClient(uri, token=token or "", timeout=CONNECT_SECONDS)
         except ConnectionConfigException as error:
             if reference.uri is not None:
                 raise
-            if not run.path.is_dir():
-                raise StorageError(f"There is no run folder {run}.") from error
-            raise BusyError(
-                f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
-                f"not installed. "
-                "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
-            ) from error
+            raise _error_of_file(run) from error
     try:
         yield VectorIndex(client, reference, str(run))
     finally:
         client.close()
         if reference.uri is None:
             _release(run)
+
+
+def _error_of_file(run: RunFolder) -> ReviewError:
+    """Why the file in the run folder cannot be opened."""
+    if not run.path.is_dir():
+        return StorageError(f"There is no run folder {run}.")
+    return BusyError(
+        f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
+        f"not installed. "
+        "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
+    )
 
 
 def _release(run: RunFolder) -> None:
