@@ -262,9 +262,8 @@ class _Rows:
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[indices]
         self._taken += rows.nbytes
-        if self._taken > HELD and hasattr(
-            mmap, "MADV_DONTNEED"
-        ):  # the system keeps them as long as it has room
+        # the system keeps them as long as it has room
+        if self._taken > HELD and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
             self._taken = 0
         return rows

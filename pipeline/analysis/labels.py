@@ -54,17 +54,15 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
 
         given, likely = labels[known].astype(np.int64), _rows_of_one(probabilities[known])
         confidence[known] = get_label_quality_scores(given, likely, method="self_confidence")
-        score[known] = get_label_quality_scores(given, likely, method="normalized_margin").clip(
-            0, 1
-        )
+        margin = get_label_quality_scores(given, likely, method="normalized_margin")
+        score[known] = margin.clip(0, 1)
         order = np.lexsort((confidence[known], score[known]))
         ranks = np.empty(len(order), dtype=np.int32)
         ranks[order] = np.arange(1, len(order) + 1)
         rank[known] = ranks
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="May not flag all label issues"
-            )  # classes of few images; the rank has them
+            # of classes of few images; the rank has them
+            warnings.filterwarnings("ignore", message="May not flag all label issues")
             issue[known] = find_label_issues(given, likely, n_jobs=1)
     elif known.any():
         confidence[known] = score[known] = 1.0

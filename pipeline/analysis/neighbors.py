@@ -200,9 +200,8 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
             vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True
         ).neighbor_graph
     own = found == np.arange(len(found))[:, None]
-    own[~own.any(axis=1), -1] = (
-        True  # of many images at one point the own one may not be among those found
-    )
+    # of many images at one point the own one may not be among those found
+    own[~own.any(axis=1), -1] = True
     others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
     short = np.flatnonzero((others < 0).any(axis=1))  # -1 stands for one that was not found
     for start in range(0, len(short), 8):

@@ -239,13 +239,18 @@ def align(
             fit = Alignment(fit.rotation, 1.0, fit.disparity)
         fits.append(fit)
         largest = max(largest, float(np.abs(shape).max(initial=0.0)) * fit.scale)
-    factor = RANGE / largest if largest > 0 else 1.0
+    factor = _to_range(largest)
     fits = [Alignment(fit.rotation, fit.scale * factor, fit.disparity) for fit in fits]
     aligned = [
         (_centred(projection) @ fit.rotation * fit.scale).clip(-RANGE, RANGE).astype(np.float32)
         for projection, fit in zip(projections, fits, strict=True)
     ]
     return AlignedRun(aligned, fits)
+
+
+def _to_range(largest: float) -> float:
+    """Factor that brings the largest coordinate to `RANGE`; 1 where all are 0."""
+    return RANGE / largest if largest > 0 else 1.0
 
 
 def _centred(points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -261,7 +266,7 @@ def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
     maps = [np.asarray(points, dtype=np.float64) for points in projections]
     middle = np.mean([points.mean(axis=0) for points in maps], axis=0)
     largest = max((float(np.abs(points - middle).max(initial=0.0)) for points in maps), default=0.0)
-    factor = RANGE / largest if largest > 0 else 1.0
+    factor = _to_range(largest)
     disparities = [fit.disparity for fit in align(maps).alignments]
     fits = [Alignment(np.eye(2), factor, disparity) for disparity in disparities]
     return AlignedRun(

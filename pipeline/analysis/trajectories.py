@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,18 +169,7 @@ class TrajectoryBuilder:
         life, life_step = lives(np.stack(self._outliers), self._steps)
         passes = max(1, len(self._steps) - 1)
         kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
-        judged = self._known & (self._headed > 0)
-        count = max(1, self._headed)
-        average = self._sum / count
-        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
-        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
-        rank = np.zeros(len(self._labels), dtype=np.int32)
-        if self._known.any():
-            rank[self._known] = rankdata(score[self._known], method="ordinal")
-
-        def of_predictions(values: NDArray[np.float64]) -> NDArray[np.float32]:
-            return np.where(judged, values, np.nan).astype(np.float32)
-
+        score, rank = self._label_scores()
         return Trajectories(
             mean_percentile=mean.astype(np.float32),
             consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
@@ -188,13 +178,7 @@ class TrajectoryBuilder:
             drift=self._drift.astype(np.float32),
             neighbors_kept=kept.astype(np.float32),
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
-            label_mean=of_predictions(average),
-            label_variability=of_predictions(
-                np.sqrt(np.maximum(self._squares / count - average**2, 0))
-            ),
-            aum=of_predictions(self._margins / count),
-            learnt_at=np.where(judged, self._learnt, -1),
-            forgotten=self._forgotten * judged,
+            **self._of_predictions(),
             flips=self._flips,
             label_score=score,
             label_rank=rank,
@@ -202,6 +186,36 @@ class TrajectoryBuilder:
             correlation=_correlations(percentiles),
             overlap=_overlaps(np.stack(self._outliers)),
         )
+
+    def _label_scores(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """``label_score`` and ``label_rank``."""
+        from scipy.stats import rankdata
+
+        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
+        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
+        rank = np.zeros(len(self._labels), dtype=np.int32)
+        if self._known.any():
+            rank[self._known] = rankdata(score[self._known], method="ordinal")
+        return score, rank
+
+    def _of_predictions(self) -> dict[str, NDArray[Any]]:
+        """The fields that are about the predictions of the given labels."""
+        judged = self._known & (self._headed > 0)
+        count = max(1, self._headed)
+        mean = self._sum / count
+        values = {
+            "label_mean": mean,
+            "label_variability": np.sqrt(np.maximum(self._squares / count - mean**2, 0)),
+            "aum": self._margins / count,
+        }
+        return {
+            **{
+                name: np.where(judged, value, np.nan).astype(np.float32)
+                for name, value in values.items()
+            },
+            "learnt_at": np.where(judged, self._learnt, -1),
+            "forgotten": self._forgotten * judged,
+        }
 
 
 def label_margins(
@@ -253,16 +267,10 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
 
     if before.shape[1] != after.shape[1]:
         return np.zeros(len(before))
-    middles = [np.mean(vectors, axis=0, dtype=np.float64) for vectors in (before, after)]
-    sizes = [
-        float(
-            np.sqrt(
-                sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
-                / len(vectors)
-            )
-        )
-        for vectors, middle in zip((before, after), middles, strict=True)
+    middles = [
+        np.asarray(np.mean(vectors, axis=0, dtype=np.float64)) for vectors in (before, after)
     ]
+    sizes = [_rms_length(before, middles[0]), _rms_length(after, middles[1])]
     if not all(sizes):
         return np.zeros(len(before))
 
@@ -273,10 +281,15 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
     products = np.zeros((before.shape[1], before.shape[1]))
     for one, other in both():
         products += one.T @ other
-    rotation, _ = orthogonal_procrustes(
-        np.eye(len(products)), products
-    )  # which sees nothing of its arguments but their product
+    # which sees nothing of its arguments but their product
+    rotation, _ = orthogonal_procrustes(np.eye(len(products)), products)
     return np.concatenate([np.linalg.norm(one @ rotation - other, axis=1) for one, other in both()])
+
+
+def _rms_length(vectors: NDArray[np.floating], middle: NDArray[np.float64]) -> float:
+    """Root mean square length of vectors, shape (N, D), seen from their mean."""
+    squares = sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
+    return float(np.sqrt(squares / len(vectors)))
 
 
 def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float64]:
