@@ -140,10 +140,10 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
 
 
 @dataclass(frozen=True)
-class Leaks:
+class SplitMatches:
     """Which images are in another split too; shape (N,) each."""
 
-    place: NDArray[np.int64]
+    index: NDArray[np.int64]
     """Index of the first image of the other split that is the same; -1 for none."""
     kind: NDArray[np.int8]
     """Index into `KINDS`."""
@@ -157,7 +157,7 @@ def find_leaks(
     *,
     device: str | None = None,
     scratch: Path | None = None,
-) -> Leaks:
+) -> SplitMatches:
     """Which of the images are in another split, as the same file or as a file that shows the same,
     by the means of `near_duplicates`.
 
@@ -173,14 +173,14 @@ def find_leaks(
     pairs = _candidates(neighbors, [*hashes, *other_hashes])
     across = (pairs[:, 0] < total) & (pairs[:, 1] >= total)
     pairs = _confirmed(pairs[across], _read_both(read, read_others, total), scratch)
-    place, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
+    matches, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
     for index, other in pairs[::-1].tolist():  # the first one last
-        place[index], kind[index] = other - total, KINDS.index("near")
+        matches[index], kind[index] = other - total, KINDS.index("near")
     first_of = {value: other for other, value in reversed(list(enumerate(other_hashes)))}
     for index, value in enumerate(hashes):
         if value in first_of:
-            place[index], kind[index] = first_of[value], KINDS.index("exact")
-    return Leaks(place, kind)
+            matches[index], kind[index] = first_of[value], KINDS.index("exact")
+    return SplitMatches(matches, kind)
 
 
 def _read_both(read: Read, read_others: Read, total: int) -> Read:

@@ -257,7 +257,7 @@ def _centred(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(points, dtype=np.float64) - np.mean(points, axis=0, dtype=np.float64)
 
 
-def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
+def rescale_shared_basis(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
     """Bring maps that stand in one basis already into the common range, none of them moved or
     turned against the others.
 

@@ -26,7 +26,7 @@ LEAST = 1e-12
 
 
 @dataclass(frozen=True)
-class Seen:
+class CheckpointValues:
     """What was found about all images at one checkpoint."""
 
     step: int
@@ -120,7 +120,7 @@ class TrajectoryBuilder:
         )
         self._prediction: NDArray[np.int64] | None = None
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: CheckpointValues) -> None:
         """The next checkpoint."""
         self._steps.append(seen.step)
         self._percentiles.append(np.asarray(seen.percentile, dtype=np.float32))

@@ -117,7 +117,7 @@ class Reference:
     """What a newer version keeps in the run folder beside this."""
 
     @property
-    def place(self) -> str:
+    def description(self) -> str:
         """For people."""
         return f"collection {self.collection} of {self.uri or 'the run folder'}"
 
@@ -224,8 +224,8 @@ class VectorIndex:
         if self.count(step) != len(rows):
             self._drop(step, value)
             raise VectorsError(
-                f"The {self.reference.place} lost some images of checkpoint {step}. Start the same "
-                f"command again."
+                f"The {self.reference.description} lost some images of checkpoint {step}. "
+                f"Start the same command again."
             )
         return len(rows) - done
 
@@ -288,7 +288,7 @@ class VectorIndex:
         if step not in known:
             steps = ", ".join(map(str, sorted(known))) or "none is"
             raise VectorsError(
-                f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
+                f"Checkpoint {step} is not in the {self.reference.description} ({steps} there). "
                 f"Put it in with: {command}"
             )
         self._check_dimension(dimension)
@@ -330,8 +330,8 @@ class VectorIndex:
     def _check_dimension(self, dimension: int) -> None:
         if self.dimension != dimension:
             raise VectorsError(
-                f"The {self.reference.place} holds vectors of {self.dimension} numbers, these have "
-                f"{dimension}. "
+                f"The {self.reference.description} holds vectors of {self.dimension} numbers, "
+                f"these have {dimension}. "
                 "Name another collection with --collection, or the checkpoint that was indexed."
             )
 

@@ -21,7 +21,7 @@ from review_embeddings.pipeline.analysis.mapkinds import (
 )
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps, shared_pca
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
-from review_embeddings.pipeline.analysis.project import Projection, lay_as_they_are, project
+from review_embeddings.pipeline.analysis.project import Projection, project, rescale_shared_basis
 from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -73,7 +73,7 @@ def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
     random = np.random.default_rng(0)
     first = random.normal(size=(50, 2))
     second = first @ np.array([[0, 1], [-1, 0]]) + 3
-    run = lay_as_they_are([first, second])
+    run = rescale_shared_basis([first, second])
     assert all((fit.rotation == np.eye(2)).all() for fit in run.alignments)
     factor = run.alignments[0].scale
     np.testing.assert_allclose(run.points[1] - run.points[0], (second - first) * factor, atol=1e-5)
