@@ -71,7 +71,7 @@ HELD = 32 << 20
 """Bytes that are taken from a file before its pages are let go."""
 
 
-Read = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
+ReadImages = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
 """Gives the RGB images of some indices, ascending, each with its index."""
 
 
@@ -95,7 +95,7 @@ class Duplicates:
 
 
 def near_duplicates(
-    hashes: Sequence[str], neighbors: Neighbors, read: Read, *, scratch: Path | None = None
+    hashes: Sequence[str], neighbors: Neighbors, read: ReadImages, *, scratch: Path | None = None
 ) -> NDArray[np.int64]:
     """Pairs of indices of different files that show the same, shape (P, 2), int64, the smaller
     index first.
@@ -152,8 +152,8 @@ class SplitMatches:
 def find_leaks(
     hashes: Sequence[str],
     embeddings: NDArray[np.floating],
-    read: Read,
-    others: tuple[Sequence[str], NDArray[np.floating], Read],
+    read: ReadImages,
+    others: tuple[Sequence[str], NDArray[np.floating], ReadImages],
     *,
     device: str | None = None,
     scratch: Path | None = None,
@@ -183,7 +183,7 @@ def find_leaks(
     return SplitMatches(matches, kind)
 
 
-def _read_both(read: Read, read_others: Read, total: int) -> Read:
+def _read_both(read: ReadImages, read_others: ReadImages, total: int) -> ReadImages:
     """Reads from two splits, the first of ``total`` images, as if they were one."""
 
     def both(indices: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
@@ -207,7 +207,9 @@ def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64
     return np.asarray(pairs[different])
 
 
-def _confirmed(pairs: NDArray[np.int64], read: Read, scratch: Path | None) -> NDArray[np.int64]:
+def _confirmed(
+    pairs: NDArray[np.int64], read: ReadImages, scratch: Path | None
+) -> NDArray[np.int64]:
     """Those of the pairs whose pixels are alike. What is kept of the images lies in files, so
     that memory does not grow with them."""
     indices: list[int] = []

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.duplicates import Pictures, find_leaks, near_duplicates
+from review_embeddings.pipeline.analysis.duplicates import ReadImages, find_leaks, near_duplicates
 from review_embeddings.pipeline.analysis.imagequality import (
     image_quality,
     measure,
@@ -233,7 +233,7 @@ def find_copies(
     neighbors: Array,
     distances: Array,
     hashes: Sequence[str],
-    pictures: Pictures,
+    pictures: ReadImages,
     scratch: Path,
     k: int,
 ) -> Result:
@@ -275,7 +275,7 @@ class Split:
     hashes: Sequence[str]
     embeddings: Array
     """Shape (N, D)."""
-    pictures: Pictures
+    pictures: ReadImages
 
 
 def judge_images(rows: slice, *, files: Iterator[bytes], advance: Advance) -> Result:

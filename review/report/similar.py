@@ -362,10 +362,9 @@ def _read(path: Path) -> Any:
 def _embedded(
     built: Built, step: int, images: Sequence[Any], device: str | None, stack: ExitStack
 ) -> NDArray[np.float32]:
-    from review_embeddings.pipeline.settings import Request
-    from review_embeddings.pipeline.stages.build import Builder
+    from review_embeddings.pipeline.stages.embedding import embed_others
 
-    return Builder(built.run, Request(device=device), SILENT, stack).encode(step, images)
+    return embed_others(built.run, device, step, images, stack)
 
 
 def in_common(results: Sequence[SearchResults]) -> str:
