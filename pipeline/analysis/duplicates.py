@@ -140,7 +140,7 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
 
 
 @dataclass(frozen=True)
-class SplitMatches:
+class LeakMatches:
     """Which images are in another split too; shape (N,) each."""
 
     index: NDArray[np.int64]
@@ -157,7 +157,7 @@ def find_leaks(
     *,
     device: str | None = None,
     scratch: Path | None = None,
-) -> SplitMatches:
+) -> LeakMatches:
     """Which of the images are in another split, as the same file or as a file that shows the same,
     by the means of `near_duplicates`.
 
@@ -180,7 +180,7 @@ def find_leaks(
     for index, value in enumerate(hashes):
         if value in first_of:
             matches[index], kind[index] = first_of[value], KINDS.index("exact")
-    return SplitMatches(matches, kind)
+    return LeakMatches(matches, kind)
 
 
 def _read_both(read: ReadImages, read_others: ReadImages, total: int) -> ReadImages:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from review_embeddings.review.animation.drawing.frame import Frame
 
 
+__all__ = ["Film", "animate", "draw_frame", "draw_still"]
+
+
 def animate(
     run: RunFolder | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,

@@ -62,7 +62,7 @@ def index_command(options: IndexOptions) -> None:
     for step, count in added.items():
         click.echo(
             f"Checkpoint {step}: {count:,} images added, {len(built.images):,} there, in the "
-            f"{reference.place}"
+            f"{reference.description}"
         )
     for one in check(built, reference, token=token) if options.check else ():
         click.echo(
