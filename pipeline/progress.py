@@ -1,4 +1,4 @@
-"""How long work tells what it does, without knowing who listens: the pipeline calls, the command
+"""How long work reports what it does, without knowing who listens: the pipeline calls, the command
 line draws."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """What the pipeline tells while it works."""
+    """What the pipeline reports while it works."""
 
     def stage(self, title: str, *, total: int, unit: str) -> AbstractContextManager[Advance]:
         """One piece of work of ``total`` units, from entering to leaving the context."""
@@ -25,12 +25,12 @@ class Progress(Protocol):
 
     def latest(self, text: str) -> None:
         """What was done last, such as a part of the work and by whom: shown beside the stage until
-        the next one takes its place."""
+        the next one replaces it."""
         ...
 
 
 class _Silent:
-    """Tells nobody."""
+    """Reports to nobody."""
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:

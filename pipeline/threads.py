@@ -21,8 +21,7 @@ def worker_count() -> int:
 def in_threads(
     work: Callable[[T], R], items: Iterable[T], workers: int | None = None
 ) -> Iterator[R]:
-    """Results in order, computed a few ahead in so many threads (`worker_count` where it is not
-    said)."""
+    """Results in order, computed a few ahead in so many threads, `worker_count` by default."""
     workers = workers or worker_count()
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers)

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
@@ -69,9 +70,9 @@ def _write_digits(folder: Path) -> None:
 
     digits = load_digits()
     files = []
-    for picture in digits.images:
+    for digit in digits.images:
         buffer = io.BytesIO()
-        Image.fromarray(np.rint(picture * (255 / 16)).astype(np.uint8)).save(buffer, "PNG")
+        Image.fromarray(np.rint(digit * (255 / 16)).astype(np.uint8)).save(buffer, "PNG")
         files.append({"bytes": buffer.getvalue(), "path": None})
     features = datasets.Features(
         {
@@ -79,9 +80,14 @@ def _write_digits(folder: Path) -> None:
             "label": datasets.ClassLabel(names=[str(name) for name in digits.target_names]),
         }
     )
-    rows = datasets.Dataset.from_dict(
-        {"image": files, "label": digits.target.tolist()}, features=features, split=SPLIT
-    )
+    columns = {"image": files, "label": digits.target.tolist()}
+    _save(datasets.Dataset.from_dict(columns, features=features, split=SPLIT), folder)
+
+
+def _save(rows: Any, folder: Path) -> None:
+    """Save a data set, the folder whole or absent."""
+    import datasets
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".writing-{os.getpid()}-{folder.name}")
     datasets.disable_progress_bars()
@@ -94,8 +100,7 @@ def _write_digits(folder: Path) -> None:
 
 
 def _write_model(folder: Path, names: list[str]) -> None:
-    """A Vision Transformer for pictures of 16 x 16 pixels with weights that nobody has trained
-    yet."""
+    """An untrained Vision Transformer for images of 16 x 16 pixels."""
     transformers = import_transformers()
     transformers.set_seed(0)
     config = transformers.ViTConfig(

@@ -35,7 +35,7 @@ CANDIDATES = 15
 """Neighbours that are searched in another split."""
 
 THUMBNAIL = 32
-"""Side in pixels of what is kept of a picture."""
+"""Side in pixels of what is kept of an image."""
 
 SIDE = 24
 """Side in pixels of the views of it that are compared."""
@@ -44,7 +44,7 @@ COARSE = 8
 """Side in pixels of the first comparison, which most pairs do not pass."""
 
 MAYBE = 0.85
-"""Correlation of some view with the other picture there from which they are compared in full."""
+"""Correlation of some view with the other image from which they are compared in full."""
 
 ALIKE, DETAIL = 0.95, 0.8
 """Least correlation of two views of the same picture, and of what is left of them without their
@@ -59,19 +59,20 @@ SAMPLE = 2000
 """Pairs from which it is seen what is usual."""
 
 CROPS = (0.9375, 0.875, 0.8)
-"""Parts of a picture's sides that are compared with the whole of the other, beside the whole."""
+"""Parts of an image's sides that are compared with the whole of the other, beside the whole."""
 
 VIEWS = 2 * (1 + len(CROPS))
-"""Views of a picture: the whole and its parts, each as it is and mirrored."""
+"""Views of an image: the whole and its parts, each as it is and mirrored."""
 
 BATCH = 1024
-"""Pictures or pairs that are worked on at once."""
+"""Images or pairs that are worked on at once."""
 
 HELD = 32 << 20
 """Bytes that are taken from a file before its pages are let go."""
 
 
-Pictures = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
+ReadImages = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
+"""Gives the RGB images of some indices, ascending, each with its index."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Duplicates:
     """Which images are there more than once; shape (N,) each."""
 
     group: NDArray[np.int64]
-    """Place of the first image of the group; -1 for an image that is there once."""
+    """Index of the first image of the group; -1 for an image that is there once."""
     kind: NDArray[np.int8]
     """Index into `KINDS`: ``exact`` where another image of the group has the same bytes."""
 
@@ -94,31 +95,30 @@ class Duplicates:
 
 
 def near_duplicates(
-    hashes: Sequence[str], neighbors: Neighbors, pictures: Pictures, *, scratch: Path | None = None
+    hashes: Sequence[str], neighbors: Neighbors, read: ReadImages, *, scratch: Path | None = None
 ) -> NDArray[np.int64]:
-    """Pairs of places of different files with the same picture, shape (P, 2), the smaller place
-    first.
+    """Pairs of indices of different files that show the same, shape (P, 2), int64, the smaller
+    index first.
 
-    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``pictures`` gives the RGB
-    images at some places, ascending, each with its place; ``scratch``: a folder with room for 6 kB
-    an image, the system's where None is named.
+    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``scratch``: a folder with
+    room for 6 kB an image, by default the system's.
     """
-    return _confirmed(_candidates(neighbors, hashes), pictures, scratch)
+    return _confirmed(_candidates(neighbors, hashes), read, scratch)
 
 
 def _first_with(hashes: Sequence[str]) -> NDArray[np.int64]:
-    """Place of the first image with the same bytes, shape (N,); its own for one that comes once."""
+    """Index of the first image with the same bytes, shape (N,); its own for one that comes once."""
     first_of: dict[str, int] = {}
     return np.fromiter(
-        (first_of.setdefault(value, place) for place, value in enumerate(hashes)),
+        (first_of.setdefault(value, index) for index, value in enumerate(hashes)),
         dtype=np.int64,
         count=len(hashes),
     )
 
 
 def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplicates:
-    """Group images with the same bytes and those that are linked by ``pairs`` of places, shape (P,
-    2)."""
+    """Group images with the same bytes and those that are linked by ``pairs`` of indices, shape
+    (P, 2)."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -141,10 +141,10 @@ def group_duplicates(hashes: Sequence[str], pairs: NDArray[np.int64]) -> Duplica
 
 @dataclass(frozen=True)
 class LeakMatches:
-    """Which images stand in another split too; shape (N,) each."""
+    """Which images are in another split too; shape (N,) each."""
 
-    place: NDArray[np.int64]
-    """Place of the first image of the other split that is the same; -1 for none."""
+    index: NDArray[np.int64]
+    """Index of the first image of the other split that is the same; -1 for none."""
     kind: NDArray[np.int8]
     """Index into `KINDS`."""
 
@@ -152,48 +152,46 @@ class LeakMatches:
 def find_leaks(
     hashes: Sequence[str],
     embeddings: NDArray[np.floating],
-    pictures: Pictures,
-    others: tuple[Sequence[str], NDArray[np.floating], Pictures],
+    read: ReadImages,
+    others: tuple[Sequence[str], NDArray[np.floating], ReadImages],
     *,
     device: str | None = None,
     scratch: Path | None = None,
 ) -> LeakMatches:
-    """Which of the images are in another split, as the same file or as the same picture, by the
-    means of `near_duplicates`.
+    """Which of the images are in another split, as the same file or as a file that shows the same,
+    by the means of `near_duplicates`.
 
-    ``hashes``, ``embeddings`` (shape (N, D)) and ``pictures`` of the reviewed images, and
-    ``others``: the same of the other split, its embeddings of the same checkpoint. ``scratch`` as
-    there.
+    ``hashes``, ``embeddings`` (shape (N, D)) and ``read`` are of the reviewed images, ``others``
+    the same of the other split, its embeddings of the same checkpoint. ``scratch`` as there.
     """
     from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 
-    other_hashes, other_embeddings, other_pictures = others
+    other_hashes, other_embeddings, read_others = others
     total = len(hashes)
-    place, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
-
-    def both(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
-        yield from pictures([one for one in places if one < total])
-        yield from (
-            (one + total, picture)
-            for one, picture in other_pictures([one - total for one in places if one >= total])
-        )
-
-    neighbors = nearest_neighbors(
-        np.concatenate([embeddings, other_embeddings]), CANDIDATES, device=device
-    )
-    candidates = _candidates(neighbors, [*hashes, *other_hashes])
-    pairs = _confirmed(
-        candidates[(candidates[:, 0] < total) & (candidates[:, 1] >= total)], both, scratch
-    )
-    for one, other in pairs[::-1].tolist():  # the first one last
-        place[one], kind[one] = other - total, KINDS.index("near")
-    first_of: dict[str, int] = {}
-    for number, value in enumerate(other_hashes):
-        first_of.setdefault(value, number)
-    for one, value in enumerate(hashes):
+    together = np.concatenate([embeddings, other_embeddings])
+    neighbors = nearest_neighbors(together, CANDIDATES, device=device)
+    pairs = _candidates(neighbors, [*hashes, *other_hashes])
+    across = (pairs[:, 0] < total) & (pairs[:, 1] >= total)
+    pairs = _confirmed(pairs[across], _read_both(read, read_others, total), scratch)
+    matches, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
+    for index, other in pairs[::-1].tolist():  # the first one last
+        matches[index], kind[index] = other - total, KINDS.index("near")
+    first_of = {value: other for other, value in reversed(list(enumerate(other_hashes)))}
+    for index, value in enumerate(hashes):
         if value in first_of:
-            place[one], kind[one] = first_of[value], KINDS.index("exact")
-    return LeakMatches(place, kind)
+            matches[index], kind[index] = first_of[value], KINDS.index("exact")
+    return LeakMatches(matches, kind)
+
+
+def _read_both(read: ReadImages, read_others: ReadImages, total: int) -> ReadImages:
+    """Reads from two splits, the first of ``total`` images, as if they were one."""
+
+    def both(indices: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        yield from read([index for index in indices if index < total])
+        others = [index - total for index in indices if index >= total]
+        yield from ((index + total, image) for index, image in read_others(others))
+
+    return both
 
 
 def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64]:
@@ -202,30 +200,30 @@ def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64
     if neighbors.indices.shape[1] == 0:
         return np.zeros((0, 2), dtype=np.int64)
     limit = CLOSE * float(np.median(neighbors.distances[:, 0]))
-    rows, places = np.nonzero(neighbors.distances <= limit)
-    others = neighbors.indices[rows, places].astype(np.int64)
+    rows, columns = np.nonzero(neighbors.distances <= limit)
+    others = neighbors.indices[rows, columns].astype(np.int64)
     pairs = np.unique(np.sort(np.stack([rows, others], axis=1), axis=1), axis=0)
     different: NDArray[np.bool_] = np.not_equal(*_first_with(hashes)[pairs].T)
     return np.asarray(pairs[different])
 
 
 def _confirmed(
-    pairs: NDArray[np.int64], pictures: Pictures, scratch: Path | None
+    pairs: NDArray[np.int64], read: ReadImages, scratch: Path | None
 ) -> NDArray[np.int64]:
-    """Those of the pairs whose pixels are alike. What is kept of the pictures lies in files, so
+    """Those of the pairs whose pixels are alike. What is kept of the images lies in files, so
     that memory does not grow with them."""
-    places: list[int] = []
+    indices: list[int] = []
     with (
         _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, scratch) as thumbnails,
         _Rows((VIEWS, 3 * COARSE**2), np.float16, scratch) as views,
     ):
-        seen = iter(pictures(np.unique(pairs).tolist()))
-        while some := list(itertools.islice(seen, BATCH)):
-            places += [place for place, _ in some]
-            small = np.stack([_thumbnail(picture) for _, picture in some])
+        images = iter(read(np.unique(pairs).tolist()))
+        while some := list(itertools.islice(images, BATCH)):
+            indices += [index for index, _ in some]
+            small = np.stack([_thumbnail(image) for _, image in some])
             thumbnails.add(small)
             views.add(_unit(_views(small, COARSE)))
-        known = np.array(places, dtype=np.int64)
+        known = np.array(indices, dtype=np.int64)
         pairs = pairs[np.isin(pairs, known).all(axis=1)]
         if not len(pairs):
             return pairs
@@ -258,17 +256,16 @@ class _Rows:
         """Append rows."""
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
 
-    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[Any]:
-        """A copy of the rows at some places, shape ``places.shape + shape``; nothing may be added
-        after the first call."""
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """A copy of some rows, shape ``indices.shape + shape``; nothing may be added after the
+        first call."""
         if self._map is None:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[places]
+        rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[indices]
         self._taken += rows.nbytes
-        if self._taken > HELD and hasattr(
-            mmap, "MADV_DONTNEED"
-        ):  # the system keeps them as long as it has room
+        # the system keeps them as long as it has room
+        if self._taken > HELD and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
             self._taken = 0
         return rows
@@ -287,7 +284,7 @@ def _seem_alike(pairs: NDArray[np.int64], views: _Rows) -> NDArray[np.bool_]:
 
 
 def _are_alike(pairs: NDArray[np.int64], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
-    """In which pairs one whole picture is like a view of the other, cropped or mirrored, at large
+    """In which pairs one whole image is like a view of the other, cropped or mirrored, at large
     and in its details, shape (P,)."""
     alike = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), 128):
@@ -315,7 +312,7 @@ def _unusual_detail(pairs: NDArray[np.int64], thumbnails: _Rows) -> float:
         else pairs[np.random.default_rng(0).choice(len(pairs), SAMPLE, replace=False)]
     )
     one, other = (
-        _unit(_details(_views(thumbnails[places], SIDE, crops=())[:, 0])) for places in chosen.T
+        _unit(_details(_views(thumbnails[indices], SIDE, crops=())[:, 0])) for indices in chosen.T
     )
     usual = np.einsum("pd,pd->p", one, other)
     middle = float(np.median(usual))
@@ -323,18 +320,18 @@ def _unusual_detail(pairs: NDArray[np.int64], thumbnails: _Rows) -> float:
     return float(np.clip(middle + UNUSUAL * spread, DETAIL, SURE))
 
 
-def _thumbnail(picture: Image.Image) -> NDArray[np.uint8]:
+def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
     from PIL import Image
 
     return np.asarray(
-        picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
     )
 
 
 def _views(
     thumbnails: NDArray[np.uint8], side: int, crops: Sequence[float] = CROPS
 ) -> NDArray[np.float32]:
-    """The whole pictures and their middle parts, each as it is and mirrored, of shape (N, views,
+    """The whole images and their middle parts, each as it is and mirrored, of shape (N, views,
     side, side, 3); the whole comes first."""
     pixels = thumbnails.astype(np.float32)
     views = []
@@ -363,14 +360,14 @@ def _shrinking(side: int, crop: float) -> NDArray[np.float32]:
 
 
 def _details(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is left of pictures, shape (N, side, side, 3), without their smooth parts."""
+    """What is left of images, shape (N, side, side, 3), without their smooth parts."""
     from scipy.ndimage import uniform_filter
 
     return np.asarray(pixels - uniform_filter(pixels, (1, 5, 5, 1)))
 
 
 def _unit(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pictures, shape (…, side, side, 3), as vectors of length 1 without their mean; zeros for one
+    """Images, shape (…, side, side, 3), as vectors of length 1 without their mean; zeros for one
     colour, which is like nothing."""
     flat = pixels.reshape(*pixels.shape[:-3], math.prod(pixels.shape[-3:]))
     flat = flat - flat.mean(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Says which images are poor as pictures, whatever the model makes of them: dark, light, blurry,
+"""Measures which images are poor whatever the model makes of them: dark, light, blurry,
 oddly long, empty, or gray among colour.
 
 The scores and the thresholds are cleanvision's, which comes with an extra of the package.
@@ -71,38 +71,37 @@ def image_quality(measured: NDArray[Any]) -> NDArray[Any]:
     return measured
 
 
-def measure(pictures: Sequence[Image.Image]) -> NDArray[Any]:
-    """cleanvision's scores of some RGB pictures, each by itself, shape (N,), of `IMAGE_QUALITY`
+def measure(images: Sequence[Image.Image]) -> NDArray[Any]:
+    """cleanvision's scores of some RGB images, each by itself, shape (N,), of `IMAGE_QUALITY`
     without issues and ranks.
 
-    Equal to those of ``cleanvision.Imagelab.find_issues``. A picture is gray where its channels are
+    Equal to those of ``cleanvision.Imagelab.find_issues``. An image is gray where its channels are
     equal, however it was stored.
     """
     import pandas as pd
     from cleanvision.issue_managers.image_property_issue_manager import ImagePropertyIssueManager
 
     manager = ImagePropertyIssueManager()
-    gray = [_is_gray(picture) for picture in pictures]
-    shown = [
-        picture.convert("L") if without else picture
-        for picture, without in zip(pictures, gray, strict=True)
+    gray = [_is_gray(image) for image in images]
+    stored = [
+        image.convert("L") if colourless else image
+        for image, colourless in zip(images, gray, strict=True)
     ]
-    properties = [
-        manager.image_properties[name] for name in SCORED if name != "light"
-    ]  # that of dark measures for both
+    # that of dark measures for both
+    properties = [manager.image_properties[name] for name in SCORED if name != "light"]
     raw = [
-        {name: value for one in properties for name, value in one.calculate(picture).items()}
-        for picture in shown
+        {name: value for one in properties for name, value in one.calculate(image).items()}
+        for image in stored
     ]
-    manager.issues = pd.DataFrame(index=range(len(pictures)))
+    manager.issues = pd.DataFrame(index=range(len(images)))
     manager.update_issues(pd.DataFrame(raw), list(SCORED))
-    measured = np.zeros(len(pictures), dtype=IMAGE_QUALITY)
+    measured = np.zeros(len(images), dtype=IMAGE_QUALITY)
     for name in SCORED:
         measured[name] = manager.issues[f"{name}_score"].to_numpy()
     measured[GRAY] = gray
     return measured
 
 
-def _is_gray(picture: Image.Image) -> bool:
-    pixels = np.asarray(picture)
+def _is_gray(image: Image.Image) -> bool:
+    pixels = np.asarray(image)
     return bool((pixels[..., :1] == pixels).all())

@@ -1,5 +1,5 @@
-"""Scores how well each given label fits under one checkpoint, with cleanlab, and says which class
-would fit better.
+"""Scores how well each given label fits under one checkpoint, with cleanlab, and names the class
+that would fit better.
 
 Probabilities come from the checkpoint's classifier or, where it has none, from the labels of the
 nearest neighbours.
@@ -54,17 +54,15 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
 
         given, likely = labels[known].astype(np.int64), _rows_of_one(probabilities[known])
         confidence[known] = get_label_quality_scores(given, likely, method="self_confidence")
-        score[known] = get_label_quality_scores(given, likely, method="normalized_margin").clip(
-            0, 1
-        )
+        margin = get_label_quality_scores(given, likely, method="normalized_margin")
+        score[known] = margin.clip(0, 1)
         order = np.lexsort((confidence[known], score[known]))
-        places = np.empty(len(order), dtype=np.int32)
-        places[order] = np.arange(1, len(order) + 1)
-        rank[known] = places
+        ranks = np.empty(len(order), dtype=np.int32)
+        ranks[order] = np.arange(1, len(order) + 1)
+        rank[known] = ranks
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="May not flag all label issues"
-            )  # classes of few images; the rank has them
+            # of classes of few images; the rank has them
+            warnings.filterwarnings("ignore", message="May not flag all label issues")
             issue[known] = find_label_issues(given, likely, n_jobs=1)
     elif known.any():
         confidence[known] = score[known] = 1.0
@@ -89,8 +87,8 @@ def neighbor_probabilities(
     """
     near = labels[neighbors]
     counts = np.zeros((len(labels), classes))
-    rows, places = np.nonzero(near >= 0)
-    np.add.at(counts, (rows, near[rows, places]), 1.0)
+    rows, columns = np.nonzero(near >= 0)
+    np.add.at(counts, (rows, near[rows, columns]), 1.0)
     counts[counts.sum(axis=1) == 0] = 1.0
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
@@ -104,8 +102,8 @@ def out_of_fold_probabilities(
     seed: int = 0,
     advance: Advance = lambda done: None,
 ) -> NDArray[np.float32]:
-    """Class probabilities of each image from a classifier that was not shown its label, shape (N,
-    ``classes``), float32.
+    """Out-of-fold class probabilities of each image, shape (N, ``classes``), float32: from a
+    classifier that was not fitted to it.
 
     ``embeddings``: shape (N, D); ``labels``: class index or -1. The images are dealt into ``folds``
     (seeded, as many of each class in each as can be); a logistic regression (scikit-learn) on the
@@ -113,31 +111,40 @@ def out_of_fold_probabilities(
     all of them. For the split that a model was trained on, this is what a label can be judged by:
     the model itself has seen it. Source: Northcutt et al. 2021, "Confident learning".
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     fold_of = deal(labels, folds, seed=seed)
     probabilities = np.zeros((len(labels), classes), dtype=np.float64)
     unlabelled = labels < 0
     for fold in range(folds):
-        shown, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
-        if not (judged | unlabelled).any():  # more folds than images
-            advance(1)
-            continue
-        present = np.unique(labels[shown])
-        if len(present) < 2:
-            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
-            found[:, present] = 1.0
-        else:
-            judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
-            judge.fit(embeddings[shown], labels[shown])
-            found = np.zeros((int(judged.sum() + unlabelled.sum()), classes))
-            found[:, judge.classes_] = judge.predict_proba(embeddings[judged | unlabelled])
+        fitted, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
         into = np.flatnonzero(judged | unlabelled)
-        probabilities[into] += found / np.where(unlabelled[into], folds, 1)[:, None]
+        if len(into):  # there may be more folds than images
+            found = _predicted(embeddings[fitted], labels[fitted], embeddings[into], classes)
+            probabilities[into] += found / np.where(unlabelled[into], folds, 1)[:, None]
         advance(1)
     return probabilities.astype(np.float32)
+
+
+def _predicted(
+    embeddings: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    others: NDArray[np.floating],
+    classes: int,
+) -> NDArray[np.float64]:
+    """Class probabilities of other embeddings, shape (M, ``classes``), from a logistic regression
+    on these; the only class where there is one."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = np.zeros((len(others), classes))
+    present = np.unique(labels)
+    if len(present) < 2:
+        found[:, present] = 1.0
+        return found
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
+    classifier.fit(embeddings, labels)
+    found[:, classifier.classes_] = classifier.predict_proba(others)
+    return found
 
 
 def deal(labels: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.int64]:
@@ -147,7 +154,7 @@ def deal(labels: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.in
     fold_of = np.empty(len(labels), dtype=np.int64)
     following = 0
     for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        fold_of[places] = (following + np.arange(len(places))) % folds
-        following += len(places)
+        images = random.permutation(np.flatnonzero(labels == label))
+        fold_of[images] = (following + np.arange(len(images))) % folds
+        following += len(images)
     return fold_of

@@ -200,11 +200,10 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
             vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True
         ).neighbor_graph
     own = found == np.arange(len(found))[:, None]
-    own[~own.any(axis=1), -1] = (
-        True  # of many images on one place the own one may not be among those found
-    )
+    # of many images at one point the own one may not be among those found
+    own[~own.any(axis=1), -1] = True
     others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
-    short = np.flatnonzero((others < 0).any(axis=1))  # so it says that it has not found as many
+    short = np.flatnonzero((others < 0).any(axis=1))  # -1 stands for one that was not found
     for start in range(0, len(short), 8):
         rows = short[start : start + 8]
         others[rows] = search.of_some(rows, count, exactly=False)[0]
@@ -305,7 +304,7 @@ class _Search:
         import torch
 
         best = torch.full((self._total, count), -torch.inf, device=self._device)
-        places = torch.zeros((self._total, count), dtype=torch.int32, device=self._device)
+        indices = torch.zeros((self._total, count), dtype=torch.int32, device=self._device)
         side = TILE.get(self._device.type, TILE["cpu"])
         starts = range(0, self._total, side)
         with torch.inference_mode():
@@ -320,9 +319,9 @@ class _Search:
                     if start == other:
                         nearness.fill_diagonal_(-torch.inf)
                     else:
-                        _keep_best(best[two], places[two], nearness.T.contiguous(), start)
-                    _keep_best(best[one], places[one], nearness, other)
-        return places.cpu().numpy(), self._none_missed_below(best)
+                        _keep_best(best[two], indices[two], nearness.T.contiguous(), start)
+                    _keep_best(best[one], indices[one], nearness, other)
+        return indices.cpu().numpy(), self._none_missed_below(best)
 
     def of_some(
         self, rows: NDArray[np.int64], count: int, *, exactly: bool
@@ -354,7 +353,7 @@ class _Search:
 
 
 def _keep_best(
-    best: torch.Tensor, places: torch.Tensor, nearness: torch.Tensor, offset: int
+    best: torch.Tensor, indices: torch.Tensor, nearness: torch.Tensor, offset: int
 ) -> None:
     """Merge the columns of a tile, of which the first is row ``offset`` of all, into the best of
     each of its rows, in place."""
@@ -362,10 +361,10 @@ def _keep_best(
 
     new = torch.topk(nearness, min(best.shape[1], nearness.shape[1]), dim=1, sorted=False)
     both = torch.cat([best, new.values], dim=1)
-    known = torch.cat([places, new.indices.to(torch.int32) + offset], dim=1)
+    known = torch.cat([indices, new.indices.to(torch.int32) + offset], dim=1)
     values, order = torch.topk(both, best.shape[1], dim=1, sorted=False)
     best.copy_(values)
-    places.copy_(torch.gather(known, 1, order))
+    indices.copy_(torch.gather(known, 1, order))
 
 
 def _nearest(

@@ -26,7 +26,7 @@ BLOCK_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class Projection:
-    """One checkpoint's embeddings in the plane of their two largest principal components."""
+    """A 2-D projection of one checkpoint's embeddings."""
 
     points: NDArray[np.float64]
     """Shape (N, 2), centred on 0, in the units of the embedding."""
@@ -208,8 +208,8 @@ class AlignedRun:
 def align(
     projections: Sequence[NDArray[np.floating]], *, align_to: str = "last", scaling: str = "each"
 ) -> AlignedRun:
-    """Lay the checkpoints over each other by ordinary Procrustes analysis and bring all of them
-    into one common range.
+    """Align the checkpoints by ordinary Procrustes analysis and bring all of them into one common
+    range.
 
     Every checkpoint is moved to the origin and turned or flipped onto its reference: the last or
     the first checkpoint, or the one before it. With ``scaling="each"`` it is also scaled as
@@ -239,7 +239,7 @@ def align(
             fit = Alignment(fit.rotation, 1.0, fit.disparity)
         fits.append(fit)
         largest = max(largest, float(np.abs(shape).max(initial=0.0)) * fit.scale)
-    factor = RANGE / largest if largest > 0 else 1.0
+    factor = _to_range(largest)
     fits = [Alignment(fit.rotation, fit.scale * factor, fit.disparity) for fit in fits]
     aligned = [
         (_centred(projection) @ fit.rotation * fit.scale).clip(-RANGE, RANGE).astype(np.float32)
@@ -248,20 +248,25 @@ def align(
     return AlignedRun(aligned, fits)
 
 
+def _to_range(largest: float) -> float:
+    """Factor that brings the largest coordinate to `RANGE`; 1 where all are 0."""
+    return RANGE / largest if largest > 0 else 1.0
+
+
 def _centred(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(points, dtype=np.float64) - np.mean(points, axis=0, dtype=np.float64)
 
 
-def lay_as_they_are(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
+def rescale_shared_basis(projections: Sequence[NDArray[np.floating]]) -> AlignedRun:
     """Bring maps that stand in one basis already into the common range, none of them moved or
     turned against the others.
 
-    The disparity to the last one is that of the best turn all the same, as `align` says it.
+    The disparity to the last one is that of the best turn all the same, as `align` gives it.
     """
     maps = [np.asarray(points, dtype=np.float64) for points in projections]
     middle = np.mean([points.mean(axis=0) for points in maps], axis=0)
     largest = max((float(np.abs(points - middle).max(initial=0.0)) for points in maps), default=0.0)
-    factor = RANGE / largest if largest > 0 else 1.0
+    factor = _to_range(largest)
     disparities = [fit.disparity for fit in align(maps).alignments]
     fits = [Alignment(np.eye(2), factor, disparity) for disparity in disparities]
     return AlignedRun(
@@ -288,15 +293,15 @@ def turn_onto_next(maps: NDArray[np.floating]) -> NDArray[np.float64]:
     showing them one after the other.
 
     ``maps``, shape (K, N, 2): centred coordinates, such as the aligned ones of the table. Where
-    every checkpoint was laid onto the last one, two neighbours that are both unlike it may lie
+    every checkpoint is aligned to the last one, two neighbours that are both unlike it may lie
     turned against each other; in a film that is a jump that means nothing. The last map stays where
     it is, and all keep their sizes.
     """
     from scipy.linalg import orthogonal_procrustes
 
     turned = np.array(maps, dtype=np.float64)
-    for place in range(len(turned) - 2, -1, -1):
-        if turned[place].any() and turned[place + 1].any():
-            rotation, _ = orthogonal_procrustes(turned[place], turned[place + 1])
-            turned[place] = turned[place] @ rotation
+    for index in range(len(turned) - 2, -1, -1):
+        if turned[index].any() and turned[index + 1].any():
+            rotation, _ = orthogonal_procrustes(turned[index], turned[index + 1])
+            turned[index] = turned[index] @ rotation
     return turned

@@ -1,5 +1,5 @@
-"""What became of each image over all checkpoints of a run: its label, its place in the embedding,
-its rank as an outlier.
+"""What became of each image over all checkpoints of a run: its label, its position in the
+embedding, its rank as an outlier.
 
 The checkpoints come one after the other and each is read once, so that memory does not grow with
 their number.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ LEAST = 1e-12
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one checkpoint says about all images."""
+class CheckpointValues:
+    """What was found about all images at one checkpoint."""
 
     step: int
     percentile: NDArray[np.floating]
@@ -60,8 +61,8 @@ class Trajectories:
     """Step from which a resolved one is no outlier any more, an emergent one always; -1 for the
     others."""
     drift: NDArray[np.float32]
-    """Way in the embedding over all checkpoints, each laid onto the one before; the root mean
-    square length of a vector is 1."""
+    """Distance moved in the embedding over all checkpoints, each aligned to the one before; the
+    root mean square length of a vector is 1."""
     neighbors_kept: NDArray[np.float32]
     """Share of the nearest neighbours that stay from one checkpoint to the next, the mean over all
     steps, in [0, 1]."""
@@ -119,7 +120,7 @@ class TrajectoryBuilder:
         )
         self._prediction: NDArray[np.int64] | None = None
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: CheckpointValues) -> None:
         """The next checkpoint."""
         self._steps.append(seen.step)
         self._percentiles.append(np.asarray(seen.percentile, dtype=np.float32))
@@ -168,18 +169,7 @@ class TrajectoryBuilder:
         life, life_step = lives(np.stack(self._outliers), self._steps)
         passes = max(1, len(self._steps) - 1)
         kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
-        judged = self._known & (self._headed > 0)
-        count = max(1, self._headed)
-        average = self._sum / count
-        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
-        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
-        rank = np.zeros(len(self._labels), dtype=np.int32)
-        if self._known.any():
-            rank[self._known] = rankdata(score[self._known], method="ordinal")
-
-        def of_predictions(values: NDArray[np.float64]) -> NDArray[np.float32]:
-            return np.where(judged, values, np.nan).astype(np.float32)
-
+        score, rank = self._label_scores()
         return Trajectories(
             mean_percentile=mean.astype(np.float32),
             consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
@@ -188,13 +178,7 @@ class TrajectoryBuilder:
             drift=self._drift.astype(np.float32),
             neighbors_kept=kept.astype(np.float32),
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
-            label_mean=of_predictions(average),
-            label_variability=of_predictions(
-                np.sqrt(np.maximum(self._squares / count - average**2, 0))
-            ),
-            aum=of_predictions(self._margins / count),
-            learnt_at=np.where(judged, self._learnt, -1),
-            forgotten=self._forgotten * judged,
+            **self._of_predictions(),
             flips=self._flips,
             label_score=score,
             label_rank=rank,
@@ -202,6 +186,36 @@ class TrajectoryBuilder:
             correlation=_correlations(percentiles),
             overlap=_overlaps(np.stack(self._outliers)),
         )
+
+    def _label_scores(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """``label_score`` and ``label_rank``."""
+        from scipy.stats import rankdata
+
+        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
+        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
+        rank = np.zeros(len(self._labels), dtype=np.int32)
+        if self._known.any():
+            rank[self._known] = rankdata(score[self._known], method="ordinal")
+        return score, rank
+
+    def _of_predictions(self) -> dict[str, NDArray[Any]]:
+        """The fields that are about the predictions of the given labels."""
+        judged = self._known & (self._headed > 0)
+        count = max(1, self._headed)
+        mean = self._sum / count
+        values = {
+            "label_mean": mean,
+            "label_variability": np.sqrt(np.maximum(self._squares / count - mean**2, 0)),
+            "aum": self._margins / count,
+        }
+        return {
+            **{
+                name: np.where(judged, value, np.nan).astype(np.float32)
+                for name, value in values.items()
+            },
+            "learnt_at": np.where(judged, self._learnt, -1),
+            "forgotten": self._forgotten * judged,
+        }
 
 
 def label_margins(
@@ -216,7 +230,7 @@ def label_margins(
     and the labels of the nearest neighbours (no image among its own); without a head, the
     neighbours alone. The fit is the normalised margin: the share of the given label minus that of
     the best other one; 0 for images without a label. A checkpoint counts by the accuracy of the two
-    together beyond chance: what has learnt nothing says nothing about labels.
+    together beyond chance: what has learnt nothing tells nothing about labels.
     """
     known = labels >= 0
     classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1
@@ -253,16 +267,10 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
 
     if before.shape[1] != after.shape[1]:
         return np.zeros(len(before))
-    middles = [np.mean(vectors, axis=0, dtype=np.float64) for vectors in (before, after)]
-    sizes = [
-        float(
-            np.sqrt(
-                sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
-                / len(vectors)
-            )
-        )
-        for vectors, middle in zip((before, after), middles, strict=True)
+    middles = [
+        np.asarray(np.mean(vectors, axis=0, dtype=np.float64)) for vectors in (before, after)
     ]
+    sizes = [_rms_length(before, middles[0]), _rms_length(after, middles[1])]
     if not all(sizes):
         return np.zeros(len(before))
 
@@ -273,10 +281,15 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
     products = np.zeros((before.shape[1], before.shape[1]))
     for one, other in both():
         products += one.T @ other
-    rotation, _ = orthogonal_procrustes(
-        np.eye(len(products)), products
-    )  # which sees nothing of its arguments but their product
+    # which sees nothing of its arguments but their product
+    rotation, _ = orthogonal_procrustes(np.eye(len(products)), products)
     return np.concatenate([np.linalg.norm(one @ rotation - other, axis=1) for one, other in both()])
+
+
+def _rms_length(vectors: NDArray[np.floating], middle: NDArray[np.float64]) -> float:
+    """Root mean square length of vectors, shape (N, D), seen from their mean."""
+    squares = sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
+    return float(np.sqrt(squares / len(vectors)))
 
 
 def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -1,5 +1,5 @@
-"""Says how far a 2-D map can be trusted: whether what is near on it is near in the embedding, and
-the other way round."""
+"""Measures how far a 2-D map can be trusted: whether what is near on it is near in the embedding,
+and the other way round."""
 
 from __future__ import annotations
 
@@ -61,11 +61,7 @@ def map_trust(
     near = neighbors.indices[:, :k].astype(np.int64)
     on_map = _nearest_on_map(flat, k)
     kept = (near[:, :, None] == on_map[:, None, :]).any(axis=2).mean(axis=1).astype(np.float32)
-    rows = (
-        np.arange(total)
-        if total <= sample
-        else np.sort(np.random.default_rng(seed).choice(total, sample, replace=False))
-    )
+    rows = _sample(total, sample, seed)
     intruders = missed = 0.0
     unit = neighbors.metric == "cosine"
     for start in range(0, len(rows), 100):
@@ -78,15 +74,21 @@ def map_trust(
     )
 
 
+def _sample(total: int, size: int, seed: int) -> NDArray[np.int64]:
+    """Indices of all images, or of a seeded sample of them, ascending."""
+    if total <= size:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(seed).choice(total, size, replace=False))
+
+
 def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int64]:
     """The k nearest other points of each point, shape (N, k)."""
     from scipy.spatial import cKDTree
 
     found: NDArray[np.int64] = np.asarray(cKDTree(points).query(points, k=k + 1)[1], dtype=np.int64)
     own = found == np.arange(len(points))[:, None]
-    own[~own.any(axis=1), -1] = (
-        True  # of many points on one place the own one may not be among those found
-    )
+    # of many points at one position the own one may not be among those found
+    own[~own.any(axis=1), -1] = True
     others: NDArray[np.int64] = found[~own].reshape(len(points), k)
     return others
 
@@ -115,7 +117,7 @@ def _distances(
 def _excess(
     distances: NDArray[np.float64], rows: NDArray[np.int64], others: NDArray[np.int64], k: int
 ) -> float:
-    """By how many places the ``others`` of each row rank beyond its k nearest, summed."""
+    """By how many ranks the ``others`` of each row lie beyond its k nearest, summed."""
     distances[np.arange(len(rows)), rows] = np.inf
     theirs = np.take_along_axis(distances, others, axis=1)
     nearer = [np.count_nonzero(distances < column[:, None], axis=1) for column in theirs.T]

@@ -2,7 +2,7 @@
 it.
 
 One collection a run, a partition a checkpoint. A partition's name holds a fingerprint of what its
-rows were made from, and rows are put in in the order of the images: what is there says what is
+rows were made from, and rows are put in in the order of the images: what is there tells what is
 missing, whoever looks. Without a server the collection is a file in the run folder (Milvus Lite).
 """
 
@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import (
     BusyError,
+    ReviewError,
     SettingsError,
     StorageError,
     VectorsError,
     reason_of,
 )
 from review_embeddings.pipeline.network import listens
-from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import as_json, unknown_keys
@@ -40,10 +41,10 @@ EXACT_UP_TO = 100_000
 """Images a checkpoint up to which a new collection compares with all of them; above it, it has an
 HNSW graph."""
 
-SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 """How long a server may take to answer at first."""
 
-LABEL_LENGTH = 1024
+MAX_LABEL_BYTES = 1024
 """Bytes that a label may have in a collection."""
 
 CANNOT_CONNECT = 2
@@ -116,27 +117,37 @@ class Reference:
     """What a newer version keeps in the run folder beside this."""
 
     @property
-    def place(self) -> str:
+    def description(self) -> str:
         """For people."""
         return f"collection {self.collection} of {self.uri or 'the run folder'}"
 
 
 def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Reference:
-    """The collection that is meant: what was said, else what the run remembers, else a file in the
-    run folder.
+    """The collection of the options, else the one that the run remembers, else a file in the run
+    folder.
 
     Raises SettingsError for an address that has a secret in it or is none of a Milvus server, and
     for a name that Milvus does not take.
     """
     known = _remembered(run)
+    _check_names(uri, collection)
+    if uri is None:
+        default = Reference(None, "images") if known is None else known
+        return replace(default, collection=collection or default.collection or "images")
+    if collection is None and known is not None and known.uri == uri:
+        collection = known.collection
+    name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
+    return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
+
+
+def _check_names(uri: str | None, collection: str | None) -> None:
     if collection is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", collection):
         raise SettingsError(
             f"--collection {collection!r} is no name for a collection. Use letters, digits and _, "
             f"no digit first."
         )
     if uri is None:
-        default = Reference(None, "images") if known is None else known
-        return replace(default, collection=collection or default.collection or "images")
+        return
     if not re.match(r"(https?|tcp|unix)://", uri):
         raise SettingsError(
             f"--uri {uri} is no address of a Milvus server. Use http://HOST:19530, or leave it out "
@@ -147,10 +158,6 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
             "--uri has a name or password in it. Put user:password into an environment variable "
             "and name it: --token-env VAR"
         )
-    if collection is None and known is not None and known.uri == uri:
-        collection = known.collection
-    name = re.sub(r"[^A-Za-z0-9_]", "_", run.path.resolve().name)
-    return Reference(uri, collection or f"review_{name}_{secrets.token_hex(3)}")
 
 
 class VectorIndex:
@@ -203,41 +210,49 @@ class VectorIndex:
         Raises VectorsError where the collection has vectors of another length.
         """
         self._prepare(len(rows), rows.vectors.shape[1])
-        known, value = self.checkpoints(), fingerprint[:12]
-        if step in known and known[step] != value:
-            self._drop(step, known[step])
-        name = _partition(step, value)
-        with self._errors():
-            if known.get(step) != value:
-                self._client.create_partition(self.reference.collection, name)
-        done = self.count(step) if known.get(step) == value else 0
+        value = fingerprint[:12]
+        done = self._begin(step, value)
         if done > len(rows):
             self._drop(step, value)
-            return self.add(step, fingerprint, rows, progress)
+            done = self._begin(step, value)
         if done == len(rows):
             return 0
-        with progress.stage(
-            f"Indexing checkpoint {step}", total=len(rows), unit="images"
-        ) as advance:
+        title = f"Indexing checkpoint {step}"
+        with progress.stage(title, total=len(rows), unit="images") as advance:
             advance(done)
-            for start in range(done, len(rows), BATCH):
-                stop = min(start + BATCH, len(rows))
-                with self._errors():
-                    self._client.insert(
-                        self.reference.collection,
-                        list(_entries(step, rows, start, stop)),
-                        partition_name=name,
-                    )
-                advance(stop - start)
-            with self._errors():
-                self._client.flush(self.reference.collection)
+            self._insert(step, value, rows, done, advance)
         if self.count(step) != len(rows):
             self._drop(step, value)
             raise VectorsError(
-                f"The {self.reference.place} lost some images of checkpoint {step}. Start the same "
-                f"command again."
+                f"The {self.reference.description} lost some images of checkpoint {step}. "
+                f"Start the same command again."
             )
         return len(rows) - done
+
+    def _begin(self, step: int, value: str) -> int:
+        """Make the partition of a checkpoint where there is none of this fingerprint, and drop one
+        of another; returns how many rows it has."""
+        known = self.checkpoints().get(step)
+        if known == value:
+            return self.count(step)
+        if known is not None:
+            self._drop(step, known)
+        with self._errors():
+            self._client.create_partition(self.reference.collection, _partition(step, value))
+        return 0
+
+    def _insert(self, step: int, value: str, rows: IndexRows, start: int, advance: Advance) -> None:
+        for first in range(start, len(rows), BATCH):
+            stop = min(first + BATCH, len(rows))
+            with self._errors():
+                self._client.insert(
+                    self.reference.collection,
+                    list(_entries(step, rows, first, stop)),
+                    partition_name=_partition(step, value),
+                )
+            advance(stop - first)
+        with self._errors():
+            self._client.flush(self.reference.collection)
 
     def search(
         self,
@@ -253,20 +268,7 @@ class VectorIndex:
         Raises VectorsError where the checkpoint is not indexed, was when it had another
         ``fingerprint``, or has vectors of another length.
         """
-        known = self.checkpoints()
-        if step not in known:
-            steps = ", ".join(map(str, sorted(known))) or "none is"
-            raise VectorsError(
-                f"Checkpoint {step} is not in the {self.reference.place} ({steps} there). "
-                f"Put it in with: review-embeddings index --run {self._run} --checkpoint {step}"
-            )
-        self._check_dimension(vectors.shape[1])
-        if known[step] != fingerprint[:12]:
-            raise VectorsError(
-                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
-                f"Put it in again with: review-embeddings index --run {self._run} --checkpoint "
-                f"{step}"
-            )
+        self._check_indexed(step, fingerprint[:12], vectors.shape[1])
         with self._errors():
             self._client.load_collection(self.reference.collection)
             found = self._client.search(
@@ -274,11 +276,27 @@ class VectorIndex:
                 data=np.asarray(vectors, dtype=np.float32).tolist(),
                 limit=top,
                 filter=(condition or Condition()).expression,
-                partition_names=[_partition(step, known[step])],
+                partition_names=[_partition(step, fingerprint[:12])],
                 output_fields=["image_id", "label", "ood_score"],
                 search_params={"metric_type": "COSINE", "params": {"ef": max(64, 4 * top)}},
             )
         return [[_hit(one) for one in hits] for hits in found]
+
+    def _check_indexed(self, step: int, value: str, dimension: int) -> None:
+        known = self.checkpoints()
+        command = f"review-embeddings index --run {self._run} --checkpoint {step}"
+        if step not in known:
+            steps = ", ".join(map(str, sorted(known))) or "none is"
+            raise VectorsError(
+                f"Checkpoint {step} is not in the {self.reference.description} ({steps} there). "
+                f"Put it in with: {command}"
+            )
+        self._check_dimension(dimension)
+        if known[step] != value:
+            raise VectorsError(
+                f"Checkpoint {step} was embedded, scored or labelled anew since it was indexed. "
+                f"Put it in again with: {command}"
+            )
 
     def _prepare(self, images: int, dimension: int) -> None:
         """Make the collection where there is none."""
@@ -294,7 +312,7 @@ class VectorIndex:
             schema.add_field("checkpoint", DataType.INT64)
             schema.add_field("image_id", DataType.INT64)
             schema.add_field("image_hash", DataType.VARCHAR, max_length=64)
-            schema.add_field("label", DataType.VARCHAR, max_length=LABEL_LENGTH)
+            schema.add_field("label", DataType.VARCHAR, max_length=MAX_LABEL_BYTES)
             schema.add_field("ood_score", DataType.FLOAT)
             schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
             index = self._client.prepare_index_params()
@@ -312,8 +330,8 @@ class VectorIndex:
     def _check_dimension(self, dimension: int) -> None:
         if self.dimension != dimension:
             raise VectorsError(
-                f"The {self.reference.place} holds vectors of {self.dimension} numbers, these have "
-                f"{dimension}. "
+                f"The {self.reference.description} holds vectors of {self.dimension} numbers, "
+                f"these have {dimension}. "
                 "Name another collection with --collection, or the checkpoint that was indexed."
             )
 
@@ -334,15 +352,15 @@ def _partition(step: int, value: str) -> str:
 
 
 def _entries(step: int, rows: IndexRows, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    for place in range(start, stop):
+    for row in range(start, stop):
         yield {
-            "key": (step << 32) | place,
+            "key": (step << 32) | row,
             "checkpoint": step,
-            "image_id": int(rows.ids[place]),
-            "image_hash": rows.hashes[place],
-            "label": rows.labels[place] or "",
-            "ood_score": float(rows.scores[place]),
-            "embedding": rows.vectors[place].astype(np.float32),
+            "image_id": int(rows.ids[row]),
+            "image_hash": rows.hashes[row],
+            "label": rows.labels[row] or "",
+            "ood_score": float(rows.scores[row]),
+            "embedding": rows.vectors[row].astype(np.float32),
         }
 
 
@@ -376,25 +394,30 @@ def opened(
     for name in ("pymilvus", "grpc"):  # they report every error that they raise
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with milvus_errors(reference):
+        uri = reference.uri or str(run.vectors.resolve())
         try:
-            uri = reference.uri or str(run.vectors.resolve())
-            client = MilvusClient(uri, token=token or "", timeout=SECONDS)
+            client = MilvusClient(uri, token=token or "", timeout=CONNECT_SECONDS)
         except ConnectionConfigException as error:
             if reference.uri is not None:
                 raise
-            if not run.path.is_dir():
-                raise StorageError(f"There is no run folder {run}.") from error
-            raise BusyError(
-                f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
-                f"not installed. "
-                "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
-            ) from error
+            raise _error_of_file(run) from error
     try:
         yield VectorIndex(client, reference, str(run))
     finally:
         client.close()
         if reference.uri is None:
             _release(run)
+
+
+def _error_of_file(run: RunFolder) -> ReviewError:
+    """Why the file in the run folder cannot be opened."""
+    if not run.path.is_dir():
+        return StorageError(f"There is no run folder {run}.")
+    return BusyError(
+        f"{run.vectors} cannot be opened: another process has it open, or milvus-lite is "
+        f"not installed. "
+        "Wait until that has finished, or run: pip install 'review-embeddings[milvus]'"
+    )
 
 
 def _release(run: RunFolder) -> None:
@@ -425,7 +448,7 @@ def _remembered(run: RunFolder) -> Reference | None:
 
 @contextmanager
 def milvus_errors(reference: Reference) -> Iterator[None]:
-    """Turn what Milvus refuses into a VectorsError that says what to do."""
+    """Turn what Milvus refuses into a VectorsError with what to do."""
     from pymilvus.exceptions import MilvusException
 
     try:
@@ -433,10 +456,9 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
     except MilvusException as error:
         text = str(getattr(error, "message", "") or error)
         where = reference.uri or "the run folder"
-        if (
-            error.code == CANNOT_CONNECT and reference.uri is not None
-        ):  # what it says of a wrong token too
-            if listens(reference.uri, port=19530, seconds=SECONDS):
+        # the code stands for a wrong token too
+        if error.code == CANNOT_CONNECT and reference.uri is not None:
+            if listens(reference.uri, port=19530, seconds=CONNECT_SECONDS):
                 raise VectorsError(
                     f"The server at {where} refuses: the token is wrong or missing, or it is no "
                     f"Milvus server. "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.duplicates import Pictures, find_leaks, near_duplicates
+from review_embeddings.pipeline.analysis.duplicates import ReadImages, find_leaks, near_duplicates
 from review_embeddings.pipeline.analysis.imagequality import (
     image_quality,
     measure,
@@ -41,8 +41,8 @@ from review_embeddings.pipeline.analysis.project import (
     align,
     block_rows,
     is_tall_shape,
-    lay_as_they_are,
     project,
+    rescale_shared_basis,
 )
 from review_embeddings.pipeline.analysis.trajectories import moved, overlap
 from review_embeddings.pipeline.analysis.trust import map_trust
@@ -207,7 +207,7 @@ def align_maps(
 ) -> AlignedRun:
     """The maps of all checkpoints in one frame of reference; those of one basis as they are."""
     if shared_basis:
-        return lay_as_they_are(maps)
+        return rescale_shared_basis(maps)
     return align(maps, align_to=align_to, scaling=scaling)
 
 
@@ -233,7 +233,7 @@ def find_copies(
     neighbors: Array,
     distances: Array,
     hashes: Sequence[str],
-    pictures: Pictures,
+    pictures: ReadImages,
     scratch: Path,
     k: int,
 ) -> Result:
@@ -262,7 +262,7 @@ def compare_splits(
         device=device,
         scratch=scratch,
     )
-    there = np.where(near.place >= 0, others.ids[near.place], -1)
+    there = np.where(near.index >= 0, others.ids[near.index], -1)
     return Result({"leaks": np.stack([there, near.kind.astype(np.int64)], axis=1)})
 
 
@@ -275,7 +275,7 @@ class Split:
     hashes: Sequence[str]
     embeddings: Array
     """Shape (N, D)."""
-    pictures: Pictures
+    pictures: ReadImages
 
 
 def judge_images(rows: slice, *, files: Iterator[bytes], advance: Advance) -> Result:

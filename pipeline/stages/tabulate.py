@@ -14,7 +14,7 @@ from review_embeddings.pipeline.analysis.labels import LabelQuality
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.outliers import rank_scores, worst_count
 from review_embeddings.pipeline.analysis.project import AlignedRun
-from review_embeddings.pipeline.analysis.trajectories import Seen, TrajectoryBuilder
+from review_embeddings.pipeline.analysis.trajectories import CheckpointValues, TrajectoryBuilder
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.stages.compute import QUALITY
 from review_embeddings.pipeline.stages.inputs import class_probabilities
@@ -133,12 +133,12 @@ class _Tables:
         confidence = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
         return outputs[best], confidence.clip(0.0, 1.0)
 
-    def _seen(self, part: table.TablePart, *, first: bool) -> Seen:
+    def _seen(self, part: table.TablePart, *, first: bool) -> CheckpointValues:
         """What the trajectories take of a checkpoint; the first one has moved from nowhere."""
         state = self._state
         motion = None if first else state.run.read_array("motion", part.step)
         unlabelled = state.images.labels is None
-        return Seen(
+        return CheckpointValues(
             step=part.step,
             percentile=part.percentile,
             outlier=part.rank <= worst_count(len(state.images)),

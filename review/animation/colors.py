@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,28 @@ THEMES = {
 }
 
 
+@dataclass(frozen=True)
+class ImageColors:
+    """The colour of every image: that of its class."""
+
+    palette: NDArray[np.float64]
+    """Shape (C + 1, 3), sRGB in [0, 1]: of each class, and of images without a label."""
+    index: NDArray[np.int64]
+    """Shape (N,): row of the palette of each image."""
+
+    @classmethod
+    def of_labels(
+        cls, labels: NDArray[np.integer], classes: int, plain: tuple[float, ...]
+    ) -> ImageColors:
+        """``labels``, shape (N,): class indices, -1 for images without one, which are ``plain``."""
+        index = np.where(labels >= 0, labels, classes).astype(np.int64)
+        return cls(np.vstack([class_colors(classes), plain]), index)
+
+    def of(self, images: Any) -> NDArray[np.float64]:
+        """Colours of some images: an index, several or a slice of them."""
+        return np.asarray(self.palette[self.index[images]])
+
+
 def class_colors(count: int) -> NDArray[np.float64]:
     """Colours of ``count`` classes, shape (count, 3), sRGB in [0, 1].
 
@@ -56,12 +79,8 @@ def class_colors(count: int) -> NDArray[np.float64]:
     space for image processing" (OKLCH).
     """
     if count <= len(TEN):
-        return np.array(
-            [
-                [int(name[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-                for name in TEN[:count]
-            ]
-        ).reshape(count, 3)
+        channels = [[int(name[at : at + 2], 16) / 255 for at in (1, 3, 5)] for name in TEN[:count]]
+        return np.array(channels).reshape(count, 3)
     hues = np.arange(count) * 2 * np.pi / count
     lightness = np.where(np.arange(count) % 2 == 0, 0.60, 0.76)
     return _from_oklch(lightness, np.full(count, 0.14), hues)

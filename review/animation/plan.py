@@ -14,8 +14,8 @@ class Moment:
     """What one frame shows."""
 
     checkpoint: int
-    """Place of the checkpoint in the story: its leaderboard, its loss, its title."""
-    way: float = 0.0
+    """Index of the checkpoint in the film's: its leaderboard, its loss, its title."""
+    fraction: float = 0.0
     """How far the points are on their way to the next checkpoint, in [0, 1), slow at both ends."""
     ticks: int = 1
     """For how many frame times it is shown."""
@@ -31,19 +31,16 @@ def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float
     """
     last = len(steps) - 1
     moments: list[Moment] = []
-    for place in range(last):
+    for index in range(last):
         ticks = tween + 1
         if pace == "steps":
-            ticks = max(
-                1,
-                round(
-                    (tween + 1) * last * (steps[place + 1] - steps[place]) / (steps[-1] - steps[0])
-                ),
-            )
+            whole = (tween + 1) * last
+            following = steps[index + 1] - steps[index]
+            ticks = max(1, round(whole * following / (steps[-1] - steps[0])))
         if tween == 0:
-            moments.append(Moment(place, ticks=ticks))
+            moments.append(Moment(index, ticks=ticks))
         else:
-            moments += [Moment(place, ease(tick / ticks)) for tick in range(ticks)]
+            moments += [Moment(index, ease(tick / ticks)) for tick in range(ticks)]
     return [*moments, Moment(last, ticks=max(1, round(hold * fps)))]
 
 

@@ -22,25 +22,25 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
-from review_embeddings.review.animation.story import Story
 
 if TYPE_CHECKING:
-    from review_embeddings.review.animation.drawing import Frame
+    from review_embeddings.review.animation.drawing.frame import Frame
 
-FEW = 36
-"""Up to so many frames a second process is not worth its start."""
+MIN_PARALLEL_FRAMES = 37
+"""For fewer frames a second process is not worth its start."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a film looks."""
+class FrameStyle:
+    """How the frames of a film style."""
 
     width: int
     """Width of a frame in pixels."""
     theme: str = "light"
     trails: tuple[int, ...] = ()
-    """Places of the images whose way is drawn."""
+    """Indices of the images whose way is drawn."""
     trust: bool = False
     """Whether the map says in its corner how far it can be trusted."""
 
@@ -65,21 +65,22 @@ class Packer(Protocol):
 
 
 class Canvas:
-    """Draws moments of a story on Agg, redrawing only what differs from one to the next."""
+    """Draws moments of a film on Agg, redrawing only what differs from one to the next."""
 
-    def __init__(self, story: Story, look: Look) -> None:
+    def __init__(self, data: FilmData, style: FrameStyle) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        from review_embeddings.review.animation.drawing import HEIGHT, WIDTH, Frame
+        from review_embeddings.review.animation.drawing.frame import Frame
+        from review_embeddings.review.animation.drawing.page import HEIGHT, WIDTH
 
-        width, height = look.size
+        width, height = style.size
         dpi = width / WIDTH
         with quiet_fonts():
             figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
             canvas: Any = FigureCanvasAgg(figure)
             self.frame: Frame = Frame(
-                figure, story, theme=look.theme, trails=look.trails, trust=look.trust
+                figure, data, theme=style.theme, trails=style.trails, trust=style.trust
             )
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)
@@ -122,15 +123,15 @@ def quiet_fonts() -> Iterator[None]:
 
 
 def packed_frames(
-    story: Story, look: Look, moments: Sequence[Moment], packer: Packer, *, processes: int
+    data: FilmData, style: FrameStyle, moments: Sequence[Moment], packer: Packer, *, processes: int
 ) -> Iterator[bytes]:
     """Every moment packed, in order. Few frames are in memory at a time, however long the film
     is."""
     processes = min(processes, 4 * processes_here(), -(-len(moments) // packer.chunk))
-    if processes <= 1 or len(moments) <= FEW:
-        yield from _pack(Canvas(story, look), moments, 0, len(moments), packer)
+    if processes <= 1 or len(moments) < MIN_PARALLEL_FRAMES:
+        yield from _pack(Canvas(data, style), moments, 0, len(moments), packer)
         return
-    task = pickle.dumps((story, look, list(moments), packer), protocol=pickle.HIGHEST_PROTOCOL)
+    task = pickle.dumps((data, style, list(moments), packer), protocol=pickle.HIGHEST_PROTOCOL)
     workers = [_Worker(task, number, processes, packer.chunk) for number in range(processes)]
     try:
         for number, start in enumerate(range(0, len(moments), packer.chunk)):
@@ -201,11 +202,11 @@ def work(number: int, workers: int) -> None:
     os.dup2(
         sys.stderr.fileno(), sys.stdout.fileno()
     )  # nothing that is printed may come between frames
-    story, look, moments, packer = pickle.loads(
+    data, style, moments, packer = pickle.loads(
         source.read(int.from_bytes(source.read(8), "little"))
     )
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
-    canvas = Canvas(story, look)
+    canvas = Canvas(data, style)
     starts = range(0, len(moments), packer.chunk)
     for start in starts[number::workers]:
         for packed in _pack(

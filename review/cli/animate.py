@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FilmOptions:
-    """How a film looks: the fields of `review.animation.film.Options`."""
+    """How a film looks: the fields of `review.animation.options.FilmOptions`."""
 
     size: int = option(
         "--size",

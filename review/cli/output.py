@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.stage import Job
     from review_embeddings.pipeline.training.finetune import FineTuned
     from review_embeddings.review.cli.terminal import TerminalProgress
-    from review_embeddings.review.report.similar import Answer
+    from review_embeddings.review.report.similar import SearchResults
 
 CHECKPOINT_COLUMNS = (
     "checkpoint",
@@ -186,7 +186,7 @@ def print_fine_tuned(tuned: FineTuned) -> None:
     _print(shown)
 
 
-def print_similar(answers: Sequence[Answer]) -> None:
+def print_similar(results: Sequence[SearchResults]) -> None:
     """The images that were found, those of several checkpoints beside each other."""
     from rich.text import Text
 
@@ -194,25 +194,25 @@ def print_similar(answers: Sequence[Answer]) -> None:
 
     shown = _table()
     shown.add_column("", justify="right")
-    for answer in answers:
-        shown.add_column(f"step {answer.step}", justify="right")
+    for found in results:
+        shown.add_column(f"step {found.step}", justify="right")
         shown.add_column("label")
         shown.add_column("similarity", justify="right")
         shown.add_column("OOD", justify="right")
         shown.add_column("")
-    for rank, texts in enumerate(_similar_rows(answers), 1):
+    for rank, texts in enumerate(_similar_rows(results), 1):
         shown.add_row(str(rank), *map(Text, texts))
     if not shown.rows:
         click.echo("No image fulfils the conditions.")
         return
     _print(shown)
-    if summary := in_common(answers):
+    if summary := in_common(results):
         click.echo(summary)
 
 
-def _similar_rows(answers: Sequence[Answer]) -> Iterator[list[str]]:
+def _similar_rows(results: Sequence[SearchResults]) -> Iterator[list[str]]:
     """The cells of one rank at every checkpoint; blank ones where fewer images were found."""
-    for ranked in zip_longest(*(answer.found for answer in answers)):
+    for ranked in zip_longest(*(found.images for found in results)):
         cells: list[str] = []
         for one in ranked:
             cells += (

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.index.milvus import Reference
     from review_embeddings.pipeline.settings import Request
     from review_embeddings.pipeline.stages.built import Built
-    from review_embeddings.review.report.similar import Answer, Query
+    from review_embeddings.review.report.similar import Query, SearchResults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def index_command(options: IndexOptions) -> None:
     for step, count in added.items():
         click.echo(
             f"Checkpoint {step}: {count:,} images added, {len(built.images):,} there, in the "
-            f"{reference.place}"
+            f"{reference.description}"
         )
     for one in check(built, reference, token=token) if options.check else ():
         click.echo(
@@ -131,7 +131,8 @@ def similar_command(options: SimilarOptions) -> None:
     The checkpoints must be indexed: review-embeddings index. Two of them show what the fine-tuning
     has made of "similar".
     """
-    from review_embeddings.review.report.similar import Query, as_json, as_lists
+    from review_embeddings.review.report.similar import Query
+    from review_embeddings.review.report.similar_output import as_json, as_lists
 
     if options.out and not options.html:
         raise SettingsError("--out is for the page. Add --html.")
@@ -143,45 +144,45 @@ def similar_command(options: SimilarOptions) -> None:
     query.check()
     request = _request(options.checkpoint, only_read=True)
     built = build_run(existing_run(options.run), request)
-    answers = _search(options, built, query, reference, token)
+    results = _search(options, built, query, reference, token)
     if options.json:
-        click.echo(json.dumps(as_json(query, answers), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(as_json(query, results), ensure_ascii=False, indent=1))
     else:
-        print_similar(answers)
+        print_similar(results)
     if options.html:
-        _write_page(options, built, query, answers)
+        _write_page(options, built, query, results)
     if address is not None:
-        show(built, address, options.serve, found=as_lists(query, answers))
+        show(built, address, options.serve, found=as_lists(query, results))
 
 
 def _search(
     options: SimilarOptions, built: Built, query: Query, reference: Reference, token: str | None
-) -> Sequence[Answer]:
-    from review_embeddings.review.report.similar import Wish, similar
+) -> Sequence[SearchResults]:
+    from review_embeddings.review.report.similar import SearchFilter, similar
 
-    wish = Wish(options.label, options.min_score, options.max_score, options.decisions)
+    filters = SearchFilter(options.label, options.min_score, options.max_score, options.decisions)
     return similar(
         built,
         query,
         reference,
         top=options.top,
         token=token,
-        wish=wish,
+        filters=filters,
         device=options.device,
         note=progress().note,
     )
 
 
 def _write_page(
-    options: SimilarOptions, built: Built, query: Query, answers: Sequence[Answer]
+    options: SimilarOptions, built: Built, query: Query, results: Sequence[SearchResults]
 ) -> None:
-    from review_embeddings.review.report.similar import as_html
+    from review_embeddings.review.report.similar_output import as_html
 
     path = local_out(options.out) or built.run.exports / "similar.html"
     write_page(
         built.run,
         path,
-        lambda: as_html(f"Similar to {query}", query, answers, built.images),
+        lambda: as_html(f"Similar to {query}", query, results, built.images),
         err=options.json,
     )
 

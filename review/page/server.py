@@ -1,5 +1,5 @@
-"""Starts Spotlight on a frame and sees to it that it ends with us; everything that can surprise
-there is dealt with here."""
+"""Starts Spotlight on a data frame and ends it with this process; all knowledge of how Spotlight
+behaves is here."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ PACKAGE_FOLDER = Path(review_embeddings.__file__).parents[1]
 SESSION_VARIABLE = "REVIEW_EMBEDDINGS_SESSION"
 """How the plugin in Spotlight's server process learns about this session."""
 
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the server and for a next page."""
+
 
 @dataclass(frozen=True)
 class Address:
@@ -85,27 +88,28 @@ class Address:
             try:
                 probe.bind((self.host, self.port or 0))
                 probe.listen(1)
-            except PermissionError as error:
-                raise SettingsError(
-                    f"Port {self.port} needs rights that you do not have. Use --port 8000 or leave "
-                    f"it out."
-                ) from error
-            except socket.gaierror as error:
-                raise SettingsError(
-                    f"--host {self.host} is not an address of this machine. Leave it out for "
-                    f"127.0.0.1."
-                ) from error
             except OSError as error:
-                if self.port is None:
-                    raise SettingsError(
-                        f"--host {self.host} cannot be used ({error.strerror}). Leave it out for "
-                        f"127.0.0.1."
-                    ) from error
-                raise SettingsError(
-                    f"Port {self.port} on {self.host} is in use or cannot be used "
-                    f"({error.strerror}). "
-                    "Use another --port, or leave it out for a free one."
-                ) from error
+                raise SettingsError(self._why_not(error)) from error
+
+    def _why_not(self, error: OSError) -> str:
+        """Why it cannot be listened at, and what to do."""
+        if isinstance(error, PermissionError):
+            return (
+                f"Port {self.port} needs rights that you do not have. Use --port 8000 or leave "
+                f"it out."
+            )
+        if isinstance(error, socket.gaierror):
+            return (
+                f"--host {self.host} is not an address of this machine. Leave it out for 127.0.0.1."
+            )
+        if self.port is None:
+            return (
+                f"--host {self.host} cannot be used ({error.strerror}). Leave it out for 127.0.0.1."
+            )
+        return (
+            f"Port {self.port} on {self.host} is in use or cannot be used ({error.strerror}). "
+            "Use another --port, or leave it out for a free one."
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Page:
     layout: Layout
     lists: Sequence[ImageList] = ()
     session: dict[str, Any] | None = None
-    """What the plugin tells the page: the slider's checkpoints. JSON."""
+    """What the plugin gives the page: the slider's checkpoints. JSON."""
     deciding: dict[str, Any] | None = None
     """Whose images are decided about, and by whom, for the plugin; None for a page without
     decisions."""
@@ -136,7 +140,7 @@ def serve(
     happens.
 
     ``ready`` is called with the page's URL as soon as it answers. ``next_page`` is asked again and
-    again for a page of the same images that takes the place of this one; selection, filters and
+    again for a page of the same images that replaces this one; selection, filters and
     layout of the browser stay. Raises SettingsError for an unusable address and ReviewError where
     the server cannot be started or ends by itself.
     """
@@ -153,15 +157,8 @@ def serve(
             ready(url)
             if open_browser and has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-            while not stopped.wait(0.5):
-                if (
-                    viewer._server is None
-                    or viewer._server.process is None
-                    or viewer._server.process.poll() is not None
-                ):
-                    raise ReviewError(
-                        "Spotlight's server has ended by itself. Start the same command again."
-                    )
+            while not stopped.wait(LOOK_EVERY):
+                _check_alive(viewer)
                 if next_page is not None:
                     working.set()
                     if (new := next_page()) is not None:
@@ -169,6 +166,12 @@ def serve(
                     working.clear()
         finally:
             _stop(viewer)
+
+
+def _check_alive(viewer: Any) -> None:
+    process = None if viewer._server is None else viewer._server.process
+    if process is None or process.poll() is not None:
+        raise ReviewError("Spotlight's server has ended by itself. Start the same command again.")
 
 
 def has_display() -> bool:
@@ -181,21 +184,7 @@ def has_display() -> bool:
 
 def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     """Start the server process and load the frame into it."""
-    os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
-    paths = [str(PLUGIN_FOLDER), str(PACKAGE_FOLDER)]
-    paths += filter(None, [os.environ.get("PYTHONPATH")])
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    facts = {
-        "parent": os.getpid(),
-        "loopback": address.host in LOOPBACK,
-        "page": str(session),
-        "token": token,
-    }
-    if page.sample is not None:
-        places = session.with_name("places.npy")
-        np.save(places, page.sample.places)
-        facts["places"] = str(places)
-    os.environ[SESSION_VARIABLE] = json.dumps({**facts, **(page.deciding or {})})
+    _set_environment(page, address, session, token)
     spotlight, _ = import_spotlight()
     viewer = spotlight.viewer.Viewer(
         host=address.host,
@@ -211,9 +200,7 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
             f"Port {address.port} on {address.host} cannot be used ({error.strerror}). Use another "
             f"--port, or leave it out."
         ) from error
-    except (
-        AttributeError
-    ) as error:  # Spotlight's answer when its server has not loaded the frame after 120 s
+    except AttributeError as error:  # what the viewer raises after 120 s without the frame
         raise ReviewError(
             "Spotlight did not load the review within 120 seconds. Review fewer images with "
             "--limit, or fewer checkpoints."
@@ -221,18 +208,38 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     return viewer
 
 
+def _set_environment(page: Page, address: Address, session: Path, token: str) -> None:
+    """What the server process and the plugin in it start with."""
+    os.environ["SPOTLIGHT_OPT_OUT"] = "true"  # no telemetry, whatever the version's default is
+    paths = [str(PLUGIN_FOLDER), str(PACKAGE_FOLDER)]
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    options = {
+        "parent": os.getpid(),
+        "loopback": address.host in LOOPBACK,
+        "page": str(session),
+        "token": token,
+    }
+    if page.sample is not None:
+        rows = session.with_name("places.npy")
+        np.save(rows, page.sample.places)
+        options["places"] = str(rows)
+    os.environ[SESSION_VARIABLE] = json.dumps({**options, **(page.deciding or {})})
+
+
 def _show(viewer: Any, page: Page, session: Path, layout: Layout | None = None) -> None:
     """Load a page into the server; without a layout the browser keeps the one it has."""
     spotlight, data_issue = import_spotlight()
     write_json(session, page.session or {})
+    issues = [
+        data_issue(made.title, made.rows, made.severity, made.columns, made.description)
+        for made in page.lists
+    ]
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the address itself
         viewer.show(
             page.frame,
             layout=layout,
-            issues=[
-                data_issue(made.title, made.rows, made.severity, made.columns, made.description)
-                for made in page.lists
-            ],
+            issues=issues,
             dtype={"image": spotlight.Image},
             no_browser=True,
             wait=False,

@@ -66,7 +66,7 @@ class Watcher:
         """The run with its new checkpoints; None where there are none. Embeds at most one."""
         from review_embeddings.pipeline.stages.build import build
 
-        self._tell_the_end()
+        self._note_the_end()
         state = self._state()
         if state == self._seen:
             return None
@@ -80,8 +80,8 @@ class Watcher:
         self.news = _news(added, len(self._steps))
         return replace(built, wanted=[self._steps[0], self._steps[-1]]) if added else None
 
-    def _tell_the_end(self) -> None:
-        """Say once that the training has ended, in whatever way."""
+    def _note_the_end(self) -> None:
+        """Note once that the training has ended, in whatever way."""
         training = self._watched.is_trained_into()
         if self._training and not training:
             self._progress.note("The training has ended or was stopped.")

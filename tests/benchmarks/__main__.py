@@ -195,15 +195,19 @@ def main() -> None:
                     [2] if options.smoke else CHECKPOINTS.get(stage, [1])
                 ):
                     side = options.side or (112 if stage == "pipeline" else 224)
-                    said = {
+                    settings = {
                         "images": images,
                         "checkpoints": checkpoints,
                         "dimension": options.dimension,
                         "side": 28 if options.smoke else side,
                     }
-                    said |= {"run": options.run, "dataset": options.dataset, "small": options.smoke}
+                    settings |= {
+                        "run": options.run,
+                        "dataset": options.dataset,
+                        "small": options.smoke,
+                    }
                     for way, seconds, ratio, mib, agrees in compare(
-                        stage, Path(name), said, 1 if options.smoke else options.rounds
+                        stage, Path(name), settings, 1 if options.smoke else options.rounds
                     ):
                         row = dict(
                             zip(

@@ -123,14 +123,14 @@ def wait_for_half(run: Path, images: int) -> dict[Path, int]:
 def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int) -> dict[Path, int]:
     """Build in a process of its own, which is killed at half of the first checkpoint; the shards
     that were there then."""
-    said = {
+    settings = {
         "--run": run,
         "--checkpoints": root,
         "--dataset": data,
         "--engine": "ray",
         "--address": address,
     }
-    words = [str(word) for pair in said.items() for word in pair]
+    words = [str(word) for pair in settings.items() for word in pair]
     program = subprocess.Popen(
         [
             sys.executable,
@@ -194,7 +194,7 @@ def main() -> None:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         data, root = make(work, options.images, options.checkpoints)
-        said: dict[str, Any] = {"dataset": {"source": str(data)}, "checkpoints": str(root)}
+        settings: dict[str, Any] = {"dataset": {"source": str(data)}, "checkpoints": str(root)}
         for name in ("warm", "ray", *(() if options.keep_local else ("local",))):
             shutil.rmtree(work / name, ignore_errors=True)
         cores = len(os.sched_getaffinity(0))
@@ -204,10 +204,10 @@ def main() -> None:
         )
         build(
             RunFolder(work / "warm"),
-            Request(**{**said, "dataset": {**said["dataset"], "limit": 200}}),
+            Request(**{**settings, "dataset": {**settings["dataset"], "limit": 200}}),
         )  # imports everything
         started = time.perf_counter()
-        local = build(RunFolder(work / "local"), Request(**said))
+        local = build(RunFolder(work / "local"), Request(**settings))
         tell_time("local", time.perf_counter() - started, local.seconds)
 
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -227,7 +227,7 @@ def main() -> None:
             started = time.perf_counter()
             built = build(
                 RunFolder(work / "ray"),
-                Request(**said, engine="ray", address=cluster.address),
+                Request(**settings, engine="ray", address=cluster.address),
                 progress=Notes(),
             )
             tell_time("ray", time.perf_counter() - started, built.seconds)

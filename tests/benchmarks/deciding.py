@@ -54,12 +54,12 @@ def main() -> None:
             for count in (1, len(images)):
                 seconds = []
                 for number in range(options.repeat):
-                    said = {
+                    decision = {
                         "request": f"{count}-{number}",
                         "rows": list(range(count)),
                         "decision": ("remove", "keep")[number % 2],
                     }
-                    body = json.dumps(said)
+                    body = json.dumps(decision)
                     started = time.perf_counter()
                     connection = http.client.HTTPConnection("127.0.0.1", port)
                     connection.request("POST", "/api/review/decisions", body, headers)

@@ -27,9 +27,9 @@ WAYS = ("notebook", "1 process", "2 processes")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def make_story(checkpoints: int, images: int) -> Any:
+def make_data(checkpoints: int, images: int) -> Any:
     """Ten classes that come apart, seeded."""
-    from review_embeddings.review.animation.story import Story
+    from review_embeddings.review.animation.filmdata import FilmData
 
     random = np.random.default_rng(0)
     labels = random.integers(0, 10, images).astype(np.int32)
@@ -38,8 +38,8 @@ def make_story(checkpoints: int, images: int) -> Any:
     begin, noise = random.normal(0, 1.3, (images, 2)), random.normal(0, 0.45, (images, 2))
     points = [(1 - t) * begin + t * (centers + noise) for t in np.linspace(0, 1, checkpoints)]
     leaders = np.stack([random.choice(images, 8, replace=False) for _ in range(checkpoints)])
-    steps = [20 * place for place in range(checkpoints)]
-    return Story(
+    steps = [20 * index for index in range(checkpoints)]
+    return FilmData(
         steps=steps,
         epochs=[step / 1562 for step in steps],
         ids=np.arange(images),
@@ -49,61 +49,61 @@ def make_story(checkpoints: int, images: int) -> Any:
         leaders=leaders,
         scores=np.sort(random.random((checkpoints, 8)), axis=1).astype(np.float32),
         predictions=[
-            [CLASSES[place] for place in random.integers(0, 10, 8)] for _ in range(checkpoints)
+            [CLASSES[label] for label in random.integers(0, 10, 8)] for _ in range(checkpoints)
         ],
         confidences=random.random((checkpoints, 8)).astype(np.float32),
-        pictures=_pictures(np.unique(leaders), random),
+        thumbnails=_thumbnails(np.unique(leaders), random),
         loss=np.array([[step, 2.4 * np.exp(-step / 600)] for step in steps]),
         accuracy=np.array([[step, 1 - 0.9 * np.exp(-step / 500)] for step in steps]),
         trust=[""] * checkpoints,
     )
 
 
-def _pictures(places: Any, random: np.random.Generator) -> dict[int, Any]:
+def _thumbnails(indices: Any, random: np.random.Generator) -> dict[int, Any]:
     """Pieces of the two photographs that come with scikit-learn, shrunk to 32 x 32 pixels."""
     from PIL import Image
     from sklearn.datasets import load_sample_images
 
     photographs = [Image.fromarray(photograph) for photograph in load_sample_images().images]
-    pictures = {}
-    for place in places:
+    thumbnails = {}
+    for index in indices:
         photograph = photographs[int(random.integers(len(photographs)))]
         left, top = (int(random.integers(side - 128)) for side in photograph.size)
-        pictures[int(place)] = np.asarray(
+        thumbnails[int(index)] = np.asarray(
             photograph.crop((left, top, left + 128, top + 128)).resize((32, 32))
         )
-    return pictures
+    return thumbnails
 
 
-def notebook(story: Any, folder: Path, out: Path) -> None:
+def notebook(data: Any, folder: Path, out: Path) -> None:
     """The published way."""
     import imageio
     import matplotlib.pyplot as plt
 
     files = []
-    for place, step in enumerate(story.steps):
+    for index, step in enumerate(data.steps):
         figure, (top, bottom) = plt.subplots(
             2, 1, figsize=(8, 8), dpi=200, gridspec_kw={"height_ratios": [5, 1], "hspace": 0.4}
         )
-        for label, name in enumerate(story.classes):
-            mine = story.points[place][story.labels == label]
+        for label, name in enumerate(data.classes):
+            mine = data.points[index][data.labels == label]
             top.scatter(mine[:, 0], mine[:, 1], label=name, s=8)
         top.set_xlim(-5, 5)
         top.set_ylim(-5, 5)
         top.legend(loc="upper right")
         top.set_title(f"Step {step}")
-        known = story.loss[story.loss[:, 0] <= step]
+        known = data.loss[data.loss[:, 0] <= step]
         bottom.plot(known[:, 0], known[:, 1], color="red")
-        bottom.set_xlim(0, story.steps[-1])
+        bottom.set_xlim(0, data.steps[-1])
         bottom.set_ylim(0, 3)
         bottom.set_xlabel("step")
         bottom.set_ylabel("loss")
-        for rank, leader in enumerate(story.leaders[place].tolist()):
+        for rank, leader in enumerate(data.leaders[index].tolist()):
             axes = figure.add_axes((0.85, 0.87 - (rank + 1) / 11, 0.06, 0.07))
-            axes.imshow(story.pictures[leader])
-            axes.set_title(f"Outlier {rank + 1} ({story.label_of(leader)})", fontsize=6)
+            axes.imshow(data.thumbnails[leader])
+            axes.set_title(f"Outlier {rank + 1} ({data.label_of(leader)})", fontsize=6)
             axes.axis("off")
-        file = folder / f"{place:03d}.png"
+        file = folder / f"{index:03d}.png"
         figure.savefig(file)
         plt.close(figure)
         files.append(file)
@@ -113,11 +113,12 @@ def notebook(story: Any, folder: Path, out: Path) -> None:
             writer.append_data(imageio.v2.imread(file)[10:-100, 110:-10])
 
 
-def ours(story: Any, out: Path, processes: int, width: int) -> None:
+def ours(data: Any, out: Path, processes: int, width: int) -> None:
     """This package's way: one frame a checkpoint."""
-    from review_embeddings.review.animation.film import Options, make_film
+    from review_embeddings.review.animation.make import make_film
+    from review_embeddings.review.animation.options import FilmOptions
 
-    make_film(story, out, Options(size=width, tween=0, hold=0), processes=processes)
+    make_film(data, out, FilmOptions(size=width, tween=0, hold=0), processes=processes)
 
 
 def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[str, float]:
@@ -130,13 +131,13 @@ def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[
     import sklearn.cluster  # noqa: F401
 
     plt.close(plt.figure())
-    story = make_story(checkpoints, images)
+    data = make_data(checkpoints, images)
     before, started = _peak(), time.perf_counter()
     if way == "notebook":
         with tempfile.TemporaryDirectory() as folder:
-            notebook(story, Path(folder), out)
+            notebook(data, Path(folder), out)
     else:
-        ours(story, out, int(way[0]), width)
+        ours(data, out, int(way[0]), width)
     return {
         "seconds": time.perf_counter() - started,
         "more_mib": (_peak() - before) / 2**20,
@@ -151,20 +152,20 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def psnr(story: Any, gif: Path, width: int) -> float:
+def psnr(data: Any, gif: Path, width: int) -> float:
     """Peak signal-to-noise ratio of a GIF's frames against the frames as they were drawn, in dB,
     the mean squared error over all."""
     from PIL import Image
 
     from review_embeddings.review.animation.plan import Moment
-    from review_embeddings.review.animation.render import Canvas, Look
+    from review_embeddings.review.animation.render import Canvas, FrameStyle
 
-    canvas, errors = Canvas(story, Look(width)), []
+    canvas, errors = Canvas(data, FrameStyle(width)), []
     with Image.open(gif) as film:
-        for place in range(len(story.steps)):
-            film.seek(place)
+        for index in range(len(data.steps)):
+            film.seek(index)
             shown = np.asarray(film.convert("RGB"), dtype=np.float64)
-            errors.append(np.mean((shown - canvas.draw(Moment(place))[..., :3]) ** 2))
+            errors.append(np.mean((shown - canvas.draw(Moment(index))[..., :3]) ** 2))
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
@@ -215,8 +216,8 @@ def main() -> None:
                     str(out),
                     *sizes,
                 ]
-                said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                results[way].append(json.loads(said.splitlines()[-1]))
+                output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                results[way].append(json.loads(output.splitlines()[-1]))
                 row = results[way][-1]
                 print(
                     f"{number + 1}  {way:>12} {row['seconds']:8.2f} s {row['more_mib']:8.0f} MiB "
@@ -224,7 +225,7 @@ def main() -> None:
                     flush=True,
                 )
         quality = psnr(
-            make_story(options.checkpoints, options.images), Path(folder) / "1.gif", options.width
+            make_data(options.checkpoints, options.images), Path(folder) / "1.gif", options.width
         )
     medians = {
         way: {name: statistics.median(row[name] for row in rows) for name in rows[0]}

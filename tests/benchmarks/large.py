@@ -59,8 +59,8 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
     save_checkpoint(folder / "checkpoint-1", seed=1, step=1, classes=names)
     run = RunFolder(folder)
     build(run, Request(dataset={"source": str(data)}))
-    facts = run.result_facts("embeddings", 1)
-    assert facts is not None
+    stored = run.result_facts("embeddings", 1)
+    assert stored is not None
     likely = np.array(run.read_array("probabilities", 1))
     centres = random.normal(size=(CLASSES, dimension)).astype(np.float32)
     for step in range(1, checkpoints + 1):
@@ -69,7 +69,7 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
             "embeddings": ((images, dimension), np.float32),
             "probabilities": (likely.shape, np.float32),
         }
-        with run.writing(step, facts["fingerprint"], specs) as writer:
+        with run.writing(step, stored["fingerprint"], specs) as writer:
             for start in range(0, images, 4096):
                 labels = np.arange(start, min(images, start + 4096)) % CLASSES
                 noise = drawn.normal(size=(len(labels), dimension)).astype(np.float32)
@@ -77,7 +77,7 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
             writer.append("probabilities", likely)
             kept = {
                 name: value
-                for name, value in facts.items()
+                for name, value in stored.items()
                 if name not in {"arrays", "fingerprint"}
             }
             writer.facts.update({**kept, "dimension": dimension})

@@ -46,7 +46,7 @@ def main() -> None:
     raw = [
         np.asarray(run.read_array("projections", step), dtype=np.float64) for step in manifest.steps
     ]
-    scales = [facts.scale for facts in manifest.checkpoints]
+    scales = [part.scale for part in manifest.checkpoints]
     table_maps = [
         part[["x", "y"]].to_numpy(dtype=np.float64)
         for _, part in table.iterate(run, columns=["x", "y"])

@@ -202,7 +202,7 @@ def copies_found(run: Path, copies: list[list[int]]) -> str:
         run, checkpoints=[table.read(run, columns=["checkpoint"])["checkpoint"].max()]
     )["duplicate_group"].to_numpy()
     found = np.array([group[one] >= 0 and group[one] == group[other] for one, other in copies])
-    said = [
+    parts = [
         f"{name} {found[kind::4].sum()} of {len(found[kind::4])}"
         for kind, name in enumerate(CHANGES)
     ]
@@ -210,7 +210,7 @@ def copies_found(run: Path, copies: list[list[int]]) -> str:
         {place for place in np.array(copies).ravel().tolist() if group[place] >= 0}
     )
     return (
-        f"copies found: {found.sum()} of {len(found)} ({', '.join(said)}); {others} other "
+        f"copies found: {found.sum()} of {len(found)} ({', '.join(parts)}); {others} other "
         f"images in groups"
     )
 
@@ -260,21 +260,21 @@ def one(options: argparse.Namespace, name: str, kind: str, wrong: float) -> None
     planted = json.loads(where.read_text())
     run = RunFolder(options.work / name / "run")
     if not run.run_json.is_file() or not (run.path / "model.safetensors").is_file():
-        said = {
+        settings = {
             "model": options.model,
             "dataset": str(data),
             "split": "train",
             "eval_split": "none",
             "train_split": "train",
         }
-        said |= {
+        settings |= {
             "image_size": options.image_size,
             "epochs": options.epochs,
             "frames": options.frames,
             "embed": True,
             "keep": "first,last",
         }
-        finetune(run, said)
+        finetune(run, settings)
     build(run, Request(settings={"image_quality": True}))
     print(
         f"\n{name}: {options.images:,} images, {len(planted['wrong']):,} wrong labels, "

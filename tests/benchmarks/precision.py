@@ -80,9 +80,9 @@ def main() -> None:
     steps: list[int] = []
     for precision in ("fp32", *(options.precision or PRECISIONS[2:])):
         run = RunFolder(options.work / precision)
-        said = {"source": options.dataset, "split": options.split, "limit": options.limit}
+        reference = {"source": options.dataset, "split": options.split, "limit": options.limit}
         request = Request(
-            dataset=said,
+            dataset=reference,
             checkpoints=options.checkpoints,
             wanted=options.checkpoint,
             settings={"precision": precision},

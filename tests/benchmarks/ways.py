@@ -492,12 +492,12 @@ def pipeline_ours(case: Case, precision: str = "fp32") -> Work:
     )
 
     def work() -> Any:
-        said = {"source": str(data), "split": split, "limit": case.images}
+        reference = {"source": str(data), "split": split, "limit": case.images}
         wanted = [str(step) for step in chosen]
         build(
             run,
             Request(
-                dataset=said,
+                dataset=reference,
                 checkpoints=str(root),
                 wanted=wanted,
                 settings={"precision": precision, "pooling": "cls"},

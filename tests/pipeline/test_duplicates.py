@@ -185,9 +185,9 @@ def test_leaks_by_file_and_by_picture() -> None:
         hashes, greys(own), reader(own), (other_hashes, greys(others), reader(others))
     )
     found = {
-        place: (int(leaks.place[place]), KINDS[leaks.kind[place]])
+        place: (int(leaks.index[place]), KINDS[leaks.kind[place]])
         for place in range(20)
-        if leaks.place[place] >= 0
+        if leaks.index[place] >= 0
     }
     assert found == {5: (3, "exact"), 11: (7, "near")}
 

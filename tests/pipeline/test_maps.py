@@ -21,13 +21,13 @@ from review_embeddings.pipeline.analysis.mapkinds import (
 )
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps, shared_pca
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
-from review_embeddings.pipeline.analysis.project import Projection, lay_as_they_are, project
+from review_embeddings.pipeline.analysis.project import Projection, project, rescale_shared_basis
 from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import MAPS, Request, Settings, check_settings
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.animation.story import read_story
+from review_embeddings.review.animation.filmdata import read_film_data
 
 
 def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:
@@ -73,7 +73,7 @@ def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
     random = np.random.default_rng(0)
     first = random.normal(size=(50, 2))
     second = first @ np.array([[0, 1], [-1, 0]]) + 3
-    run = lay_as_they_are([first, second])
+    run = rescale_shared_basis([first, second])
     assert all((fit.rotation == np.eye(2)).all() for fit in run.alignments)
     factor = run.alignments[0].scale
     np.testing.assert_allclose(run.points[1] - run.points[0], (second - first) * factor, atol=1e-5)
@@ -190,8 +190,8 @@ def test_a_run_with_another_map_and_back(kind: str, built_run: Path, tmp_path: P
     assert not frame["x"].equals(before["x"]) and frame["ood_score"].equals(before["ood_score"])
     assert (built.manifest.checkpoints[0].explained_variance is None) == ("umap" in kind)
     assert build(run, Request()).seconds == {}, "the run remembers"
-    story = read_story(run)
+    film = read_film_data(run)
     if kind == "shared-pca":
-        np.testing.assert_array_equal(story.points[0], frame[["x", "y"]].to_numpy()[:36])
+        np.testing.assert_array_equal(film.points[0], frame[["x", "y"]].to_numpy()[:36])
     build(run, Request(settings={"map": "pca"}))
     assert table.read(run)[["x", "y", "map_kept"]].equals(before[["x", "y", "map_kept"]])

@@ -8,7 +8,7 @@ from scipy.stats import ortho_group, spearmanr
 
 from review_embeddings.pipeline.analysis.trajectories import (
     LIVES,
-    Seen,
+    CheckpointValues,
     TrajectoryBuilder,
     label_margins,
     lives,
@@ -23,11 +23,11 @@ def seen(
     probabilities: list[list[float]] | None = None,
     percentile: list[float] | None = None,
     total: int = 3,
-) -> Seen:
+) -> CheckpointValues:
     values = np.array(
         percentile if percentile is not None else np.linspace(10, 90, total), dtype=np.float32
     )
-    return Seen(
+    return CheckpointValues(
         step=step,
         percentile=values,
         outlier=values < 20,
@@ -99,7 +99,9 @@ def test_the_label_score_over_the_checkpoints_by_hand() -> None:
     last = np.array([[1.0, 0.0], [0.8, 0.2], [0.1, 0.9], [0.4, 0.6]])  # all right: 1
     for step, likely in ((0, early), (10, late), (20, last)):
         builder.add(
-            Seen(step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely)
+            CheckpointValues(
+                step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely
+            )
         )
     fits = [label_margins(labels, near, likely) for likely in (early, late, last)]
     # the mean of 0.8 and 0.5 minus the mean of 0.2 and 0.5 is half of 0.8 - 0.2
@@ -128,7 +130,7 @@ def test_the_neighbours_speak_against_a_label_that_the_model_has_learnt_by_heart
 def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
     builder = TrajectoryBuilder(np.array([0, 1]))
     builder.add(
-        Seen(
+        CheckpointValues(
             0,
             np.zeros(2),
             np.zeros(2, bool),

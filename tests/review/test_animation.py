@@ -28,18 +28,14 @@ from review_embeddings.pipeline.analysis.project import turn_onto_next
 from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
-from review_embeddings.review.animation import encode
 from review_embeddings.review.animation.colors import THEMES, class_colors
-from review_embeddings.review.animation.film import (
-    Options,
-    animate,
-    draw_frame,
-    draw_still,
-    make_film,
-)
+from review_embeddings.review.animation.encode import gif, palette
+from review_embeddings.review.animation.film import animate, draw_frame, draw_still
+from review_embeddings.review.animation.filmdata import FilmData, read_film_data
+from review_embeddings.review.animation.make import make_film
+from review_embeddings.review.animation.options import FilmOptions
 from review_embeddings.review.animation.plan import Moment, ease, plan
-from review_embeddings.review.animation.render import Canvas, Look
-from review_embeddings.review.animation.story import Story, read_story
+from review_embeddings.review.animation.render import Canvas, FrameStyle
 
 CommandLine = Callable[..., tuple[int, str, str]]
 REFERENCES = Path(__file__).parents[1] / "data" / "frames"
@@ -58,10 +54,10 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
     return folder
 
 
-def story_of(
+def film_data_of(
     checkpoints: int = 4, images: int = 60, classes: int = 3, top: int = 4, seed: int = 0
-) -> Story:
-    """A made story of points that move straight to the middle of their class."""
+) -> FilmData:
+    """A synthetic film of points that move straight to the middle of their class."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, images).astype(np.int32)
     ends = np.stack(
@@ -74,7 +70,7 @@ def story_of(
     leaders = np.stack([random.choice(images, top, replace=False) for _ in range(checkpoints)])
     names = [f"class {place}" for place in range(classes)]
     steps = [10 * place for place in range(checkpoints)]
-    return Story(
+    return FilmData(
         steps=steps,
         epochs=[step / 100 for step in steps],
         ids=np.arange(100, 100 + images),
@@ -85,7 +81,7 @@ def story_of(
         scores=np.sort(random.random((checkpoints, top)), axis=1).astype(np.float32),
         predictions=[[names[0]] * top] * checkpoints,
         confidences=np.full((checkpoints, top), 0.5, dtype=np.float32),
-        pictures={int(place): gradient(random) for place in np.unique(leaders)},
+        thumbnails={int(place): gradient(random) for place in np.unique(leaders)},
         loss=np.array([[0.0, 2.0], [10, 1.5], [20, 1.0], [30, 0.5]]),
         accuracy=np.array([[0.0, 0.3], [30, 0.9]]),
         trust=[f"trust of {step}" for step in steps],
@@ -234,38 +230,38 @@ def test_any_number_of_classes_has_as_many_different_colours(count: int) -> None
 # -- what
 
 
-def test_the_story_is_what_table_log_and_images_say(run: RunFolder) -> None:
-    story = read_story(run, top=5)
-    assert story.steps == [10, 20, 100] and story.epochs == [0.2, 0.4, 2.0]
-    for place, step in enumerate(story.steps):
+def test_the_film_data_are_what_table_log_and_images_say(run: RunFolder) -> None:
+    data = read_film_data(run, top=5)
+    assert data.steps == [10, 20, 100] and data.epochs == [0.2, 0.4, 2.0]
+    for place, step in enumerate(data.steps):
         part = table.read(run, checkpoints=[step]).sort_values("ood_rank").head(5)
-        assert story.ids[story.leaders[place]].tolist() == part["image_id"].tolist()
-        assert story.scores[place].tolist() == part["ood_score"].tolist()
-        assert story.predictions[place] == part["prediction"].astype(str).tolist()
-        assert [story.label_of(leader) for leader in story.leaders[place].tolist()] == part[
+        assert data.ids[data.leaders[place]].tolist() == part["image_id"].tolist()
+        assert data.scores[place].tolist() == part["ood_score"].tolist()
+        assert data.predictions[place] == part["prediction"].astype(str).tolist()
+        assert [data.label_of(leader) for leader in data.leaders[place].tolist()] == part[
             "label"
         ].astype(str).tolist()
         first = Image.open(io.BytesIO(part["image"].iloc[0])).convert("RGB")
         np.testing.assert_array_equal(
-            story.pictures[int(story.leaders[place][0])], np.asarray(first)
+            data.thumbnails[int(data.leaders[place][0])], np.asarray(first)
         )
     last = table.read(run, checkpoints=[100])
-    np.testing.assert_array_equal(story.points[-1], last[["x", "y"]].to_numpy(dtype=np.float32))
-    assert story.loss.tolist() == [[5, 2.0], [10, 1.5], [50, 0.8], [100, 0.4]]
-    assert story.accuracy.tolist() == [[20, 0.5], [100, 0.9]]
+    np.testing.assert_array_equal(data.points[-1], last[["x", "y"]].to_numpy(dtype=np.float32))
+    assert data.loss.tolist() == [[5, 2.0], [10, 1.5], [50, 0.8], [100, 0.4]]
+    assert data.accuracy.tolist() == [[20, 0.5], [100, 0.9]]
 
 
 def test_without_a_log_the_losses_of_the_checkpoints_serve(built_run: Path) -> None:
-    assert read_story(RunFolder(built_run)).loss.tolist() == [[10, 1.9], [20, 1.8], [100, 1.0]]
+    assert read_film_data(RunFolder(built_run)).loss.tolist() == [[10, 1.9], [20, 1.8], [100, 1.0]]
 
 
 def test_the_images_that_move_furthest() -> None:
-    story = story_of()
+    data = film_data_of()
     ways = [
-        sum(np.linalg.norm(story.points[k + 1, place] - story.points[k, place]) for k in range(3))
+        sum(np.linalg.norm(data.points[k + 1, place] - data.points[k, place]) for k in range(3))
         for place in range(60)
     ]
-    assert story.furthest(3) == sorted(range(60), key=lambda place: -ways[place])[:3]
+    assert data.furthest(3) == sorted(range(60), key=lambda place: -ways[place])[:3]
 
 
 def colors_of(dots: Any) -> NDArray[np.float64]:
@@ -274,76 +270,86 @@ def colors_of(dots: Any) -> NDArray[np.float64]:
 
 
 def test_a_frame_shows_the_numbers_of_its_checkpoint() -> None:
-    story = story_of()
-    frame = Canvas(story, Look(480, trails=(3, 7))).frame
+    data = film_data_of()
+    frame = Canvas(data, FrameStyle(480, trails=(3, 7))).frame
+    rings, trails, curves = frame.map_panel.rings, frame.map_panel.trails, frame.curve_panel
     frame.show(Moment(2))
-    np.testing.assert_array_equal(frame.points.get_offsets(), story.points[2])
-    np.testing.assert_allclose(colors_of(frame.points), class_colors(3)[story.labels])
+    leaders = data.leaders[2]
+    np.testing.assert_array_equal(frame.points.get_offsets(), data.points[2])
+    np.testing.assert_allclose(frame.points.get_facecolors()[:, :3], class_colors(3)[data.labels])
     assert (
-        frame.title.get_text() == "Step 20  ·  epoch 0.20" and frame.following.get_text() == "→ 30"
+        frame.title.get_text() == "Step 20  ·  epoch 0.20"
+        and frame.title_line.following.get_text() == "→ 30"
     )
-    assert frame.subtitle.get_text() == "accuracy 0.300 at step 0"
-    np.testing.assert_array_equal(frame.ringed.get_offsets(), story.points[2][story.leaders[2]])
+    assert frame.title_line.subtitle.get_text() == "accuracy 0.300 at step 0"
+    np.testing.assert_array_equal(rings.points.get_offsets(), data.points[2][leaders])
     np.testing.assert_allclose(
-        colors_of(frame.ringed), class_colors(3)[story.labels[story.leaders[2]]]
+        rings.points.get_facecolors()[:, :3],
+        class_colors(3)[data.labels[leaders]],
     )
-    np.testing.assert_array_equal(frame.heads.get_offsets(), story.points[2][[3, 7]])
-    assert [name.get_text() for name in frame.trail_names] == ["#103", "#107"]
-    np.testing.assert_array_equal(frame.rings.get_offsets(), story.points[2][story.leaders[2]])
+    np.testing.assert_array_equal(trails.heads.get_offsets(), data.points[2][[3, 7]])
+    assert [name.get_text() for name in trails.names] == ["#103", "#107"]
+    np.testing.assert_array_equal(frame.rings.get_offsets(), data.points[2][leaders])
     for row, leader, score in zip(
-        frame.leaderboard, story.leaders[2].tolist(), story.scores[2], strict=True
+        frame.leaderboard.rows, leaders.tolist(), data.scores[2], strict=True
     ):
         assert (row.label.get_text(), row.image.get_text()) == (
-            story.label_of(leader),
+            data.label_of(leader),
             f"#{100 + leader}",
         )
         assert row.prediction.get_text() == "predicted class 0  50 %" and float(
             row.score.get_text()
         ) == pytest.approx(score, abs=5e-4)
-        np.testing.assert_array_equal(row.picture.get_array(), story.pictures[leader])
-        np.testing.assert_allclose(colors_of(row.dot)[0], class_colors(3)[story.labels[leader]])
-    assert [row.number.get_text() for row in frame.leaderboard] == ["1", "2", "3", "4"]
-    assert np.asarray(frame.loss.get_xydata()).tolist() == [[0, 2.0], [10, 1.5], [20, 1.0]]
-    assert frame.accuracy is not None and np.asarray(frame.accuracy.get_xydata()).tolist() == [
+        np.testing.assert_array_equal(row.picture.get_array(), data.thumbnails[leader])
+        np.testing.assert_allclose(
+            row.dot.get_facecolor()[0, :3], class_colors(3)[data.labels[leader]]
+        )
+    assert [row.number.get_text() for row in frame.leaderboard.rows] == ["1", "2", "3", "4"]
+    assert np.asarray(curves.loss.get_xydata()).tolist() == [
+        [0, 2.0],
+        [10, 1.5],
+        [20, 1.0],
+    ]
+    assert curves.accuracy is not None and np.asarray(curves.accuracy.get_xydata()).tolist() == [
         [0, 0.3]
     ]
     assert frame.map.get_xlim() == frame.map.get_ylim() and frame.map.get_aspect() == 1
     np.testing.assert_array_equal(
-        np.array(frame.trails.get_segments())[:, :3], story.points[:3, [3, 7]].transpose(1, 0, 2)
+        np.array(trails.lines.get_segments())[:, :3],
+        data.points[:3, [3, 7]].transpose(1, 0, 2),
     )
 
 
 def test_between_checkpoints_only_points_move() -> None:
-    story = story_of()
-    frame = Canvas(story, Look(480)).frame
+    data = film_data_of()
+    frame = Canvas(data, FrameStyle(480)).frame
     frame.show(Moment(1))
     before = (
         frame.title.get_text(),
-        [row.score.get_text() for row in frame.leaderboard],
-        np.asarray(frame.loss.get_xydata()).tolist(),
+        [row.score.get_text() for row in frame.leaderboard.rows],
+        np.asarray(frame.curve_panel.loss.get_xydata()).tolist(),
     )
     limits = (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
     frame.show(Moment(1, 0.25))
-    expected = 0.75 * story.points[1].astype(float) + 0.25 * story.points[2]
-    np.testing.assert_allclose(np.asarray(frame.points.get_offsets()), expected, atol=1e-6)
-    rings = np.asarray(frame.rings.get_offsets())
-    np.testing.assert_allclose(rings, expected[story.leaders[1]], atol=1e-6)
-    assert np.asarray(frame.now.get_xdata()).tolist() == [12.5, 12.5]
+    expected = 0.75 * data.points[1].astype(float) + 0.25 * data.points[2]
+    np.testing.assert_allclose(frame.points.get_offsets(), expected, atol=1e-6)
+    np.testing.assert_allclose(frame.rings.get_offsets(), expected[data.leaders[1]], atol=1e-6)
+    assert np.asarray(frame.curve_panel.now.get_xdata()).tolist() == [12.5, 12.5]
     assert before == (
         frame.title.get_text(),
-        [row.score.get_text() for row in frame.leaderboard],
-        np.asarray(frame.loss.get_xydata()).tolist(),
+        [row.score.get_text() for row in frame.leaderboard.rows],
+        np.asarray(frame.curve_panel.loss.get_xydata()).tolist(),
     )
     frame.show(Moment(3))
     assert limits == (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
 
 
 def test_numbers_stand_beside_their_rings_and_not_on_each_other() -> None:
-    story = story_of(images=400, top=8)
-    frame = Canvas(story, Look(800)).frame
+    data = film_data_of(images=400, top=8)
+    frame = Canvas(data, FrameStyle(800)).frame
     for place in range(3):  # at the last one all points of a class lie on each other
         frame.show(Moment(place))
-        shown = [number for number in frame.numbers if number.get_text()]
+        shown = [number for number in frame.map_panel.rings.numbers if number.get_text()]
         assert shown
         places = frame.map.transData.transform([number.get_position() for number in shown])
         rings = frame.map.transData.transform(frame.rings.get_offsets())
@@ -366,15 +372,15 @@ def test_numbers_stand_beside_their_rings_and_not_on_each_other() -> None:
     ],
 )
 def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, object]) -> None:
-    story = dataclasses.replace(story_of(top=4), **change)  # type: ignore[arg-type]
-    canvas = Canvas(story, Look(width))
+    data = dataclasses.replace(film_data_of(top=4), **change)  # type: ignore[arg-type]
+    canvas = Canvas(data, FrameStyle(width))
     canvas.draw(Moment(1))
     page = canvas.frame.figure.bbox
     boxes = []
     for text in [text for axes in canvas.frame.figure.axes for text in axes.texts] + list(
         canvas.frame.figure.texts
     ):
-        if text.get_text() and text not in canvas.frame.numbers:
+        if text.get_text() and text not in canvas.frame.map_panel.rings.numbers:
             box = text.get_window_extent()
             assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1, (
                 text.get_text()
@@ -407,7 +413,7 @@ def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, 
     [
         {"classes": [], "labels": np.full(60, -1, dtype=np.int32)},
         {"loss": np.zeros((0, 2)), "accuracy": np.zeros((0, 2)), "epochs": [None] * 4},
-        {"pictures": {}},
+        {"thumbnails": {}},
         {"predictions": [[""] * 4] * 4, "confidences": np.full((4, 4), np.nan, dtype=np.float32)},
         {
             "leaders": np.zeros((4, 0), dtype=np.int64),
@@ -433,16 +439,16 @@ def test_nothing_is_cut_or_lies_on_something_else(width: int, change: dict[str, 
     ],
 )
 def test_what_is_missing_is_left_out(change: dict[str, object]) -> None:
-    story = dataclasses.replace(story_of(), **change)  # type: ignore[arg-type]
-    canvas = Canvas(story, Look(480))
+    data = dataclasses.replace(film_data_of(), **change)  # type: ignore[arg-type]
+    canvas = Canvas(data, FrameStyle(480))
     first, last = canvas.draw(Moment(0)).copy(), canvas.draw(Moment(3))
     assert first.shape == (384, 480, 4) and (first[..., 3] == 255).all()
     page = canvas.frame
     words = {text.get_text() for axes in page.figure.axes for text in axes.texts}
-    assert ("no labels" in words) == (not story.classes)
-    assert ("no loss was logged" in words) == (len(story.loss) == 0)
-    assert ("and 91 more" in words) == (len(story.classes) == 100)
-    assert ("without a label" in words) == bool(story.classes and (story.labels < 0).any())
+    assert ("no labels" in words) == (not data.classes)
+    assert ("no loss was logged" in words) == (len(data.loss) == 0)
+    assert ("and 91 more" in words) == (len(data.classes) == 100)
+    assert ("without a label" in words) == bool(data.classes and (data.labels < 0).any())
     assert (first != last).any()
 
 
@@ -468,14 +474,14 @@ def test_a_frame_in_a_persons_own_figure(run: RunFolder) -> None:
 def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> None:
     from matplotlib.figure import Figure
 
-    from review_embeddings.review.animation.drawing import Frame
+    from review_embeddings.review.animation.drawing.frame import Frame
 
     figure = Figure(figsize=size, dpi=100)
-    frame = Frame(figure, story_of())
+    frame = Frame(figure, film_data_of())
     frame.show(Moment(1))
     figure.savefig(io.BytesIO(), format="png")
-    left, right, bottom, top = frame.leaderboard[0].picture.get_extent()
-    (x0, y0), (x1, y1) = frame.leaderboard[0].picture.axes.transData.transform(
+    left, right, bottom, top = frame.leaderboard.rows[0].picture.get_extent()
+    (x0, y0), (x1, y1) = frame.leaderboard.rows[0].picture.axes.transData.transform(
         [(left, bottom), (right, top)]
     )
     assert x1 - x0 == pytest.approx(y1 - y0, rel=0.01) and x1 - x0 > 10
@@ -484,18 +490,18 @@ def test_pictures_keep_their_shape_in_any_figure(size: tuple[float, float]) -> N
 def test_the_corner_says_how_far_the_map_can_be_trusted_where_asked(run: RunFolder) -> None:
     manifest = table.read_manifest(run)
     assert manifest is not None
-    story = read_story(run)
-    for facts, words in zip(manifest.checkpoints, story.trust, strict=True):
+    data = read_film_data(run)
+    for facts, words in zip(manifest.checkpoints, data.trust, strict=True):
         assert words.endswith(
             f"{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness "
             f"{facts.trustworthiness:.2f}"
         )
-    frame = Canvas(story, Look(480, trust=True)).frame
+    frame = Canvas(data, FrameStyle(480, trust=True)).frame
     frame.show(Moment(1, 0.5))
-    assert frame.trust.get_text() == story.trust[1]
-    silent = Canvas(story, Look(480)).frame
+    assert frame.map_panel.trust.get_text() == data.trust[1]
+    silent = Canvas(data, FrameStyle(480)).frame
     silent.show(Moment(1))
-    assert silent.trust.get_text() == ""
+    assert silent.map_panel.trust.get_text() == ""
 
 
 def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:
@@ -509,21 +515,24 @@ def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "said"),
+    ("score", "text"),
     [(0.1234, "0.123"), (0.001, "0.001"), (3.2e-9, "3e-9"), (0.0, "0.000"), (1.0, "1.000")],
 )
-def test_a_score_never_looks_like_zero_when_it_is_not(score: float, said: str) -> None:
-    story = dataclasses.replace(story_of(), scores=np.full((4, 4), score, dtype=np.float32))
-    frame = Canvas(story, Look(480)).frame
+def test_a_score_never_looks_like_zero_when_it_is_not(score: float, text: str) -> None:
+    data = dataclasses.replace(film_data_of(), scores=np.full((4, 4), score, dtype=np.float32))
+    frame = Canvas(data, FrameStyle(480)).frame
     frame.show(Moment(0))
-    assert frame.leaderboard[0].score.get_text() == said
+    assert frame.leaderboard.rows[0].score.get_text() == text
 
 
 def test_one_wild_loss_does_not_flatten_the_curve() -> None:
     loss = np.stack([np.linspace(0, 30, 200), np.linspace(2, 0.5, 200)], axis=1)
     loss[3, 1] = 1e6
     assert (
-        Canvas(dataclasses.replace(story_of(), loss=loss), Look(480)).frame.curves.get_ylim()[1] < 5
+        Canvas(
+            dataclasses.replace(film_data_of(), loss=loss), FrameStyle(480)
+        ).frame.curves.get_ylim()[1]
+        < 5
     )
 
 
@@ -534,14 +543,14 @@ def test_a_point_is_drawn_where_it_is_to_a_quarter_of_a_pixel_and_as_large_as_ma
     from matplotlib.collections import PathCollection
 
     one = dataclasses.replace(
-        story_of(images=1, top=1),
+        film_data_of(images=1, top=1),
         leaders=np.zeros((4, 0), np.int64),
         scores=np.zeros((4, 0), np.float32),
     )
     one = dataclasses.replace(one, predictions=[[]] * 4)
     for x in np.linspace(0, 0.05, 9):
         moved = dataclasses.replace(one, points=np.full((4, 1, 2), x, dtype=np.float32))
-        canvas = Canvas(moved, Look(800))
+        canvas = Canvas(moved, FrameStyle(800))
         ours = ink(canvas.draw(Moment(0)))
         renderer = canvas._canvas.get_renderer()
         canvas._canvas.restore_region(canvas._page)
@@ -568,7 +577,7 @@ def test_frames_look_as_they_did(theme: str) -> None:
     """Against pictures that were looked at; letters and edges may differ a little between versions
     of FreeType and Agg."""
     pixels = (
-        Canvas(story_of(images=200), Look(480, theme, trails=(0, 1)))
+        Canvas(film_data_of(images=200), FrameStyle(480, theme, trails=(0, 1)))
         .draw(Moment(2, 0.5))[..., :3]
         .astype(float)
     )
@@ -582,62 +591,58 @@ def test_frames_look_as_they_did(theme: str) -> None:
 
 
 def test_redrawing_only_what_changed_gives_the_same_pixels() -> None:
-    story = story_of()
-    used = Canvas(story, Look(480))
+    data = film_data_of()
+    used = Canvas(data, FrameStyle(480))
     for moment in (Moment(0), Moment(0, 0.5), Moment(2), Moment(1, 0.3), Moment(3)):
-        np.testing.assert_array_equal(used.draw(moment), Canvas(story, Look(480)).draw(moment))
+        np.testing.assert_array_equal(used.draw(moment), Canvas(data, FrameStyle(480)).draw(moment))
 
 
 # -- files
 
 
-def frames_in(film: Image.Image) -> int:
-    return sum(1 for _ in ImageSequence.Iterator(film))
-
-
-def film(path: Path, story: Story, processes: int = 1, **options: Any) -> Path:
+def film(path: Path, data: FilmData, processes: int = 1, **options: object) -> Path:
     make_film(
-        story,
+        data,
         path,
-        Options(**{"size": 480, "fps": 10, "tween": 1, "hold": 0.5, **options}),
+        FilmOptions(**{"size": 480, "fps": 10, "tween": 1, "hold": 0.5, **options}),
         processes=processes,
     )
     return path
 
 
 def test_a_gif_shows_the_drawn_frames_in_its_palette(tmp_path: Path) -> None:
-    story = story_of()
-    moments = plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5)
-    canvas = Canvas(story, Look(480))
+    data = film_data_of()
+    moments = plan(data.steps, tween=1, pace="equal", fps=10, hold=0.5)
+    canvas = Canvas(data, FrameStyle(480))
     drawn = [canvas.draw(moment).copy() for moment in moments]
-    palette = encode.make_palette(iter(drawn[::2]))
-    assert len(palette.colors) <= 255
-    packer = encode.GifPacker(palette)
+    colors = palette.make_palette(iter(drawn[::2]))
+    assert len(colors.colors) <= 255
+    packer = gif.GifPacker(colors)
     packed = [
         packer.pack(pixels, before)
         for pixels, before in zip(drawn, [None, *drawn[:-1]], strict=True)
     ]
     with (tmp_path / "film.gif").open("wb") as file:
-        encode.write_gif(file, (480, 384), palette, zip(packed, [0.1] * 6 + [0.5], strict=True))
-    with Image.open(tmp_path / "film.gif") as gif:
-        assert frames_in(gif) == 7 and gif.size == (480, 384) and gif.info["loop"] == 0
+        gif.write_gif(file, (480, 384), colors, zip(packed, [0.1] * 6 + [0.5], strict=True))
+    with Image.open(tmp_path / "film.gif") as written:
+        assert written.n_frames == 7 and written.size == (480, 384) and written.info["loop"] == 0
         errors = []
-        for frame, pixels in zip(ImageSequence.Iterator(gif), drawn, strict=True):
+        for frame, pixels in zip(ImageSequence.Iterator(written), drawn, strict=True):
             assert frame.info["duration"] == (500 if pixels is drawn[-1] else 100)
             shown = np.asarray(frame.convert("RGB"))
-            np.testing.assert_array_equal(shown, palette.colors[palette.indices(pixels)])
+            np.testing.assert_array_equal(shown, colors.colors[colors.indices(pixels)])
             errors.append(np.mean((shown.astype(float) - pixels[..., :3]) ** 2))
     assert 10 * np.log10(255**2 / np.mean(errors)) > 45
 
 
 def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:
-    story = story_of()
-    canvas = Canvas(story, Look(480))
-    with Image.open(film(tmp_path / "film.png", story)) as png:
-        assert frames_in(png) == 7
+    data = film_data_of()
+    canvas = Canvas(data, FrameStyle(480))
+    with Image.open(film(tmp_path / "film.png", data)) as png:
+        assert png.n_frames == 7
         for frame, moment in zip(
             ImageSequence.Iterator(png),
-            plan(story.steps, tween=1, pace="equal", fps=10, hold=0.5),
+            plan(data.steps, tween=1, pace="equal", fps=10, hold=0.5),
             strict=True,
         ):
             np.testing.assert_array_equal(
@@ -648,10 +653,10 @@ def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:
 def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> None:
     import imageio_ffmpeg
 
-    story = story_of()
-    with Image.open(film(tmp_path / "film.webp", story)) as webp:
-        assert frames_in(webp) >= 6 and webp.size == (480, 384) and webp.info["loop"] == 0
-    path = film(tmp_path / "film.mp4", story)
+    data = film_data_of()
+    with Image.open(film(tmp_path / "film.webp", data)) as webp:
+        assert webp.n_frames >= 6 and webp.size == (480, 384) and webp.info["loop"] == 0
+    path = film(tmp_path / "film.mp4", data)
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),
         "-i",
@@ -666,41 +671,41 @@ def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> N
     frames = np.frombuffer(read.stdout, dtype=np.uint8).reshape(-1, 384, 480, 3)
     assert re.search(r"Video: h264 .*yuv420p.*, 480x384.* 10 fps", read.stderr.decode())
     assert len(frames) == 6 + 5  # the last one half a second long
-    last = Canvas(story, Look(480)).draw(Moment(3))[..., :3]
+    last = Canvas(data, FrameStyle(480)).draw(Moment(3))[..., :3]
     assert np.mean((frames[-1].astype(float) - last) ** 2) < 40
 
 
 def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path) -> None:
-    story = story_of(checkpoints=8)
-    one = film(tmp_path / "one.gif", story, tween=5).read_bytes()
-    assert film(tmp_path / "two.gif", story, tween=5, processes=2).read_bytes() == one
-    assert film(tmp_path / "again.gif", story, tween=5).read_bytes() == one
+    data = film_data_of(checkpoints=8)
+    one = film(tmp_path / "one.gif", data, tween=5).read_bytes()
+    assert film(tmp_path / "two.gif", data, tween=5, processes=2).read_bytes() == one
+    assert film(tmp_path / "again.gif", data, tween=5).read_bytes() == one
     stills = [
-        film(tmp_path / f"{name}.png", story, tween=5, processes=count).read_bytes()
+        film(tmp_path / f"{name}.png", data, tween=5, processes=count).read_bytes()
         for name, count in (("a", 1), ("b", 2))
     ]
     assert stills[0] == stills[1]
 
 
 def test_a_largest_size_is_kept(tmp_path: Path) -> None:
-    story = story_of(checkpoints=8, images=2000, top=8)
-    full = make_film(story, tmp_path / "full.gif", Options(size=800), processes=1)
+    data = film_data_of(checkpoints=8, images=2000, top=8)
+    full = make_film(data, tmp_path / "full.gif", FilmOptions(size=800), processes=1)
     half = make_film(
-        story, tmp_path / "half.gif", Options(size=800, max_mb=full.bytes / 2e6), processes=1
+        data, tmp_path / "half.gif", FilmOptions(size=800, max_mb=full.bytes / 2e6), processes=1
     )
     assert half.bytes <= full.bytes / 2 and half.lowered and not full.lowered
     assert half.seconds == pytest.approx(full.seconds, rel=0.1)
     for ending in (".mp4", ".png"):
-        whole = make_film(story, tmp_path / f"full{ending}", Options(size=640), processes=1)
+        whole = make_film(data, tmp_path / f"full{ending}", FilmOptions(size=640), processes=1)
         less = make_film(
-            story,
+            data,
             tmp_path / f"less{ending}",
-            Options(size=640, max_mb=whole.bytes / 1.5e6),
+            FilmOptions(size=640, max_mb=whole.bytes / 1.5e6),
             processes=1,
         )
         assert less.bytes <= whole.bytes / 1.5 and less.lowered
     with pytest.raises(SettingsError, match="does not fit in --max-mb 0.001"):
-        make_film(story, tmp_path / "none.gif", Options(max_mb=0.001), processes=1)
+        make_film(data, tmp_path / "none.gif", FilmOptions(max_mb=0.001), processes=1)
     assert not (tmp_path / "none.gif").exists() and not list(tmp_path.glob(".writing*"))
 
 
@@ -742,7 +747,7 @@ def test_a_still_is_the_frame_of_the_film(run: RunFolder, review_embeddings: Com
     )
     path = run.exports / "frame-000020.png"
     assert code == 0 and str(path) in output, errors
-    expected = Canvas(read_story(run, top=3), Look(480)).draw(Moment(1))[..., :3]
+    expected = Canvas(read_film_data(run, top=3), FrameStyle(480)).draw(Moment(1))[..., :3]
     np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
     assert (
         draw_still(run, "20", run.path.parent / "b.png", size=480, top=3).path.read_bytes()

@@ -23,15 +23,13 @@ from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.review.decisions.log import Decision, new_request, now, writing
 from review_embeddings.review.report.similar import (
     Query,
-    Wish,
-    as_html,
-    as_json,
-    as_lists,
+    SearchFilter,
     check,
     in_common,
     index,
     similar,
 )
+from review_embeddings.review.report.similar_output import as_html, as_json, as_lists
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -55,30 +53,30 @@ def cosines(run: RunFolder, step: int, query: np.ndarray) -> np.ndarray:
 def test_the_nearest_by_cosine_as_worked_out_by_hand(built: Built) -> None:
     reference = resolve(built.run, None, None)
     assert index(built, reference, token=None) == {10: 36, 100: 36}
-    answers = similar(built, Query(images=[7]), reference, top=5, note=print)
-    for answer in answers:
+    searched = similar(built, Query(images=[7]), reference, top=5, note=print)
+    for results in searched:
         near = cosines(
             built.run,
-            answer.step,
-            np.asarray(built.run.read_array("embeddings", answer.step)[7], dtype=np.float64),
+            results.step,
+            np.asarray(built.run.read_array("embeddings", results.step)[7], dtype=np.float64),
         )
         expected = [place for place in np.argsort(-near) if place != 7][:5]
-        assert [found.place for found in answer.found] == expected
+        assert [found.index for found in results.images] == expected
         np.testing.assert_allclose(
-            [found.similarity for found in answer.found], near[expected], atol=1e-5
+            [found.similarity for found in results.images], near[expected], atol=1e-5
         )
-        scores = built.run.read_array("outliers", answer.step)
+        scores = built.run.read_array("outliers", results.step)
         names = built.images.label_names
         assert names is not None
-        for rank, found in enumerate(answer.found, 1):
+        for rank, found in enumerate(results.images, 1):
             assert (found.rank, found.label, found.path) == (
                 rank,
-                names[found.place],
-                built.images.paths[found.place],
+                names[found.index],
+                built.images.paths[found.index],
             )
-            assert found.ood_score == pytest.approx(float(scores[found.place]))
-    one, other = ({found.image_id for found in answer.found} for answer in answers)
-    assert in_common(answers) == f"{len(one & other)} of 5 are the same at step 10 and at step 100"
+            assert found.ood_score == pytest.approx(float(scores[found.index]))
+    one, other = ({found.image_id for found in results.images} for results in searched)
+    assert in_common(searched) == f"{len(one & other)} of 5 are the same at step 10 and at step 100"
     assert [one.recall for one in check(built, reference, token=None)] == [1.0, 1.0]
 
 
@@ -86,10 +84,10 @@ def test_several_mean_the_mean_of_their_directions(built: Built) -> None:
     reference = resolve(built.run, None, None)
     built = replace(built, wanted=[100])
     index(built, reference, token=None)
-    (answer,) = similar(built, Query(images=[3, 20]), reference, top=8, note=print)
+    (results,) = similar(built, Query(images=[3, 20]), reference, top=8, note=print)
     own = np.asarray(built.run.read_array("embeddings", 100), dtype=np.float64)[[3, 20]]
     near = cosines(built.run, 100, (own / np.linalg.norm(own, axis=1, keepdims=True)).mean(axis=0))
-    assert [found.place for found in answer.found] == [
+    assert [found.index for found in results.images] == [
         place for place in np.argsort(-near) if place not in {3, 20}
     ][:8]
 
@@ -99,8 +97,8 @@ def test_a_file_is_embedded_as_the_images_of_the_run_are(built: Built, tmp_path:
     index(built, reference, token=None)
     file = tmp_path / "some name.png"
     file.write_bytes(built.images.read_bytes()[11])
-    for answer in similar(built, Query(files=[file]), reference, top=3, note=print):
-        assert answer.found[0].image_id == built.images.ids[11] and answer.found[
+    for results in similar(built, Query(files=[file]), reference, top=3, note=print):
+        assert results.images[0].image_id == built.images.ids[11] and results.images[
             0
         ].similarity == pytest.approx(1, abs=1e-5)
 
@@ -112,13 +110,11 @@ def test_filters(built: Built) -> None:
     images, scores = built.images, np.asarray(built.run.read_array("outliers", 100))
     names = np.array(images.label_names)
 
-    def found(**wish: Any) -> set[int]:
-        return {
-            one.place
-            for one in similar(
-                built, Query(images=[0]), reference, top=36, note=print, wish=Wish(**wish)
-            )[0].found
-        }
+    def found(**options: object) -> set[int]:
+        filters = SearchFilter(**options)  # type: ignore[arg-type]
+        query = Query(images=[0])
+        (results,) = similar(built, query, reference, top=36, filters=filters, note=print)
+        return {image.index for image in results.images}
 
     others = set(range(1, 36))
     assert found() == others
@@ -237,7 +233,7 @@ def test_what_the_database_refuses_is_said_in_one_line(
         somebody.bind(("127.0.0.1", 0))
         port = somebody.getsockname()[1]
         nobody = replace(reference, uri=f"http://127.0.0.1:{port}")
-        monkeypatch.setattr(vectors, "SECONDS", 1.0)
+        monkeypatch.setattr(vectors, "CONNECT_SECONDS", 1.0)
         with (
             pytest.raises(VectorsError, match=f"no Milvus server at http://127.0.0.1:{port}"),
             opened(run, nobody),
@@ -295,20 +291,20 @@ def test_addresses_and_what_is_remembered(run: RunFolder) -> None:
 def test_the_page_reads_no_name_as_html(built: Built) -> None:
     reference = resolve(built.run, None, None)
     index(built, reference, token=None)
-    answers = similar(built, Query(images=[7]), reference, top=4, note=print)
+    searched = similar(built, Query(images=[7]), reference, top=4, note=print)
     evil = [
-        replace(answer, found=[replace(one, label="<script>") for one in answer.found])
-        for answer in answers
+        replace(results, images=[replace(one, label="<script>") for one in results.images])
+        for results in searched
     ]
     page = as_html("Similar to <b>", Query(images=[7]), evil, built.images)
     assert "<script>" not in page and "<b>&lt;script&gt;</b>" in page and "&lt;b&gt;" in page
     assert (
         page.count("data:image/") == 1 + 8
     )  # one is asked about, four are found at each of two checkpoints
-    assert [made.rows for made in as_lists(Query(images=[7]), answers)] == [
-        [one.place for one in answer.found] for answer in answers
+    assert [made.rows for made in as_lists(Query(images=[7]), searched)] == [
+        [one.index for one in results.images] for results in searched
     ]
-    assert [len(one["images"]) for one in as_json(Query(images=[7]), answers)["checkpoints"]] == [
+    assert [len(one["images"]) for one in as_json(Query(images=[7]), searched)["checkpoints"]] == [
         4,
         4,
     ]

@@ -18,18 +18,19 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
+from review_embeddings.review.animation.plan import Moment
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PICTURE_SIDE = 320
-"""Longest side of a leaderboard's picture in pixels: as large as the largest film draws it."""
+THUMBNAIL_SIDE = 320
+"""Longest side in pixels of an image of the leaderboard: as large as the largest film draws it."""
 
 COLUMNS = ("image_id", "x", "y", "ood_score", "ood_rank", "prediction", "confidence")
 
 
 @dataclass(frozen=True)
-class Story:
+class FilmData:
     """K checkpoints of N images, of each the T most atypical ones, and how the training went."""
 
     steps: list[int]
@@ -44,15 +45,16 @@ class Story:
     classes: list[str]
     """Names of the classes; empty for unlabelled data."""
     leaders: NDArray[np.int64]
-    """Shape (K, T): places of the most atypical images, the worst first."""
+    """Shape (K, T): indices of the most atypical images, the worst first."""
     scores: NDArray[np.float32]
     """Shape (K, T): their OOD scores, in [0, 1], lower is more atypical."""
     predictions: list[list[str]]
     """What each checkpoint takes them for; empty without a head."""
     confidences: NDArray[np.float32]
     """Shape (K, T): the probability of that; NaN without a head."""
-    pictures: dict[int, NDArray[np.uint8]]
-    """RGB pixels of every image that leads somewhere, by place, shape (height, width, 3)."""
+    thumbnails: dict[int, NDArray[np.uint8]]
+    """RGB pixels of every image that leads somewhere, by index, shape (height, width, 3); those
+    that can be read."""
     loss: NDArray[np.float64]
     """Shape (n, 2): steps and the training loss logged at them, ascending."""
     accuracy: NDArray[np.float64]
@@ -60,18 +62,26 @@ class Story:
     trust: list[str]
     """How far the map of each checkpoint can be trusted, in words."""
 
-    def label_of(self, place: int) -> str:
-        """Name of an image's class; empty without one."""
-        label = int(self.labels[place])
+    def points_at(self, moment: Moment) -> NDArray[np.float64]:
+        """Coordinates of all images at a moment, shape (N, 2)."""
+        here: NDArray[np.float64] = self.points[moment.checkpoint].astype(np.float64)
+        if moment.fraction == 0:
+            return here
+        here += moment.fraction * (self.points[moment.checkpoint + 1] - here)
+        return here
+
+    def label_of(self, image: int) -> str:
+        """Name of the class of the image of this index; empty without one."""
+        label = int(self.labels[image])
         return self.classes[label] if label >= 0 else ""
 
     def furthest(self, count: int) -> list[int]:
-        """Places of the images whose way over all checkpoints is the longest, the longest first."""
+        """Indices of the images that move furthest over all checkpoints, the furthest first."""
         ways = np.linalg.norm(np.diff(self.points.astype(np.float64), axis=0), axis=2).sum(axis=0)
-        return [int(place) for place in np.argsort(-ways, kind="stable")[:count]]
+        return [int(image) for image in np.argsort(-ways, kind="stable")[:count]]
 
 
-def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8) -> Story:
+def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8) -> FilmData:
     """What a film of the run's checkpoints (all that are in its table, or those named) shows.
 
     Raises RunError where there is no table or its checkpoints are of different images,
@@ -88,43 +98,68 @@ def read_story(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8)
             f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}"
         )
     steps = select(manifest.steps, checkpoints) if checkpoints else manifest.steps
-    top = min(top, len(images))
-    points, leaders, scores, predictions, confidences = [], [], [], [], []
-    for facts, part in table.iterate(run, checkpoints=steps, columns=COLUMNS):
-        if len(part) != len(images) or not np.array_equal(part["image_id"].to_numpy(), images.ids):
-            raise RunError(
-                f"Checkpoint {facts.step} in the table of {run} is of other images than the run. "
-                f"Delete {run.table} and run: review-embeddings build --run {run}"
-            )
-        worst = np.argsort(part["ood_rank"].to_numpy(), kind="stable")[:top]
-        points.append(part[["x", "y"]].to_numpy(dtype=np.float32))
-        leaders.append(worst)
-        scores.append(part["ood_score"].to_numpy(dtype=np.float32)[worst])
-        predictions.append(_names(part["prediction"].iloc[worst]))
-        confidences.append(part["confidence"].to_numpy(dtype=np.float32, na_value=np.nan)[worst])
+    parts = [
+        _part_of(part, facts.step, run, images, top=min(top, len(images)))
+        for facts, part in table.iterate(run, checkpoints=steps, columns=COLUMNS)
+    ]
+    points = np.stack([part.points for part in parts])
+    if not has_shared_basis(manifest.map):
+        points = turn_onto_next(points).astype(np.float32)
+    leaders = np.stack([part.leaders for part in parts])
     epochs = {facts.step: facts.epoch for facts in manifest.checkpoints}
-    losses = [(facts.step, facts.loss) for facts in manifest.checkpoints if facts.loss is not None]
-    loss, accuracy = _curves(run, losses)
-    return Story(
+    loss, accuracy = _curves(run, manifest)
+    return FilmData(
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
         ids=images.ids,
-        points=np.stack(points)
-        if has_shared_basis(manifest.map)
-        else turn_onto_next(np.stack(points)).astype(np.float32),
-        labels=np.full(len(images), -1, dtype=np.int32)
-        if images.labels is None
-        else images.labels.astype(np.int32),
+        points=points,
+        labels=_labels(images),
         classes=list(images.classes or []),
-        leaders=np.stack(leaders),
-        scores=np.stack(scores),
-        predictions=predictions,
-        confidences=np.stack(confidences),
-        pictures=_pictures(images, np.unique(leaders).tolist()),
+        leaders=leaders,
+        scores=np.stack([part.scores for part in parts]),
+        predictions=[part.predictions for part in parts],
+        confidences=np.stack([part.confidences for part in parts]),
+        thumbnails=_thumbnails(images, np.unique(leaders).tolist()),
         loss=loss,
         accuracy=accuracy,
         trust=[trust_of(facts) for facts in manifest.checkpoints if facts.step in steps],
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a film takes of one checkpoint; the fields are those of `FilmData`."""
+
+    points: NDArray[np.float32]
+    leaders: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    predictions: list[str]
+    confidences: NDArray[np.float32]
+
+
+def _part_of(
+    rows: pd.DataFrame, step: int, run: RunFolder, images: RunImages, *, top: int
+) -> _Part:
+    """Raises RunError where the rows are not of the run's images."""
+    if len(rows) != len(images) or not np.array_equal(rows["image_id"].to_numpy(), images.ids):
+        raise RunError(
+            f"Checkpoint {step} in the table of {run} is of other images than the run. "
+            f"Delete {run.table} and run: review-embeddings build --run {run}"
+        )
+    worst = np.argsort(rows["ood_rank"].to_numpy(), kind="stable")[:top]
+    return _Part(
+        points=rows[["x", "y"]].to_numpy(dtype=np.float32),
+        leaders=worst,
+        scores=rows["ood_score"].to_numpy(dtype=np.float32)[worst],
+        predictions=_names(rows["prediction"].iloc[worst]),
+        confidences=rows["confidence"].to_numpy(dtype=np.float32, na_value=np.nan)[worst],
+    )
+
+
+def _labels(images: RunImages) -> NDArray[np.int32]:
+    if images.labels is None:
+        return np.full(len(images), -1, dtype=np.int32)
+    return images.labels.astype(np.int32)
 
 
 def trust_of(facts: table.CheckpointFacts) -> str:
@@ -140,31 +175,35 @@ def _names(column: pd.Series[Any]) -> list[str]:
     return ["" if value != value else str(value) for value in column.astype(object)]
 
 
-def _pictures(images: RunImages, places: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
-    pictures = {}
-    for place, data in images.read_some(places, preview=True):
+def _thumbnails(images: RunImages, indices: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    thumbnails = {}
+    for index, data in images.read_some(indices, preview=True):
         try:
-            picture = to_rgb(decode(data))
+            image = to_rgb(decode(data))
         except UNREADABLE:
             continue
-        picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-        pictures[place] = np.asarray(picture, dtype=np.uint8)
-    return pictures
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        thumbnails[index] = np.asarray(image, dtype=np.uint8)
+    return thumbnails
 
 
 def _curves(
-    run: RunFolder, losses: Sequence[tuple[int, float]]
+    run: RunFolder, manifest: table.Manifest
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Loss and accuracy over the steps from ``log.csv``; without one, the loss that each checkpoint
     remembers."""
     rows = trainlog.read_rows(run.log)
-    loss = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]] or losses
+    loss = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
+    if not loss:
+        known = manifest.checkpoints
+        loss = [(facts.step, facts.loss) for facts in known if facts.loss is not None]
     accuracy = [
         (int(row["step"]), float(row["eval_accuracy"])) for row in rows if row["eval_accuracy"]
     ]
-    loss_curve, accuracy_curve = (
-        np.array(curve, dtype=np.float64).reshape(-1, 2) for curve in (loss, accuracy)
-    )
-    return loss_curve[np.isfinite(loss_curve[:, 1])], accuracy_curve[
-        np.isfinite(accuracy_curve[:, 1])
-    ]
+    return _curve(loss), _curve(accuracy)
+
+
+def _curve(values: Sequence[tuple[int, float]]) -> NDArray[np.float64]:
+    """Shape (n, 2): those whose second number is finite."""
+    curve = np.array(values, dtype=np.float64).reshape(-1, 2)
+    return curve[np.isfinite(curve[:, 1])]

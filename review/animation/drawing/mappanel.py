@@ -1,0 +1,238 @@
+"""The panel of the map: its points, the rings round the most atypical ones, and the trails of some
+images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.analysis.project import RANGE
+from review_embeddings.review.animation.colors import ImageColors
+from review_embeddings.review.animation.drawing.page import MAP, Page
+from review_embeddings.review.animation.drawing.points import Points
+from review_embeddings.review.animation.filmdata import FilmData
+from review_embeddings.review.animation.plan import Moment
+
+RING = 0.10
+"""Radius of the ring round an outlier."""
+
+NUMBER_SIZE = (0.17, 0.15)
+"""Width and height that are kept free for the number of a ring."""
+
+CORNERS = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1.3, 0), (-1.3, 0), (0, 1.3), (0, -1.3)]
+CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
+"""Where the number of a ring may stand, the best position first."""
+
+MAX_NAMED_TRAILS = 8
+"""Up to so many trails have the image's number at their end."""
+
+
+@dataclass(frozen=True)
+class MapAxes:
+    """The axes of a map, which show the same square at every checkpoint."""
+
+    page: Page
+    axes: Axes
+    limit: float
+    """They reach from -limit to limit."""
+    radius: float
+    """Of a point, in points (1/72 inch)."""
+    colors: ImageColors
+
+    @classmethod
+    def of(cls, page: Page, data: FilmData, colors: ImageColors) -> MapAxes:
+        """Axes that have room for all checkpoints."""
+        axes = page.axes(MAP)
+        limit = 1.05 * max(RANGE, float(np.abs(data.points).max()))
+        axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect="equal")
+        radius = float(np.clip(2.2 / np.sqrt(len(data.ids)), 0.013, 0.06)) * 72 * page.scale
+        return cls(page, axes, limit, radius, colors)
+
+    @property
+    def unit(self) -> float:
+        """One unit of the page in those of the coordinates."""
+        return 2 * self.limit / MAP.width
+
+    def scatter(self, count: int, size: float, **style: Any) -> PathCollection:
+        """So many marks that are not seen until they are moved; ``size`` is their diameter in
+        points."""
+        outside = np.full(count, 2 * self.limit)
+        return self.axes.scatter(outside, outside, s=size**2, **style)
+
+
+class Trails:
+    """The ways of some images over the checkpoints so far, each with its number at its end."""
+
+    def __init__(self, on: MapAxes, data: FilmData, images: Sequence[int]) -> None:
+        """``images``: their indices."""
+        self._map, self._data, self._images = on, data, list(images)
+        scale, theme, colors = on.page.scale, on.page.theme, on.colors.of(self._images)
+        self.edges = LineCollection([], colors=theme.background, linewidths=3.4 * scale, zorder=2.4)
+        self.lines = LineCollection([], colors=colors, linewidths=1.7 * scale, zorder=2.5)
+        for lines in (self.edges, self.lines):
+            on.axes.add_collection(lines, autolim=False)
+        self.heads = on.scatter(
+            len(self._images),
+            2.2 * on.radius + 3 * scale,
+            facecolors=colors,
+            edgecolors=theme.text,
+            linewidths=1.1 * scale,
+            zorder=2.6,
+        )
+        self.names = [on.page.haloed_text(on.axes, 9, zorder=4) for _ in self._images]
+        if len(self._images) <= MAX_NAMED_TRAILS:
+            for name, image in zip(self.names, self._images, strict=True):
+                name.set_text(f"#{data.ids[image]}")
+
+    def move(self, checkpoint: int, points: NDArray[np.float64]) -> None:
+        """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
+        if not self._images:
+            return
+        ends = points[self._images]
+        past = self._data.points[: checkpoint + 1, self._images]
+        ways = list(np.concatenate([past, ends[None]]).transpose(1, 0, 2))
+        for lines in (self.edges, self.lines):
+            lines.set_segments(ways)
+        self.heads.set_offsets(ends)
+        gap = 0.14 * self._map.unit
+        for name, position in zip(self.names, ends, strict=True):
+            name.set_position((float(position[0] + gap), float(position[1] - gap)))
+
+
+class Rings:
+    """Rings round the most atypical images, numbered by their rank."""
+
+    def __init__(self, on: MapAxes, data: FilmData) -> None:
+        self._map, self._data = on, data
+        count, theme, scale = data.leaders.shape[1], on.page.theme, on.page.scale
+        self.halos = self._circles(count, theme.background, 3.6 * scale)
+        self.rings = self._circles(count, theme.text, 1.4 * scale)
+        style: dict[str, Any] = {"horizontalalignment": "center", "zorder": 4}
+        self.numbers = [
+            on.page.haloed_text(on.axes, 10, fontweight="bold", **style) for _ in range(count)
+        ]
+        self.points = on.scatter(count, 2 * on.radius, linewidths=0, zorder=2.7)
+        """The ringed points once more, above all others."""
+        self._away = np.zeros((count, 2))
+
+    def _circles(self, count: int, color: str, width: float) -> PathCollection:
+        return self._map.scatter(
+            count,
+            2 * RING * 72 * self._map.page.scale,
+            facecolors="none",
+            edgecolors=color,
+            linewidths=width,
+            zorder=3,
+        )
+
+    def show(self, checkpoint: int) -> None:
+        """The leaders of a checkpoint: colours, and on which side of its ring each number stands
+        on the whole way to the next checkpoint; none where there is no room."""
+        leaders = self._data.leaders[checkpoint]
+        colors: Any = self._map.colors.of(leaders)
+        self.points.set_facecolor(colors)
+        following = min(checkpoint + 1, len(self._data.steps) - 1)
+        ends = self._data.points[sorted({checkpoint, following})][:, leaders].astype(np.float64)
+        free = _free_corners(ends.transpose(1, 0, 2), self._map.unit, self._map.limit)
+        self._away = np.zeros((len(leaders), 2))
+        for rank, (number, away) in enumerate(zip(self.numbers, free, strict=True), start=1):
+            number.set_text("" if away is None else str(rank))
+            if away is not None:
+                self._away[rank - 1] = away
+
+    def move(self, checkpoint: int, points: NDArray[np.float64]) -> None:
+        """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
+        leaders = points[self._data.leaders[checkpoint]]
+        for rings in (self.points, self.halos, self.rings):
+            rings.set_offsets(leaders)
+        for number, position, away in zip(self.numbers, leaders, self._away, strict=True):
+            number.set_position((float(position[0] + away[0]), float(position[1] + away[1])))
+
+
+def _free_corners(
+    rings: NDArray[np.float64], unit: float, limit: float
+) -> list[NDArray[np.float64] | None]:
+    """For each ring the shift from its middle to its number, shape (2,); None where all corners are
+    taken by other rings or numbers, or lie outside the axes.
+
+    ``rings``, shape (T, E, 2): positions of each at one or both ends of its way; ``unit``: one of
+    the page in data units.
+    """
+    size = np.array(NUMBER_SIZE) * unit
+    taken = list(rings)
+    extents = [np.full(2, 2 * RING * unit)] * len(rings)
+    found: list[NDArray[np.float64] | None] = []
+    for rank, own in enumerate(rings):
+        found.append(None)
+        for corner in CORNERS:
+            away = np.array(corner) * (RING * 0.72 * unit + size / 2)
+            boxes = own + away
+            inside = bool((np.abs(boxes) <= limit - size / 2).all())
+            others = [index for index in range(len(taken)) if index != rank]
+            if inside and all(
+                _apart(boxes, taken[index], (size + extents[index]) / 2) for index in others
+            ):
+                found[-1] = away
+                taken.append(boxes)
+                extents.append(size)
+                break
+    return found
+
+
+def _apart(
+    one: NDArray[np.float64], other: NDArray[np.float64], least: NDArray[np.float64]
+) -> bool:
+    """Whether two boxes do not touch at either end of their ways, both of shape (E, 2)."""
+    return bool((np.abs(one - other) >= least).any(axis=1).all())
+
+
+class MapPanel:
+    """The map of a checkpoint, and of every moment on the way to the next one."""
+
+    def __init__(
+        self, page: Page, data: FilmData, colors: ImageColors, trails: Sequence[int], trust: bool
+    ) -> None:
+        """``trails``: indices of the images whose way is drawn; ``trust``: whether a corner says
+        how far the map can be trusted."""
+        self._data, self._with_trust = data, trust
+        on = MapAxes.of(page, data, colors)
+        self.axes = on.axes
+        self.points = Points(colors, on.radius, on.axes)
+        self.trails = Trails(on, data, trails)
+        self.rings = Rings(on, data)
+        self.trust = page.haloed_text(
+            on.axes, 9.5, color=page.theme.muted, transform=on.axes.transAxes, zorder=5
+        )
+        self.trust.set_position((0.015, 0.025))
+
+    @property
+    def moving(self) -> list[Artist]:
+        """What moves between checkpoints, in drawing order."""
+        trails, rings = self.trails, self.rings
+        return [
+            self.points,
+            *(trails.edges, trails.lines, trails.heads),
+            *(rings.points, rings.halos, rings.rings),
+            *trails.names,
+            *rings.numbers,
+            self.trust,
+        ]
+
+    def show(self, checkpoint: int) -> None:
+        """What stays the same until the next checkpoint."""
+        self.trust.set_text(self._data.trust[checkpoint] if self._with_trust else "")
+        self.rings.show(checkpoint)
+
+    def move(self, moment: Moment) -> None:
+        """Bring all images to where they are at a moment."""
+        points = self._data.points_at(moment)
+        self.points.set_offsets(points)
+        self.rings.move(moment.checkpoint, points)
+        self.trails.move(moment.checkpoint, points)
