@@ -333,7 +333,8 @@ def test_between_checkpoints_only_points_move() -> None:
     np.testing.assert_allclose(np.asarray(frame.points.get_offsets()), expected, atol=1e-6)
     np.testing.assert_allclose(
         np.asarray(frame.rings.get_offsets()), expected[data.leaders[1]], atol=1e-6
-    )
+    rings = np.asarray(frame.rings.get_offsets())
+    np.testing.assert_allclose(rings, expected[data.leaders[1]], atol=1e-6)
     assert np.asarray(frame.curve_panel.now.get_xdata()).tolist() == [12.5, 12.5]
     assert before == (
         frame.title.get_text(),
