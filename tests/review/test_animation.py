@@ -330,10 +330,8 @@ def test_between_checkpoints_only_points_move() -> None:
     limits = (frame.map.get_xlim(), frame.curves.get_xlim(), frame.curves.get_ylim())
     frame.show(Moment(1, 0.25))
     expected = 0.75 * data.points[1].astype(float) + 0.25 * data.points[2]
-    np.testing.assert_allclose(np.asarray(frame.points.get_offsets()), expected, atol=1e-6)
-    np.testing.assert_allclose(
-        np.asarray(frame.rings.get_offsets()), expected[data.leaders[1]], atol=1e-6
-    rings = np.asarray(frame.rings.get_offsets())
+    points, rings = (np.asarray(one.get_offsets()) for one in (frame.points, frame.rings))
+    np.testing.assert_allclose(points, expected, atol=1e-6)
     np.testing.assert_allclose(rings, expected[data.leaders[1]], atol=1e-6)
     assert np.asarray(frame.curve_panel.now.get_xdata()).tolist() == [12.5, 12.5]
     assert before == (
