@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.imagequality import FINE
+from review_embeddings.pipeline.analysis.categories import FINE
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select

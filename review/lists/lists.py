@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
+from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.review.decisions.log import UNDECIDED
 from review_embeddings.review.page.frame import UNLABELLED, ReviewFrame
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.imagequality import GRAY, SCORED
+from review_embeddings.pipeline.analysis.categories import GRAY, SCORED
 from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.images.runimages import RunImages

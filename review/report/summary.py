@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
+from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images

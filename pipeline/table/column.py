@@ -1,0 +1,105 @@
+"""What is declared of a column of the long table: how it is stored and checked, where the review
+shows it, and whether the lists have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "int64", "int32", "float32", "float64", "bool", "string", "category", "vector", "bytes"
+]
+
+Where = Literal["each", "first", "last", "image", "inspector", "inspector first", "inspector last"]
+
+Per = Literal["image", "checkpoint-and-image"]
+
+EACH: Where = "each"
+"""Beside each shown checkpoint, and with the slider."""
+
+ENDS: tuple[Where, ...] = ("first", "last")
+"""Of the first and of the last shown checkpoint."""
+
+ONCE: Where = "image"
+"""Once, for a column that is about the image over all checkpoints."""
+
+INSPECTOR: Where = "inspector"
+"""Under the pictures of the selected images."""
+
+INSPECTED_ENDS: tuple[Where, ...] = ("inspector first", "inspector last")
+"""Likewise, of the first and of the last checkpoint."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the review page shows a column, and what it makes of values that are missing."""
+
+    where: tuple[Where, ...] = ()
+    """Empty for a column that it does not show."""
+    name: str | None = None
+    """What the page calls it, before ``_first`` or ``_000020``; None for the name of the column."""
+    gap: float | None = None
+    """Stands for a null among other values, because Spotlight draws gaps at the origin. For ranks,
+    0 is no rank, and the number of images stands for it."""
+    needs: str | None = None
+    """The column that must have a value somewhere for this one to be shown; None for itself where
+    it can be null, else for none."""
+    order: int = 0
+    """Columns of the page stand in this order, of equal numbers in that of the table."""
+
+
+IDENTITY, DECISION, AT_CHECKPOINT, LABEL_OVER_ALL, ABOUT_IMAGE = range(5)
+LIFE, CONSENSUS, OTHER, COPY = range(5, 9)
+"""Groups of the columns of a list, in their order; within one they stand in that of the table."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A column of the lists that are exported."""
+
+    meaning: str
+    """What it says there."""
+    order: int = OTHER
+    """One of the groups above."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the long table."""
+
+    name: str
+    kind: Kind
+    """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a
+    memory-mapped array."""
+    unit: str
+    values: str
+    """Range of the values, and what null means where there can be nulls."""
+    meaning: str
+    """What it says, with its direction where it has one."""
+    nullable: bool = False
+    joined: bool = False
+    """Not in the Parquet files of the table but joined from the images and arrays of the run on
+    reading."""
+    per: Per = "checkpoint-and-image"
+    """``image``: about the image over all checkpoints, kept once an image and the same in all of
+    its rows."""
+    low: float | None = None
+    """Smallest value; None where there is no bound."""
+    high: float | None = None
+    missing: int | str | None = None
+    """The value, outside the bounds or first of the categories, that means there is none."""
+    direction: Literal["lower", "higher"] | None = None
+    """Which values are worse; None where neither are."""
+    categories: tuple[str, ...] | Literal["classes", "prediction_classes"] | None = None
+    """The closed set that a category is of, or which classes of the table's manifest it is of."""
+    shown: Shown = Shown()
+    exported: Exported | None = None
+    """None for a column that lists do not have."""
+    source: str | None = None
+    """``stage.array``, or ``stage.array:field`` of a structured one, where the values are a stored
+    array as it is; None where the table works them out."""
+
+    @property
+    def page_name(self) -> str:
+        """What the review page calls it, without the checkpoint."""
+        return self.shown.name or self.name
