@@ -32,15 +32,15 @@ class Registry(Generic[Entry]):
         del self._entries[key]
 
     @contextmanager
-    def added(self, entry: Entry) -> Iterator[Entry]:
-        """With an entry more, for as long as the context lasts."""
+    def registered(self, entry: Entry) -> Iterator[Entry]:
+        """An entry that is known within the context only."""
         self.add(entry)
         try:
             yield entry
         finally:
             self.remove(self._key(entry))
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The keys, in order."""
         return tuple(self._entries)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CheckpointFacts,
         Manifest,
         known_steps,
+        manifest_with,
         read_manifest,
     )
     from review_embeddings.pipeline.table.reader import iterate, read, validate
@@ -36,7 +37,7 @@ _HOMES = {
     "columns": ("COLUMNS",),
     "exporter": ("export",),
     "formats": ("FORMATS", "Format"),
-    "manifest": ("CheckpointFacts", "Manifest", "known_steps", "read_manifest"),
+    "manifest": ("CheckpointFacts", "Manifest", "known_steps", "manifest_with", "read_manifest"),
     "reader": ("iterate", "read", "validate"),
     "schema": ("arrow_schema", "as_markdown", "columns_from"),
     "writer": ("Findings", "Leaks", "TablePart", "write"),
@@ -62,6 +63,7 @@ __all__ = [
     "export",
     "iterate",
     "known_steps",
+    "manifest_with",
     "read",
     "read_manifest",
     "validate",

@@ -15,7 +15,7 @@ Where = Literal["each", "first", "last", "image", "inspector", "inspector first"
 Per = Literal["image", "checkpoint-and-image"]
 
 EACH: Where = "each"
-"""Beside each shown checkpoint, and with the slider."""
+"""Beside each shown checkpoint."""
 
 ENDS: tuple[Where, ...] = ("first", "last")
 """Of the first and of the last shown checkpoint."""
@@ -32,15 +32,12 @@ INSPECTED_ENDS: tuple[Where, ...] = ("inspector first", "inspector last")
 
 @dataclass(frozen=True)
 class Shown:
-    """Where the review page shows a column, and what it makes of values that are missing."""
+    """Where the review page shows a column, under which name."""
 
     where: tuple[Where, ...] = ()
     """Empty for a column that it does not show."""
     name: str | None = None
     """What the page calls it, before ``_first`` or ``_000020``; None for the name of the column."""
-    gap: float | None = None
-    """Stands for a null among other values, because Spotlight draws gaps at the origin. For ranks,
-    0 is no rank, and the number of images stands for it."""
     needs: str | None = None
     """The column that must have a value somewhere for this one to be shown; None for itself where
     it can be null, else for none."""
@@ -103,3 +100,24 @@ class Column:
     def page_name(self) -> str:
         """What the review page calls it, without the checkpoint."""
         return self.shown.name or self.name
+
+    def at(self, checkpoint: str) -> str:
+        """What the page calls it at ``first``, ``last``, ``now`` or a step."""
+        return f"{self.page_name}_{checkpoint}"
+
+    @property
+    def needed(self) -> str | None:
+        """The column that must have a value somewhere for this one to be shown."""
+        return self.shown.needs or (self.name if self.nullable else None)
+
+    @property
+    def worst_is_missing(self) -> bool:
+        """Whether the value for "none" would stand for the worst one where values are compared."""
+        return self.missing is not None and self.direction == "lower" and self.categories is None
+
+    @property
+    def harmless(self) -> float:
+        """Stands for a null among other values, where there can be no gap: nobody should look at
+        an image because of it."""
+        bound = self.high if self.direction == "lower" else self.low
+        return 0.0 if bound is None else bound

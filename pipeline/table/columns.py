@@ -140,7 +140,7 @@ CONFIDENCE = declare(
         nullable=True,
         low=0,
         high=1,
-        shown=Shown(ENDS, gap=0.0, needs=PREDICTION, order=1),
+        shown=Shown(ENDS, needs=PREDICTION, order=1),
         exported=Exported("its probability", order=AT_CHECKPOINT),
     )
 )
@@ -259,7 +259,7 @@ LABEL_SCORE = declare(
         high=1,
         direction="lower",
         source="quality.quality:score",
-        shown=Shown(ENDS, gap=1.0),
+        shown=Shown(ENDS),
         exported=Exported(
             "cleanlab's label quality (normalised margin); lower is more likely wrong",
             order=AT_CHECKPOINT,
@@ -639,7 +639,7 @@ LABEL_VARIABILITY = declare(
         low=0,
         high=0.5,
         direction="higher",
-        shown=Shown((ONCE,), gap=0.0),
+        shown=Shown((ONCE,)),
     )
 )
 
@@ -653,7 +653,7 @@ AUM = declare(
         nullable=True,
         per="image",
         direction="lower",
-        shown=Shown((ONCE,), gap=0.0),
+        shown=Shown((ONCE,)),
     )
 )
 
@@ -714,7 +714,7 @@ TRAJECTORY_LABEL_SCORE = declare(
         low=0,
         high=1,
         direction="lower",
-        shown=Shown((ONCE, INSPECTOR), gap=1.0),
+        shown=Shown((ONCE, INSPECTOR)),
         exported=Exported(
             "label quality over all checkpoints of the table; lower is more likely wrong",
             order=LABEL_OVER_ALL,

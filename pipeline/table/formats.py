@@ -58,7 +58,7 @@ FORMATS: Registry[Format] = Registry("format", lambda one: one.key)
 
 def keys() -> tuple[str, ...]:
     """What ``export --format`` takes."""
-    return FORMATS.keys()
+    return FORMATS.names()
 
 
 def endings() -> tuple[str, ...]:

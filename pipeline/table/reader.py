@@ -55,11 +55,11 @@ def iterate(
 ) -> Iterator[tuple[CheckpointFacts, pd.DataFrame]]:
     """The long table one checkpoint at a time, each as `read` gives it."""
     run = run if isinstance(run, RunFolder) else run_at(run)
-    names = list(COLUMNS.keys() if columns is None else columns)
+    names = list(COLUMNS.names() if columns is None else columns)
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
         raise SettingsError(
-            f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMNS.keys())}."
+            f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMNS.names())}."
         )
     manifest = manifest_with(run, checkpoints)
     wanted = set(manifest.steps if checkpoints is None else checkpoints)

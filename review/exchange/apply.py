@@ -32,6 +32,7 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.table.formats import guarded
 from review_embeddings.review.decisions.log import (
     DUPLICATE,
     RELABEL,
@@ -41,7 +42,6 @@ from review_embeddings.review.decisions.log import (
     read_history,
 )
 from review_embeddings.review.exchange.cleaned import CHUNK, FORMS, write_cleaned
-from review_embeddings.review.exchange.formats import guarded
 
 if TYPE_CHECKING:
     import datasets

@@ -26,7 +26,7 @@ import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.run.files import write_json
-from review_embeddings.review.lists.lists import ImageList
+from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.sample import Sample
 
@@ -193,7 +193,7 @@ def _start(page: Page, address: Address, session: Path, token: str) -> Any:
     }
     if page.sample is not None:
         places = session.with_name("places.npy")
-        np.save(places, page.sample.places)
+        np.save(places, page.sample.positions)
         facts["places"] = str(places)
     os.environ[SESSION_VARIABLE] = json.dumps({**facts, **(page.deciding or {})})
     spotlight, _ = import_spotlight()

@@ -32,7 +32,7 @@ from review_embeddings.review.decisions.log import (
     Note,
     read_history,
 )
-from review_embeddings.review.lists.lists import ImageList
+from review_embeddings.review.lists import ImageList
 from review_embeddings.review.report.summary import STYLE, picture_address
 
 if TYPE_CHECKING:
