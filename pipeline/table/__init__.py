@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from review_embeddings.pipeline.table.column import Column, Exported, Shown
+    from review_embeddings.pipeline.table.column import Column, Exported, Shown, Source
     from review_embeddings.pipeline.table.columns import COLUMNS
     from review_embeddings.pipeline.table.exporter import export
     from review_embeddings.pipeline.table.formats import FORMATS, Format
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.table.writer import Findings, Leaks, TablePart, write
 
 _HOMES = {
-    "column": ("Column", "Exported", "Shown"),
+    "column": ("Column", "Exported", "Shown", "Source"),
     "columns": ("COLUMNS",),
     "exporter": ("export",),
     "formats": ("FORMATS", "Format"),
@@ -56,6 +56,7 @@ __all__ = [
     "Leaks",
     "Manifest",
     "Shown",
+    "Source",
     "TablePart",
     "arrow_schema",
     "as_markdown",

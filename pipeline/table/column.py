@@ -45,6 +45,16 @@ class Shown:
     """Columns of the page stand in this order, of equal numbers in that of the table."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """A stored array whose values are those of a column."""
+
+    stage: str
+    array: str
+    field: str | None
+    """Of a structured array; None for all of another one."""
+
+
 IDENTITY, DECISION, AT_CHECKPOINT, LABEL_OVER_ALL, ABOUT_IMAGE = range(5)
 LIFE, CONSENSUS, OTHER, COPY = range(5, 9)
 """Groups of the columns of a list, in their order; within one they stand in that of the table."""
@@ -95,6 +105,15 @@ class Column:
     source: str | None = None
     """``stage.array``, or ``stage.array:field`` of a structured one, where the values are a stored
     array as it is; None where the table works them out."""
+
+    @property
+    def stored_in(self) -> Source | None:
+        """The parts of the source."""
+        if self.source is None:
+            return None
+        array, _, field = self.source.partition(":")
+        stage, _, name = array.partition(".")
+        return Source(stage, name, field or None)
 
     @property
     def page_name(self) -> str:

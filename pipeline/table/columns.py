@@ -207,11 +207,11 @@ OOD_RANK = declare(
         "int32",
         "rank",
         "1 to N",
-        "place by ood_score within the checkpoint; 1 is the most atypical",
+        "rank by ood_score within the checkpoint; 1 is the most atypical",
         low=1,
         direction="lower",
         shown=Shown(ENDS, name="rank"),
-        exported=Exported("place by it; 1 is the most atypical", order=AT_CHECKPOINT),
+        exported=Exported("rank by it; 1 is the most atypical", order=AT_CHECKPOINT),
     )
 )
 
@@ -227,7 +227,7 @@ OOD_PERCENTILE = declare(
         high=100,
         direction="lower",
         shown=Shown(ENDS, name="percentile"),
-        exported=Exported("that place in percent", order=AT_CHECKPOINT),
+        exported=Exported("that rank in percent", order=AT_CHECKPOINT),
     )
 )
 
@@ -273,14 +273,14 @@ LABEL_RANK = declare(
         "int32",
         "rank",
         "1 to N; 0 without a label",
-        "place by label_score; 1 is the label most likely wrong",
+        "rank by label_score; 1 is the label most likely wrong",
         low=1,
         missing=0,
         direction="lower",
         source="quality.quality:rank",
         shown=Shown(ENDS, needs=LABEL_SCORE),
         exported=Exported(
-            "place by it; 1 is the label most likely wrong; 0 without a label", order=AT_CHECKPOINT
+            "rank by it; 1 is the label most likely wrong; 0 without a label", order=AT_CHECKPOINT
         ),
     )
 )
@@ -319,7 +319,7 @@ MAP_KEPT = declare(
         "share",
         "[0, 1]",
         "share of the image's 15 nearest neighbours in the embedding that are its "
-        "nearest on the map too; low: do not trust its place",
+        "nearest on the map too; low: do not trust its position",
         low=0,
         high=1,
         direction="lower",
@@ -352,12 +352,12 @@ CONSENSUS_RANK = declare(
         "int32",
         "rank",
         "1 to N",
-        "place by mean_percentile; 1 is the most atypical",
+        "rank by mean_percentile; 1 is the most atypical",
         per="image",
         low=1,
         direction="lower",
         shown=Shown((ONCE,)),
-        exported=Exported("place by mean_percentile", order=CONSENSUS),
+        exported=Exported("rank by mean_percentile", order=CONSENSUS),
     )
 )
 
@@ -522,14 +522,14 @@ IMAGE_ISSUE_RANK = declare(
         "int32",
         "rank",
         "1 to N; 0 where not checked",
-        "place by how far its worst score lies below the threshold",
+        "rank by how far its worst score lies below the threshold",
         per="image",
         low=1,
         missing=0,
         direction="lower",
         source="image_quality.image_quality:rank",
         shown=Shown((ONCE,), needs=IMAGE_ISSUE),
-        exported=Exported("place by it; 0 where not checked", order=ABOUT_IMAGE),
+        exported=Exported("rank by it; 0 where not checked", order=ABOUT_IMAGE),
     )
 )
 
@@ -575,7 +575,8 @@ DRIFT = declare(
         "float32",
         "",
         ">= 0",
-        "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long",
+        "distance moved in the embedding, each checkpoint aligned to the one before; a vector is "
+        "about 1 long",
         per="image",
         low=0,
         direction="higher",
@@ -728,13 +729,13 @@ TRAJECTORY_LABEL_RANK = declare(
         "int32",
         "rank",
         "1 to N; 0 without label",
-        "place by it; 1 is the label most likely wrong",
+        "rank by it; 1 is the label most likely wrong",
         per="image",
         low=1,
         missing=0,
         direction="lower",
         shown=Shown((ONCE,), needs=TRAJECTORY_LABEL_SCORE),
-        exported=Exported("place by it; 0 without label", order=LABEL_OVER_ALL),
+        exported=Exported("rank by it; 0 without label", order=LABEL_OVER_ALL),
     )
 )
 

@@ -21,13 +21,8 @@ def stored_columns(per: Per) -> list[Column]:
 
 def columns_from(stage: str, per: Per) -> list[Column]:
     """The columns whose values are an array of a stage, as it is."""
-    return [
-        column
-        for column in COLUMNS
-        if column.source is not None
-        and column.source.partition(".")[0] == stage
-        and column.per == per
-    ]
+    sourced = [column for column in COLUMNS if column.per == per]
+    return [one for one in sourced if one.stored_in is not None and one.stored_in.stage == stage]
 
 
 def classes_of(column: Column, manifest: Manifest) -> tuple[str, ...] | list[str] | None:
