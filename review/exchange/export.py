@@ -255,7 +255,7 @@ def _of_saved_list(
             yield rows[image], f"saved list {name}"
 
 
-# -- what is said of them
+# -- columns of the list
 
 
 def _exported_columns(run: RunFolder, step: int) -> pd.DataFrame:

@@ -172,11 +172,11 @@ def _inspector(review: ReviewFrame) -> Any:
     names = [one.page_name for one in shown_in(declared.INSPECTOR)]
     for end, where in zip(ENDS, declared.INSPECTED_ENDS, strict=True):
         names += [one.at(end) for one in shown_in(where)]
-    facts = _in_frame(review, *names)
+    shown = _in_frame(review, *names)
     pictures = Lens(type=LENSES["image"], columns=[c.IMAGE], name="image")
     return ly.inspector(
         "Selected images",
-        [pictures, Lens(type=LENSES["summary"], columns=facts, name="facts")],
+        [pictures, Lens(type=LENSES["summary"], columns=shown, name="facts")],
         num_columns=IMAGES_PER_ROW,
     )
 

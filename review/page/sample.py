@@ -19,7 +19,7 @@ from review_embeddings.review.lists.derived import DECISION
 from review_embeddings.review.page.frame import ReviewFrame
 
 ROWS = 50_000
-"""Images that a page shows if nothing else is said; Spotlight sends every row of every column to
+"""Images that a page shows by default; Spotlight sends every row of every column to
 the browser."""
 
 SEED = 0

@@ -66,7 +66,7 @@ class Summary:
     """What the page says."""
 
     title: str
-    facts: list[tuple[str, str]]
+    properties: list[tuple[str, str]]
     """What the run is, line by line."""
     manifest: table.Manifest
     worst: int
@@ -99,7 +99,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     )
     made = Summary(
         run.path.resolve().name,
-        [*_facts(info, images, manifest), *_unreadable(run, history)],
+        [*_properties(info, images, manifest), *_unreadable(run, history)],
         manifest,
         candidates.worst,
         trainlog.read_rows(run.log),
@@ -109,7 +109,9 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     return made, images
 
 
-def _facts(info: RunInfo, images: RunImages, manifest: table.Manifest) -> list[tuple[str, str]]:
+def _properties(
+    info: RunInfo, images: RunImages, manifest: table.Manifest
+) -> list[tuple[str, str]]:
     reference = info.dataset
     return [
         ("data set", " ".join(filter(None, [reference.source, reference.config, reference.split]))),
@@ -196,7 +198,7 @@ def _decided(summary: Summary) -> str:
 
 def as_text(summary: Summary) -> str:
     """The page for a terminal, without its pictures."""
-    lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.facts)]
+    lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.properties)]
     for name, column in (("loss", "loss"), ("accuracy", "eval_accuracy")):
         logged = [(row["step"], float(row[column])) for row in summary.log if row[column]]
         if logged:
@@ -257,7 +259,7 @@ def as_html(summary: Summary, images: RunImages) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" '
         f'content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1>',
-        *_facts_as_html(summary),
+        *_properties_as_html(summary),
         f'<div class="plots"><img alt="Training, trust of the maps and stability of the outliers" '
         f'src="{_plots(summary)}"></div>',
         *_checkpoints_as_html(summary.manifest),
@@ -266,10 +268,14 @@ def as_html(summary: Summary, images: RunImages) -> str:
     return "\n".join([*parts, "</body></html>", ""])
 
 
-def _facts_as_html(summary: Summary) -> Iterator[str]:
-    facts = [*summary.facts, ("outliers", stability(summary)), ("decided", _decided(summary))]
+def _properties_as_html(summary: Summary) -> Iterator[str]:
+    properties = [
+        *summary.properties,
+        ("outliers", stability(summary)),
+        ("decided", _decided(summary)),
+    ]
     yield '<table class="facts">'
-    for name, value in facts:
+    for name, value in properties:
         yield f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
     yield "</table>"
 
@@ -329,18 +335,20 @@ def _plots(summary: Summary) -> str:
     figure = Figure(figsize=(13.5, 3.4), dpi=110, layout="constrained")
     training, trust, matrix = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
     _plot_training(training, summary)
-    steps, facts = summary.manifest.steps, summary.manifest.checkpoints
+    steps, checkpoints = summary.manifest.steps, summary.manifest.checkpoints
     style = {"marker": "o", "markersize": 3}
-    trust.plot(steps, [one.trustworthiness for one in facts], label="trustworthiness", **style)
-    trust.plot(steps, [one.continuity for one in facts], label="continuity", **style)
-    if all(one.explained_variance is not None for one in facts):
+    trust.plot(
+        steps, [one.trustworthiness for one in checkpoints], label="trustworthiness", **style
+    )
+    trust.plot(steps, [one.continuity for one in checkpoints], label="continuity", **style)
+    if all(one.explained_variance is not None for one in checkpoints):
         trust.plot(
             steps,
-            [sum(one.explained_variance or []) for one in facts],
+            [sum(one.explained_variance or []) for one in checkpoints],
             label="variance in 2-D",
             **style,
         )
-    trust.plot(steps, [one.map_kept for one in facts], label="neighbours kept", **style)
+    trust.plot(steps, [one.map_kept for one in checkpoints], label="neighbours kept", **style)
     trust.set(title="How far the maps can be trusted", xlabel="step", ylim=(0, 1.02))
     trust.legend(fontsize=8, frameon=False, ncols=2)
     shown = matrix.imshow(summary.manifest.rank_correlation, vmin=0, vmax=1, cmap="viridis")
