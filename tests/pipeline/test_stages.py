@@ -269,7 +269,7 @@ def test_changed_labels_touch_the_table_only(
         and before["label"][6:9].tolist() == CLASSES
     )
     about_labels = re.compile("label|aum|learnt|forgotten|self_confidence|embedding")
-    same = [name for name in table.COLUMNS.keys() if not about_labels.search(name)]
+    same = [name for name in table.COLUMNS.names() if not about_labels.search(name)]
     assert {"prediction", "x", "ood_score", "drift", "duplicate_kind"} < set(same) and after[
         same
     ].equals(before[same])
@@ -302,7 +302,7 @@ def test_a_copied_run_needs_neither_checkpoints_nor_data(
     calls.clear()
     built, _ = make(copy, wanted=["first", "last"])
     assert calls == {} and built.wanted == [10, 100] and built.available == [10, 20, 100]
-    same = [name for name in table.COLUMNS.keys() if name != "embedding"]
+    same = [name for name in table.COLUMNS.names() if name != "embedding"]
     assert table.read(copy)[same].equals(before[same])
     assert make(copy, settings={"scaling": "common"})[0].manifest.steps == [10, 20, 100]
     with pytest.raises(ReviewError, match="No checkpoint of .* has embeddings"):
