@@ -43,7 +43,7 @@ def write_made_table(
 
 
 def _share(random: np.random.Generator, total: int) -> NDArray[np.float32]:
-    return random.integers(0, 11, total).astype(np.float32) / 10
+    return (random.integers(0, 11, total) / 10).astype(np.float32)
 
 
 def _rank(random: np.random.Generator, total: int) -> NDArray[np.int32]:
@@ -95,7 +95,7 @@ def _findings(
         neighbors_kept=_share(random, total),
         neighbors_kept_ends=_share(random, total),
         label_mean=_share(random, total),
-        label_variability=_share(random, total) / 2,
+        label_variability=(_share(random, total) / 2).astype(np.float32),
         aum=_share(random, total) - 0.5,
         learnt_at=random.integers(-1, 3, total),
         forgotten=random.integers(0, 4, total).astype(np.int32),
