@@ -26,7 +26,7 @@ from review_embeddings.review.exchange import columns
 from review_embeddings.review.exchange.formats import ending_of, write_list
 from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.lists import LISTS, ListDefinition, keys
-from review_embeddings.review.lists.candidates import Candidates, read_candidates
+from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
@@ -37,6 +37,7 @@ from review_embeddings.review.lists.derived import (
     NOTE,
     REVIEWER,
 )
+from review_embeddings.review.lists.reading import read_candidates
 
 if TYPE_CHECKING:
     import pandas as pd

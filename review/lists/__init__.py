@@ -1,8 +1,8 @@
 """Owns the lists of images that a person should look at: key, title, selection, order and reason.
 
 The review page, ``export --list`` and ``summary`` all go through `LISTS`, so that they hold the
-same images in the same order. The declarations need no numeric library; `candidates` and `choose`
-do.
+same images in the same order. The declarations need no numeric library; `candidates`, `reading` and
+`choose` do. Knows no page, no file format and no command line.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.log import History, Note, login_name, read_history
 from review_embeddings.review.lists import ImageList, lists_of
-from review_embeddings.review.lists.candidates import read_candidates
 from review_embeddings.review.lists.choose import ready_made_lists
+from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page.frame import long_frame, wide_frame, with_pictures
 from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list

@@ -27,8 +27,9 @@ from review_embeddings.review.decisions.log import (
     read_history,
 )
 from review_embeddings.review.lists import ListDefinition, lists_of
-from review_embeddings.review.lists.candidates import Candidates, read_candidates
+from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.reading import read_candidates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,8 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
 from review_embeddings.review.lists import LISTS
-from review_embeddings.review.lists.candidates import Candidates, read_candidates
+from review_embeddings.review.lists.candidates import Candidates
+from review_embeddings.review.lists.reading import read_candidates
 
 
 def candidates_of(run: RunFolder, first: int, last: int) -> Candidates:

@@ -14,8 +14,8 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.lists import LISTS
-from review_embeddings.review.lists.candidates import read_candidates
 from review_embeddings.review.lists.choose import choose
+from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page import frame as frames
 from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
 from review_embeddings.review.page.layout import has_slider, plotted
