@@ -64,9 +64,8 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
         "Showing 24 of 36 images: 1 decided" in sample.description
         and "--rows" in sample.description
     )
-    assert (
-        page_for(built, rows=24, note=print).sample.positions.tolist() == sample.positions.tolist()
-    )  # type: ignore[union-attr]
+    again = page_for(built, rows=24, note=print).sample
+    assert again is not None and again.positions.tolist() == sample.positions.tolist()
     assert page_for(built, rows=36, note=print).sample is None
     for made in page.lists:  # each list is the whole one, as far as its images are there
         all_of_it = next(other for other in whole.lists if made.title.startswith(other.title))

@@ -53,9 +53,9 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
         :8
     ] == worst
     became = last[last["outlier_life"] == "emergent"].sort_values("ood_rank")
-    listed = made.lists["new"]
-    assert listed.size == len(became) > 0
-    assert [(image.image_id, image.note) for image in listed.images] == [
+    new = made.lists["new"]
+    assert new.size == len(became) > 0
+    assert [(image.image_id, image.note) for image in new.images] == [
         (int(image_id), f"since step {since}")
         for image_id, since in zip(became["image_id"], became["outlier_since"], strict=True)
     ][:8]
