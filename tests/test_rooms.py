@@ -72,14 +72,11 @@ UNFINISHED: set[str] = {
     "pipeline.index",
     "pipeline.stages",
     "review.animation",
-    "review.exchange",
-    "review.lists",
     "review.page",
     "review.report",
 }
 UNFINISHED_WORDS: set[str] = UNFINISHED | {
     "pipeline.run",
-    "pipeline.table",
     "review.cli",
     "review.decisions",
 }

@@ -20,13 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.categories import KINDS
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from PIL import Image
-
-KINDS = ("no", "near", "exact")
-"""Not twice; the same picture in another file; the same file."""
 
 CLOSE = 2.0
 """Pairs nearer than so many times the median distance to the nearest neighbour are looked at."""

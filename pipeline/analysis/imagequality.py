@@ -12,21 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.categories import FINE, GRAY, ISSUES, SCORED
 from review_embeddings.pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from PIL import Image
-
-SCORED = ("odd_aspect_ratio", "dark", "light", "low_information", "blurry")
-"""What cleanvision gives a score for, by its names; what explains others first: a dark picture
-seems blurry and empty too."""
-
-GRAY = "gray"
-
-NOT_CHECKED, FINE = "not checked", "none"
-
-ISSUES = (NOT_CHECKED, FINE, *SCORED, GRAY)
-"""What an image can be said to be."""
 
 IMAGE_QUALITY = np.dtype(
     [*((name, "<f4") for name in SCORED), (GRAY, "?"), ("issue", "i1"), ("rank", "<i4")]

@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.labels import neighbor_probabilities
 from review_embeddings.pipeline.analysis.project import in_blocks
-
-LIVES = ("never", "passing", "resolved", "emergent", "persistent")
-"""An outlier at no checkpoint; only in between; at the first but not at the last; at the last but
-not at the first; at both."""
 
 LEAST = 1e-12
 """Probabilities below it count as this in logarithms."""

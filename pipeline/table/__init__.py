@@ -11,40 +11,69 @@ and names them: what the manifest does not name is not there. Embeddings and ima
 own files and are joined on reading.
 """
 
-from review_embeddings.pipeline.table.columns import (
-    COLUMN_NAMES,
-    COLUMNS,
-    Column,
-    arrow_schema,
-    as_markdown,
-)
-from review_embeddings.pipeline.table.export import EXPORT_FORMATS, export
-from review_embeddings.pipeline.table.manifest import (
-    CheckpointFacts,
-    Manifest,
-    known_steps,
-    read_manifest,
-)
-from review_embeddings.pipeline.table.read import iterate, read, validate
-from review_embeddings.pipeline.table.write import Findings, Leaks, TablePart, write
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.table.column import Column, Exported, Shown, Source
+    from review_embeddings.pipeline.table.columns import COLUMNS
+    from review_embeddings.pipeline.table.exporter import export
+    from review_embeddings.pipeline.table.formats import FORMATS, Format
+    from review_embeddings.pipeline.table.manifest import (
+        CheckpointFacts,
+        Manifest,
+        known_steps,
+        manifest_with,
+        read_manifest,
+    )
+    from review_embeddings.pipeline.table.reader import iterate, read, validate
+    from review_embeddings.pipeline.table.schema import arrow_schema, as_markdown, columns_from
+    from review_embeddings.pipeline.table.writer import Findings, Leaks, TablePart, write
+
+_HOMES = {
+    "column": ("Column", "Exported", "Shown", "Source"),
+    "columns": ("COLUMNS",),
+    "exporter": ("export",),
+    "formats": ("FORMATS", "Format"),
+    "manifest": ("CheckpointFacts", "Manifest", "known_steps", "manifest_with", "read_manifest"),
+    "reader": ("iterate", "read", "validate"),
+    "schema": ("arrow_schema", "as_markdown", "columns_from"),
+    "writer": ("Findings", "Leaks", "TablePart", "write"),
+}
+"""Module of each name; imported when a name is asked for, since the command line asks the
+declarations for their keys without a numeric library."""
 
 __all__ = [
     "COLUMNS",
-    "COLUMN_NAMES",
-    "EXPORT_FORMATS",
+    "FORMATS",
     "CheckpointFacts",
     "Column",
+    "Exported",
     "Findings",
+    "Format",
     "Leaks",
     "Manifest",
+    "Shown",
+    "Source",
     "TablePart",
     "arrow_schema",
     "as_markdown",
+    "columns_from",
     "export",
     "iterate",
     "known_steps",
+    "manifest_with",
     "read",
     "read_manifest",
     "validate",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

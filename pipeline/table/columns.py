@@ -1,59 +1,66 @@
-"""Declares the columns of the long table."""
+"""Declares the columns of the long table, each once, in their order.
+
+Each constant is the name of its column, so that no other module spells one: ``frame[OOD_SCORE]``,
+``COLUMNS[OOD_SCORE].high``. The schema, the checks, the review page, the lists and the tables in
+the README come from here. Needs no numeric library.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from review_embeddings.pipeline.analysis.categories import GRAY as GRAY_NAME
+from review_embeddings.pipeline.analysis.categories import ISSUES, KINDS, LIVES, NOT_CHECKED, SCORED
+from review_embeddings.pipeline.registry import Registry
+from review_embeddings.pipeline.table.column import (
+    ABOUT_IMAGE,
+    AT_CHECKPOINT,
+    CONSENSUS,
+    EACH,
+    ENDS,
+    IDENTITY,
+    INSPECTED_ENDS,
+    INSPECTOR,
+    LABEL_OVER_ALL,
+    LIFE,
+    ONCE,
+    Column,
+    Exported,
+    Shown,
+)
 
-from review_embeddings.pipeline.analysis.duplicates import KINDS
-from review_embeddings.pipeline.analysis.imagequality import GRAY, ISSUES, SCORED
-from review_embeddings.pipeline.analysis.trajectories import LIVES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the long table."""
-
-    name: str
-    kind: Literal[
-        "int64", "int32", "float32", "float64", "bool", "string", "category", "vector", "bytes"
-    ]
-    """How it is stored; ``category`` is a dictionary of strings, ``vector`` a view on a row of a
-    memory-mapped array."""
-    unit: str
-    values: str
-    """Range of the values, and what null means where there can be nulls."""
-    meaning: str
-    """What it says, with its direction where it has one."""
-    nullable: bool = False
-    joined: bool = False
-    """Not in the Parquet files of the table but joined from the images and arrays of the run on
-    reading."""
-    of_image: bool = False
-    """About the image over all checkpoints: kept once an image and the same in all of its rows."""
+COLUMNS: Registry[Column] = Registry("column", lambda column: column.name)
+"""Every column of the long table, in order."""
 
 
-_of_image = partial(Column, of_image=True)
+def declare(column: Column) -> str:
+    """Add a column to the table; returns its name."""
+    return COLUMNS.add(column).name
 
-COLUMNS: tuple[Column, ...] = (
+
+IMAGE_ID = declare(
     Column(
         "image_id",
         "int64",
         "row",
         ">= 0",
         "row of the data set's split; what people and exports call the image",
-    ),
+        low=0,
+        shown=Shown((INSPECTOR,)),
+        exported=Exported("row of the data set's split", order=IDENTITY),
+    )
+)
+
+IMAGE_HASH = declare(
     Column(
         "image_hash",
         "string",
         "",
         "64 hex digits",
         "SHA-256 of the image's bytes as stored; survives reordering and new runs",
-    ),
+        exported=Exported("SHA-256 of the image's bytes; decisions are kept by it", order=IDENTITY),
+    )
+)
+
+PATH = declare(
     Column(
         "path",
         "string",
@@ -61,14 +68,29 @@ COLUMNS: tuple[Column, ...] = (
         "a path; null where the data set names no files",
         "the image's file, relative to the data set's folder",
         nullable=True,
-    ),
+        exported=Exported(
+            "the image's file, relative to the data set's folder; empty where the data "
+            "set names none",
+            order=IDENTITY,
+        ),
+    )
+)
+
+CHECKPOINT = declare(
     Column(
         "checkpoint",
         "int64",
         "steps",
         ">= 0",
         "global training step; 0 is the model before fine-tuning",
-    ),
+        low=0,
+        exported=Exported(
+            "step of the checkpoint that the next eight columns are of", order=AT_CHECKPOINT
+        ),
+    )
+)
+
+EPOCH = declare(
     Column(
         "epoch",
         "float64",
@@ -76,7 +98,11 @@ COLUMNS: tuple[Column, ...] = (
         ">= 0; null where the run does not say",
         "passes over the training data",
         nullable=True,
-    ),
+        low=0,
+    )
+)
+
+LABEL = declare(
     Column(
         "label",
         "category",
@@ -84,7 +110,13 @@ COLUMNS: tuple[Column, ...] = (
         "a class; null for unlabelled images",
         "the given label",
         nullable=True,
-    ),
+        categories="classes",
+        shown=Shown((INSPECTOR,)),
+        exported=Exported("the given label", order=IDENTITY),
+    )
+)
+
+PREDICTION = declare(
     Column(
         "prediction",
         "category",
@@ -92,7 +124,13 @@ COLUMNS: tuple[Column, ...] = (
         "a class; null without a head",
         "the class this checkpoint finds most probable",
         nullable=True,
-    ),
+        categories="prediction_classes",
+        shown=Shown((*ENDS, *INSPECTED_ENDS), order=1),
+        exported=Exported("the class it finds most probable", order=AT_CHECKPOINT),
+    )
+)
+
+CONFIDENCE = declare(
     Column(
         "confidence",
         "float32",
@@ -100,7 +138,14 @@ COLUMNS: tuple[Column, ...] = (
         "[0, 1]; null without a head",
         "probability of the prediction",
         nullable=True,
-    ),
+        low=0,
+        high=1,
+        shown=Shown(ENDS, needs=PREDICTION, order=1),
+        exported=Exported("its probability", order=AT_CHECKPOINT),
+    )
+)
+
+EMBEDDING = declare(
     Column(
         "embedding",
         "vector",
@@ -108,47 +153,101 @@ COLUMNS: tuple[Column, ...] = (
         "finite, D values",
         "the image's vector under this checkpoint, fp32",
         joined=True,
-    ),
+    )
+)
+
+X = declare(
     Column(
         "x",
         "float32",
         "",
         "[-5, 5]",
         "aligned 2-D coordinate; one frame of reference and one range for all checkpoints",
-    ),
-    Column("y", "float32", "", "[-5, 5]", "aligned 2-D coordinate, likewise"),
+        low=-5,
+        high=5,
+        shown=Shown((EACH,)),
+    )
+)
+
+Y = declare(
+    Column(
+        "y",
+        "float32",
+        "",
+        "[-5, 5]",
+        "aligned 2-D coordinate, likewise",
+        low=-5,
+        high=5,
+        shown=Shown((EACH,)),
+    )
+)
+
+OOD_SCORE = declare(
     Column(
         "ood_score",
         "float32",
         "",
         "[0, 1]",
-        "cleanlab's out-of-distribution score; lower is more atypical; not comparable across "
-        "checkpoints",
-    ),
+        "cleanlab's out-of-distribution score; lower is more atypical; not comparable "
+        "across checkpoints",
+        low=0,
+        high=1,
+        direction="lower",
+        source="outliers.outliers",
+        shown=Shown((EACH, *ENDS, *INSPECTED_ENDS), name="ood"),
+        exported=Exported(
+            "cleanlab's out-of-distribution score; lower is more atypical", order=AT_CHECKPOINT
+        ),
+    )
+)
+
+OOD_RANK = declare(
     Column(
         "ood_rank",
         "int32",
         "rank",
         "1 to N",
-        "place by ood_score within the checkpoint; 1 is the most atypical",
-    ),
+        "rank by ood_score within the checkpoint; 1 is the most atypical",
+        low=1,
+        direction="lower",
+        shown=Shown(ENDS, name="rank"),
+        exported=Exported("rank by it; 1 is the most atypical", order=AT_CHECKPOINT),
+    )
+)
+
+OOD_PERCENTILE = declare(
     Column(
         "ood_percentile",
         "float32",
         "percent",
         "(0, 100)",
-        "ood_rank as a percentage, ties shared; lower is more atypical; comparable across "
-        "checkpoints",
-    ),
+        "ood_rank as a percentage, ties shared; lower is more atypical; comparable "
+        "across checkpoints",
+        low=0,
+        high=100,
+        direction="lower",
+        shown=Shown(ENDS, name="percentile"),
+        exported=Exported("that rank in percent", order=AT_CHECKPOINT),
+    )
+)
+
+SELF_CONFIDENCE = declare(
     Column(
         "self_confidence",
         "float32",
         "probability",
         "[0, 1]; null without a label",
-        "probability of the given label; of the neighbours' labels where the checkpoint has no "
-        "head",
+        "probability of the given label; of the neighbours' labels where the "
+        "checkpoint has no head",
         nullable=True,
-    ),
+        low=0,
+        high=1,
+        direction="lower",
+        source="quality.quality:self_confidence",
+    )
+)
+
+LABEL_SCORE = declare(
     Column(
         "label_score",
         "float32",
@@ -156,14 +255,37 @@ COLUMNS: tuple[Column, ...] = (
         "[0, 1]; null without a label",
         "cleanlab's label quality (normalised margin); lower is more likely wrong",
         nullable=True,
-    ),
+        low=0,
+        high=1,
+        direction="lower",
+        source="quality.quality:score",
+        shown=Shown(ENDS),
+        exported=Exported(
+            "cleanlab's label quality (normalised margin); lower is more likely wrong",
+            order=AT_CHECKPOINT,
+        ),
+    )
+)
+
+LABEL_RANK = declare(
     Column(
         "label_rank",
         "int32",
         "rank",
         "1 to N; 0 without a label",
-        "place by label_score; 1 is the label most likely wrong",
-    ),
+        "rank by label_score; 1 is the label most likely wrong",
+        low=1,
+        missing=0,
+        direction="lower",
+        source="quality.quality:rank",
+        shown=Shown(ENDS, needs=LABEL_SCORE),
+        exported=Exported(
+            "rank by it; 1 is the label most likely wrong; 0 without a label", order=AT_CHECKPOINT
+        ),
+    )
+)
+
+SUGGESTED_LABEL = declare(
     Column(
         "suggested_label",
         "category",
@@ -171,193 +293,453 @@ COLUMNS: tuple[Column, ...] = (
         "a class; null for unlabelled data",
         "the class that fits best",
         nullable=True,
-    ),
+        categories="classes",
+        source="quality.quality:suggested",
+        shown=Shown((*ENDS, "inspector last"), name="suggested", needs=LABEL_SCORE),
+        exported=Exported("the class that fits best", order=AT_CHECKPOINT),
+    )
+)
+
+LABEL_ISSUE = declare(
     Column(
         "label_issue",
         "bool",
         "",
         "true or false",
-        "cleanlab's filter takes the label for wrong; means little before the model has learnt, "
-        "then misses many: see the rank",
-    ),
+        "cleanlab's filter takes the label for wrong; means little before the model "
+        "has learnt, then misses many: see the rank",
+        source="quality.quality:issue",
+    )
+)
+
+MAP_KEPT = declare(
     Column(
         "map_kept",
         "float32",
         "share",
         "[0, 1]",
-        "share of the image's 15 nearest neighbours in the embedding that are its nearest on the "
-        "map too; low: do not trust its place",
-    ),
-    _of_image(
+        "share of the image's 15 nearest neighbours in the embedding that are its "
+        "nearest on the map too; low: do not trust its position",
+        low=0,
+        high=1,
+        direction="lower",
+        source="trust.trust",
+        shown=Shown(ENDS),
+    )
+)
+
+MEAN_PERCENTILE = declare(
+    Column(
         "mean_percentile",
         "float32",
         "percent",
         "(0, 100)",
         "mean of ood_percentile; lower is more atypical",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=100,
+        direction="lower",
+        exported=Exported(
+            "mean of ood_percentile over all checkpoints of the table; lower is more atypical",
+            order=CONSENSUS,
+        ),
+    )
+)
+
+CONSENSUS_RANK = declare(
+    Column(
         "consensus_rank",
         "int32",
         "rank",
         "1 to N",
-        "place by mean_percentile; 1 is the most atypical",
-    ),
-    _of_image(
+        "rank by mean_percentile; 1 is the most atypical",
+        per="image",
+        low=1,
+        direction="lower",
+        shown=Shown((ONCE,)),
+        exported=Exported("rank by mean_percentile", order=CONSENSUS),
+    )
+)
+
+OUTLIER_LIFE = declare(
+    Column(
         "outlier_life",
         "category",
         "",
         ", ".join(LIVES),
-        "whether it is among the worst at the first and at the last checkpoint; passing: only in "
-        "between",
-    ),
-    _of_image(
+        "whether it is among the worst at the first and at the last checkpoint; "
+        "passing: only in between",
+        per="image",
+        categories=LIVES,
+        shown=Shown((ONCE,)),
+        exported=Exported(
+            "never, passing, resolved, emergent or persistent, over all checkpoints of the table",
+            order=LIFE,
+        ),
+    )
+)
+
+OUTLIER_SINCE = declare(
+    Column(
         "outlier_since",
         "int64",
         "steps",
         ">= 0; -1 where it does not apply",
         "step at which it was resolved or emerged",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        missing=-1,
+    )
+)
+
+DUPLICATE_GROUP = declare(
+    Column(
         "duplicate_group",
         "int64",
         "",
         "an image_id; -1 for images that are there once",
         "first image of its group of copies",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        missing=-1,
+        shown=Shown((ONCE, INSPECTOR)),
+        exported=Exported(
+            "image_id of the first image of its group of copies; -1 for images that are there once",
+            order=ABOUT_IMAGE,
+        ),
+    )
+)
+
+DUPLICATE_KIND = declare(
+    Column(
         "duplicate_kind",
         "category",
         "",
         ", ".join(KINDS),
         "exact: the same file; near: the same picture, changed",
-    ),
-    _of_image(
-        "duplicate_labels_differ", "bool", "", "true or false", "its copies have different labels"
-    ),
-    _of_image(
+        per="image",
+        categories=KINDS,
+        shown=Shown((ONCE,)),
+        exported=Exported("no, near or exact", order=ABOUT_IMAGE),
+    )
+)
+
+DUPLICATE_LABELS_DIFFER = declare(
+    Column(
+        "duplicate_labels_differ",
+        "bool",
+        "",
+        "true or false",
+        "its copies have different labels",
+        per="image",
+        shown=Shown((ONCE,)),
+        exported=Exported("its copies have different labels", order=ABOUT_IMAGE),
+    )
+)
+
+LEAK_OF = declare(
+    Column(
         "leak_of",
         "int64",
         "row",
         "row of the other split; -1 for none",
         "the same image in the split that was named with --against",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        missing=-1,
+        shown=Shown((ONCE, INSPECTOR)),
+        exported=Exported(
+            "row of the same image in the split named with --against; -1 for none",
+            order=ABOUT_IMAGE,
+        ),
+    )
+)
+
+LEAK_KIND = declare(
+    Column(
         "leak_kind",
         "category",
         "",
         ", ".join(KINDS),
         "whether it is the same file there or the same picture, changed",
-    ),
-    _of_image(
-        "leak_label", "category", "", "a class; null for none", "its label there", nullable=True
-    ),
-    _of_image(
+        per="image",
+        categories=KINDS,
+        shown=Shown((ONCE,), needs=LEAK_OF),
+        exported=Exported("no, near or exact", order=ABOUT_IMAGE),
+    )
+)
+
+LEAK_LABEL = declare(
+    Column(
+        "leak_label",
+        "category",
+        "",
+        "a class; null for none",
+        "its label there",
+        nullable=True,
+        per="image",
+        categories="classes",
+        shown=Shown((ONCE, INSPECTOR), needs=LEAK_OF),
+        exported=Exported("its label there", order=ABOUT_IMAGE),
+    )
+)
+
+LEAK_PATH = declare(
+    Column(
         "leak_path",
         "string",
         "",
         "a path; null for none",
         "its file there, relative to the data set's folder",
         nullable=True,
-    ),
-    _of_image(
+        per="image",
+        exported=Exported("its file there", order=ABOUT_IMAGE),
+    )
+)
+
+IMAGE_ISSUE = declare(
+    Column(
         "image_issue",
         "category",
         "",
         ", ".join(ISSUES),
         "what is most wrong with the picture itself (--image-quality; cleanvision)",
-    ),
-    _of_image(
+        per="image",
+        missing=NOT_CHECKED,
+        categories=ISSUES,
+        source="image_quality.image_quality:issue",
+        shown=Shown((ONCE, INSPECTOR), needs="image_issue"),
+        exported=Exported(
+            "what is most wrong with the picture itself; not checked without --image-quality",
+            order=ABOUT_IMAGE,
+        ),
+    )
+)
+
+IMAGE_ISSUE_RANK = declare(
+    Column(
         "image_issue_rank",
         "int32",
         "rank",
         "1 to N; 0 where not checked",
-        "place by how far its worst score lies below the threshold",
-    ),
-    *(
-        _of_image(
+        "rank by how far its worst score lies below the threshold",
+        per="image",
+        low=1,
+        missing=0,
+        direction="lower",
+        source="image_quality.image_quality:rank",
+        shown=Shown((ONCE,), needs=IMAGE_ISSUE),
+        exported=Exported("rank by it; 0 where not checked", order=ABOUT_IMAGE),
+    )
+)
+
+ISSUE_SCORES: dict[str, str] = {
+    name: declare(
+        Column(
             f"{name}_score",
             "float32",
             "",
             "[0, 1]; null where not checked",
-            f"cleanvision's; lower is more {said}",
+            f"cleanvision's; lower is more {worse}",
             nullable=True,
+            per="image",
+            low=0,
+            high=1,
+            direction="lower",
+            source=f"image_quality.image_quality:{name}",
+            shown=Shown((ONCE,)),
         )
-        for name, said in zip(
-            SCORED, ("oddly long or high", "dark", "light", "empty", "blurry"), strict=True
-        )
-    ),
-    _of_image(GRAY, "bool", "", "true or false", "without colour (--image-quality)"),
-    _of_image(
+    )
+    for name, worse in zip(
+        SCORED, ("oddly long or high", "dark", "light", "empty", "blurry"), strict=True
+    )
+}
+"""Column of the score of each of `SCORED`."""
+
+GRAY = declare(
+    Column(
+        GRAY_NAME,
+        "bool",
+        "",
+        "true or false",
+        "without colour (--image-quality)",
+        per="image",
+        source=f"image_quality.image_quality:{GRAY_NAME}",
+        shown=Shown((ONCE,), needs=IMAGE_ISSUE),
+    )
+)
+
+DRIFT = declare(
+    Column(
         "drift",
         "float32",
         "",
         ">= 0",
-        "way in the embedding, each checkpoint laid onto the one before; a vector is about 1 long",
-    ),
-    _of_image(
+        "distance moved in the embedding, each checkpoint aligned to the one before; a vector is "
+        "about 1 long",
+        per="image",
+        low=0,
+        direction="higher",
+        shown=Shown((ONCE,)),
+    )
+)
+
+NEIGHBORS_KEPT = declare(
+    Column(
         "neighbors_kept",
         "float32",
         "share",
         "[0, 1]",
         "nearest neighbours that stay from checkpoint to checkpoint, the mean",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=1,
+        direction="lower",
+        shown=Shown((ONCE,)),
+    )
+)
+
+NEIGHBORS_KEPT_ENDS = declare(
+    Column(
         "neighbors_kept_ends",
         "float32",
         "share",
         "[0, 1]",
         "nearest neighbours at the first checkpoint that are so at the last",
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=1,
+        direction="lower",
+    )
+)
+
+LABEL_MEAN = declare(
+    Column(
         "label_mean",
         "float32",
         "probability",
         "[0, 1]; null without label or heads",
         "mean probability of the given label (confidence in data-set cartography)",
         nullable=True,
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=1,
+        direction="lower",
+    )
+)
+
+LABEL_VARIABILITY = declare(
+    Column(
         "label_variability",
         "float32",
         "probability",
         "[0, 0.5]; null likewise",
         "its standard deviation over checkpoints",
         nullable=True,
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=0.5,
+        direction="higher",
+        shown=Shown((ONCE,)),
+    )
+)
+
+AUM = declare(
+    Column(
         "aum",
         "float32",
         "logit",
         "any; null likewise",
         "area under the margin; lower is more likely wrong",
         nullable=True,
-    ),
-    _of_image(
+        per="image",
+        direction="lower",
+        shown=Shown((ONCE,)),
+    )
+)
+
+LEARNT_AT = declare(
+    Column(
         "learnt_at",
         "int64",
         "steps",
         ">= 0; -1 for never",
-        "first step after which the prediction stays right; here and in the next two with "
-        "--cross-validate that of its classifiers",
-    ),
-    _of_image("forgotten", "int32", "times", ">= 0", "how often a right prediction turned wrong"),
-    _of_image("flips", "int32", "times", ">= 0", "how often the prediction changed"),
-    _of_image(
+        "first step after which the prediction stays right; here and in the next two "
+        "with --cross-validate that of its classifiers",
+        per="image",
+        low=0,
+        missing=-1,
+        direction="higher",
+        shown=Shown((ONCE,), needs=AUM),
+    )
+)
+
+FORGOTTEN = declare(
+    Column(
+        "forgotten",
+        "int32",
+        "times",
+        ">= 0",
+        "how often a right prediction turned wrong",
+        per="image",
+        low=0,
+        direction="higher",
+        shown=Shown((ONCE,), needs=AUM),
+    )
+)
+
+FLIPS = declare(
+    Column(
+        "flips",
+        "int32",
+        "times",
+        ">= 0",
+        "how often the prediction changed",
+        per="image",
+        low=0,
+        direction="higher",
+        shown=Shown((ONCE,)),
+    )
+)
+
+TRAJECTORY_LABEL_SCORE = declare(
+    Column(
         "trajectory_label_score",
         "float32",
         "",
         "[0, 1]; null without label",
-        "label quality over all checkpoints, from predictions and neighbours' labels; lower is "
-        "more likely wrong",
+        "label quality over all checkpoints, from predictions and neighbours' labels; "
+        "lower is more likely wrong",
         nullable=True,
-    ),
-    _of_image(
+        per="image",
+        low=0,
+        high=1,
+        direction="lower",
+        shown=Shown((ONCE, INSPECTOR)),
+        exported=Exported(
+            "label quality over all checkpoints of the table; lower is more likely wrong",
+            order=LABEL_OVER_ALL,
+        ),
+    )
+)
+
+TRAJECTORY_LABEL_RANK = declare(
+    Column(
         "trajectory_label_rank",
         "int32",
         "rank",
         "1 to N; 0 without label",
-        "place by it; 1 is the label most likely wrong",
-    ),
+        "rank by it; 1 is the label most likely wrong",
+        per="image",
+        low=1,
+        missing=0,
+        direction="lower",
+        shown=Shown((ONCE,), needs=TRAJECTORY_LABEL_SCORE),
+        exported=Exported("rank by it; 0 without label", order=LABEL_OVER_ALL),
+    )
+)
+
+IMAGE = declare(
     Column(
         "image",
         "bytes",
@@ -365,39 +747,5 @@ COLUMNS: tuple[Column, ...] = (
         "an image file",
         "the image as the data set stores it; one object shared by all rows of an image",
         joined=True,
-    ),
-)
-"""Every column of the long table, in order. The schema, the checks and the table in the README come
-from here."""
-
-COLUMN_NAMES = tuple(column.name for column in COLUMNS)
-
-
-def arrow_schema(*, of_image: bool = False) -> pa.Schema:
-    """Arrow schema of the table's Parquet files: every column that is not joined, of a checkpoint
-    or of the images."""
-    import pyarrow as pa
-
-    types: dict[str, Any] = {
-        "int64": pa.int64(),
-        "int32": pa.int32(),
-        "float32": pa.float32(),
-        "float64": pa.float64(),
-        "bool": pa.bool_(),
-        "string": pa.string(),
-        "category": pa.dictionary(pa.int32(), pa.string()),
-    }
-    return pa.schema(
-        [
-            pa.field(c.name, types[c.kind], nullable=c.nullable)
-            for c in COLUMNS
-            if not c.joined and c.of_image == of_image
-        ]
     )
-
-
-def as_markdown() -> str:
-    """The declared columns as the table in the README."""
-    lines = ["| column | type | unit | values | meaning |", "| --- | --- | --- | --- | --- |"]
-    lines += [f"| `{c.name}` | {c.kind} | {c.unit} | {c.values} | {c.meaning} |" for c in COLUMNS]
-    return "\n".join(lines)
+)

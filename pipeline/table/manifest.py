@@ -80,7 +80,7 @@ class Manifest:
 
     @property
     def steps(self) -> list[int]:
-        return [facts.step for facts in self.checkpoints]
+        return [one.step for one in self.checkpoints]
 
 
 def read_manifest(run: RunFolder) -> Manifest | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from review_embeddings.pipeline import settings
+from review_embeddings.pipeline.table import formats as table_formats
+from review_embeddings.review import lists as exported_lists
 
 
 def poolings() -> Iterable[str]:
@@ -50,3 +52,18 @@ def paces() -> Iterable[str]:
     from review_embeddings.review.animation.plan import PACES
 
     return PACES
+
+
+def lists() -> Iterable[str]:
+    """Lists that can be exported."""
+    return exported_lists.keys()
+
+
+def formats() -> Iterable[str]:
+    """Formats of lists and tables."""
+    return table_formats.keys()
+
+
+def endings() -> Iterable[str]:
+    """What the names of their files end in."""
+    return table_formats.endings()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import argument, comma_separated, option, takes
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, progress
@@ -22,8 +23,8 @@ class ExportOptions:
     kind: str | None = option(
         "--list",
         metavar="KIND",
-        help="worst, consensus, labels, duplicates, leaks, pictures, resolved, new or decided. "
-        "Default: those decided, then the worst.",
+        choices=choices.lists,
+        help="{choices}. Default: those decided, then the worst.",
     )
     saved: str | None = option(
         "--saved", metavar="NAME", help="A list that was saved in the review, instead."
@@ -37,7 +38,8 @@ class ExportOptions:
         "--top",
         type=int,
         metavar="K",
-        help="How many images (that nobody decided about). Default: 100; all duplicates and leaks.",
+        help="How many images. Default: as many as the page's list has; without --list, 100 that "
+        "nobody decided about.",
     )
     per_class: bool = option("--per-class", is_flag=True, help="As many of each class.")
     checkpoint: tuple[str, ...] = checkpoint_option()
@@ -46,7 +48,8 @@ class ExportOptions:
         default="csv",
         show_default=True,
         metavar="FORM",
-        help="csv, parquet, json or jsonl.",
+        choices=choices.formats,
+        help="{choices}.",
     )
     out: str | None = option(
         "--out",

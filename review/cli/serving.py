@@ -35,7 +35,7 @@ def show(built: Built, address: Address, options: ServeOptions, **settings: Any)
     click.echo("Starting Spotlight …")
     page = page_for(built, rows=options.rows, note=progress().note, **settings)
     if page.sample is not None:
-        click.echo(page.sample.told)
+        click.echo(page.sample.description)
     serve_page(page, address, options)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import click
 
+from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import comma_separated, option, takes
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.runs import existing_run, local_path
@@ -21,7 +22,8 @@ class TableOptions:
         "--out",
         metavar="FILE",
         required=True,
-        help="File to write: .parquet (everything) or .csv (no vectors and images).",
+        choices=choices.endings,
+        help="File to write: {choices}. Only .parquet holds vectors and images.",
     )
     columns: str | None = option("--columns", metavar="A,B,…", help="Only these columns.")
     debug: bool = debug_option()

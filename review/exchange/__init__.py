@@ -1,1 +1,1 @@
-"""What leaves and enters as files: lists, decisions, cleaned data sets. Knows no page."""
+"""Owns what leaves and enters as files: lists, decisions, cleaned data sets. Knows no page."""

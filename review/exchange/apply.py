@@ -32,6 +32,8 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.table.formats import guarded
 from review_embeddings.review.decisions.log import (
     DUPLICATE,
     RELABEL,
@@ -41,7 +43,7 @@ from review_embeddings.review.decisions.log import (
     read_history,
 )
 from review_embeddings.review.exchange.cleaned import CHUNK, FORMS, write_cleaned
-from review_embeddings.review.exchange.formats import guarded
+from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
 
 if TYPE_CHECKING:
     import datasets
@@ -49,13 +51,13 @@ if TYPE_CHECKING:
 CHANGES = (
     "split",
     "row",
-    "image_hash",
+    c.IMAGE_HASH,
     "change",
-    "label",
-    "new_label",
-    "reviewer",
-    "decided_at",
-    "note",
+    c.LABEL,
+    NEW_LABEL,
+    REVIEWER,
+    DECIDED_AT,
+    NOTE,
 )
 """Columns of ``changes.csv``."""
 
@@ -194,11 +196,10 @@ def _groups(run: RunFolder) -> dict[str, str]:
     manifest = table.read_manifest(run)
     if manifest is None:
         return {}
-    part = table.read(
-        run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "duplicate_group"]
-    )
-    part = part[part["duplicate_group"] >= 0]
-    return dict(zip(part["image_hash"], part["duplicate_group"].astype(str), strict=True))
+    columns = [c.IMAGE_HASH, c.DUPLICATE_GROUP]
+    part = table.read(run, checkpoints=[manifest.steps[-1]], columns=columns)
+    part = part[part[c.DUPLICATE_GROUP] >= 0]
+    return dict(zip(part[c.IMAGE_HASH], part[c.DUPLICATE_GROUP].astype(str), strict=True))
 
 
 class _Cleaner:

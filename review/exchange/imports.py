@@ -11,6 +11,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.log import (
     UNDECIDED,
     Decision,
@@ -20,8 +21,15 @@ from review_embeddings.review.decisions.log import (
     writing,
 )
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.columns import NAMES
+from review_embeddings.review.exchange.columns import list_names
 from review_embeddings.review.exchange.formats import read_rows
+from review_embeddings.review.lists.derived import (
+    DECIDED_AT,
+    DECISION,
+    NEW_LABEL,
+    NOTE,
+    REVIEWER,
+)
 
 
 def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -> tuple[int, int]:
@@ -40,7 +48,7 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -
     lines = list(read_decisions(path, ReviewedImages.of(images), reviewer, hashes))
     with writing(run, note) as writer:
         request = new_request()
-        told = {
+        exported = {
             (line.image_hash, line.time): line
             for line in writer.history.lines
             if line.decision is not None
@@ -49,14 +57,14 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -
         new = [
             replace(line, request=request)
             for read in lines
-            if (line := _as_new(read, told, current, reviewer)) is not None
+            if (line := _as_new(read, exported, current, reviewer)) is not None
         ]
         return len(writer.append(new)), len(lines) - len(new)
 
 
 def _as_new(
     line: Decision,
-    told: Mapping[tuple[str, str], Decision],
+    written: Mapping[tuple[str, str], Decision],
     current: Mapping[str, Decision],
     reviewer: str,
 ) -> Decision | None:
@@ -65,7 +73,8 @@ def _as_new(
 
     A row that was exported from this run and changed since is the importer's decision, made now.
     """
-    known, exported = current.get(line.image_hash), told.get((line.image_hash, line.time))
+    known = current.get(line.image_hash)
+    exported = written.get((line.image_hash, line.time))
     if known is None and line.decision == UNDECIDED:
         return None
     if (known is not None and _same(line, known)) or (
@@ -92,26 +101,26 @@ def read_decisions(
     the image id of each hash. Raises SettingsError that names the row for whatever is wrong in it.
     """
     rows = read_rows(path)
-    columns = set(rows[0]) if rows else set(NAMES)
-    missing = [name for name in ("decision",) if name not in columns]
-    if not columns & {"image_id", "image_hash"}:
-        missing.insert(0, "image_hash (or image_id)")
+    columns = set(rows[0]) if rows else set(list_names())
+    missing = [name for name in (DECISION,) if name not in columns]
+    if not columns & {c.IMAGE_ID, c.IMAGE_HASH}:
+        missing.insert(0, f"{c.IMAGE_HASH} (or {c.IMAGE_ID})")
     if missing:
         raise SettingsError(
             f"{path} lacks the column {' and '.join(missing)}; it has "
             f"{', '.join(sorted(columns))}. Add it."
         )
-    said: dict[str, Decision] = {}
+    read: dict[str, Decision] = {}
     for number, row in enumerate(rows, start=1):
-        decision = _cell(row, "decision").strip().lower()
+        decision = _cell(row, DECISION).strip().lower()
         if not decision:
-            if _cell(row, "new_label"):
+            if _cell(row, NEW_LABEL):
                 raise SettingsError(
                     f"{path}, row {number}: there is a new label and no decision. Write relabel. "
                     f"Nothing was imported."
                 )
             continue
-        when = _cell(row, "decided_at")
+        when = _cell(row, DECIDED_AT)
         if when and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", when):
             raise SettingsError(
                 f"{path}, row {number}: decided_at {when!r} is no time such as {now()}. Nothing "
@@ -119,25 +128,25 @@ def read_decisions(
             )
         try:
             image = _image_of(row, reviewed, hashes)
-            new_label = _cell(row, "new_label") or None
+            new_label = _cell(row, NEW_LABEL) or None
             (line,) = reviewed.decide(
                 [image],
                 decision,
                 new_label=new_label,
-                note=_cell(row, "note"),
-                reviewer=_cell(row, "reviewer") or reviewer,
+                note=_cell(row, NOTE),
+                reviewer=_cell(row, REVIEWER) or reviewer,
                 time=when or None,
             )
         except SettingsError as error:
             raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
-        if line.image_hash in said and not _same(
-            replace(line, note=""), replace(said[line.image_hash], note="")
+        if line.image_hash in read and not _same(
+            replace(line, note=""), replace(read[line.image_hash], note="")
         ):
             raise SettingsError(
                 f"{path}, row {number}: an earlier row says something else of the same image. "
                 f"Nothing was imported."
             )
-        said[line.image_hash] = line
+        read[line.image_hash] = line
         yield line
 
 
@@ -148,11 +157,11 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
 
 def _image_of(row: Mapping[str, Any], reviewed: ReviewedImages, hashes: Mapping[str, int]) -> int:
     """The image that a row is about: by its content, else by its number."""
-    if image_hash := _cell(row, "image_hash"):
+    if image_hash := _cell(row, c.IMAGE_HASH):
         if image_hash not in hashes:
             raise SettingsError(f"The image with hash {image_hash[:16]}… is not in this run.")
         return hashes[image_hash]
-    text = _cell(row, "image_id")
+    text = _cell(row, c.IMAGE_ID)
     try:
         number = float(text)  # spreadsheets write 7.0
         image = int(number)

@@ -1,1 +1,19 @@
-"""Owns the lists of images that a person should look at: title, selection, order and reason."""
+"""Owns the lists of images that a person should look at: key, title, selection, order and reason.
+
+The review page, ``export --list`` and ``summary`` all go through `LISTS`, so that they hold the
+same images in the same order. The declarations need no numeric library; `candidates`, `reading` and
+`choose` do. Knows no page, no file format and no command line.
+"""
+
+from __future__ import annotations
+
+from review_embeddings.review.lists.definition import (
+    LISTS,
+    ImageList,
+    ListDefinition,
+    keys,
+    lists_of,
+)
+from review_embeddings.review.lists.lists import EVEN
+
+__all__ = ["EVEN", "LISTS", "ImageList", "ListDefinition", "keys", "lists_of"]

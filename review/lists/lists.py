@@ -1,26 +1,22 @@
-"""The ready-made lists: which images a reviewer should look at first, each one a click in
-Spotlight's Issues widget."""
+"""Declares the lists: which images a reviewer should look at first, and why.
+
+Each is found on the page (one click in Spotlight's widget of issues), by ``export --list KEY`` and
+in the summary, or on those of them that it names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
-from review_embeddings.review.decisions.log import UNDECIDED
-from review_embeddings.review.page.frame import UNLABELLED, ReviewFrame
+from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.lists.definition import LISTS, ListDefinition
+from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
-SHORT = 8
-"""Length of the short list of outliers: one row of images in the inspector, as in the published
-example."""
-
+    from review_embeddings.review.lists.candidates import Candidates
 
 EVEN = 0.5
 """Label quality at which the given label and the best other one are as likely as each other."""
@@ -29,193 +25,383 @@ RANK_CHANGE = 5
 """Percentile points from which an image has another rank than in an earlier run."""
 
 
-@dataclass(frozen=True)
-class ImageList:
-    """A named selection of images."""
-
-    title: str
-    rows: list[int]
-    """Row numbers of the review frame, the most striking first."""
-    severity: str
-    """``high``, ``medium`` or ``low``, as Spotlight colours it."""
-    columns: list[str]
-    """Columns that the list was made from."""
-    description: str
+def _everything(images: Candidates) -> NDArray[Any]:
+    return images.last(c.OOD_RANK) > 0
 
 
-def ready_made_lists(review: ReviewFrame) -> list[ImageList]:
-    """The worst of the checkpoints, labels, copies, leaks, poor pictures, and what changed between
-    the ends; empty ones are left out."""
-    return [made for made in _all_lists(review) if made.rows]
+def _label_rank(images: Candidates) -> str:
+    """Labels are judged over all checkpoints, but for the one that somebody names."""
+    over_all = bool((images.last(c.TRAJECTORY_LABEL_RANK) > 0).any())
+    return c.TRAJECTORY_LABEL_RANK if over_all and not images.at_checkpoint else c.LABEL_RANK
 
 
-def _all_lists(review: ReviewFrame) -> Iterator[ImageList]:
-    lengths = sorted({min(SHORT, review.worst), review.worst})
-    for length in lengths:
-        yield _worst(review.frame, "last", f"step {review.last}", length)
-    yield from _of_images(review, lengths)
-    if "percentile_since" in review.frame.columns:
-        yield _decided_since(review.frame)
-    if review.first != review.last:
-        yield from _of_both_ends(review, lengths)
-
-
-def _of_images(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
-    """Labels that fit worst, copies, poor pictures, leaks, and what is forgotten most often."""
-    frame, worst, last = review.frame, review.worst, f"step {review.last}"
-    by = next(
-        (name for name in ("trajectory_label_rank", "label_rank_last") if name in frame.columns),
-        None,
-    )
-    if by is not None:
-        rank = frame[by].to_numpy()
-        another = frame[by.replace("rank", "score")].to_numpy() < EVEN
-        over = "over all checkpoints" if by.startswith("trajectory") else f"at {last}"
-        for length in lengths:
-            yield ImageList(
-                f"Labels most likely wrong ({length})",
-                _ordered((rank <= length) & another, rank),
-                "high" if length <= SHORT else "medium",
-                [by],
-                f"Of the {length} labels that fit worst {over} those that another class fits "
-                f"better",
-            )
-    group = frame["duplicate_group"].to_numpy()
-    yield ImageList(
-        "Duplicates",
-        _ordered(group >= 0, group),
-        "medium",
-        ["duplicate_group", "duplicate_kind"],
-        "The same file or the same picture, group by group",
-    )
-    yield ImageList(
-        "Duplicates with different labels",
-        _ordered(frame["duplicate_labels_differ"].to_numpy(), group),
-        "high",
-        ["duplicate_group", "duplicate_labels_differ"],
-        "One of the labels is wrong",
-    )
-    if "image_issue_rank" in frame.columns:
-        poor = ~frame["image_issue"].isin([NOT_CHECKED, FINE]).to_numpy()
-        yield ImageList(
-            "Poor pictures",
-            _ordered(poor, frame["image_issue_rank"].to_numpy()),
-            "medium",
-            ["image_issue", "image_issue_rank"],
-            "Dark, light, blurry, oddly long, empty, or gray among colour (--image-quality)",
-        )
-    if "leak_kind" in frame.columns:
-        leak, order = frame["leak_of"].to_numpy() >= 0, leak_order(frame)
-        yield ImageList(
-            "Leaks",
-            _ordered(leak, order),
-            "high",
-            ["leak_of"],
-            "These images stand in the other split too (--against)",
-        )
-        yield ImageList(
-            "Leaks with different labels",
-            _ordered(leak & (order == 0), frame["leak_of"].to_numpy()),
-            "high",
-            ["leak_of", "leak_label"],
-            "These images stand in the other split too, with another label: one of the two is "
-            "wrong",
-        )
-    if "forgotten" in frame.columns:
-        often = frame["forgotten"].to_numpy()
-        yield ImageList(
-            f"Forgotten most often ({worst})",
-            _ordered(_first(-often, worst) & (often > 1), -often),
-            "low",
-            ["forgotten"],
-            "Predicted right and then wrong again, more than once, from checkpoint to checkpoint",
-        )
-
-
-def leak_order(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """How striking each leak is, by the columns of the table: 0 for another label there, 1 for the
-    same file, 2 for the same picture."""
-    unknown = [None, np.nan, "", UNLABELLED]
-    there = frame["leak_label"].astype(object)
-    here = frame["label"].astype(object) if "label" in frame.columns else there
-    differ = (frame["leak_of"] >= 0) & ~there.isin(unknown) & ~here.isin(unknown) & (here != there)
-    return np.where(differ, 0, np.where(frame["leak_kind"] == "exact", 1, 2)).astype(np.int64)
-
-
-def _decided_since(frame: pd.DataFrame) -> ImageList:
-    since = frame["percentile_since"].to_numpy()
-    decided = (frame["decision"] != UNDECIDED).to_numpy()
-    return ImageList(
-        "Decided, and another rank than before",
-        _ordered(decided & (np.abs(since) >= RANK_CHANGE), -np.abs(since)),
-        "high",
-        ["percentile_before", "percentile_since"],
-        f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the "
-        f"earlier run",
-    )
-
-
-def _of_both_ends(review: ReviewFrame, lengths: Sequence[int]) -> Iterator[ImageList]:
-    """Worst of the first and of both checkpoints, new, resolved, and moved furthest."""
-    frame, worst = review.frame, review.worst
-    last, first = f"step {review.last}", f"step {review.first}"
-    for length in lengths:
-        yield _worst(frame, "first", first, length)
-    early, late = (frame[f"rank_{end}"].to_numpy() <= worst for end in ("first", "last"))
-    both = frame["rank_first"].to_numpy() + frame["rank_last"].to_numpy()
-    for length in lengths:
-        within = (frame["rank_first"].to_numpy() <= length) & (
-            frame["rank_last"].to_numpy() <= length
-        )
-        yield ImageList(
-            f"Worst {length} of both",
-            _ordered(within, both),
-            "high",
-            ["rank_first", "rank_last"],
-            f"Among the {length} most atypical images at {first} and at {last}",
-        )
-    yield ImageList(
-        f"New in last ({last})",
-        _ordered(late & ~early, frame["rank_last"].to_numpy()),
-        "medium",
-        ["rank_first", "rank_last"],
-        f"Among the {worst} most atypical images at {last} but not at {first}",
-    )
-    yield ImageList(
-        f"Resolved between {first} and {last}",
-        _ordered(early & ~late, frame["rank_first"].to_numpy()),
-        "low",
-        ["rank_first", "rank_last"],
-        f"Among the {worst} most atypical images at {first} but not any more at {last}",
-    )
-    moved = frame["moved"].to_numpy()
-    yield ImageList(
-        f"Biggest movers ({worst})",
-        _ordered(_first(-moved, worst) & (moved > 0), -moved),
-        "low",
-        ["moved"],
-        f"Moved furthest on the map between {first} and {last}",
-    )
-
-
-def _first(by: NDArray[np.number], count: int) -> NDArray[np.bool_]:
-    """Which rows are the first ``count`` by these values."""
-    chosen = np.zeros(len(by), dtype=bool)
-    chosen[np.argsort(by, kind="stable")[:count]] = True
+def _another_class_fits(images: Candidates) -> NDArray[Any]:
+    over_all = _label_rank(images) == c.TRAJECTORY_LABEL_RANK
+    score = images.last(c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE)
+    chosen: NDArray[Any] = score < EVEN  # NaN without a label
     return chosen
 
 
-def _worst(frame: pd.DataFrame, end: str, step: str, length: int) -> ImageList:
-    rank = frame[f"rank_{end}"].to_numpy()
-    return ImageList(
-        f"Worst {length} of {end} ({step})",
-        _ordered(rank <= length, rank),
-        "high" if length <= SHORT else "medium",
-        [f"ood_{end}"],
-        f"The {length} most atypical images at {step}",
+def _why_label(images: Candidates, row: int) -> str:
+    if _label_rank(images) == c.TRAJECTORY_LABEL_RANK:
+        return "label fits worst over all checkpoints"
+    return f"label fits worst at step {images.last_step}"
+
+
+def _note_of_label(images: Candidates, row: int) -> str:
+    given, suggested = images.labels[row], images.text(c.SUGGESTED_LABEL, row)
+    sure = images.text(c.SELF_CONFIDENCE, row)
+    sure = f"given label {100 * float(sure):.0f} %" if sure else ""
+    learnt_at = images.value(c.LEARNT_AT, row)
+    if suggested != (given or ""):
+        return f"{suggested}? {sure}"
+    return f"fits since step {learnt_at}, {sure}" if learnt_at >= 0 else sure
+
+
+def _needs_labels(images: Candidates) -> str:
+    has_labels = (images.last(c.LABEL_RANK) > 0).any()
+    return "" if has_labels else "is about labels, and this data set has none. Use another list."
+
+
+def _is_copy(images: Candidates) -> NDArray[Any]:
+    chosen: NDArray[Any] = images.last(c.DUPLICATE_GROUP) >= 0
+    return chosen
+
+
+def _note_of_copy(images: Candidates, row: int) -> str:
+    first, kind = images.value(c.DUPLICATE_GROUP, row), images.value(c.DUPLICATE_KIND, row)
+    if first == images.ids[row]:
+        return f"{kind}, first of its group"
+    return f"{kind}, copy of {first} ({images.labels[images.row_of(first)] or ''})"
+
+
+def _is_leak(images: Candidates) -> NDArray[Any]:
+    chosen: NDArray[Any] = images.last(c.LEAK_OF) >= 0
+    return chosen
+
+
+def _note_of_leak(images: Candidates, row: int) -> str:
+    label = images.text(c.LEAK_LABEL, row)
+    there = f" ({label})" if label else ""
+    return f"{images.value(c.LEAK_KIND, row)}, row {images.value(c.LEAK_OF, row)} there{there}"
+
+
+def _needs_another_split(images: Candidates) -> str:
+    return (
+        "needs another split to look in. Run: review-embeddings build --against train (with --run)."
+        if images.settings.against is None
+        else ""
     )
 
 
-def _ordered(chosen: NDArray[np.bool_], by: NDArray[np.number]) -> list[int]:
-    rows = np.flatnonzero(chosen)
-    return [int(row) for row in rows[np.argsort(by[rows], kind="stable")]]
+def _is_poor(images: Candidates) -> NDArray[Any]:
+    chosen: NDArray[Any] = ~images.late[c.IMAGE_ISSUE].isin([NOT_CHECKED, FINE]).to_numpy()
+    return chosen
+
+
+def _needs_image_quality(images: Candidates) -> str:
+    return (
+        ""
+        if images.last(c.IMAGE_ISSUE_RANK).any()
+        else "needs the images to be looked at once. Run: review-embeddings build --image-quality "
+        "(with --run)."
+    )
+
+
+def _why_outlier(images: Candidates, row: int) -> str:
+    return f"worst at step {images.last_step}"
+
+
+def _between(images: Candidates) -> str:
+    return f"between step {images.first_step} and {images.last_step}"
+
+
+def _rank_changed(images: Candidates) -> NDArray[Any]:
+    chosen: NDArray[Any] = images.decided & (abs(images.since) >= RANK_CHANGE)
+    return chosen
+
+
+def _at(column: str, end: str) -> str:
+    return c.COLUMNS[column].at(end)
+
+
+RANKS_OF_ENDS = (_at(c.OOD_RANK, "first"), _at(c.OOD_RANK, "last"))
+LABEL_COLUMNS = (
+    c.TRAJECTORY_LABEL_RANK,
+    c.TRAJECTORY_LABEL_SCORE,
+    c.LABEL_RANK,
+    c.LABEL_SCORE,
+    c.SELF_CONFIDENCE,
+    c.SUGGESTED_LABEL,
+    c.LEARNT_AT,
+)
+COPY_COLUMNS = (c.DUPLICATE_GROUP, c.DUPLICATE_KIND, c.DUPLICATE_LABELS_DIFFER)
+LEAK_COLUMNS = (c.LEAK_OF, c.LEAK_KIND, c.LEAK_LABEL)
+
+LISTS.add(
+    ListDefinition(
+        "worst",
+        "most atypical at a checkpoint",
+        "Worst {count} of last (step {last})",
+        "The {count} most atypical images at step {last}",
+        select=_everything,
+        order=lambda images: images.last(c.OOD_RANK),
+        reason=_why_outlier,
+        note=lambda images, row: f"OOD score {images.value(c.OOD_SCORE, row):.3f}",
+        size="first",
+        columns=(c.OOD_RANK, c.OOD_SCORE),
+        page_columns=(_at(c.OOD_SCORE, "last"),),
+        short=True,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "consensus",
+        "most atypical over all checkpoints",
+        "Worst {count} over all checkpoints",
+        "The {count} images of the lowest mean percentile over all checkpoints",
+        select=_everything,
+        order=lambda images: images.last(c.CONSENSUS_RANK),
+        reason=lambda images, row: "worst over all checkpoints",
+        note=lambda images, row: f"mean percentile {images.value(c.MEAN_PERCENTILE, row):.1f}",
+        size="first",
+        columns=(c.OOD_RANK, c.CONSENSUS_RANK, c.MEAN_PERCENTILE),
+        page_columns=(c.CONSENSUS_RANK,),
+        several=True,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "labels",
+        "labels that another class fits better, worst first",
+        "Labels most likely wrong ({count})",
+        "Of the {limit} labels that fit worst those that another class fits better",
+        select=_another_class_fits,
+        order=lambda images: images.last(_label_rank(images)),
+        extend=lambda images: images.last(_label_rank(images)) > 0,
+        reason=_why_label,
+        note=_note_of_label,
+        size="first",
+        columns=LABEL_COLUMNS,
+        page_columns=(c.TRAJECTORY_LABEL_RANK,),
+        needs=_needs_labels,
+        short=True,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "duplicates",
+        "images that are there more than once, group by group",
+        "Duplicates",
+        "The same file or the same picture, group by group",
+        select=_is_copy,
+        order=lambda images: images.last(c.DUPLICATE_GROUP),
+        reason=lambda images, row: f"{images.value(c.DUPLICATE_KIND, row)} duplicate",
+        note=_note_of_copy,
+        columns=COPY_COLUMNS,
+        page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_KIND),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "duplicate-labels",
+        "duplicates with different labels",
+        "Duplicates with different labels",
+        "One of the labels is wrong",
+        select=lambda images: images.last(c.DUPLICATE_LABELS_DIFFER),
+        order=lambda images: images.last(c.DUPLICATE_GROUP),
+        reason=lambda images, row: "duplicate with another label",
+        note=_note_of_copy,
+        columns=COPY_COLUMNS,
+        page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_LABELS_DIFFER),
+        severity="high",
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "pictures",
+        "poor pictures (--image-quality)",
+        "Poor pictures",
+        "Dark, light, blurry, oddly long, empty, or gray among colour (--image-quality)",
+        select=_is_poor,
+        order=lambda images: images.last(c.IMAGE_ISSUE_RANK),
+        reason=lambda images, row: str(images.value(c.IMAGE_ISSUE, row)),
+        columns=(c.IMAGE_ISSUE, c.IMAGE_ISSUE_RANK),
+        page_columns=(c.IMAGE_ISSUE, c.IMAGE_ISSUE_RANK),
+        needs=_needs_image_quality,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "leaks",
+        "images that stand in the other split too (--against)",
+        "Leaks",
+        "These images stand in the other split too (--against)",
+        select=_is_leak,
+        order=lambda images: images.leak_order(),
+        reason=lambda images, row: (
+            f"also row {images.value(c.LEAK_OF, row)} of {images.settings.against}"
+        ),
+        note=_note_of_leak,
+        columns=LEAK_COLUMNS,
+        page_columns=(c.LEAK_OF,),
+        needs=_needs_another_split,
+        severity="high",
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "leak-labels",
+        "leaks with different labels",
+        "Leaks with different labels",
+        "These images stand in the other split too, with another label: one of the two is wrong",
+        select=lambda images: _is_leak(images) & (images.leak_order() == 0),
+        order=lambda images: images.last(c.LEAK_OF),
+        reason=lambda images, row: f"{images.text(c.LEAK_LABEL, row)} in the other split",
+        note=_note_of_leak,
+        columns=LEAK_COLUMNS,
+        page_columns=(c.LEAK_OF, c.LEAK_LABEL),
+        needs=_needs_another_split,
+        severity="high",
+        surfaces=("page", "export"),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "forgotten",
+        "predicted right and then wrong again, more than once",
+        "Forgotten most often ({count})",
+        "Predicted right and then wrong again, more than once, from checkpoint to checkpoint",
+        select=lambda images: images.last(c.FORGOTTEN) > 1,
+        order=lambda images: -images.last(c.FORGOTTEN),
+        reason=lambda images, row: f"forgotten {images.value(c.FORGOTTEN, row)} times",
+        size="first",
+        columns=(c.FORGOTTEN,),
+        page_columns=(c.FORGOTTEN,),
+        severity="low",
+        surfaces=("page", "export"),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "rank-changed",
+        "decided about, and of another rank than in an earlier run",
+        "Decided, and another rank than before",
+        f"Decided images whose percentile changed by {RANK_CHANGE} points or more since the "
+        f"earlier run",
+        select=_rank_changed,
+        order=lambda images: -abs(images.since),
+        reason=lambda images, row: f"percentile changed by {images.since[row]:+.1f}",
+        columns=(c.OOD_PERCENTILE,),
+        page_columns=(PERCENTILE_BEFORE, PERCENTILE_SINCE),
+        severity="high",
+        surfaces=("page",),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "first",
+        "most atypical at the first checkpoint",
+        "Worst {count} of first (step {first})",
+        "The {count} most atypical images at step {first}",
+        select=_everything,
+        order=lambda images: images.first(c.OOD_RANK),
+        reason=lambda images, row: f"worst at step {images.first_step}",
+        size="first",
+        columns=(c.OOD_RANK,),
+        first_columns=(c.OOD_RANK,),
+        page_columns=(_at(c.OOD_SCORE, "first"),),
+        short=True,
+        surfaces=("page",),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "persistent",
+        "atypical at the first and at the last checkpoint",
+        "Worst {limit} of both",
+        "Among the {limit} most atypical images at step {first} and at step {last}",
+        select=lambda images: (
+            images.among_worst(images.first(c.OOD_RANK))
+            & images.among_worst(images.last(c.OOD_RANK))
+        ),
+        order=lambda images: images.first(c.OOD_RANK) + images.last(c.OOD_RANK),
+        reason=lambda images, row: f"worst at step {images.first_step} and {images.last_step}",
+        note=lambda images, row: "always",
+        size="within",
+        columns=(c.OOD_RANK,),
+        first_columns=(c.OOD_RANK,),
+        page_columns=RANKS_OF_ENDS,
+        severity="high",
+        short=True,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "new",
+        "atypical at the last checkpoint, not at the first",
+        "New in last (step {last})",
+        "Among the {limit} most atypical images at step {last} but not at step {first}",
+        select=lambda images: (
+            images.among_worst(images.last(c.OOD_RANK))
+            & ~images.among_worst(images.first(c.OOD_RANK))
+        ),
+        order=lambda images: images.last(c.OOD_RANK),
+        reason=lambda images, row: f"new {_between(images)}",
+        note=lambda images, row: f"since step {images.value(c.OUTLIER_SINCE, row)}",
+        size="within",
+        columns=(c.OOD_RANK, c.OUTLIER_SINCE),
+        first_columns=(c.OOD_RANK,),
+        page_columns=RANKS_OF_ENDS,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "resolved",
+        "atypical at the first checkpoint, not at the last",
+        "Resolved between step {first} and step {last}",
+        "Among the {limit} most atypical images at step {first} but not any more at step {last}",
+        select=lambda images: (
+            images.among_worst(images.first(c.OOD_RANK))
+            & ~images.among_worst(images.last(c.OOD_RANK))
+        ),
+        order=lambda images: images.first(c.OOD_RANK),
+        reason=lambda images, row: f"resolved {_between(images)}",
+        note=lambda images, row: f"until step {images.value(c.OUTLIER_SINCE, row)}",
+        size="within",
+        columns=(c.OOD_RANK, c.OUTLIER_SINCE),
+        first_columns=(c.OOD_RANK,),
+        page_columns=RANKS_OF_ENDS,
+        severity="low",
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "movers",
+        "moved furthest on the map between two checkpoints",
+        "Biggest movers ({count})",
+        "Moved furthest on the map between step {first} and step {last}",
+        select=lambda images: images.moved() > 0,
+        order=lambda images: -images.moved(),
+        reason=lambda images, row: f"moved {images.moved()[row]:.2f} {_between(images)}",
+        size="first",
+        columns=(c.X, c.Y),
+        first_columns=(c.X, c.Y),
+        page_columns=(MOVED,),
+        severity="low",
+        surfaces=("page", "export"),
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "decided",
+        "decided about",
+        "Decided",
+        "Images with a decision, the most atypical first",
+        select=lambda images: images.decided,
+        order=lambda images: images.last(c.OOD_RANK),
+        reason=lambda images, row: f"decided: {images.decisions[row]}",
+        columns=(c.OOD_RANK,),
+        surfaces=("export",),  # the page's column shows what is decided there at once
+    )
+)

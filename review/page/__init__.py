@@ -1,1 +1,2 @@
-"""The page in Spotlight: its frame, its layout, and starting and stopping Spotlight."""
+"""Owns the page in Spotlight: its frame, its layout, and starting and stopping Spotlight. Knows no
+command line and no report."""

@@ -2,25 +2,39 @@
 beside each other.
 
 Spotlight links its views by row number, so this is what makes a brush in one plot select the same
-images in the other. The frame keeps to what Spotlight shows rightly: integers, float32 without
-gaps, categoricals of strings, image bytes.
+images in the other. Which columns of the table are here is declared with them. The frame keeps to
+what Spotlight shows rightly: integers, float32 without gaps, categoricals of strings, image bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.imagequality import GRAY, SCORED
 from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import column as declared
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.table.column import Column, Where
 from review_embeddings.review.decisions.log import DECISIONS, UNDECIDED, Decision
+from review_embeddings.review.lists.candidates import distance_moved
+from review_embeddings.review.lists.derived import (
+    CORRECT,
+    DECISION,
+    MOVED,
+    NEW_LABEL,
+    OUTLIER,
+    PERCENTILE_BEFORE,
+    PERCENTILE_CHANGE,
+    PERCENTILE_SINCE,
+)
+from review_embeddings.review.page import slider
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,44 +49,11 @@ UNLABELLED = "(no label)"
 NO_NEW_LABEL = "(none)"
 """Stands in the column ``new_label`` for images that were not relabelled; the page knows it too."""
 
-ENDS = ("first", "last")
-
-OF_ENDS = ("label_score", "label_rank", "suggested_label", "map_kept")
-"""Further columns of the table that the first and the last checkpoint have."""
-
-OF_IMAGES = (
-    "consensus_rank",
-    "outlier_life",
-    "duplicate_group",
-    "duplicate_kind",
-    "duplicate_labels_differ",
-    "leak_of",
-    "drift",
-    "neighbors_kept",
-    "flips",
-    "trajectory_label_score",
-    "trajectory_label_rank",
-    "aum",
-    "label_variability",
-    "learnt_at",
-    "forgotten",
-)
-"""Columns over all checkpoints of the table."""
-
-OF_PICTURES = ("image_issue", "image_issue_rank", *(f"{name}_score" for name in SCORED), GRAY)
-"""Columns about the pictures themselves, where they were checked."""
-
-ABOUT_LABELS = OF_IMAGES[OF_IMAGES.index("trajectory_label_score") :]
-ABOUT_PREDICTIONS = OF_IMAGES[OF_IMAGES.index("aum") :]
-
-NOT_JUDGED = {
-    "trajectory_label_score": 1.0,
-    "trajectory_label_rank": np.iinfo(np.int32).max,
-    "aum": 0.0,
-    "label_variability": 0.0,
-}
-"""What stands for an image without a label among others that have one: Spotlight draws gaps at the
-origin."""
+ENDS = declared.ENDS
+FIRST, LAST = ENDS
+NOW = "now"
+"""Stand in the names of columns for the first and the last shown checkpoint, and for that of the
+slider."""
 
 OUTLIER_STATES = ["no", "first only", "last only", "both"]
 """Whether an image is among the worst of the first and of the last checkpoint."""
@@ -89,7 +70,7 @@ class ReviewFrame:
     "last"."""
     steps: list[int]
     """All checkpoints of the table, ascending; the slider goes through them."""
-    facts: dict[int, table.CheckpointFacts]
+    checkpoints: dict[int, table.CheckpointFacts]
     """What is known of each of them as a whole."""
     color_by: str | None
     """Column that colours the plots: the label, else the last prediction."""
@@ -114,6 +95,11 @@ class ReviewFrame:
 def tag(step: int) -> str:
     """How a checkpoint appears in the names of columns: ``x_000020``."""
     return f"{step:06d}"
+
+
+def at(column: str, checkpoint: str | int) -> str:
+    """What the frame calls a column of the table at a step, or ``first``, ``last`` or ``now``."""
+    return table.COLUMNS[column].at(tag(checkpoint) if isinstance(checkpoint, int) else checkpoint)
 
 
 def wide_frame(
@@ -142,70 +128,31 @@ def wide_frame(
     shown = _thinned(sorted(set(shown)))
     steps = manifest.steps
     start = shown[-1] if watching else _start_of_slider(steps, shown)
-    columns: dict[str, object] = {"image_id": images.ids}
-    if (names := images.label_names) is not None:
-        columns["label"] = _categorical(names, images.classes or [])
-    columns |= _decision_columns(images, decisions or {})
-    wanted = [
-        "label",
-        "prediction",
-        "confidence",
-        "x",
-        "y",
-        "ood_score",
-        "ood_rank",
-        "ood_percentile",
-        *OF_ENDS,
-    ]
-    ends: dict[str, pd.DataFrame] = {}
-    now: dict[str, object] = {}
-    for facts, part in table.iterate(run, checkpoints=sorted({*shown, start}), columns=wanted):
-        values = {
-            name: part[column].to_numpy()
-            for name, column in (("x", "x"), ("y", "y"), ("ood", "ood_score"))
-        }
-        if facts.step in shown:
-            columns |= {f"{name}_{tag(facts.step)}": column for name, column in values.items()}
-        if facts.step == start:
-            now = {f"{name}_now": column for name, column in values.items()}
-        if facts.step == shown[0] and (watching or len(shown) > 1):
-            ends["first"] = part
-        if facts.step == shown[-1]:
-            ends["last"] = part
-    for end, part in ends.items():
+    columns = _identity_columns(images) | _decision_columns(images, decisions or {})
+    checkpoints = _read_checkpoints(run, shown, start, both_ends=watching or len(shown) > 1)
+    columns |= checkpoints.each
+    for end, part in checkpoints.ends.items():
         columns |= _end_columns(end, part)
-    columns |= _image_columns(
-        table.read(
-            run,
-            checkpoints=[shown[-1]],
-            columns=[*OF_IMAGES, "leak_kind", "leak_label", *OF_PICTURES],
-        )
-    )
+    columns |= _image_columns(run, shown[-1])
     if before:
-        columns |= _since_columns(images, before, ends["last"])
-    worst = worst_count(len(images))
-    if "first" in ends:
-        columns |= _change_columns(ends["first"], ends["last"], worst)
+        columns |= _since_columns(images, before, checkpoints.ends[LAST])
+    if FIRST in checkpoints.ends:
+        columns |= _change_columns(checkpoints.ends, worst_count(len(images)))
     if watching:
-        columns |= {
-            f"{name}_{end}": columns[f"{name}_{tag(step)}"]
-            for name in "xy"
-            for end, step in zip(ENDS, _ends(shown), strict=True)
-        }
+        columns |= _watched_columns(columns, shown)
     if watching or len(steps) > 1:
-        columns |= now
+        columns |= checkpoints.now
     frame = pd.DataFrame(columns)
-    predicted = "prediction_last" if "prediction_last" in frame.columns else None
     _check(frame)
     review = ReviewFrame(
         frame=frame,
         shown=list(shown),
         steps=steps,
-        facts={facts.step: facts for facts in manifest.checkpoints},
-        color_by="label" if "label" in frame.columns else predicted,
+        checkpoints={one.step: one for one in manifest.checkpoints},
+        color_by=_first_of(frame, c.LABEL, at(c.PREDICTION, LAST)),
         slider_start=start,
         watching=watching,
-        worst=worst,
+        worst=worst_count(len(images)),
     )
     return with_pictures(review, images) if pictures else review
 
@@ -213,54 +160,55 @@ def wide_frame(
 def with_pictures(review: ReviewFrame, images: RunImages) -> ReviewFrame:
     """The frame with the pictures of its images."""
     frame = review.frame.copy(deep=False)
-    frame.insert(1, "image", _one_object_each(images.read_bytes(preview=True)))
+    frame.insert(1, c.IMAGE, _one_object_each(images.read_bytes(preview=True)))
     return replace(review, frame=frame)
 
 
 def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFrame:
-    """The long table for Spotlight: no vectors, hashes or numbers with gaps, the checkpoint as a
+    """The long table for Spotlight: no vectors, texts or numbers with gaps, the checkpoint as a
     category.
 
     Its rows are not linked by image.
     """
     import pandas as pd
 
-    names = [
-        column.name
+    columns = [
+        column
         for column in table.COLUMNS
-        if column.name not in {"embedding", "image_hash", "path", "leak_path", "epoch"}
+        if column.kind not in {"vector", "string"} and column.name != c.EPOCH
     ]
-    frame = table.read(run, checkpoints=steps, columns=names)
-    for name in ("label", "prediction", "leak_label"):
-        if frame[name].isna().all():
-            frame = frame.drop(columns=name)
-        else:
-            frame[name] = (
-                frame[name]
-                .cat.add_categories(UNLABELLED)
-                .fillna(UNLABELLED)
-                .cat.remove_unused_categories()
-            )
-    frame = frame.drop(
-        columns=[name for name in frame.select_dtypes("number").columns if frame[name].isna().any()]
-    )
-    order = [f"step {tag(step)}" for step in sorted(frame["checkpoint"].unique())]
-    frame["checkpoint"] = pd.Categorical(
-        [f"step {tag(step)}" for step in frame["checkpoint"]], categories=order
+    frame = table.read(run, checkpoints=steps, columns=[column.name for column in columns])
+    for column in columns:
+        values = frame[column.name]
+        if column.nullable and values.isna().all():
+            frame = frame.drop(columns=column.name)
+        elif column.nullable and column.kind == "category":
+            frame[column.name] = _without_gaps(values)
+    numbers = frame.select_dtypes("number").columns
+    frame = frame.drop(columns=[name for name in numbers if frame[name].isna().any()])
+    order = [f"step {tag(step)}" for step in sorted(frame[c.CHECKPOINT].unique())]
+    frame[c.CHECKPOINT] = pd.Categorical(
+        [f"step {tag(step)}" for step in frame[c.CHECKPOINT]], categories=order
     )
     _check(frame)
     return frame
 
 
-def _ends(shown: Sequence[int]) -> tuple[int, int]:
-    return shown[0], shown[-1]
+def _without_gaps(values: pd.Series[Any]) -> pd.Series[Any]:
+    named = values.cat.add_categories(UNLABELLED).fillna(UNLABELLED)
+    return named.cat.remove_unused_categories()
+
+
+def _first_of(frame: pd.DataFrame, *names: str) -> str | None:
+    return next((name for name in names if name in frame.columns), None)
 
 
 def _thinned(shown: Sequence[int]) -> list[int]:
     """At most `MAX_SHOWN` of the checkpoints: the first, the last, and others evenly between
     them."""
-    places = np.linspace(0, len(shown) - 1, min(len(shown), MAX_SHOWN)).round().astype(int)
-    return [shown[place] for place in places]
+    count = min(len(shown), MAX_SHOWN)
+    positions = np.linspace(0, len(shown) - 1, count).round().astype(int)
+    return [shown[position] for position in positions]
 
 
 def _start_of_slider(steps: Sequence[int], shown: Sequence[int]) -> int:
@@ -289,80 +237,126 @@ def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Cate
     )
 
 
+# -- columns of the images and of what was decided about them
+
+
+def _identity_columns(images: RunImages) -> dict[str, object]:
+    columns: dict[str, object] = {c.IMAGE_ID: images.ids}
+    if (names := images.label_names) is not None:
+        columns[c.LABEL] = _categorical(names, images.classes or [])
+    return columns
+
+
 def _decision_columns(images: RunImages, decisions: Mapping[str, Decision]) -> dict[str, object]:
-    """What was said about each image; the plugin in the page keeps these columns up to date."""
+    """What was decided about each image; the plugin in the page keeps these columns up to date."""
     import pandas as pd
 
-    said = [decisions.get(image_hash) for image_hash in images.hashes]
-    verdicts = [UNDECIDED if line is None else line.decision for line in said]
+    lines = [decisions.get(image_hash) for image_hash in images.hashes]
+    decided = [UNDECIDED if line is None else line.decision for line in lines]
     columns: dict[str, object] = {
-        "decision": pd.Categorical(verdicts, categories=[UNDECIDED, *DECISIONS])
+        DECISION: pd.Categorical(decided, categories=[UNDECIDED, *DECISIONS])
     }
     if images.classes:
         new = [
             NO_NEW_LABEL if line is None or line.new_label is None else line.new_label
-            for line in said
+            for line in lines
         ]
         names = [NO_NEW_LABEL, *images.classes, *sorted(set(new) - {NO_NEW_LABEL, *images.classes})]
-        columns["new_label"] = pd.Categorical(new, categories=names)
+        columns[NEW_LABEL] = pd.Categorical(new, categories=names)
     return columns
 
 
-def _end_columns(end: str, part: pd.DataFrame) -> dict[str, object]:
-    """What the table and the inspector show of the first or the last checkpoint."""
+# -- columns of the table
+
+
+def shown_in(*where: Where) -> list[Column]:
+    """The columns that the page shows there, in its order."""
+    shown = [column for column in table.COLUMNS if set(where) & set(column.shown.where)]
+    return sorted(shown, key=lambda column: column.shown.order)
+
+
+@dataclass(frozen=True)
+class _Checkpoints:
+    """What was read of the checkpoints."""
+
+    each: dict[str, object]
+    """Columns of the shown ones, under the names of the frame."""
+    now: dict[str, object]
+    """Columns of that of the slider."""
+    ends: dict[Where, pd.DataFrame]
+    """Columns of the table at the first and the last shown one, or at the last only."""
+
+
+def _read_checkpoints(
+    run: RunFolder, shown: Sequence[int], start: int, *, both_ends: bool
+) -> _Checkpoints:
+    """Read them, each once."""
+    each, at_ends = shown_in(declared.EACH), shown_in(*ENDS)
+    wanted = [column.name for column in (*each, *at_ends)]
+    wanted += [column.needed for column in at_ends if column.needed is not None]
+    wanted += [c.LABEL, *slider.SHOWN]
+    steps = {FIRST: shown[0], LAST: shown[-1]} if both_ends else {LAST: shown[-1]}
+    read = _Checkpoints({}, {}, {})
+    parts = table.iterate(
+        run, checkpoints=sorted({*shown, start}), columns=list(dict.fromkeys(wanted))
+    )
+    for checkpoint, part in parts:
+        if checkpoint.step in shown:
+            read.each.update({at(one.name, checkpoint.step): _values(one, part) for one in each})
+        if checkpoint.step == start:
+            read.now.update({at(name, NOW): part[name].to_numpy() for name in slider.SHOWN})
+        read.ends.update({end: part for end, step in steps.items() if step == checkpoint.step})
+    return read
+
+
+def _end_columns(end: Where, part: pd.DataFrame) -> dict[str, object]:
+    """What the page shows of the first or the last checkpoint."""
     columns: dict[str, object] = {
-        f"ood_{end}": part["ood_score"].to_numpy(),
-        f"rank_{end}": part["ood_rank"].to_numpy(),
-        f"percentile_{end}": part["ood_percentile"].to_numpy(),
-        f"map_kept_{end}": part["map_kept"].to_numpy(),
+        one.at(end): _values(one, part) for one in shown_in(end) if _is_known(one, part)
     }
-    if (judged := part["label_rank"].to_numpy() > 0).any():
-        columns[f"label_score_{end}"] = (
-            part["label_score"].fillna(1.0).to_numpy()
-        )  # an image without a label is no suspect
-        columns[f"label_rank_{end}"] = np.where(judged, part["label_rank"].to_numpy(), len(part))
-        columns[f"suggested_{end}"] = _categorical(
-            list(part["suggested_label"]), list(part["suggested_label"].cat.categories)
-        )
-    if part["prediction"].notna().any():
-        columns[f"prediction_{end}"] = _categorical(
-            list(part["prediction"]), list(part["prediction"].cat.categories)
-        )
-        columns[f"confidence_{end}"] = part["confidence"].fillna(0).to_numpy()
-        if part["label"].notna().any():
-            agrees = (part["prediction"].astype(object) == part["label"].astype(object)).to_numpy()
-            columns[f"correct_{end}"] = agrees
+    if part[c.PREDICTION].notna().any() and part[c.LABEL].notna().any():
+        agrees = part[c.PREDICTION].astype(object) == part[c.LABEL].astype(object)
+        columns[f"{CORRECT}_{end}"] = agrees.to_numpy()
     return columns
 
 
-def _image_columns(part: pd.DataFrame) -> dict[str, object]:
+def _image_columns(run: RunFolder, step: int) -> dict[str, object]:
     """What is known of each image over all checkpoints; nothing about labels, predictions and
     pictures where there is nothing."""
-    columns: dict[str, object] = {}
-    judged = part["trajectory_label_rank"].to_numpy() > 0
-    headed = bool(part["aum"].notna().any())
-    for name in OF_IMAGES:
-        if name in ABOUT_LABELS:
-            if judged.any() and (
-                headed or name not in ABOUT_PREDICTIONS
-            ):  # an image without a label is no suspect
-                columns[name] = np.where(
-                    judged, part[name].to_numpy(), NOT_JUDGED.get(name, part[name].to_numpy())
-                )
-        else:
-            columns[name] = _as_it_is(part[name])
-    if (part["leak_of"] >= 0).any():
-        columns["leak_kind"] = _as_it_is(part["leak_kind"])
-        columns["leak_label"] = _categorical(
-            list(part["leak_label"]), list(part["leak_label"].cat.categories)
-        )
-    if part["image_issue_rank"].any():
-        columns |= {name: _as_it_is(part[name]) for name in OF_PICTURES}
-    return columns
+    shown = shown_in(declared.ONCE)
+    names = [column.name for column in shown]
+    names += [column.needed for column in shown if column.needed is not None]
+    part = table.read(run, checkpoints=[step], columns=list(dict.fromkeys(names)))
+    return {one.page_name: _values(one, part) for one in shown if _is_known(one, part)}
 
 
-def _as_it_is(column: pd.Series) -> object:
-    return column.array if column.dtype == "category" else column.to_numpy()
+def _is_known(column: Column, part: pd.DataFrame) -> bool:
+    """Whether there is what a column needs."""
+    if column.needed is None:
+        return True
+    needed = table.COLUMNS[column.needed]
+    known = part[needed.name].notna()
+    if needed.missing is not None:
+        known &= part[needed.name] != needed.missing
+    return bool(known.any())
+
+
+def _values(column: Column, part: pd.DataFrame) -> object:
+    """The values of a column, with none missing: Spotlight draws gaps at the origin."""
+    values = part[column.name]
+    if column.kind == "category" and column.nullable:
+        return _categorical(list(values), list(values.cat.categories))
+    if column.kind == "category":
+        return values.array
+    if column.nullable:
+        return values.fillna(column.harmless).to_numpy()
+    if column.worst_is_missing:
+        known = (values != column.missing).to_numpy()
+        return np.where(known, values.to_numpy(), len(part))
+    return values.to_numpy()
+
+
+# -- columns that are worked out
 
 
 def _since_columns(
@@ -370,28 +364,32 @@ def _since_columns(
 ) -> dict[str, object]:
     """How atypical each image was in an earlier run, and what has become of it; no change for
     images that are new."""
-    now = last["ood_percentile"].to_numpy()
+    now = last[c.OOD_PERCENTILE].to_numpy()
     then = np.array(
         [before.get(image_hash, now[row]) for row, image_hash in enumerate(images.hashes)],
         dtype=np.float32,
     )
-    return {"percentile_before": then, "percentile_since": now - then}
+    return {PERCENTILE_BEFORE: then, PERCENTILE_SINCE: now - then}
 
 
-def _change_columns(first: pd.DataFrame, last: pd.DataFrame, worst: int) -> dict[str, object]:
+def _change_columns(ends: Mapping[Where, pd.DataFrame], worst: int) -> dict[str, object]:
     """What happened to each image between the first and the last checkpoint."""
     import pandas as pd
 
-    early, late = (part["ood_rank"].to_numpy() <= worst for part in (first, last))
-    states = np.where(
-        early & late, "both", np.where(early, "first only", np.where(late, "last only", "no"))
-    )
-    steps = last[["x", "y"]].to_numpy() - first[["x", "y"]].to_numpy()
+    first, last = ends[FIRST], ends[LAST]
+    early, late = (part[c.OOD_RANK].to_numpy() <= worst for part in (first, last))
+    states = np.array(OUTLIER_STATES)[early + 2 * late]
     return {
-        "percentile_change": last["ood_percentile"].to_numpy() - first["ood_percentile"].to_numpy(),
-        "moved": np.hypot(steps[:, 0], steps[:, 1]).astype(np.float32),
-        "outlier": pd.Categorical(states, categories=OUTLIER_STATES),
+        PERCENTILE_CHANGE: last[c.OOD_PERCENTILE].to_numpy() - first[c.OOD_PERCENTILE].to_numpy(),
+        MOVED: distance_moved(first, last),
+        OUTLIER: pd.Categorical(states, categories=OUTLIER_STATES),
     }
+
+
+def _watched_columns(columns: Mapping[str, object], shown: Sequence[int]) -> dict[str, object]:
+    """The maps of both ends, whichever checkpoints these are."""
+    steps = {FIRST: shown[0], LAST: shown[-1]}
+    return {at(name, end): columns[at(name, steps[end])] for name in (c.X, c.Y) for end in ENDS}
 
 
 def _check(frame: pd.DataFrame) -> None:

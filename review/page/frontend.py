@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
+from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.pipeline.analysis.trust import NEAR
 from review_embeddings.review.decisions.log import (
     DECISIONS,
@@ -22,7 +22,7 @@ from review_embeddings.review.decisions.log import (
     UNSURE,
 )
 from review_embeddings.review.decisions.session import MAX_CHECKPOINTS, MAX_REQUEST
-from review_embeddings.review.lists.lists import EVEN
+from review_embeddings.review.lists import EVEN
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 
 PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"

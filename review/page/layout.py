@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.review.page.frame import ReviewFrame, tag
+from review_embeddings.pipeline.table import column as declared
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.lists.derived import DECISION, MOVED, OUTLIER, PERCENTILE_CHANGE
+from review_embeddings.review.page.frame import ENDS, FIRST, LAST, NOW, ReviewFrame, at, shown_in
 from review_embeddings.review.page.frontend import LENSES, WIDGETS
 
 if TYPE_CHECKING:
@@ -39,31 +42,29 @@ def wide_layout(review: ReviewFrame) -> Layout:
     # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged
     # it
     if review.watching:
-        plots = [_plot("first", "First", review.color_by), _plot("last", "Last", review.color_by)]
+        plots = [_plot(FIRST, "First", review.color_by), _plot(LAST, "Last", review.color_by)]
     else:
-        plots = [
-            _plot(tag(step), plot_title(review, step), review.color_by) for step in plotted(review)
-        ]
+        plots = [_plot(step, plot_title(review, step), review.color_by) for step in plotted(review)]
     if has_slider(review):
-        plots.insert(len(plots) - 1, _plot("now", "Slider", review.color_by))
+        plots.insert(len(plots) - 1, _plot(NOW, "Slider", review.color_by))
     table = ly.table(
         "Images",
         visible_columns=_in_frame(
             review,
-            "label",
-            "decision",
-            "prediction_last",
-            "trajectory_label_score",
-            "ood_first",
-            "ood_last",
-            "percentile_change",
-            "moved",
-            "outlier",
+            c.LABEL,
+            DECISION,
+            at(c.PREDICTION, LAST),
+            c.TRAJECTORY_LABEL_SCORE,
+            at(c.OOD_SCORE, FIRST),
+            at(c.OOD_SCORE, LAST),
+            PERCENTILE_CHANGE,
+            MOVED,
+            OUTLIER,
         ),
-        sort_by_columns=[("ood_last", "ascending")],
+        sort_by_columns=[(at(c.OOD_SCORE, LAST), "ascending")],
     )
     left: Any = ly.tab(table, weight=36)
-    if "decision" in review.frame.columns:
+    if DECISION in review.frame.columns:
         panel = Widget(type=WIDGETS["panel"], name="Decide")
         left = ly.split(
             ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical"
@@ -83,15 +84,10 @@ def wide_layout(review: ReviewFrame) -> Layout:
         ),
         ly.tab(
             ly.issues("Lists"),
-            ly.histogram("OOD score, last", column="ood_last", stack_by_column=review.color_by),
             *(
-                [
-                    ly.histogram(
-                        "OOD score, first", column="ood_first", stack_by_column=review.color_by
-                    )
-                ]
-                if "ood_first" in review.frame.columns
-                else []
+                ly.histogram(f"OOD score, {end}", column=name, stack_by_column=review.color_by)
+                for end in (LAST, FIRST)
+                for name in _in_frame(review, at(c.OOD_SCORE, end))
             ),
             weight=32,
         ),
@@ -111,9 +107,9 @@ def plot_title(review: ReviewFrame, step: int) -> str:
         if step == review.last
         else ""
     )
-    facts = review.facts[step]
-    variance = f"{facts.variance_said} variance, " if facts.variance_said else ""
-    return f"{end}step {step} ({variance}{100 * facts.map_kept:.0f} % kept)"
+    one = review.checkpoints[step]
+    variance = f"{one.variance_said} variance, " if one.variance_said else ""
+    return f"{end}step {step} ({variance}{100 * one.map_kept:.0f} % kept)"
 
 
 def long_layout(columns: list[str]) -> Layout:
@@ -124,7 +120,7 @@ def long_layout(columns: list[str]) -> Layout:
 
     visible = [
         name
-        for name in ("checkpoint", "label", "prediction", "ood_score", "ood_percentile")
+        for name in (c.CHECKPOINT, c.LABEL, c.PREDICTION, c.OOD_SCORE, c.OOD_PERCENTILE)
         if name in columns
     ]
     return ly.layout(
@@ -133,12 +129,12 @@ def long_layout(columns: list[str]) -> Layout:
                 ly.table(
                     "Images x checkpoints",
                     visible_columns=visible,
-                    sort_by_columns=[("ood_percentile", "ascending")],
+                    sort_by_columns=[(c.OOD_PERCENTILE, "ascending")],
                 ),
                 weight=50,
             ),
             ly.tab(
-                ly.scatterplot("Map", x_column="x", y_column="y", color_by_column="checkpoint"),
+                ly.scatterplot("Map", x_column=c.X, y_column=c.Y, color_by_column=c.CHECKPOINT),
                 weight=50,
             ),
             weight=60,
@@ -147,7 +143,7 @@ def long_layout(columns: list[str]) -> Layout:
         ly.tab(
             ly.inspector(
                 "Selected",
-                [lenses.image("image"), *(lenses.scalar(name) for name in visible)],
+                [lenses.image(c.IMAGE), *(lenses.scalar(name) for name in visible)],
                 num_columns=IMAGES_PER_ROW,
             ),
             weight=40,
@@ -156,11 +152,14 @@ def long_layout(columns: list[str]) -> Layout:
     )
 
 
-def _plot(suffix: str, title: str, color_by: str | None) -> Any:
+def _plot(checkpoint: int | str, title: str, color_by: str | None) -> Any:
     from renumics.spotlight import layout as ly
 
     return ly.scatterplot(
-        title, x_column=f"x_{suffix}", y_column=f"y_{suffix}", color_by_column=color_by
+        title,
+        x_column=at(c.X, checkpoint),
+        y_column=at(c.Y, checkpoint),
+        color_by_column=color_by,
     )
 
 
@@ -170,25 +169,14 @@ def _inspector(review: ReviewFrame) -> Any:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.lenses import Lens
 
-    of_checkpoints = (
-        "ood_first",
-        "prediction_first",
-        "ood_last",
-        "prediction_last",
-        "suggested_last",
-    )
-    of_images = (
-        "trajectory_label_score",
-        "image_issue",
-        "leak_of",
-        "leak_label",
-        "duplicate_group",
-    )
-    facts = _in_frame(review, "image_id", "label", *of_checkpoints, *of_images)
-    pictures = Lens(type=LENSES["image"], columns=["image"], name="image")
+    names = [one.page_name for one in shown_in(declared.INSPECTOR)]
+    for end, where in zip(ENDS, declared.INSPECTED_ENDS, strict=True):
+        names += [one.at(end) for one in shown_in(where)]
+    shown = _in_frame(review, *names)
+    pictures = Lens(type=LENSES["image"], columns=[c.IMAGE], name="image")
     return ly.inspector(
         "Selected images",
-        [pictures, Lens(type=LENSES["summary"], columns=facts, name="facts")],
+        [pictures, Lens(type=LENSES["summary"], columns=shown, name="facts")],
         num_columns=IMAGES_PER_ROW,
     )
 

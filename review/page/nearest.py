@@ -18,14 +18,17 @@ SHOWN = 8
 
 
 def nearest_images(
-    run: RunFolder | Path, row: int, steps: tuple[int, ...], places: NDArray[np.int64] | None = None
+    run: RunFolder | Path,
+    row: int,
+    steps: tuple[int, ...],
+    positions: NDArray[np.int64] | None = None,
 ) -> list[dict[str, Any]]:
     """For each of the ``steps`` that the run's table has: the step, and rows and distances of the
     nearest images, nearest first.
 
-    Where the page shows some ``places`` only, rows are those of the page, and images that it does
-    not show are left out. Raises SettingsError for a row that is none, RunError where the run has
-    no table.
+    Where the page shows some ``positions`` only, rows are those of the page, and images that it
+    does not show are left out. Raises SettingsError for a row that is none, RunError where the run
+    has no table.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     manifest = table.read_manifest(folder)
@@ -38,15 +41,15 @@ def nearest_images(
         neighbors, distances = (
             folder.read_array(name, step) for name in ("neighbors", "distances")
         )
-        if not 0 <= row < (len(neighbors) if places is None else len(places)):
+        if not 0 <= row < (len(neighbors) if positions is None else len(positions)):
             raise SettingsError(f"There is no image in row {row}.")
         near, far = (
-            np.asarray(values[row if places is None else places[row]])
+            np.asarray(values[row if positions is None else positions[row]])
             for values in (neighbors, distances)
         )
-        if places is not None:
-            at = np.searchsorted(places, near).clip(max=len(places) - 1)
-            shown = places[at] == near
+        if positions is not None:
+            at = np.searchsorted(positions, near).clip(max=len(positions) - 1)
+            shown = positions[at] == near
             near, far = at[shown], far[shown]
         found.append(
             {

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.log import History, Note, login_name, read_history
-from review_embeddings.review.lists.lists import ImageList, ready_made_lists
+from review_embeddings.review.lists import ImageList, lists_of
+from review_embeddings.review.lists.choose import ready_made_lists
+from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page.frame import long_frame, wide_frame, with_pictures
 from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
@@ -48,21 +51,30 @@ def page_for(
         frame = long_frame(built.run, built.wanted)
         return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
     lines = [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
+    decisions, before = History(lines).current(), _percentiles_before(earlier)
     review = wide_frame(
         built.run,
         built.images,
         built.wanted,
         watching=watching,
-        decisions=History(lines).current(),
-        before=_percentiles_before(earlier),
+        decisions=decisions,
+        before=before,
         pictures=False,
     )
-    lists = [*found, *ready_made_lists(review)]
+    candidates = read_candidates(
+        built.run,
+        built.images,
+        lists_of("page"),
+        (review.first, review.last),
+        decisions=decisions,
+        before=before,
+    )
+    lists = [*found, *ready_made_lists(candidates)]
     sample = sample or choose(review, lists, rows)
     images = built.images
     if sample is not None:
-        review, images = cut(review, sample.places), images.take(sample.places)
-        lists = [cut_list(made, sample.places) for made in lists]
+        review, images = cut(review, sample.positions), images.take(sample.positions)
+        lists = [cut_list(made, sample.positions) for made in lists]
     review = with_pictures(review, images)
     session = {
         "title": _title(built) + (f" · {sample.title}" if sample else ""),
@@ -90,10 +102,10 @@ def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:
         manifest = table.read_manifest(run)
         if manifest is not None:
             last = table.read(
-                run, checkpoints=[manifest.steps[-1]], columns=["image_hash", "ood_percentile"]
+                run, checkpoints=[manifest.steps[-1]], columns=[c.IMAGE_HASH, c.OOD_PERCENTILE]
             )
             known |= dict(
-                zip(last["image_hash"], last["ood_percentile"].astype(float), strict=True)
+                zip(last[c.IMAGE_HASH], last[c.OOD_PERCENTILE].astype(float), strict=True)
             )
     return known
 
@@ -120,13 +132,14 @@ def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[st
         "trustworthiness",
         "continuity",
     )
-    places = [manifest.steps.index(step) for step in steps]
+    positions = [manifest.steps.index(step) for step in steps]
     found = []
-    for number, place in enumerate(places):
-        facts = {key: getattr(manifest.checkpoints[place], key) for key in keys}
-        facts["rank_correlation"] = [manifest.rank_correlation[place][other] for other in places]
-        facts["outliers_stay"] = (
-            manifest.outlier_overlap[places[number - 1]][place] if number else None
+    for number, position in enumerate(positions):
+        one = {key: getattr(manifest.checkpoints[position], key) for key in keys}
+        correlation = manifest.rank_correlation[position]
+        one["rank_correlation"] = [correlation[other] for other in positions]
+        one["outliers_stay"] = (
+            manifest.outlier_overlap[positions[number - 1]][position] if number else None
         )
-        found.append(facts)
+        found.append(one)
     return found

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.images.sample import balanced_sample
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.log import UNDECIDED
-from review_embeddings.review.lists.lists import EVEN, ImageList
+from review_embeddings.review.lists import EVEN, ImageList
+from review_embeddings.review.lists.derived import DECISION
 from review_embeddings.review.page.frame import ReviewFrame
 
 ROWS = 50_000
-"""Images that a page shows if nothing else is said; Spotlight sends every row of every column to
+"""Images that a page shows by default; Spotlight sends every row of every column to
 the browser."""
 
 SEED = 0
@@ -27,17 +29,17 @@ SEED = 0
 class Sample:
     """Some of the images of a run."""
 
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     """Their rows in the run's arrays, ascending."""
     total: int
     """Images of the run."""
-    told: str
+    description: str
     """What they are, for people."""
 
     @property
     def title(self) -> str:
         """For the page's top bar."""
-        return f"{len(self.places):,} of {self.total:,} images"
+        return f"{len(self.positions):,} of {self.total:,} images"
 
 
 def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample | None:
@@ -59,27 +61,26 @@ def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample
         chosen[new] = True
         counts[title] = len(new)
 
-    add("decided", np.flatnonzero((frame["decision"] != UNDECIDED).to_numpy()), rows)
+    add("decided", np.flatnonzero((frame[DECISION] != UNDECIDED).to_numpy()), rows)
     add("in the lists", _in_turn([made.rows for made in lists]), rows - int(chosen.sum()))
-    if "trajectory_label_score" in frame.columns:
-        suspect = np.flatnonzero(frame["trajectory_label_score"].to_numpy() < EVEN)
+    if c.TRAJECTORY_LABEL_SCORE in frame.columns:
+        suspect = np.flatnonzero(frame[c.TRAJECTORY_LABEL_SCORE].to_numpy() < EVEN)
         suspect = suspect[
-            np.argsort(frame["trajectory_label_rank"].to_numpy()[suspect], kind="stable")
+            np.argsort(frame[c.TRAJECTORY_LABEL_RANK].to_numpy()[suspect], kind="stable")
         ]
         add("label suspects", suspect, (rows - int(chosen.sum())) // 2)
     rest = np.flatnonzero(~chosen)
     labels = None
-    if "label" in frame.columns:
-        labels = np.array(frame["label"].cat.codes, dtype=np.int32)[rest]
+    if c.LABEL in frame.columns:
+        labels = np.array(frame[c.LABEL].cat.codes, dtype=np.int32)[rest]
     add("others", rest[balanced_sample(labels, len(rest), rows - int(chosen.sum()), SEED)], rows)
     parts = ", ".join(f"{count:,} {title}" for title, count in counts.items() if count)
-    places = np.flatnonzero(chosen)
-    told = (
-        f"Showing {len(places):,} of {total:,} images: {parts} (a seeded sample, balanced over the "
-        f"classes). "
-        "Lists and exports cover all of them; --rows changes the number."
+    positions = np.flatnonzero(chosen)
+    description = (
+        f"Showing {len(positions):,} of {total:,} images: {parts} (a seeded sample, balanced over "
+        "the classes). Lists and exports cover all of them; --rows changes the number."
     )
-    return Sample(places, total, told)
+    return Sample(positions, total, description)
 
 
 def _in_turn(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
@@ -95,17 +96,17 @@ def _in_turn(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     return everything[order][np.sort(first)]
 
 
-def cut(review: ReviewFrame, places: NDArray[np.int64]) -> ReviewFrame:
+def cut(review: ReviewFrame, positions: NDArray[np.int64]) -> ReviewFrame:
     """The frame of some images only; ranks and percentiles stay those among all."""
-    return replace(review, frame=review.frame.iloc[places].reset_index(drop=True))
+    return replace(review, frame=review.frame.iloc[positions].reset_index(drop=True))
 
 
-def cut_list(made: ImageList, places: NDArray[np.int64]) -> ImageList:
+def cut_list(made: ImageList, positions: NDArray[np.int64]) -> ImageList:
     """A list of all images as rows of the cut frame, without those that are not in it, which its
     title says then."""
     rows = np.asarray(made.rows, dtype=np.int64)
-    at = np.searchsorted(places, rows)
-    there = (at < len(places)) & (places[np.minimum(at, len(places) - 1)] == rows)
+    at = np.searchsorted(positions, rows)
+    there = (at < len(positions)) & (positions[np.minimum(at, len(positions) - 1)] == rows)
     shown = at[there].tolist()
     missing = len(shown) < len(rows)
     return replace(

@@ -26,7 +26,7 @@ import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.run.files import write_json
-from review_embeddings.review.lists.lists import ImageList
+from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.sample import Sample
 
@@ -222,7 +222,7 @@ def _set_environment(page: Page, address: Address, session: Path, token: str) ->
     }
     if page.sample is not None:
         rows = session.with_name("places.npy")
-        np.save(rows, page.sample.places)
+        np.save(rows, page.sample.positions)
         options["places"] = str(rows)
     os.environ[SESSION_VARIABLE] = json.dumps({**options, **(page.deciding or {})})
 

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
 
-SHOWN = ("x", "y", "ood_score")
+SHOWN = (c.X, c.Y, c.OOD_SCORE)
 """Columns of the long table behind the page's ``x_now``, ``y_now`` and ``ood_now``."""
 
 
 def values_at(
-    run: Path, step: int, fingerprint: str, places: NDArray[np.int64] | None = None
+    run: Path, step: int, fingerprint: str, positions: NDArray[np.int64] | None = None
 ) -> bytes:
     """The columns `SHOWN` of a checkpoint, one after the other, as little-endian float32, in image
-    order; of some ``places`` only.
+    order; of some ``positions`` only.
 
     Raises RunError where the run's table is not the one with this fingerprint any more,
     SettingsError for a checkpoint it has not.
@@ -39,4 +40,4 @@ def values_at(
         raise SettingsError(f"There is no checkpoint {step}.")
     part = table.read(folder, checkpoints=[step], columns=list(SHOWN))
     values = np.stack([part[name].to_numpy() for name in SHOWN]).astype("<f4")
-    return (values if places is None else values[:, places]).tobytes()
+    return (values if positions is None else values[:, positions]).tobytes()

@@ -1,1 +1,1 @@
-"""Reports on a run: the summary page and the search for similar images."""
+"""Owns reports on a run: the summary page and the search for similar images. Knows no Spotlight."""

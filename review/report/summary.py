@@ -7,14 +7,13 @@ import base64
 import html
 import io
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.imagequality import FINE, NOT_CHECKED
-from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -27,10 +26,12 @@ from review_embeddings.review.decisions.log import (
     about_unreadable,
     read_history,
 )
-from review_embeddings.review.lists.lists import EVEN, leak_order
+from review_embeddings.review.lists import ListDefinition, lists_of
+from review_embeddings.review.lists.candidates import Candidates
+from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.reading import read_candidates
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 SHOWN = 8
@@ -45,10 +46,20 @@ class Listed:
     """One image of a list."""
 
     image_id: int
-    place: int
+    row: int
     label: str
     note: str
     """Why it is there, in a few words."""
+
+
+@dataclass(frozen=True)
+class ListedImages:
+    """A list, and its first images."""
+
+    heading: str
+    size: int
+    """How many images it has in all."""
+    images: list[Listed]
 
 
 @dataclass(frozen=True)
@@ -56,15 +67,14 @@ class Summary:
     """What the page says."""
 
     title: str
-    facts: list[tuple[str, str]]
+    properties: list[tuple[str, str]]
     """What the run is, line by line."""
     manifest: table.Manifest
     worst: int
     """How many images count as outliers."""
     log: list[dict[str, str]]
-    lists: dict[str, list[Listed]] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    """How many images each list has in all."""
+    lists: dict[str, ListedImages] = field(default_factory=dict)
+    """By their keys, without the empty ones."""
     decided: Counter[str] = field(default_factory=Counter)
 
 
@@ -74,8 +84,6 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     manifest, images, info = table.read_manifest(run), read_images(run), run.read_info()
     if manifest is None or images is None or info is None:
         raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
-    columns = [column.name for column in table.COLUMNS if not column.joined]
-    last = table.read(run, checkpoints=[manifest.steps[-1]], columns=columns)
     history = read_history(run, note)
     known = set(images.hashes)
     decided = Counter(
@@ -83,27 +91,28 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         for image, line in history.current().items()
         if image in known and line.decision is not None
     )
-    worst = worst_count(len(images))
+    candidates = read_candidates(
+        run,
+        images,
+        lists_of("summary"),
+        (manifest.steps[0], manifest.steps[-1]),
+        decisions=history.current(),
+    )
     made = Summary(
         run.path.resolve().name,
-        [*_facts(info, images, manifest), *_unreadable(run, history)],
+        [*_properties(info, images, manifest), *_unreadable(run, history)],
         manifest,
-        worst,
+        candidates.worst,
         trainlog.read_rows(run.log),
+        lists=_lists(candidates),
         decided=decided,
     )
-    for name, chosen, remark in _lists(last, manifest, worst):
-        made.sizes[name] = len(chosen)
-        if len(chosen):
-            rows = [(int(place), last.loc[place]) for place in chosen[:SHOWN]]
-            made.lists[name] = [
-                Listed(int(row["image_id"]), place, _text(row["label"]), remark(row))
-                for place, row in rows
-            ]
     return made, images
 
 
-def _facts(info: RunInfo, images: RunImages, manifest: table.Manifest) -> list[tuple[str, str]]:
+def _properties(
+    info: RunInfo, images: RunImages, manifest: table.Manifest
+) -> list[tuple[str, str]]:
     reference = info.dataset
     return [
         ("data set", " ".join(filter(None, [reference.source, reference.config, reference.split]))),
@@ -136,106 +145,31 @@ def _judged_by(info: RunInfo, images: RunImages, manifest: table.Manifest) -> st
     )
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
+def _lists(candidates: Candidates) -> dict[str, ListedImages]:
+    """The lists that the run has something for."""
+    lists = {
+        one.key: _listed(one, candidates) for one in lists_of("summary") if offered(one, candidates)
+    }
+    return {key: listed for key, listed in lists.items() if listed.size}
 
 
-def _lists(
-    last: pd.DataFrame, manifest: table.Manifest, worst: int
-) -> list[tuple[str, np.ndarray, Any]]:
-    """Name, places in order and what to say of each image, for every list."""
-    ids = {int(image): place for place, image in enumerate(last["image_id"])}
-
-    def ranked(column: str, count: int) -> np.ndarray:
-        rank = last[column].to_numpy()
-        order = np.argsort(rank, kind="stable")
-        return order[rank[order] > 0][:count]
-
-    def where(mask: Any, by: str) -> np.ndarray:
-        places = np.flatnonzero(np.asarray(mask))
-        return places[np.argsort(last[by].to_numpy()[places], kind="stable")]
-
-    over_all = (
-        "trajectory_label_rank" if (last["trajectory_label_rank"] > 0).any() else "label_rank"
-    )
-    step = manifest.steps[-1]
-
-    def of_label(row: Any) -> str:
-        sure = (
-            ""
-            if row["self_confidence"] != row["self_confidence"]
-            else f"given label {100 * row['self_confidence']:.0f} %"
-        )
-        if _text(row["suggested_label"]) != _text(row["label"]):
-            return f"{_text(row['suggested_label'])}? {sure}"
-        return f"fits since step {row['learnt_at']}, {sure}" if row["learnt_at"] >= 0 else sure
-
-    def of_copy(row: Any) -> str:
-        other = int(row["duplicate_group"])
-        same = (
-            "first of its group"
-            if other == row["image_id"]
-            else f"copy of {other} ({_text(last['label'][ids[other]])})"
-        )
-        return f"{row['duplicate_kind']}, {same}"
-
-    def of_leak(row: Any) -> str:
-        label = f" ({_text(row['leak_label'])})" if _text(row["leak_label"]) else ""
-        return f"{row['leak_kind']}, row {row['leak_of']} there{label}"
-
-    leaks = np.flatnonzero(last["leak_of"] >= 0)
-    leaks = leaks[np.argsort(leak_order(last)[leaks], kind="stable")]
-    suspects = ranked(over_all, worst)
-    suspects = suspects[last[over_all.replace("rank", "score")].to_numpy()[suspects] < EVEN]
-    lists = [
-        (
-            f"Most atypical at step {step}",
-            ranked("ood_rank", worst),
-            lambda row: f"OOD score {row['ood_score']:.3f}",
-        ),
-        (
-            f"Labels that another class fits better, of the {worst} that fit worst",
-            suspects,
-            of_label,
-        ),
-        ("Leaks: in the other split too", leaks, of_leak),
-        (
-            "Duplicates with different labels",
-            where(last["duplicate_labels_differ"], "duplicate_group"),
-            of_copy,
-        ),
-        ("Duplicates", where(last["duplicate_group"] >= 0, "duplicate_group"), of_copy),
-        (
-            "Poor pictures",
-            where(~last["image_issue"].isin([NOT_CHECKED, FINE]), "image_issue_rank"),
-            lambda row: row["image_issue"],
-        ),
-    ]
-    if len(manifest.steps) > 1:
-        consensus = ranked("consensus_rank", worst)
-        lists.insert(
-            1,
-            (
-                "Most atypical over all checkpoints",
-                consensus,
-                lambda row: f"mean percentile {row['mean_percentile']:.1f}",
-            ),
-        )
-        for life, title in (
-            ("emergent", "Became outliers"),
-            ("resolved", "Were outliers"),
-            ("persistent", "Outliers from first to last"),
-        ):
-            said = {
-                "emergent": "since step {}",
-                "resolved": "until step {}",
-                "persistent": "always",
-            }[life]
-            note = lambda row, said=said: said.format(row["outlier_since"])  # noqa: E731
-            lists.append(
-                (title, where((last["outlier_life"] == life).to_numpy(), "ood_rank"), note)
+def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
+    made = made_list(definition, candidates, candidates.worst)
+    note = definition.note or definition.reason
+    counted = "{count}" in definition.title
+    return ListedImages(
+        made.title if counted else f"{made.title} ({len(made.rows):,})",
+        len(made.rows),
+        [
+            Listed(
+                int(candidates.ids[row]),
+                row,
+                candidates.labels[row] or "",
+                note(candidates, row),
             )
-    return lists
+            for row in made.rows[:SHOWN]
+        ],
+    )
 
 
 # -- as text
@@ -248,8 +182,8 @@ def stability(summary: Summary) -> str:
     if len(manifest.steps) < 2:
         return "one checkpoint"
     pairs = range(len(manifest.steps) - 1)
-    near = np.mean([manifest.rank_correlation[place][place + 1] for place in pairs])
-    common = np.mean([manifest.outlier_overlap[place][place + 1] for place in pairs])
+    near = np.mean([manifest.rank_correlation[position][position + 1] for position in pairs])
+    common = np.mean([manifest.outlier_overlap[position][position + 1] for position in pairs])
     return (
         f"from checkpoint to checkpoint: rank correlation {near:.2f}, {100 * common:.0f} % of the "
         f"worst {summary.worst} stay; "
@@ -258,22 +192,26 @@ def stability(summary: Summary) -> str:
     )
 
 
+def _decided(summary: Summary) -> str:
+    counts = [f"{summary.decided[name]:,} {name}" for name in DECISIONS if summary.decided[name]]
+    return ", ".join(counts) or "nothing yet"
+
+
 def as_text(summary: Summary) -> str:
     """The page for a terminal, without its pictures."""
-    lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.facts)]
+    lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.properties)]
     for name, column in (("loss", "loss"), ("accuracy", "eval_accuracy")):
         logged = [(row["step"], float(row[column])) for row in summary.log if row[column]]
         if logged:
             (first, begin), (last, end) = logged[0], logged[-1]
             lines.append(f"  {name:<12} {begin:.3f} at step {first}, {end:.3f} at step {last}")
     lines.append(f"  {'outliers':<12} {stability(summary)}")
-    said = ", ".join(
-        f"{summary.decided[name]:,} {name}" for name in DECISIONS if summary.decided[name]
-    )
-    lines.append(f"  {'decided':<12} {said or 'nothing yet'}")
-    for name, listed in summary.lists.items():
-        lines += ["", f"{name} ({summary.sizes[name]:,})"]
-        lines += [f"  {image.image_id:>8}  {image.label:<16} {image.note}" for image in listed]
+    lines.append(f"  {'decided':<12} {_decided(summary)}")
+    for listed in summary.lists.values():
+        lines += ["", listed.heading]
+        lines += [
+            f"  {image.image_id:>8}  {image.label:<16} {image.note}" for image in listed.images
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -317,57 +255,62 @@ HEADINGS = (
 def as_html(summary: Summary, images: RunImages) -> str:
     """The page with pictures, in one file that needs nothing else; nothing of the data set's names
     is read as HTML."""
-    wanted = sorted({image.place for listed in summary.lists.values() for image in listed})
-    pictures = {
-        place: picture_address(data) for place, data in images.read_some(wanted, preview=True)
-    }
     title = html.escape(summary.title)
-    facts = [*summary.facts, ("outliers", stability(summary))]
-    said = ", ".join(
-        f"{summary.decided[name]:,} {name}" for name in DECISIONS if summary.decided[name]
-    )
-    facts.append(("decided", said or "nothing yet"))
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" '
-        f'content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1><table '
-        f'class="facts">',
-        *(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
-            for name, value in facts
-        ),
-        "</table>",
+        f'content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1>',
+        *_properties_as_html(summary),
         f'<div class="plots"><img alt="Training, trust of the maps and stability of the outliers" '
         f'src="{_plots(summary)}"></div>',
-        '<h2>Checkpoints</h2><div class="scroll"><table><tr>',
-        *(f"<th>{name}</th>" for name in HEADINGS),
-        "</tr>",
+        *_checkpoints_as_html(summary.manifest),
+        *_lists_as_html(summary, images),
     ]
-    for one in summary.manifest.checkpoints:
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def _properties_as_html(summary: Summary) -> Iterator[str]:
+    properties = [
+        *summary.properties,
+        ("outliers", stability(summary)),
+        ("decided", _decided(summary)),
+    ]
+    yield '<table class="facts">'
+    for name, value in properties:
+        yield f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
+    yield "</table>"
+
+
+def _checkpoints_as_html(manifest: table.Manifest) -> Iterator[str]:
+    yield '<h2>Checkpoints</h2><div class="scroll"><table><tr>'
+    yield from (f"<th>{name}</th>" for name in HEADINGS)
+    yield "</tr>"
+    for one in manifest.checkpoints:
         cells = [
             str(one.step),
             "" if one.epoch is None else f"{one.epoch:.2f}",
             "" if one.loss is None else f"{one.loss:.3f}",
+            one.variance_said,
+            f"{100 * one.map_kept:.0f} %",
+            *(f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)),
         ]
-        cells += [one.variance_said, f"{100 * one.map_kept:.0f} %"]
-        cells += [f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)]
-        parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    parts.append("</table></div>")
-    for name, listed in summary.lists.items():
-        parts.append(
-            f"<h2>{html.escape(name)} <span "
-            f'class="muted">({summary.sizes[name]:,})</span></h2><div class="images">'
-        )
-        for image in listed:
-            picture = pictures.get(image.place, "")
+        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    yield "</table></div>"
+
+
+def _lists_as_html(summary: Summary, images: RunImages) -> Iterator[str]:
+    wanted = sorted({image.row for listed in summary.lists.values() for image in listed.images})
+    pictures = {row: picture_address(data) for row, data in images.read_some(wanted, preview=True)}
+    for listed in summary.lists.values():
+        yield f'<h2>{html.escape(listed.heading)}</h2><div class="images">'
+        for image in listed.images:
             label = html.escape(image.label or "no label")
-            parts.append(
-                f'<figure><img alt="image {image.image_id}" '
-                f'src="{picture}"><figcaption><b>{label}</b> #{image.image_id}<br>'
+            yield (
+                f'<figure><img alt="image {image.image_id}" src="{pictures.get(image.row, "")}">'
+                f"<figcaption><b>{label}</b> #{image.image_id}<br>"
                 f'<span class="muted">{html.escape(image.note)}</span></figcaption></figure>'
             )
-        parts.append("</div>")
-    return "\n".join([*parts, "</body></html>", ""])
+        yield "</div>"
 
 
 def picture_address(data: bytes) -> str:
@@ -393,26 +336,28 @@ def _plots(summary: Summary) -> str:
     figure = Figure(figsize=(13.5, 3.4), dpi=110, layout="constrained")
     training, trust, matrix = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
     _plot_training(training, summary)
-    steps, facts = summary.manifest.steps, summary.manifest.checkpoints
+    steps, checkpoints = summary.manifest.steps, summary.manifest.checkpoints
     style = {"marker": "o", "markersize": 3}
-    trust.plot(steps, [one.trustworthiness for one in facts], label="trustworthiness", **style)
-    trust.plot(steps, [one.continuity for one in facts], label="continuity", **style)
-    if all(one.explained_variance is not None for one in facts):
+    trust.plot(
+        steps, [one.trustworthiness for one in checkpoints], label="trustworthiness", **style
+    )
+    trust.plot(steps, [one.continuity for one in checkpoints], label="continuity", **style)
+    if all(one.explained_variance is not None for one in checkpoints):
         trust.plot(
             steps,
-            [sum(one.explained_variance or []) for one in facts],
+            [sum(one.explained_variance or []) for one in checkpoints],
             label="variance in 2-D",
             **style,
         )
-    trust.plot(steps, [one.map_kept for one in facts], label="neighbours kept", **style)
+    trust.plot(steps, [one.map_kept for one in checkpoints], label="neighbours kept", **style)
     trust.set(title="How far the maps can be trusted", xlabel="step", ylim=(0, 1.02))
     trust.legend(fontsize=8, frameon=False, ncols=2)
     shown = matrix.imshow(summary.manifest.rank_correlation, vmin=0, vmax=1, cmap="viridis")
     every = max(1, len(steps) // 8)
-    places = list(range(0, len(steps), every))
+    ticks = list(range(0, len(steps), every))
     matrix.set(title="Rank correlation of OOD scores", xlabel="step", ylabel="step")
-    matrix.set_xticks(places, [str(steps[place]) for place in places], rotation=45, fontsize=8)
-    matrix.set_yticks(places, [str(steps[place]) for place in places], fontsize=8)
+    matrix.set_xticks(ticks, [str(steps[tick]) for tick in ticks], rotation=45, fontsize=8)
+    matrix.set_yticks(ticks, [str(steps[tick]) for tick in ticks], fontsize=8)
     figure.colorbar(shown, ax=matrix, shrink=0.85)
     return _as_png(figure)
 

@@ -14,8 +14,8 @@ from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_images
 
 from review_embeddings.pipeline.analysis import duplicates
+from review_embeddings.pipeline.analysis.categories import KINDS
 from review_embeddings.pipeline.analysis.duplicates import (
-    KINDS,
     Duplicates,
     find_leaks,
     group_duplicates,

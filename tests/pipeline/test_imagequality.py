@@ -10,13 +10,8 @@ from PIL import Image, ImageFilter
 from samples import picture
 from sklearn.datasets import load_sample_images
 
-from review_embeddings.pipeline.analysis.imagequality import (
-    GRAY,
-    ISSUES,
-    SCORED,
-    image_quality,
-    measure,
-)
+from review_embeddings.pipeline.analysis.categories import GRAY, ISSUES, SCORED
+from review_embeddings.pipeline.analysis.imagequality import image_quality, measure
 
 
 def photographs() -> list[Image.Image]:

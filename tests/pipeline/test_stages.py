@@ -161,7 +161,7 @@ def test_a_new_checkpoint_changes_what_it_must_and_nothing_else(
     same = [
         column.name
         for column in table.COLUMNS
-        if not column.of_image and column.name not in {"x", "y", "embedding", "image"}
+        if column.per != "image" and column.name not in {"x", "y", "embedding", "image"}
     ]
     assert before[same].equals(after[same])
     factor = float(
@@ -269,7 +269,7 @@ def test_changed_labels_touch_the_table_only(
         and before["label"][6:9].tolist() == CLASSES
     )
     about_labels = re.compile("label|aum|learnt|forgotten|self_confidence|embedding")
-    same = [name for name in table.COLUMN_NAMES if not about_labels.search(name)]
+    same = [name for name in table.COLUMNS.names() if not about_labels.search(name)]
     assert {"prediction", "x", "ood_score", "drift", "duplicate_kind"} < set(same) and after[
         same
     ].equals(before[same])
@@ -302,7 +302,7 @@ def test_a_copied_run_needs_neither_checkpoints_nor_data(
     calls.clear()
     built, _ = make(copy, wanted=["first", "last"])
     assert calls == {} and built.wanted == [10, 100] and built.available == [10, 20, 100]
-    same = [name for name in table.COLUMN_NAMES if name != "embedding"]
+    same = [name for name in table.COLUMNS.names() if name != "embedding"]
     assert table.read(copy)[same].equals(before[same])
     assert make(copy, settings={"scaling": "common"})[0].manifest.steps == [10, 20, 100]
     with pytest.raises(ReviewError, match="No checkpoint of .* has embeddings"):

@@ -16,7 +16,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 
 def test_key_is_unique_and_complete_in_order(built_run: Path) -> None:
     frame = table.read(built_run)
-    assert list(frame.columns) == list(table.COLUMN_NAMES)
+    assert list(frame.columns) == list(table.COLUMNS.names())
     assert len(frame) == 36 * 3
     assert frame["checkpoint"].tolist() == [10] * 36 + [20] * 36 + [100] * 36
     assert frame["image_id"].tolist() == list(range(36)) * 3
@@ -100,7 +100,7 @@ def test_export_for_other_tools(built_run: Path, tmp_path: Path) -> None:
     run = RunFolder(built_run)
     assert table.export(run, tmp_path / "all.parquet") == 108
     exported = parquet.read_table(tmp_path / "all.parquet")
-    assert exported.column_names == list(table.COLUMN_NAMES)
+    assert exported.column_names == list(table.COLUMNS.names())
     assert exported.schema.field("embedding").type == pa.list_(pa.float32(), 16)
     frame = table.read(built_run)
     np.testing.assert_array_equal(
@@ -120,9 +120,9 @@ def test_export_for_other_tools(built_run: Path, tmp_path: Path) -> None:
 
 def test_export_refuses_what_it_cannot_write(built_run: Path, tmp_path: Path) -> None:
     run = RunFolder(built_run)
-    with pytest.raises(SettingsError, match="must be one of .parquet, .csv"):
+    with pytest.raises(SettingsError, match="must be one of .csv, .parquet, .json, .jsonl"):
         table.export(run, tmp_path / "all.xlsx")
-    with pytest.raises(SettingsError, match="cannot hold embedding"):
+    with pytest.raises(SettingsError, match="A CSV file cannot hold embedding"):
         table.export(run, tmp_path / "all.csv", columns=["embedding"])
     with pytest.raises(SettingsError, match="no column"):
         table.export(run, tmp_path / "all.csv", columns=["nope"])

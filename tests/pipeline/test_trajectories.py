@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
+from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.trajectories import (
-    LIVES,
     CheckpointValues,
     TrajectoryBuilder,
     label_margins,

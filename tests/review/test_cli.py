@@ -156,7 +156,7 @@ def test_a_busy_port_is_said_before_any_work(review_embeddings: Call, built_run:
         (["build", "--run", "{built}", "--checkpoints", "{gone}"], "The folder of checkpoints"),
         (
             ["table", "--run", "{built}", "--out", "x.xlsx"],
-            "the ending must be one of .parquet, .csv",
+            "the ending must be one of .csv, .parquet, .json, .jsonl",
         ),
         (
             ["table", "--run", "{built}", "--out", "x.csv", "--columns", "image_id,colour"],

@@ -15,20 +15,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from listing import candidates_of
 from samples import write_splits
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table.formats import guarded, unguarded
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.columns import NAMES, as_markdown
+from review_embeddings.review.exchange.columns import as_markdown, list_names
 from review_embeddings.review.exchange.export import Selection, make_list
-from review_embeddings.review.exchange.formats import guarded, unguarded, write_list
+from review_embeddings.review.exchange.formats import write_list
 from review_embeddings.review.exchange.imports import import_decisions
-from review_embeddings.review.lists.lists import ready_made_lists
-from review_embeddings.review.page.frame import wide_frame
+from review_embeddings.review.lists.choose import ready_made_lists
 
 CommandLine = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,7 @@ def test_the_decided_ones_come_first_then_the_worst_undecided(run: RunFolder) ->
         "decided: remove",
         "worst at step 100",
     ]
-    assert tuple(frame.columns) == NAMES
+    assert tuple(frame.columns) == list_names()
     np.testing.assert_array_equal(
         frame["ood_score"], whole.set_index("image_id").loc[frame["image_id"], "ood_score"]
     )
@@ -247,7 +248,7 @@ def test_export_import_export_is_the_same_for_any_text(
 ) -> None:
     frame = pd.DataFrame(
         [
-            dict.fromkeys(NAMES, "")
+            dict.fromkeys(list_names(), "")
             | {
                 "image_id": 7,
                 "image_hash": "a" * 64,
@@ -271,7 +272,7 @@ def test_export_import_export_is_the_same_for_any_text(
         note=note,
         reviewer=reviewer,
         decided_at="2026-01-01T00:00:00Z",
-    )[list(NAMES)]
+    )[list(list_names())]
     judged = ReviewedImages({7: 0}, ["a" * 64], [label], [label])
     from review_embeddings.review.exchange.imports import read_decisions
 
@@ -383,7 +384,7 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
         rows = list(csv.DictReader(file))
     rows[[row["image_id"] for row in rows].index(str(ids[1]))]["decision"] = "Unsure"
     with old.open("w", newline="") as file:
-        writer = csv.DictWriter(file, NAMES)
+        writer = csv.DictWriter(file, list_names())
         writer.writeheader()
         writer.writerows(rows)
     assert import_decisions(run, old, "carl", note=print) == (1, 1)
@@ -480,10 +481,6 @@ def test_leaks_say_where_the_image_stands_and_under_which_label(
         ("test/green/04.png", False),
     ]
     assert listed("--list", "duplicates", "--top", "1") == copies[:1]
-    images = read_images(RunFolder(run_path))
-    assert images is not None
-    lists = {
-        made.title: made.rows
-        for made in ready_made_lists(wide_frame(RunFolder(run_path), images, [10, 100]))
-    }
+    candidates = candidates_of(RunFolder(run_path), 10, 100)
+    lists = {made.title: made.rows for made in ready_made_lists(candidates)}
     assert lists["Leaks"] == [2, 16 + 3] and lists["Leaks with different labels"] == [2]

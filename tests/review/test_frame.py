@@ -13,7 +13,9 @@ from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsErr
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.lists import LISTS
+from review_embeddings.review.lists.choose import choose
+from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page import frame as frames
 from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
 from review_embeddings.review.page.layout import has_slider, plotted
@@ -101,7 +103,6 @@ def test_what_the_slider_asks_for(review: frames.ReviewFrame, built_run: Path) -
 def test_one_checkpoint_alone(built_run: Path) -> None:
     review = wide_frame(RunFolder(built_run), images_of(built_run), [100])
     assert "ood_last" in review.frame.columns and "ood_first" not in review.frame.columns
-    assert [made.title for made in ready_made_lists(review)] == ["Worst 8 of last (step 100)"]
 
 
 @pytest.mark.parametrize(
@@ -164,43 +165,6 @@ def test_how_many_count_as_the_worst(images: int, worst: int) -> None:
     assert worst_count(images) == worst
 
 
-def test_ready_made_lists_by_hand(review: frames.ReviewFrame) -> None:
-    frame = review.frame.copy()
-    total = len(frame)
-    frame["rank_first"] = np.arange(1, total + 1)
-    frame["rank_last"] = np.roll(
-        np.arange(1, total + 1), 2
-    )  # rows 2..9 are now the worst eight, row 2 the worst of all
-    frame["moved"] = np.where(
-        np.arange(total) == 30, 9.0, np.where(np.arange(total) < 5, 1.0, 0.0)
-    ).astype(np.float32)
-    frame["trajectory_label_rank"] = np.where(
-        np.arange(total) == 5, np.iinfo(np.int32).max, np.roll(np.arange(1, total + 1), 3)
-    )
-    frame["trajectory_label_score"] = np.where(
-        np.arange(total) == 8, 0.6, 0.4
-    )  # that of row 8 fits better than any other class
-    frame["forgotten"] = np.where(
-        np.arange(total) == 20, 3, np.where(np.arange(total) == 9, 2, np.arange(total) % 2)
-    )
-    lists = {made.title: made.rows for made in ready_made_lists(replace(review, frame=frame))}
-    assert lists == {
-        "Labels most likely wrong (8)": [3, 4, 6, 7, 9, 10],  # row 5 has no label
-        "Forgotten most often (8)": [20, 9],  # once is nothing
-        "Worst 8 of last (step 100)": [2, 3, 4, 5, 6, 7, 8, 9],
-        "Worst 8 of first (step 10)": [0, 1, 2, 3, 4, 5, 6, 7],
-        "Worst 8 of both": [2, 3, 4, 5, 6, 7],
-        "New in last (step 100)": [8, 9],
-        "Resolved between step 10 and step 100": [0, 1],
-        "Biggest movers (8)": [30, 0, 1, 2, 3, 4],  # an image that has not moved is no mover
-    }
-
-
-def test_lists_are_in_order_of_rank(review: frames.ReviewFrame) -> None:
-    worst = ready_made_lists(review)[0]
-    assert review.frame["rank_last"][worst.rows].tolist() == list(range(1, 9))
-
-
 def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_run: Path) -> None:
     """The images are keyed by content: one is unknown to the earlier run, two are decided, one of
     them has changed."""
@@ -217,5 +181,8 @@ def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_r
     assert since[5] == pytest.approx(-20.0, abs=1e-4)
     assert not np.delete(since, 5).any()
     assert review.frame["decision"].tolist()[4:7] == ["undecided", "remove", "remove"]
-    lists = {made.title: made.rows for made in ready_made_lists(review)}
-    assert lists["Decided, and another rank than before"] == [5]
+    changed = LISTS["rank-changed"]
+    candidates = read_candidates(
+        RunFolder(built_run), images, [changed], (10, 100), decisions=decisions, before=before
+    )
+    assert choose(changed, candidates).tolist() == [5], "row 6 is decided and of the same rank"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listing import candidates_of
 from playwright.sync_api import sync_playwright
 from serving import serving
 
@@ -16,7 +17,7 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import Decision, new_request, now, read_history, writing
 from review_embeddings.review.decisions.session import DecisionSession
-from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.page import page_for
@@ -45,7 +46,7 @@ def decide(run: RunFolder, place: int) -> None:
 def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     undecided = page_for(build(run, Request(wanted=["first", "last"])), rows=24, note=print)
     assert undecided.sample is not None
-    left_out = int(np.setdiff1d(np.arange(36), undecided.sample.places)[0])
+    left_out = int(np.setdiff1d(np.arange(36), undecided.sample.positions)[0])
     decide(run, left_out)
     built = build(run, Request(wanted=["first", "last"]))
     whole, page = page_for(built, note=print), page_for(built, rows=24, note=print)
@@ -53,22 +54,26 @@ def test_what_matters_is_there_and_the_rest_is_balanced(run: RunFolder) -> None:
     sample = page.sample
     assert (
         sample is not None
-        and len(page.frame) == len(sample.places) == 24
-        and left_out in sample.places
+        and len(page.frame) == len(sample.positions) == 24
+        and left_out in sample.positions
     )
-    expected = whole.frame.iloc[sample.places].reset_index(drop=True)
+    expected = whole.frame.iloc[sample.positions].reset_index(drop=True)
     assert page.frame.equals(expected)  # ranks and percentiles are those among all
     assert page.session is not None and page.session["title"].endswith("24 of 36 images")
-    assert "Showing 24 of 36 images: 1 decided" in sample.told and "--rows" in sample.told
-    assert page_for(built, rows=24, note=print).sample.places.tolist() == sample.places.tolist()  # type: ignore[union-attr]
+    assert (
+        "Showing 24 of 36 images: 1 decided" in sample.description
+        and "--rows" in sample.description
+    )
+    again = page_for(built, rows=24, note=print).sample
+    assert again is not None and again.positions.tolist() == sample.positions.tolist()
     assert page_for(built, rows=36, note=print).sample is None
     for made in page.lists:  # each list is the whole one, as far as its images are there
         all_of_it = next(other for other in whole.lists if made.title.startswith(other.title))
-        assert sample.places[made.rows].tolist() == [
-            row for row in all_of_it.rows if row in sample.places
+        assert sample.positions[made.rows].tolist() == [
+            row for row in all_of_it.rows if row in sample.positions
         ]
         assert (
-            made.rows and sample.places[made.rows[0]] == all_of_it.rows[0]
+            made.rows and sample.positions[made.rows[0]] == all_of_it.rows[0]
         )  # the lists are filled in turn
         shown = f": {len(made.rows)} of {len(all_of_it.rows)} shown"
         assert made.title.endswith(shown) == (len(made.rows) < len(all_of_it.rows))
@@ -82,13 +87,13 @@ def test_all_of_the_lists_come_before_any_of_the_rest(run: RunFolder) -> None:
     frame = wide_frame(run, images, [10, 100], pictures=False)
     sample = choose(frame, whole.lists, len(listed))
     if len(listed) < 36:
-        assert sample is not None and sample.places.tolist() == listed
+        assert sample is not None and sample.positions.tolist() == listed
     few = choose(
         frame,
         [replace(whole.lists[0], rows=[5, 4, 3]), replace(whole.lists[0], rows=[4, 9, 7, 8])],
         4,
     )
-    assert few is not None and few.places.tolist() == [3, 4, 5, 9]
+    assert few is not None and few.positions.tolist() == [3, 4, 5, 9]
 
 
 def test_the_rest_has_as_many_of_each_class(run: RunFolder) -> None:
@@ -99,11 +104,14 @@ def test_the_rest_has_as_many_of_each_class(run: RunFolder) -> None:
     blank = replace(frame, frame=frame.frame.assign(trajectory_label_score=1.0))
     sample = choose(blank, [], 9)
     assert sample is not None
-    assert blank.frame["label"].iloc[sample.places].value_counts().tolist() == [3, 3, 3]
+    assert blank.frame["label"].iloc[sample.positions].value_counts().tolist() == [3, 3, 3]
     assert (
-        cut(blank, sample.places).frame["image_id"].tolist() == images.ids[sample.places].tolist()
+        cut(blank, sample.positions).frame["image_id"].tolist()
+        == images.ids[sample.positions].tolist()
     )
-    made = next(made for made in ready_made_lists(frame) if len(made.rows) > 2)
+    made = next(
+        made for made in ready_made_lists(candidates_of(run, 10, 100)) if len(made.rows) > 2
+    )
     assert cut_list(made, np.sort(made.rows[1:3])).rows == [
         int(np.searchsorted(np.sort(made.rows[1:3]), row)) for row in made.rows[1:3]
     ]
@@ -123,8 +131,8 @@ def test_suspects_by_rank_take_at_most_half_of_what_is_left(run: RunFolder) -> N
     sample = choose(doubtful, [], 10)
     assert (
         sample is not None
-        and set(order[:5]) <= set(sample.places)
-        and "5 label suspects, 5 others" in sample.told
+        and set(order[:5]) <= set(sample.positions)
+        and "5 label suspects, 5 others" in sample.description
     )
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import psutil
 import pytest
+from listing import candidates_of
 from serving import Serving, serving
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.lists.lists import ready_made_lists
+from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.layout import plot_title
 from review_embeddings.review.page.server import has_display
@@ -122,9 +123,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def test_the_ready_made_lists(page: Serving, built_run: Path) -> None:
-    images = read_images(RunFolder(built_run))
-    assert images is not None
-    expected = ready_made_lists(wide_frame(RunFolder(built_run), images, [10, 100]))
+    expected = ready_made_lists(candidates_of(RunFolder(built_run), 10, 100))
     served = get(page.url + "api/issues/")["issues"]
     assert {issue["title"]: issue["rows"] for issue in served} == {
         made.title: made.rows for made in expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,27 +43,22 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     assert "36 in 3 classes" in text and "3, step 10 to 100" in text and "3 remove" in text
     assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100" in text
     worst = last.sort_values("ood_rank")["image_id"].head(8).tolist()
-    assert [image.image_id for image in made.lists["Most atypical at step 100"]] == worst
-    suspects = (
-        last[last["trajectory_label_score"] < 0.5]
-        .sort_values("trajectory_label_rank")["image_id"]
-        .head(8)
-        .tolist()
-    )
-    title = "Labels that another class fits better, of the 8 that fit worst"
-    assert [image.image_id for image in made.lists.get(title, [])] == suspects
+    assert made.lists["worst"].heading == "Worst 8 of last (step 100)"
+    assert [image.image_id for image in made.lists["worst"].images] == worst
+    suspects = last[last["trajectory_label_score"] < 0.5].sort_values("trajectory_label_rank")
+    listed = made.lists["labels"].images if "labels" in made.lists else []
+    assert [image.image_id for image in listed] == suspects["image_id"].head(8).tolist()
     assert "judged by the checkpoints' own heads" in text
     assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][
         :8
     ] == worst
-    became = last[last["outlier_life"] == "emergent"]
-    assert made.sizes["Became outliers"] == len(became)
-    noted = {image.image_id: image.note for image in made.lists.get("Became outliers", [])}
-    first = became.sort_values("ood_rank").head(8)
-    assert noted == {
-        int(image_id): f"since step {since}"
-        for image_id, since in zip(first["image_id"], first["outlier_since"], strict=True)
-    }
+    became = last[last["outlier_life"] == "emergent"].sort_values("ood_rank")
+    new = made.lists["new"]
+    assert new.size == len(became) > 0
+    assert [(image.image_id, image.note) for image in new.images] == [
+        (int(image_id), f"since step {since}")
+        for image_id, since in zip(became["image_id"], became["outlier_since"], strict=True)
+    ][:8]
 
 
 @pytest.mark.browser
@@ -88,7 +84,7 @@ def test_the_page_stands_alone_and_shows_its_pictures(
         )
         page.goto(path.as_uri())
         assert page.locator("h1").inner_text() == "run"
-        assert "Most atypical over all checkpoints" in page.locator("body").inner_text()
+        assert "over all checkpoints" in page.locator("body").inner_text()
         assert page.locator("figure").count() >= 24
         assert page.evaluate(
             "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
@@ -100,9 +96,9 @@ def test_the_page_stands_alone_and_shows_its_pictures(
 def test_names_of_the_data_set_are_no_html(run: RunFolder) -> None:
     made, images = summarize(run, note=print)
     for listed in made.lists.values():
-        listed[:] = [
-            type(one)(one.image_id, one.place, "<script>alert(1)</script>", '"><img src=x>')
-            for one in listed
+        listed.images[:] = [
+            replace(one, label="<script>alert(1)</script>", note='"><img src=x>')
+            for one in listed.images
         ]
     page = as_html(made, images)
     assert "<script" not in page and "<img src=x" not in page and "&lt;script&gt;" in page
@@ -120,7 +116,7 @@ def test_without_labels_log_and_other_checkpoints(
         ),
     )
     made, images = summarize(run, note=print)
-    assert "Labels most likely wrong" not in made.lists and "Became outliers" not in made.lists
+    assert not {"labels", "new", "resolved", "persistent", "consensus"} & set(made.lists)
     assert "no label" in as_html(made, images)
 
 

@@ -1,0 +1,242 @@
+"""The formats in which tables and lists leave and lists come back, each declared once. Needs no
+numeric library until something is written or read.
+
+A format that is added here can be given to ``table --out``, ``export --format`` and ``import``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.registry import Registry
+from review_embeddings.pipeline.table.columns import COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run."""
+
+GUARD = "'"
+"""Stands before such a cell, and before one that begins with it, to be removed again."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file that holds rows."""
+
+    key: str
+    ending: str
+    """Of its files, with the dot."""
+    write: Callable[[Iterable[pd.DataFrame], Path], None]
+    """Writes one table, given in parts of the same columns, into an empty file."""
+    read: Callable[[Path], list[dict[str, Any]]]
+    """The rows of a file; raises ValueError, OSError or csv.Error where it cannot be read."""
+    write_list: Callable[[pd.DataFrame, Path], None] | None = None
+    """Writes a list for people; None where it is written like any table."""
+    joined: bool = False
+    """Whether a cell can hold a vector or an image."""
+
+    def write_rows(self, frame: pd.DataFrame, path: Path) -> None:
+        """Write a list for people."""
+        if self.write_list is not None:
+            self.write_list(frame, path)
+        else:
+            self.write([frame], path)
+
+
+FORMATS: Registry[Format] = Registry("format", lambda one: one.key)
+
+
+def keys() -> tuple[str, ...]:
+    """What ``export --format`` takes."""
+    return FORMATS.names()
+
+
+def endings() -> tuple[str, ...]:
+    """What the names of files end in."""
+    return tuple(one.ending for one in FORMATS)
+
+
+def format_of(path: Path) -> Format | None:
+    """The format of a file by its ending; None for one that is not known."""
+    return next((one for one in FORMATS if one.ending == path.suffix.lower()), None)
+
+
+# -- CSV
+
+
+def guarded(text: str) -> str:
+    """A CSV cell that no spreadsheet runs as a formula; `unguarded` gives it back."""
+    return GUARD + text if text.startswith((*FORMULA, GUARD)) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that `guarded` was given. A single quote that a person wrote before other text
+    stays."""
+    return text[1:] if text.startswith(GUARD) and text[1:].startswith((*FORMULA, GUARD)) else text
+
+
+def _write_csv(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    for number, part in enumerate(parts):
+        part.to_csv(path, mode="a", header=number == 0, index=False)
+
+
+def _write_csv_list(frame: pd.DataFrame, path: Path) -> None:
+    """Text quoted, and no cell that a spreadsheet runs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(frame.columns)
+    for record in _records(frame):
+        writer.writerow([_cell(value) for value in record.values()])
+    path.write_bytes(_encoded(buffer.getvalue()))
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return guarded(value) if isinstance(value, str) else value
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    """Rows of a CSV file; commas, semicolons or tabs, as spreadsheets of many countries write them;
+    headings in any case."""
+    text = _text_of(path)
+    first = text.split("\n", 1)[0]
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True
+    )
+    return [
+        {
+            name.strip().lower(): unguarded(value or "")
+            for name, value in row.items()
+            if name is not None
+        }
+        for row in reader
+    ]
+
+
+# -- JSON
+
+
+def _write_json(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    """One array, as ``json.dumps(…, indent=1)`` has it."""
+    with path.open("wb") as file:
+        file.write(b"[")
+        between = b"\n "
+        for record in _all_records(parts):
+            file.write(between)
+            text = json.dumps(record, ensure_ascii=False, indent=1).replace("\n", "\n ")
+            file.write(_encoded(text))
+            between = b",\n "
+        file.write(b"]\n" if between == b"\n " else b"\n]\n")
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(_text_of(path))
+
+
+def _write_jsonl(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    with path.open("wb") as file:
+        for record in _all_records(parts):
+            file.write(_encoded(json.dumps(record, ensure_ascii=False) + "\n"))
+
+
+def _read_jsonl(path: Path) -> list[Any]:
+    return [json.loads(line) for line in _text_of(path).split("\n") if line.strip()]
+
+
+# -- Parquet
+
+
+def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    """Embeddings are fixed-size lists of float32 and images plain bytes."""
+    import pyarrow.parquet as parquet
+
+    writer: Any = None
+    try:
+        for part in parts:
+            table = _as_arrow(part)
+            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _as_arrow(frame: pd.DataFrame) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    joined = [name for name in frame.columns if name in COLUMNS and COLUMNS[name].joined]
+    table = pa.Table.from_pandas(frame.drop(columns=joined), preserve_index=False)
+    for name in joined:
+        if COLUMNS[name].kind == "vector":
+            matrix = np.stack(list(frame[name]))
+            cells = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+        else:
+            cells = pa.array(frame[name], pa.binary())
+        table = table.append_column(name, cells)
+    return table.select(list(frame.columns))
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows
+
+
+# -- what they share
+
+
+def _all_records(parts: Iterable[pd.DataFrame]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        yield from _records(part)
+
+
+def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows with values as JSON has them, null for a gap."""
+    columns = [_plain(frame[name]) for name in frame.columns]
+    for row in zip(*columns, strict=True):
+        yield dict(zip(frame.columns, row, strict=True))
+
+
+def _plain(column: pd.Series[Any]) -> Iterator[Any]:
+    """Of a float32 the shortest digits that give the same one."""
+    import numpy as np
+
+    short = column.dtype == np.float32
+    for value in column:
+        if value is None or value != value:
+            yield None
+        elif short:
+            yield float(str(np.float32(value)))
+        else:
+            yield value.item() if isinstance(value, np.generic) else value
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text_of(path: Path) -> str:
+    """The text of a file, also where a spreadsheet wrote it as "Unicode text"."""
+    data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig", "surrogatepass")
+
+
+FORMATS.add(Format("csv", ".csv", _write_csv, _read_csv, write_list=_write_csv_list))
+FORMATS.add(Format("parquet", ".parquet", _write_parquet, _read_parquet, joined=True))
+FORMATS.add(Format("json", ".json", _write_json, _read_json))
+FORMATS.add(Format("jsonl", ".jsonl", _write_jsonl, _read_jsonl))

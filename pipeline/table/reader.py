@@ -1,0 +1,156 @@
+"""Reads the long table as one pandas DataFrame, and validates it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.table.column import Column
+from review_embeddings.pipeline.table.columns import CHECKPOINT, COLUMNS, EMBEDDING, IMAGE, IMAGE_ID
+from review_embeddings.pipeline.table.manifest import CheckpointFacts, Manifest, manifest_with
+from review_embeddings.pipeline.table.schema import classes_of, stored_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def read(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    checkpoints: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The long table as one DataFrame: images in order within checkpoints in order of training.
+
+    ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays; ``image``
+    cells are bytes, one object an image. Raises RunError where the run has no table or not these
+    checkpoints, SettingsError for an unknown column.
+    """
+    import pandas as pd
+
+    frames = [part for _, part in iterate(run, checkpoints=checkpoints, columns=columns)]
+    if len(frames) == 1:
+        return frames[0]
+    objects = [name for name in frames[0].columns if COLUMNS[name].joined]
+    joined = pd.concat([frame.drop(columns=objects) for frame in frames], ignore_index=True)
+    for name in objects:
+        joined[name] = _objects([cell for frame in frames for cell in frame[name].array])
+    return joined[list(frames[0].columns)]
+
+
+def iterate(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    checkpoints: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Iterator[tuple[CheckpointFacts, pd.DataFrame]]:
+    """The long table one checkpoint at a time, each as `read` gives it."""
+    run = run if isinstance(run, RunFolder) else run_at(run)
+    names = list(COLUMNS.names() if columns is None else columns)
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown:
+        raise SettingsError(
+            f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMNS.names())}."
+        )
+    manifest = manifest_with(run, checkpoints)
+    wanted = set(manifest.steps if checkpoints is None else checkpoints)
+    of_image = [column.name for column in stored_columns("image") if column.name in names]
+    stored = [
+        column.name for column in stored_columns("checkpoint-and-image") if column.name in names
+    ]
+    once = _read_part(run, manifest.images, of_image).to_pandas() if of_image else None
+    images = _objects(images_of_table(run).read_bytes()) if IMAGE in names else None
+    for one in manifest.checkpoints:
+        if one.step not in wanted:
+            continue
+        frame = _read_part(run, one.file, stored or [IMAGE_ID]).to_pandas()
+        if once is not None:
+            frame[of_image] = once
+        _set_categories(frame, manifest)
+        if EMBEDDING in names:
+            frame[EMBEDDING] = _objects(np.asarray(run.read_array("embeddings", one.step)))
+        if images is not None:
+            frame[IMAGE] = images
+        yield one, frame[names]
+
+
+def images_of_table(run: RunFolder) -> RunImages:
+    """The images that the table is about. Raises RunError where there are none."""
+    images = read_images(run)
+    if images is None:
+        raise RunError(
+            f"Run {run} has no images.parquet. `review-embeddings build --run {run}` makes it."
+        )
+    return images
+
+
+def _set_categories(frame: pd.DataFrame, manifest: Manifest) -> None:
+    """Give categories their closed sets: the same for all checkpoints, in the declared order."""
+    import pandas as pd
+
+    for name in frame.columns:
+        if COLUMNS[name].kind == "category":
+            classes = list(classes_of(COLUMNS[name], manifest) or [])
+            frame[name] = pd.Categorical(frame[name], categories=classes)
+
+
+def _read_part(run: RunFolder, name: str, columns: Sequence[str]) -> pa.Table:
+    """Columns of one of the table's files. Raises RunError for one that is damaged or gone."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    try:
+        return parquet.read_table(storage.fetched(run.table / name), columns=list(columns))
+    except (OSError, pa.ArrowException) as error:
+        cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
+        raise RunError(
+            f"{run.table / name} is damaged or was made by another version. {cure}"
+        ) from error
+
+
+def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:
+    """A column of Python objects; rows of a matrix become views on it."""
+    column = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):
+        column[row] = cell
+    return column
+
+
+def validate(frame: pd.DataFrame) -> None:
+    """Check a long table against the declaration. Raises RunError with the first rule that does not
+    hold."""
+    missing = [name for name in (IMAGE_ID, CHECKPOINT) if name not in frame.columns]
+    unknown = [name for name in frame.columns if name not in COLUMNS]
+    if missing or unknown:
+        raise RunError(f"The table lacks {missing} or has unknown columns {unknown}.")
+    if frame.duplicated([IMAGE_ID, CHECKPOINT]).any():
+        raise RunError("The table has two rows with the same image_id and checkpoint.")
+    if len(frame) != frame[IMAGE_ID].nunique() * frame[CHECKPOINT].nunique():
+        raise RunError("The table is not complete: some image has no row for some checkpoint.")
+    for name in frame.columns:
+        _check_values(COLUMNS[name], frame[name])
+
+
+def _check_values(column: Column, values: pd.Series[Any]) -> None:
+    """Nulls, bounds and the closed set of a column. Raises RunError."""
+    if not column.nullable and values.isna().any():
+        raise RunError(f"Column {column.name} of the table has missing values.")
+    known = values[values.notna() & (values != column.missing)]
+    low = -np.inf if column.low is None else column.low
+    high = np.inf if column.high is None else column.high
+    if (column.low, column.high) != (None, None) and not known.between(low, high).all():
+        raise RunError(f"Column {column.name} of the table has values outside [{low:g}, {high:g}].")
+    if isinstance(column.categories, tuple) and not known.isin(column.categories).all():
+        raise RunError(
+            f"Column {column.name} of the table has values that are none of "
+            f"{', '.join(column.categories)}."
+        )

@@ -1,0 +1,105 @@
+"""What is declared of a list of images, and the registry of all of them. Needs no numeric
+library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from review_embeddings.pipeline.registry import Registry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from review_embeddings.review.lists.candidates import Candidates
+
+Severity = Literal["high", "medium", "low"]
+
+Surface = Literal["page", "export", "summary"]
+
+EVERYWHERE: tuple[Surface, ...] = ("page", "export", "summary")
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """A named selection of images, as the page and the summary show it."""
+
+    title: str
+    rows: list[int]
+    """Rows of the images among all, the most striking first."""
+    severity: Severity
+    """As Spotlight colours it."""
+    columns: list[str]
+    """Columns of the page that it was made from."""
+    description: str
+
+
+def _nothing_is_missing(candidates: Candidates) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class ListDefinition:
+    """A list of images: which ones, in which order and why.
+
+    Texts may contain ``{count}`` (images in the list), ``{limit}`` (at most so many, or among so
+    many of the worst) and the steps ``{first}`` and ``{last}``.
+    """
+
+    key: str
+    """What ``export --list`` takes."""
+    help: str
+    """Which images these are, in a few words."""
+    title: str
+    description: str
+    select: Callable[[Candidates], NDArray[Any]]
+    """Which images are in it, shape (N,), bool."""
+    order: Callable[[Candidates], NDArray[Any]]
+    """Shape (N,): they are listed by ascending values, equal ones in image order."""
+    reason: Callable[[Candidates, int], str]
+    """Why the image in a row is listed, for the column ``listed_as``."""
+    note: Callable[[Candidates, int], str] | None = None
+    """What the summary says of the image in a row; None for the reason."""
+    size: Literal["first", "all", "within"] = "all"
+    """How a number cuts it. ``first``: so many images, as many as count as outliers where none is
+    given. ``all``: so many, all where none is given. ``within``: `select` is about the images
+    among so many of the worst (`Candidates.among_worst`), and nothing is cut."""
+    extend: Callable[[Candidates], NDArray[Any]] | None = None
+    """Which images may follow the selected ones where somebody asks for a number of them; None for
+    no others."""
+    columns: tuple[str, ...] = ()
+    """Columns of the long table that it reads at the later checkpoint."""
+    first_columns: tuple[str, ...] = ()
+    """Columns that it reads at the earlier checkpoint, for a list between two of them."""
+    page_columns: tuple[str, ...] = ()
+    """Columns of the page that it was made from."""
+    needs: Callable[[Candidates], str] = _nothing_is_missing
+    """What a run must have for this list, as a sentence after ``--list KEY``; empty where it has
+    it."""
+    several: bool = False
+    """Only offered where the table has several checkpoints."""
+    severity: Severity = "medium"
+    short: bool = False
+    """Whether the page has a short list of it too, of one row of images."""
+    surfaces: tuple[Surface, ...] = EVERYWHERE
+    """Where it is found."""
+
+    @property
+    def between(self) -> bool:
+        """Whether it is about two checkpoints."""
+        return bool(self.first_columns)
+
+
+LISTS: Registry[ListDefinition] = Registry("list", lambda one: one.key)
+"""All lists, in the order in which they are shown."""
+
+
+def lists_of(surface: Surface) -> list[ListDefinition]:
+    """The lists that are found there."""
+    return [one for one in LISTS if surface in one.surfaces]
+
+
+def keys() -> tuple[str, ...]:
+    """What ``export --list`` takes."""
+    return tuple(one.key for one in lists_of("export"))

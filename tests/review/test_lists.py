@@ -1,0 +1,204 @@
+"""The lists, by hand, and that the page, the export and the summary have the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from listing import candidates_of
+from tables import write_made_table
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table.columns import COLUMNS
+from review_embeddings.review.decisions.log import read_history, writing
+from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.exchange.export import Selection, make_list
+from review_embeddings.review.lists import LISTS, keys, lists_of
+from review_embeddings.review.lists.candidates import Candidates
+from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
+from review_embeddings.review.report.summary import SHOWN, Summary, summarize
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of 36 images whose table is replaced, that knows of another split, and where three
+    images are decided about."""
+    folder = RunFolder(Path(shutil.copytree(built_run, tmp_path_factory.mktemp("lists") / "run")))
+    content = json.loads(folder.run_json.read_text())
+    content["settings"]["against"] = "train"
+    folder.run_json.write_text(json.dumps(content))
+    with writing(folder, print) as writer:
+        writer.append(
+            ReviewedImages.of(images_of(folder)).decide([3, 4, 30], "remove", reviewer="ada")
+        )
+    return folder
+
+
+def images_of(run: RunFolder) -> RunImages:
+    images = read_images(run)
+    assert images is not None
+    return images
+
+
+def exported(run: RunFolder, **options: Any) -> list[int]:
+    frame = make_list(run, images_of(run), read_history(run, print), Selection(**options))
+    return [int(image) for image in frame["image_id"]]
+
+
+def in_summary(summary: Summary, key: str) -> tuple[list[int], int]:
+    """The images of a list that the summary shows, and how many there are in all."""
+    listed = summary.lists.get(key)
+    return ([], 0) if listed is None else ([one.image_id for one in listed.images], listed.size)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), checkpoints=st.integers(1, 3))
+def test_page_export_and_summary_have_the_same_images_in_the_same_order(
+    run: RunFolder, seed: int, checkpoints: int
+) -> None:
+    images, steps = images_of(run), [10, 20, 100][:checkpoints]
+    write_made_table(run, images, steps, np.random.default_rng(seed))
+    candidates = candidates_of(run, steps[0], steps[-1])
+    page = {made.title: made.rows for made in ready_made_lists(candidates)}
+    summary, _ = summarize(run, note=print)
+    for definition in LISTS:
+        if not offered(definition, candidates):
+            assert definition.key not in summary.lists
+            continue
+        made = made_list(definition, candidates, candidates.worst)
+        ids = images.ids[made.rows].tolist()
+        if "export" in definition.surfaces:
+            assert exported(run, kind=definition.key) == ids, definition.key
+        if "page" in definition.surfaces:
+            assert page.get(made.title, []) == made.rows, definition.key
+        if "summary" in definition.surfaces:
+            assert in_summary(summary, definition.key) == (ids[:SHOWN], len(ids)), definition.key
+
+
+def made_candidates(**columns: Any) -> Candidates:
+    """36 images, ranked at both checkpoints in their order, with nothing else about them, but for
+    some columns; those that begin with ``first_`` are at the earlier checkpoint."""
+    total = 36
+    frame = pd.DataFrame(
+        {
+            name: np.full(total, column.missing if column.missing is not None else 0)
+            for name, column in zip(COLUMNS.names(), COLUMNS, strict=True)
+            if column.kind in {"int64", "int32", "float32", "float64", "bool", "category"}
+        }
+    )
+    frame["duplicate_labels_differ"] = False
+    frame["ood_rank"] = np.arange(1, total + 1)
+    early = frame.copy()
+    for name, values in columns.items():
+        if name.startswith("first_"):
+            early[name.removeprefix("first_")] = values
+        else:
+            frame[name] = values
+    return Candidates(
+        ids=np.arange(100, 100 + total),
+        labels=["red"] * total,
+        decisions=[None] * total,
+        late=frame,
+        last_step=100,
+        early=early,
+        first_step=10,
+    )
+
+
+def test_ready_made_lists_by_hand() -> None:
+    rows = np.arange(36)
+    candidates = made_candidates(
+        ood_rank=np.roll(rows + 1, 2),  # rows 2 to 9 are the worst eight, row 2 the worst of all
+        consensus_rank=36 - rows,
+        x=np.where(rows == 30, 9.0, np.where(rows < 5, 1.0, 0.0)),
+        trajectory_label_rank=np.where(rows == 35, 0, rows + 1),  # row 35 has no label
+        trajectory_label_score=np.where(rows == 35, np.nan, np.where(rows < 3, 0.4, 0.6)),
+        label_rank=rows,
+        forgotten=np.where(rows == 20, 3, np.where(rows == 9, 2, rows % 2)),
+    )
+    assert candidates.worst == 8
+    assert {made.title: made.rows for made in ready_made_lists(candidates)} == {
+        "Worst 8 of last (step 100)": [2, 3, 4, 5, 6, 7, 8, 9],
+        "Worst 8 over all checkpoints": [35, 34, 33, 32, 31, 30, 29, 28],
+        "Labels most likely wrong (3)": [0, 1, 2],  # in the others no class fits better
+        "Forgotten most often (2)": [20, 9],  # once is nothing
+        "Worst 8 of first (step 10)": [0, 1, 2, 3, 4, 5, 6, 7],
+        "Worst 8 of both": [2, 3, 4, 5, 6, 7],
+        "New in last (step 100)": [8, 9],
+        "Resolved between step 10 and step 100": [0, 1],
+        "Biggest movers (6)": [30, 0, 1, 2, 3, 4],  # an image that has not moved is no mover
+    }
+
+
+def test_who_asks_for_a_number_of_labels_gets_it() -> None:
+    """What fits worst comes first, whether another class fits better or not."""
+    rows = np.arange(36)
+    candidates = made_candidates(
+        trajectory_label_rank=np.where(rows == 35, 0, rows + 1),
+        trajectory_label_score=np.where(rows == 35, np.nan, np.where(rows < 3, 0.4, 0.6)),
+        label_rank=rows,
+    )
+    labels = LISTS["labels"]
+    assert choose(labels, candidates).tolist() == [0, 1, 2]
+    assert choose(labels, candidates, top=2).tolist() == [0, 1]
+    assert choose(labels, candidates, top=5).tolist() == [0, 1, 2, 3, 4]
+    assert choose(labels, candidates, top=100).tolist() == list(range(35)), "row 35 has no label"
+
+
+def test_the_short_list_is_the_beginning_of_the_long_one(run: RunFolder) -> None:
+    candidates = made_candidates(consensus_rank=np.arange(1, 37))
+    many = Candidates(**{**candidates.__dict__, "outliers": 20})
+    made = {one.title: one for one in ready_made_lists(many)}
+    assert made["Worst 8 of last (step 100)"].severity == "high"
+    assert made["Worst 20 of last (step 100)"].severity == "medium"
+    assert made["Worst 20 of last (step 100)"].rows[:8] == made["Worst 8 of last (step 100)"].rows
+
+
+def test_what_a_run_lacks_is_said(run: RunFolder, built_run: Path) -> None:
+    other = RunFolder(built_run)  # without --against and --image-quality
+    for key, message in (
+        ("leaks", "--list leaks needs another split"),
+        ("pictures", "--list pictures needs the images to be looked at once"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            exported(other, kind=key)
+    candidates = candidates_of(other, 10, 100)
+    assert not offered(LISTS["leaks"], candidates) and not offered(LISTS["pictures"], candidates)
+
+
+def test_keys_and_formats_cost_no_numeric_library() -> None:
+    program = (
+        "import sys\n"
+        "from review_embeddings.review import lists\n"
+        "from review_embeddings.pipeline.table import columns, formats\n"
+        "print(*lists.keys(), *formats.keys(), len(columns.COLUMNS))\n"
+        "assert not {'numpy', 'pandas', 'pyarrow'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split()[:3] == ["worst", "consensus", "labels"]
+
+
+def test_the_readme_names_every_list() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert ", ".join(f"`{key}`" for key in keys()) in readme
+
+
+def test_every_list_reads_columns_that_there_are() -> None:
+    assert len(lists_of("page")) > 10
+    for definition in LISTS:
+        assert {*definition.columns, *definition.first_columns} <= set(COLUMNS.names())
