@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,17 +10,22 @@ from pathlib import Path
 
 import a_format
 import a_list
+import a_map
 import a_score
+import an_engine
 import numpy as np
 import pandas as pd
 import pytest
 from listing import candidates_of
+from PIL import Image
 from tables import write_made_table
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import long_frame, wide_frame
 from review_embeddings.review.page.layout import wide_layout
@@ -30,6 +36,28 @@ CommandLine = Callable[..., tuple[int, str, str]]
 REDNESS = np.where(np.arange(36) == 7, np.nan, np.arange(36) / 40).astype(np.float32)
 REDDEST = [35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21]
 """Above 0.5, the reddest first."""
+
+
+def test_a_build_computes_the_score_by_registered_maps_and_engines(
+    run_path: Path, image_folder: Path, review_embeddings: CommandLine
+) -> None:
+    """Everything that can be registered, in one build: score, kind of map and engine."""
+    options = ["--run", run_path, "--dataset", image_folder, "--split", "train"]
+    with a_score.registered(), a_map.registered_here(), an_engine.registered_here():
+        _, text, _ = review_embeddings("build", "--help")
+        assert a_map.KIND.key in text and "pool" in text
+        code, output, errors = review_embeddings(
+            "build", *options, "--map", a_map.KIND.key, "--engine", "pool"
+        )
+        assert code == 0, errors
+        assert "redness:" in output
+        frame = table.read(run_path, checkpoints=[10])
+        mean = [np.asarray(Image.open(io.BytesIO(data))).mean((0, 1)) for data in frame["image"]]
+        expected = [one[0] / one.sum() for one in mean]
+        np.testing.assert_allclose(frame["redness"], expected, rtol=1e-6)
+        assert (frame["label"].iloc[np.argmax(frame["redness"])]) == "red"
+        assert build(RunFolder(run_path), Request()).seconds == {}
+    assert table.read_manifest(RunFolder(run_path)) is not None
 
 
 @pytest.fixture(scope="module")

@@ -106,12 +106,20 @@ def _results(
 ) -> Iterator[Result]:
     """What a stage gives for all rows, in order."""
     work = _work(session, state, job, inputs)
-    rows = job.stage.rows_a_shard(state.shape(job.step)) if session.kind.spreads else None
+    rows = _rows_a_shard(session, state, job)
     if rows is None:
         return work.stream((0, work.total))
     if job.stage.reduction is not None:
         work = work.with_inputs(**_reduced(session, work, job.stage, rows))
     return session.engine.map(work, rows)
+
+
+def _rows_a_shard(session: BuildSession, state: RunState, job: Job) -> int | None:
+    """None where all rows are computed at once, in this process."""
+    if job.stage.rows is None or not session.kind.spreads:
+        return None
+    shape = (len(state.images),) if job.stage.is_single else state.shape(job.step)
+    return job.stage.rows_a_shard(shape)
 
 
 def _reduced(session: BuildSession, work: Work, stage: Stage, rows: int) -> Mapping[str, Any]:

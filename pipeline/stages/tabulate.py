@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,11 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.duplicates import group_duplicates
-from review_embeddings.pipeline.analysis.labels import LabelQuality
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.outliers import rank_scores, worst_count
 from review_embeddings.pipeline.analysis.project import AlignedRun
 from review_embeddings.pipeline.analysis.trajectories import CheckpointValues, TrajectoryBuilder
 from review_embeddings.pipeline.analysis.trust import MapTrust
-from review_embeddings.pipeline.stages.compute import QUALITY
 from review_embeddings.pipeline.stages.inputs import class_probabilities
 from review_embeddings.pipeline.stages.leaks import stored_leaks
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -26,6 +25,7 @@ from review_embeddings.pipeline.stages.state import (
     outputs_of_head,
     prediction_classes,
 )
+from review_embeddings.pipeline.table.column import Per
 
 
 def tabulate(session: BuildSession, state: RunState, job: Job) -> table.Manifest:
@@ -85,12 +85,11 @@ class _Tables:
             state.run.read_array("duplicates", step)[1:]
             for step in state.steps_of(state.stages["duplicates"])
         ]
-        quality = "image_quality" in state.stages
         return table.Findings(
             self._trajectories.finish(),
             group_duplicates(state.images.hashes, np.concatenate(copies)),
             leaks,
-            np.array(state.run.read_array("image_quality", ONCE)) if quality else None,
+            _sourced(state, ONCE, "image"),
         )
 
     def _part(self, position: int) -> table.TablePart:
@@ -114,8 +113,8 @@ class _Tables:
             explained_variance=None if variance is None else tuple(variance),
             scale=alignment.scale,
             disparity=alignment.disparity,
-            quality=None if state.images.labels is None else _quality(state, step),
             trust=_trust(state, step),
+            more=_sourced(state, step, "checkpoint-and-image"),
         )
 
     def _predictions(
@@ -155,9 +154,15 @@ def _metadata(state: RunState, name: str, step: int) -> Mapping[str, Any]:
     return metadata
 
 
-def _quality(state: RunState, step: int) -> LabelQuality:
-    stored = state.run.read_array("quality", step)
-    return LabelQuality(**{name: np.array(stored[name]) for name in QUALITY.names or ()})
+def _sourced(state: RunState, step: int, per: Per) -> dict[str, NDArray[Any]]:
+    """The values of all columns that are a stored array as it is, of the stages that this run has
+    for the checkpoint."""
+    values: dict[str, NDArray[Any]] = {}
+    for stage in state.stages.values():
+        if step in state.steps_of(stage) and stage.is_single == (per == "image"):
+            read = partial(state.run.read_array, step=step)
+            values.update(table.values_from(stage.name, per, read))
+    return values
 
 
 def _trust(state: RunState, step: int) -> MapTrust:

@@ -39,7 +39,7 @@ _HOMES = {
     "formats": ("FORMATS", "Format"),
     "manifest": ("CheckpointFacts", "Manifest", "known_steps", "manifest_with", "read_manifest"),
     "reader": ("iterate", "read", "validate"),
-    "schema": ("arrow_schema", "as_markdown", "columns_from"),
+    "schema": ("arrow_schema", "as_markdown", "columns_from", "values_from"),
     "writer": ("Findings", "Leaks", "TablePart", "write"),
 }
 """Module of each name; imported when a name is asked for, since the command line asks the
@@ -68,6 +68,7 @@ __all__ = [
     "read",
     "read_manifest",
     "validate",
+    "values_from",
     "write",
 ]
 

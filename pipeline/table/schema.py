@@ -3,7 +3,11 @@ the README."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from review_embeddings.pipeline.table.column import Column, Per
 from review_embeddings.pipeline.table.columns import COLUMNS
@@ -23,6 +27,19 @@ def columns_from(stage: str, per: Per) -> list[Column]:
     """The columns whose values are an array of a stage, as it is."""
     sourced = [column for column in COLUMNS if column.per == per]
     return [one for one in sourced if one.stored_in is not None and one.stored_in.stage == stage]
+
+
+def values_from(
+    stage: str, per: Per, read: Callable[[str], NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """The values of these columns, by name; ``read`` gives an array of the stage by its name."""
+    values = {}
+    for column in columns_from(stage, per):
+        source = column.stored_in
+        assert source is not None
+        array = np.asarray(read(source.array))
+        values[column.name] = array if source.field is None else np.array(array[source.field])
+    return values
 
 
 def classes_of(column: Column, manifest: Manifest) -> tuple[str, ...] | list[str] | None:

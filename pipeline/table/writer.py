@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.duplicates import Duplicates
-from review_embeddings.pipeline.analysis.labels import LabelQuality
 from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
@@ -49,8 +48,6 @@ class TablePart:
     explained_variance: tuple[float, float] | None
     scale: float
     disparity: float
-    quality: LabelQuality | None
-    """None for unlabelled data."""
     trust: MapTrust
     more: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Column name -> its values, shape (N,), for any other column of a checkpoint: floats (NaN for
@@ -80,8 +77,6 @@ class Findings:
     duplicates: Duplicates
     leaks: Leaks | None
     """None where no split was named."""
-    image_quality: NDArray[Any] | None
-    """Shape (N,), of `IMAGE_QUALITY`; None where it was not asked for."""
     more: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Column name -> its values, likewise, for any other column that is kept once an image."""
 
@@ -182,18 +177,7 @@ def _values_of_checkpoint(images: RunImages, part: TablePart) -> Values:
         c.OOD_RANK: part.rank,
         c.OOD_PERCENTILE: part.percentile,
         c.MAP_KEPT: part.trust.kept,
-        **({} if part.quality is None else _values_of_quality(part.quality)),
         **part.more,
-    }
-
-
-def _values_of_quality(quality: LabelQuality) -> Values:
-    return {
-        c.SELF_CONFIDENCE: quality.self_confidence,
-        c.LABEL_SCORE: quality.score,
-        c.LABEL_RANK: quality.rank,
-        c.SUGGESTED_LABEL: quality.suggested,
-        c.LABEL_ISSUE: quality.issue,
     }
 
 
@@ -217,7 +201,6 @@ def _values_of_images(images: RunImages, findings: Findings) -> Values:
         c.TRAJECTORY_LABEL_RANK: trajectories.label_rank,
         **_values_of_duplicates(images, findings.duplicates),
         **({} if findings.leaks is None else _values_of_leaks(findings.leaks)),
-        **({} if findings.image_quality is None else _values_of_pictures(findings.image_quality)),
         **findings.more,
     }
 
@@ -239,12 +222,6 @@ def _values_of_leaks(leaks: Leaks) -> Values:
         c.LEAK_LABEL: leaks.label,
         c.LEAK_PATH: leaks.path,
     }
-
-
-def _values_of_pictures(checked: NDArray[Any]) -> Values:
-    scores = {column: checked[name] for name, column in c.ISSUE_SCORES.items()}
-    issues = {c.IMAGE_ISSUE: checked["issue"], c.IMAGE_ISSUE_RANK: checked["rank"]}
-    return scores | issues | {c.GRAY: checked[c.GRAY]}
 
 
 # -- as Arrow

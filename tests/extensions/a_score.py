@@ -1,7 +1,15 @@
-"""A score that no part of the program knows: how red each image is."""
+"""A score that no part of the program knows: how red each image is, on one page."""
 
-from contextlib import AbstractContextManager
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
+from PIL import Image
+
+from review_embeddings.pipeline.engines.work import Result
+from review_embeddings.pipeline.stages import registry
+from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.table import COLUMNS, Column, Exported, Shown
 from review_embeddings.pipeline.table.column import INSPECTOR, ONCE
 
@@ -22,6 +30,25 @@ REDNESS = Column(
 )
 
 
-def registered() -> AbstractContextManager[Column]:
+def measure_redness(rows: slice, *, files: Iterator[bytes]) -> Result:
+    """The share of red in the mean color of each image, in [0, 1]."""
+    means = [np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).mean((0, 1)) for one in files]
+    return Result({"redness": np.array([mean[0] / mean.sum() for mean in means], np.float32)})
+
+
+STAGE = Stage(
+    "redness",
+    1,
+    measure_redness,
+    inputs={"files": "files"},
+    outputs=("redness",),
+    identity={"images": "images"},
+    scope="images",
+)
+
+
+@contextmanager
+def registered() -> Iterator[Column]:
     """The score, for as long as the context lasts."""
-    return COLUMNS.registered(REDNESS)
+    with COLUMNS.registered(REDNESS), registry.registered(STAGE):
+        yield REDNESS

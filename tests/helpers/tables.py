@@ -11,12 +11,12 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.categories import GRAY, ISSUES, KINDS, LIVES, SCORED
 from review_embeddings.pipeline.analysis.duplicates import Duplicates
 from review_embeddings.pipeline.analysis.imagequality import IMAGE_QUALITY
-from review_embeddings.pipeline.analysis.labels import LabelQuality
 from review_embeddings.pipeline.analysis.outliers import rank_scores
 from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
 
 
 def write_made_table(
@@ -71,14 +71,14 @@ def _part(step: int, total: int, random: np.random.Generator) -> table.TablePart
         explained_variance=None,
         scale=1.0,
         disparity=0.0,
-        quality=LabelQuality(
-            self_confidence=_share(random, total),
-            score=label_score,
-            rank=_ranks_of(label_score),
-            suggested=random.integers(0, 3, total).astype(np.int32),
-            issue=random.random(total) < 0.1,
-        ),
         trust=MapTrust(_share(random, total), 1.0, 1.0),
+        more={
+            c.SELF_CONFIDENCE: _share(random, total),
+            c.LABEL_SCORE: label_score,
+            c.LABEL_RANK: _ranks_of(label_score),
+            c.SUGGESTED_LABEL: random.integers(0, 3, total).astype(np.int32),
+            c.LABEL_ISSUE: random.random(total) < 0.1,
+        },
     )
 
 
@@ -105,6 +105,7 @@ def _findings(
         correlation=np.ones((checkpoints, checkpoints)).tolist(),
         overlap=np.ones((checkpoints, checkpoints)).tolist(),
     )
+    quality = _image_quality(total, random)
     leak = random.random(total) < 0.3
     return table.Findings(
         trajectories,
@@ -115,8 +116,7 @@ def _findings(
             np.where(leak, random.integers(-1, 3, total), -1).astype(np.int32),
             [None] * total,
         ),
-        _image_quality(total, random),
-        more,
+        {**table.values_from("image_quality", "image", lambda name: quality), **more},
     )
 
 
