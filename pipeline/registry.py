@@ -3,7 +3,7 @@ format is added, and where everybody who goes through them finds it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -39,6 +39,20 @@ class Registry(Generic[Entry]):
             yield entry
         finally:
             self.remove(self._key(entry))
+
+    @contextmanager
+    def replaced(self, entry: Entry) -> Iterator[Entry]:
+        """Another entry in the place of the one of the same key, within the context only."""
+        key = self._key(entry)
+        before, self._entries[key] = self._entries[key], entry
+        try:
+            yield entry
+        finally:
+            self._entries[key] = before
+
+    def keys(self) -> KeysView[str]:
+        """The keys in order, those that are added later among them."""
+        return self._entries.keys()
 
     def names(self) -> tuple[str, ...]:
         """The keys, in order."""

@@ -1,2 +1,4 @@
-"""Turns arrays into what follows from them: neighbours, scores, labels, copies, maps, trust.
-Pure: no disk, no run folder, no command line."""
+"""Owns what follows from arrays: neighbours, scores, labels, copies, maps, trust, trajectories.
+
+Pure: knows no disk, no run folder and no command line.
+"""

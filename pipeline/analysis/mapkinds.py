@@ -6,13 +6,13 @@ functions are imported when a map is computed (`maps.compute_map`, `maps.compute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.registry import Registry
 
 
 class Scope(Enum):
@@ -76,36 +76,19 @@ class MapKind:
         return self.cost.seconds(mapped, checkpoints)
 
 
+MAP_KINDS: Registry[MapKind] = Registry("kind of map", lambda kind: kind.key)
+"""Every kind, the default first."""
+
 _ANALYSIS = "review_embeddings.pipeline.analysis"
 
 _COMPILING = 30.0
 """Seconds until umap-learn has compiled itself."""
 
-MAP_KINDS: dict[str, MapKind] = {}
-"""Every kind by its key, the default first."""
-
-
-def register(kind: MapKind) -> None:
-    """Make a kind of map known everywhere. Raises ValueError for a key that is taken."""
-    if kind.key in MAP_KINDS:
-        raise ValueError(f"there is a kind of map {kind.key!r} already")
-    MAP_KINDS[kind.key] = kind
-
-
-@contextmanager
-def registered(kind: MapKind) -> Iterator[None]:
-    """A kind of map that is known within the context only."""
-    register(kind)
-    try:
-        yield
-    finally:
-        del MAP_KINDS[kind.key]
-
 
 def map_kind(key: str) -> MapKind:
     """The kind of this key. Raises SettingsError where there is none."""
     if key not in MAP_KINDS:
-        raise SettingsError(f"--map {key} is not known. Use one of {', '.join(MAP_KINDS)}.")
+        raise SettingsError(f"--map {key} is not known. Use one of {', '.join(MAP_KINDS.names())}.")
     return MAP_KINDS[key]
 
 
@@ -142,4 +125,4 @@ for _kind in (
         cost=Cost(_COMPILING, 4.0, 4.5e-3),
     ),
 ):
-    register(_kind)
+    MAP_KINDS.add(_kind)

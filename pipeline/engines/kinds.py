@@ -6,14 +6,15 @@ starts one is imported when it is started.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -57,34 +58,19 @@ def _called(function: str | Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+ENGINE_KINDS: Registry[EngineKind] = Registry("engine", lambda kind: kind.name)
+"""Every engine, the default first."""
+
 _ENGINES = "review_embeddings.pipeline.engines"
-
-ENGINE_KINDS: dict[str, EngineKind] = {}
-"""Every engine by its name, the default first."""
-
-
-def register(kind: EngineKind) -> None:
-    """Make an engine known everywhere. Raises ValueError for a name that is taken."""
-    if kind.name in ENGINE_KINDS:
-        raise ValueError(f"there is an engine {kind.name!r} already")
-    ENGINE_KINDS[kind.name] = kind
-
-
-@contextmanager
-def registered(kind: EngineKind) -> Iterator[None]:
-    """An engine that is known within the context only."""
-    register(kind)
-    try:
-        yield
-    finally:
-        del ENGINE_KINDS[kind.name]
 
 
 def engine_kind(name: str, address: str | None = None) -> EngineKind:
     """The engine of this name, once it is clear that it can be started, before anything is done.
     Raises SettingsError for one that is not known, not installed or not there."""
     if name not in ENGINE_KINDS:
-        raise SettingsError(f"--engine {name} is not known. Use one of {', '.join(ENGINE_KINDS)}.")
+        raise SettingsError(
+            f"--engine {name} is not known. Use one of {', '.join(ENGINE_KINDS.keys())}."
+        )
     kind = ENGINE_KINDS[name]
     if address is not None and not kind.has_address:
         raise SettingsError(
@@ -106,4 +92,4 @@ for _kind in (
         has_address=True,
     ),
 ):
-    register(_kind)
+    ENGINE_KINDS.add(_kind)

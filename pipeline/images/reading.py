@@ -27,7 +27,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True)
-class ImageFacts:
+class ImageMetadata:
     """What is kept of one readable image of the split."""
 
     image_id: int
@@ -43,7 +43,7 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class ImageRecord(ImageFacts):
+class ImageRecord(ImageMetadata):
     """The image itself, too."""
 
     data: bytes

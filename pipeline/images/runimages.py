@@ -124,7 +124,7 @@ class RunImages:
                         yield one.get("preview") or one["image"]
                 start = stop
 
-    def where(self, positions: NDArray[np.int64]) -> pyarrow.Table:
+    def locations(self, positions: NDArray[np.int64]) -> pyarrow.Table:
         """Where some of the images lie that are read in place (`inplace.locations_schema`)."""
         import pyarrow as pa
         import pyarrow.parquet as parquet
@@ -144,7 +144,7 @@ class RunImages:
             data = self._checked(*item)
             return shown_in_browser(data) if preview else data
 
-        cells = read_cells(self.where(positions), str(self.column))
+        cells = read_cells(self.locations(positions), str(self.column))
         return in_threads(read, zip(positions.tolist(), cells, strict=True))
 
     def _checked(self, position: int, cell: Cell) -> bytes:
@@ -166,7 +166,7 @@ class RunImages:
             )
         return data
 
-    def read_pictures(self) -> Iterator[bytes]:
+    def read_files(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
         return (data for _, data in self.read_some(range(len(self))))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.dataset import OpenedDataset
-from review_embeddings.pipeline.images.reading import ImageFacts, ImageRecord, SkippedImage
+from review_embeddings.pipeline.images.reading import ImageMetadata, ImageRecord, SkippedImage
 from review_embeddings.pipeline.images.runimages import folder_of, images_key, images_schema
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -80,7 +80,7 @@ class ImagesWriter:
         self.skipped: list[SkippedImage] = []
         self.count = 0
 
-    def add(self, record: ImageFacts | SkippedImage) -> None:
+    def add(self, record: ImageMetadata | SkippedImage) -> None:
         """Take the next image, or note that it could not be read."""
         if isinstance(record, SkippedImage):
             self.skipped.append(record)

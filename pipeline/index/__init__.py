@@ -1,1 +1,1 @@
-"""Keeps embeddings in a vector database. Knows no page and no command line."""
+"""Owns the embeddings in a vector database. Knows no page and no command line."""

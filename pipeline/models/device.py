@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 
-OF_AUTO = ("fp16", "fp32")
+AUTO_PRECISIONS = ("fp16", "fp32")
 """What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
 bfloat16 did not (benchmark ``precision``)."""
 
@@ -44,7 +44,7 @@ def pick_device(name: str | None) -> torch.device:
 
 
 def fastest_precision(device: str | None) -> str:
-    """Of `OF_AUTO` that in which this device computes: float16 where the hardware multiplies it.
+    """The one of `AUTO_PRECISIONS` for a device: float16 where the hardware multiplies it.
 
     Not measured: on a busy machine products of float32 wait for a thread that does not run, so two
     runs of one command would compute in different precisions.

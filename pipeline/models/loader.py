@@ -35,7 +35,7 @@ VOLATILE_CONFIG = {
 """Entries of a model's config.json that do not change its embeddings."""
 
 
-def config_print(source: str) -> str:
+def config_fingerprint(source: str) -> str:
     """Fingerprint of what a model's config.json says about its embeddings."""
     return fingerprint(
         config={
@@ -82,7 +82,7 @@ class EncoderLoader:
         storage.fetch_all(file.parent, suffix=file.suffix)
         header = _header(file)
         kind = fingerprint(
-            config=config_print(checkpoint.source),
+            config=config_fingerprint(checkpoint.source),
             header=header,
             pooling=pooling,
             precision=precision,

@@ -68,7 +68,7 @@ NANOSECONDS = 10**9
 _listener: Progress = SILENT
 
 
-def tell(progress: Progress) -> None:
+def report_to(progress: Progress) -> None:
     """Report the progress of large files that are brought and put."""
     global _listener
     _listener = progress

@@ -182,7 +182,7 @@ class RunFolder:
 
     # -- results of stages
 
-    def result_facts(self, stage: str, step: int) -> dict[str, Any] | None:
+    def result_metadata(self, stage: str, step: int) -> dict[str, Any] | None:
         """What was written beside a stage's array for this checkpoint; None where there is no
         complete result. Raises RunError for an unreadable file and one of a newer format."""
         path = self.array(stage, step).with_suffix(".json")
@@ -199,15 +199,15 @@ class RunFolder:
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
         """Whether the stage has a result for this checkpoint that was computed from the same
         input."""
-        facts = self.result_facts(stage, step)
-        return facts is not None and facts["fingerprint"] == fingerprint
+        metadata = self.result_metadata(stage, step)
+        return metadata is not None and metadata["fingerprint"] == fingerprint
 
     def steps_with(self, stage: str) -> list[int]:
         """Steps for which the stage has a complete result, ascending."""
         steps = (
             int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit()
         )
-        return sorted(step for step in steps if self.result_facts(stage, step) is not None)
+        return sorted(step for step in steps if self.result_metadata(stage, step) is not None)
 
     def read_array(self, name: str, step: int) -> NDArray[Any]:
         """The stored array as a read-only memory map."""
@@ -237,7 +237,7 @@ class RunFolder:
                 for file in files.values():
                     file.commit()
                 sizes = {name: self.array(name, step).stat().st_size for name in specs}
-                write_json(marker, {"fingerprint": fingerprint, "arrays": sizes, **writer.facts})
+                write_json(marker, {"fingerprint": fingerprint, "arrays": sizes, **writer.metadata})
             finally:
                 for file in files.values():
                     file.discard()
@@ -247,14 +247,14 @@ class RunFolder:
         step: int,
         fingerprint: str,
         arrays: Mapping[str, NDArray[Any]],
-        facts: Mapping[str, Any],
+        metadata: Mapping[str, Any],
     ) -> None:
         """Write finished arrays of one stage for one checkpoint; the first name is the stage's."""
         specs = {name: (array.shape, array.dtype) for name, array in arrays.items()}
         with self.writing(step, fingerprint, specs) as writer:
             for name, array in arrays.items():
                 writer.append(name, array)
-            writer.facts.update(facts)
+            writer.metadata.update(metadata)
 
     # -- one writer
 
@@ -343,7 +343,7 @@ class ResultWriter:
     """The arrays of one stage while they are written, and what is to be kept beside them."""
 
     files: dict[str, ArrayFile]
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     """Anything JSON can hold."""
 
     def append(self, name: str, rows: NDArray[Any]) -> None:

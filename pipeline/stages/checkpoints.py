@@ -146,6 +146,6 @@ def _embed(session: BuildSession, state: RunState, step: int, following: Checkpo
 
 def _following(state: RunState, later: Sequence[int]) -> Checkpoint | None:
     """The next of some checkpoints that was never embedded."""
-    never = (step for step in later if state.run.result_facts("embeddings", step) is None)
+    never = (step for step in later if state.run.result_metadata("embeddings", step) is None)
     step = next(never, None)
     return None if step is None else state.models.found.by_step(step)

@@ -33,7 +33,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import AUTO, Request
 from review_embeddings.pipeline.stages.images import pixels_of
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
-from review_embeddings.pipeline.stages.registry import stage_named
+from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import checkpoints_of, resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
 
@@ -91,7 +91,7 @@ def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
     """Embeddings and probabilities, some images at a time."""
     work = _work(session, embedding)
     if embedding.loaded is None:
-        rows = stage_named("embeddings").rows_a_shard((work.total,))
+        rows = STAGES["embeddings"].rows_a_shard((work.total,))
         yield from session.engine.map(work, rows or work.total)
         return
     encoder = embedding.loaded(embedding.key.precision)
@@ -102,7 +102,7 @@ def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
 
 
 def _work(session: BuildSession, embedding: Embedding) -> Work:
-    stage, key, checkpoint = stage_named("embeddings"), embedding.key, embedding.checkpoint
+    stage, key, checkpoint = STAGES["embeddings"], embedding.key, embedding.checkpoint
     run = session.run.reference
     processor = embedding.models.processor_of(checkpoint).digest
     encoder = LoadedEncoder(
@@ -138,12 +138,12 @@ def _write(session: BuildSession, embedding: Embedding, results: Iterator[Result
     specs: Mapping[str, tuple[tuple[int, ...], Any]] = {
         name: ((total, *array.shape[1:]), np.float32) for name, array in first.arrays.items()
     }
-    value = embedding.key.fingerprint(stage_named("embeddings"))
+    value = embedding.key.fingerprint(STAGES["embeddings"])
     with session.run.writing(step, value, specs) as writer:
         for result in itertools.chain([first], results):
             for name, array in result.arrays.items():
                 writer.append(name, array)
-        writer.facts.update(_metadata(embedding, first.arrays["embeddings"].shape[1]))
+        writer.metadata.update(_metadata(embedding, first.arrays["embeddings"].shape[1]))
 
 
 def _check_outputs(embedding: Embedding, result: Result) -> None:

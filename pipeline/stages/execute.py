@@ -164,7 +164,7 @@ def _store(
         for result in itertools.chain([first, following], results):
             for name, array in result.arrays.items():
                 writer.append(name, array)
-        writer.facts.update(first.metadata)
+        writer.metadata.update(first.metadata)
     return first.metadata
 
 

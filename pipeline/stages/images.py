@@ -31,7 +31,7 @@ from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.plan import why_images_stale
 from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
-from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, stage_named
+from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.threads import chunks, in_threads
@@ -200,7 +200,7 @@ def _read_in_place(session: BuildSession, selected: Selected) -> ImagesWriter:
     locations = locations.append_column("image_id", [selected.rows])
     reading = Reading(
         session.run,
-        stage_named("images"),
+        STAGES["images"],
         locations.append_column("label", [selected.labels]),
         str(opened.reference.image_column),
         _folder_of(session.run, opened.reference),
@@ -316,7 +316,7 @@ def _preprocess_copies(
         writing_pixels(cache) as pixels,
         session.progress.stage(PIXELS.title, total=len(images), unit="images") as advance,
     ):
-        for batch in in_threads(prepare, chunks(images.read_pictures(), CHUNK)):
+        for batch in in_threads(prepare, chunks(images.read_files(), CHUNK)):
             pixels.add(batch)
             advance(len(batch))
     pixels.finish(images.digest)
@@ -327,10 +327,10 @@ def _preprocess_in_place(
 ) -> None:
     """Read images again where they lie, which must be those that the run was made from."""
     key = fingerprint(images=images.digest, processor=processor.digest)
-    locations = images.where(np.arange(len(images))).append_column("image_id", [images.ids])
+    locations = images.locations(np.arange(len(images))).append_column("image_id", [images.ids])
     reading = Reading(
         session.run,
-        stage_named("pixels"),
+        STAGES["pixels"],
         locations.append_column("label", [images.ids]),
         str(images.column),
         session.run.path,

@@ -69,7 +69,7 @@ class Inputs:
         return self.state.images.hashes
 
     def _files(self, step: int) -> Iterator[bytes]:
-        return self.state.images.read_pictures()
+        return self.state.images.read_files()
 
     def _device(self, step: int) -> str | None:
         return self.session.request.device
@@ -133,7 +133,7 @@ def class_probabilities(state: RunState, step: int) -> NDArray[np.float64] | Non
     """
     if state.settings.cross_validate:
         return np.asarray(state.run.read_array("heldout", step), dtype=np.float64)
-    metadata = state.run.result_facts("embeddings", step)
+    metadata = state.run.result_metadata("embeddings", step)
     assert metadata is not None and state.images.classes is not None
     names = outputs_of_head(state, step, metadata)
     if names is None:

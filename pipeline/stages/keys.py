@@ -12,9 +12,9 @@ from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import is_timm, read_config
-from review_embeddings.pipeline.models.device import OF_AUTO, fastest_precision
+from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
 from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
-from review_embeddings.pipeline.models.loader import config_print
+from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -69,7 +69,7 @@ class Models:
     def key(self, step: int, images: RunImages) -> EmbeddingKey | None:
         """What a checkpoint's embeddings are computed from; of one whose weights are gone, what
         they were computed from. None where that is not known."""
-        stored = self.run.result_facts("embeddings", step)
+        stored = self.run.result_metadata("embeddings", step)
         known = _known_key(stored)
         if step in self.found.steps:
             checkpoint = self.found.by_step(step)
@@ -92,7 +92,7 @@ class Models:
         """The same of a checkpoint with these weights."""
         return EmbeddingKey(
             weights=weights.sha256,
-            config=config_print(checkpoint.source),
+            config=config_fingerprint(checkpoint.source),
             processor=self.processor_of(checkpoint).digest,
             with_head=self.head(checkpoint, images) is not None,
             images=images.digest,
@@ -112,10 +112,10 @@ class Models:
         return own or next(filter(None, others), None) or fastest_precision(self.device)
 
     def _stored_precision(self, step: int) -> str | None:
-        """In which of `OF_AUTO` a checkpoint's embeddings were computed; None where there are none
-        or it was another."""
-        known = _known_key(self.run.result_facts("embeddings", step))
-        return known.precision if known and known.precision in OF_AUTO else None
+        """The one of `AUTO_PRECISIONS` in which a checkpoint's embeddings were computed; None where
+        there are none or it was another."""
+        known = _known_key(self.run.result_metadata("embeddings", step))
+        return known.precision if known and known.precision in AUTO_PRECISIONS else None
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none for a base model that was made for other classes."""

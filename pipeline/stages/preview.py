@@ -19,7 +19,7 @@ from review_embeddings.pipeline.stages.build import derived_stages, resolve, sta
 from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted_checkpoints
 from review_embeddings.pipeline.stages.images import opened_reference
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan, why_images_stale
-from review_embeddings.pipeline.stages.registry import STAGES, stage_named
+from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
 from review_embeddings.pipeline.stages.state import RunState
@@ -45,7 +45,7 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
     reference, signature = opened_reference(session.run, info)
     reason = why_images_stale(stored, info, signature, before.info)
     if reason is not None:
-        yield before.add(Job(stage_named("images"), ONCE, None, reason))
+        yield before.add(Job(STAGES["images"], ONCE, None, reason))
         stored = None if stored is None else _expected(stored, reference)
     if stored is None:
         yield from _all_after_images(session, info, found, asked)
@@ -80,7 +80,7 @@ def _pixels(state: RunState, jobs: Sequence[Job]) -> Iterator[Job]:
     sources = [models.processor_of(models.found.by_step(job.step)) for job in jobs]
     for digest in dict.fromkeys(source.digest for source in sources):
         if PixelCache(state.run, None, digest).open(state.images.digest) is None:
-            yield Job(stage_named("pixels"), ONCE, None, NEW)
+            yield Job(STAGES["pixels"], ONCE, None, NEW)
 
 
 def _all_after_images(

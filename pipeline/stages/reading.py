@@ -21,7 +21,7 @@ from review_embeddings.pipeline.engines.shards import Shards
 from review_embeddings.pipeline.engines.work import Result, Work, parts_of, run_of
 from review_embeddings.pipeline.images.inplace import read_cells
 from review_embeddings.pipeline.images.pixels import PixelCache, PixelParts
-from review_embeddings.pipeline.images.reading import ImageFacts, SkippedImage, read_all
+from review_embeddings.pipeline.images.reading import ImageMetadata, SkippedImage, read_all
 from review_embeddings.pipeline.models.processor import load_processor
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -31,7 +31,7 @@ from review_embeddings.pipeline.threads import worker_count
 if TYPE_CHECKING:
     import pyarrow
 
-FIELDS = (*(field.name for field in fields(ImageFacts)), "reason")
+FIELDS = (*(field.name for field in fields(ImageMetadata)), "reason")
 """What is found out about an image, and why it cannot be read."""
 
 
@@ -124,13 +124,13 @@ class Reading:
             long=self.stage.long,
         )
 
-    def records(self, engine: Engine) -> Iterator[ImageFacts | SkippedImage]:
+    def records(self, engine: Engine) -> Iterator[ImageMetadata | SkippedImage]:
         """What is found out about each image, in order; what was read before is not read again."""
         self._forget_without_pixels()
         for result in engine.map(self.work, self.rows):
             for row in result.arrays["images"].tolist():
                 skipped = row[-1]
-                yield SkippedImage(row[0], row[2], skipped) if skipped else ImageFacts(*row[:-1])
+                yield SkippedImage(row[0], row[2], skipped) if skipped else ImageMetadata(*row[:-1])
 
     def _forget_without_pixels(self) -> None:
         """Let parts be read again whose pixels were deleted since."""
@@ -188,7 +188,7 @@ def _as_array(rows: list[tuple[Any, ...]]) -> NDArray[Any]:
     return np.rec.fromarrays(columns, dtype=kinds)
 
 
-def _as_row(one: ImageFacts | SkippedImage) -> tuple[Any, ...]:
+def _as_row(one: ImageMetadata | SkippedImage) -> tuple[Any, ...]:
     if isinstance(one, SkippedImage):
         return one.image_id, "", one.path, -1, 0, 0, one.reason
     return one.image_id, one.image_hash, one.path, one.label, one.width, one.height, ""

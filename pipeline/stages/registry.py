@@ -9,12 +9,10 @@ What changes the meaning of a result raises that stage's version, or adds a key 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from review_embeddings.pipeline.analysis.mapkinds import MapKind
 from review_embeddings.pipeline.analysis.outliers import NEIGHBORS as OOD_NEIGHBORS
 from review_embeddings.pipeline.analysis.trust import NEAR
+from review_embeddings.pipeline.registry import Registry
 from review_embeddings.pipeline.stages import compute
 from review_embeddings.pipeline.stages.reading import read_rows
 from review_embeddings.pipeline.stages.stage import Reduction, Stage
@@ -248,7 +246,13 @@ TABLE = Stage(
 )
 """Aligns the maps, follows each image through all checkpoints, and writes the long table."""
 
-STAGES: list[Stage] = [
+STAGES: Registry[Stage] = Registry("stage", lambda stage: stage.name)
+"""All of them in the order in which they are computed, the map as `map_stage` makes it.
+
+Registered ones follow; leaks and table are computed after them in any case.
+"""
+
+for _stage in (
     IMAGES,
     PIXELS,
     IMAGE_QUALITY,
@@ -263,19 +267,14 @@ STAGES: list[Stage] = [
     DUPLICATES,
     LEAKS,
     TABLE,
-]
-"""All of them in the order in which they are computed, the map as `map_stage` makes it."""
+):
+    STAGES.add(_stage)
 
 BUILT_IN = frozenset(stage.name for stage in STAGES)
 """Names of those that came before stages could be registered."""
 
 WITH_VERSION = frozenset(stage.name for stage in STAGES if stage.hashed_from != 2)
 """Names of those whose versions every table's fingerprint has."""
-
-
-def stage_named(name: str) -> Stage:
-    """The stage of this name."""
-    return next(stage for stage in STAGES if stage.name == name)
 
 
 def map_stage(kind: MapKind) -> Stage:
@@ -299,21 +298,3 @@ def map_stage(kind: MapKind) -> Stage:
         group=f"Mapping by {kind.key}",
         seconds=kind.estimated_seconds,
     )
-
-
-def register(stage: Stage, *, after: str = "duplicates") -> None:
-    """Make a stage known to every build. Raises ValueError for a name that is taken."""
-    names = [one.name for one in STAGES]
-    if stage.name in names:
-        raise ValueError(f"there is a stage {stage.name!r} already")
-    STAGES.insert(names.index(after) + 1, stage)
-
-
-@contextmanager
-def registered(stage: Stage, *, after: str = "duplicates") -> Iterator[None]:
-    """A stage that is known within the context only."""
-    register(stage, after=after)
-    try:
-        yield
-    finally:
-        STAGES.remove(stage)

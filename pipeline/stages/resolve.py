@@ -129,7 +129,7 @@ def checkpoints_of(
 
 def _base_model(run: RunFolder, info: RunInfo) -> str | None:
     base = None if info.base is None else resolved(run, info.base)
-    embedded = run.result_facts("embeddings", 0)
+    embedded = run.result_metadata("embeddings", 0)
     gone = base is not None and not Path(base).exists()
     if gone and embedded is not None and embedded.get("base") == info.base:
         return None  # the run was copied without it; what was computed from it is still there
@@ -149,5 +149,5 @@ def _raise_nothing(run: RunFolder, skipped: Iterable[SkippedCheckpoint]) -> None
 def embedded_steps(run: RunFolder, info: RunInfo) -> list[int]:
     """Steps with embeddings, but for those of a base model that is not the run's any more."""
     steps = run.steps_with("embeddings")
-    bases = {step: (run.result_facts("embeddings", step) or {}).get("base") for step in steps}
+    bases = {step: (run.result_metadata("embeddings", step) or {}).get("base") for step in steps}
     return [step for step in steps if bases[step] in {None, info.base}]

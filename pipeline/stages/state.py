@@ -287,7 +287,7 @@ class RunState:
         return {**versions, "search": searches} if any(searches) else versions
 
     def _checkpoints(self) -> Any:
-        stored = {step: self.run.result_facts("embeddings", step) for step in self.steps}
+        stored = {step: self.run.result_metadata("embeddings", step) for step in self.steps}
         rows = [
             [step, one["fingerprint"], one["epoch"], one["loss"]]
             for step, one in stored.items()
@@ -296,7 +296,7 @@ class RunState:
         return rows if len(rows) == len(self.steps) else UNKNOWN
 
     def _prediction_classes(self) -> Any:
-        stored = {step: self.run.result_facts("embeddings", step) for step in self.steps}
+        stored = {step: self.run.result_metadata("embeddings", step) for step in self.steps}
         known = {step: one for step, one in stored.items() if one is not None}
         return prediction_classes(self, known) if len(known) == len(stored) else UNKNOWN
 
@@ -308,7 +308,7 @@ class RunState:
             return self._stored_table()
         if name == "leaks" and read_images(against_run(self.run, self._against())) is None:
             return None
-        metadata = self.run.result_facts(name, step)
+        metadata = self.run.result_metadata(name, step)
         if metadata is None:
             return None
         return StoredResult(metadata["fingerprint"], frozenset(metadata["arrays"]), metadata)

@@ -149,7 +149,7 @@ class _Tables:
 
 
 def _metadata(state: RunState, name: str, step: int) -> Mapping[str, Any]:
-    metadata = state.run.result_facts(name, step)
+    metadata = state.run.result_metadata(name, step)
     assert metadata is not None
     return metadata
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.table.exporter import export
     from review_embeddings.pipeline.table.formats import FORMATS, Format
     from review_embeddings.pipeline.table.manifest import (
-        CheckpointFacts,
+        CheckpointSummary,
         Manifest,
         known_steps,
         manifest_with,
@@ -37,7 +37,7 @@ _HOMES = {
     "columns": ("COLUMNS",),
     "exporter": ("export",),
     "formats": ("FORMATS", "Format"),
-    "manifest": ("CheckpointFacts", "Manifest", "known_steps", "manifest_with", "read_manifest"),
+    "manifest": ("CheckpointSummary", "Manifest", "known_steps", "manifest_with", "read_manifest"),
     "reader": ("iterate", "read", "validate"),
     "schema": ("arrow_schema", "as_markdown", "columns_from", "values_from"),
     "writer": ("Findings", "Leaks", "TablePart", "write"),
@@ -48,7 +48,7 @@ declarations for their keys without a numeric library."""
 __all__ = [
     "COLUMNS",
     "FORMATS",
-    "CheckpointFacts",
+    "CheckpointSummary",
     "Column",
     "Exported",
     "Findings",

@@ -12,7 +12,7 @@ from review_embeddings.pipeline.run.records import RecordError, record_of
 
 
 @dataclass(frozen=True)
-class CheckpointFacts:
+class CheckpointSummary:
     """What is known of a checkpoint as a whole."""
 
     step: int
@@ -38,7 +38,7 @@ class CheckpointFacts:
     """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
 
     @property
-    def variance_said(self) -> str:
+    def variance_text(self) -> str:
         """The share of variance that the map holds, in percent; empty for a map that has none."""
         return (
             "" if self.explained_variance is None else f"{100 * sum(self.explained_variance):.0f} %"
@@ -58,7 +58,7 @@ class Manifest:
     """Classes of the labels."""
     prediction_classes: list[str] | None
     """Classes of the predictions: those of the labels and any others the heads know."""
-    checkpoints: list[CheckpointFacts]
+    checkpoints: list[CheckpointSummary]
     """In the order of training."""
     images: str
     """Parquet file in the run's table folder with the columns that are about images over all

@@ -15,7 +15,7 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table.column import Column
 from review_embeddings.pipeline.table.columns import CHECKPOINT, COLUMNS, EMBEDDING, IMAGE, IMAGE_ID
-from review_embeddings.pipeline.table.manifest import CheckpointFacts, Manifest, manifest_with
+from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest, manifest_with
 from review_embeddings.pipeline.table.schema import classes_of, stored_columns
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def iterate(
     *,
     checkpoints: Sequence[int] | None = None,
     columns: Sequence[str] | None = None,
-) -> Iterator[tuple[CheckpointFacts, pd.DataFrame]]:
+) -> Iterator[tuple[CheckpointSummary, pd.DataFrame]]:
     """The long table one checkpoint at a time, each as `read` gives it."""
     run = run if isinstance(run, RunFolder) else run_at(run)
     names = list(COLUMNS.names() if columns is None else columns)

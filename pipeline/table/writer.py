@@ -18,7 +18,7 @@ from review_embeddings.pipeline.run.files import storage_errors, whole_file, wri
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.column import Column, Per
-from review_embeddings.pipeline.table.manifest import CheckpointFacts, Manifest
+from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest
 from review_embeddings.pipeline.table.schema import arrow_schema, classes_of, stored_columns
 
 if TYPE_CHECKING:
@@ -131,9 +131,9 @@ def write(
     return manifest
 
 
-def _summary_of(part: TablePart, file: str) -> CheckpointFacts:
+def _summary_of(part: TablePart, file: str) -> CheckpointSummary:
     variance = part.explained_variance
-    return CheckpointFacts(
+    return CheckpointSummary(
         step=part.step,
         file=file,
         epoch=part.epoch,

@@ -35,7 +35,7 @@ from review_embeddings.pipeline.settings import Request, check_settings
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
 from review_embeddings.pipeline.stages.images import images_of
 from review_embeddings.pipeline.stages.keys import Models
-from review_embeddings.pipeline.stages.registry import stage_named
+from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
 
@@ -107,7 +107,7 @@ class LiveEmbedding:
             models = Models(self._run, self._info, found, self._request.device)
             stamp = self._stamp(checkpoint, model, saved)
             key = models.key_of(described, stamp, self.images)
-            value = key.fingerprint(stage_named("embeddings"))
+            value = key.fingerprint(STAGES["embeddings"])
             if self._run.is_current("embeddings", checkpoint.step, value):
                 return
             encoder = self._encoder
@@ -153,7 +153,7 @@ class LiveEmbedding:
         """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
         label; empty without labels."""
         labels, names = self.images.labels, self.images.classes
-        metadata = self._run.result_facts("embeddings", step) or {}
+        metadata = self._run.result_metadata("embeddings", step) or {}
         if labels is None or names is None or "probabilities" not in metadata.get("arrays", ()):
             return {}
         known = labels >= 0

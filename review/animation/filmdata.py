@@ -99,14 +99,14 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         )
     steps = select(manifest.steps, checkpoints) if checkpoints else manifest.steps
     parts = [
-        _part_of(part, facts.step, run, images, top=min(top, len(images)))
-        for facts, part in table.iterate(run, checkpoints=steps, columns=COLUMNS)
+        _part_of(part, checkpoint.step, run, images, top=min(top, len(images)))
+        for checkpoint, part in table.iterate(run, checkpoints=steps, columns=COLUMNS)
     ]
     points = np.stack([part.points for part in parts])
     if not has_shared_basis(manifest.map):
         points = turn_onto_next(points).astype(np.float32)
     leaders = np.stack([part.leaders for part in parts])
-    epochs = {facts.step: facts.epoch for facts in manifest.checkpoints}
+    epochs = {checkpoint.step: checkpoint.epoch for checkpoint in manifest.checkpoints}
     loss, accuracy = _curves(run, manifest)
     return FilmData(
         steps=list(steps),
@@ -122,7 +122,9 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         thumbnails=_thumbnails(images, np.unique(leaders).tolist()),
         loss=loss,
         accuracy=accuracy,
-        trust=[trust_of(facts) for facts in manifest.checkpoints if facts.step in steps],
+        trust=[
+            trust_of(checkpoint) for checkpoint in manifest.checkpoints if checkpoint.step in steps
+        ],
     )
 
 
@@ -162,12 +164,12 @@ def _labels(images: RunImages) -> NDArray[np.int32]:
     return images.labels.astype(np.int32)
 
 
-def trust_of(facts: table.CheckpointFacts) -> str:
+def trust_of(checkpoint: table.CheckpointSummary) -> str:
     """What a map holds of its embedding, in one line."""
-    variance = f"{facts.variance_said} of variance, " if facts.variance_said else ""
+    variance = f"{checkpoint.variance_text} of variance, " if checkpoint.variance_text else ""
     return (
-        f"{variance}{100 * facts.map_kept:.0f} % of neighbours kept, trustworthiness "
-        f"{facts.trustworthiness:.2f}"
+        f"{variance}{100 * checkpoint.map_kept:.0f} % of neighbours kept, trustworthiness "
+        f"{checkpoint.trustworthiness:.2f}"
     )
 
 
@@ -196,7 +198,11 @@ def _curves(
     loss = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
     if not loss:
         known = manifest.checkpoints
-        loss = [(facts.step, facts.loss) for facts in known if facts.loss is not None]
+        loss = [
+            (checkpoint.step, checkpoint.loss)
+            for checkpoint in known
+            if checkpoint.loss is not None
+        ]
     accuracy = [
         (int(row["step"]), float(row["eval_accuracy"])) for row in rows if row["eval_accuracy"]
     ]

@@ -55,7 +55,7 @@ def progress() -> TerminalProgress:
     from review_embeddings.review.cli.terminal import TerminalProgress
 
     shown = TerminalProgress(Console(stderr=True))
-    copies.tell(shown)
+    copies.report_to(shown)
     return shown
 
 
@@ -88,7 +88,7 @@ def print_checkpoints(built: Built) -> None:
             str(one.step),
             "" if one.epoch is None else f"{one.epoch:.2f}",
             "" if one.loss is None else f"{one.loss:.3f}",
-            one.variance_said,
+            one.variance_text,
             f"{100 * one.map_kept:.0f} %",
             f"{one.trustworthiness:.2f}",
             f"{one.disparity:.2f}",

@@ -70,7 +70,7 @@ class ReviewFrame:
     "last"."""
     steps: list[int]
     """All checkpoints of the table, ascending; the slider goes through them."""
-    checkpoints: dict[int, table.CheckpointFacts]
+    checkpoints: dict[int, table.CheckpointSummary]
     """What is known of each of them as a whole."""
     color_by: str | None
     """Column that colours the plots: the label, else the last prediction."""

@@ -108,7 +108,7 @@ def plot_title(review: ReviewFrame, step: int) -> str:
         else ""
     )
     one = review.checkpoints[step]
-    variance = f"{one.variance_said} variance, " if one.variance_said else ""
+    variance = f"{one.variance_text} variance, " if one.variance_text else ""
     return f"{end}step {step} ({variance}{100 * one.map_kept:.0f} % kept)"
 
 

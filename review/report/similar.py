@@ -191,7 +191,7 @@ def _label_names(images: RunImages) -> Sequence[str | None]:
 
 def _fingerprint_of(built: Built, step: int) -> str:
     """Fingerprint of what a collection holds of a checkpoint."""
-    stored = [built.run.result_facts(name, step) for name in ("embeddings", "outliers")]
+    stored = [built.run.result_metadata(name, step) for name in ("embeddings", "outliers")]
     return fingerprint(
         results=[result["fingerprint"] for result in stored if result is not None],
         labels=_label_names(built.images),

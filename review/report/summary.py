@@ -290,7 +290,7 @@ def _checkpoints_as_html(manifest: table.Manifest) -> Iterator[str]:
             str(one.step),
             "" if one.epoch is None else f"{one.epoch:.2f}",
             "" if one.loss is None else f"{one.loss:.3f}",
-            one.variance_said,
+            one.variance_text,
             f"{100 * one.map_kept:.0f} %",
             *(f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)),
         ]

@@ -59,7 +59,7 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
     save_checkpoint(folder / "checkpoint-1", seed=1, step=1, classes=names)
     run = RunFolder(folder)
     build(run, Request(dataset={"source": str(data)}))
-    stored = run.result_facts("embeddings", 1)
+    stored = run.result_metadata("embeddings", 1)
     assert stored is not None
     likely = np.array(run.read_array("probabilities", 1))
     centres = random.normal(size=(CLASSES, dimension)).astype(np.float32)
@@ -80,7 +80,7 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
                 for name, value in stored.items()
                 if name not in {"arrays", "fingerprint"}
             }
-            writer.facts.update({**kept, "dimension": dimension})
+            writer.metadata.update({**kept, "dimension": dimension})
     for (
         other
     ) in folder.iterdir():  # what follows from the embeddings of the model is none of these ones

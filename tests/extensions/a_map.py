@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.mapkinds import MapKind, registered
+from review_embeddings.pipeline.analysis.mapkinds import MAP_KINDS, MapKind
 from review_embeddings.pipeline.analysis.project import Projection
 
 
@@ -21,6 +21,6 @@ def random_projection(embeddings: NDArray[np.floating]) -> Projection:
 KIND = MapKind("random", random_projection, "two random directions of each checkpoint")
 
 
-def registered_here() -> AbstractContextManager[None]:
+def registered_here() -> AbstractContextManager[MapKind]:
     """Known within the context."""
-    return registered(KIND)
+    return MAP_KINDS.registered(KIND)

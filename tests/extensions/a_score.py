@@ -50,5 +50,5 @@ STAGE = Stage(
 @contextmanager
 def registered() -> Iterator[Column]:
     """The score, for as long as the context lasts."""
-    with COLUMNS.registered(REDNESS), registry.registered(STAGE):
+    with COLUMNS.registered(REDNESS), registry.STAGES.registered(STAGE):
         yield REDNESS

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, registered
+from review_embeddings.pipeline.engines.kinds import ENGINE_KINDS, EngineKind, EngineOptions
 from review_embeddings.pipeline.engines.work import Work, parts_of
 
 
@@ -31,5 +31,5 @@ def start(options: EngineOptions) -> Iterator[PoolEngine]:
 KIND = EngineKind("pool", start, "two processes of this machine", spreads=True)
 
 
-def registered_here() -> AbstractContextManager[None]:
-    return registered(KIND)
+def registered_here() -> AbstractContextManager[EngineKind]:
+    return ENGINE_KINDS.registered(KIND)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from review_embeddings.pipeline.stages.registry import STAGES
@@ -12,11 +12,7 @@ from review_embeddings.pipeline.stages.registry import STAGES
 @contextmanager
 def rows_a_shard(**rows: int) -> Iterator[None]:
     """Stages by name, each with so many rows a shard within the context."""
-    before = list(STAGES)
-    STAGES[:] = [
-        replace(stage, rows=rows[stage.name]) if stage.name in rows else stage for stage in before
-    ]
-    try:
+    with ExitStack() as stack:
+        for name, count in rows.items():
+            stack.enter_context(STAGES.replaced(replace(STAGES[name], rows=count)))
         yield
-    finally:
-        STAGES[:] = before

@@ -243,7 +243,7 @@ def test_embedding_while_training_changes_nothing_and_equals_embedding_later(
             assert np.array_equal(
                 live.run.read_array(name, step), without.run.read_array(name, step)
             ), (name, step)
-        kept = [run.result_facts("embeddings", step) for run in (live.run, without.run)]
+        kept = [run.result_metadata("embeddings", step) for run in (live.run, without.run)]
         assert kept[0] is not None and kept[1] is not None
         assert kept[0]["fingerprint"] == kept[1]["fingerprint"]
         assert (kept[0]["epoch"], kept[0]["loss"]) == (kept[1]["epoch"], kept[1]["loss"])

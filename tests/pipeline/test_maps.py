@@ -14,10 +14,10 @@ from sklearn.decomposition import PCA
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.mapkinds import (
+    MAP_KINDS,
     MapKind,
     has_shared_basis,
     map_kind,
-    register,
 )
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps, shared_pca
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
@@ -149,7 +149,7 @@ def test_every_kind_says_what_it_needs() -> None:
     with pytest.raises(SettingsError, match="--map tsne is not known. Use one of pca, shared-pca"):
         map_kind("tsne")
     with pytest.raises(ValueError, match="'umap' already"):
-        register(MapKind("umap", project, "again"))
+        MAP_KINDS.add(MapKind("umap", project, "again"))
 
 
 def test_one_basis_needs_embeddings_of_one_dimension() -> None:

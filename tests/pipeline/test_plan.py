@@ -135,13 +135,8 @@ def test_a_lacking_output_is_computed_for_runs_of_before(
 ) -> None:
     """What a stage gives newly, finished runs lack."""
     outliers = replace(registry.OUTLIERS, outputs=("outliers", "margins"))
-    stages = [outliers if one.name == "outliers" else one for one in registry.STAGES]
-    before = list(registry.STAGES)
-    registry.STAGES[:] = stages
-    try:
+    with registry.STAGES.replaced(outliers):
         assert reasons(finished) == {"outliers": "lacks margins"}
-    finally:
-        registry.STAGES[:] = before
 
 
 @pytest.mark.parametrize("name", ["neighbors", "outliers", "quality", "motion", "duplicates"])
@@ -156,29 +151,23 @@ def test_a_raised_version_recomputes_the_stage_and_what_follows_from_it(
         "motion": set(),
         "duplicates": set(),
     }[name]
-    before = list(registry.STAGES)
-    old = registry.stage_named(name)
+    old = registry.STAGES[name]
     raised = replace(old, version=old.version + 1)
-    registry.STAGES[:] = [raised if one.name == name else one for one in before]
-    try:
+    with registry.STAGES.replaced(raised):
         found = reasons(finished)
         assert set(found) == {name, "table", *follows}
         assert found[name] == f"version {old.version} -> {old.version + 1}"
         assert set(build(RunFolder(finished), Request()).seconds) == set(found)
         assert reasons(finished) == {}
-    finally:
-        registry.STAGES[:] = before
 
 
 def test_embeddings_of_an_older_version_stay_where_the_weights_are_gone(
     finished: Path,
 ) -> None:
     shutil.rmtree(finished / "checkpoint-10")
-    before = list(registry.STAGES)
     raised = replace(registry.EMBEDDINGS, version=2)
-    registry.STAGES[:] = [raised if one.name == "embeddings" else one for one in before]
     vectors = RunFolder(finished).read_array("embeddings", 10).tobytes()
-    try:
+    with registry.STAGES.replaced(raised):
         jobs = preview(RunFolder(finished), Request())
         found = {(job.stage.name, job.checkpoint): job.reason for job in jobs}
         assert ("embeddings", 10) not in found and ("neighbors", 10) not in found
@@ -187,8 +176,6 @@ def test_embeddings_of_an_older_version_stay_where_the_weights_are_gone(
         assert built.manifest.steps == [10, 20, 100]
         assert RunFolder(finished).read_array("embeddings", 10).tobytes() == vectors
         assert preview(RunFolder(finished), Request()) == []
-    finally:
-        registry.STAGES[:] = before
 
 
 def steadiness(checkpoints: Sequence[Mapping[str, NDArray[Any]]]) -> Result:
@@ -208,7 +195,7 @@ def test_a_stage_of_all_checkpoints_folds_what_each_has(finished: Path) -> None:
         identity={"scores": "outliers@all"},
         scope="all",
     )
-    with registry.registered(stage):
+    with registry.STAGES.registered(stage):
         assert reasons(finished) == {"steadiness": "new", "table": "steadiness computed anew"}
         assert set(build(RunFolder(finished), Request()).seconds) == {"steadiness", "table"}
         run = RunFolder(finished)

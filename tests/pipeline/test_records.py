@@ -113,7 +113,7 @@ def read_training(run: RunFolder) -> object:
 
 def read_result(run: RunFolder) -> object:
     run.is_current("embeddings", 30, "x")
-    return [run.result_facts("embeddings", 30), run.steps_with("embeddings")]
+    return [run.result_metadata("embeddings", 30), run.steps_with("embeddings")]
 
 
 def read_manifest(run: RunFolder) -> object:
@@ -203,7 +203,7 @@ def test_a_result_without_what_makes_it_one_is_computed_again(tmp_path: Path) ->
         {**whole, "fingerprint": 5},
     ):
         file.write_text(json.dumps(changed))
-        assert run.result_facts("embeddings", 30) is None and run.steps_with("embeddings") == []
+        assert run.result_metadata("embeddings", 30) is None and run.steps_with("embeddings") == []
         assert not run.is_current("embeddings", 30, whole["fingerprint"])
     file.write_text(json.dumps({**whole, "new": 1}))
     assert run.is_current("embeddings", 30, whole["fingerprint"])

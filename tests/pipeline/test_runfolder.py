@@ -75,10 +75,10 @@ def test_results_count_only_when_complete(tmp_path: Path) -> None:
     )
     assert run.steps_with("embeddings") == [20]
     np.testing.assert_array_equal(run.read_array("embeddings", 20), array)
-    facts = run.result_facts("embeddings", 20)
+    facts = run.result_metadata("embeddings", 20)
     assert facts is not None and facts["note"] == 1
     run.array("probabilities", 20).unlink()
-    assert run.result_facts("embeddings", 20) is None and run.steps_with("embeddings") == []
+    assert run.result_metadata("embeddings", 20) is None and run.steps_with("embeddings") == []
 
 
 def test_too_few_rows_or_an_error_leave_nothing(tmp_path: Path) -> None:

@@ -214,11 +214,12 @@ def test_auto_keeps_to_the_precision_that_a_run_has(
     make(run_path)
     run = RunFolder(run_path)
     assert [
-        (run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)
+        (run.result_metadata("embeddings", step) or {})["key"]["precision"]
+        for step in (10, 20, 100)
     ] == ["fp16"] * 3
     np.testing.assert_array_equal(run.read_array("embeddings", 10), before)
     make(run_path, settings={"precision": "fp32"})
-    assert (run.result_facts("embeddings", 10) or {})["key"]["precision"] == "fp32"
+    assert (run.result_metadata("embeddings", 10) or {})["key"]["precision"] == "fp32"
     exact = run.read_array("embeddings", 10)
     assert 0 < np.abs(exact - before).max() < 0.02
     make(run_path, settings={"precision": "auto"})
@@ -240,7 +241,8 @@ def test_auto_goes_on_in_fp32_where_fp16_cannot_hold_the_values(
     assert built.manifest.steps == [10, 20, 100]
     run = RunFolder(run_path)
     assert [
-        (run.result_facts("embeddings", step) or {})["key"]["precision"] for step in (10, 20, 100)
+        (run.result_metadata("embeddings", step) or {})["key"]["precision"]
+        for step in (10, 20, 100)
     ] == ["fp16", "fp32", "fp16"]
     assert make(run_path)[0].seconds == {}
     with pytest.raises(CheckpointError, match="--precision fp32"):

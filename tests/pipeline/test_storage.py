@@ -406,7 +406,7 @@ def test_it_is_told_how_much_of_a_large_file_is_there(
         def latest(self, text: str) -> None: ...
 
     monkeypatch.setattr(copies, "_listener", SILENT)  # as it was, afterwards
-    copies.tell(Listening())
+    copies.report_to(Listening())
     run = run_at(f"s3://{bucket[1]}/runs/new")
     run.write_arrays(20, "print", {"embeddings": np.zeros((5000, 1000), dtype=np.float32)}, {})
     run.array("embeddings", 20).unlink()

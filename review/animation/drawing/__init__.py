@@ -1,4 +1,5 @@
-"""One frame of the film as artists of a matplotlib figure, made once and moved from frame to frame.
+"""Owns one frame of the film: artists of a matplotlib figure, made once and moved from frame to
+frame. Knows no file.
 
 ``frame`` composes the panels ``mappanel``, ``leaderboard``, ``legend`` and ``curves`` on a
 ``page``; ``points``, ``text`` and ``stamp`` are artists that Agg draws fast. What is shown comes
