@@ -29,7 +29,7 @@ ALIGNMENTS = ("last", "first", "previous")
 SCALINGS = ("each", "common")
 
 NOTHING = "none"
-"""What a person says to take back a base model, an image processor or a label column named
+"""What a person says to clear a base model, an image processor or a label column named
 before."""
 
 
@@ -89,10 +89,10 @@ SPACINGS = ("even", "log")
 
 @dataclass(frozen=True)
 class Request:
-    """What a person said about a run; what was not said stays as the run folder has it."""
+    """What is asked of a run; what is not given stays as the run folder has it."""
 
     dataset: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `DatasetReference`; a limit of 0 takes back a limit."""
+    """Fields of `DatasetReference`; a limit of 0 clears it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Settings`."""
     checkpoints: str | None = None

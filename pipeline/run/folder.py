@@ -120,7 +120,7 @@ class RunFolder:
 
     @property
     def cache(self) -> Path:
-        """Prepared pixels. May be deleted at any time; what is missing is made again."""
+        """Preprocessed images. May be deleted at any time; what is missing is made again."""
         return self.path / "cache"
 
     @property

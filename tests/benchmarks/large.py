@@ -1,4 +1,4 @@
-"""Time and memory of everything that follows from embeddings, on made-up ones of any size: scores,
+"""Time and memory of all that follows from embeddings, on synthetic ones of any size: scores,
 maps, table, frame, lists, page.
 
     python -m tests.benchmarks.large --images 60000 --checkpoints 20 --dimension 768 --work DIR

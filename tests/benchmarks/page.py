@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--checkpoints", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="folder of the made-up run")
+    parser.add_argument("--work", type=Path, help="folder of the synthetic run")
     parser.add_argument("--run", type=Path, help="a run of your own instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:

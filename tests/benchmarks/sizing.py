@@ -37,7 +37,7 @@ ROW_BYTES = {
 """Bytes an image and checkpoint in the run folder."""
 
 PIXEL_BYTES = 3 * SIDE**2
-"""Bytes an image of the prepared images, which may be deleted."""
+"""Bytes an image of the preprocessed images, which may be deleted."""
 
 # -- measured, on one core of an AMD EPYC without AMX
 
@@ -70,7 +70,7 @@ class Size:
 
     @property
     def pixels(self) -> float:
-        """Bytes of the prepared images."""
+        """Bytes of the preprocessed images."""
         return self.images * PIXEL_BYTES
 
     @property
@@ -110,7 +110,7 @@ class Size:
 
 ROWS: dict[str, Callable[[Size], str]] = {
     "run folder": lambda size: in_bytes(size.run_folder),
-    "prepared images": lambda size: in_bytes(size.pixels),
+    "preprocessed images": lambda size: in_bytes(size.pixels),
     "memory of the program": lambda size: in_bytes(size.memory),
     "reading, core hours": lambda size: in_hours(size.reading),
     "embedding, GPU hours": lambda size: in_hours(size.forward),
