@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.engines.kinds import engine_kind
-from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints, select
 from review_embeddings.pipeline.models.processor import load_processor
 from review_embeddings.pipeline.progress import SILENT, Progress
@@ -59,8 +59,9 @@ def build(
 def _build(session: BuildSession) -> Built:
     """The steps of a build."""
     info, found, available, wanted = resolve(session)
-    before = Before(info=session.run.read_info(), images=read_images(session.run))
-    info, images = images_of(session, info, found, wanted)
+    known = session.run.read_info()
+    read = images_of(session, info, found, wanted)
+    info, images, before = read.info, read.images, Before(known, read.before)
     state = state_of(session, info, found, images)
     _note_useless(session, images)
     _compute(session, state, ["image_quality"], before)

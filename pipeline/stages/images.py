@@ -37,17 +37,28 @@ from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.threads import chunks, in_threads
 
 
+@dataclass(frozen=True)
+class ReadImages:
+    """The images of a run, up to date."""
+
+    info: RunInfo
+    """With what is known of the data set once it was opened."""
+    images: RunImages
+    before: RunImages | None
+    """Those that the run had until now."""
+
+
 def images_of(
     session: BuildSession, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]
-) -> tuple[RunInfo, RunImages]:
+) -> ReadImages:
     """The images of the run, read again only where the reference or the files it names have
-    changed; with what is known of the data set once it was opened. Raises ReviewError."""
+    changed. Raises ReviewError."""
     images = read_images(session.run)
     reference, signature = opened_reference(session.run, info)
     if images is not None and why_images_stale(images, info, signature, None) is None:
         check_classes(session.progress, found, wanted, images.classes)
         _check_against(session.run, info)
-        return info, images
+        return ReadImages(info, images, images)
     opened = _open(session, reference, info)
     check_classes(session.progress, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
@@ -62,7 +73,7 @@ def images_of(
     assert new is not None
     if images is not None and images.key == images_key(info.dataset):
         _note_changes(session.progress, images, new)
-    return info, new
+    return ReadImages(info, new, images)
 
 
 def opened_reference(run: RunFolder, info: RunInfo) -> tuple[DatasetReference, str | None]:

@@ -190,9 +190,19 @@ class RunState:
         if source.name not in self.stages or source.name in {"images", "pixels"}:
             return self.value(source, step)
         if source.which == "all":
-            values = [self.fingerprint(source.name, one) for one in self.steps]
-            return UNKNOWN if None in values else fingerprint(**{source.name: values})
+            return self._identity_of_all(source.name)
         return self.fingerprint(source.name, self.step_at(source, step)) or UNKNOWN
+
+    def _identity_of_all(self, name: str) -> Any:
+        """Of the results of a stage for all checkpoints; asked for by each of them."""
+        if name not in self._of_all:
+            values = [self.fingerprint(name, step) for step in self.steps]
+            self._of_all[name] = UNKNOWN if None in values else fingerprint(**{name: values})
+        return self._of_all[name]
+
+    @cached_property
+    def _of_all(self) -> dict[str, Any]:
+        return {}
 
     def _left_out(self, stage: Stage, step: int) -> dict[str, Any]:
         """Keys for inputs that the fingerprint leaves out because they follow from others: what
@@ -235,6 +245,7 @@ class RunState:
     def forget_key(self, step: int) -> None:
         """It may have changed: another precision was taken."""
         self._keys.pop(step, None)
+        self._of_all.clear()
 
     # -- values of the run, as they count in fingerprints
 

@@ -76,7 +76,8 @@ class LiveEmbedding:
             info = resolve_info(self._run, self._request)
             check_settings(info.settings)
             found = FoundCheckpoints([first], [])
-            info, self._images = images_of(session, info, found, [first.step])
+            read = images_of(session, info, found, [first.step])
+            info, self._images = read.info, read.images
             session.write_info(info)
         self._info, self._template = info, first
         if head_of(first) is None:
