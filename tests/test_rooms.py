@@ -191,6 +191,15 @@ def test_functions_are_short() -> None:
     assert statistics.median(lengths) <= MAX_MEDIAN_FUNCTION
 
 
+def test_no_two_public_classes_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for module, (_, tree) in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
 def test_a_room_is_a_screen_of_names() -> None:
     rooms = [module.rpartition(".")[0] for module in sources() if module.count(".") > 1]
     faults = [

@@ -47,7 +47,7 @@ CURE = "Delete it and name the data set again with --dataset; what was computed 
 
 
 @dataclass(frozen=True)
-class StoredResult:
+class ResultHeader:
     """What the metadata of every stage's result has in common."""
 
     fingerprint: str
@@ -190,7 +190,7 @@ class RunFolder:
             return None
         content = read_json(path)
         try:
-            stored = record_of(StoredResult, content)
+            stored = record_of(ResultHeader, content)
         except RecordError:
             return None
         sizes = {name: storage.size_of(self.array(name, step)) for name in stored.arrays}

@@ -247,8 +247,8 @@ def find_copies(
 def compare_splits(
     rows: slice,
     *,
-    images: Split,
-    others: Split,
+    images: ComparedSplit,
+    others: ComparedSplit,
     device: str | None,
     scratch: Path,
 ) -> Result:
@@ -267,7 +267,7 @@ def compare_splits(
 
 
 @dataclass(frozen=True)
-class Split:
+class ComparedSplit:
     """The images of a split as they are compared with those of another."""
 
     ids: NDArray[np.int64]

@@ -38,7 +38,7 @@ from review_embeddings.pipeline.threads import chunks, in_threads
 
 
 @dataclass(frozen=True)
-class ReadImages:
+class CurrentImages:
     """The images of a run, up to date."""
 
     info: RunInfo
@@ -50,7 +50,7 @@ class ReadImages:
 
 def images_of(
     session: BuildSession, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]
-) -> ReadImages:
+) -> CurrentImages:
     """The images of the run, read again only where the reference or the files it names have
     changed. Raises ReviewError."""
     images = read_images(session.run)
@@ -58,7 +58,7 @@ def images_of(
     if images is not None and why_images_stale(images, info, signature, None) is None:
         check_classes(session.progress, found, wanted, images.classes)
         _check_against(session.run, info)
-        return ReadImages(info, images, images)
+        return CurrentImages(info, images, images)
     opened = _open(session, reference, info)
     check_classes(session.progress, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
@@ -73,7 +73,7 @@ def images_of(
     assert new is not None
     if images is not None and images.key == images_key(info.dataset):
         _note_changes(session.progress, images, new)
-    return ReadImages(info, new, images)
+    return CurrentImages(info, new, images)
 
 
 def opened_reference(run: RunFolder, info: RunInfo) -> tuple[DatasetReference, str | None]:

@@ -17,7 +17,7 @@ from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
-from review_embeddings.pipeline.stages.state import RunState, Source, outputs_of_head
+from review_embeddings.pipeline.stages.state import InputSource, RunState, outputs_of_head
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,20 @@ class Inputs:
         return [
             key
             for key, text in self.stage.inputs.items()
-            if Source.of(text).name not in self.state.stages
+            if InputSource.of(text).name not in self.state.stages
         ]
 
     def of(self, step: int) -> dict[str, Any]:
         """All inputs for a checkpoint, by keyword."""
-        return {key: self._input(Source.of(text), step) for key, text in self.stage.inputs.items()}
+        return {
+            key: self._input(InputSource.of(text), step) for key, text in self.stage.inputs.items()
+        }
 
     def value(self, keyword: str) -> Any:
         """One that is of no checkpoint."""
-        return self._input(Source.of(self.stage.inputs[keyword]), 0)
+        return self._input(InputSource.of(self.stage.inputs[keyword]), 0)
 
-    def _input(self, source: Source, step: int) -> Any:
+    def _input(self, source: InputSource, step: int) -> Any:
         if source.name not in self.state.stages:
             value = getattr(self, f"_{source.name}")
             return value(step)

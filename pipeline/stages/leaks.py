@@ -12,7 +12,7 @@ from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
-from review_embeddings.pipeline.stages.compute import Split
+from review_embeddings.pipeline.stages.compute import ComparedSplit
 from review_embeddings.pipeline.stages.inputs import pictures_of, scratch_folder
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -40,9 +40,9 @@ def find_leaks(session: BuildSession, state: RunState, job: Job, build: Build) -
         session.run.write_arrays(job.step, job.fingerprint, result.arrays, result.metadata)
 
 
-def _split(session: BuildSession, run: RunFolder, images: RunImages, step: int) -> Split:
+def _split(session: BuildSession, run: RunFolder, images: RunImages, step: int) -> ComparedSplit:
     pictures = pictures_of(images, session.progress)
-    return Split(images.ids, images.hashes, run.read_array("embeddings", step), pictures)
+    return ComparedSplit(images.ids, images.hashes, run.read_array("embeddings", step), pictures)
 
 
 def _request(session: BuildSession, state: RunState, step: int) -> Request:

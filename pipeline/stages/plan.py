@@ -12,8 +12,8 @@ from review_embeddings.pipeline.images.runimages import RunImages, images_key
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.stage import Job, Stage
 from review_embeddings.pipeline.stages.state import (
+    InputSource,
     RunState,
-    Source,
     StoredResult,
     labels_fingerprint,
 )
@@ -108,7 +108,7 @@ def _inputs_computed(state: RunState, stage: Stage, step: int, before: Before) -
     """The stages whose results it takes and that are computed anew."""
     names = dict.fromkeys(
         source.name
-        for source in map(Source.of, [*stage.identity.values(), *stage.inputs.values()])
+        for source in map(InputSource.of, [*stage.identity.values(), *stage.inputs.values()])
         if source.name in state.stages and not state.stages[source.name].is_single
     )
     if stage.name == "table":

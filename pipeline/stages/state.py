@@ -32,7 +32,7 @@ UNKNOWN = _Unknown()
 
 
 @dataclass(frozen=True)
-class Source:
+class InputSource:
     """What an input of a stage is called, taken apart: ``stage.array@which``."""
 
     name: str
@@ -43,7 +43,7 @@ class Source:
     """``previous``, ``first``, ``last`` or ``all`` checkpoints; None for the same one."""
 
     @classmethod
-    def of(cls, text: str) -> Source:
+    def of(cls, text: str) -> InputSource:
         """From its text."""
         path, _, which = text.partition("@")
         name, _, array = path.partition(".")
@@ -179,14 +179,14 @@ class RunState:
 
     def parts(self, stage: Stage, step: int) -> dict[str, Any] | None:
         """What the fingerprint of a result is of; None where an input is not known."""
-        identity = {key: Source.of(text) for key, text in stage.identity.items()}
+        identity = {key: InputSource.of(text) for key, text in stage.identity.items()}
         inputs = {key: self._identity_of(source, step) for key, source in identity.items()}
         if any(value is UNKNOWN for value in inputs.values()):
             return None
         version = self.version(stage, step)
         return {**stage.parts(inputs, self.settings, version), **self._left_out(stage, step)}
 
-    def _identity_of(self, source: Source, step: int) -> Any:
+    def _identity_of(self, source: InputSource, step: int) -> Any:
         if source.name not in self.stages or source.name in {"images", "pixels"}:
             return self.value(source, step)
         if source.which == "all":
@@ -207,16 +207,16 @@ class RunState:
     def _left_out(self, stage: Stage, step: int) -> dict[str, Any]:
         """Keys for inputs that the fingerprint leaves out because they follow from others: what
         tells their results from those of their first versions."""
-        covered = {Source.of(text).name for text in stage.identity.values()}
+        covered = {InputSource.of(text).name for text in stage.identity.values()}
         keys: dict[str, Any] = {}
-        for source in map(Source.of, stage.inputs.values()):
+        for source in map(InputSource.of, stage.inputs.values()):
             if source.name in self.stages and source.name not in covered:
                 given = self.stage(source.name, self.step_at(source, step))
                 if given.version > given.baseline or given.hashed:
                     keys[f"{source.name}_method"] = [given.version, dict(given.hashed)]
         return keys
 
-    def step_at(self, source: Source, step: int) -> int:
+    def step_at(self, source: InputSource, step: int) -> int:
         """The checkpoint that an input of a stage is of."""
         if self.stages[source.name].is_single:
             return ONCE
@@ -249,7 +249,7 @@ class RunState:
 
     # -- values of the run, as they count in fingerprints
 
-    def value(self, source: Source, step: int) -> Any:
+    def value(self, source: InputSource, step: int) -> Any:
         """A value that is no result of a stage; `UNKNOWN` where it is not known yet."""
         if source.name == "checkpoint":
             key = self.key(step)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmOptions:
+class LookOptions:
     """How a film looks: the fields of `review.animation.options.FilmOptions`."""
 
     size: int = option(
@@ -106,7 +106,7 @@ class AnimateOptions:
         "--frame", metavar="STEP", help="Write a still of this checkpoint instead, as .png."
     )
     checkpoint: tuple[str, ...] = checkpoint_option()
-    film: FilmOptions
+    film: LookOptions
     keep_frames: bool = option(
         "--keep-frames",
         is_flag=True,

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from review_embeddings.review.animation.drawing.page import CURVES, Page
+from review_embeddings.review.animation.drawing.page import CURVES, FramePage
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
 
@@ -20,7 +20,7 @@ from review_embeddings.review.animation.plan import Moment
 class CurvePanel:
     """The curves up to a checkpoint, and a line at the step of the moment."""
 
-    def __init__(self, page: Page, data: FilmData) -> None:
+    def __init__(self, page: FramePage, data: FilmData) -> None:
         self._page, self._data = page, data
         self._ends = (data.steps[0], data.steps[-1])
         self._label: dict[str, Any] = {"fontsize": 10 * page.scale, "labelpad": 3 * page.scale}

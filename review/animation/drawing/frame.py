@@ -13,7 +13,13 @@ from review_embeddings.review.animation.drawing.curves import CurvePanel
 from review_embeddings.review.animation.drawing.leaderboard import Leaderboard
 from review_embeddings.review.animation.drawing.legend import draw_legend
 from review_embeddings.review.animation.drawing.mappanel import MapPanel
-from review_embeddings.review.animation.drawing.page import MAP, SIDE, TITLE_HEIGHT, WIDTH, Page
+from review_embeddings.review.animation.drawing.page import (
+    MAP,
+    SIDE,
+    TITLE_HEIGHT,
+    WIDTH,
+    FramePage,
+)
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
 
@@ -24,7 +30,7 @@ TITLE_SIZE = 19
 class TitleLine:
     """The line above the panels: the checkpoint, the one that follows, and the accuracy."""
 
-    def __init__(self, page: Page, data: FilmData) -> None:
+    def __init__(self, page: FramePage, data: FilmData) -> None:
         self._page, self._data = page, data
         theme, height = page.theme, TITLE_HEIGHT
         self.title = page.text(MAP.left, height, TITLE_SIZE, fontweight="bold")
@@ -82,7 +88,7 @@ class Frame:
         Nothing of the figure is cleared.
         """
         self.data, self.figure = data, figure
-        page = Page(figure, THEMES[theme])
+        page = FramePage(figure, THEMES[theme])
         colors = ImageColors.of_labels(data.labels, len(data.classes), to_rgb(page.theme.plain))
         self._checkpoint = -1
         self.title_line = TitleLine(page, data)

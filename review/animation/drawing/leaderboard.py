@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import SIDE, Page
+from review_embeddings.review.animation.drawing.page import SIDE, FramePage
 from review_embeddings.review.animation.drawing.stamp import StampedImage
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
@@ -69,7 +69,7 @@ class Row:
     image: Label
 
     @classmethod
-    def at(cls, middle: float, layout: RowLayout, page: Page, axes: Axes) -> Row:
+    def at(cls, middle: float, layout: RowLayout, page: FramePage, axes: Axes) -> Row:
         """An empty row."""
         left, size, small = layout.text_left, layout.text_size, layout.small_size
         upper, lower = middle + 0.2 * layout.height, middle - 0.22 * layout.height
@@ -108,7 +108,7 @@ class Row:
 class Leaderboard:
     """The most atypical images of a checkpoint, the worst first."""
 
-    def __init__(self, page: Page, data: FilmData, colors: ImageColors) -> None:
+    def __init__(self, page: FramePage, data: FilmData, colors: ImageColors) -> None:
         self._page, self._data, self._colors = page, data, colors
         self.axes = page.axes(SIDE)
         # in a figure of another shape too

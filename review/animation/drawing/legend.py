@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import SIDE, Page
+from review_embeddings.review.animation.drawing.page import SIDE, FramePage
 from review_embeddings.review.animation.filmdata import FilmData
 
 MAX_ENTRIES = 10
@@ -17,7 +17,7 @@ Entry = tuple[str, tuple[float, float, float, float]]
 """A name and its colour."""
 
 
-def draw_legend(page: Page, axes: Axes, data: FilmData, colors: ImageColors) -> None:
+def draw_legend(page: FramePage, axes: Axes, data: FilmData, colors: ImageColors) -> None:
     """Draw the legend into the axes of the leaderboard."""
     column, rows = SIDE.width / 2, MAX_ENTRIES // 2
     for index, (name, color) in enumerate(_entries(page, data, colors)):
@@ -26,7 +26,7 @@ def draw_legend(page: Page, axes: Axes, data: FilmData, colors: ImageColors) -> 
         page.text_in(axes, x + 0.22, y, 11).set_text(page.fitted(name, 11, column - 0.30))
 
 
-def _entries(page: Page, data: FilmData, colors: ImageColors) -> list[Entry]:
+def _entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[Entry]:
     """The classes in their order; where there are too many, those of most images."""
     total = len(data.classes)
     if not total:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.project import RANGE
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import MAP, Page
+from review_embeddings.review.animation.drawing.page import MAP, FramePage
 from review_embeddings.review.animation.drawing.points import Points
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
@@ -38,7 +38,7 @@ MAX_NAMED_TRAILS = 8
 class MapAxes:
     """The axes of a map, which show the same square at every checkpoint."""
 
-    page: Page
+    page: FramePage
     axes: Axes
     limit: float
     """They reach from -limit to limit."""
@@ -47,7 +47,7 @@ class MapAxes:
     colors: ImageColors
 
     @classmethod
-    def of(cls, page: Page, data: FilmData, colors: ImageColors) -> MapAxes:
+    def of(cls, page: FramePage, data: FilmData, colors: ImageColors) -> MapAxes:
         """Axes that have room for all checkpoints."""
         axes = page.axes(MAP)
         limit = 1.05 * max(RANGE, float(np.abs(data.points).max()))
@@ -197,7 +197,12 @@ class MapPanel:
     """The map of a checkpoint, and of every moment on the way to the next one."""
 
     def __init__(
-        self, page: Page, data: FilmData, colors: ImageColors, trails: Sequence[int], trust: bool
+        self,
+        page: FramePage,
+        data: FilmData,
+        colors: ImageColors,
+        trails: Sequence[int],
+        trust: bool,
     ) -> None:
         """``trails``: indices of the images whose way is drawn; ``trust``: whether a corner says
         how far the map can be trusted."""

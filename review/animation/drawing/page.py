@@ -40,7 +40,7 @@ TITLE_HEIGHT = 7.67
 """Middle of the line of the title."""
 
 
-class Page:
+class FramePage:
     """A figure in units of the page. Nothing of the figure is cleared."""
 
     def __init__(self, figure: Figure | SubFigure, theme: Theme) -> None:
