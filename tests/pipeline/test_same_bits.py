@@ -25,17 +25,16 @@ def started(tmp_path: Path) -> Iterator[Forks]:
 
 @contextlib.contextmanager
 def busy() -> Iterator[None]:
-    """A loop that never rests on each core."""
-    loops = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        for _ in range(os.cpu_count() or 1)
-    ]
+    """A loop that never rests on each core, for as long as this process is there."""
+    loop = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+    cores = range(os.cpu_count() or 1)
+    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in cores]
     try:
         yield
     finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+        for one in loops:
+            one.kill()
+            one.wait()
 
 
 def bits(run: Path) -> dict[str, bytes]:
