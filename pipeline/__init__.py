@@ -19,7 +19,7 @@ from review_embeddings.pipeline.lazy import offer
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline import table
-    from review_embeddings.pipeline.api import build
+    from review_embeddings.pipeline.api import build, preview
     from review_embeddings.pipeline.errors import (
         BusyError,
         CheckpointError,
@@ -57,6 +57,7 @@ __all__ = [
     "TrainingError",
     "VectorsError",
     "build",
+    "preview",
     "read_table",
     "table",
 ]
@@ -65,7 +66,7 @@ __getattr__, __dir__ = offer(
     __name__,
     {
         "": ["table"],
-        "api": ["build"],
+        "api": ["build", "preview"],
         "errors": [name for name in __all__ if name.endswith("Error")],
         "progress": ["Progress"],
         "run.folder": ["RunFolder"],

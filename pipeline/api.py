@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.progress import SILENT, Progress
@@ -13,6 +14,7 @@ from review_embeddings.pipeline.settings import DatasetReference, Request, Setti
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.stages.stage import Job
 
 DATASET_OPTIONS = tuple(
     field.name for field in fields(DatasetReference) if field.name not in {"source", "seed"}
@@ -66,6 +68,21 @@ def build(
 
     folder = run if isinstance(run, RunFolder) else run_at(run)
     return build_run(folder, make_request(options), progress=progress, wait=wait)
+
+
+def preview(
+    run: RunFolder | str | os.PathLike[str], *, progress: Progress = SILENT, **options: Any
+) -> list[Job]:
+    """What `build` would compute with the same options: for which checkpoint and why. Computes and
+    writes nothing. Raises ReviewError."""
+    from review_embeddings.pipeline.run.folder import RunFolder, run_at
+    from review_embeddings.pipeline.stages.preview import preview as preview_of
+
+    unknown = sorted(set(options) - set(signature(build).parameters))
+    if unknown:
+        raise TypeError(f"preview() takes no {', '.join(unknown)}; it takes what build() takes")
+    folder = run if isinstance(run, RunFolder) else run_at(run)
+    return preview_of(folder, make_request(options), progress=progress)
 
 
 def make_request(options: Mapping[str, Any]) -> Request:

@@ -101,7 +101,9 @@ def test_the_imports_of_the_readme_work_by_both_names() -> None:
     shown = readme_imports()
     assert len(shown) >= 3
     lines = [*shown, *(line.replace("review_embeddings.", "") for line in shown), *SHORT]
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, cwd=ROOT / "tests")
+    subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], check=True, cwd=ROOT / "tests" / "data"
+    )
 
 
 def test_importing_the_packages_loads_nothing_else() -> None:

@@ -144,7 +144,7 @@ assert columns.COLUMNS is COLUMNS and columns.__name__ == "review_embeddings.pip
 assert columns.__spec__.name == columns.__name__
 """
     # from the checkout's own folder too, where the folders themselves are found first
-    for folder in (ROOT, ROOT / "tests"):
+    for folder in (ROOT, ROOT / "tests" / "data"):
         subprocess.run([sys.executable, "-c", program], check=True, cwd=folder)
 
 
@@ -152,6 +152,11 @@ def test_modules_of_others_with_these_names_come_first(tmp_path: Path) -> None:
     (tmp_path / "pipeline.py").write_text("mine = True\n")
     (tmp_path / "review").mkdir()
     (tmp_path / "review" / "__init__.py").write_text("mine = True\n")
+    (tmp_path / "other" / "pipeline").mkdir(parents=True)
+    (tmp_path / "other" / "pipeline" / "utils.py").write_text("mine = True\n")
+    for first in ("import review_embeddings.pipeline", "import review"):
+        program = f"{first}\nimport pipeline.utils\nassert pipeline.utils.mine"
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path / "other")
     for order in ("import pipeline, review, {ours}", "import {ours}, pipeline, review"):
         ours = "review_embeddings.pipeline.table, review_embeddings.review.cli.main"
         program = f"{order.format(ours=ours)}\nassert pipeline.mine and review.mine"

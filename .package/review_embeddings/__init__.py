@@ -59,8 +59,24 @@ def _room(name: str) -> ModuleType | None:
     return sys.modules.get(f"{__name__}.{name}")
 
 
+def _folders_of_others(name: str) -> list[str]:
+    """Folders of Python files without an ``__init__.py`` that have this name."""
+    folders = [Path(entry or ".") / name for entry in sys.path]
+    return [str(one) for one in folders if _is_namespace(one)]
+
+
+def _is_namespace(folder: Path) -> bool:
+    return any(folder.glob("*.py")) and not (folder / "__init__.py").exists()
+
+
 def alias(name: str) -> None:
-    """Let ``import pipeline`` (or ``review``) give the module that this package holds."""
+    """Let ``import pipeline`` (or ``review``) give the module that this package holds, unless a
+    folder of Python files on the path has this name: such a namespace package is somebody else's,
+    though the import system finds our file first."""
+    if folders := _folders_of_others(name):
+        sys.modules[name] = namespace = ModuleType(name)
+        namespace.__path__ = folders
+        return
     sys.modules[name] = importlib.import_module(f"{__name__}.{name}")
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())

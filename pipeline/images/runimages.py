@@ -57,6 +57,8 @@ class RunImages:
     name."""
     rows: NDArray[np.int64] | None = None
     """Which rows of the file these are, ascending; None for all."""
+    version: int = 1
+    """Of the reading by which they came about."""
     column: str | None = None
     """Column of the images in the data set where they are read in place; None where they are in the
     file itself."""
@@ -78,6 +80,9 @@ class RunImages:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"RunImages({len(self):,} images, {self.path})"
 
     @property
     def digest(self) -> str:
@@ -239,6 +244,7 @@ def _from_file(path: Path, file: Any, metadata: _Metadata) -> RunImages:
         classes=metadata.classes,
         key=metadata.key,
         signature=metadata.signature,
+        version=metadata.version,
         column=metadata.column,
     )
 
@@ -251,6 +257,7 @@ class _Metadata:
     classes: list[str] | None
     signature: str | None
     column: str | None = None
+    version: int = 1
 
 
 METADATA: dict[str, Callable[[str], Any]] = {
@@ -258,6 +265,7 @@ METADATA: dict[str, Callable[[str], Any]] = {
     "classes": json.loads,
     "signature": json.loads,
     "column": str,
+    "version": int,
 }
 """What reads the text of each of them."""
 

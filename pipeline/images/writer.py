@@ -27,9 +27,11 @@ ROW_GROUP = 256
 
 @contextmanager
 def writing_images(
-    run: RunFolder, opened: OpenedDataset, signature: str | None
+    run: RunFolder, opened: OpenedDataset, signature: str | None, version: int = 1
 ) -> Iterator[ImagesWriter]:
     """Write ``skipped.csv`` and then ``images.parquet`` when the context is left without an error.
+
+    ``version`` says by which version of the reading they came about.
 
     Raises DatasetError where not one image could be read.
     """
@@ -39,6 +41,7 @@ def writing_images(
         "classes": json.dumps(opened.classes, ensure_ascii=False),
         "key": images_key(opened.reference),
         "signature": json.dumps(signature),
+        **({} if version == 1 else {"version": str(version)}),
         **({"column": str(opened.reference.image_column)} if opened.reference.in_place else {}),
     }
     schema = images_schema(in_place=opened.reference.in_place)

@@ -33,7 +33,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import AUTO, Request
 from review_embeddings.pipeline.stages.images import pixels_of
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
-from review_embeddings.pipeline.stages.registry import STAGES
+from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
 from review_embeddings.pipeline.stages.resolve import checkpoints_of, resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
 
@@ -116,7 +116,7 @@ def _work(session: BuildSession, embedding: Embedding) -> Work:
     return Work(
         stage.compute,
         inputs={
-            "pixels": StoredPixels(run, processor, embedding.images.digest),
+            "pixels": StoredPixels(run, processor, pixels_key(embedding.images.digest)),
             "encoder": encoder,
             "batch_size": session.request.batch_size,
             "name": embedding.name,

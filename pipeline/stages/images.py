@@ -31,7 +31,7 @@ from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.plan import why_images_stale
 from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
-from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES
+from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES, pixels_key
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.threads import chunks, in_threads
@@ -57,12 +57,12 @@ def images_of(
     reference, signature = opened_reference(session.run, info)
     if images is not None and why_images_stale(images, info, signature, None) is None:
         check_classes(session.progress, found, wanted, images.classes)
-        _check_against(session.run, info)
+        check_against(session.run, info)
         return CurrentImages(info, images, images)
     opened = _open(session, reference, info)
     check_classes(session.progress, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
-    _check_against(session.run, info)
+    check_against(session.run, info)
     if session.run.read_info() is None:
         session.write_info(info)
     session.begin_writing()
@@ -128,7 +128,7 @@ def check_classes(
             )
 
 
-def _check_against(run: RunFolder, info: RunInfo) -> None:
+def check_against(run: RunFolder, info: RunInfo) -> None:
     """Raise for a split that cannot be looked in, before it is remembered and before any long
     work."""
     split, known = info.settings.against, run.read_info()
@@ -218,10 +218,11 @@ def _read_in_place(session: BuildSession, selected: Selected) -> ImagesWriter:
         preprocessed_parts(session.run, selected.processor, selected.key),
         selected.key,
     )
-    with writing_images(session.run, opened, selected.signature) as images:
+    version = STAGES["images"].version
+    with writing_images(session.run, opened, selected.signature, version) as images:
         for record in reading.records(session.engine):
             images.add(record)
-    reading.finish(_digest_of(session.run))
+    reading.finish(pixels_key(_digest_of(session.run)))
     return images
 
 
@@ -242,7 +243,7 @@ def _read_copies(session: BuildSession, selected: Selected) -> ImagesWriter:
     cache = PixelCache(session.run, load_processor(processor.candidates), processor.digest)
     with writing_pixels(cache) as pixels:
         images = _write_copies(session, selected, cache, pixels)
-    pixels.finish(_digest_of(session.run))
+    pixels.finish(pixels_key(_digest_of(session.run)))
     return images
 
 
@@ -264,9 +265,9 @@ def _write_copies(
     pixels: PixelWriter | None,
 ) -> ImagesWriter:
     """Copy the images of a data set into the run; their pixels go where they belong."""
-    total = len(selected.rows)
+    total, version = len(selected.rows), STAGES["images"].version
     with (
-        writing_images(session.run, selected.opened, selected.signature) as images,
+        writing_images(session.run, selected.opened, selected.signature, version) as images,
         session.progress.stage(IMAGES.title, total=total, unit="images") as advance,
     ):
         root = _folder_of(session.run, selected.opened.reference)
@@ -307,7 +308,7 @@ def _digest_of(run: RunFolder) -> str:
 def pixels_of(session: BuildSession, processor: ProcessorSource, images: RunImages) -> None:
     """See to it that the images are there as this processor gives them: in the cache, or decoded
     once more. Raises ReviewError."""
-    if PixelCache(session.run, None, processor.digest).open(images.digest) is not None:
+    if PixelCache(session.run, None, processor.digest).open(pixels_key(images.digest)) is not None:
         return
     session.begin_writing()
     with session.timed("pixels", len(images)):
@@ -330,7 +331,7 @@ def _preprocess_copies(
         for batch in in_threads(prepare, chunks(images.read_files(), CHUNK)):
             pixels.add(batch)
             advance(len(batch))
-    pixels.finish(images.digest)
+    pixels.finish(pixels_key(images.digest))
 
 
 def _preprocess_in_place(
@@ -356,4 +357,4 @@ def _preprocess_in_place(
                 f"({record.path or images.column}). Bring the data set back, or name it anew with "
                 "--dataset."
             )
-    reading.finish(images.digest)
+    reading.finish(pixels_key(images.digest))

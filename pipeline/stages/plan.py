@@ -10,7 +10,8 @@ from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages, images_key
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.stages.stage import Job, Stage
+from review_embeddings.pipeline.stages.registry import STAGES
+from review_embeddings.pipeline.stages.stage import ONCE, Job, Stage
 from review_embeddings.pipeline.stages.state import (
     InputSource,
     RunState,
@@ -52,8 +53,9 @@ class Before:
 
 def plan(state: RunState, names: Sequence[str], before: Before) -> Iterator[Job]:
     """Every result of some stages that is missing or stale, in the order of the stages."""
+    whole = _table_is_current(state)
     for name in names:
-        if name not in state.stages:
+        if name not in state.stages or (whole and state.stages[name].for_table):
             continue
         for step in state.steps_of(state.stages[name]):
             stage = state.stage(name, step)
@@ -61,6 +63,12 @@ def plan(state: RunState, names: Sequence[str], before: Before) -> Iterator[Job]
             if reason is not None:
                 value = state.fingerprint_of(stage, step)
                 yield before.add(Job(stage, step, value, reason, _seconds(state, stage)))
+
+
+def _table_is_current(state: RunState) -> bool:
+    """Whether the table is what would be written: then nothing is needed that it alone takes."""
+    stored = state.stored("table", ONCE) if state.steps else None
+    return stored is not None and stored.fingerprint == state.fingerprint("table", ONCE)
 
 
 def _seconds(state: RunState, stage: Stage) -> float | None:
@@ -135,6 +143,9 @@ def why_images_stale(
         return NEW
     if images.key != images_key(info.dataset):
         return _dataset_changes(info, before) or "another data set"
+    version = STAGES["images"].version
+    if images.version != version:
+        return f"version {images.version} -> {version}"
     if signature not in {None, images.signature}:
         return "the data set's files have changed"
     return None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from hashlib import sha256
 
-from review_embeddings.pipeline.images.dataset import open_dataset
+from review_embeddings.pipeline.analysis.imagequality import require_cleanvision
+from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset
 from review_embeddings.pipeline.images.pixels import PixelCache
+from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
@@ -17,9 +21,9 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference, Request
 from review_embeddings.pipeline.stages.build import derived_stages, resolve, state_of
 from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted_checkpoints
-from review_embeddings.pipeline.stages.images import opened_reference
+from review_embeddings.pipeline.stages.images import check_against, opened_reference
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan, why_images_stale
-from review_embeddings.pipeline.stages.registry import STAGES
+from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
 from review_embeddings.pipeline.stages.state import RunState
@@ -46,7 +50,10 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
     reason = why_images_stale(stored, info, signature, before.info)
     if reason is not None:
         yield before.add(Job(STAGES["images"], ONCE, None, reason))
-        stored = None if stored is None else _expected(stored, reference)
+        stored = None if stored is None else _expected(session.run, stored, reference)
+    check_against(session.run, info)
+    if info.settings.image_quality:
+        require_cleanvision()
     if stored is None:
         yield from _all_after_images(session, info, found, asked)
         return
@@ -62,16 +69,49 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
         yield from plan(state.with_steps(steps), [*derived_stages(), "leaks", "table"], before)
 
 
-def _expected(images: RunImages, reference: DatasetReference) -> RunImages | None:
-    """The same images with the labels that the data set has now; None where it has not the same
-    rows."""
+def _skipped(run: RunFolder) -> int:
+    """How many images of the split could not be read."""
+    with run.skipped.open(encoding="utf-8", newline="") as file:
+        return max(0, sum(1 for _ in csv.reader(file)) - 1)
+
+
+def _expected(run: RunFolder, images: RunImages, reference: DatasetReference) -> RunImages | None:
+    """The same images with the labels that the data set has now; None where its rows are others."""
     opened = open_dataset(reference)
     total = len(opened.rows)
-    rows = set(balanced_sample(opened.labels, total, reference.limit, reference.seed).tolist())
-    if not rows >= set(images.ids.tolist()):
+    rows = balanced_sample(opened.labels, total, reference.limit, reference.seed)
+    known = len(images) + _skipped(run)
+    if len(rows) != known or not set(rows.tolist()) >= set(images.ids.tolist()):
+        return None
+    if not _same_files(images, opened):
         return None
     labels = None if opened.labels is None else opened.labels[images.ids]
     return replace(images, labels=labels, classes=opened.classes)
+
+
+def _same_files(images: RunImages, opened: OpenedDataset) -> bool:
+    """Whether the files of the rows are those of the images: by their names, or where these have
+    changed by their content."""
+    paths = _paths_of(opened)
+    for position, row in enumerate(images.ids.tolist() if paths else []):
+        file, known = paths[row], images.paths[position]
+        moved = file is not None and known is not None and not file.endswith(known)
+        if moved and sha256(read_file(file)).hexdigest() != images.hashes[position]:
+            return False
+    return True
+
+
+def _paths_of(opened: OpenedDataset) -> list[str | None]:
+    """The file of each row; empty where the data set does not name files beside the images."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows, name = opened.rows.data.table, str(opened.reference.image_column)
+    kind = rows.schema.field(name).type if name in rows.column_names else pa.null()
+    if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+        return []
+    paths: list[str | None] = pc.struct_field(rows.column(name), "path").to_pylist()
+    return paths
 
 
 def _pixels(state: RunState, jobs: Sequence[Job]) -> Iterator[Job]:
@@ -79,7 +119,7 @@ def _pixels(state: RunState, jobs: Sequence[Job]) -> Iterator[Job]:
     models = state.models
     sources = [models.processor_of(models.found.by_step(job.step)) for job in jobs]
     for digest in dict.fromkeys(source.digest for source in sources):
-        if PixelCache(state.run, None, digest).open(state.images.digest) is None:
+        if PixelCache(state.run, None, digest).open(pixels_key(state.images.digest)) is None:
             yield Job(STAGES["pixels"], ONCE, None, NEW)
 
 

@@ -13,6 +13,7 @@ from review_embeddings.pipeline.analysis.mapkinds import MapKind
 from review_embeddings.pipeline.analysis.outliers import NEIGHBORS as OOD_NEIGHBORS
 from review_embeddings.pipeline.analysis.trust import NEAR
 from review_embeddings.pipeline.registry import Registry
+from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.stages import compute
 from review_embeddings.pipeline.stages.reading import read_rows
 from review_embeddings.pipeline.stages.stage import Reduction, Stage
@@ -146,6 +147,7 @@ QUALITY = Stage(
     outputs=("quality",),
     identity={"neighbors": "neighbors", "labels": "labels"},
     settings={"folds": "cross_validate"},
+    through=("heldout",),
     needs=("labels",),
     group=SCORES,
 )
@@ -155,6 +157,7 @@ PCA = Stage(
     version=1,
     compute=compute.pca,
     inputs={"embeddings": "embeddings.embeddings"},
+    for_table=True,
     outputs=("projections",),
     metadata=("explained_variance",),
     identity={"embeddings": "embeddings"},
@@ -169,6 +172,7 @@ TRUST = Stage(
     version=1,
     compute=compute.trust_map,
     inputs={**NEIGHBORHOOD, "map": "projections.projections"},
+    for_table=True,
     outputs=("trust",),
     metadata=("trustworthiness", "continuity"),
     identity={"map": "projections"},
@@ -186,6 +190,7 @@ MOTION = Stage(
         "neighbors_before": "neighbors.neighbors@previous",
         "neighbors": "neighbors.neighbors",
     },
+    for_table=True,
     outputs=("motion",),
     identity={"before": "embeddings@previous", "embeddings": "embeddings"},
     constants={"k": NEAR},
@@ -203,6 +208,7 @@ DUPLICATES = Stage(
         "pictures": "pictures",
         "scratch": "scratch",
     },
+    for_table=True,
     outputs=("duplicates",),
     identity={"embeddings": "embeddings"},
     constants={"k": NEAR},
@@ -213,6 +219,7 @@ LEAKS = Stage(
     name="leaks",
     version=1,
     compute=compute.compare_splits,
+    for_table=True,
     outputs=("leaks",),
     identity={"embeddings": "embeddings", "split": "against", "key": "dataset"},
     scope="last",
@@ -277,6 +284,12 @@ WITH_VERSION = frozenset(stage.name for stage in STAGES if stage.hashed_from != 
 """Names of those whose versions every table's fingerprint has."""
 
 
+def pixels_key(images_digest: str) -> str:
+    """What tells the preprocessed images of a run from others in the cache."""
+    version = STAGES["pixels"].version
+    return images_digest if version == 1 else fingerprint(images=images_digest, method=version)
+
+
 def map_stage(kind: MapKind) -> Stage:
     """The stage that makes maps of some kind other than a PCA, which stands in `STAGES`."""
     together = {"everything": "embeddings@all"} if kind.of_all else {}
@@ -288,6 +301,7 @@ def map_stage(kind: MapKind) -> Stage:
             "embeddings": "embeddings.embeddings",
             **({"advance": "advance"} if kind.of_all else {}),
         },
+        for_table=True,
         outputs=("projections",),
         metadata=("explained_variance",),
         identity={"embeddings": "embeddings", **together},

@@ -36,8 +36,9 @@ class Stage:
     """One step of a build.
 
     Inputs are named by their source: ``stage.array`` of the same checkpoint,
-    ``stage.array@previous``, ``@first``, ``@last`` or ``@all`` of others, or a value of the run
-    such as ``labels`` (`stages.state.RunState.value`).
+    ``stage.array@previous``, ``@first`` or ``@last`` of others, or a value of the run such as
+    ``labels`` (`stages.state.RunState.value`). Of scope ``all`` they are those of each checkpoint.
+    In the identity ``@all`` stands for the results of all checkpoints.
     """
 
     name: str
@@ -74,6 +75,10 @@ class Stage:
     stage had a version; None where ``identity`` has the versions of all that it takes."""
     baseline: int = 1
     """The last version of which stages that leave it out of their fingerprint know nothing."""
+    for_table: bool = False
+    """Whether its results are needed only while the table is written: not where that is current."""
+    through: tuple[str, ...] = ()
+    """Stages whose results reach it by a value of the run instead of an input."""
     unit: Literal["images", "checkpoints"] = "images"
     """What is counted for the time it took."""
     units: str | None = None
@@ -91,6 +96,11 @@ class Stage:
     accelerated: bool = False
     seconds: Callable[[int, int], float] | None = None
     """About how long it takes for so many images and checkpoints, where that is known."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no computation would get."""
+        if self.scope != "all" and any(one.endswith("@all") for one in self.inputs.values()):
+            raise ValueError(f"Stage {self.name} takes all checkpoints. Give it the scope all.")
 
     def parts(
         self, inputs: Mapping[str, Any], settings: Settings | None, version: int | None = None

@@ -17,7 +17,7 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.run.records import record_of
+from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
 from review_embeddings.pipeline.stages.registry import BUILT_IN, STAGES, WITH_VERSION, map_stage
@@ -152,13 +152,16 @@ class RunState:
         return steps[:1] if stage.scope == "ends" and self.piecemeal else steps
 
     def _last_with_weights(self, name: str) -> list[int]:
-        """The last checkpoint of the training whose weights are there; where there is none, the
-        last one of which there is a result."""
+        """The last checkpoint of the training whose weights are there, or a later one that has a
+        current result."""
         found = self.models.found
-        trained = [
-            step for step in self.steps if step in found.steps and not found.by_step(step).is_base
-        ]
-        return trained[-1:] or [step for step in self.steps if self.stored(name, step)][-1:]
+        for step in reversed(self.steps):
+            if step in found.steps and not found.by_step(step).is_base:
+                return [step]
+            stored = self.stored(name, step)
+            if stored is not None and stored.fingerprint == self.fingerprint(name, step):
+                return [step]
+        return []
 
     def shape(self, step: int) -> tuple[int, ...]:
         """Of the embeddings of a checkpoint."""
@@ -209,11 +212,12 @@ class RunState:
         tells their results from those of their first versions."""
         covered = {InputSource.of(text).name for text in stage.identity.values()}
         keys: dict[str, Any] = {}
-        for source in map(InputSource.of, stage.inputs.values()):
+        inputs = {**stage.inputs, **{name: name for name in stage.through}}
+        for keyword, source in ((key, InputSource.of(text)) for key, text in inputs.items()):
             if source.name in self.stages and source.name not in covered:
                 given = self.stage(source.name, self.step_at(source, step))
                 if given.version > given.baseline or given.hashed:
-                    keys[f"{source.name}_method"] = [given.version, dict(given.hashed)]
+                    keys[f"{keyword}_method"] = [given.version, dict(given.hashed)]
         return keys
 
     def step_at(self, source: InputSource, step: int) -> int:
@@ -298,17 +302,17 @@ class RunState:
         return {**versions, "search": searches} if any(searches) else versions
 
     def _checkpoints(self) -> Any:
-        stored = {step: self.run.result_metadata("embeddings", step) for step in self.steps}
+        stored = {step: self.stored("embeddings", step) for step in self.steps}
         rows = [
-            [step, one["fingerprint"], one["epoch"], one["loss"]]
+            [step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")]
             for step, one in stored.items()
-            if one is not None and one["fingerprint"] == self.fingerprint("embeddings", step)
+            if one is not None and one.fingerprint == self.fingerprint("embeddings", step)
         ]
         return rows if len(rows) == len(self.steps) else UNKNOWN
 
     def _prediction_classes(self) -> Any:
-        stored = {step: self.run.result_metadata("embeddings", step) for step in self.steps}
-        known = {step: one for step, one in stored.items() if one is not None}
+        stored = {step: self.stored("embeddings", step) for step in self.steps}
+        known = {step: one.metadata for step, one in stored.items() if one is not None}
         return prediction_classes(self, known) if len(known) == len(stored) else UNKNOWN
 
     # -- what is stored
@@ -320,7 +324,7 @@ class RunState:
         if name == "leaks" and read_images(against_run(self.run, self._against())) is None:
             return None
         metadata = self.run.result_metadata(name, step)
-        if metadata is None:
+        if metadata is None or (name == "embeddings" and not _has_head(metadata)):
             return None
         return StoredResult(metadata["fingerprint"], frozenset(metadata["arrays"]), metadata)
 
@@ -343,6 +347,16 @@ def labels_fingerprint(images: RunImages) -> str | None:
     if images.labels is None:
         return None
     return fingerprint(labels=images.labels.tolist(), classes=images.classes)
+
+
+def _has_head(metadata: Mapping[str, Any]) -> bool:
+    """Whether the classes of the outputs, if any, can be read beside embeddings."""
+    try:
+        return "head" in metadata and (
+            metadata["head"] is None or bool(record_of(Head, metadata["head"]))
+        )
+    except RecordError:
+        return False
 
 
 def outputs_of_head(state: RunState, step: int, metadata: Mapping[str, Any]) -> list[str] | None:

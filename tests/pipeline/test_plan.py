@@ -1,5 +1,6 @@
 """What a build is about to do, why, and that its plan is all that it does."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from samples import CLASSES, save_checkpoint
+from samples import CLASSES, save_checkpoint, write_splits
 
 from review_embeddings.pipeline.engines.work import Result
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -208,3 +209,57 @@ def test_a_stage_of_all_checkpoints_folds_what_each_has(finished: Path) -> None:
         counted = Counter(job.stage.name for job in jobs)
         assert counted["outliers"] == counted["steadiness"] == counted["embeddings"] == 1
     assert reasons(finished, wanted=["10", "20", "100"]).keys() == {"table"}
+
+
+def test_leaks_of_the_last_checkpoint_stay_where_its_weights_are_gone(
+    run_path: Path, tmp_path: Path
+) -> None:
+    """And nothing that the table alone takes is computed for a table that is whole."""
+    data = write_splits(tmp_path / "data", train=3, test=4)
+    request = Request(dataset={"source": str(data), "split": "test"}, settings={"against": "train"})
+    build(RunFolder(run_path), request)
+    (run_path / "checkpoint-100" / "model.safetensors").unlink()
+    assert reasons(run_path) == {}
+    (run_path / "motion" / "000020.json").unlink()
+    build(RunFolder(run_path), Request(only_read=True))
+    built = build(RunFolder(run_path), Request(settings={"scaling": "common"}))
+    assert set(built.seconds) == {"motion", "table"}
+
+
+def test_versions_reach_what_is_computed_by_values_of_the_run(finished: Path) -> None:
+    build(RunFolder(finished), Request(settings={"cross_validate": 2}))
+    with registry.STAGES.replaced(replace(registry.HELDOUT, version=2)):
+        assert set(reasons(finished)) == {"heldout", "quality", "table"}
+    with registry.STAGES.replaced(replace(registry.IMAGES, version=2)):
+        assert reasons(finished) == {"images": "version 1 -> 2"}
+        assert set(build(RunFolder(finished), Request()).seconds) == {"images"}
+        assert reasons(finished) == {}
+
+
+def test_all_checkpoints_go_to_a_stage_of_all_only() -> None:
+    with pytest.raises(ValueError, match="Give it the scope all"):
+        Stage("every", 1, steadiness, inputs={"scores": "outliers.outliers@all"})
+
+
+@pytest.mark.parametrize("head", [{"count": 3}, {"names": 5, "count": 3}, "gone"])
+def test_embeddings_whose_head_cannot_be_read_are_computed_again(
+    finished: Path, head: object
+) -> None:
+    file = finished / "embeddings" / "000020.json"
+    content = json.loads(file.read_text())
+    del content["head"]
+    file.write_text(json.dumps(content if head == "gone" else {**content, "head": head}))
+    assert reasons(finished)["embeddings"] == "new"
+    build(RunFolder(finished), Request())
+    assert reasons(finished) == {}
+
+
+def test_images_that_moved_to_other_rows_are_expected_to_be_others(
+    run_path: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(image_folder, tmp_path / "data"))
+    build(RunFolder(run_path), Request(dataset={"source": str(data), "split": "train"}))
+    (data / CLASSES[0] / "03.png").rename(data / CLASSES[2] / "zz.png")
+    found = reasons(run_path)
+    assert found.pop("images") == "the data set's files have changed"
+    assert set(found.values()) == {"needs the images first"} and "embeddings" in found
