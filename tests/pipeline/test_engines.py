@@ -218,7 +218,8 @@ def test_a_mistake_in_a_shard_is_said_as_it_is(
 
 def mapped(run: RunFolder, request: Request, progress: Watching) -> NDArray[Any]:
     """The map of checkpoint 10 by an engine, made anew."""
-    shutil.rmtree(run.path / "projections", ignore_errors=True)
+    for folder in ("projections", "table"):
+        shutil.rmtree(run.path / folder, ignore_errors=True)
     build(run, request, progress=progress)
     return np.array(run.read_array("projections", 10))
 
