@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from review_embeddings.pipeline.analysis.imagequality import require_cleanvision
+from review_embeddings.pipeline.images.columns import NO_LABELS
 from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset
 from review_embeddings.pipeline.images.pixels import PixelCache
 from review_embeddings.pipeline.images.reading import read_file
@@ -129,7 +130,14 @@ def _all_after_images(
     """Every stage of the checkpoints that were asked for: nothing is known of the images."""
     wanted = Wanted([step for step in asked if step in found.steps], [])
     for stage in STAGES:
-        set_up = all(need == "labels" or getattr(info.settings, need) for need in stage.needs)
+        set_up = all(_may_have(info, need) for need in stage.needs)
         if stage.name not in {"images", "pixels"} and set_up:
             for step in stage.steps(wanted.steps):
                 yield Job(stage, step, None, AFTER_IMAGES)
+
+
+def _may_have(info: RunInfo, need: str) -> bool:
+    """Whether a run has what a stage needs, as far as that is known without its data set."""
+    if need == "labels":
+        return info.dataset.label_column != NO_LABELS
+    return bool(getattr(info.settings, need))

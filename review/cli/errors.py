@@ -49,6 +49,9 @@ def handled(*, debug: bool, stopped: str = CONTINUES) -> Iterator[None]:
         end(f"Stopped. {stopped}", INTERRUPTED)
     except (click.ClickException, click.exceptions.Exit):
         raise
+    except BrokenPipeError:  # whoever read the output has gone, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
     except Exception as error:
         if debug:
             raise

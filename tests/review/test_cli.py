@@ -4,6 +4,8 @@ can be mended."""
 import json
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,3 +307,13 @@ def test_a_dry_run_says_what_a_build_would_do_and_does_nothing(
     assert lines[2][:5] == ["trust", "10,", "20,", "100", "projections"]
     assert lines[-1][:3] == ["Nothing", "was", "computed."]
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_reader_that_goes_early_is_no_fault(built_run: Path) -> None:
+    """As `review-embeddings table … | head` does it."""
+    program = [sys.executable, "-m", "review_embeddings", "build", "--run", str(built_run)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert errors == "" and process.returncode in {0, 1}  # rich ends with 1
