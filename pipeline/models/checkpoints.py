@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError
-from review_embeddings.pipeline.models.weights import WEIGHTS_INDEX, stamp_weights, weight_files
+from review_embeddings.pipeline.models.forms import form_of, weight_files
+from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS
-
-PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt", "pytorch_model.pt")
-"""Weights as pickles: loading one runs whatever code is in it, so they are refused."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +73,14 @@ def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
     usable: list[Checkpoint] = []
     skipped: list[SkippedCheckpoint] = []
     for step, folder in _numbered_folders(root):
-        problem = _problem_with(folder)
+        problem = form_of(folder).problem(folder)
         if problem is None:
             epoch, loss = _training_state(folder, step)
             usable.append(Checkpoint(step, str(folder), epoch, loss))
         else:
             skipped.append(SkippedCheckpoint(folder.name, problem))
     if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
-        problem = _problem_with(root)
+        problem = form_of(root).problem(root)
         if problem is not None:
             skipped.append(SkippedCheckpoint(f"the final model in {root}", problem))
         elif final := _final_model(root, usable):
@@ -135,57 +132,6 @@ def _in_range(steps: Sequence[int], name: str) -> set[int]:
         return set()
     numbers = [ends[word] if word in ends else int(word) for word in words]
     return {step for step in steps if numbers[0] <= step <= numbers[-1]}
-
-
-def _problem_with(folder: Path) -> str | None:
-    """Why a folder cannot be used as a checkpoint; None where it can."""
-    if not storage.exists(folder / WEIGHTS) and not (folder / WEIGHTS_INDEX).is_file():
-        if any(storage.exists(folder / name) for name in PICKLED):
-            return (
-                f"its weights are pickled, and loading a pickle runs code. Convert it with: "
-                f"{conversion_command(folder)}"
-            )
-        if storage.exists(folder / "adapter_model.safetensors"):
-            return "it holds an adapter only; merge it into its base model and save that"
-        return "no weights yet (model.safetensors is missing)"
-    if not (folder / "config.json").is_file():
-        return "it has no config.json"
-    try:
-        files = weight_files(folder)
-    except (json.JSONDecodeError, KeyError):
-        return f"still being written ({WEIGHTS_INDEX} is incomplete)"
-    incomplete = next((file.name for file in files if not _is_whole(file)), None)
-    return f"still being written ({incomplete} is incomplete)" if incomplete else None
-
-
-def conversion_command(folder: Path) -> str:
-    """The command line that turns a pickled checkpoint into safetensors, for people who trust its
-    origin."""
-    return (
-        'python -c "import sys, torch, safetensors.torch as s; p = sys.argv[1]; '
-        "w = torch.load(p + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
-        "s.save_file({k: v.clone().contiguous() for k, v in w.items()}, p + '/model.safetensors', "
-        "{'format': 'pt'})\" "
-        f"{folder}"
-    )
-
-
-def _is_whole(file: Path) -> bool:
-    """Whether a safetensors file is as long as its header says. Source: the format's description,
-    github.com/huggingface/safetensors."""
-    if not file.is_file():
-        return storage.exists(file)  # what is in a store is whole
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            (header_length,) = struct.unpack("<Q", stream.read(8))
-            if header_length > size:
-                return False
-            header = json.loads(stream.read(header_length))
-    except (OSError, struct.error, ValueError):
-        return False
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return bool(size == 8 + header_length + max(ends, default=0))
 
 
 def _training_state(folder: Path, step: int) -> tuple[float | None, float | None]:
@@ -242,7 +188,7 @@ def _same_weights_as_one_of(root: Path, checkpoints: list[Checkpoint]) -> bool:
 def _base_model(base: str) -> Checkpoint:
     path = Path(base)
     if path.is_dir():
-        problem = _problem_with(path)
+        problem = form_of(path).problem(path)
         if problem is not None:
             raise CheckpointError(
                 f"The base model {base} cannot be used: {problem}. Name a folder with "

@@ -4,19 +4,15 @@ probabilities."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.classifier import size_options
-from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.device import DTYPES, pick_device
+from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.heads import names_in_file
-from review_embeddings.pipeline.models.libraries import (
-    import_transformers,
-    quiet_transformers,
-    require_timm,
-)
 
 if TYPE_CHECKING:
     import torch
@@ -156,47 +152,11 @@ def load_encoder(
     target = pick_device(device)
     dtype = getattr(torch, DTYPES[precision])
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
-    if is_timm(read_config(checkpoint.source)):
-        require_timm(name)
-    model, report = _load_model(checkpoint.source, name, with_head=with_head)
-    _check_complete(report, name)
+    path = Path(checkpoint.source)
+    loaded = form_of(path).load(path, name, with_head=with_head)
+    model = loaded.model
     model.eval().requires_grad_(False)
     model.to(target, dtype)
-    missing = set(report["missing_keys"])
-    return Encoder(model, pooling=pooling, device=target, dtype=dtype, name=name, missing=missing)
-
-
-def _load_model(source: str, name: str, *, with_head: bool) -> tuple[Any, dict[str, Any]]:
-    """The module with its weights, and what transformers reports of them."""
-    import torch
-    from safetensors import SafetensorError
-
-    transformers = import_transformers()
-    kind = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
-    try:
-        with quiet_transformers():
-            model, report = kind.from_pretrained(
-                source,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of "
-            f"an image model."
-        ) from error
-    return model, report
-
-
-def _check_complete(report: dict[str, Any], name: str) -> None:
-    """Raise CheckpointError where weights are missing; a pooler that was never trained may be."""
-    gaps = sorted(key for key in report["missing_keys"] if "pooler" not in key)
-    if not gaps and not report.get("mismatched_keys"):
-        return
-    what = f"lacks {gaps[0]} (of {len(gaps)})" if gaps else "has weights of other shapes"
-    raise CheckpointError(
-        f"{name} does not fit its own config.json: it {what}. Check that the folder was saved "
-        f"whole."
+    return Encoder(
+        model, pooling=pooling, device=target, dtype=dtype, name=name, missing=loaded.missing
     )

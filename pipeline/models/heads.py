@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.config import is_timm, read_config
+from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, st
 
 def head_of(checkpoint: Checkpoint) -> Head | None:
     """The classes of a checkpoint's head; None where it has none."""
-    config = read_config(checkpoint.source)
+    config = config_of(checkpoint.source)
     if not config and checkpoint.folder is None:
         try:
             with quiet_transformers():

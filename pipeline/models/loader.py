@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.config import read_config
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
+from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import WEIGHTS
@@ -39,9 +39,7 @@ def config_fingerprint(source: str) -> str:
     """Fingerprint of what a model's config.json says about its embeddings."""
     return fingerprint(
         config={
-            name: value
-            for name, value in read_config(source).items()
-            if name not in VOLATILE_CONFIG
+            name: value for name, value in config_of(source).items() if name not in VOLATILE_CONFIG
         }
     )
 

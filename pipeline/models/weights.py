@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.models.forms import weight_files
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.folder import WEIGHTS
-
-WEIGHTS_INDEX = "model.safetensors.index.json"
-"""The list of the files of weights that were written in several."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +32,9 @@ def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStam
 
     A Hub name is its own stamp: the Hub's cache is addressed by content.
     """
-    folder = Path(source)
-    if not folder.is_dir():
+    if not Path(source).exists():
         return WeightsStamp(hashlib.sha256(source.encode()).hexdigest(), [])
-    paths = weight_files(folder)
+    paths = weight_files(source)
     files = [[path.name, *storage.stamp_of(path)] for path in paths]
     if known is not None and known.files == files:
         return known
@@ -62,12 +57,3 @@ def _file_digest(file: Any) -> bytes:
     while block := file.read(BLOCK_BYTES):
         digest.update(block)
     return digest.digest()
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold the weights of a model folder."""
-    index = folder / WEIGHTS_INDEX
-    if index.is_file():
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        return [folder / name for name in names]
-    return [folder / WEIGHTS]

@@ -13,6 +13,7 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
+from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
 from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
@@ -141,7 +142,7 @@ class Models:
                 content = json.loads(file.read_text(encoding="utf-8"))
                 digest = fingerprint(processor=_without_class_names(content))
                 return ProcessorSource([str(file.parent)], digest)
-        origin = str(read_config(checkpoint.source).get("_name_or_path") or "")
+        origin = str(config_of(checkpoint.source).get("_name_or_path") or "")
         names = [name for name in (checkpoint.source, origin) if name]
         names = folders if named is not None else names
         return ProcessorSource(names, fingerprint(processor=names))

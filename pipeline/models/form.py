@@ -1,0 +1,53 @@
+"""What every form in which a trained model lies on a disk has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with its weights, in float32 on the CPU."""
+
+    model: Any
+    """A module of torch; of transformers, where the form is one of transformers."""
+    missing: set[str] = field(default_factory=set)
+    """Names of tensors that the weights do not hold: of a pooler that was never trained."""
+
+
+class Form:
+    """A way in which a model lies on a disk. By default it is recognised but cannot be read."""
+
+    name = ""
+    """Its key, and how people call it."""
+
+    def matches(self, path: Path) -> bool:
+        """Whether a folder, or a file, holds a model in this form."""
+        raise NotImplementedError
+
+    def problem(self, path: Path) -> str | None:
+        """Why it cannot be used, with what helps; None where it can."""
+        raise NotImplementedError
+
+    def weight_files(self, path: Path) -> list[Path]:
+        """The files whose content tells two models in this form apart."""
+        return []
+
+    def config(self, path: Path) -> dict[str, Any]:
+        """What is known about the model, with the entries of a ``config.json`` of transformers.
+        Raises CheckpointError where it cannot be read."""
+        return {}
+
+    def exchange_file(self, path: Path) -> Path | None:
+        """The safetensors file with the tensors that differ between two checkpoints of a training,
+        where there is exactly one."""
+        return None
+
+    def load(self, path: Path, title: str, *, with_head: bool) -> LoadedModel:
+        """The model; with its classification head where it is used. Raises CheckpointError, in
+        which it is called ``title``."""
+        raise CheckpointError(f"{title} cannot be loaded: {self.problem(path)}")
