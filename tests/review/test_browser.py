@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import serving
 
 from review_embeddings.pipeline import table
@@ -60,7 +60,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         page.wait_for_function(
             "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
         )
-        page.wait_for_timeout(1500)  # the plots are drawn
+        drawn(page)
         yield page
     assert [fault for fault in faults if not fault.startswith(KNOWN_FAULTS)] == []
 
@@ -79,6 +79,11 @@ def selected(page: Page) -> list[int]:
     return sorted(state(page, "Array.from(s.selectedIndices)"))
 
 
+def _joined(rows: list[int]) -> str:
+    """As JavaScript sorts and joins them: as text."""
+    return ",".join(sorted(map(str, rows)))
+
+
 def plot(page: Page, caption: str) -> dict[str, float]:
     """The largest canvas above the axis with this caption: the drawing area of one scatter plot."""
     box = page.evaluate(
@@ -95,6 +100,27 @@ def plot(page: Page, caption: str) -> dict[str, float]:
     )
     assert box, f"no plot with the axis {caption}"
     return dict(box)
+
+
+def drawn(page: Page) -> None:
+    """Wait until all pictures are there and two looks in a row are the same."""
+    page.wait_for_function("[...document.images].every((one) => one.complete)")
+    before = page.screenshot()
+    while (after := page.screenshot()) != before:
+        before = after
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until this holds of the state ``s``."""
+    page.wait_for_function(
+        f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
+    )
+
+
+def changed(page: Page, box: dict[str, float], before: bytes) -> None:
+    """Wait until another picture is drawn there: fails when the test's own time is over."""
+    while picture_of(page, box) == before:
+        page.wait_for_timeout(50)
 
 
 def picture_of(page: Page, box: dict[str, float]) -> bytes:
@@ -122,7 +148,8 @@ def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> N
     page.mouse.down()
     page.mouse.move(middle_x, middle_y, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(800)
+    until(page, f"Array.from(s.selectedIndices).sort().join() !== '{_joined(preselected)}'")
+    drawn(page)
     rows = selected(page)
     x, y = column(page, "x_000010"), column(page, "y_000010")
     assert 0 < len(rows) < len(x) and rows != preselected
@@ -135,12 +162,13 @@ def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> N
     assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(
         " ", ""
     )
-    assert picture_of(page, last) != before  # the other plot marks them
+    changed(page, last, before)  # the other plot marks them
 
 
 def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
+    before = _joined(selected(page))
     page.get_by_text("Worst 8 of first (step 10)").click()
-    page.wait_for_timeout(500)
+    until(page, f"Array.from(s.selectedIndices).sort().join() !== '{before}'")
     assert sorted(column(page, "rank_first")[selected(page)]) == list(range(1, 9))
 
 
@@ -148,6 +176,8 @@ def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) ->
     long = table.read(built_run, columns=["checkpoint", "x", "y", "ood_score"])
 
     def is_now(step: int) -> None:
+        x = float(long.loc[long["checkpoint"] == step, "x"].iloc[0])
+        until(page, f"Math.fround(s.columnData.x_now[0]) === {x}")
         for name, source in (("x", "x"), ("y", "y"), ("ood", "ood_score")):
             np.testing.assert_array_equal(
                 column(page, f"{name}_now").astype(np.float32),
@@ -161,13 +191,12 @@ def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) ->
     box = plot(page, "x_now")
     before = picture_of(page, box)
     slider.get_by_title("Next checkpoint").click()
-    page.wait_for_timeout(800)
-    assert step.inner_text() == "step 100"
+    expect(step).to_have_text("step 100")
     is_now(100)
-    assert picture_of(page, box) != before and selected(page) == chosen
+    changed(page, box, before)
+    assert selected(page) == chosen
     slider.locator("input").fill("0")
-    page.wait_for_timeout(500)
-    assert step.inner_text() == "step 10"
+    expect(step).to_have_text("step 10")
     is_now(10)
     assert "disparity" in slider.inner_text() and "of variance" in slider.inner_text()
 
@@ -186,9 +215,11 @@ def test_a_filter_on_the_sliders_scores_is_applied_again_at_each_checkpoint(
     for step, title in ((20, ""), (100, "Next checkpoint"), (20, "Previous checkpoint")):
         if title:
             page.get_by_title(title).click()
-            page.wait_for_timeout(800)
+            expect(page.locator("[data-test-tag=checkpoint-slider-step]")).to_have_text(
+                f"step {step}"
+            )
         expected = np.flatnonzero(long.loc[long["checkpoint"] == step, "ood_score"] < middle)
-        assert state(page, "Array.from(s.filteredIndices)") == expected.tolist()
+        until(page, f"Array.from(s.filteredIndices).join() === '{','.join(map(str, expected))}'")
 
 
 def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from samples import save_checkpoint, save_start_model
 from serving import serving
 
@@ -184,6 +184,7 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
         def x_at(step: int) -> float:
             return float(table.read(young_run, checkpoints=[step], columns=["x"])["x"][7])
 
+        slider_step = page.locator("[data-test-tag=checkpoint-slider-step]")
         tabs = page.locator(".flexlayout__tab_button").all_inner_texts()
         for step in (20, 100):
             add_checkpoint(young_run, step)
@@ -191,28 +192,27 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
             page.wait_for_function(
                 f"'x_{step:06d}' in spotlight.useDataset.getState().columnData", timeout=10_000
             )
-            page.wait_for_timeout(500)
+            expect(slider_step).to_have_text(f"step {step}")  # it follows the newest
             assert state("Array.from(s.selectedIndices)") == [3, 5, 30]
             assert state("s.filters.length") == 1
             assert state("Array.from(s.filteredIndices)") == filtered
-            assert (
-                page.locator("[data-test-tag=checkpoint-slider-step]").inner_text()
-                == f"step {step}"
-            )  # it follows the newest
-            assert state(f"s.columnData.x_last[7] === s.columnData.x_{step:06d}[7]")
-            assert state(f"s.columnData.x_now[7] === s.columnData.x_{step:06d}[7]")
+            for name in ("x_last", "x_now"):
+                page.wait_for_function(
+                    f"""() => {{ const c = spotlight.useDataset.getState().columnData;
+                    return c.{name}[7] === c.x_{step:06d}[7]; }}"""
+                )
         assert page.locator(".flexlayout__tab_button").all_inner_texts() == tabs
         page.locator("[title='Previous checkpoint']").click()
-        page.wait_for_timeout(500)
-        assert state("s.columnData.x_now[7]") == x_at(20)
+        expect(slider_step).to_have_text("step 20")
+        page.wait_for_function(
+            f"spotlight.useDataset.getState().columnData.x_now[7] === {x_at(20)}"
+        )
         add_checkpoint(young_run, 120)
         page.wait_for_function(
             "'x_000120' in spotlight.useDataset.getState().columnData", timeout=60_000
         )
-        page.wait_for_timeout(1000)
-        assert page.locator("[data-test-tag=checkpoint-slider-step]").inner_text() == "step 20", (
-            "who looks at one is not taken away"
-        )
+        page.wait_for_timeout(500)  # time in which it could go where it must not
+        assert slider_step.inner_text() == "step 20", "who looks at one is not taken away"
         assert state("s.columnData.x_now[7]") == x_at(20)
         page.reload()
         page.wait_for_function(
