@@ -15,24 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from review_embeddings.pipeline.errors import DatasetError, SettingsError
+from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.dataset import OpenedDataset
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.models.processor import Processor
+from review_embeddings.pipeline.training.augmentations import AUTO, NONE
 
 if TYPE_CHECKING:
     import torch
-
-AUGMENTATIONS = ("flip", "crop", "shift")
-"""Mirrored left to right; a part of 50 to 100 % of the area, aspect ratio 3/4 to 4/3; moved by up
-to an eighth, edges mirrored."""
-
-AUTO = "auto"
-"""Flips, and crops images that are at least as large as the model takes them: a part of a small
-one would be a blur."""
-
-NONE = "none"
 
 CROPPED_AREA = (0.5, 1.0)
 CROPPED_ASPECT = (3 / 4, 4 / 3)
@@ -42,20 +33,6 @@ MIRRORED_SHARE = 0.5
 
 MAX_CROP_TRIES = 10
 """Random crops of which none may fit a long, narrow image; it then stays whole."""
-
-
-def parse_augmentation(text: str) -> tuple[str, ...]:
-    """``auto``, ``none`` or some of `AUGMENTATIONS` separated by commas. Raises SettingsError for
-    anything else."""
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if names in {(AUTO,), (NONE,)}:
-        return names
-    if not names or not set(names) <= set(AUGMENTATIONS):
-        raise SettingsError(
-            f"--augment {text} is not known. Use {AUTO}, {NONE}, or some of "
-            f"{', '.join(AUGMENTATIONS)} with commas between."
-        )
-    return names
 
 
 def augment(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.pipeline.training.images import parse_augmentation
+from review_embeddings.pipeline.training.augmentations import parse_augmentation
 
 DEFAULT_FRAMES = 11
 """Checkpoints where no number is given: before the training and ten more."""
@@ -66,7 +66,7 @@ class FineTuning:
     image_size: int | None = None
     """Side in pixels of what the model takes; None for its own."""
     augment: str = "auto"
-    """See `training.images.parse_augmentation`."""
+    """See `training.augmentations.parse_augmentation`."""
     epochs: float = 3.0
     steps: int | None = None
     """Optimizer steps in all, instead of epochs."""

@@ -15,8 +15,9 @@ from review_embeddings.pipeline.models.processor import Processor
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.arguments import make, own_defaults
+from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
-from review_embeddings.pipeline.training.images import LabelledImages, parse_augmentation
+from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.options import Batch, FineTuning
 from review_embeddings.pipeline.training.plan import SavePlan, Schedule, make_plan, make_schedule
 

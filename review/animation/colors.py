@@ -1,4 +1,4 @@
-"""Colours of the film: of the classes, and of a light and a dark page."""
+"""Colours of the classes in the film."""
 
 from __future__ import annotations
 
@@ -24,28 +24,6 @@ TEN = (
 
 Source: Petroff 2021, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270.
 """
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of everything that is not a class."""
-
-    background: str
-    text: str
-    muted: str
-    """Second-rate text and axes."""
-    line: str
-    """Frames and grids."""
-    loss: str
-    accuracy: str
-    plain: str
-    """Images without a label."""
-
-
-THEMES = {
-    "light": Theme("#ffffff", "#1a1c20", "#5f6670", "#d5d9de", "#c2255c", "#1864ab", "#8a929c"),
-    "dark": Theme("#0f1216", "#eef0f3", "#a3abb5", "#343b44", "#ff7aa2", "#74c0fc", "#7d8793"),
-}
 
 
 @dataclass(frozen=True)

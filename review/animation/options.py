@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.review.animation.colors import THEMES
 from review_embeddings.review.animation.plan import PACES
+from review_embeddings.review.animation.themes import THEMES
 
 MIN_SIZE, MAX_SIZE = 480, 2160
 """Smallest and largest width of a frame in pixels."""

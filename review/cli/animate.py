@@ -57,7 +57,12 @@ class LookOptions:
         help="How long the last frame stays.",
     )
     theme: str = option(
-        "--theme", default="light", show_default=True, metavar="NAME", help="light or dark."
+        "--theme",
+        default="light",
+        show_default=True,
+        metavar="NAME",
+        choices=choices.themes,
+        help="{choices}.",
     )
     top: int = option(
         "--top",
@@ -100,7 +105,8 @@ class AnimateOptions:
     out: str | None = option(
         "--out",
         metavar="FILE",
-        help="File to write: .gif, .mp4, .webp or (animated) .png. Default: exports/animation.gif.",
+        choices=choices.film_endings,
+        help="File to write: {choices} (animated). Default: exports/animation.gif.",
     )
     frame: str | None = option(
         "--frame", metavar="STEP", help="Write a still of this checkpoint instead, as .png."

@@ -67,3 +67,38 @@ def formats() -> Iterable[str]:
 def endings() -> Iterable[str]:
     """What the names of their files end in."""
     return table_formats.endings()
+
+
+def decisions() -> Iterable[str]:
+    """What can be decided about an image."""
+    from review_embeddings.review.decisions.kinds import DECISIONS
+
+    return DECISIONS
+
+
+def cleaned_forms() -> Iterable[str]:
+    """What a cleaned data set can be written as."""
+    from review_embeddings.review.exchange.forms import FORMS
+
+    return FORMS
+
+
+def themes() -> Iterable[str]:
+    """Pages of the film."""
+    from review_embeddings.review.animation.themes import THEMES
+
+    return THEMES
+
+
+def film_endings() -> Iterable[str]:
+    """What the names of films end in."""
+    from review_embeddings.review.animation.encode.formats import ENDINGS
+
+    return ENDINGS
+
+
+def augmentations() -> Iterable[str]:
+    """Random changes of training images."""
+    from review_embeddings.pipeline.training.augmentations import AUGMENTATIONS
+
+    return AUGMENTATIONS

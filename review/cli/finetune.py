@@ -58,8 +58,9 @@ class TrainingDataOptions:
     augment: str | None = option(
         "--augment",
         metavar="HOW",
-        help="auto, none, or some of flip,crop,shift. Default: auto (flips; crops of large "
-        "images).",
+        choices=choices.augmentations,
+        help="auto, none, or some of {choices} with commas between. Default: auto (flips; crops "
+        "of large images).",
     )
 
 

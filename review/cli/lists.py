@@ -32,7 +32,8 @@ class ExportOptions:
     decided: str | None = option(
         "--decided",
         metavar="A,B,…",
-        help="Only images decided so: keep, relabel, remove, duplicate, unsure.",
+        choices=choices.decisions,
+        help="Only images decided so: {choices}; or several of these.",
     )
     top: int | None = option(
         "--top",
@@ -132,7 +133,8 @@ class ApplyOptions:
         default="disk",
         show_default=True,
         metavar="FORM",
-        help="disk (save_to_disk), folder (images by class) or parquet.",
+        choices=choices.cleaned_forms,
+        help="{choices}: as save_to_disk does, images by class, a file a split.",
     )
     dry_run: bool = option(
         "--dry-run", is_flag=True, help="Say what would be changed and write nothing."

@@ -28,18 +28,10 @@ from review_embeddings.pipeline.run.records import (
     record_of,
     unknown_keys,
 )
+from review_embeddings.review.decisions.kinds import DECISIONS, RELABEL, UNDECIDED
 
 Note = Callable[[str], None]
 """Takes one line that a person should read."""
-
-KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE = "keep", "relabel", "remove", "duplicate", "unsure"
-
-DECISIONS = (KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE)
-"""It is right as it is, it has another label, it does not belong here, it is there twice, it is to
-be looked at again."""
-
-UNDECIDED = "undecided"
-"""Clears an earlier decision."""
 
 READABLE = frozenset({*DECISIONS, UNDECIDED, None})
 """Decisions that a line may hold."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.decisions.kinds import DECISIONS, RELABEL, UNDECIDED
 from review_embeddings.review.decisions.log import (
-    DECISIONS,
     MAX_LIST_NAME,
     MAX_NOTE,
-    RELABEL,
-    UNDECIDED,
     Decision,
     new_request,
     now,

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import BusyError, RunError, SettingsError, StorageError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.decisions.log import (
-    UNDECIDED,
     Decision,
     DecisionWriter,
     History,

@@ -34,15 +34,10 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import guarded
-from review_embeddings.review.decisions.log import (
-    DUPLICATE,
-    RELABEL,
-    REMOVE,
-    Decision,
-    about_unreadable,
-    read_history,
-)
-from review_embeddings.review.exchange.cleaned import CHUNK, FORMS, write_cleaned
+from review_embeddings.review.decisions.kinds import DUPLICATE, RELABEL, REMOVE
+from review_embeddings.review.decisions.log import Decision, about_unreadable, read_history
+from review_embeddings.review.exchange.cleaned import CHUNK, write_cleaned
+from review_embeddings.review.exchange.forms import FORMS
 from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
 
 if TYPE_CHECKING:

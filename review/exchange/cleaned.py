@@ -21,9 +21,6 @@ from review_embeddings.review.exchange.formats import ending_of
 if TYPE_CHECKING:
     import datasets
 
-FORMS = ("disk", "folder", "parquet")
-"""A ``save_to_disk`` data set, a folder of images by class, one Parquet file a split."""
-
 CHUNK = 256
 """Rows in memory at once."""
 

@@ -12,14 +12,8 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.log import (
-    UNDECIDED,
-    Decision,
-    Note,
-    new_request,
-    now,
-    writing,
-)
+from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.review.decisions.log import Decision, Note, new_request, now, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import list_names
 from review_embeddings.review.exchange.formats import read_rows

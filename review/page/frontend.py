@@ -10,17 +10,16 @@ from pathlib import Path
 
 from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.pipeline.analysis.trust import NEAR
-from review_embeddings.review.decisions.log import (
+from review_embeddings.review.decisions.kinds import (
     DECISIONS,
     DUPLICATE,
     KEEP,
-    MAX_LIST_NAME,
-    MAX_NOTE,
     RELABEL,
     REMOVE,
     UNDECIDED,
     UNSURE,
 )
+from review_embeddings.review.decisions.log import MAX_LIST_NAME, MAX_NOTE
 from review_embeddings.review.decisions.session import MAX_CHECKPOINTS, MAX_REQUEST
 from review_embeddings.review.lists import EVEN
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL

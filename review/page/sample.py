@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.log import UNDECIDED
+from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.lists import EVEN, ImageList
 from review_embeddings.review.lists.derived import DECISION
 from review_embeddings.review.page.frame import ReviewFrame

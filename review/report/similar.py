@@ -27,7 +27,8 @@ from review_embeddings.pipeline.index.milvus import (
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.log import DECISIONS, UNDECIDED, Note, read_history
+from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
+from review_embeddings.review.decisions.log import Note, read_history
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built

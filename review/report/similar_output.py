@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages
-from review_embeddings.review.decisions.log import UNDECIDED
+from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.report.similar import Query, SearchResults, SimilarImage, in_common
 from review_embeddings.review.report.summary import STYLE, picture_address

@@ -19,13 +19,8 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.training import log as trainlog
-from review_embeddings.review.decisions.log import (
-    DECISIONS,
-    History,
-    Note,
-    about_unreadable,
-    read_history,
-)
+from review_embeddings.review.decisions.kinds import DECISIONS
+from review_embeddings.review.decisions.log import History, Note, about_unreadable, read_history
 from review_embeddings.review.lists import ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered

@@ -14,11 +14,11 @@ from review_embeddings.pipeline.errors import DatasetError, SettingsError
 from review_embeddings.pipeline.images.dataset import open_dataset
 from review_embeddings.pipeline.models.processor import Processor
 from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.images import (
     LabelledImages,
     augment,
     collate,
-    parse_augmentation,
 )
 
 

@@ -28,7 +28,7 @@ from review_embeddings.pipeline.analysis.project import turn_onto_next
 from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
-from review_embeddings.review.animation.colors import THEMES, class_colors
+from review_embeddings.review.animation.colors import class_colors
 from review_embeddings.review.animation.encode import gif, palette
 from review_embeddings.review.animation.film import animate, draw_frame, draw_still
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
@@ -36,6 +36,7 @@ from review_embeddings.review.animation.make import make_film
 from review_embeddings.review.animation.options import FilmOptions
 from review_embeddings.review.animation.plan import Moment, ease, plan
 from review_embeddings.review.animation.render import Canvas, FrameStyle
+from review_embeddings.review.animation.themes import THEMES
 
 CommandLine = Callable[..., tuple[int, str, str]]
 REFERENCES = Path(__file__).parents[1] / "data" / "frames"

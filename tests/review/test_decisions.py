@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
 from review_embeddings.review.decisions.log import (
-    DECISIONS,
     FIELDS,
-    UNDECIDED,
     Decision,
     UnreadableLine,
     as_line,

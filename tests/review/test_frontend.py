@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.log import DECISIONS
+from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.frontend import (
     COLUMNS,

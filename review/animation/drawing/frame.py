@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 
-from review_embeddings.review.animation.colors import THEMES, ImageColors
+from review_embeddings.review.animation.colors import ImageColors
 from review_embeddings.review.animation.drawing.curves import CurvePanel
 from review_embeddings.review.animation.drawing.leaderboard import Leaderboard
 from review_embeddings.review.animation.drawing.legend import draw_legend
@@ -22,6 +22,7 @@ from review_embeddings.review.animation.drawing.page import (
 )
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
+from review_embeddings.review.animation.themes import THEMES
 
 TITLE_SIZE = 19
 """In points."""

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 
-from review_embeddings.review.animation.colors import Theme
 from review_embeddings.review.animation.drawing.text import (
     Label,
     fitted,
     font_families,
     text_width,
 )
+from review_embeddings.review.animation.themes import Theme
 
 WIDTH, HEIGHT = 10.0, 8.0
 """Size of the page in its own units; in a figure of 10 x 8 inches they are inches."""

@@ -1,0 +1,10 @@
+"""What can be decided about an image."""
+
+KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE = "keep", "relabel", "remove", "duplicate", "unsure"
+
+DECISIONS = (KEEP, RELABEL, REMOVE, DUPLICATE, UNSURE)
+"""It is right as it is, it has another label, it does not belong here, it is there twice, it is to
+be looked at again."""
+
+UNDECIDED = "undecided"
+"""Clears an earlier decision."""
