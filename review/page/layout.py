@@ -39,35 +39,15 @@ def wide_layout(review: ReviewFrame) -> Layout:
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.widgets import Widget
 
-    # the layout stays as it is when checkpoints are added, so that it is left as somebody arranged
-    # it
-    if review.watching:
-        plots = [_plot(FIRST, "First", review.color_by), _plot(LAST, "Last", review.color_by)]
-    else:
-        plots = [_plot(step, plot_title(review, step), review.color_by) for step in plotted(review)]
-    if has_slider(review):
-        plots.insert(len(plots) - 1, _plot(NOW, "Slider", review.color_by))
-    table = ly.table(
-        "Images",
-        visible_columns=_in_frame(
-            review,
-            c.LABEL,
-            DECISION,
-            at(c.PREDICTION, LAST),
-            c.TRAJECTORY_LABEL_SCORE,
-            at(c.OOD_SCORE, FIRST),
-            at(c.OOD_SCORE, LAST),
-            PERCENTILE_CHANGE,
-            MOVED,
-            OUTLIER,
-        ),
-        sort_by_columns=[(at(c.OOD_SCORE, LAST), "ascending")],
-    )
-    left: Any = ly.tab(table, weight=36)
+    plots = _plots(review)
+    left: Any = ly.tab(_image_table(review), weight=36)
     if DECISION in review.frame.columns:
         panel = Widget(type=WIDGETS["panel"], name="Decide")
         left = ly.split(
-            ly.tab(table, weight=60), ly.tab(panel, weight=40), weight=36, orientation="vertical"
+            ly.tab(_image_table(review), weight=60),
+            ly.tab(panel, weight=40),
+            weight=36,
+            orientation="vertical",
         )
     top = ly.split(
         left,
@@ -75,26 +55,67 @@ def wide_layout(review: ReviewFrame) -> Layout:
         weight=60,
         orientation="horizontal",
     )
-    bottom = ly.split(
+    return ly.layout(top, _below(review), orientation="vertical")
+
+
+def _plots(review: ReviewFrame) -> list[Any]:
+    """Those of single checkpoints, and the slider's before the last.
+
+    They stay as they are when checkpoints are added, so that the page is left as somebody arranged
+    it.
+    """
+    if review.watching:
+        plots = [_plot(FIRST, "First", review.color_by), _plot(LAST, "Last", review.color_by)]
+    else:
+        plots = [_plot(step, plot_title(review, step), review.color_by) for step in plotted(review)]
+    if has_slider(review):
+        plots.insert(len(plots) - 1, _plot(NOW, "Slider", review.color_by))
+    return plots
+
+
+def _image_table(review: ReviewFrame) -> Any:
+    """All images, the most atypical of the last checkpoint first."""
+    from renumics.spotlight import layout as ly
+
+    visible = (
+        c.LABEL,
+        DECISION,
+        at(c.PREDICTION, LAST),
+        c.TRAJECTORY_LABEL_SCORE,
+        at(c.OOD_SCORE, FIRST),
+        at(c.OOD_SCORE, LAST),
+        PERCENTILE_CHANGE,
+        MOVED,
+        OUTLIER,
+    )
+    return ly.table(
+        "Images",
+        visible_columns=_in_frame(review, *visible),
+        sort_by_columns=[(at(c.OOD_SCORE, LAST), "ascending")],
+    )
+
+
+def _below(review: ReviewFrame) -> Any:
+    """The selected images and what is near them; the lists and the histograms."""
+    from renumics.spotlight import layout as ly
+    from renumics.spotlight.layout.widgets import Widget
+
+    histograms = [
+        ly.histogram(f"OOD score, {end}", column=name, stack_by_column=review.color_by)
+        for end in (LAST, FIRST)
+        for name in _in_frame(review, at(c.OOD_SCORE, end))
+    ]
+    return ly.split(
         ly.tab(
             _inspector(review),
             Widget(type=WIDGETS["neighbors"], name="Neighbours"),
             Widget(type=WIDGETS["checkpoints"], name="Checkpoints"),
             weight=68,
         ),
-        ly.tab(
-            ly.issues("Lists"),
-            *(
-                ly.histogram(f"OOD score, {end}", column=name, stack_by_column=review.color_by)
-                for end in (LAST, FIRST)
-                for name in _in_frame(review, at(c.OOD_SCORE, end))
-            ),
-            weight=32,
-        ),
+        ly.tab(ly.issues("Lists"), *histograms, weight=32),
         weight=40,
         orientation="horizontal",
     )
-    return ly.layout(top, bottom, orientation="vertical")
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:

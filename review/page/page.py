@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.log import History, Note, login_name, read_history
+from review_embeddings.review.decisions.log import Decision, History, Note, login_name, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import read_candidates
-from review_embeddings.review.page.frame import long_frame, wide_frame, with_pictures
+from review_embeddings.review.page.frame import ReviewFrame, long_frame, wide_frame, with_pictures
 from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
 from review_embeddings.review.page.server import Page, import_spotlight
@@ -50,8 +50,7 @@ def page_for(
     if long:
         frame = long_frame(built.run, built.wanted)
         return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
-    lines = [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
-    decisions, before = History(lines).current(), _percentiles_before(earlier)
+    decisions, before = _decisions(built, earlier, note), _percentiles_before(earlier)
     review = wide_frame(
         built.run,
         built.images,
@@ -76,22 +75,39 @@ def page_for(
         review, images = cut(review, sample.positions), images.take(sample.positions)
         lists = [cut_list(made, sample.positions) for made in lists]
     review = with_pictures(review, images)
-    session = {
-        "title": _title(built) + (f" · {sample.title}" if sample else ""),
-        "shown": review.shown,
+    session = _session(built, review, sample) | {
         "selected": lists[0].rows if lists else [],
         "watching": watching,
         "news": news,
+    }
+    deciding = _deciding(built, reviewer, earlier)
+    return Page(review.frame, wide_layout(review), lists, session, deciding, sample)
+
+
+def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:
+    """What holds now, by the hash of the image."""
+    lines = [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
+    return History(lines).current()
+
+
+def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[str, Any]:
+    """What the page has to know of the run and its checkpoints."""
+    return {
+        "title": _title(built) + (f" · {sample.title}" if sample else ""),
+        "shown": review.shown,
         "table": built.manifest.fingerprint,
         "checkpoints": _checkpoints(built.manifest, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }
-    deciding = {
+
+
+def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:
+    """Who decides, and where it is kept."""
+    return {
         "run": str(built.run.path.resolve()),
         "reviewer": reviewer or login_name(),
         "earlier": [str(run.path.resolve()) for run in earlier],
     }
-    return Page(review.frame, wide_layout(review), lists, session, deciding, sample)
 
 
 def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from forked import Forks, forks
 from samples import save_start_model, write_splits
+
+from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.models.encoder import load_encoder
 
 THREADS = {"OMP_NUM_THREADS": "2"}
 """More than one, since threads that wait for each other are what a busy machine delays."""
@@ -70,3 +74,15 @@ def test_training(started: Forks, tmp_path: Path) -> None:
     assert idle[1]
     with busy():
         assert finetune("busy") == idle
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_smaller_batches_change_the_last_digits_at_most(trainer_output: Path, size: int) -> None:
+    checkpoint = find_checkpoints(trainer_output).usable[0]
+    encoder = load_encoder(
+        checkpoint, pooling="auto", precision="fp32", device="cpu", with_head=False
+    )
+    pixels = torch.rand(10, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    whole = encoder.encode(pixels)[0]
+    parts = torch.cat([encoder.encode(part)[0] for part in torch.split(pixels, size)])
+    assert float((parts - whole).abs().max()) <= 1e-5 * float(whole.abs().max())
