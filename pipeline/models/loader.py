@@ -86,7 +86,7 @@ class EncoderLoader:
             precision=precision,
             head=with_head,
         )
-        if header and self._encoder is not None and kind == self._kind:
+        if header and self._encoder is not None and self._encoder.can_take and kind == self._kind:
             self._encoder.take_stored(
                 self._weights(file), name=f"Checkpoint {checkpoint.step} ({checkpoint.source})"
             )
