@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError, reason_of
 from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.inputs import check_takes_images
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     quiet_transformers,
@@ -74,6 +75,10 @@ def _config_for(name: str, classes: list[str], *, has_own_size: bool) -> Any:
     """A model's configuration with a head for ``classes``; with ``has_own_size``, its images may
     have another size than it was made for."""
     config = read_model_config(name)
+    check_takes_images(
+        {**config.to_dict(), "architectures": ["ImageClassification"]}, name=f"The model {name}"
+    )
+    config.num_labels = len(classes)  # PVT keeps the number beside the names
     config.id2label = dict(enumerate(classes))
     config.label2id = {label: index for index, label in enumerate(classes)}
     config.problem_type = "single_label_classification"
@@ -197,17 +202,29 @@ def _resized(setting: dict[str, Any], pixels: int) -> dict[str, int]:
     return sides or {"height": pixels, "width": pixels}
 
 
+def logits_of(output: Any) -> Any:
+    """The logits in what a classifier of transformers gives; None where there are none. PP-LCNet
+    calls them its last hidden state."""
+    found = getattr(output, "logits", None)
+    return getattr(output, "last_hidden_state", None) if found is None else found
+
+
 def size_options(model: Any, pixels: torch.Tensor) -> dict[str, Any]:
     """What a model's forward pass must be told about images (B, 3, height, width) of another size
     than it was made for."""
-    size = getattr(model.config, "image_size", None)
+    vision = getattr(model.config, "vision_config", model.config)
+    size = getattr(vision, "image_size", None)
     native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
-    takes_any_size = "interpolate_pos_encoding" in inspect.signature(type(model).forward).parameters
-    return (
-        {"interpolate_pos_encoding": True}
-        if size is not None and tuple(pixels.shape[-2:]) != native and takes_any_size
-        else {}
-    )
+    if size is None or tuple(pixels.shape[-2:]) == native or not _interpolates(model):
+        return {}
+    return {"interpolate_pos_encoding": True}
+
+
+def _interpolates(model: Any) -> bool:
+    """Whether a model of transformers, or the vision tower in it, takes images of any size."""
+    modules = [model, getattr(model, "vision_model", model)]
+    signatures = [inspect.signature(type(module).forward) for module in modules]
+    return any("interpolate_pos_encoding" in one.parameters for one in signatures)
 
 
 def check_fits(model: Any, pixels: torch.Tensor, *, name: str) -> None:
@@ -218,7 +235,7 @@ def check_fits(model: Any, pixels: torch.Tensor, *, name: str) -> None:
     model.eval()
     try:
         with torch.inference_mode():
-            logits = model(pixel_values=pixels, **size_options(model, pixels)).logits
+            logits = logits_of(model(pixel_values=pixels, **size_options(model, pixels)))
     except (RuntimeError, ValueError, AssertionError) as error:
         shape = "x".join(map(str, pixels.shape[-2:]))
         raise SettingsError(
@@ -227,8 +244,9 @@ def check_fits(model: Any, pixels: torch.Tensor, *, name: str) -> None:
         ) from error
     finally:
         model.train(was_training)
-    if logits.ndim != 2 or logits.shape[1] != model.config.num_labels:
+    if logits is None or logits.ndim != 2 or logits.shape[1] != model.config.num_labels:
+        given = None if logits is None else tuple(logits.shape)
         raise CheckpointError(
-            f"The model {name} gives {tuple(logits.shape)} values, not one for each class. Give "
-            f"one that classifies images."
+            f"The model {name} gives values of shape {given}, not one for each class. Give one "
+            f"that classifies images."
         )

@@ -27,6 +27,18 @@ BATCH_SIZE_ACCELERATOR = 256
 """To start with; halved for as long as the memory does not suffice."""
 
 
+FORWARD_ERRORS = (
+    RuntimeError,
+    ValueError,
+    MemoryError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+)
+"""What a model raises that does not take what it is given."""
+
+
 class NotFiniteError(CheckpointError):
     """A checkpoint gives values that are not finite."""
 
@@ -82,7 +94,7 @@ def _encode_batches(
             values = (ahead or read(start, stop))()
             ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
             embeddings, probabilities = encoder.encode(values)
-        except (RuntimeError, ValueError, MemoryError) as error:
+        except FORWARD_ERRORS as error:
             if not is_out_of_memory(error) or size == 1:
                 raise _encoding_error(error, encoder, pixels, name) from error
             size, values, ahead = max(1, size // 2), None, None

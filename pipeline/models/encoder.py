@@ -32,6 +32,7 @@ class Encoder:
         dtype: torch.dtype,
         name: str,
         missing: set[str],
+        with_head: bool = True,
     ) -> None:
         """``model`` has not run, is in float32 and is not to be used by others."""
         self._template = Template(model)
@@ -39,6 +40,7 @@ class Encoder:
         self._asked = pooling
         self._name = name
         self._missing = missing
+        self._with_head = with_head
         self._names: dict[str, str] = {}
         self._is_probed = False
         self.pooling = ""
@@ -109,7 +111,7 @@ class Encoder:
             if not self._is_probed:
                 self._probe(pixels)
             features, embedding = self._embed(pixels)
-            logits = features.logits
+            logits = features.logits if self._with_head else None
             return embedding, None if logits is None else logits.float().softmax(dim=-1)
 
     def _embed(self, pixels: torch.Tensor) -> tuple[Features, torch.Tensor]:
@@ -147,5 +149,11 @@ def load_encoder(
     loaded = form_of(path).load(path, name, with_head=with_head)
     model = loaded.model.requires_grad_(False)
     return Encoder(
-        model, pooling=pooling, device=target, dtype=dtype, name=name, missing=loaded.missing
+        model,
+        pooling=pooling,
+        device=target,
+        dtype=dtype,
+        name=name,
+        missing=loaded.missing,
+        with_head=with_head,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.classifier import size_options
+from review_embeddings.pipeline.models.classifier import logits_of, size_options
 from review_embeddings.pipeline.models.heads import CLASSIFIERS
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Reader(Protocol):
     def check(self, pixels: torch.Tensor, *, name: str) -> None:
         """Raise CheckpointError where what is read is not what the model itself computes: by
         default it is, being kept in its own forward pass."""
+        return
 
 
 def reader_of(model: Any, missing: set[str]) -> Reader:
@@ -78,12 +79,6 @@ def reader_of(model: Any, missing: set[str]) -> Reader:
     if hasattr(model, "base_model") and hasattr(model, "config"):
         return TransformersReader(model, missing)
     return PlainReader(model)
-
-
-def logits_of(output: Any) -> torch.Tensor | None:
-    """The logits in what a classifier of transformers gives: PP-LCNet puts them elsewhere."""
-    found = getattr(output, "logits", None)
-    return getattr(output, "last_hidden_state", None) if found is None else found
 
 
 def _is_classifier(model: Any) -> bool:
@@ -132,7 +127,7 @@ class TransformersReader(Reader):
         return entered if entered is not None and entered.ndim == 2 else None
 
     def _parts(self, inner: Any, pooled: torch.Tensor | None, pixels: torch.Tensor) -> Parts:
-        hidden = getattr(inner, "last_hidden_state", None)
+        hidden: Any = getattr(inner, "last_hidden_state", None)
         if getattr(hidden, "ndim", 0) not in {3, 4}:
             return Parts(None, UnclearLayoutError("gives no features of single patches to average"))
         config = getattr(self._tower, "config", self._model.config)
@@ -411,8 +406,9 @@ def _starts_with(hidden: torch.Tensor, pooled: torch.Tensor | None) -> bool:
     """Whether the first of several tokens is the pooled output itself, as in DINOv3's ConvNeXt."""
     import torch
 
-    is_like = pooled is not None and pooled.shape == hidden[:, 0].shape and hidden.shape[1] > 1
-    return is_like and torch.equal(hidden[:, 0], pooled)
+    if pooled is None or pooled.shape != hidden[:, 0].shape or hidden.shape[1] == 1:
+        return False
+    return torch.equal(hidden[:, 0], pooled)
 
 
 def _widths(config: Any) -> list[int]:

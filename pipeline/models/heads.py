@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     import torch
 
 
-CLASSIFIERS = ("ForImageClassification", "ForImageClassificationWithTeacher")
+CLASSIFIERS = (
+    "ForImageClassification",
+    "ForImageClassificationWithTeacher",
+    "ForImageClassificationLearned",
+    "ForImageClassificationFourier",
+    "ForImageClassificationConvProcessing",
+)
 """How transformers names architectures with a classification head."""
 
 UNWRITTEN_CLASSES = 2

@@ -10,6 +10,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.form import Form, LoadedModel
+from review_embeddings.pipeline.models.inputs import check_takes_images, model_class
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     quiet_transformers,
@@ -125,15 +126,21 @@ def _load_model(source: str, name: str, *, with_head: bool) -> tuple[Any, dict[s
     from safetensors import SafetensorError
 
     transformers = import_transformers()
-    kind = transformers.AutoModelForImageClassification if with_head else transformers.AutoModel
+    options: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False}
     try:
         with quiet_transformers():
+            config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+            check_takes_images(config.to_dict(), name=name)
+            found = model_class(config, with_head=with_head)
+            kind = (
+                transformers.AutoModelForImageClassification
+                if with_head
+                else transformers.AutoModel
+            )
+            if found is not None:
+                kind, options["config"] = found.kind, found.config
             model, report = kind.from_pretrained(
-                source,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
+                source, dtype=torch.float32, output_loading_info=True, **options
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
         raise CheckpointError(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
 from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
 from review_embeddings.pipeline.models.config import is_timm, read_config
+from review_embeddings.pipeline.models.inputs import check_takes_images
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     quiet_transformers,
@@ -203,7 +204,9 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
     """
     cause: Exception | None = None
     for source in sources:
-        if is_timm(read_config(str(source))):
+        config = read_config(str(source))
+        check_takes_images(config, name=f"The model {source}")
+        if is_timm(config):
             require_timm(str(source))
         try:
             with quiet_transformers():

@@ -70,11 +70,12 @@ Array = NDArray[Any]
 def embed(
     rows: slice, *, pixels: Any, encoder: Any, batch_size: int | None, name: str
 ) -> Iterator[Result]:
-    """Embeddings, shape (N, D), and class probabilities where there is a head, batch by batch."""
+    """Embeddings, shape (N, D), and class probabilities where there is a head, batch by batch;
+    beside them the pooling that was taken."""
     some = pixels.between(rows.start, rows.stop)
     for batch in encode_all(encoder, some, batch_size=batch_size, name=name):
         head = {} if batch.probabilities is None else {"probabilities": batch.probabilities}
-        yield Result({"embeddings": batch.embeddings, **head})
+        yield Result({"embeddings": batch.embeddings, **head}, {"pooling": encoder.pooling})
 
 
 def find_neighbors(rows: slice, *, embeddings: Array, k: int, device: str | None) -> Result:

@@ -143,6 +143,7 @@ def _write(session: BuildSession, embedding: Embedding, results: Iterator[Result
         for result in itertools.chain([first], results):
             for name, array in result.arrays.items():
                 writer.append(name, array)
+        writer.metadata.update(first.metadata)
         writer.metadata.update(_metadata(embedding, first.arrays["embeddings"].shape[1]))
 
 

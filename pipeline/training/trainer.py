@@ -7,6 +7,7 @@ so that a training that was killed can go on. Importing this module imports tran
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import TrainingError
-from review_embeddings.pipeline.models.classifier import size_options
+from review_embeddings.pipeline.models.classifier import logits_of, size_options
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.run.files import read_record, write_json
@@ -66,6 +67,8 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
     def __init__(self, run: RunFolder, plan: SavePlan, **arguments: Any) -> None:
         super().__init__(**arguments)
+        if not _takes_labels(self.model):
+            self.compute_loss_func: Any = _cross_entropy
         self.run_folder = run
         self.plan = plan
         self._redirected: Path | None = None
@@ -321,3 +324,17 @@ class FirstCheckpoint(transformers.TrainerCallback):  # type: ignore[misc, name-
     ) -> None:
         if state.is_world_process_zero and state.global_step == 0:
             save_first(whole_model(model), self._processor, state, self._run.checkpoint(0))
+
+
+def _takes_labels(model: Any) -> bool:
+    """Whether a model of transformers computes its loss itself."""
+    return "labels" in inspect.signature(type(whole_model(model)).forward).parameters
+
+
+def _cross_entropy(output: Any, labels: Any, *, num_items_in_batch: Any = None) -> Any:
+    """The loss of a model that gives its logits only, as the Trainer asks for it."""
+    from torch.nn.functional import cross_entropy
+
+    if num_items_in_batch is None:
+        return cross_entropy(logits_of(output), labels)
+    return cross_entropy(logits_of(output), labels, reduction="sum") / num_items_in_batch
