@@ -6,6 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+CLASSIFIERS = (
+    "ForImageClassification",
+    "ForImageClassificationWithTeacher",
+    "ForImageClassificationLearned",
+    "ForImageClassificationFourier",
+    "ForImageClassificationConvProcessing",
+)
+"""How transformers names architectures with a classification head."""
+
 
 def read_config(source: str) -> dict[str, Any]:
     """The model's ``config.json``; empty for a Hub name."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models.classifier import logits_of, size_options
-from review_embeddings.pipeline.models.heads import CLASSIFIERS
+from review_embeddings.pipeline.models.config import CLASSIFIERS
 
 if TYPE_CHECKING:
     import torch
 
 CLASS_TOKENS = {"cls_token", "class_embedding", "class_token"}
-"""What families call the parameter of their CLS token."""
+"""What families call the parameter of their CLS token, without the number of a branch or stage."""
 
 DISTILLATION_TOKENS = {"dist_token", "distillation_token"}
 
@@ -114,11 +114,17 @@ class TransformersReader(Reader):
         """One forward pass."""
         options = {**size_options(self._model, pixels), **_unmasked(self._model, pixels)}
         output = self._model(pixel_values=pixels, **options)
-        inner = output if self._output is None else self._output
-        entered, self._output, self._head_input = self._head_input, None, None
+        inner, entered = self._inner(output), self._head_input
+        self._output = self._head_input = None
         pooled = self._pooled(inner, entered)
         logits = logits_of(output) if self._classifies else None
         return _features(self._parts(inner, pooled, pixels), pooled, logits)
+
+    def _inner(self, output: Any) -> Any:
+        """The output of what is below the head; of a model without one its own, because what it
+        calls its base model may end before the last normalisation, as in DINOv3."""
+        is_bare = not self._classifies and hasattr(output, "last_hidden_state")
+        return output if is_bare or self._output is None else self._output
 
     def _pooled(self, inner: Any, entered: Any) -> torch.Tensor | None:
         pooled = getattr(inner, "pooler_output", None)
@@ -130,13 +136,14 @@ class TransformersReader(Reader):
         hidden: Any = getattr(inner, "last_hidden_state", None)
         if getattr(hidden, "ndim", 0) not in {3, 4}:
             return Parts(None, UnclearLayoutError("gives no features of single patches to average"))
-        config = getattr(self._tower, "config", self._model.config)
+        tower = self._tower if self._classifies else self._model
+        config = getattr(tower, "config", self._model.config)
         separate = getattr(inner, "cls_token_value", None)
         if hidden.ndim == 4:
             widths = [*_widths(config), *([] if pooled is None else [pooled.shape[1]])]
             tokens = Tokens.of_map(hidden, widths, pixels)
             return Parts(None if separate is None else separate[:, 0], tokens)
-        count = _class_tokens(self._tower, hidden.shape[-1])
+        count = _class_tokens(tower, hidden.shape[-1])
         if not count:
             summary = 1 if _starts_with(hidden, pooled) else 0
             return Parts(None, Tokens.after(hidden, summary))
@@ -200,9 +207,9 @@ class TimmReader(Reader):
         declared = getattr(self._model, "num_prefix_tokens", None)
         if isinstance(declared, int):
             return declared, True
-        tokens = _own_class_tokens(self._model)
-        named = dict(self._model.named_parameters(recurse=False))
-        tokens += [value for name, value in named.items() if name in DISTILLATION_TOKENS]
+        named = self._model.named_parameters(recurse=False)
+        tokens = [value for name, value in named if name in DISTILLATION_TOKENS]
+        tokens += _own_class_tokens(self._model)[-1:]  # a stage or branch has one of its own
         return sum(value.shape[1] for value in tokens if value.ndim == 3), False
 
 
@@ -395,10 +402,11 @@ def _class_tokens(module: Any, width: int) -> int:
 
 def _own_class_tokens(model: Any) -> list[torch.Tensor]:
     """The class tokens of a timm model, without those of a pooling by attention."""
+    named = ((*name.rpartition("."), value) for name, value in model.named_parameters())
     return [
         value
-        for name, value in model.named_parameters()
-        if name.rpartition(".")[2] in CLASS_TOKENS and "pool" not in name.rpartition(".")[0]
+        for owner, _, name, value in named
+        if name.rstrip("0123456789").rstrip("_") in CLASS_TOKENS and "pool" not in owner
     ]
 
 

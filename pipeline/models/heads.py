@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     import torch
 
 
-CLASSIFIERS = (
-    "ForImageClassification",
-    "ForImageClassificationWithTeacher",
-    "ForImageClassificationLearned",
-    "ForImageClassificationFourier",
-    "ForImageClassificationConvProcessing",
-)
-"""How transformers names architectures with a classification head."""
-
 UNWRITTEN_CLASSES = 2
 """Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.libraries import import_transformers
 
 PIXELS = "pixel_values"
@@ -93,7 +93,8 @@ def _refusal(found: ModelClass) -> str | None:
         )
     if "input_ids" in inputs:
         return f"takes text beside each image (input_ids). {INSTEAD}"
-    if any(getattr(found.config, name, None) for name in VIDEO_SETTINGS):
+    is_classifier = found.kind.__name__.endswith(CLASSIFIERS)
+    if not is_classifier and any(getattr(found.config, name, None) for name in VIDEO_SETTINGS):
         return f"takes videos, not single images. {INSTEAD}"
     return None
 
