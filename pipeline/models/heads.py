@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 

@@ -112,6 +112,8 @@ class LiveEmbedding:
             if self._run.is_current("embeddings", checkpoint.step, value):
                 return
             encoder = self._encoder
+            if encoder is not None and not encoder.can_take:
+                encoder = None
             if encoder is None and not saved:
                 raise CheckpointError(
                     "models without a classification head of transformers are embedded from saved "

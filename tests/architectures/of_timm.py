@@ -59,7 +59,7 @@ FAMILIES: dict[str, TimmFamily] = {
     "visformer_tiny": TimmFamily(224),
     "resmlp_12_224": TimmFamily(224),
     "ghostnet_100": TimmFamily(),
-    "maxvit_rmlp_pico_rw_256": TimmFamily(256, {"embed_dim": [8, 8, 16, 16]}),
+    "maxvit_rmlp_pico_rw_256": TimmFamily(256, {"embed_dim": [32, 32, 32, 32]}),
     "poolformer_s12": TimmFamily(),
     "repvgg_a0": TimmFamily(),
     "densenet121": TimmFamily(),
