@@ -36,6 +36,9 @@ THUMBNAIL = 112
 """Longest side of a picture on the page, in pixels."""
 
 
+POOLING_NAMES = {"cls": "CLS token", "pooled": "pooled output", "mean": "mean over the patches"}
+
+
 @dataclass(frozen=True)
 class Listed:
     """One image of a list."""
@@ -95,7 +98,11 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     )
     made = Summary(
         run.path.resolve().name,
-        [*_properties(info, images, manifest), *_unreadable(run, history)],
+        [
+            *_properties(info, images, manifest),
+            *_embedded_by(run, manifest),
+            *_unreadable(run, history),
+        ],
         manifest,
         candidates.worst,
         trainlog.read_rows(run.log),
@@ -120,6 +127,18 @@ def _properties(
         *([("labels", _judged_by(info, images, manifest))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _embedded_by(run: RunFolder, manifest: table.Manifest) -> list[tuple[str, str]]:
+    """The poolings that were taken, where the embeddings say so, and the numbers of an
+    embedding."""
+    stored = [run.result_metadata("embeddings", step) or {} for step in manifest.steps]
+    poolings = dict.fromkeys(str(one["pooling"]) for one in stored if one.get("pooling"))
+    widths = sorted({int(one["dimension"]) for one in stored if one.get("dimension")})
+    if not poolings or not widths:
+        return []
+    shown = " and ".join(POOLING_NAMES.get(one, one) for one in poolings)
+    return [("embeddings", f"{shown}, {' or '.join(map(str, widths))} numbers each")]
 
 
 def _unreadable(run: RunFolder, history: History) -> list[tuple[str, str]]:
