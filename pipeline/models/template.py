@@ -42,9 +42,10 @@ class Template:
         return module.to(device, dtype)
 
     def _copy(self) -> Any:
-        shared = {id(parameter): parameter for parameter in self.model.parameters()}
+        known = {id(parameter): parameter for parameter in self.model.parameters()}
+        known.update({id(tensor): tensor.detach().clone() for tensor in _derived(self.model)})
         try:
-            return copy.deepcopy(self.model, shared)
+            return copy.deepcopy(self.model, known)
         except Exception:  # what a module of another library holds that cannot be copied is endless
             self.can_copy = False
             return self.model
@@ -65,6 +66,17 @@ class Template:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def _derived(model: Any) -> Iterator[torch.Tensor]:
+    """Tensors that are plain attributes and were computed from parameters: torch copies no part of
+    a graph."""
+    import torch
+
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                yield value
 
 
 def _kind_in(parameter: torch.Tensor, dtype: torch.dtype) -> torch.dtype:

@@ -70,7 +70,6 @@ FAMILIES: dict[str, TimmFamily] = {
         {
             "embed_dims": [16, 16, 32, 32],
             "num_heads": [1, 1, 2, 2],
-            "num_groups": [1, 1, 2, 2],
             "depths": [1, 1, 1, 1],
         },
     ),
