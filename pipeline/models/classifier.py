@@ -66,9 +66,24 @@ def load_classifier(
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
         raise _load_error(name, config, error) from error
+    _check_can_be_saved(model, name)
     if image_size is not None:
         set_image_size(model, image_processor, image_size)
     return model, image_processor
+
+
+def _check_can_be_saved(model: Any, name: str) -> None:
+    """Raise CheckpointError where a timm model has one tensor under several names: transformers,
+    which does not know of it, saves no such model."""
+    if not hasattr(model, "timm_model"):
+        return
+    tensors = [value for value in model.state_dict().values() if value.numel()]
+    if len({value.data_ptr() for value in tensors}) < len(tensors):
+        raise CheckpointError(
+            f"The model {name} uses some of its tensors in several layers, and transformers cannot "
+            f"save it. Give another timm model, or train it with a script of timm's and review its "
+            f"checkpoints."
+        )
 
 
 def _config_for(name: str, classes: list[str], *, has_own_size: bool) -> Any:

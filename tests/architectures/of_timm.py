@@ -20,7 +20,11 @@ class TimmFamily:
     settings: dict[str, Any] = field(default_factory=dict)
     pooling: str = "pooled"
     """What ``auto`` takes."""
+    untrained: str = ""
+    """What ``finetune`` says where it refuses it."""
 
+
+SHARED = "uses some of its tensors in several layers"
 
 FAMILIES: dict[str, TimmFamily] = {
     "test_vit": TimmFamily(64, {"img_size": 64}, "cls"),
@@ -81,8 +85,8 @@ FAMILIES: dict[str, TimmFamily] = {
     "sequencer2d_s": TimmFamily(),
     "pit_ti_224": TimmFamily(224, {}, "cls"),
     "pit_ti_distilled_224": TimmFamily(224, {}, "cls"),
-    "coat_tiny": TimmFamily(224),
-    "coat_lite_tiny": TimmFamily(224, {}, "cls"),
+    "coat_tiny": TimmFamily(224, untrained=SHARED),
+    "coat_lite_tiny": TimmFamily(224, {}, "cls", SHARED),
     "mvitv2_tiny": TimmFamily(224),
     "tnt_s_patch16_224": TimmFamily(224, {"depth": 2}, "cls"),
     "samvit_base_patch16_224": TimmFamily(224, {"embed_dim": 96, "num_heads": 3, "depth": 2}),
