@@ -16,6 +16,22 @@ def read_config(source: str) -> dict[str, Any]:
     return content
 
 
+def hub_config(name: str) -> dict[str, Any]:
+    """The ``config.json`` of a model of the Hub, from the Hub's cache; empty where it is not there.
+    Asks no server."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        file = try_to_load_from_cache(name, "config.json")
+        content = (
+            json.loads(Path(file).read_text(encoding="utf-8")) if isinstance(file, str) else {}
+        )
+    except (HFValidationError, OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def is_timm(config: dict[str, Any]) -> bool:
     """Whether a ``config.json`` is of a timm model, as timm or transformers' wrapper writes it."""
     return "pretrained_cfg" in config and "architecture" in config

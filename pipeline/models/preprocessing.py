@@ -112,10 +112,10 @@ class ProcessorSettings:
         return not given["do_center_crop"] or (crops is not None and "crop_size" in given)
 
     @property
-    def tells_class(self) -> bool:
-        """Whether there are settings that the common procedure does not know: they belong to few
-        classes."""
-        return not given_settings(self.settings).keys() <= SETTINGS
+    def belongs_to_class(self) -> bool:
+        """Whether no other class is to be expected with these settings: they are the usual ones, or
+        there are some that the common procedure does not know."""
+        return self.is_plain or not given_settings(self.settings).keys() <= SETTINGS
 
     def gives_pixels_of(self, class_name: str) -> bool:
         """Whether a class gives the same pixels with these settings as the one that is named."""

@@ -65,6 +65,7 @@ def choose(session: BuildSession, state: RunState, wanted: Wanted, before: Befor
         if step not in stale:
             chosen.current.append(step)
             _note_version(session, state, step)
+            _note_faults(session, state, step)
         elif _can_be_embedded(session, state, wanted, step):
             if step in now:
                 chosen.jobs.append(stale[step])
@@ -86,6 +87,14 @@ def _note_version(session: BuildSession, state: RunState, step: int) -> None:
             f"Checkpoint {step} was embedded by an older version (method {version} of "
             f"{stage.version}) and its weights are not there any more: its results stay as they "
             "are."
+        )
+
+
+def _note_faults(session: BuildSession, state: RunState, step: int) -> None:
+    for reason in state.faults(step):
+        session.progress.note(
+            f"Checkpoint {step} was embedded wrongly by an earlier version ({reason}), and its "
+            "weights are not there any more: its results stay, marked as wrong."
         )
 
 

@@ -187,7 +187,8 @@ class RunState:
         if any(value is UNKNOWN for value in inputs.values()):
             return None
         version = self.version(stage, step)
-        return {**stage.parts(inputs, self.settings, version), **self._left_out(stage, step)}
+        counted = {key: value for key, value in inputs.items() if value != ()}
+        return {**stage.parts(counted, self.settings, version), **self._left_out(stage, step)}
 
     def _identity_of(self, source: InputSource, step: int) -> Any:
         if source.name not in self.stages or source.name in {"images", "pixels"}:
@@ -245,6 +246,10 @@ class RunState:
         if step not in self._keys:
             self._keys[step] = self.models.key(step, self.images)
         return self._keys[step]
+
+    def faults(self, step: int) -> list[str]:
+        """What is wrong with the embeddings of a checkpoint that cannot be computed again."""
+        return [fault.reason for fault in self.models.stored_faults(step)]
 
     def forget_key(self, step: int) -> None:
         """It may have changed: another precision was taken."""
@@ -304,7 +309,10 @@ class RunState:
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
         rows = [
-            [step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")]
+            [
+                *(step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")),
+                *self.faults(step),
+            ]
             for step, one in stored.items()
             if one is not None and one.fingerprint == self.fingerprint("embeddings", step)
         ]

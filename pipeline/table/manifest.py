@@ -36,6 +36,9 @@ class CheckpointSummary:
     """In [0, 1]; low where images that are alike lie apart on the map."""
     map_kept: float
     """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with its embeddings, made by an earlier version and not to be computed again
+    because its weights are gone."""
 
     @property
     def variance_text(self) -> str:
@@ -77,6 +80,15 @@ class Manifest:
         for name in ("rank_correlation", "outlier_overlap"):
             if [len(row) for row in getattr(self, name)] != [count] * count:
                 raise RecordError(f"is no matrix of {count} times {count} numbers", name)
+
+    @property
+    def faults(self) -> dict[str, list[int]]:
+        """What is wrong with stored embeddings, and the steps of the checkpoints."""
+        found: dict[str, list[int]] = {}
+        for one in self.checkpoints:
+            for reason in one.faults:
+                found.setdefault(reason, []).append(one.step)
+        return found
 
     @property
     def steps(self) -> list[int]:
