@@ -82,8 +82,7 @@ class ProcessorSettings:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Those of the image processor alone."""
-        nested = self.content.get(NESTED)
-        return nested if isinstance(nested, dict) else self.content
+        return _image_part(self.content)
 
     @property
     def digest(self) -> str:
@@ -172,15 +171,20 @@ def settings_problem(file: Path) -> str | None:
         return f"{file.name} cannot be read ({error.strerror})"
     if not isinstance(content, dict):
         return f"{file.name} holds no settings, it is {json.dumps(content)[:40]}"
-    inner = content.get(NESTED, content)
-    classes = [inner.get(key) for key in CLASS_KEYS] if isinstance(inner, dict) else [inner]
+    inner = _image_part(content)
+    classes = [inner.get(key) for key in CLASS_KEYS]
     if not all(isinstance(name, str | None) for name in classes):
         return f"{file.name} does not name a class of image processors"
     return None
 
 
+def _image_part(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    nested = content.get(NESTED)
+    return nested if isinstance(nested, dict) else content
+
+
 def _class_name(content: Mapping[str, Any], folder: Path) -> str:
-    inner = content.get(NESTED, content)
+    inner = _image_part(content)
     named = next((inner[key] for key in CLASS_KEYS if inner.get(key)), None)
     if named is not None:
         return base_name(named)

@@ -84,10 +84,10 @@ class ProcessorSource:
         """Of the image processor; empty where that is not known."""
         return "" if self.settings is None else self.settings.class_name
 
-    def digest_as_stored(self, stored: EmbeddingKey | None, *, is_alone: bool) -> str:
+    def digest_as_stored(self, stored: EmbeddingKey | None, *, unnamed: bool) -> str:
         """The digest of stored results where these were made by an image processor that gives the
-        same pixels, this one's otherwise; ``is_alone`` where the run has no other class with the
-        same settings."""
+        same pixels, this one's otherwise; ``unnamed`` says whether results of a version that told
+        no classes apart count as those of this one."""
         settings = self.settings
         if settings is None or stored is None:
             return self.digest
@@ -95,10 +95,8 @@ class ProcessorSource:
             return stored.processor
         if stored.processor != settings.digest:
             return self.digest
-        if stored.processor_class is None:  # of a version that told no classes apart
-            same = is_alone and settings.belongs_to_class
-        else:
-            same = settings.gives_pixels_of(stored.processor_class)
+        made_by = stored.processor_class
+        same = unnamed if made_by is None else settings.gives_pixels_of(made_by)
         return stored.processor if same else self.digest
 
 
@@ -145,11 +143,13 @@ class Models:
         processor = self.processor_of(checkpoint)
         config = config_of(checkpoint.source) or hub_config(checkpoint.source)
         method = EmbeddingMethod(config, processor.settings, self.info.settings.pooling)
-        is_alone = processor.settings is None or not self._has_rival(processor.settings)
+        faulty = stored is not None and bool(faults_of(method, stored.checked))
         return EmbeddingKey(
             weights=weights.sha256,
             config=config_fingerprint(checkpoint.source),
-            processor=processor.digest_as_stored(stored, is_alone=is_alone),
+            processor=processor.digest_as_stored(
+                stored, unnamed=faulty or self._is_usual(processor.settings)
+            ),
             with_head=self.head(checkpoint, images) is not None,
             images=images.digest,
             pooling=self.info.settings.pooling,
@@ -181,7 +181,7 @@ class Models:
         root = self.run.checkpoint_root(self.info)
         named = [self.info.base, self.info.settings.processor]
         others = [resolved(self.run, name) for name in named if name is not None]
-        return _FoldersLeft.of([*root.glob(CHECKPOINT_PATTERN), root, *map(Path, others)])
+        return _FoldersLeft.of([*map(str, root.glob(CHECKPOINT_PATTERN)), str(root), *others])
 
     def precision(self, step: int) -> str:
         """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the
@@ -241,6 +241,10 @@ class Models:
         ]
         return [*own, str(self.run.checkpoint_root(self.info)), *others]
 
+    def _is_usual(self, settings: ProcessorSettings | None) -> bool:
+        """Whether no other class is to be expected with the settings."""
+        return settings is None or (settings.belongs_to_class and not self._has_rival(settings))
+
     def _has_rival(self, settings: ProcessorSettings) -> bool:
         """Whether the run has another class of image processors with the same settings that gives
         other pixels."""
@@ -287,16 +291,16 @@ class _FoldersLeft:
     processors: list[ProcessorSettings]
 
     @classmethod
-    def of(cls, folders: Sequence[Path]) -> _FoldersLeft:
-        """Read some folders; what cannot be read is not there."""
-        return cls(list(_configs_in(folders)), list(_processors_in(folders)))
+    def of(cls, sources: Sequence[str]) -> _FoldersLeft:
+        """Read some folders, and models of the Hub's cache; what cannot be read is not there."""
+        folders = [Path(source) for source in sources]
+        return cls(list(_configs_in(sources)), list(_processors_in(folders)))
 
 
-def _configs_in(folders: Iterable[Path]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    for folder in folders:
+def _configs_in(sources: Iterable[str]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for source in sources:
         try:
-            config = config_of(folder)
-            yield config, config_fingerprint(str(folder))
+            yield config_of(source) or hub_config(source), config_fingerprint(source)
         except (ValueError, AttributeError):
             continue
 

@@ -248,8 +248,17 @@ class RunState:
         return self._keys[step]
 
     def faults(self, step: int) -> list[str]:
-        """What is wrong with the embeddings of a checkpoint that cannot be computed again."""
-        return [fault.reason for fault in self.models.stored_faults(step)]
+        """What is wrong with the embeddings of a checkpoint that cannot be computed again: as far
+        as that shows, and what the table says of it already."""
+        if step in self.models.found.steps:
+            return []
+        found = [fault.reason for fault in self.models.stored_faults(step)]
+        return list(dict.fromkeys([*self._faults_in_table.get(step, []), *found]))
+
+    @cached_property
+    def _faults_in_table(self) -> dict[int, list[str]]:
+        manifest = table.read_manifest(self.run)
+        return {} if manifest is None else {one.step: one.faults for one in manifest.checkpoints}
 
     def forget_key(self, step: int) -> None:
         """It may have changed: another precision was taken."""

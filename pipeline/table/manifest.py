@@ -82,15 +82,6 @@ class Manifest:
                 raise RecordError(f"is no matrix of {count} times {count} numbers", name)
 
     @property
-    def faults(self) -> dict[str, list[int]]:
-        """What is wrong with stored embeddings, and the steps of the checkpoints."""
-        found: dict[str, list[int]] = {}
-        for one in self.checkpoints:
-            for reason in one.faults:
-                found.setdefault(reason, []).append(one.step)
-        return found
-
-    @property
     def steps(self) -> list[int]:
         return [one.step for one in self.checkpoints]
 
