@@ -3,6 +3,7 @@ image alone."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 from PIL import Image
+from samples import need
 from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
 
 from review_embeddings.pipeline.errors import ReviewError
@@ -18,26 +20,42 @@ from review_embeddings.pipeline.images.normalisation import Normalisation, to_le
 from review_embeddings.pipeline.models.preprocessing import COMMON, ProcessorSettings, base_name
 from review_embeddings.pipeline.models.processor import Processor
 
-NAMES = sorted(
+BY_PILLOW = sorted(
     {
         str(classes["pil"])
         for classes in IMAGE_PROCESSOR_MAPPING_NAMES.values()
         if "pil" in classes and "timm" not in str(classes["pil"]).lower()
     }
 )
-"""All image processors of transformers that compute with Pillow."""
+
+BY_TORCHVISION = sorted(
+    {
+        str(classes["torchvision"])
+        for classes in IMAGE_PROCESSOR_MAPPING_NAMES.values()
+        if "pil" not in classes
+    }
+)
+"""Where torchvision is not installed, these cannot be made."""
+
+NAMES = BY_PILLOW + BY_TORCHVISION
+"""All image processors of transformers but timm's."""
 
 SLOW = {
     "AriaImageProcessorPil",
     "DeepseekVLHybridImageProcessorPil",
     "Emu3ImageProcessor",
     "Gemma4ImageProcessorPil",
+    "Gemma4UnifiedImageProcessor",
     "Idefics3ImageProcessorPil",
     "Kosmos2_5ImageProcessorPil",
     "LlavaNextImageProcessorPil",
     "LlavaOnevisionImageProcessorPil",
+    "MiniCPMOcrImageProcessor",
     "MiniCPMV4_6ImageProcessorPil",
+    "NemotronH_Omni_Reasoning_V3ImageProcessor",
+    "PerceptionLMImageProcessor",
     "Pix2StructImageProcessorPil",
+    "SLANeXtImageProcessor",
     "SamImageProcessorPil",
     "Siglip2ImageProcessorPil",
     "SmolVLMImageProcessorPil",
@@ -169,7 +187,7 @@ def test_classes_of_the_common_procedure_give_the_same_with_complete_settings(na
     assert bool(default) == bool(COMMON[name]), "where the settings do not say"
 
 
-@pytest.mark.parametrize("name", sorted({base_name(name) for name in NAMES} - set(COMMON)))
+@pytest.mark.parametrize("name", sorted({base_name(name) for name in BY_PILLOW} - set(COMMON)))
 def test_other_classes_are_never_taken_for_the_common_procedure(name: str) -> None:
     assert not ProcessorSettings({}, name).is_plain
     processor = made(f"{name}Pil", {}) if hasattr(transformers, f"{name}Pil") else None
@@ -183,3 +201,17 @@ def test_levels_of_small_steps_and_of_other_channels() -> None:
     ordinary = Normalisation(scale=[1 / 255] * 3, shift=[0.0] * 3)
     assert to_levels(np.zeros((1, 1, 2, 2), np.float32), ordinary) is None
     assert to_levels(np.full((1, 3, 2, 2), np.nan, np.float32), ordinary) is None
+
+
+def test_the_values_are_those_of_timms_processor_on_each_image_alone() -> None:
+    need(find_spec("timm") is not None, "timm")
+    for settings in (
+        {"input_size": [3, 32, 32], "crop_pct": 0.9, "interpolation": "bicubic"},
+        {"input_size": [3, 24, 40], "crop_pct": 1.0, "crop_mode": "squash"},
+        {"input_size": [3, 32, 32], "crop_mode": "border", "interpolation": "bilinear"},
+    ):
+        cfg = {**settings, "mean": [0.4, 0.5, 0.6], "std": [0.3, 0.2, 0.1]}
+        processor = transformers.TimmWrapperImageProcessor(cfg, architecture="test_vit")
+        ours = Processor(processor)
+        for batch in (IMAGES[:5], [GRAY, IMAGES[3]], [IMAGES[5]], [IMAGES[7]]):
+            check(processor, ours, batch)
