@@ -4,20 +4,23 @@ settings. Loads no processor."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.config import hub_file, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.run.files import fingerprint
 
-PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+SETTINGS_FILE = "preprocessor_config.json"
+
+SEVERAL_FILE = "processor_config.json"
+"""Of a processor of several inputs, which may hold the settings of its image processor too."""
 
 NESTED = "image_processor"
-"""Where a processor of several inputs keeps the settings of its image processor."""
+"""Where it does."""
 
 CLASS_KEYS = ("image_processor_type", "feature_extractor_type")
 """Settings that name the class."""
@@ -139,12 +142,34 @@ def base_name(class_name: str) -> str:
 
 
 def processor_file(folder: Path) -> Path | None:
-    """The file of a model folder that has the settings of its image processor."""
-    for name in PROCESSOR_FILES:
-        if (folder / name).is_file():
-            return folder / name
-    config = config_of(folder) if folder.is_dir() else {}
-    return folder / "config.json" if is_timm(config) else None
+    """The file of a model folder from which transformers takes the settings of its image
+    processor."""
+    if (folder / SEVERAL_FILE).is_file() and _is_nested(folder / SEVERAL_FILE):
+        return folder / SEVERAL_FILE
+    if folder.is_dir() and is_timm(config_of(folder)):
+        return folder / "config.json"
+    return folder / SETTINGS_FILE if (folder / SETTINGS_FILE).is_file() else None
+
+
+def _is_nested(file: Path) -> bool:
+    """Whether a file of a processor of several inputs is asked for the image processor: so is one
+    that cannot be read."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return isinstance(content, dict) and content.get(NESTED) is not None
+
+
+def hub_settings(names: Sequence[str]) -> ProcessorSettings | None:
+    """The settings of the first of some models whose image processor is in the Hub's cache."""
+    for name in names:
+        for title in (SEVERAL_FILE, SETTINGS_FILE, "config.json"):
+            if file := hub_file(name, title):
+                found = processor_file(file.parent)
+                if found is not None and settings_problem(found) is None:
+                    return read_settings(found)
+    return None
 
 
 def read_settings(file: Path) -> ProcessorSettings:
@@ -171,7 +196,10 @@ def settings_problem(file: Path) -> str | None:
         return f"{file.name} cannot be read ({error.strerror})"
     if not isinstance(content, dict):
         return f"{file.name} holds no settings, it is {json.dumps(content)[:40]}"
-    inner = _image_part(content)
+    inner = content.get(NESTED)
+    inner = content if inner is None else inner
+    if not isinstance(inner, dict):
+        return f"{file.name} holds no settings of an image processor"
     classes = [inner.get(key) for key in CLASS_KEYS]
     if not all(isinstance(name, str | None) for name in classes):
         return f"{file.name} does not name a class of image processors"

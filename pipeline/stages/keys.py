@@ -19,6 +19,7 @@ from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
 from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.preprocessing import (
     ProcessorSettings,
+    hub_settings,
     processor_file,
     read_settings,
 )
@@ -142,7 +143,8 @@ class Models:
         there, whatever they were computed from."""
         processor = self.processor_of(checkpoint)
         config = config_of(checkpoint.source) or hub_config(checkpoint.source)
-        method = EmbeddingMethod(config, processor.settings, self.info.settings.pooling)
+        settings = processor.settings or hub_settings(processor.candidates)
+        method = EmbeddingMethod(config, settings, self.info.settings.pooling)
         faulty = stored is not None and bool(faults_of(method, stored.checked))
         return EmbeddingKey(
             weights=weights.sha256,

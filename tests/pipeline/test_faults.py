@@ -15,9 +15,12 @@ from samples import save_checkpoint
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.models.config import hub_config
 from review_embeddings.pipeline.models.faults import FAULTS, EmbeddingMethod, Fault, faults_of
 from review_embeddings.pipeline.models.preprocessing import (
     ProcessorSettings,
+    hub_settings,
+    processor_file,
     read_settings,
     settings_problem,
 )
@@ -274,6 +277,7 @@ def test_a_class_with_settings_of_its_own_leaves_earlier_results_valid(
         ("[1, 2]", "it is [1, 2]"),
         ('"ViT"', 'it is "ViT"'),
         ('{"image_processor_type": 5}', "does not name a class"),
+        ('{"image_processor": 5}', "holds no settings of an image processor"),
         ('{"image_processor": {"feature_extractor_type": []}}', "does not name a class"),
     ],
 )
@@ -303,3 +307,45 @@ def test_a_checkpoint_with_such_settings_is_left_out_and_said(
     (good / "preprocessor_config.json").write_text("[]")
     code, out, errors = review_embeddings(*request, "--processor", good)
     assert code == 2 and "holds no settings" in errors
+
+
+def test_the_file_that_transformers_reads_is_the_one_that_counts(tmp_path: Path) -> None:
+    settings, several = (
+        tmp_path / name for name in ("preprocessor_config.json", "processor_config.json")
+    )
+    assert processor_file(tmp_path) is None
+    settings.write_text(json.dumps({**COMPLETE, "image_processor_type": "ViTImageProcessor"}))
+    several.write_text('{"processor_class": "CLIPProcessor"}')
+    assert processor_file(tmp_path) == settings
+    assert type(load_processor([tmp_path])._processor).__name__ == "ViTImageProcessorPil"
+    nested = {"image_processor": {**COMPLETE, "image_processor_type": "LevitImageProcessor"}}
+    several.write_text(json.dumps(nested))
+    assert processor_file(tmp_path) == several
+    assert read_settings(several).class_name == "LevitImageProcessor"
+    assert type(load_processor([tmp_path])._processor).__name__ == "LevitImageProcessorPil"
+
+
+def test_a_class_that_is_not_named_is_that_of_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text("{}")
+    names = {}
+    for kind in ("vit", "levit", None):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": kind} if kind else {}))
+        names[kind] = read_settings(file).class_name
+    assert names == {"vit": "ViTImageProcessor", "levit": "of levit", None: "ViTImageProcessor"}
+
+
+def test_what_the_hubs_cache_knows_of_a_model_tells_its_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models--some--mae" / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    (tmp_path / "models--some--mae" / "refs").mkdir()
+    (tmp_path / "models--some--mae" / "refs" / "main").write_text("abc")
+    (folder / "config.json").write_text('{"model_type": "vit_mae"}')
+    write_processor(folder, "MobileViTImageProcessor")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert hub_config("some/mae") == {"model_type": "vit_mae"}
+    known = hub_settings(["some/other", "some/mae"])
+    assert known is not None and known.class_name == "MobileViTImageProcessor"
+    assert hub_config("some/other") == hub_config("/some/path") == {}
