@@ -14,6 +14,10 @@ MAX_ERROR = 1e-5
 """Largest error that counts as none; one 8-bit step is over a thousand times as much, float32
 rounding a tenth of it."""
 
+MAX_SHARE = 1e-3
+"""Largest error as a share of one 8-bit step: only where steps are that small do values have to be
+more exact than `MAX_ERROR`."""
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -35,14 +39,17 @@ class Normalisation:
 def to_levels(
     values: NDArray[np.float32], normalisation: Normalisation
 ) -> NDArray[np.uint8] | None:
-    """The 8-bit levels that ``values`` were computed from; None where they were not computed from
-    any."""
+    """The 8-bit levels that ``values`` of shape (N, C, height, width) were computed from; None
+    where they were not computed from any, or have another number of channels."""
     scale, shift = normalisation.factors(np.float64)
+    if values.shape[-3] != len(scale) or not values.size or not np.isfinite(values).all():
+        return None
     levels = np.rint((values - shift) / scale)
     if levels.min() < 0 or levels.max() > MAX_LEVEL:
         return None
-    error = np.abs(levels * scale + shift - values).max()
-    return None if error > MAX_ERROR else levels.astype(np.uint8)
+    error = np.abs(levels * scale + shift - values)
+    allowed = np.minimum(MAX_ERROR, MAX_SHARE * np.abs(scale))
+    return levels.astype(np.uint8) if (error <= allowed).all() else None
 
 
 def to_values(levels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:

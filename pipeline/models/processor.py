@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,25 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
 from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
-from review_embeddings.pipeline.models.config import is_timm, read_config
+from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.inputs import check_takes_images
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     quiet_transformers,
     require_timm,
 )
+from review_embeddings.pipeline.models.preprocessing import (
+    COMMON,
+    SETTINGS,
+    base_name,
+    given_settings,
+    processor_file,
+    read_settings,
+)
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
 
@@ -28,6 +39,13 @@ CHANNELS = 3
 
 MAX_LISTED = 3
 """Sizes that a message lists."""
+
+
+PROBE_EDGE = 24
+"""Edge of the probe pictures of a processor that keeps the size of images."""
+
+MIN_PROBES = 2
+"""Probe pictures that at least have to tell, one wide and one high."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +59,8 @@ class Geometry:
 
     @staticmethod
     def of(processor: Any, width: int, height: int) -> Geometry | None:
-        """As the settings of a processor of transformers say; None where they say more than
+        """By the common procedure (`preprocessing.COMMON`); None where the settings say more than
         this."""
-        if getattr(processor, "do_pad", False) or getattr(processor, "crop_pct", None) is not None:
-            return None
         size = _resized_to(processor, width, height)
         if size is None:
             return None
@@ -64,8 +80,7 @@ def _resized_to(processor: Any, width: int, height: int) -> tuple[int, int] | No
     """Width and height after a processor's resizing; None where its setting is of another kind."""
     if not getattr(processor, "do_resize", False):
         return width, height
-    setting = dict(getattr(processor, "size", None) or {})
-    size = {name: int(value) for name, value in setting.items() if value is not None}
+    size = _edges(processor, "size")
     if set(size) == {"height", "width"}:
         return size["width"], size["height"]
     if set(size) != {"shortest_edge"}:
@@ -77,137 +92,201 @@ def _resized_to(processor: Any, width: int, height: int) -> tuple[int, int] | No
 
 def _cropped_to(processor: Any, width: int, height: int) -> tuple[int, int, int, int] | None:
     """The edges of a processor's central crop; None where it is larger than the image."""
-    setting = dict(getattr(processor, "crop_size", None) or {})
-    across, down = int(setting.get("width") or 0), int(setting.get("height") or 0)
-    left, top = (width - across) // 2, (height - down) // 2
-    if min(left, top) < 0 or not (across and down):
+    size = _edges(processor, "crop_size")
+    if set(size) != {"height", "width"}:
         return None
-    return left, top, left + across, top + down
+    left, top = (width - size["width"]) // 2, (height - size["height"]) // 2
+    if min(left, top) < 0:
+        return None
+    return left, top, left + size["width"], top + size["height"]
+
+
+def _edges(processor: Any, name: str) -> dict[str, int]:
+    """The edges that a setting names; empty where one is no positive whole number."""
+    setting = dict(getattr(processor, name, None) or {})
+    edges = {key: value for key, value in setting.items() if value is not None}
+    is_whole = all(type(value) is int and value > 0 for value in edges.values())
+    return edges if is_whole else {}
+
+
+def _is_common(processor: Any) -> bool:
+    """Whether a processor computes the common procedure and nothing else: by its class, which is
+    transformers' own, and by all of its settings."""
+    kind = type(processor)
+    name = base_name(kind.__name__)
+    if not kind.__module__.startswith("transformers.models.") or kind.__name__ != f"{name}Pil":
+        return False
+    settings = given_settings(vars(processor))
+    if name not in COMMON or not settings.keys() <= SETTINGS:
+        return False
+    if COMMON[name] is None and settings.get("do_center_crop"):
+        return False
+    return _is_filter(settings.get("resample"))
+
+
+def _is_filter(resample: Any) -> bool:
+    """Whether a setting is one of Pillow's filters."""
+    from PIL import Image
+
+    return isinstance(resample, int) and resample in list(Image.Resampling)
+
+
+def _probes(processor: Any) -> list[Image.Image]:
+    """Synthetic pictures on which every difference shows: coloured noise, wide and high, larger
+    and smaller than what comes out."""
+    from PIL import Image
+
+    settings = [_edges(processor, name) for name in ("size", "crop_size")]
+    edge = max((value for one in settings for value in one.values()), default=PROBE_EDGE)
+    sizes = [
+        (edge + 13, edge + 41),
+        (edge + 38, edge + 9),
+        (edge // 2 + 3, edge // 3 + 5),
+        (edge // 3 + 2, edge // 2 + 7),
+        (7, 2),
+        (1, 5),
+    ]
+    noise = np.random.default_rng(0)
+    return [
+        Image.fromarray(noise.integers(0, 256, (height, width, CHANNELS), dtype=np.uint8))
+        for width, height in sizes
+    ]
 
 
 class Processor:
-    """A model's image processor."""
+    """A model's image processor. What it gives of an image depends on no other image."""
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
-        self._by_pillow = True
-        self._sizes: set[tuple[int, int]] = set()
         self.normalisation = _normalisation(processor)
         """How it normalises; None where that is not known."""
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where
-        levels would lose something.
+        levels would lose something of one of them.
 
         May be called from several threads at once. Raises as a call does.
         """
         if self.normalisation is None:
             return self(images)
-        levels = self._levels_by_pillow(images)
-        if levels is None:
-            levels = self._levels_by_processor(images)
-        if levels is None:
-            values = self(images)
-            levels = to_levels(values, self.normalisation)
-        return values if levels is None else levels
+        levels = []
+        for image in images:
+            one = self._levels(image)
+            if one is None:
+                return self(images)
+            levels.append(one)
+        self._check_sizes([one.shape for one in levels])
+        return np.stack(levels)
 
-    def _levels_by_pillow(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
-        """The levels from Pillow alone; None where the processor gives others, of the first image
-        or the first of a new size."""
-        if not self._by_pillow:
-            return None
-        geometries = [Geometry.of(self._processor, *image.size) for image in images]
-        resample = getattr(self._processor, "resample", None)
-        levels = [
-            geometry.levels(image, resample)
-            for geometry, image in zip(geometries, images, strict=True)
-            if geometry is not None
-        ]
-        is_uniform = len(levels) == len(images) and len({one.shape for one in levels}) == 1
-        if is_uniform and self._are_exact(images, levels):
-            return np.stack(levels)
-        self._by_pillow = False
-        return None
-
-    def _are_exact(
-        self, images: Sequence[Image.Image], levels: Sequence[NDArray[np.uint8]]
-    ) -> bool:
-        """Whether levels are those of the processor, tried on the first image and on the first of
-        each size that was not met before."""
+    def _levels(self, image: Image.Image) -> NDArray[np.uint8] | None:
+        """The levels of an image, shape (3, height, width); None where its values are not those of
+        levels."""
         assert self.normalisation is not None
-        first_of: dict[tuple[int, int], int] = {}
-        for index, image in enumerate(images):
-            if image.size not in self._sizes:
-                first_of.setdefault(image.size, index)
-        for index in sorted({0, *first_of.values()}):
-            exact = to_levels(self(images[index : index + 1]), self.normalisation)
-            if exact is None or not np.array_equal(exact[0], levels[index]):
-                return False
-        self._sizes.update(first_of)
-        return True
+        geometry = Geometry.of(self._processor, *image.size) if self._by_pillow else None
+        if geometry is not None:
+            return geometry.levels(image, self._processor.resample)
+        levels = to_levels(self([image]), self.normalisation)
+        return None if levels is None else levels[0]
 
-    def _levels_by_processor(self, images: Sequence[Image.Image]) -> NDArray[np.uint8] | None:
-        """The levels, from the processor with its arithmetic switched off; None where the first
-        image shows that they are not these."""
-        if getattr(self._processor, "do_pad", False):
-            # whether an image is padded depends on its size: one does not speak for the others
+    @cached_property
+    def _by_pillow(self) -> bool:
+        """Whether Pillow alone gives the levels: the class and the settings say so, and no probe
+        picture says otherwise. No image of a data set has a part in this."""
+        if self.normalisation is None or not _is_common(self._processor):
+            return False
+        found = [self._is_exact(probe) for probe in _probes(self._processor)]
+        return found.count(None) <= len(found) - MIN_PROBES and False not in found
+
+    def _is_exact(self, probe: Image.Image) -> bool | None:
+        """Whether Pillow alone gives the processor's levels of an image; None where it is not asked
+        for images of its size."""
+        assert self.normalisation is not None
+        geometry = Geometry.of(self._processor, *probe.size)
+        if geometry is None:
             return None
-        off = {"do_rescale": False, "do_normalize": False}
         try:
-            levels = [
-                self._processor(image, **off, return_tensors="np")["pixel_values"][0]
-                for image in images
-            ]
-        except (TypeError, ValueError, RuntimeError):
-            return None
-        if any(one.dtype != np.uint8 or one.shape != levels[0].shape for one in levels):
-            return None
-        assert self.normalisation is not None
-        exact = to_levels(self(images[:1]), self.normalisation)
-        is_exact = exact is not None and np.array_equal(exact[0], levels[0])
-        return np.stack(levels) if is_exact else None
+            exact = to_levels(self([probe]), self.normalisation)
+        except CheckpointError:
+            return False
+        ours = geometry.levels(probe, self._processor.resample)
+        return exact is not None and np.array_equal(exact[0], ours)
 
     def __call__(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """RGB images to float32 of shape (N, 3, height, width). Raises DatasetError where they
-        come out in different sizes."""
+        """RGB images to float32 of shape (N, channels, height, width), each as the processor gives
+        it alone. Raises DatasetError where they come out in different sizes, CheckpointError where
+        the processor fails or gives no images."""
+        import torch
+
+        outputs = [self._values(image) for image in images]
+        self._check_sizes([tuple(output.shape) for output in outputs])
+        stacked: NDArray[np.float32] = torch.stack(outputs).float().numpy()
+        return stacked
+
+    def _values(self, image: Image.Image) -> torch.Tensor:
+        """What the processor gives of an image, shape (channels, height, width)."""
         import torch
 
         try:
-            outputs = [
-                self._processor(image, return_tensors="pt")["pixel_values"][0] for image in images
-            ]
-        except (ValueError, TypeError, RuntimeError) as error:
+            output = self._processor(image, return_tensors="pt")
+        except FAILURES as error:
             raise CheckpointError(
-                f"The image processor {type(self._processor).__name__} does not take these images: "
-                f"{reason_of(error)} "
+                f"{self._title} does not take these images: {reason_of(error)} "
                 "Name another model's processor with --processor."
             ) from error
-        shapes = {tuple(output.shape) for output in outputs}
-        if len(shapes) != 1:
-            listed = sorted(shapes)[:MAX_LISTED]
-            sizes = ", ".join("x".join(map(str, shape[1:])) for shape in listed)
-            raise DatasetError(
-                f"The image processor {type(self._processor).__name__} gives images of different "
-                f"sizes ({sizes} ...). "
-                "Switch its resizing or cropping on, or name another model's processor with "
-                "--processor."
+        given = output.get("pixel_values") if isinstance(output, Mapping) else None
+        values = torch.as_tensor(given[0]) if given is not None and len(given) == 1 else None
+        if values is None or values.ndim != len("CHW"):
+            raise CheckpointError(
+                f"{self._title} gives no array of channels x height x width for an image: it is "
+                "made for a model that takes something else than one image at a time, and such a "
+                "model cannot be embedded."
             )
-        stacked: NDArray[np.float32] = torch.stack(outputs).float().numpy()
-        return stacked
+        return values
+
+    @property
+    def _title(self) -> str:
+        return f"The image processor {type(self._processor).__name__}"
+
+    def _check_sizes(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        if len(set(shapes)) <= 1:
+            return
+        listed = sorted(set(shapes))[:MAX_LISTED]
+        sizes = ", ".join("x".join(map(str, shape[1:])) for shape in listed)
+        raise DatasetError(
+            f"{self._title} gives images of different sizes ({sizes} ...). "
+            "Switch its resizing or cropping on, or name another model's processor with "
+            "--processor."
+        )
+
+
+FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What an image processor may raise for an image or a setting that it was not made for."""
 
 
 def load_processor(sources: Sequence[str | Path]) -> Processor:
     """Load the image processor from the first of the model folders or Hub names that has one.
 
     The Pillow backend is asked for, so that the values do not depend on whether torchvision is
-    installed.
+    installed. Raises CheckpointError.
     """
     cause: Exception | None = None
     for source in sources:
-        config = read_config(str(source))
+        config = config_of(source)
         check_takes_images(config, name=f"The model {source}")
         if is_timm(config):
             require_timm(str(source))
+        if file := processor_file(Path(source)):
+            read_settings(file)
         try:
             with quiet_transformers():
                 return Processor(
@@ -215,7 +294,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
                         str(source), backend="pil"
                     )
                 )
-        except (OSError, ValueError, ImportError, KeyError) as error:
+        except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
             cause = error
     raise CheckpointError(
         f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub "
@@ -224,22 +303,34 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
 
 
 def _normalisation(processor: Any) -> Normalisation | None:
+    """By which settings the values may follow from levels; whether they do is asked of each
+    image."""
     config = getattr(processor, "data_config", None)  # timm's processor keeps its settings there
-    if isinstance(config, dict):
-        mean, std, factor = config.get("mean"), config.get("std"), 1 / MAX_LEVEL
-    else:
+    try:
+        if isinstance(config, dict):
+            return _affine(config.get("mean"), config.get("std"), 1 / MAX_LEVEL)
         mean, std = _mean_and_std(processor)
         is_rescaled = getattr(processor, "do_rescale", False)
         factor = float(getattr(processor, "rescale_factor", 0) or 0) if is_rescaled else 1.0
-    if mean is None or std is None or len(list(mean)) != CHANNELS or not factor:
+        return _affine(mean, std, factor)
+    except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return Normalisation(
-        scale=[factor / float(s) for s in std],
-        shift=[-float(m) / float(s) for m, s in zip(mean, std, strict=True)],
-    )
+
+
+def _affine(mean: Any, std: Any, factor: float) -> Normalisation | None:
+    """``(level * factor - mean) / std``; one number for mean or std is that of every channel."""
+    means, stds = _of_channels(mean), _of_channels(std)
+    scale = [factor / one for one in stds]
+    shift = [-m / s for m, s in zip(means, stds, strict=True)]
+    is_usable = len(scale) == CHANNELS and np.isfinite(scale + shift).all() and all(scale)
+    return Normalisation(scale, shift) if is_usable else None
+
+
+def _of_channels(value: Any) -> list[float]:
+    return [float(value)] * CHANNELS if isinstance(value, int | float) else list(map(float, value))
 
 
 def _mean_and_std(processor: Any) -> tuple[Any, Any]:
     if not getattr(processor, "do_normalize", False):
-        return [0.0] * CHANNELS, [1.0] * CHANNELS
+        return 0.0, 1.0
     return getattr(processor, "image_mean", None), getattr(processor, "image_std", None)

@@ -65,11 +65,12 @@ def choose(session: BuildSession, state: RunState, wanted: Wanted, before: Befor
         if step not in stale:
             chosen.current.append(step)
             _note_version(session, state, step)
-        elif _can_be_embedded(session, state, wanted, step):
+        elif _can_be_embedded(session, state, wanted, stale[step]):
             if step in now:
                 chosen.jobs.append(stale[step])
             else:
                 session.waiting.append(step)
+    _note_faults(session, state, chosen.current)
     return chosen
 
 
@@ -89,9 +90,22 @@ def _note_version(session: BuildSession, state: RunState, step: int) -> None:
         )
 
 
-def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, step: int) -> bool:
+def _note_faults(session: BuildSession, state: RunState, steps: Sequence[int]) -> None:
+    """Say which results are wrong and cannot be made anew."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        for reason in state.faults(step):
+            found.setdefault(reason, []).append(str(step))
+    for reason, names in found.items():
+        session.progress.note(
+            f"Embeddings of an earlier version, checkpoint {', '.join(names)}: {reason}. The "
+            "weights are not there any more: the results stay, marked as wrong."
+        )
+
+
+def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, job: Job) -> bool:
     """Whether a checkpoint that is stale is to be embedded; says why not."""
-    progress, run = session.progress, session.run
+    progress, run, step = session.progress, session.run, job.step
     if step not in state.models.found.steps:
         gone = (
             f"Checkpoint {step} cannot be embedded again for these images and settings: its "
@@ -105,8 +119,8 @@ def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, ste
         return False
     if step in wanted.kept:
         progress.note(
-            f"Checkpoint {step} leaves the table: its weights, the images or settings have "
-            f"changed. `review-embeddings build --run {run}` brings it back."
+            f"Checkpoint {step} leaves the table: {job.reason}. "
+            f"`review-embeddings build --run {run}` brings it back."
         )
         return False
     return True

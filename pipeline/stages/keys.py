@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
-from review_embeddings.pipeline.models.config import is_timm, read_config
+from review_embeddings.pipeline.models.config import hub_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
+from review_embeddings.pipeline.models.faults import FAULTS, EmbeddingMethod, Fault, faults_of
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
 from review_embeddings.pipeline.models.loader import config_fingerprint
+from review_embeddings.pipeline.models.preprocessing import (
+    ProcessorSettings,
+    hub_settings,
+    processor_file,
+    read_settings,
+)
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
 from review_embeddings.pipeline.run.files import fingerprint
-from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.settings import AUTO
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.stage import Stage
 
-PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+NOT_IN_FINGERPRINT = frozenset({"processor_class", "checked"})
+"""Parts of a key that are only kept."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,23 @@ class EmbeddingKey:
     images: str
     pooling: str
     precision: str
+    mended: tuple[str, ...] = ()
+    """Faults of earlier versions that results of this kind had; in the fingerprint where there are
+    any, so that those results are stale."""
+    processor_class: str | None = None
+    """Class of the image processor; None where an earlier version did not keep it."""
+    checked: tuple[str, ...] = ()
+    """All faults of earlier versions that were mended when this was computed."""
 
     @property
     def inputs(self) -> dict[str, Any]:
         """The values by their names in the fingerprint."""
-        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in NOT_IN_FINGERPRINT and value != ()
+        }
 
     def fingerprint(self, stage: Stage, version: int | None = None) -> str:
         """Of the embeddings, as the stage computes them now or did in a version."""
@@ -56,6 +76,29 @@ class ProcessorSource:
 
     candidates: list[str]
     digest: str
+    """With the class where another class with the same settings could give other pixels."""
+    settings: ProcessorSettings | None = None
+    """None where it is loaded by the name of a model."""
+
+    @property
+    def class_name(self) -> str:
+        """Of the image processor; empty where that is not known."""
+        return "" if self.settings is None else self.settings.class_name
+
+    def digest_as_stored(self, stored: EmbeddingKey | None, *, unnamed: bool) -> str:
+        """The digest of stored results where these were made by an image processor that gives the
+        same pixels, this one's otherwise; ``unnamed`` says whether results of a version that told
+        no classes apart count as those of this one."""
+        settings = self.settings
+        if settings is None or stored is None:
+            return self.digest
+        if stored.processor == settings.class_digest:
+            return stored.processor
+        if stored.processor != settings.digest:
+            return self.digest
+        made_by = stored.processor_class
+        same = unnamed if made_by is None else settings.gives_pixels_of(made_by)
+        return stored.processor if same else self.digest
 
 
 @dataclass(frozen=True)
@@ -77,7 +120,8 @@ class Models:
             stamp = None
             if stored and known:
                 stamp = WeightsStamp(known.weights, stored.get("weight_files") or [])
-            return self.key_of(checkpoint, stamp_weights(checkpoint.source, stamp), images)
+            weights = stamp_weights(checkpoint.source, stamp)
+            return self.key_of(checkpoint, weights, images, stored=known)
         if not known:
             return None
         return replace(
@@ -88,18 +132,58 @@ class Models:
         )
 
     def key_of(
-        self, checkpoint: Checkpoint, weights: WeightsStamp, images: RunImages
+        self,
+        checkpoint: Checkpoint,
+        weights: WeightsStamp,
+        images: RunImages,
+        *,
+        stored: EmbeddingKey | None = None,
     ) -> EmbeddingKey:
-        """The same of a checkpoint with these weights."""
+        """The same of a checkpoint with these weights; ``stored`` is the key of results that are
+        there, whatever they were computed from."""
+        processor = self.processor_of(checkpoint)
+        config = config_of(checkpoint.source) or hub_config(checkpoint.source)
+        settings = processor.settings or hub_settings(processor.candidates)
+        method = EmbeddingMethod(config, settings, self.info.settings.pooling)
+        faulty = stored is not None and bool(faults_of(method, stored.checked))
         return EmbeddingKey(
             weights=weights.sha256,
             config=config_fingerprint(checkpoint.source),
-            processor=self.processor_of(checkpoint).digest,
+            processor=processor.digest_as_stored(
+                stored, unnamed=faulty or self._is_usual(processor.settings)
+            ),
             with_head=self.head(checkpoint, images) is not None,
             images=images.digest,
             pooling=self.info.settings.pooling,
             precision=self.precision(checkpoint.step),
+            mended=_mended(method, stored),
+            processor_class=processor.class_name,
+            checked=FAULTS.names(),
         )
+
+    def stored_faults(self, step: int) -> list[Fault]:
+        """What is wrong with the stored embeddings of a checkpoint whose weights are gone, as far
+        as a configuration and an image processor are still there that have their fingerprints."""
+        stored = _known_key(self.run.result_metadata("embeddings", step))
+        if stored is None or step in self.found.steps:
+            return []
+        return faults_of(self._method_of(stored), stored.checked)
+
+    def _method_of(self, stored: EmbeddingKey) -> EmbeddingMethod:
+        """By what results were computed, of which only the key is there."""
+        folders = self._folders_left
+        configs = (config for config, value in folders.configs if value == stored.config)
+        processors = (
+            one for one in folders.processors if stored.processor in {one.digest, one.class_digest}
+        )
+        return EmbeddingMethod(next(configs, {}), next(processors, None), stored.pooling)
+
+    @cached_property
+    def _folders_left(self) -> _FoldersLeft:
+        root = self.run.checkpoint_root(self.info)
+        named = [self.info.base, self.info.settings.processor]
+        others = [resolved(self.run, name) for name in named if name is not None]
+        return _FoldersLeft.of([*map(str, root.glob(CHECKPOINT_PATTERN)), str(root), *others])
 
     def precision(self, step: int) -> str:
         """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the
@@ -138,10 +222,11 @@ class Models:
         named = self.info.settings.processor
         folders = self._processor_folders(checkpoint)
         for folder in folders:
-            if file := _processor_file(Path(folder)):
-                content = json.loads(file.read_text(encoding="utf-8"))
-                digest = fingerprint(processor=_without_class_names(content))
-                return ProcessorSource([str(file.parent)], digest)
+            if file := processor_file(Path(folder)):
+                settings = read_settings(file)
+                by_class = not settings.is_plain or self._has_rival(settings)
+                digest = settings.class_digest if by_class else settings.digest
+                return ProcessorSource([str(file.parent)], digest, settings)
         origin = str(config_of(checkpoint.source).get("_name_or_path") or "")
         names = [name for name in (checkpoint.source, origin) if name]
         names = folders if named is not None else names
@@ -158,6 +243,26 @@ class Models:
         ]
         return [*own, str(self.run.checkpoint_root(self.info)), *others]
 
+    def _is_usual(self, settings: ProcessorSettings | None) -> bool:
+        """Whether no other class is to be expected with the settings."""
+        return settings is None or (settings.belongs_to_class and not self._has_rival(settings))
+
+    def _has_rival(self, settings: ProcessorSettings) -> bool:
+        """Whether the run has another class of image processors with the same settings that gives
+        other pixels."""
+        others = self._classes.get(settings.digest, set())
+        return not all(settings.gives_pixels_of(other) for other in others)
+
+    @cached_property
+    def _classes(self) -> dict[str, set[str]]:
+        """The classes of the run's image processors by their settings."""
+        named = self.info.settings.processor is not None
+        folders = [] if named else [one.source for one in self.found.usable if not one.is_base]
+        found: dict[str, set[str]] = {}
+        for one in _processors_in(map(Path, folders)):
+            found.setdefault(one.digest, set()).add(one.class_name)
+        return found
+
     def with_info(self, info: RunInfo) -> Models:
         """The same for other settings."""
         return replace(self, info=info)
@@ -171,18 +276,41 @@ def _known_key(stored: Mapping[str, Any] | None) -> EmbeddingKey | None:
         return None
 
 
-def _processor_file(folder: Path) -> Path | None:
-    for name in PROCESSOR_FILES:
-        if (folder / name).is_file():
-            return folder / name
-    config = read_config(str(folder)) if folder.is_dir() else {}
-    return folder / "config.json" if is_timm(config) else None
+def _mended(method: EmbeddingMethod, stored: EmbeddingKey | None) -> tuple[str, ...]:
+    """The faults of earlier versions that count in a fingerprint; those of the stored results
+    where these have none."""
+    if stored is not None and not faults_of(method, stored.checked):
+        return stored.mended
+    return tuple(fault.name for fault in faults_of(method))
 
 
-def _without_class_names(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of an image processor; of timm's config.json only the part that is about
-    images."""
-    if "pretrained_cfg" in content:
-        return {"pretrained_cfg": content["pretrained_cfg"]}
-    kinds = {"image_processor_type", "feature_extractor_type"}
-    return {name: value for name, value in content.items() if name not in kinds}
+@dataclass(frozen=True)
+class _FoldersLeft:
+    """What the folders of a run say about its models, whether or not their weights are there."""
+
+    configs: list[tuple[Mapping[str, Any], str]]
+    """With their fingerprints."""
+    processors: list[ProcessorSettings]
+
+    @classmethod
+    def of(cls, sources: Sequence[str]) -> _FoldersLeft:
+        """Read some folders, and models of the Hub's cache; what cannot be read is not there."""
+        folders = [Path(source) for source in sources]
+        return cls(list(_configs_in(sources)), list(_processors_in(folders)))
+
+
+def _configs_in(sources: Iterable[str]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for source in sources:
+        try:
+            yield config_of(source) or hub_config(source), config_fingerprint(source)
+        except (ValueError, AttributeError):
+            continue
+
+
+def _processors_in(folders: Iterable[Path]) -> Iterator[ProcessorSettings]:
+    for folder in folders:
+        try:
+            if file := processor_file(folder):
+                yield read_settings(file)
+        except (CheckpointError, ValueError, TypeError):
+            continue

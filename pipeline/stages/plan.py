@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages, images_key
+from review_embeddings.pipeline.models.faults import FAULTS
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.stage import ONCE, Job, Stage
@@ -107,9 +108,14 @@ def _compared(state: RunState, stage: Stage, step: int, known: Mapping[str, Any]
     key = state.key(step)
     now = {} if key is None else key.inputs
     changed = [word for name, word in WORDS.items() if now.get(name) != known.get(name)]
-    if changed:
-        return f"{', '.join(changed)} changed"
-    return f"version {stage.version - 1} -> {stage.version}"
+    reasons = [f"{', '.join(changed)} changed"] if changed else []
+    reasons += [FAULTS[name].reason for name in _mended_since(now, known)]
+    return "; ".join(reasons) or f"version {stage.version - 1} -> {stage.version}"
+
+
+def _mended_since(now: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """The faults that stored embeddings have, by name."""
+    return [name for name in now.get("mended", ()) if name not in known.get("checked", ())]
 
 
 def _inputs_computed(state: RunState, stage: Stage, step: int, before: Before) -> list[str]:

@@ -36,7 +36,7 @@ IMAGES = Stage(
 
 PIXELS = Stage(
     name="pixels",
-    version=1,
+    version=2,
     compute=read_rows,
     identity={"processor": "processor", "images": "images"},
     scope="images",
@@ -46,7 +46,9 @@ PIXELS = Stage(
     keep="always",
     long=True,
 )
-"""The images as a model takes them, once for all checkpoints of one image processor."""
+"""The images as a model takes them, once for all checkpoints of one image processor.
+
+Version 1 did not tell classes with the same settings apart, and trusted the first image."""
 
 IMAGE_QUALITY = Stage(
     name="image_quality",
@@ -76,6 +78,7 @@ EMBEDDINGS = Stage(
         "images": "checkpoint.images",
         "pooling": "checkpoint.pooling",
         "precision": "checkpoint.precision",
+        "mended": "checkpoint.mended",
     },
     hashed_from=2,
     rows=1024,  # a multiple of every batch size, so that batches are those of one process

@@ -10,10 +10,12 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError
 from review_embeddings.pipeline.models.checkpoints import (
+    Checkpoint,
     FoundCheckpoints,
     SkippedCheckpoint,
     find_checkpoints,
 )
+from review_embeddings.pipeline.models.preprocessing import processor_file, settings_problem
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_to
@@ -114,6 +116,8 @@ def checkpoints_of(
     root = run.checkpoint_root(info)
     storage.renew(root)  # a training may have put new ones into a store
     found = find_checkpoints(root, _base_model(run, info))
+    if info.settings.processor is None:
+        found = _with_processors(found)
     only_base = all(checkpoint.is_base for checkpoint in found.usable)
     if request.checkpoints is not None and only_base and not found.skipped:
         raise RunError(
@@ -125,6 +129,23 @@ def checkpoints_of(
     if not found.usable and not embedded_steps(run, info):
         _raise_nothing(run, found.skipped)
     return found
+
+
+def _with_processors(found: FoundCheckpoints) -> FoundCheckpoints:
+    """Without the checkpoints whose own image processor has settings that cannot be read."""
+    problems = {one.step: _processor_problem(one) for one in found.usable if not one.is_base}
+    skipped = [
+        SkippedCheckpoint(Path(one.source).name, f"{problem}. --processor takes another model's")
+        for one in found.usable
+        if (problem := problems.get(one.step))
+    ]
+    usable = [one for one in found.usable if not problems.get(one.step)]
+    return FoundCheckpoints(usable, [*found.skipped, *skipped])
+
+
+def _processor_problem(checkpoint: Checkpoint) -> str | None:
+    file = processor_file(Path(checkpoint.source))
+    return None if file is None else settings_problem(file)
 
 
 def _base_model(run: RunFolder, info: RunInfo) -> str | None:

@@ -56,7 +56,8 @@ class Stage:
     metadata: tuple[str, ...] = ()
     """What is kept beside the arrays and needed later. A result that lacks it is stale."""
     identity: Mapping[str, str] = field(default_factory=dict)
-    """Key in the fingerprint -> source. Inputs that follow from others may be left out."""
+    """Key in the fingerprint -> source. Inputs that follow from others may be left out; an empty
+    tuple is."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Keyword of ``compute`` -> field of `Settings`; all count in the fingerprint."""
     constants: Mapping[str, Any] = field(default_factory=dict)

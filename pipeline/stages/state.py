@@ -187,7 +187,8 @@ class RunState:
         if any(value is UNKNOWN for value in inputs.values()):
             return None
         version = self.version(stage, step)
-        return {**stage.parts(inputs, self.settings, version), **self._left_out(stage, step)}
+        counted = {key: value for key, value in inputs.items() if value != ()}
+        return {**stage.parts(counted, self.settings, version), **self._left_out(stage, step)}
 
     def _identity_of(self, source: InputSource, step: int) -> Any:
         if source.name not in self.stages or source.name in {"images", "pixels"}:
@@ -245,6 +246,19 @@ class RunState:
         if step not in self._keys:
             self._keys[step] = self.models.key(step, self.images)
         return self._keys[step]
+
+    def faults(self, step: int) -> list[str]:
+        """What is wrong with the embeddings of a checkpoint that cannot be computed again: as far
+        as that shows, and what the table says of it already."""
+        if step in self.models.found.steps:
+            return []
+        found = [fault.reason for fault in self.models.stored_faults(step)]
+        return list(dict.fromkeys([*self._faults_in_table.get(step, []), *found]))
+
+    @cached_property
+    def _faults_in_table(self) -> dict[int, list[str]]:
+        manifest = table.read_manifest(self.run)
+        return {} if manifest is None else {one.step: one.faults for one in manifest.checkpoints}
 
     def forget_key(self, step: int) -> None:
         """It may have changed: another precision was taken."""
@@ -304,7 +318,10 @@ class RunState:
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
         rows = [
-            [step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")]
+            [
+                *(step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")),
+                *self.faults(step),
+            ]
             for step, one in stored.items()
             if one is not None and one.fingerprint == self.fingerprint("embeddings", step)
         ]

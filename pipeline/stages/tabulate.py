@@ -114,6 +114,7 @@ class _Tables:
             scale=alignment.scale,
             disparity=alignment.disparity,
             trust=_trust(state, step),
+            faults=state.faults(step),
             more=_sourced(state, step, "checkpoint-and-image"),
         )
 

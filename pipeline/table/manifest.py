@@ -36,6 +36,9 @@ class CheckpointSummary:
     """In [0, 1]; low where images that are alike lie apart on the map."""
     map_kept: float
     """Mean share of the nearest neighbours in the embedding that the map keeps, in [0, 1]."""
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with its embeddings, made by an earlier version and not to be computed again
+    because its weights are gone."""
 
     @property
     def variance_text(self) -> str:

@@ -49,6 +49,8 @@ class TablePart:
     scale: float
     disparity: float
     trust: MapTrust
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with its embeddings, which cannot be computed again."""
     more: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Column name -> its values, shape (N,), for any other column of a checkpoint: floats (NaN for
     null), or for a category an index into its categories."""
@@ -145,6 +147,7 @@ def _summary_of(part: TablePart, file: str) -> CheckpointSummary:
         trustworthiness=part.trust.trustworthiness,
         continuity=part.trust.continuity,
         map_kept=part.trust.mean_kept,
+        faults=part.faults,
     )
 
 

@@ -35,6 +35,7 @@ def table_command(options: TableOptions) -> None:
     """Write the long table of a run to one file, for other tools."""
     from review_embeddings.pipeline import table
     from review_embeddings.pipeline.models.checkpoints import select
+    from review_embeddings.pipeline.stages.known import faults_in_words
 
     run = existing_run(options.run)
     manifest = table.read_manifest(run)
@@ -46,3 +47,5 @@ def table_command(options: TableOptions) -> None:
         columns=list(comma_separated(options.columns)) if options.columns else None,
     )
     click.echo(f"Wrote {rows:,} rows to {options.out}")
+    for sentence in faults_in_words(run):
+        click.echo(sentence, err=True)

@@ -147,6 +147,7 @@ def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[st
         "map_kept",
         "trustworthiness",
         "continuity",
+        "faults",
     )
     positions = [manifest.steps.index(step) for step in steps]
     found = []

@@ -82,6 +82,18 @@ test("slider and table of checkpoints are drawn once the session is there", asyn
     assert.equal(bar.textContent + numbers.textContent, "");
 });
 
+test("what is wrong with the embeddings of a checkpoint stands below the table", async () => {
+    const { page, server } = pageOf();
+    server.given.checkpoints = [{ ...checkpoint(0), faults: ["biases"] }, checkpoint(100)];
+    const numbers = host();
+    mount(numbers, checkpointTable, page, {});
+    await page.open();
+    assert.deepEqual(
+        all(numbers, "p").map((line) => line.textContent),
+        ["Step 0 wrong: biases"],
+    );
+});
+
 test("the nearest images of the selected one, those with another label marked", async () => {
     const { table, server, page } = pageOf();
     server.near = { 0: [{ step: 100, rows: [3, 1], distances: [0.125, 0.5] }], 1: [] };

@@ -17,6 +17,8 @@ export interface Checkpoint {
     continuity: number;
     rank_correlation: number[];
     outliers_stay: number | null;
+    /** What is wrong with its embeddings, which an earlier version made. */
+    faults?: string[];
 }
 
 /** What a page has to know of its run. Empty where the server does not answer us. */

@@ -26,9 +26,18 @@ export function describe(checkpoint) {
         shown && `${shown} of variance`,
         `${percent(checkpoint.map_kept)} of neighbours`,
         `disparity ${checkpoint.disparity.toFixed(2)}`,
+        ...faults(checkpoint),
     ]
         .filter(Boolean)
         .join(" · ");
+}
+
+/**
+ * What is wrong with its embeddings, for people.
+ * @param {Checkpoint} checkpoint
+ */
+export function faults(checkpoint) {
+    return (checkpoint.faults ?? []).map((fault) => `wrong: ${fault}`);
 }
 
 /** @type {{ name: string, meaning: string, write: (checkpoint: Checkpoint) => string }[]} */

@@ -4,7 +4,7 @@
 /** @import { Checkpoint, Session } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { NUMBERS } from "../core/checkpoints.js";
+import { NUMBERS, faults } from "../core/checkpoints.js";
 import { shade } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { checkpointStyles, styles } from "./styles.js";
@@ -25,6 +25,9 @@ export function checkpointsView({ checkpoints, shown = [] }) {
         { style: styles.beside, "data-test-tag": "review-checkpoints" },
         numbersTable(checkpoints, shown),
         agreement(checkpoints),
+        checkpoints.flatMap((one) =>
+            faults(one).map((text) => h("p", { key: text + one.step }, `Step ${one.step} ${text}`)),
+        ),
     );
 }
 
