@@ -8,11 +8,12 @@ nearest neighbours.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.progress import Advance
 
 
@@ -24,14 +25,30 @@ class LabelQuality:
     """Shape (N,): probability of the given label, in [0, 1]; NaN without one."""
     score: NDArray[np.float32]
     """Shape (N,): cleanlab's normalised margin, in [0, 1]; lower means more likely wrong; NaN
-    without a label."""
+    without a label, and where an image may have several."""
     rank: NDArray[np.int32]
-    """Shape (N,): 1 is the label most likely wrong; 0 without one."""
+    """Shape (N,): 1 is the label most likely wrong; 0 without a score."""
     suggested: NDArray[np.int32]
-    """Shape (N,): most probable of the data set's classes."""
+    """Shape (N,): most probable of the data set's classes; -1 where an image may have several."""
     issue: NDArray[np.bool_]
     """Shape (N,): whether cleanlab's filter takes the label for wrong. It misses many; the rank is
     what to go by."""
+
+
+def quality_by(labels: NDArray[np.integer], likely: ClassProbabilities) -> LabelQuality:
+    """Label quality from what is known of the classes; ``labels`` as in `label_quality`.
+
+    The self-confidence is on the scale of the prediction's probability. Where each class stands by
+    itself there is nothing else: scores compare the classes of one label.
+    """
+    known = labels >= 0
+    given = likely.stated[np.arange(len(labels)), np.where(known, labels, 0)]
+    own = np.where(known, given, np.nan).astype(np.float32)
+    if likely.one_label:
+        quality = label_quality(labels, likely.shares)
+        return quality if likely.own is None else replace(quality, self_confidence=own)
+    none = np.zeros(len(labels), dtype=np.int32)
+    return LabelQuality(own, np.full_like(own, np.nan), none, none - 1, none.astype(bool))
 
 
 def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelQuality:

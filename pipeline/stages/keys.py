@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
+from review_embeddings.pipeline.models.classnames import map_classes
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
 from review_embeddings.pipeline.models.forms import config_of
-from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
+from review_embeddings.pipeline.models.heads import (
+    REGRESSION,
+    SOFTMAX,
+    Head,
+    head_of,
+    kind_of,
+    problem_type_of,
+)
 from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
 from review_embeddings.pipeline.run.files import fingerprint
@@ -39,11 +48,21 @@ class EmbeddingKey:
     images: str
     pooling: str
     precision: str
+    head_kind: str | None = None
+    """Of the head, where it is no softmax; ``regression`` for one without probabilities."""
+
+    @property
+    def probabilities(self) -> str | None:
+        """The kind of head that gives them; None for none."""
+        has_none = not self.with_head or self.head_kind == REGRESSION
+        return None if has_none else self.head_kind or SOFTMAX
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """The values by their names in the fingerprint."""
-        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        """The values by their names in the fingerprint; those that are not there are no part of
+        it."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def fingerprint(self, stage: Stage, version: int | None = None) -> str:
         """Of the embeddings, as the stage computes them now or did in a version."""
@@ -66,6 +85,8 @@ class Models:
     info: RunInfo
     found: FoundCheckpoints
     device: str | None = None
+    problem_type: str | None = None
+    """What a model in memory says of its head; None for what the newest checkpoint says."""
 
     def key(self, step: int, images: RunImages) -> EmbeddingKey | None:
         """What a checkpoint's embeddings are computed from; of one whose weights are gone, what
@@ -91,14 +112,16 @@ class Models:
         self, checkpoint: Checkpoint, weights: WeightsStamp, images: RunImages
     ) -> EmbeddingKey:
         """The same of a checkpoint with these weights."""
+        kind = self.head_kind(checkpoint, images)
         return EmbeddingKey(
             weights=weights.sha256,
             config=config_fingerprint(checkpoint.source),
             processor=self.processor_of(checkpoint).digest,
-            with_head=self.head(checkpoint, images) is not None,
+            with_head=kind is not None,
             images=images.digest,
             pooling=self.info.settings.pooling,
             precision=self.precision(checkpoint.step),
+            head_kind=None if kind == SOFTMAX else kind,
         )
 
     def precision(self, step: int) -> str:
@@ -120,13 +143,29 @@ class Models:
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none for a base model that was made for other classes."""
-        head = head_of(checkpoint)
+        head = head_of(checkpoint, self._problem_type_of(checkpoint))
         if head is not None and checkpoint.is_base:
             try:
                 map_classes(head, images.classes, name="base")
             except CheckpointError:
                 return None
         return head
+
+    def head_kind(self, checkpoint: Checkpoint, images: RunImages) -> str | None:
+        """The kind of the head with which a checkpoint is loaded, a regression's among them; None
+        for none."""
+        head = self.head(checkpoint, images)
+        if head is not None or checkpoint.is_base:
+            return None if head is None else head.kind
+        return kind_of(checkpoint, self._problem_type_of(checkpoint))
+
+    def _problem_type_of(self, checkpoint: Checkpoint) -> str | None:
+        """What counts where a checkpoint does not say it."""
+        return None if checkpoint.is_base else self._problem_type
+
+    @cached_property
+    def _problem_type(self) -> str | None:
+        return self.problem_type or problem_type_of(self.found)
 
     def processor_of(self, checkpoint: Checkpoint) -> ProcessorSource:
         """Where a checkpoint's image processor comes from.

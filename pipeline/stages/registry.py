@@ -77,6 +77,7 @@ EMBEDDINGS = Stage(
         "pooling": "checkpoint.pooling",
         "precision": "checkpoint.precision",
     },
+    optional={"head_kind": "checkpoint.head_kind"},
     hashed_from=2,
     rows=1024,  # a multiple of every batch size, so that batches are those of one process
     title="Embedding with checkpoint {step}",

@@ -57,6 +57,8 @@ class Stage:
     """What is kept beside the arrays and needed later. A result that lacks it is stale."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """Key in the fingerprint -> source. Inputs that follow from others may be left out."""
+    optional: Mapping[str, str] = field(default_factory=dict)
+    """Likewise; no part of the fingerprint where there is none."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Keyword of ``compute`` -> field of `Settings`; all count in the fingerprint."""
     constants: Mapping[str, Any] = field(default_factory=dict)
