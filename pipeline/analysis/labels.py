@@ -66,7 +66,6 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
     rank, issue = np.zeros(total, dtype=np.int32), np.zeros(total, dtype=bool)
     suggested = probabilities.argmax(axis=1).astype(np.int32)
     if known.any() and probabilities.shape[1] > 1:
-        from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
 
         given, likely = labels[known].astype(np.int64), _rows_of_one(probabilities[known])
@@ -77,14 +76,24 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
         ranks = np.empty(len(order), dtype=np.int32)
         ranks[order] = np.arange(1, len(order) + 1)
         rank[known] = ranks
-        with warnings.catch_warnings():
-            # of classes of few images; the rank has them
-            warnings.filterwarnings("ignore", message="May not flag all label issues")
-            issue[known] = find_label_issues(given, likely, n_jobs=1)
+        issue[known] = _issues(given, likely)
     elif known.any():
         confidence[known] = score[known] = 1.0
         rank[known] = np.arange(1, known.sum() + 1)
     return LabelQuality(confidence, score, rank, suggested, issue)
+
+
+def _issues(given: NDArray[np.int64], likely: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which labels cleanlab's filter takes for wrong; none where a single class occurs, which it
+    refuses unless that is the first."""
+    from cleanlab.filter import find_label_issues
+
+    if len(np.unique(given)) < 2:
+        return np.zeros(len(given), dtype=bool)
+    with warnings.catch_warnings():
+        # of classes of few images; the rank has them
+        warnings.filterwarnings("ignore", message="May not flag all label issues")
+        return np.asarray(find_label_issues(given, likely, n_jobs=1))
 
 
 def _rows_of_one(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

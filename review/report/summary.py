@@ -18,6 +18,7 @@ from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import History, Note, about_unreadable, read_history
