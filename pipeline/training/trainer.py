@@ -177,6 +177,10 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         Path(output_dir or self.args.output_dir, PICKLED_ARGUMENTS).unlink(missing_ok=True)
 
 
+class StoppedAtStartError(Exception):
+    """Somebody has asked to stop before the first step of this process was made."""
+
+
 class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise
     """Makes the plan happen. To be the last of the callbacks, so that a checkpoint is embedded
     before it counts as done."""
@@ -213,7 +217,9 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._saved_at = time.monotonic()
         self._resumable_at = state.global_step or None
-        self.outcome.best_step = state.best_global_step
+        self.outcome.step, self.outcome.best_step = state.global_step, state.best_global_step
+        if self._stop():
+            raise StoppedAtStartError  # a Trainer that has begun makes a step in any case
         self._trainer.take_up_loss()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -226,8 +232,7 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
             control.should_log = control.should_save = True
         if step in plan.evaluated:
             control.should_evaluate = True
-        if self._stop():
-            control.should_training_stop = True
+        self._stop_if_asked(control)
         if control.should_log or control.should_save or control.should_training_stop:
             self._trainer.check_finite()
 
@@ -254,10 +259,18 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         ):
             self._save_state(state)  # between two checkpoints that are far apart
 
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._stop_if_asked(control)
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._keep_best(state)
         if self._is_due():
             self._save_state(state)
+        self._stop_if_asked(control)  # while the checkpoint was embedded
+
+    def _stop_if_asked(self, control: Any) -> None:
+        if self._stop():
+            control.should_training_stop = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.outcome.step, self.outcome.best_step = state.global_step, state.best_global_step
