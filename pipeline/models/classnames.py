@@ -50,6 +50,17 @@ def match_classes(head: Head, classes: list[str] | None, *, name: str) -> ClassM
     raise CheckpointError(_refusal(head, classes, name))
 
 
+def is_measurement(head: Head, classes: list[str] | None) -> bool:
+    """Whether the only output of a head cannot be a yes to a class of the data set."""
+    if head.kind != YES_NO:
+        return False
+    try:
+        match_classes(head, classes, name="")
+    except CheckpointError:
+        return True
+    return False
+
+
 def matched_before(head: Head, classes: list[str]) -> list[str] | None:
     """What `match_classes` was before it compared more than whole names; None for an error."""
     if head.names is not None and set(classes) <= set(head.names):
@@ -65,7 +76,8 @@ def is_doubtful(head: Head, classes: list[str], match: ClassMatch) -> bool:
     if match.way == "number" or head.names is not None or head.kind == YES_NO:
         return True
     numbers = [str(index) for index in range(head.count)]
-    return all(map(str.isdecimal, classes)) and classes not in (numbers, _from_one(numbers))
+    are_integers = all(re.fullmatch(r"-?\d+", one) for one in classes)
+    return are_integers and classes not in (numbers, _from_one(numbers))
 
 
 def _from_one(numbers: list[str]) -> list[str]:
@@ -197,12 +209,22 @@ def notes_of(heads: Mapping[str, Head | None], classes: list[str] | None) -> Ite
     for name, head in heads.items():
         if head is None or classes is None:
             continue
+        if is_measurement(head, classes):
+            checkpoints.setdefault(_measures(classes), []).append(name)
+            continue
         match = match_classes(head, classes, name=name)
         if is_doubtful(head, classes, match):
             checkpoints.setdefault(_doubt(head, classes, match), []).append(name)
     for text, names in checkpoints.items():
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         yield f"{names[0]}{more} {text}"
+
+
+def _measures(classes: Sequence[str]) -> str:
+    return (
+        f"has one output, the data set {len(classes)} classes ({some_names(classes)}): it is taken "
+        f"for a measurement and no class; the labels are judged by those of the nearest images."
+    )
 
 
 def _doubt(head: Head, classes: Sequence[str], match: ClassMatch) -> str:

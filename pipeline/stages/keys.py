@@ -12,7 +12,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
-from review_embeddings.pipeline.models.classnames import map_classes
+from review_embeddings.pipeline.models.classnames import is_measurement, map_classes
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
 from review_embeddings.pipeline.models.forms import config_of
@@ -142,8 +142,11 @@ class Models:
         return known.precision if known and known.precision in AUTO_PRECISIONS else None
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
-        """The head to be used: none for a base model that was made for other classes."""
+        """The head to be used: none for a base model that was made for other classes, or for one
+        output that measures something."""
         head = head_of(checkpoint, self._problem_type_of(checkpoint))
+        if head is not None and is_measurement(head, images.classes):
+            return None
         if head is not None and checkpoint.is_base:
             try:
                 map_classes(head, images.classes, name="base")
@@ -157,7 +160,8 @@ class Models:
         head = self.head(checkpoint, images)
         if head is not None or checkpoint.is_base:
             return None if head is None else head.kind
-        return kind_of(checkpoint, self._problem_type_of(checkpoint))
+        kind = kind_of(checkpoint, self._problem_type_of(checkpoint))
+        return None if kind is None else REGRESSION
 
     def _problem_type_of(self, checkpoint: Checkpoint) -> str | None:
         """What counts where a checkpoint does not say it."""

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from samples import CLASSES, picture, save_checkpoint
+from samples import CLASSES, picture, save_checkpoint, tiny_vit
 from transformers import AutoImageProcessor, ViTForImageClassification
 
 from review_embeddings.pipeline import table
@@ -202,6 +202,17 @@ def test_a_regression_is_no_head_and_its_embeddings_stay_the_models_own(
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_one_output_is_no_head_for_classes_that_it_cannot_tell_apart(
+    tmp_path: Path, image_folder: Path
+) -> None:
+    """Grades, such as people learn with one output; nothing in the configuration says so."""
+    run = tmp_path / "run"
+    checkpoint(run, 10, ["LABEL_0"])
+    frame, notes = built(run, image_folder)
+    assert frame["prediction"].isna().all() and frame["label_score"].notna().all()
+    assert any("has one output, the data set 3 classes" in text for text in notes)
+
+
 def test_one_output_without_labels(tmp_path: Path, image_folder: Path) -> None:
     run = tmp_path / "run"
     checkpoint(run, 10, ["LABEL_0"], id2label={"0": "dog"})
@@ -365,3 +376,43 @@ def test_what_cannot_be_told_is_refused_with_what_can_be_done(
     with pytest.raises(CheckpointError, match=message) as caught:
         map_classes(Head(names, len(names)), classes, name="Checkpoint 10")
     assert "--label-column none" in str(caught.value)
+
+
+# -- while a model is trained
+
+
+@pytest.mark.parametrize(("outputs", "kind"), [(3, SIGMOID), (1, "regression")])
+def test_what_a_trainer_finds_out_at_its_first_step_counts_for_what_it_embeds(
+    tmp_path: Path, image_folder: Path, outputs: int, kind: str
+) -> None:
+    """Float labels: transformers takes them for several labels, or for a regression, by itself."""
+    from transformers import Trainer, TrainingArguments, ViTImageProcessorPil
+
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback
+
+    torch.manual_seed(0)
+    model = ViTForImageClassification(tiny_vit(num_labels=outputs))
+    rows = [{"pixel_values": torch.rand(3, 16, 16), "labels": torch.rand(outputs)} for _ in "abcd"]
+    run = tmp_path / "run"
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(run), max_steps=2, save_steps=1, save_only_model=True, use_cpu=True,
+            report_to="none", disable_tqdm=True,
+        ),
+        train_dataset=rows,
+        processing_class=ViTImageProcessorPil(size={"height": 16, "width": 16}),
+        callbacks=[EmbeddingCallback(image_folder, split="train")],
+    )  # fmt: skip
+    trainer.train()
+    built(run, image_folder)
+    assert json.loads((run / "checkpoint-1" / "config.json").read_text())["problem_type"]
+    for step in (0, 1, 2):
+        record = json.loads((run / "embeddings" / f"{step:06d}.json").read_text())
+        assert record["key"]["head_kind"] == kind and record["key"]["with_head"]
+        if kind == SIGMOID:
+            np.testing.assert_allclose(stored(run, step), sigmoid(logits_of(run, step)), atol=1e-6)
+    assert kind == SIGMOID or not list((run / "probabilities").glob("000001*"))
+    times = [(run / "embeddings" / f"00000{step}.npy").stat().st_mtime_ns for step in (1, 2)]
+    assert times[0] < times[1] < (run / "table" / "manifest.json").stat().st_mtime_ns
+    assert not preview(RunFolder(run), Request())
