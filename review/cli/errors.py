@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.training.stopping import StopRequests
 
 PROGRAM_ERROR = 1
 """A fault of the program."""
@@ -86,21 +87,21 @@ def _end_usage(error: click.UsageError, name: str) -> NoReturn:
 
 
 @contextmanager
-def stop_requests(note: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def stop_requests(note: Callable[[str], None]) -> Iterator[StopRequests]:
     """Let Ctrl-C and SIGTERM be requests to stop a training after its step; once more ends it.
 
-    Gives what tells whether one has come. Under several processes none is taken: they would not
-    agree on the step, and the last full state is there.
+    Under several processes none is taken: they would not agree on the step, and the last full state
+    is there.
     """
-    requests: list[int] = []
+    requests = StopRequests()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        yield lambda: False
+        yield requests
         return
 
     def stop(number: int, frame: object) -> None:
-        if requests:
+        if requests():
             raise KeyboardInterrupt
-        requests.append(number)
+        requests.add()
         note(
             "Stopping after this step and what belongs to it (evaluation, checkpoint, embedding); "
             "once more stops at once."
@@ -108,7 +109,7 @@ def stop_requests(note: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
 
     before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(requests)
+        yield requests
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
