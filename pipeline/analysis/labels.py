@@ -8,11 +8,12 @@ nearest neighbours.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.progress import Advance
 
 
@@ -24,14 +25,30 @@ class LabelQuality:
     """Shape (N,): probability of the given label, in [0, 1]; NaN without one."""
     score: NDArray[np.float32]
     """Shape (N,): cleanlab's normalised margin, in [0, 1]; lower means more likely wrong; NaN
-    without a label."""
+    without a label, and where an image may have several."""
     rank: NDArray[np.int32]
-    """Shape (N,): 1 is the label most likely wrong; 0 without one."""
+    """Shape (N,): 1 is the label most likely wrong; 0 without a score."""
     suggested: NDArray[np.int32]
-    """Shape (N,): most probable of the data set's classes."""
+    """Shape (N,): most probable of the data set's classes; -1 where an image may have several."""
     issue: NDArray[np.bool_]
     """Shape (N,): whether cleanlab's filter takes the label for wrong. It misses many; the rank is
     what to go by."""
+
+
+def quality_by(labels: NDArray[np.integer], likely: ClassProbabilities) -> LabelQuality:
+    """Label quality from what is known of the classes; ``labels`` as in `label_quality`.
+
+    The self-confidence is on the scale of the prediction's probability. Where each class stands by
+    itself there is nothing else: scores compare the classes of one label.
+    """
+    known = labels >= 0
+    given = likely.stated[np.arange(len(labels)), np.where(known, labels, 0)]
+    own = np.where(known, given, np.nan).astype(np.float32)
+    if likely.one_label:
+        quality = label_quality(labels, likely.shares)
+        return quality if likely.own is None else replace(quality, self_confidence=own)
+    none = np.zeros(len(labels), dtype=np.int32)
+    return LabelQuality(own, np.full_like(own, np.nan), none, none - 1, none.astype(bool))
 
 
 def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelQuality:
@@ -49,7 +66,6 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
     rank, issue = np.zeros(total, dtype=np.int32), np.zeros(total, dtype=bool)
     suggested = probabilities.argmax(axis=1).astype(np.int32)
     if known.any() and probabilities.shape[1] > 1:
-        from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
 
         given, likely = labels[known].astype(np.int64), _rows_of_one(probabilities[known])
@@ -60,14 +76,24 @@ def label_quality(labels: NDArray[np.integer], probabilities: NDArray[np.floatin
         ranks = np.empty(len(order), dtype=np.int32)
         ranks[order] = np.arange(1, len(order) + 1)
         rank[known] = ranks
-        with warnings.catch_warnings():
-            # of classes of few images; the rank has them
-            warnings.filterwarnings("ignore", message="May not flag all label issues")
-            issue[known] = find_label_issues(given, likely, n_jobs=1)
+        issue[known] = _issues(given, likely)
     elif known.any():
         confidence[known] = score[known] = 1.0
         rank[known] = np.arange(1, known.sum() + 1)
     return LabelQuality(confidence, score, rank, suggested, issue)
+
+
+def _issues(given: NDArray[np.int64], likely: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which labels cleanlab's filter takes for wrong; none where a single class occurs, which it
+    refuses unless that is the first."""
+    from cleanlab.filter import find_label_issues
+
+    if len(np.unique(given)) < 2:
+        return np.zeros(len(given), dtype=bool)
+    with warnings.catch_warnings():
+        # of classes of few images; the rank has them
+        warnings.filterwarnings("ignore", message="May not flag all label issues")
+        return np.asarray(find_label_issues(given, likely, n_jobs=1))
 
 
 def _rows_of_one(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.labels import neighbor_probabilities
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import in_blocks
 
 LEAST = 1e-12
@@ -38,8 +39,8 @@ class CheckpointValues:
     first."""
     kept: NDArray[np.floating] | None = None
     """Shape (N,): share of its neighbours that stayed since then (`overlap`); None at the first."""
-    probabilities: NDArray[np.floating] | None = None
-    """Shape (N, C), in the order of the classes of the labels; None without a head."""
+    probabilities: ClassProbabilities | None = None
+    """Of the classes of the labels, in their order; None without a head."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Trajectories:
     """One value an image, shape (N,) each.
 
     Those about labels are NaN (or -1) for images without one, and those about predictions in runs
-    without heads.
+    without heads; those that compare the classes of one label, in runs where an image may have
+    several.
     """
 
     mean_percentile: NDArray[np.float32]
@@ -110,6 +112,7 @@ class TrajectoryBuilder:
         self._sum, self._squares, self._margins = np.zeros(total), np.zeros(total), np.zeros(total)
         self._fits, self._weighted, self._weights = np.zeros(total), np.zeros(total), 0.0
         self._headed = 0
+        self._one_label = True
         self._learnt = np.full(total, -1, dtype=np.int64)
         self._forgotten, self._flips = (
             np.zeros(total, dtype=np.int32),
@@ -128,24 +131,23 @@ class TrajectoryBuilder:
         self._ends = [*(self._ends or [seen.neighbors])[:1], seen.neighbors]
         if not self._known.any():
             return
-        probabilities = (
-            None if seen.probabilities is None else np.asarray(seen.probabilities, dtype=np.float64)
-        )
-        fit, weight = label_margins(self._labels, seen.neighbors, probabilities)
+        likely = seen.probabilities
+        shares = None if likely is None else likely.shares
+        fit, weight = label_margins(self._labels, seen.neighbors, shares)
         self._fits += fit
         self._weighted += weight * fit
         self._weights += weight
-        if probabilities is not None:
-            self._add_predictions(seen.step, probabilities)
+        if likely is not None:
+            self._one_label = self._one_label and likely.one_label
+            self._add_predictions(seen.step, likely)
 
-    def _add_predictions(self, step: int, probabilities: NDArray[np.float64]) -> None:
+    def _add_predictions(self, step: int, likely: ClassProbabilities) -> None:
         rows, given = np.arange(len(self._labels)), np.where(self._known, self._labels, 0)
-        own = probabilities[rows, given]
-        prediction = probabilities.argmax(axis=1)
+        own, prediction = likely.stated[rows, given], likely.predicted
         right = self._known & (prediction == given)
         self._sum += own
         self._squares += own**2
-        logs = np.log(np.maximum(probabilities, LEAST))
+        logs = np.log(np.maximum(likely.shares, LEAST))
         self._margins += margins(
             logs, given
         )  # differences of log-probabilities are those of logits
@@ -189,10 +191,11 @@ class TrajectoryBuilder:
         from scipy.stats import rankdata
 
         fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
-        score = np.where(self._known, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
+        scored = self._known & self._one_label
+        score = np.where(scored, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
         rank = np.zeros(len(self._labels), dtype=np.int32)
-        if self._known.any():
-            rank[self._known] = rankdata(score[self._known], method="ordinal")
+        if scored.any():
+            rank[scored] = rankdata(score[scored], method="ordinal")
         return score, rank
 
     def _of_predictions(self) -> dict[str, NDArray[Any]]:
@@ -203,7 +206,7 @@ class TrajectoryBuilder:
         values = {
             "label_mean": mean,
             "label_variability": np.sqrt(np.maximum(self._squares / count - mean**2, 0)),
-            "aum": self._margins / count,
+            "aum": self._margins / count if self._one_label else np.full_like(mean, np.nan),
         }
         return {
             **{

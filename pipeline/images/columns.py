@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -113,12 +114,21 @@ def find_label_column(features: Any, reference: DatasetReference, image_column: 
     return next((name for name in others if feature_of(features, name) is not None), None)
 
 
+def are_quantities(values: Sequence[Any]) -> bool:
+    """Whether labels are measurements and no classes: numbers with fractions, most of which occur
+    once."""
+    counts = Counter(value for value in values if isinstance(value, float) and value == value)
+    fractions = any(not value.is_integer() for value in counts)
+    return fractions and 2 * list(counts.values()).count(1) > counts.total()
+
+
 def read_labels(
     feature: Any, column: str, values: list[Any]
 ) -> tuple[NDArray[np.int32], list[str]]:
     """Class index of each row (-1: none) and the names of the classes, in the data set's order.
 
-    Names that are not declared are sorted: numbers by value, anything else as text.
+    Names that are not declared are sorted: numbers by value, anything else as text. A number below
+    0 means that there is no label. Raises DatasetError for what is no class.
     """
     import datasets
 
@@ -136,6 +146,8 @@ def read_labels(
     ]
     present = {value for value in values if value is not None and value == value}
     numeric = all(isinstance(value, (int, float)) for value in present)
+    if numeric:
+        present = {value for value in present if value >= 0 or not float(value).is_integer()}
     ordered = sorted(present) if numeric else sorted(present, key=str)
     index = {value: position for position, value in enumerate(ordered)}
     labels = [index.get(value, -1) for value in values]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.columns import (
+    are_quantities,
     find_image_column,
     find_label_column,
     quoted_names,
@@ -69,6 +70,8 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     label_column = find_label_column(found.features, reference, image_column)
     with quiet_datasets(), _loading_errors(reference):
         rows, values = _undecoded(found, image_column, label_column)
+    if label_column and _are_no_classes(values, reference, label_column):
+        label_column = None
     labels, classes = (
         read_labels(feature_of(found.features, label_column), label_column, values)
         if label_column
@@ -77,6 +80,19 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     known = label_column or reference.label_column  # "none" stays as given
     reference = replace(reference, split=split, image_column=image_column, label_column=known)
     return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
+
+
+def _are_no_classes(values: list[Any], reference: DatasetReference, column: str) -> bool:
+    """Whether a column that was found holds measurements. Raises DatasetError where one
+    of measurements was named."""
+    if not are_quantities(values):
+        return False
+    if reference.label_column is not None:
+        raise DatasetError(
+            f"Column {column!r} of {reference.source} holds measurements, nearly all of them "
+            f"different, not classes. Name another with --label-column, or 'none' for no labels."
+        )
+    return True
 
 
 def _undecoded(

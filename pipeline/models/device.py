@@ -35,8 +35,8 @@ def pick_device(name: str | None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(1, device=device).tolist()  # the device "meta" holds nothing
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise SettingsError(
             f"There is no device {name!r} here. Use --device cpu, or leave it out."
         ) from error

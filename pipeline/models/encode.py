@@ -15,6 +15,7 @@ from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.images.pixels import Pixels
 from review_embeddings.pipeline.models.device import free_memory, is_out_of_memory
 from review_embeddings.pipeline.models.encoder import Encoder
+from review_embeddings.pipeline.models.heads import SOFTMAX, probabilities_of
 
 if TYPE_CHECKING:
     import torch
@@ -50,14 +51,19 @@ class EncodedBatch:
     embeddings: NDArray[np.float32]
     """Shape (B, D)."""
     probabilities: NDArray[np.float32] | None
-    """Shape (B, C); each row sums to 1."""
+    """Shape (B, C), as `probabilities_of` gives them."""
 
 
 def encode_all(
-    encoder: Encoder, pixels: Pixels, *, batch_size: int | None, name: str
+    encoder: Encoder,
+    pixels: Pixels,
+    *,
+    batch_size: int | None,
+    name: str,
+    kind: str | None = SOFTMAX,
 ) -> Iterator[EncodedBatch]:
     """Encode every image in order, in batches that are halved for as long as the memory does not
-    suffice.
+    suffice. ``kind`` is that of the head; None for no probabilities.
 
     An accelerator is brought the next batch while it encodes one. Raises CheckpointError where the
     model and the images do not fit, NotFiniteError where it gives values that are not finite.
@@ -73,11 +79,12 @@ def encode_all(
     if device.type == "cpu":
         # a second thread would take the cores from the model: torch gives each thread workers of
         # its own
-        yield from _encode_batches(encoder, pixels, batch_size or BATCH_SIZE_CPU, name, later)
+        size = batch_size or BATCH_SIZE_CPU
+        yield from _encode_batches(encoder, pixels, size, name, kind, later)
         return
     with ThreadPoolExecutor(1) as reader:
         size = batch_size or BATCH_SIZE_ACCELERATOR
-        yield from _encode_batches(encoder, pixels, size, name, at_once)
+        yield from _encode_batches(encoder, pixels, size, name, kind, at_once)
 
 
 def _encode_batches(
@@ -85,6 +92,7 @@ def _encode_batches(
     pixels: Pixels,
     size: int,
     name: str,
+    kind: str | None,
     read: Callable[[int, int], Callable[[], torch.Tensor]],
 ) -> Iterator[EncodedBatch]:
     start, ahead = 0, None
@@ -93,7 +101,7 @@ def _encode_batches(
         try:
             values = (ahead or read(start, stop))()
             ahead = read(stop, min(stop + size, len(pixels))) if stop < len(pixels) else None
-            embeddings, probabilities = encoder.encode(values)
+            embeddings, logits = encoder.encode(values)
         except FORWARD_ERRORS as error:
             if not is_out_of_memory(error) or size == 1:
                 raise _encoding_error(error, encoder, pixels, name) from error
@@ -101,6 +109,9 @@ def _encode_batches(
             free_memory(encoder.device)
             continue
         vectors = embeddings.cpu().numpy()
+        probabilities = None
+        if logits is not None and kind is not None:
+            probabilities = probabilities_of(logits, kind, name=name)
         if not np.isfinite(vectors).all():
             raise NotFiniteError(
                 f"{name} gives embeddings that are not finite (row {start} or after). Its training "

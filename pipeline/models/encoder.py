@@ -1,5 +1,4 @@
-"""Turns a checkpoint into what embeds images: one vector an image and, with a head,
-probabilities."""
+"""Turns a checkpoint into what embeds images: one vector an image and, with a head, logits."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """A loaded checkpoint that turns pixel values into embeddings and class probabilities."""
+    """A loaded checkpoint that turns pixel values into embeddings and the logits of its head."""
 
     def __init__(
         self,
@@ -98,7 +97,7 @@ class Encoder:
         )
 
     def encode(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Pixel values (B, 3, height, width) to embeddings (B, D) and probabilities (B, C) or None;
+        """Pixel values (B, 3, height, width) to embeddings (B, D) and logits (B, outputs) or None;
         both float32.
 
         Raises CheckpointError where the model has no vector of the pooling that was asked for, or
@@ -112,7 +111,7 @@ class Encoder:
                 self._probe(pixels)
             features, embedding = self._embed(pixels)
             logits = features.logits if self._with_head else None
-            return embedding, None if logits is None else logits.float().softmax(dim=-1)
+            return embedding, None if logits is None else logits.float()
 
     def _embed(self, pixels: torch.Tensor) -> tuple[Features, torch.Tensor]:
         features = self._reader(pixels)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
@@ -19,29 +19,115 @@ if TYPE_CHECKING:
 UNWRITTEN_CLASSES = 2
 """Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
 
+SOFTMAX, SIGMOID, YES_NO = "softmax", "sigmoid", "yes-no"
+"""Kinds of heads: outputs are logits of the one class that is right; of classes each by itself
+(several labels an image); or there is one output, the logit of yes against no."""
+
+REGRESSION = "regression"
+MULTI_LABEL = "multi_label_classification"
+"""Values of ``problem_type`` in config.json under which outputs are no softmax."""
+
 
 @dataclass(frozen=True)
 class Head:
     """The classes a checkpoint tells apart."""
 
     names: list[str] | None
-    """Their names in the order of its outputs; None where the checkpoint only numbers them."""
+    """Their names in the order of its outputs, no before yes; None where it only numbers them."""
     count: int
+    """Of the classes; two where there is one output."""
+    kind: str = SOFTMAX
+    """One of the above."""
 
     @staticmethod
-    def of(config: dict[str, Any]) -> Head | None:
-        """The head that a checkpoint's ``config.json`` describes; None where it has none."""
-        classifies = any(name.endswith(CLASSIFIERS) for name in config.get("architectures") or [])
-        of_timm = is_timm(config) and bool(config.get("num_classes"))
-        if not (classifies or of_timm):
+    def of(config: dict[str, Any], problem_type: str | None = None) -> Head | None:
+        """The head that a checkpoint's ``config.json`` describes; None where it has none, and for a
+        regression.
+
+        ``problem_type`` counts where the configuration has none. The kind is that of transformers'
+        own pipeline: ``regression`` is none, several labels or one output are sigmoids.
+        """
+        if not _classifies(config):
             return None
-        names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
-        if not names:
-            count = config.get("num_labels") or config.get("num_classes") or UNWRITTEN_CLASSES
-            return Head(None, int(count))
+        problem_type = config.get("problem_type") or problem_type
+        if problem_type == REGRESSION:
+            return None
+        names, count = _outputs(config)
+        if count == 1:
+            return Head(_no_and_yes(names), 2, YES_NO)
+        numbered = names == numbered_names(count)
+        kind = SIGMOID if problem_type == MULTI_LABEL else SOFTMAX
+        return Head(None if numbered else names, count, kind)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As it is kept beside embeddings: the kind only where it is no softmax."""
+        kind = {} if self.kind == SOFTMAX else {"kind": self.kind}
+        return {"names": self.names, "count": self.count, **kind}
+
+    @property
+    def is_of_one_label(self) -> bool:
+        """Whether exactly one of its classes is right for an image, so that their probabilities sum
+        to 1."""
+        return self.kind != SIGMOID
+
+
+def _classifies(config: dict[str, Any]) -> bool:
+    named = any(name.endswith(CLASSIFIERS) for name in config.get("architectures") or [])
+    return named or (is_timm(config) and bool(config.get("num_classes")))
+
+
+def _outputs(config: dict[str, Any]) -> tuple[list[str] | None, int]:
+    """Names, None without any, and number of the outputs. Where timm names other classes than it
+    has outputs, their number is right. Raises CheckpointError where ``id2label`` has no numbers."""
+    names = config.get("id2label") or dict(enumerate(config.get("label_names") or []))
+    count = config.get("num_classes") if is_timm(config) else None
+    if not names:
+        return None, int(count or config.get("num_labels") or UNWRITTEN_CLASSES)
+    try:
         ordered = [str(names[key]) for key in sorted(names, key=int)]
-        numbered = all(name == f"LABEL_{index}" for index, name in enumerate(ordered))
-        return Head(None if numbered else ordered, len(ordered))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            "id2label in config.json does not number the classes. Write it as "
+            '{"0": "first class", "1": "second class", ...}.'
+        ) from error
+    count = int(count or len(ordered))
+    return ordered if count in {1, len(ordered)} else None, count
+
+
+def _no_and_yes(names: list[str] | None) -> list[str] | None:
+    """What the two classes of a single output are called."""
+    if names is not None and len(names) == 2:
+        return names
+    if not names or names == numbered_names(1):
+        return None
+    return [f"not {names[0]}", names[0]]
+
+
+def numbered_names(count: int) -> list[str]:
+    """The names that transformers gives to classes that have none."""
+    return [f"LABEL_{index}" for index in range(count)]
+
+
+def probabilities_of(logits: torch.Tensor, kind: str, *, name: str) -> torch.Tensor:
+    """Logits, shape (B, outputs), as probabilities of a head's classes, float32 of shape (B, C).
+
+    ``kind`` is one of the three of `Head`. Rows of a sigmoid do not sum to 1. One output gives two
+    columns, no and yes. Raises CheckpointError, in which the checkpoint is called ``name``, where
+    there should be one and are more.
+    """
+    import torch
+
+    logits = logits.float()
+    if kind == SOFTMAX:
+        return logits.softmax(dim=-1)
+    if kind == SIGMOID:
+        return logits.sigmoid()
+    if logits.shape[1:] != (1,):
+        raise CheckpointError(
+            f"{name} gives {logits.shape[-1]} values, its config.json says that there is one class."
+        )
+    return torch.cat([-logits, logits], dim=1).sigmoid()
 
 
 MAX_LISTED = 4
@@ -61,8 +147,32 @@ def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, st
     return {name: names[id(tensor)] for name, tensor in saved.items() if id(tensor) in names}
 
 
-def head_of(checkpoint: Checkpoint) -> Head | None:
-    """The classes of a checkpoint's head; None where it has none."""
+def head_of(checkpoint: Checkpoint, problem_type: str | None = None) -> Head | None:
+    """The classes of a checkpoint's head; None where it has none. Arguments as those of
+    `Head.of`."""
+    return Head.of(_config_of(checkpoint), problem_type)
+
+
+def problem_type_of(found: FoundCheckpoints) -> str | None:
+    """What counts for checkpoints of a training that do not say it; None where none does.
+
+    Transformers finds out at the first step what outputs are trained for, and writes it from then
+    on: what was saved before is of the same kind.
+    """
+    own = [one for one in found.usable if not one.is_base]
+    newest = max(own, key=lambda one: one.step, default=None)
+    return config_of(newest.source).get("problem_type") if newest else None
+
+
+def kind_of(checkpoint: Checkpoint, problem_type: str | None = None) -> str | None:
+    """The kind of a checkpoint's head, or `REGRESSION`; None where it has neither. Arguments as
+    those of `Head.of`."""
+    config = _config_of(checkpoint)
+    head = Head.of(config, problem_type)
+    return head.kind if head is not None else REGRESSION if _classifies(config) else None
+
+
+def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
     config = config_of(checkpoint.source)
     if not config and checkpoint.folder is None:
         try:
@@ -75,29 +185,7 @@ def head_of(checkpoint: Checkpoint) -> Head | None:
                 f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path "
                 f"of a model folder."
             ) from error
-    return Head.of(config)
-
-
-def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> list[str] | None:
-    """The class that each output of a head stands for; None without a head.
-
-    By name where the head knows all classes of the data set, by position where both have as many.
-    Raises CheckpointError where neither holds.
-    """
-    if head is None:
-        return None
-    if classes is None:
-        return head.names or [str(index) for index in range(head.count)]
-    if head.names is not None and set(classes) <= set(head.names):
-        return head.names
-    if head.count == len(classes):
-        return classes
-    shown = f" ({some_names(head.names)})" if head.names else ""
-    raise CheckpointError(
-        f"{name} tells {head.count} classes apart{shown}, the data set has {len(classes)} "
-        f"({some_names(classes)}). "
-        "Name the data set or label column it was trained on with --dataset or --label-column."
-    )
+    return config
 
 
 def some_names(names: Sequence[str]) -> str:

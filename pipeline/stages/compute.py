@@ -20,9 +20,9 @@ from review_embeddings.pipeline.analysis.imagequality import (
     require_cleanvision,
 )
 from review_embeddings.pipeline.analysis.labels import (
-    label_quality,
     neighbor_probabilities,
     out_of_fold_probabilities,
+    quality_by,
 )
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps
@@ -33,6 +33,7 @@ from review_embeddings.pipeline.analysis.neighbors import (
     nearest_of_rows,
 )
 from review_embeddings.pipeline.analysis.outliers import ood_scores
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import (
     AlignedRun,
     Moments,
@@ -68,12 +69,12 @@ Array = NDArray[Any]
 
 
 def embed(
-    rows: slice, *, pixels: Any, encoder: Any, batch_size: int | None, name: str
+    rows: slice, *, pixels: Any, encoder: Any, batch_size: int | None, name: str, kind: str | None
 ) -> Iterator[Result]:
-    """Embeddings, shape (N, D), and class probabilities where there is a head, batch by batch;
-    beside them the pooling that was taken."""
+    """Embeddings, shape (N, D), and class probabilities where there is a head, of that kind, batch
+    by batch; beside them the pooling that was taken."""
     some = pixels.between(rows.start, rows.stop)
-    for batch in encode_all(encoder, some, batch_size=batch_size, name=name):
+    for batch in encode_all(encoder, some, batch_size=batch_size, name=name, kind=kind):
         head = {} if batch.probabilities is None else {"probabilities": batch.probabilities}
         yield Result({"embeddings": batch.embeddings, **head}, {"pooling": encoder.pooling})
 
@@ -118,7 +119,7 @@ def judge_labels(
     *,
     labels: NDArray[np.int32],
     class_count: int,
-    probabilities: Array | None,
+    probabilities: ClassProbabilities | None,
     neighbors: Array,
     folds: int,
 ) -> Result:
@@ -126,8 +127,9 @@ def judge_labels(
     checkpoint's own, or without a head by the labels of the nearest images."""
     likely = probabilities
     if likely is None:
-        likely = neighbor_probabilities(labels, np.asarray(neighbors), class_count)
-    quality = label_quality(labels, likely)
+        shares = neighbor_probabilities(labels, np.asarray(neighbors), class_count)
+        likely = ClassProbabilities.of_shares(shares)
+    quality = quality_by(labels, likely)
     stored = np.empty(len(labels), dtype=QUALITY)
     for name in QUALITY.names or ():
         stored[name] = getattr(quality, name)

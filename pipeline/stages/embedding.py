@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ def _work(session: BuildSession, embedding: Embedding) -> Work:
             "encoder": encoder,
             "batch_size": session.request.batch_size,
             "name": embedding.name,
+            "kind": key.probabilities,
         },
         total=len(embedding.images),
         run=run,
@@ -168,8 +169,8 @@ def _metadata(embedding: Embedding, dimension: int) -> dict[str, Any]:
         "loss": checkpoint.loss,
         "dimension": dimension,
         "base": embedding.models.info.base if checkpoint.is_base else None,
-        "head": None if head is None else asdict(head),
-        "key": asdict(embedding.key),
+        "head": None if head is None else head.record,
+        "key": embedding.key.record,
         "weight_files": stamp.files,
     }
 
@@ -201,7 +202,7 @@ def embed_others(
         checkpoint,
         pooling=info.settings.pooling,
         precision=models.precision(step),
-        with_head=models.head(checkpoint, images) is not None,
+        with_head=models.head_kind(checkpoint, images) is not None,
     )
     pixels = Pixels(processor(pictures), None)
     batches = encode_all(encoder, pixels, batch_size=None, name=f"Checkpoint {step}")

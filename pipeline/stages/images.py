@@ -20,7 +20,8 @@ from review_embeddings.pipeline.images.runimages import RunImages, images_key, r
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.images.writer import ImagesWriter, writing_images
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
-from review_embeddings.pipeline.models.heads import head_of, map_classes, some_names
+from review_embeddings.pipeline.models.classnames import notes_of
+from review_embeddings.pipeline.models.heads import head_of, problem_type_of
 from review_embeddings.pipeline.models.processor import load_processor
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
@@ -56,11 +57,11 @@ def images_of(
     images = read_images(session.run)
     reference, signature = opened_reference(session.run, info)
     if images is not None and why_images_stale(images, info, signature, None) is None:
-        check_classes(session.progress, found, wanted, images.classes)
+        check_classes(session.progress, info, found, wanted, images.classes)
         check_against(session.run, info)
         return CurrentImages(info, images, images)
     opened = _open(session, reference, info)
-    check_classes(session.progress, found, wanted, opened.classes)
+    check_classes(session.progress, info, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
     check_against(session.run, info)
     if session.run.read_info() is None:
@@ -110,22 +111,28 @@ def _note_changes(progress: Progress, before: RunImages, images: RunImages) -> N
 
 def check_classes(
     progress: Progress,
+    info: RunInfo,
     found: FoundCheckpoints,
     wanted: Sequence[int],
     classes: list[str] | None,
 ) -> None:
-    """Raise before any long work where a head was made for other classes than the data set has."""
-    for step in wanted:
-        if step not in found.steps or found.by_step(step).is_base:
-            continue
-        head = head_of(found.by_step(step))
-        names = map_classes(head, classes, name=f"Checkpoint {step}")
-        by_order = head is not None and head.names is not None and classes is not None
-        if by_order and head is not None and head.names is not None and names != head.names:
-            progress.note(
-                f"Checkpoint {step} calls its classes {some_names(head.names)}, the data set "
-                f"{some_names(classes or [])}: they are matched by their order."
-            )
+    """Raise before any long work where a head was made for other classes than the data set has, and
+    note what a person may not expect of one."""
+    problem_type = problem_type_of(found)
+    heads = {
+        f"Checkpoint {step}": head_of(found.by_step(step), problem_type)
+        for step in wanted
+        if step in found.steps and not found.by_step(step).is_base
+    }
+    for text in notes_of(heads, classes):
+        progress.note(text)
+    several = any(head is not None and not head.is_of_one_label for head in heads.values())
+    if several and classes is not None and not info.settings.cross_validate:
+        progress.note(
+            "The model gives each class a probability of its own (multi_label_classification): "
+            "label scores, label ranks, suggested labels and the margin, which assume one label an "
+            "image, are left empty; --cross-validate judges the labels as if each image had one"
+        )
 
 
 def check_against(run: RunFolder, info: RunInfo) -> None:

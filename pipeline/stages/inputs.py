@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.engines.work import Input, StoredArray
 from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.stages.heads import outputs_of_head, stored_head
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
-from review_embeddings.pipeline.stages.state import InputSource, RunState, outputs_of_head
+from review_embeddings.pipeline.stages.state import InputSource, RunState
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Inputs:
     def _pictures(self, step: int) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
         return pictures_of(self.state.images, self.session.progress)
 
-    def _probabilities(self, step: int) -> NDArray[np.float64] | None:
+    def _probabilities(self, step: int) -> ClassProbabilities | None:
         return class_probabilities(self.state, step)
 
 
@@ -127,21 +129,19 @@ def pictures_of(
     return read
 
 
-def class_probabilities(state: RunState, step: int) -> NDArray[np.float64] | None:
-    """A checkpoint's probabilities of the data set's classes, shape (N, C), rows summing to 1; None
-    without a head.
+def class_probabilities(state: RunState, step: int) -> ClassProbabilities | None:
+    """A checkpoint's probabilities of the data set's classes; None without a head.
 
     After a cross-validation they are those of the out-of-fold classifiers instead.
     """
     if state.settings.cross_validate:
-        return np.asarray(state.run.read_array("heldout", step), dtype=np.float64)
+        return ClassProbabilities.of_shares(state.run.read_array("heldout", step))
     metadata = state.run.result_metadata("embeddings", step)
     assert metadata is not None and state.images.classes is not None
-    names = outputs_of_head(state, step, metadata)
-    if names is None:
+    head = stored_head(metadata)
+    names = outputs_of_head(state.images, step, metadata)
+    if head is None or names is None:
         return None
     columns = [names.index(name) for name in state.images.classes]
-    likely = np.asarray(state.run.read_array("probabilities", step), dtype=np.float64)[:, columns]
-    # A head that knows other classes may give these nothing at all.
-    likely = np.maximum(likely, np.finfo(np.float64).tiny)
-    return np.asarray(likely / likely.sum(axis=1, keepdims=True))
+    outputs = state.run.read_array("probabilities", step)
+    return ClassProbabilities.of_outputs(outputs, columns, one_label=head.is_of_one_label)

@@ -11,11 +11,19 @@ from typing import Any
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
+from review_embeddings.pipeline.models.classnames import is_measurement, map_classes
 from review_embeddings.pipeline.models.config import hub_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
 from review_embeddings.pipeline.models.faults import FAULTS, EmbeddingMethod, Fault, faults_of
 from review_embeddings.pipeline.models.forms import config_of
-from review_embeddings.pipeline.models.heads import Head, head_of, map_classes
+from review_embeddings.pipeline.models.heads import (
+    REGRESSION,
+    SOFTMAX,
+    Head,
+    head_of,
+    kind_of,
+    problem_type_of,
+)
 from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.preprocessing import (
     ProcessorSettings,
@@ -30,7 +38,7 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.settings import AUTO
 from review_embeddings.pipeline.stages.resolve import resolved
-from review_embeddings.pipeline.stages.stage import Stage
+from review_embeddings.pipeline.stages.stage import ABSENT, Stage
 
 NOT_IN_FINGERPRINT = frozenset({"processor_class", "checked"})
 """Parts of a key that are only kept."""
@@ -47,6 +55,8 @@ class EmbeddingKey:
     images: str
     pooling: str
     precision: str
+    head_kind: str | None = None
+    """Of the head, where it is no softmax; ``regression`` for one without probabilities."""
     mended: tuple[str, ...] = ()
     """Faults of earlier versions that results of this kind had; in the fingerprint where there are
     any, so that those results are stale."""
@@ -56,14 +66,23 @@ class EmbeddingKey:
     """All faults of earlier versions that were mended when this was computed."""
 
     @property
+    def probabilities(self) -> str | None:
+        """The kind of head that gives them; None for none."""
+        has_none = not self.with_head or self.head_kind == REGRESSION
+        return None if has_none else self.head_kind or SOFTMAX
+
+    @property
     def inputs(self) -> dict[str, Any]:
         """The values by their names in the fingerprint."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {
-            name: value
-            for name, value in values.items()
-            if name not in NOT_IN_FINGERPRINT and value != ()
+            name: value for name, value in self.record.items() if name not in NOT_IN_FINGERPRINT
         }
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The values by their names, as they are kept; without those that are not there."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: value for name, value in values.items() if value not in ABSENT}
 
     def fingerprint(self, stage: Stage, version: int | None = None) -> str:
         """Of the embeddings, as the stage computes them now or did in a version."""
@@ -109,6 +128,8 @@ class Models:
     info: RunInfo
     found: FoundCheckpoints
     device: str | None = None
+    problem_type: str | None = None
+    """What a model in memory says of its head; None for what the newest checkpoint says."""
 
     def key(self, step: int, images: RunImages) -> EmbeddingKey | None:
         """What a checkpoint's embeddings are computed from; of one whose weights are gone, what
@@ -144,6 +165,7 @@ class Models:
         processor = self.processor_of(checkpoint)
         config = config_of(checkpoint.source) or hub_config(checkpoint.source)
         settings = processor.settings or hub_settings(processor.candidates)
+        kind = self.head_kind(checkpoint, images)
         method = EmbeddingMethod(config, settings, self.info.settings.pooling)
         faulty = stored is not None and bool(faults_of(method, stored.checked))
         return EmbeddingKey(
@@ -152,10 +174,11 @@ class Models:
             processor=processor.digest_as_stored(
                 stored, unnamed=faulty or self._is_usual(processor.settings)
             ),
-            with_head=self.head(checkpoint, images) is not None,
+            with_head=kind is not None,
             images=images.digest,
             pooling=self.info.settings.pooling,
             precision=self.precision(checkpoint.step),
+            head_kind=None if kind == SOFTMAX else kind,
             mended=_mended(method, stored),
             processor_class=processor.class_name,
             checked=FAULTS.names(),
@@ -203,14 +226,34 @@ class Models:
         return known.precision if known and known.precision in AUTO_PRECISIONS else None
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
-        """The head to be used: none for a base model that was made for other classes."""
-        head = head_of(checkpoint)
+        """The head to be used: none for a base model that was made for other classes, or for one
+        output that measures something."""
+        head = head_of(checkpoint, self._problem_type_of(checkpoint))
+        if head is not None and is_measurement(head, images.classes):
+            return None
         if head is not None and checkpoint.is_base:
             try:
                 map_classes(head, images.classes, name="base")
             except CheckpointError:
                 return None
         return head
+
+    def head_kind(self, checkpoint: Checkpoint, images: RunImages) -> str | None:
+        """The kind of the head with which a checkpoint is loaded, a regression's among them; None
+        for none."""
+        head = self.head(checkpoint, images)
+        if head is not None or checkpoint.is_base:
+            return None if head is None else head.kind
+        kind = kind_of(checkpoint, self._problem_type_of(checkpoint))
+        return None if kind is None else REGRESSION
+
+    def _problem_type_of(self, checkpoint: Checkpoint) -> str | None:
+        """What counts where a checkpoint does not say it."""
+        return None if checkpoint.is_base else self._problem_type
+
+    @cached_property
+    def _problem_type(self) -> str | None:
+        return self.problem_type or problem_type_of(self.found)
 
     def processor_of(self, checkpoint: Checkpoint) -> ProcessorSource:
         """Where a checkpoint's image processor comes from.

@@ -30,6 +30,7 @@ WORDS = {
     "config": "the model's configuration",
     "processor": "image processor",
     "with_head": "whether the head is used",
+    "head_kind": "the kind of the head",
     "images": "images",
     "pooling": "--pooling",
     "precision": "--precision",

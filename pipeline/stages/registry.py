@@ -78,8 +78,8 @@ EMBEDDINGS = Stage(
         "images": "checkpoint.images",
         "pooling": "checkpoint.pooling",
         "precision": "checkpoint.precision",
-        "mended": "checkpoint.mended",
     },
+    optional={"head_kind": "checkpoint.head_kind", "mended": "checkpoint.mended"},
     hashed_from=2,
     rows=1024,  # a multiple of every batch size, so that batches are those of one process
     title="Embedding with checkpoint {step}",

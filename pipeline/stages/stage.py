@@ -31,6 +31,10 @@ class Reduction:
     """Makes further inputs of ``compute`` of the sum."""
 
 
+ABSENT: tuple[Any, ...] = (None, ())
+"""Values that stand for none."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step of a build.
@@ -56,8 +60,9 @@ class Stage:
     metadata: tuple[str, ...] = ()
     """What is kept beside the arrays and needed later. A result that lacks it is stale."""
     identity: Mapping[str, str] = field(default_factory=dict)
-    """Key in the fingerprint -> source. Inputs that follow from others may be left out; an empty
-    tuple is."""
+    """Key in the fingerprint -> source. Inputs that follow from others may be left out."""
+    optional: Mapping[str, str] = field(default_factory=dict)
+    """Likewise; no part of the fingerprint where the value is one of `ABSENT`."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Keyword of ``compute`` -> field of `Settings`; all count in the fingerprint."""
     constants: Mapping[str, Any] = field(default_factory=dict)

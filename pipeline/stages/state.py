@@ -12,16 +12,21 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.neighbors import search_method
 from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
-from review_embeddings.pipeline.models.heads import Head, map_classes
+from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.run.records import RecordError, record_of
+from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.heads import (
+    changed_readings,
+    has_head_record,
+    prediction_classes,
+)
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
 from review_embeddings.pipeline.stages.registry import BUILT_IN, STAGES, WITH_VERSION, map_stage
-from review_embeddings.pipeline.stages.stage import ONCE, Stage
+from review_embeddings.pipeline.stages.stage import ABSENT, ONCE, Stage
 
 
 class _Unknown:
@@ -126,7 +131,24 @@ class RunState:
     def stage(self, name: str, step: int) -> Stage:
         """A stage as it computes for a checkpoint."""
         stage = self.stages[name]
+        if name == "quality" and not self.settings.cross_validate:
+            readings = self._readings(step)
+            return replace(stage, hashed={"head": readings}) if readings else stage
         return self._search(stage, step) if name == "neighbors" else stage
+
+    def _readings(self, step: int) -> list[str]:
+        """See `changed_readings`: of what labels are judged by."""
+        judges = self.images.labels is not None and not self.settings.cross_validate
+        return changed_readings(self._head(step), self.images.classes, judges=judges)
+
+    def _head(self, step: int) -> Head | None:
+        """The head that the probabilities of a checkpoint are of, or will be."""
+        stored = self.stored("embeddings", step)
+        if stored is not None and stored.fingerprint == self.fingerprint("embeddings", step):
+            head = stored.metadata["head"]
+            return record_of(Head, head) if head and "probabilities" in stored.arrays else None
+        found = self.models.found
+        return self.models.head(found.by_step(step), self.images) if step in found.steps else None
 
     def _search(self, stage: Stage, step: int) -> Stage:
         """The search for neighbours that a checkpoint has or is to have.
@@ -182,13 +204,16 @@ class RunState:
 
     def parts(self, stage: Stage, step: int) -> dict[str, Any] | None:
         """What the fingerprint of a result is of; None where an input is not known."""
-        identity = {key: InputSource.of(text) for key, text in stage.identity.items()}
+        required = stage.identity
+        identity = {
+            key: InputSource.of(text) for key, text in {**required, **stage.optional}.items()
+        }
         inputs = {key: self._identity_of(source, step) for key, source in identity.items()}
+        inputs = {key: one for key, one in inputs.items() if key in required or one not in ABSENT}
         if any(value is UNKNOWN for value in inputs.values()):
             return None
         version = self.version(stage, step)
-        counted = {key: value for key, value in inputs.items() if value != ()}
-        return {**stage.parts(counted, self.settings, version), **self._left_out(stage, step)}
+        return {**stage.parts(inputs, self.settings, version), **self._left_out(stage, step)}
 
     def _identity_of(self, source: InputSource, step: int) -> Any:
         if source.name not in self.stages or source.name in {"images", "pixels"}:
@@ -313,7 +338,10 @@ class RunState:
                     self.fingerprint(stage.name, step) for step in self.steps_of(stage)
                 ]
         searches = [dict(self.stage("neighbors", step).hashed) for step in self.steps]
-        return {**versions, "search": searches} if any(searches) else versions
+        if any(searches):
+            versions["search"] = searches
+        readings = [self._readings(step) for step in self.steps]
+        return {**versions, "heads": readings} if any(readings) else versions
 
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
@@ -330,7 +358,7 @@ class RunState:
     def _prediction_classes(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
         known = {step: one.metadata for step, one in stored.items() if one is not None}
-        return prediction_classes(self, known) if len(known) == len(stored) else UNKNOWN
+        return prediction_classes(self.images, known) if len(known) == len(stored) else UNKNOWN
 
     # -- what is stored
 
@@ -341,7 +369,7 @@ class RunState:
         if name == "leaks" and read_images(against_run(self.run, self._against())) is None:
             return None
         metadata = self.run.result_metadata(name, step)
-        if metadata is None or (name == "embeddings" and not _has_head(metadata)):
+        if metadata is None or (name == "embeddings" and not has_head_record(metadata)):
             return None
         return StoredResult(metadata["fingerprint"], frozenset(metadata["arrays"]), metadata)
 
@@ -364,35 +392,3 @@ def labels_fingerprint(images: RunImages) -> str | None:
     if images.labels is None:
         return None
     return fingerprint(labels=images.labels.tolist(), classes=images.classes)
-
-
-def _has_head(metadata: Mapping[str, Any]) -> bool:
-    """Whether the classes of the outputs, if any, can be read beside embeddings."""
-    try:
-        return "head" in metadata and (
-            metadata["head"] is None or bool(record_of(Head, metadata["head"]))
-        )
-    except RecordError:
-        return False
-
-
-def outputs_of_head(state: RunState, step: int, metadata: Mapping[str, Any]) -> list[str] | None:
-    """The class that each output of a checkpoint's head stands for; None without one."""
-    if "probabilities" not in metadata["arrays"]:
-        return None
-    head = record_of(Head, metadata["head"]) if metadata["head"] else None
-    return map_classes(head, state.images.classes, name=f"Checkpoint {step}")
-
-
-def prediction_classes(
-    state: RunState, stored: Mapping[int, Mapping[str, Any]]
-) -> list[str] | None:
-    """The classes that the checkpoints' heads know, those of the data set first; None without any
-    head."""
-    outputs = [outputs_of_head(state, step, metadata) for step, metadata in stored.items()]
-    if all(names is None for names in outputs):
-        return None
-    classes = dict.fromkeys(state.images.classes or [])
-    for names in outputs:
-        classes.update(dict.fromkeys(names or []))
-    return list(classes)

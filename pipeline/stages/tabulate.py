@@ -16,15 +16,12 @@ from review_embeddings.pipeline.analysis.outliers import rank_scores, worst_coun
 from review_embeddings.pipeline.analysis.project import AlignedRun
 from review_embeddings.pipeline.analysis.trajectories import CheckpointValues, TrajectoryBuilder
 from review_embeddings.pipeline.analysis.trust import MapTrust
+from review_embeddings.pipeline.stages.heads import outputs_of_head, prediction_classes
 from review_embeddings.pipeline.stages.inputs import class_probabilities
 from review_embeddings.pipeline.stages.leaks import stored_leaks
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
-from review_embeddings.pipeline.stages.state import (
-    RunState,
-    outputs_of_head,
-    prediction_classes,
-)
+from review_embeddings.pipeline.stages.state import RunState
 from review_embeddings.pipeline.table.column import Per
 
 
@@ -65,7 +62,7 @@ class _Tables:
     def __init__(self, state: RunState, aligned: AlignedRun) -> None:
         self._state, self._aligned = state, aligned
         self._stored = {step: _metadata(state, "embeddings", step) for step in state.steps}
-        self.classes = prediction_classes(state, self._stored)
+        self.classes = prediction_classes(state.images, self._stored)
         labels = state.images.labels
         self._trajectories = TrajectoryBuilder(
             np.full(len(state.images), -1) if labels is None else labels
@@ -123,7 +120,7 @@ class _Tables:
     ) -> tuple[NDArray[np.int32] | None, NDArray[np.float32] | None]:
         """The predicted class of each image, as an index into all classes, and its probability;
         None without a head."""
-        names = outputs_of_head(self._state, step, self._stored[step])
+        names = outputs_of_head(self._state.images, step, self._stored[step])
         if names is None or self.classes is None:
             return None, None
         index = {name: position for position, name in enumerate(self.classes)}

@@ -181,16 +181,17 @@ def _refusal(message: str) -> SettingsError:
     )
 
 
-def own_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Our defaults on this hardware, given the parsed values."""
+def own_defaults(values: Mapping[str, Any], device: str | None = None) -> dict[str, Any]:
+    """Our defaults on this hardware, given the parsed values and the named device."""
     import torch
 
-    cuda = torch.cuda.is_available()
-    accelerated = cuda or torch.backends.mps.is_available()
+    on_cpu = values.get("use_cpu") is True or (device or "").split(":")[0] == "cpu"
+    cuda = torch.cuda.is_available() and not on_cpu
+    accelerated = cuda or (torch.backends.mps.is_available() and not on_cpu)
     processes = min(MAX_LOADING_PROCESSES, os.cpu_count() or 1)
     return {
         **DEFAULTS,
-        "bf16": not values.get("fp16") and has_bf16(values.get("use_cpu") is True),
+        "bf16": not values.get("fp16") and has_bf16(on_cpu),
         "use_cpu": not accelerated,
         "dataloader_pin_memory": cuda,
         "dataloader_num_workers": processes if accelerated else 0,

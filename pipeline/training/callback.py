@@ -147,6 +147,7 @@ class EmbeddingCallback(LogCallback):
             dataset=self._reference,
             settings=self._settings,
             batch_size=self._batch_size,
+            device=str(args.device),
             checkpoints=reference_to(output, run) if is_outside else None,
         )
 

@@ -26,6 +26,7 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.arguments import parse_values
 from review_embeddings.pipeline.training.data import Splits, open_splits, review_request
+from review_embeddings.pipeline.training.devices import check_device, training_arithmetic
 from review_embeddings.pipeline.training.disk import check_disk
 from review_embeddings.pipeline.training.fit import fit
 from review_embeddings.pipeline.training.images import LabelledImages
@@ -57,6 +58,8 @@ class FineTuned:
     """``eval_loss``, ``eval_accuracy``, ``eval_precision``, ``eval_recall``, ``eval_f1`` by step,
     from ``log.csv``."""
     best_step: int | None
+    device: str | None = None
+    """The device that was named."""
 
     @property
     def finished(self) -> bool:
@@ -79,8 +82,10 @@ def finetune(
     step and ends the training in good order. A full state of the training is written at most every
     ``resume_seconds``. Raises ReviewError.
     """
+    check_device(options.get("device"), {}, is_new=True)
     request = resolve_options(run, options, resume=resume)
     values = parse_values(request.arguments)
+    check_device(request.device, values, is_new="device" in options)
     batch = Batch.of(request, values)
     check_options(request, values, batch)
     read_model_config(request.model)  # a wrong name is refused before a data set is downloaded
@@ -185,11 +190,15 @@ class _FineTuner:
     def _result(self, setup: Setup, steps: int, best_step: int | None) -> FineTuned:
         schedule = setup.schedule
         metrics = evaluations(self.run.log)
-        return FineTuned(self.run, steps, schedule.total, schedule.frames, metrics, best_step)
+        device = self.request.device
+        return FineTuned(
+            self.run, steps, schedule.total, schedule.frames, metrics, best_step, device
+        )
 
     def _note_start(self, setup: Setup, state: TrainingState | None) -> None:
         if self.has_begun:
             return
+        self.progress.note(f"Training on {training_arithmetic(setup.arguments)}")
         if state is not None:
             self.progress.note(f"Going on from step {state.step} of {setup.schedule.total}")
         elif self.run.training.is_file():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,10 +122,13 @@ def _train(
     state: TrainingState | None,
     progress: Progress,
 ) -> None:
+    from review_embeddings.pipeline.training.trainer import StoppedAtStartError
+
     left = setup.schedule.total - (0 if state is None else state.step)
     with (
         progress.stage("Fine-tuning", total=left, unit="steps") as advance,
         plan.showing(advance),
+        suppress(StoppedAtStartError),
     ):
         trainer.train(resume_from_checkpoint=None if state is None else str(state.folder))
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
+from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
-from review_embeddings.pipeline.models.heads import head_of, map_classes
+from review_embeddings.pipeline.models.heads import kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers, random_state_kept
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights
 from review_embeddings.pipeline.progress import Progress
@@ -33,6 +33,7 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
 from review_embeddings.pipeline.settings import Request, check_settings
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
+from review_embeddings.pipeline.stages.heads import stored_head
 from review_embeddings.pipeline.stages.images import images_of
 from review_embeddings.pipeline.stages.keys import Models
 from review_embeddings.pipeline.stages.registry import STAGES
@@ -80,7 +81,7 @@ class LiveEmbedding:
             info, self._images = read.info, read.images
             session.write_info(info)
         self._info, self._template = info, first
-        if head_of(first) is None:
+        if kind_of(first) is None:
             return  # loaded later as something else than what is trained: embedded from its file
         with random_state_kept():
             encoder = load_encoder(
@@ -105,7 +106,8 @@ class LiveEmbedding:
         described = checkpoint if saved else replace(checkpoint, source=self._template.source)
         found = FoundCheckpoints([described], [])
         with ExitStack() as stack, _full_precision():
-            models = Models(self._run, self._info, found, self._request.device)
+            problem_type = getattr(model.config, "problem_type", None)
+            models = Models(self._run, self._info, found, self._request.device, problem_type)
             stamp = self._stamp(checkpoint, model, saved)
             key = models.key_of(described, stamp, self.images)
             value = key.fingerprint(STAGES["embeddings"])
@@ -154,27 +156,22 @@ class LiveEmbedding:
 
     def metrics(self, step: int) -> dict[str, float]:
         """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
-        label; empty without labels."""
+        label; empty without labels, and where an image may have several, of which one is known."""
         labels, names = self.images.labels, self.images.classes
         metadata = self._run.result_metadata("embeddings", step) or {}
-        if labels is None or names is None or "probabilities" not in metadata.get("arrays", ()):
+        head = stored_head(metadata) if metadata else None
+        if labels is None or names is None or head is None or not head.is_of_one_label:
             return {}
         known = labels >= 0
         if not known.any():
             return {}
-        true = self._outputs_of(names, step)[labels[known]]
+        outputs = match_classes(head, names, name=f"Checkpoint {step}").names
+        true = np.array([outputs.index(name) for name in names])[labels[known]]
         probabilities = np.asarray(self._run.read_array("probabilities", step))[known]
         return {
             "loss": cross_entropy(true, probabilities),
             **classification_metrics(true, probabilities.argmax(axis=1)),
         }
-
-    def _outputs_of(self, classes: list[str], step: int) -> NDArray[np.int64]:
-        """Which output of the head stands for each class."""
-        assert self._template is not None
-        outputs = map_classes(head_of(self._template), classes, name=f"Checkpoint {step}")
-        assert outputs is not None
-        return np.array([outputs.index(name) for name in classes], dtype=np.int64)
 
 
 def _serialised(model: Any) -> bytes | None:

@@ -39,6 +39,7 @@ RESUMABLE_CHANGES = {
     "probe",
     "pooling",
     "precision",
+    "device",
 }
 """Options that may be different when a training is resumed: any other would make it another
 training."""
@@ -93,6 +94,9 @@ class FineTuning:
     """Review so many images only, a seeded sample balanced over the classes."""
     pooling: str | None = None
     precision: str | None = None
+    device: str | None = None
+    """On which to train and embed; None for the best there is. Does not change what the training
+    is."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ def check_options(request: FineTuning, values: Mapping[str, Any], batch: Batch) 
             raise SettingsError(f"{name}={numbers[name]} is out of range. Use {least} or more.")
     if not 0 <= request.seed <= MAX_SEED:
         raise SettingsError(f"--seed {request.seed} is out of range. Use 0 to {MAX_SEED}.")
-    if values.get("fp16") and not torch.cuda.is_available():
+    on_cpu = (request.device or "").split(":")[0] == "cpu"
+    if values.get("fp16") and (on_cpu or not torch.cuda.is_available()):
         raise SettingsError(
             "fp16=true needs a CUDA GPU. Leave it out; bf16 is used where the hardware has it."
         )

@@ -153,7 +153,7 @@ def _check_compatible(
     """Raise SettingsError where the run holds a fine-tuning with other options."""
     for name in (entry.name for entry in fields(FineTuning)):
         before, now = getattr(stored, name), getattr(request, name)
-        if before == now or (resume and name in RESUMABLE_CHANGES):
+        if before == now or name == "device" or (resume and name in RESUMABLE_CHANGES):
             continue
         option = name.replace("_", " ")
         what = "other TrainingArguments" if name == "arguments" else f"another {option}"

@@ -17,6 +17,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.arguments import make, own_defaults
 from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
+from review_embeddings.pipeline.training.devices import keep_on
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.options import Batch, FineTuning
 from review_embeddings.pipeline.training.plan import SavePlan, Schedule, make_plan, make_schedule
@@ -95,8 +96,11 @@ def _training_arguments(
         "per_device_train_batch_size": batch.size,
         "gradient_accumulation_steps": batch.accumulation,
     }
-    own = own_defaults(values)
-    return make({**values, **sizes}, {**own, "output_dir": str(run.path), "seed": request.seed})
+    own = own_defaults(values, request.device)
+    fixed = {"output_dir": str(run.path), "seed": request.seed}
+    arguments = make({**values, **sizes}, {**own, **fixed})
+    keep_on(arguments, request.device)
+    return arguments
 
 
 def _try_images(request: FineTuning, images: LabelledImages, model: Any, progress: Progress) -> int:

@@ -25,6 +25,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
+from review_embeddings.pipeline.training.stopping import StopRequests
 
 transformers = import_transformers()
 
@@ -177,6 +178,10 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         Path(output_dir or self.args.output_dir, PICKLED_ARGUMENTS).unlink(missing_ok=True)
 
 
+class StoppedAtStartError(Exception):
+    """Somebody has asked to stop before the first step of this process was made."""
+
+
 class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # likewise
     """Makes the plan happen. To be the last of the callbacks, so that a checkpoint is embedded
     before it counts as done."""
@@ -213,7 +218,9 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._saved_at = time.monotonic()
         self._resumable_at = state.global_step or None
-        self.outcome.best_step = state.best_global_step
+        self.outcome.step, self.outcome.best_step = state.global_step, state.best_global_step
+        if isinstance(self._stop, StopRequests) and self._stop():
+            raise StoppedAtStartError  # a Trainer that has begun makes a step in any case
         self._trainer.take_up_loss()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -226,8 +233,8 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
             control.should_log = control.should_save = True
         if step in plan.evaluated:
             control.should_evaluate = True
-        if self._stop():
-            control.should_training_stop = True
+        if not (control.should_save or control.should_evaluate):
+            self._stop_if_asked(control)
         if control.should_log or control.should_save or control.should_training_stop:
             self._trainer.check_finite()
 
@@ -254,10 +261,22 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         ):
             self._save_state(state)  # between two checkpoints that are far apart
 
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step and not control.should_save:
+            self._stop_if_asked(control)
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._keep_best(state)
         if self._is_due():
             self._save_state(state)
+        self._stop_if_asked(control)
+
+    def _stop_if_asked(self, control: Any) -> None:
+        """To be called once a step, when all that belongs to it is done: its evaluation, its
+        checkpoint, the embedding of that."""
+        if self._stop():
+            control.should_training_stop = True
+            self._trainer.check_finite()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.outcome.step, self.outcome.best_step = state.global_step, state.best_global_step

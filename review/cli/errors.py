@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.training.stopping import StopRequests
 
 PROGRAM_ERROR = 1
 """A fault of the program."""
@@ -85,25 +86,33 @@ def _end_usage(error: click.UsageError, name: str) -> NoReturn:
     end(f"Error: {message}. `{command} --help` lists what there is.", USER_ERROR)
 
 
-def stop_requests(note: Callable[[str], None]) -> Callable[[], bool]:
+@contextmanager
+def stop_requests(note: Callable[[str], None]) -> Iterator[StopRequests]:
     """Let Ctrl-C and SIGTERM be requests to stop a training after its step; once more ends it.
 
-    Returns whether one has come. Under several processes none is taken: they would not agree on
-    the step, and the last full state is there.
+    Under several processes none is taken: they would not agree on the step, and the last full state
+    is there.
     """
+    requests = StopRequests()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return lambda: False
-    requests: list[int] = []
+        yield requests
+        return
 
     def stop(number: int, frame: object) -> None:
-        if requests:
+        if requests():
             raise KeyboardInterrupt
-        requests.append(number)
-        note("Stopping after this step; once more stops at once.")
+        requests.add()
+        note(
+            "Stopping after this step and what belongs to it (evaluation, checkpoint, embedding); "
+            "once more stops at once."
+        )
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)
-    return lambda: bool(requests)
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requests
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def _interrupt_on_sigterm() -> None:

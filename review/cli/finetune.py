@@ -80,6 +80,11 @@ class ScheduleOptions:
         metavar="N",
         help="Images a step and process. Default: 32.",
     )
+    device: str | None = option(
+        "--device",
+        metavar="NAME",
+        help="What to train and embed on: cpu, cuda, cuda:1, mps. Default: the best there is.",
+    )
     seed: int | None = option(
         "--seed",
         type=int,
@@ -194,24 +199,30 @@ def finetune_command(options: FinetuneOptions) -> None:
 
     given = options.given()
     shown: Progress = progress() if is_main_process() else SILENT
-    tuned = finetune(
-        RunFolder(local_path(options.run, "--run")),
-        given,
-        resume=options.resume,
-        progress=shown,
-        stop=stop_requests(shown.note),
-    )
+    with stop_requests(shown.note) as stop:
+        tuned = finetune(
+            RunFolder(local_path(options.run, "--run")),
+            given,
+            resume=options.resume,
+            progress=shown,
+            stop=stop,
+        )
     if is_main_process():
-        _report(tuned, options, shown)
+        _report(tuned, options, shown, is_stopped=stop())
 
 
-def _report(tuned: FineTuned, options: FinetuneOptions, shown: Progress) -> None:
+def _report(
+    tuned: FineTuned, options: FinetuneOptions, shown: Progress, *, is_stopped: bool
+) -> None:
     """Print what came of it; end with the code of Ctrl-C where it was stopped."""
     from review_embeddings.pipeline.api import build
 
     print_fine_tuned(tuned)
-    if tuned.finished and options.saving.embed:
-        print_checkpoints(build(tuned.run, progress=shown, wait=True))
+    unmade = is_stopped and bool(options.saving.embed)
+    if tuned.finished and options.saving.embed and not unmade:
+        print_checkpoints(build(tuned.run, progress=shown, wait=True, device=tuned.device))
     click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
     if not tuned.finished:
         end(f"Go on with: review-embeddings finetune --resume --run {options.run}", INTERRUPTED)
+    if unmade:
+        end(f"Make its table with: review-embeddings build --run {options.run}", INTERRUPTED)

@@ -59,8 +59,15 @@ def _note_of_label(images: Candidates, row: int) -> str:
 
 
 def _needs_labels(images: Candidates) -> str:
-    has_labels = (images.last(c.LABEL_RANK) > 0).any()
-    return "" if has_labels else "is about labels, and this data set has none. Use another list."
+    if (images.last(c.LABEL_RANK) > 0).any():
+        return ""
+    if any(images.labels):
+        return (
+            "needs label scores, which a model that gives an image several labels has not. Judge "
+            "the labels by other classifiers: review-embeddings build --cross-validate 5 (with "
+            "--run)."
+        )
+    return "is about labels, and this data set has none. Use another list."
 
 
 def _is_copy(images: Candidates) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import History, Note, about_unreadable, read_history
@@ -100,7 +101,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     made = Summary(
         run.path.resolve().name,
         [
-            *_properties(info, images, manifest),
+            *_properties(info, images, manifest, candidates),
             *_embedded_by(run, manifest),
             *(("wrong", sentence) for sentence in faults_in_words(run)),
             *_unreadable(run, history),
@@ -115,7 +116,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
 
 
 def _properties(
-    info: RunInfo, images: RunImages, manifest: table.Manifest
+    info: RunInfo, images: RunImages, manifest: table.Manifest, candidates: Candidates
 ) -> list[tuple[str, str]]:
     reference = info.dataset
     return [
@@ -126,7 +127,7 @@ def _properties(
             + (f" in {len(images.classes)} classes" if images.classes else ", without labels"),
         ),
         ("checkpoints", f"{len(manifest.steps)}, step {manifest.steps[0]} to {manifest.steps[-1]}"),
-        *([("labels", _judged_by(info, images, manifest))] if images.classes else []),
+        *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
 
@@ -148,12 +149,14 @@ def _unreadable(run: RunFolder, history: History) -> list[tuple[str, str]]:
     return [("decisions", about_unreadable(run, lines))] if lines else []
 
 
-def _judged_by(info: RunInfo, images: RunImages, manifest: table.Manifest) -> str:
+def _judged_by(info: RunInfo, manifest: table.Manifest, candidates: Candidates) -> str:
     if info.settings.cross_validate:
         return (
             f"judged by classifiers on the embeddings that were not shown them, in "
             f"{info.settings.cross_validate} folds"
         )
+    if any(candidates.labels) and not (candidates.last(c.LABEL_RANK) > 0).any():
+        return "not judged: the model gives an image several labels"
     return (
         "judged by the checkpoints' own heads"
         if manifest.prediction_classes

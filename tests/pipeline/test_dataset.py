@@ -110,6 +110,10 @@ def test_folder_with_a_data_set_card(tmp_path: Path) -> None:
         ([10, 9, 10], ["9", "10"], [1, 0, 1]),  # numbers by value, not as text
         ([2.0, None, 1.0], ["1", "2"], [1, -1, 0]),
         ([True, False, True], ["False", "True"], [1, 0, 1]),
+        ([3, -1, 1], ["1", "3"], [1, -1, 0]),  # below 0: no label
+        ([-1.0, 1.0, 0.0], ["0", "1"], [-1, 1, 0]),
+        (["-1", "0", "x"], ["-1", "0", "x"], [0, 1, 2]),
+        ([0.5, 1.0, 0.5], ["0.5", "1"], [0, 1, 0]),  # grades
     ],
 )
 def test_labels_of_any_kind(
@@ -122,6 +126,17 @@ def test_labels_of_any_kind(
     found = opened(tmp_path / "x.parquet")
     assert found.classes == names
     assert found.labels is not None and found.labels.tolist() == codes
+
+
+def test_measurements_are_no_labels(tmp_path: Path) -> None:
+    table = pa.table(
+        {"image": [cell["bytes"] for cell in cells(3)], "label": [0.13, 0.57, 2.0]},
+    )
+    parquet.write_table(table, tmp_path / "x.parquet")
+    found = opened(tmp_path / "x.parquet")
+    assert found.classes is None and found.labels is None
+    with pytest.raises(DatasetError, match="holds measurements, nearly all"):
+        opened(tmp_path / "x.parquet", label_column="label")
 
 
 def test_hidden_labels_count_as_none(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def make_older(run: Path) -> None:
     for file in (run / "embeddings").glob("*.json"):
         content = json.loads(file.read_text())
         for name in ("mended", "processor_class", "checked"):
-            content["key"].pop(name)
+            content["key"].pop(name, None)
         key = EmbeddingKey(**content["key"])
         content["fingerprint"] = key.fingerprint(STAGES["embeddings"])
         write_json(file, content)

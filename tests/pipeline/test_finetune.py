@@ -553,8 +553,10 @@ def test_numbers_that_are_no_classes_are_refused(
         {"image": [picture(0, seed=seed) for seed in range(4)], "label": [0.1, 1.7, 2.2, 0.4]}
     )
     rows.cast_column("image", datasets.Image()).save_to_disk(str(tmp_path / "floats"))
-    with pytest.raises(DatasetError, match="holds numbers"):
+    with pytest.raises(DatasetError, match="has no labels"):
         train(dataset=str(tmp_path / "floats"))
+    with pytest.raises(DatasetError, match="holds measurements"):
+        train(dataset=str(tmp_path / "floats"), label_column="label")
 
 
 def test_a_split_that_is_not_there_names_the_option(train: Callable[..., FineTuned]) -> None:

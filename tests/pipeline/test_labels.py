@@ -66,6 +66,13 @@ def test_no_labels_and_one_class() -> None:
     assert single.score.tolist() == [1, 1, 1] and single.rank.tolist() == [1, 2, 3]
 
 
+def test_a_split_of_one_of_several_classes() -> None:
+    for label in (0, 1):
+        quality = label_quality(np.full(3, label), np.array([[0.6, 0.4]] * 3))
+        np.testing.assert_allclose(quality.self_confidence, 0.6 - 0.2 * label, rtol=1e-6)
+        assert not quality.issue.any()
+
+
 def test_neighbours_speak_for_a_label_but_not_an_image_for_itself() -> None:
     labels = np.array([0, 0, 1, 1, -1])
     neighbors = np.array([[1, 2, 4], [0, 2, 3], [3, 0, 1], [2, 4, 4], [4, 4, 4]])

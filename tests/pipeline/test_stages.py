@@ -27,7 +27,8 @@ from review_embeddings.pipeline.errors import (
     StorageError,
 )
 from review_embeddings.pipeline.images import reading
-from review_embeddings.pipeline.models.heads import Head, map_classes
+from review_embeddings.pipeline.models.classnames import map_classes
+from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.run.folder import RunFolder

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
 from review_embeddings.pipeline.analysis.categories import LIVES
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.trajectories import (
     CheckpointValues,
     TrajectoryBuilder,
@@ -16,6 +17,10 @@ from review_embeddings.pipeline.analysis.trajectories import (
     moved,
     overlap,
 )
+
+
+def likely(shares: object) -> ClassProbabilities:
+    return ClassProbabilities.of_shares(np.array(shares))
 
 
 def seen(
@@ -34,7 +39,7 @@ def seen(
         neighbors=np.zeros((total, 1), dtype=int),
         moved=None if step == 0 else np.full(total, 0.5),
         kept=None if step == 0 else np.full(total, 0.25),
-        probabilities=None if probabilities is None else np.array(probabilities),
+        probabilities=None if probabilities is None else likely(probabilities),
     )
 
 
@@ -97,13 +102,13 @@ def test_the_label_score_over_the_checkpoints_by_hand() -> None:
     )  # two of four right: chance, does not count
     late = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])  # three of four right: 0.5
     last = np.array([[1.0, 0.0], [0.8, 0.2], [0.1, 0.9], [0.4, 0.6]])  # all right: 1
-    for step, likely in ((0, early), (10, late), (20, last)):
+    for step, shares in ((0, early), (10, late), (20, last)):
         builder.add(
             CheckpointValues(
-                step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely
+                step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely(shares)
             )
         )
-    fits = [label_margins(labels, near, likely) for likely in (early, late, last)]
+    fits = [label_margins(labels, near, shares) for shares in (early, late, last)]
     # the mean of 0.8 and 0.5 minus the mean of 0.2 and 0.5 is half of 0.8 - 0.2
     np.testing.assert_allclose(fits[0][0], [0.3, -0.1, 0.2, -0.1])
     np.testing.assert_allclose(fits[1][0], [0.4, 0.2, 0.3, -0.1])
@@ -135,7 +140,7 @@ def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
             np.zeros(2),
             np.zeros(2, bool),
             np.array([[1], [0]]),
-            probabilities=np.array([[0.1, 0.9], [0.8, 0.2]]),
+            probabilities=likely([[0.1, 0.9], [0.8, 0.2]]),
         )
     )
     result = builder.finish()  # margins of (0.05 - 0.95) and (0.1 - 0.9)

@@ -11,11 +11,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from samples import save_start_model, write_splits
 
-from review_embeddings.pipeline.models.checkpoints import find_checkpoints
+from review_embeddings.pipeline.models.checkpoints import Checkpoint, find_checkpoints
+from review_embeddings.pipeline.training.live import LiveEmbedding
+from review_embeddings.review.cli.main import cli
 
 CommandLine = Callable[..., tuple[int, str, str]]
 PROGRAM = [sys.executable, "-m", "review"]
@@ -233,3 +237,138 @@ def test_two_processes_train_one_run_and_only_one_writes(
     assert done.stderr.count("Training on split") == 1
     assert done.stdout.count("Review it with") == 1
     assert (run / "resume" / "checkpoint-4" / "rng_state_1.pth").is_file()
+
+
+# -- Ctrl-C while a checkpoint is embedded
+
+
+def interrupted_while_embedding(monkeypatch: pytest.MonkeyPatch, step: int) -> list[int]:
+    """Send this process a Ctrl-C at the start of the embedding of a step, once. Gives the steps
+    that are embedded, as they come."""
+    embedded: list[int] = []
+    embed = LiveEmbedding.embed
+
+    def embedding(self: LiveEmbedding, checkpoint: Checkpoint, *rest: Any, **options: Any) -> None:
+        if checkpoint.step == step and step not in embedded:
+            os.kill(os.getpid(), signal.SIGINT)
+        embed(self, checkpoint, *rest, **options)
+        embedded.append(checkpoint.step)
+
+    monkeypatch.setattr(LiveEmbedding, "embed", embedding)
+    return embedded
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.npy"))}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    model: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[object], Path]:
+    """The arguments of a fine-tuning that embeds at every step, and its run."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    arguments: list[object] = [
+        "finetune", "--dataset", pictures, "--model", model, "--steps", 4, "--save-steps", 1,
+        "--batch-size", 8, "--embed", "--set", "logging_steps=1", "--eval-split", "none",
+    ]  # fmt: skip
+    result = CliRunner().invoke(cli, [str(one) for one in (*arguments, "--run", run)])
+    assert result.exit_code == 0, result.output
+    return arguments, run
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_ctrl_c_while_a_checkpoint_is_embedded_stops_after_it(
+    uninterrupted: tuple[list[object], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    review_embeddings: CommandLine,
+    step: int,
+) -> None:
+    arguments, whole = uninterrupted
+    run, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patched:
+        embedded = interrupted_while_embedding(patched, step)
+        code, _, errors = review_embeddings(*arguments, "--run", run)
+    assert code == 130 and "Stopping after this step and what belongs to it" in errors
+    assert "Go on with: review-embeddings finetune --resume" in errors
+    assert embedded == list(range(step + 1)), "not the next one too"
+    assert find_checkpoints(run).steps == embedded
+    assert signal.getsignal(signal.SIGINT) is handler
+    before = {file.name: file.stat().st_mtime_ns for file in (run / "embeddings").iterdir()}
+    code, _, errors = review_embeddings("finetune", "--resume", "--run", run)
+    assert code == 0, errors
+    after = {file.name: file.stat().st_mtime_ns for file in (run / "embeddings").iterdir()}
+    assert before.items() <= after.items(), "nothing is embedded twice"
+    assert files_in(run / "embeddings") == files_in(whole / "embeddings")
+    assert [row["step"] for row in log_of(run)] == [row["step"] for row in log_of(whole)]
+
+
+def test_ctrl_c_after_the_training_stops_what_follows_it(
+    uninterrupted: tuple[list[object], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    review_embeddings: CommandLine,
+) -> None:
+    """The table is made when the training is over: nobody waits for a step then."""
+
+    def build(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("review_embeddings.pipeline.api.build", build)
+    code, _, errors = review_embeddings(*uninterrupted[0], "--run", tmp_path / "run")
+    assert code == 130 and "Stopped." in errors and "after this step" not in errors
+
+
+def test_ctrl_c_at_the_last_embedding_leaves_a_whole_training(
+    uninterrupted: tuple[list[object], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    review_embeddings: CommandLine,
+) -> None:
+    interrupted_while_embedding(monkeypatch, 4)
+    code, output, errors = review_embeddings(*uninterrupted[0], "--run", tmp_path / "run")
+    assert code == 130 and "Make its table with: review-embeddings build" in errors
+    assert "Review it with" in output and (tmp_path / "run" / "model.safetensors").is_file()
+    assert not (tmp_path / "run" / "table").exists()
+
+
+# -- on which device
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(
+    tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    for name in ("abacus", "cuda:7", "meta"):
+        code, _, errors = review_embeddings(
+            "finetune", "--run", tmp_path / "run", "--model", "no/model", "--dataset", "no/data",
+            "--device", name,
+        )  # fmt: skip
+        assert code == 2 and f"There is no device {name!r} here. Use --device cpu" in errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_on_the_cpu_goes_on_there_or_elsewhere(
+    model: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    review_embeddings: CommandLine,
+) -> None:
+    run = tmp_path / "run"
+    common = ("finetune", "--run", run, "--model", model, "--dataset", pictures, "--embed",
+              "--frames", 2, "--eval-split", "none", "--set", "bf16=false")  # fmt: skip
+    code, _, errors = review_embeddings(*common, "--steps", 2, "--device", "cpu")
+    assert code == 0 and "Training on cpu in float32" in errors, errors
+    assert json.loads((run / "training.json").read_text())["request"]["device"] == "cpu"
+    code, _, errors = review_embeddings(*common, "--steps", 2)
+    assert code == 0, "the same training on whatever there is: " + errors
+    content = json.loads((run / "training.json").read_text())
+    content["request"]["device"] = "cuda:7"
+    (run / "training.json").write_text(json.dumps(content))
+    code, _, errors = review_embeddings("finetune", "--resume", "--run", run, "--steps", 4)
+    assert code == 2 and "ran on cuda:7, which is not here. Name another" in errors
+    code, _, errors = review_embeddings(
+        "finetune", "--resume", "--run", run, "--steps", 4, "--device", "cpu"
+    )
+    assert code == 0 and log_of(run)[-1]["step"] == "4", errors
