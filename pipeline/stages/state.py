@@ -13,9 +13,11 @@ from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.neighbors import search_method
 from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.models.trainerstate import number_of
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.settings import Settings
@@ -104,6 +106,13 @@ class RunState:
             images=images or self.images,
             _keys={},
         )
+
+    def with_records(self, records: Mapping[int, CheckpointRecord]) -> RunState:
+        """The same run with something else known of its checkpoints."""
+        found = self.models.found
+        by_step = {str(step): record for step, record in records.items()}
+        history = replace(found.history, checkpoints=by_step)
+        return replace(self, models=replace(self.models, found=replace(found, history=history)))
 
     # -- stages
 
@@ -345,15 +354,13 @@ class RunState:
 
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
-        rows = [
-            [
-                *(step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")),
-                *self.faults(step),
-            ]
-            for step, one in stored.items()
-            if one is not None and one.fingerprint == self.fingerprint("embeddings", step)
-        ]
-        return rows if len(rows) == len(self.steps) else UNKNOWN
+        rows = []
+        for step, one in stored.items():
+            if one is None or one.fingerprint != self.fingerprint("embeddings", step):
+                return UNKNOWN
+            record = self.record(step, one.metadata)
+            rows.append([step, one.fingerprint, record.epoch, record.loss, *self.faults(step)])
+        return rows
 
     def _prediction_classes(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
@@ -362,10 +369,14 @@ class RunState:
 
     # -- what is stored
 
+    def record(self, step: int, metadata: Mapping[str, Any]) -> CheckpointRecord:
+        """What is known of a checkpoint beside its weights."""
+        return _completed(self.models.found.history.at(step), metadata)
+
     def stored(self, name: str, step: int) -> StoredResult | None:
         """What the run folder has of a result; None where it is not complete."""
         if name == "table":
-            return self._stored_table()
+            return _stored_table(self.run)
         if name == "leaks" and read_images(against_run(self.run, self._against())) is None:
             return None
         metadata = self.run.result_metadata(name, step)
@@ -373,13 +384,24 @@ class RunState:
             return None
         return StoredResult(metadata["fingerprint"], frozenset(metadata["arrays"]), metadata)
 
-    def _stored_table(self) -> StoredResult | None:
-        manifest = table.read_manifest(self.run)
-        if manifest is None:
-            return None
-        files = [manifest.images, *(one.file for one in manifest.checkpoints)]
-        whole = all(storage.exists(self.run.table / name) for name in files)
-        return StoredResult(manifest.fingerprint, frozenset(), {}) if whole else None
+
+def _completed(known: CheckpointRecord, metadata: Mapping[str, Any]) -> CheckpointRecord:
+    """What the history does not say is taken from beside the embeddings, where it was known when
+    these were made."""
+    return replace(
+        known,
+        epoch=number_of(metadata.get("epoch")) if known.epoch is None else known.epoch,
+        loss=number_of(metadata.get("loss")) if known.loss is None else known.loss,
+    )
+
+
+def _stored_table(run: RunFolder) -> StoredResult | None:
+    manifest = table.read_manifest(run)
+    if manifest is None:
+        return None
+    files = [manifest.images, *(one.file for one in manifest.checkpoints)]
+    whole = all(storage.exists(run.table / name) for name in files)
+    return StoredResult(manifest.fingerprint, frozenset(), {}) if whole else None
 
 
 def against_run(run: RunFolder, split: str) -> RunFolder:
