@@ -76,7 +76,7 @@ CHANNELS_LAST = (
 
 NOT_CHANNELS_LAST = ("swinv2_cr_",)
 
-UNCOUNTED_CLS = ("volo_", "pit_")
+UNCOUNTED_CLS = ("volo_", "pit_", "coat_lite_")
 """Architectures of timm that have a CLS token and do not say how many tokens stand before the
 patches."""
 
@@ -102,6 +102,9 @@ CLASS_EMBEDDING = frozenset(
 )
 """Vision towers of transformers whose CLS token is called ``class_embedding``."""
 
+UNFINISHED = frozenset({"dinov3_vit", "dinov3_convnext", "sapiens2"})
+"""Models of transformers whose inner model ends before the last normalisation."""
+
 RIGHT_BY_CROP = frozenset({"ConvNextImageProcessor", "PoolFormerImageProcessor"})
 """Image processors that were never drawn by Pillow alone, for their ``crop_pct``."""
 
@@ -117,11 +120,14 @@ def _masks(method: EmbeddingMethod) -> bool:
 
 
 def _is_channels_last(method: EmbeddingMethod) -> bool:
-    return (
-        method.pooling == "mean"
-        and method.is_timm(*CHANNELS_LAST)
-        and not method.is_timm(*NOT_CHANNELS_LAST)
-    )
+    if method.pooling != "mean":
+        return False
+    named = method.is_timm(*CHANNELS_LAST) and not method.is_timm(*NOT_CHANNELS_LAST)
+    return named or method.model_type == "dinat"
+
+
+def _passed_over_cls(method: EmbeddingMethod) -> bool:
+    return method.pooling == "auto" and method.model_type in {"cvt", *CLASS_EMBEDDING}
 
 
 def _counts_cls(method: EmbeddingMethod) -> bool:
@@ -158,6 +164,16 @@ for _fault in (
         "channels-last",
         "the mean was taken over the wrong axes of a channels-last feature map",
         _is_channels_last,
+    ),
+    Fault(
+        "cls-passed-over",
+        "another vector was taken than that of the CLS token, which the model has",
+        _passed_over_cls,
+    ),
+    Fault(
+        "unfinished",
+        "the embeddings were taken before the model's last normalisation",
+        lambda method: method.model_type in UNFINISHED,
     ),
     Fault("cls-in-mean", "the mean over the patches counted the CLS token in", _counts_cls),
     Fault(

@@ -261,17 +261,21 @@ def compare(
     if (heads is None) != (probabilities is None):
         raise WrongValueError(f"{title}: probabilities where there is no head, or none with one")
     off = np.abs(vectors - right).max() / scale
-    off_heads = 0.0 if heads is None else np.abs(probabilities - heads).max()
+    off_heads = _distance(probabilities, heads)
     if max(off, off_heads) <= TOLERANCE:
         return
     exact, exact_heads = expected(path, family, images, double=True)
     own = np.abs(right - exact).max() / scale
-    own_heads = 0.0 if exact_heads is None else np.abs(heads - exact_heads).max()
+    own_heads = _distance(heads, exact_heads)
     if off > max(TOLERANCE, 2 * own) or off_heads > max(TOLERANCE, 2 * own_heads):
         raise WrongValueError(
             f"{title}: off by {off:.1e} of the scale and {off_heads:.1e} in the probabilities, "
             f"while the model's own arithmetic is off by {own:.1e} and {own_heads:.1e}"
         )
+
+
+def _distance(one: NDArray[Any] | None, other: NDArray[Any] | None) -> float:
+    return 0.0 if one is None or other is None else float(np.abs(one - other).max())
 
 
 def check_finetuning(family: Family | TimmFamily, name: str, folder: Path, data: Path) -> None:

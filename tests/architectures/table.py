@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.architectures.loop import Outcome
 from tests.architectures.of_timm import FAMILIES
@@ -13,7 +14,7 @@ from tests.architectures.of_transformers import CLASSIFIERS, MORE_CLASSIFIERS, T
 README = Path(__file__).parents[2] / "pipeline" / "README.md"
 BEGIN, END = "<!-- made by python -m tests.architectures -->\n", "<!-- end -->\n"
 
-LIBRARIES = {
+LIBRARIES: dict[str, dict[str, Any]] = {
     "transformers": {**CLASSIFIERS, **MORE_CLASSIFIERS},
     "without a head": TOWERS,
     "timm": FAMILIES,
@@ -42,7 +43,7 @@ def written_outcomes() -> dict[str, Outcome]:
     """What the table in the README says of each family."""
     text = README.read_text(encoding="utf-8")
     rows = text.partition(BEGIN)[2].partition(END)[0].splitlines()[2:]
-    found = {}
+    found: dict[str, Outcome] = {}
     by_title = {title: pooling for pooling, title in POOLINGS.items()}
     for row in rows:
         title, _, names = (cell.strip() for cell in row.strip("|").split("|"))

@@ -46,6 +46,8 @@ class CachedInDict(Plain):
 class LazyBuffer(Plain):
     """Makes a buffer that is not saved at the first call."""
 
+    derived: torch.Tensor | None
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("derived", None, persistent=False)
@@ -142,7 +144,7 @@ def test_nothing_of_old_weights_remains(kind: Callable[[], Plain]) -> None:
 
 
 def test_a_value_is_that_of_the_model_called_by_hand() -> None:
-    model = made(FoldedInEval, 3).eval()
+    model: Any = made(FoldedInEval, 3).eval()
     vectors, probabilities = encoder_of(made(FoldedInEval, 3)).encode(images())
     expected = nn.functional.conv2d(images(), 3 * model.body.weight, model.body.bias).mean((2, 3))
     assert torch.allclose(vectors, expected, atol=1e-6)
@@ -152,6 +154,8 @@ def test_a_value_is_that_of_the_model_called_by_hand() -> None:
 
 def test_a_precision_that_was_tried_leaves_nothing_behind() -> None:
     class WithTable(Plain):
+        table: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("table", torch.full((1,), 1.0001), persistent=False)
@@ -171,7 +175,11 @@ def test_a_model_that_reaches_into_its_template_takes_no_weights() -> None:
     class Holding(Plain):
         def __init__(self) -> None:
             super().__init__()
-            self.run = lambda pixels: self.body(pixels).mean((2, 3))
+
+            def run(pixels: torch.Tensor) -> Any:
+                return self.body(pixels).mean((2, 3))
+
+            self.run = run
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             logits: torch.Tensor = self.head(self.run(pixels))
