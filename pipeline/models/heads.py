@@ -88,7 +88,7 @@ def _outputs(config: dict[str, Any]) -> tuple[list[str] | None, int]:
         ordered = [str(names[key]) for key in sorted(names, key=int)]
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            "id2label in config.json does not number the classes. Write it as "
+            "id2label in its config.json does not number the classes. Write it as "
             '{"0": "first class", "1": "second class", ...}.'
         ) from error
     count = int(count or len(ordered))
@@ -150,7 +150,10 @@ def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, st
 def head_of(checkpoint: Checkpoint, problem_type: str | None = None) -> Head | None:
     """The classes of a checkpoint's head; None where it has none. Arguments as those of
     `Head.of`."""
-    return Head.of(_config_of(checkpoint), problem_type)
+    try:
+        return Head.of(_config_of(checkpoint), problem_type)
+    except CheckpointError as error:
+        raise CheckpointError(f"Checkpoint {checkpoint.step} cannot be used: {error}") from error
 
 
 def problem_type_of(found: FoundCheckpoints) -> str | None:
@@ -167,9 +170,10 @@ def problem_type_of(found: FoundCheckpoints) -> str | None:
 def kind_of(checkpoint: Checkpoint, problem_type: str | None = None) -> str | None:
     """The kind of a checkpoint's head, or `REGRESSION`; None where it has neither. Arguments as
     those of `Head.of`."""
-    config = _config_of(checkpoint)
-    head = Head.of(config, problem_type)
-    return head.kind if head is not None else REGRESSION if _classifies(config) else None
+    head = head_of(checkpoint, problem_type)
+    if head is not None:
+        return head.kind
+    return REGRESSION if _classifies(_config_of(checkpoint)) else None
 
 
 def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -26,6 +26,10 @@ PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt", "p
 """Weights as pickles: loading one runs whatever code is in it, so they are refused."""
 
 
+HEAD_BIASES = ("classifier.bias", "classifier.1.bias", "head.bias", "head.fc.bias", "fc.bias")
+"""How the names of the vectors end that have one number for each output of a head."""
+
+
 class PretrainedFolder(Form):
     """A folder with ``config.json`` and safetensors, or a model of the Hub."""
 
@@ -143,11 +147,40 @@ def _load_model(source: str, name: str, *, with_head: bool) -> tuple[Any, dict[s
                 source, dtype=torch.float32, output_loading_info=True, **options
             )
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError) as error:
+        if "ignore_mismatched_sizes" in str(error):
+            raise CheckpointError(_other_shapes(Path(source), name)) from error
         raise CheckpointError(
             f"{name} cannot be loaded: {reason_of(error)} Check that the folder is complete and of "
             f"an image model."
         ) from error
     return model, report
+
+
+def _other_shapes(folder: Path, name: str) -> str:
+    """What is said of weights of other shapes than the configuration says: of a head, mostly."""
+    named = len(read_config(str(folder)).get("id2label") or {})
+    outputs = {
+        shape[0]
+        for file in files_of(folder)
+        for tensor, shape in _shapes_in(file).items()
+        if tensor.endswith(HEAD_BIASES)
+    }
+    if named and outputs and named not in outputs:
+        return (
+            f"{name} has a head of {max(outputs)} outputs, and id2label in its config.json has "
+            f"{named} names. Write one for each output there."
+        )
+    return (
+        f"{name} does not fit its own config.json: it has weights of other shapes. Check that both "
+        f"were saved together."
+    )
+
+
+def _shapes_in(file: Path) -> dict[str, list[int]]:
+    """The shape of each tensor of a safetensors file."""
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
 def _check_complete(report: dict[str, Any], name: str) -> None:

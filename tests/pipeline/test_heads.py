@@ -21,7 +21,9 @@ from review_embeddings.pipeline.analysis.labels import quality_by
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.classnames import map_classes, match_classes, notes_of
+from review_embeddings.pipeline.models.encoder import load_encoder
 from review_embeddings.pipeline.models.heads import SIGMOID, YES_NO, Head, probabilities_of
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
@@ -256,6 +258,21 @@ def test_heads_as_configurations_describe_them() -> None:
     assert Head.of(timm | {"num_classes": 3, "label_names": ["a", "b"]}) == Head(None, 3)
     with pytest.raises(CheckpointError, match="does not number the classes"):
         Head.of(vit | {"id2label": {"cat": 0, "dog": 1}})
+
+
+@pytest.mark.parametrize("names", [["cat", "dog"], ["cat", "dog", "fox", "owl"]])
+def test_a_head_with_other_names_than_outputs_says_what_to_write(
+    tmp_path: Path, names: list[str]
+) -> None:
+    folder = checkpoint(tmp_path, 10, CLASSES, id2label=dict(enumerate(names)))
+    with pytest.raises(CheckpointError, match=f"head of 3 outputs, .* has {len(names)} names"):
+        load_encoder(
+            Checkpoint(10, str(folder)),
+            pooling="auto",
+            precision="fp32",
+            device="cpu",
+            with_head=True,
+        )
 
 
 def test_logits_as_probabilities_by_hand() -> None:
