@@ -58,9 +58,9 @@ def build(
     these names.
 
     What is not given stays as the run folder has it. ``checkpoint`` is a step, ``"first"``,
-    ``"last"``, a range such as ``"0-100"`` or several of them; none means all. With ``wait``
-    another process that writes to the run is waited for; without, it is a BusyError. Raises
-    ReviewError.
+    ``"last"``, ``"best"``, a range such as ``"0-100"`` or several of them; none means all. With
+    ``wait`` another process that writes to the run is waited for; without, it is a BusyError.
+    Raises ReviewError.
     """
     options = locals()  # before anything else is local
     from review_embeddings.pipeline.run.folder import RunFolder, run_at

@@ -101,7 +101,7 @@ class Request:
     """The model before fine-tuning, for step 0; ``none`` takes it back, as it does for the
     processor."""
     wanted: Sequence[str] | None = None
-    """Steps, ``first`` and ``last``; None for every checkpoint."""
+    """Steps, ``first``, ``last`` and ``best``; None for every checkpoint."""
     piecemeal: bool = False
     """Of the checkpoints that are not embedded yet, take only the first and the newest; the others
     with later calls."""

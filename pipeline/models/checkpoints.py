@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError
-from review_embeddings.pipeline.models.forms import form_of, weight_files
-from review_embeddings.pipeline.models.weights import stamp_weights
+from review_embeddings.pipeline.models.final import (
+    StoredWeights,
+    final_model,
+    still_guessed,
+)
+from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS
+from review_embeddings.pipeline.run.history import TrainingHistory
+
+BEST = "best"
+"""Names the checkpoint that evaluated best."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,9 @@ class Checkpoint:
     is_base: bool = False
     """The model before fine-tuning given with ``--base``: its head, if any, was made for other
     classes."""
+    step_known: bool = True
+    """False for a final model of which nothing says at which step it was saved: it stands one after
+    the last checkpoint."""
 
     @property
     def folder(self) -> Path | None:
@@ -53,6 +63,8 @@ class FoundCheckpoints:
 
     usable: list[Checkpoint]
     skipped: list[SkippedCheckpoint]
+    history: TrainingHistory = field(default_factory=TrainingHistory)
+    """What is known of the training."""
 
     @property
     def steps(self) -> list[int]:
@@ -62,32 +74,64 @@ class FoundCheckpoints:
         return next(checkpoint for checkpoint in self.usable if checkpoint.step == step)
 
 
-def find_checkpoints(root: Path, base: str | None = None) -> FoundCheckpoints:
+def find_checkpoints(
+    root: Path,
+    base: str | None = None,
+    *,
+    history: TrainingHistory | None = None,
+    stored: Mapping[int, StoredWeights] | None = None,
+) -> FoundCheckpoints:
     """Find ``checkpoint-<step>`` folders in numeric order, the final model in ``root`` itself, and
     the base model as step 0.
 
-    The final model is left out where a checkpoint has the same weights. Its step is the Trainer's
-    last one, or one after the last checkpoint where the Trainer left no record. Raises
-    CheckpointError for a base model that cannot be used and where every checkpoint is pickled.
+    The final model is left out where a checkpoint is the same model, and where it is a mixture of
+    two; otherwise it stands at the step at which it was saved, or one after the last checkpoint
+    where that is not known (`final_model`). ``history`` is what the run knows of its training and
+    ``stored`` the weights of its embeddings. Raises CheckpointError for a base model that cannot
+    be used.
     """
+    history = refreshed(TrainingHistory(), root, "") if history is None else history
     usable: list[Checkpoint] = []
     skipped: list[SkippedCheckpoint] = []
     for step, folder in _numbered_folders(root):
         problem = form_of(folder).problem(folder)
         if problem is None:
-            epoch, loss = _training_state(folder, step)
-            usable.append(Checkpoint(step, str(folder), epoch, loss))
+            record = history.at(step)
+            usable.append(Checkpoint(step, str(folder), record.epoch, record.loss))
         else:
             skipped.append(SkippedCheckpoint(folder.name, problem))
+    found = FoundCheckpoints(usable, skipped, history)
     if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
-        problem = form_of(root).problem(root)
-        if problem is not None:
-            skipped.append(SkippedCheckpoint(f"the final model in {root}", problem))
-        elif final := _final_model(root, usable):
-            usable.append(final)
+        found = _with_final(found, root, stored or {})
+    else:
+        kept = still_guessed(history, stored or {})
+        found = replace(found, history=replace(history, guessed=kept))
     if base is not None:
-        usable = [_base_model(base), *(checkpoint for checkpoint in usable if checkpoint.step != 0)]
-    return FoundCheckpoints(usable, skipped)
+        others = [checkpoint for checkpoint in found.usable if checkpoint.step != 0]
+        found = replace(found, usable=[_base_model(base), *others])
+    return found
+
+
+def _with_final(
+    found: FoundCheckpoints, root: Path, stored: Mapping[int, StoredWeights]
+) -> FoundCheckpoints:
+    """With the model in the run's own folder, unless it is left out."""
+    name = f"the final model in {root}"
+    problem = form_of(root).problem(root)
+    if problem is not None:
+        return replace(found, skipped=[*found.skipped, SkippedCheckpoint(name, problem)])
+    sources = {checkpoint.step: checkpoint.source for checkpoint in found.usable}
+    final = final_model(root, sources, found.history, stored)
+    history = replace(found.history, final=final.comparison, guessed=sorted(final.guessed))
+    usable, skipped = found.usable, found.skipped
+    if final.step is not None:
+        record = final.record
+        history = history.with_record(final.step, record)
+        one = Checkpoint(final.step, str(root), record.epoch, record.loss, False, record.step_known)
+        usable = sorted([*usable, one], key=lambda checkpoint: checkpoint.step)
+    if final.reason:
+        skipped = [*skipped, SkippedCheckpoint(name, final.reason)]
+    return FoundCheckpoints(usable, skipped, history)
 
 
 def _numbered_folders(root: Path) -> list[tuple[int, Path]]:
@@ -99,90 +143,52 @@ def _numbered_folders(root: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), folder) for match, folder in matches if match and folder.is_dir())
 
 
-def select(steps: Sequence[int], wanted: Sequence[str]) -> list[int]:
-    """Steps named by number, ``first``, ``last`` or a range of these such as ``20-400``, ascending
-    and without repetition.
+def select(steps: Sequence[int], wanted: Sequence[str], *, best: int | None = None) -> list[int]:
+    """Steps named by number, ``first``, ``last``, ``best`` or a range of these such as ``20-400``,
+    ascending and without repetition.
 
-    Raises RunError where there are no checkpoints and CheckpointError for one that is not there.
+    ``best`` is the step of the checkpoint that evaluated best. Raises RunError where there are no
+    checkpoints and CheckpointError for one that is not there or not known.
     """
     if not steps:
         raise RunError(
             "The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with "
             "--run or --checkpoints."
         )
+    named = {"first": min(steps), "last": max(steps)}
+    if best is not None:
+        named[BEST] = best
     chosen: set[int] = set()
     for name in wanted:
-        inside = _in_range(steps, name)
+        inside = _in_range(steps, name, named)
         if not inside:
-            there = ", ".join(map(str, sorted(steps)))
-            raise CheckpointError(
-                f"There is no checkpoint {name}; there are {there}. Name one, first, last or a "
-                f"range such as 0-100."
-            )
+            raise CheckpointError(_not_there(steps, name, best))
         chosen |= inside
     return sorted(chosen)
 
 
-def _in_range(steps: Sequence[int], name: str) -> set[int]:
+def _not_there(steps: Sequence[int], name: str, best: int | None) -> str:
+    there = ", ".join(map(str, sorted(steps)))
+    if BEST in name.split("-") and best is None:
+        return (
+            f"Which checkpoint is the best is not known: no trainer_state.json of this run names "
+            f"one. Name a step, first or last; there are {there}."
+        )
+    which = f"{name} (step {best})" if name == BEST else name
+    return (
+        f"There is no checkpoint {which}; there are {there}. Name one, first, last, best or a "
+        f"range such as 0-100."
+    )
+
+
+def _in_range(steps: Sequence[int], name: str, named: Mapping[str, int]) -> set[int]:
     """The steps that ``20``, ``first`` or ``20-last`` names; empty where it names none."""
-    ends = {"first": min(steps), "last": max(steps)}
     words = name.split("-")
-    known = [word for word in words if word in ends or word.isdigit()]
+    known = [word for word in words if word in named or word.isdecimal()]
     if len(known) != len(words) or len(words) > 2:
         return set()
-    numbers = [ends[word] if word in ends else int(word) for word in words]
+    numbers = [named[word] if word in named else int(word) for word in words]
     return {step for step in steps if numbers[0] <= step <= numbers[-1]}
-
-
-def _training_state(folder: Path, step: int) -> tuple[float | None, float | None]:
-    """Epoch and last logged training loss at a step, from the Trainer's record in the folder."""
-    state = _read_state(folder)
-    epoch = state.get("epoch")
-    losses = [
-        entry["loss"]
-        for entry in state.get("log_history", [])
-        if "loss" in entry and entry.get("step", 0) <= step
-    ]
-    return (
-        float(epoch) if isinstance(epoch, (int, float)) else None,
-        float(losses[-1]) if losses else None,
-    )
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    try:
-        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
-def _final_model(root: Path, checkpoints: list[Checkpoint]) -> Checkpoint | None:
-    """The model in the run's own folder as a checkpoint; None where one of the checkpoints is the
-    same model."""
-    if _same_weights_as_one_of(root, checkpoints):
-        return None
-    state = _read_state(root)
-    last = checkpoints[-1].step if checkpoints else 0
-    recorded = state.get("global_step") or (
-        _read_state(Path(checkpoints[-1].source)).get("max_steps") if checkpoints else None
-    )
-    step = recorded if isinstance(recorded, int) and recorded > last else last + 1
-    epoch, loss = _training_state(root, step)
-    return Checkpoint(step, str(root), epoch, loss)
-
-
-def _same_weights_as_one_of(root: Path, checkpoints: list[Checkpoint]) -> bool:
-    sizes = [storage.size_of(path) for path in weight_files(root)]
-    alike = [
-        checkpoint.source
-        for checkpoint in reversed(checkpoints)
-        if [storage.size_of(path) for path in weight_files(Path(checkpoint.source))] == sizes
-    ]
-    if not alike:
-        return False
-    final = stamp_weights(str(root)).sha256
-    return any(stamp_weights(source).sha256 == final for source in alike)
 
 
 def _base_model(base: str) -> Checkpoint:

@@ -90,6 +90,11 @@ class RunFolder:
         return self.path / "log.csv"
 
     @property
+    def history(self) -> Path:
+        """Epoch, loss and metrics of each checkpoint, and the Trainer's log."""
+        return self.path / "history.json"
+
+    @property
     def training(self) -> Path:
         """What the fine-tuning was asked for, where it was made here."""
         return self.path / "training.json"

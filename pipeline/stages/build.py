@@ -69,6 +69,7 @@ def _build(session: BuildSession) -> Built:
     state = state.with_steps(embed_all(session, state, checkpoints))
     _compute(session, state, derived_stages(), before)
     session.write_info(info)
+    session.write_history(found.history)
     _find_leaks(session, state, before)
     manifest = _tabulate(session, state, before)
     return Built(
@@ -96,8 +97,12 @@ def resolve(
         # A wrong name is refused before it is kept.
         load_processor([resolved(run, str(info.settings.processor))])
     found = checkpoints_of(run, info, request, session.progress)
-    available = sorted({*found.steps, *embedded_steps(run, info)})
-    wanted = available if request.wanted is None else select(available, request.wanted)
+    available = sorted({*found.steps, *embedded_steps(run, info, found)})
+    wanted = (
+        available
+        if request.wanted is None
+        else select(available, request.wanted, best=found.history.best)
+    )
     return info, found, available, wanted
 
 
@@ -143,7 +148,7 @@ def _find_leaks(session: BuildSession, state: RunState, before: Before) -> None:
 
 def _tabulate(session: BuildSession, state: RunState, before: Before) -> table.Manifest:
     for job in plan(state, ["table"], before):
-        return tabulate(session, state, job)
+        tabulate(session, state, job)
     manifest = table.read_manifest(session.run)
     assert manifest is not None
     return manifest

@@ -44,7 +44,10 @@ class Chosen:
 
 def wanted_checkpoints(session: BuildSession, state: RunState, asked: Sequence[int]) -> Wanted:
     """Those that were asked for and those that the table holds already."""
-    known = {*state.models.found.steps, *embedded_steps(session.run, state.info)}
+    known = {
+        *state.models.found.steps,
+        *embedded_steps(session.run, state.info, state.models.found),
+    }
     before = table.known_steps(session.run)
     for step in before:
         if step not in known:

@@ -167,6 +167,7 @@ def _metadata(embedding: Embedding, dimension: int) -> dict[str, Any]:
     return {
         "epoch": checkpoint.epoch,
         "loss": checkpoint.loss,
+        "step_known": checkpoint.step_known,
         "dimension": dimension,
         "base": embedding.models.info.base if checkpoint.is_base else None,
         "head": None if head is None else head.record,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages, images_key
 from review_embeddings.pipeline.models.faults import FAULTS
 from review_embeddings.pipeline.run.info import RunInfo
@@ -181,6 +182,7 @@ def _explanations(
     changes = [
         *_setting_changes(state, before),
         *_image_changes(state, before),
+        *_record_changes(state, stage),
         *_version_changes(stage),
     ]
     for count in range(1, len(changes) + 1):
@@ -233,6 +235,16 @@ def _image_changes(state: RunState, before: Before) -> Iterator[Change]:
                 ),
                 stage,
             ),
+        )
+
+
+def _record_changes(state: RunState, stage: Stage) -> Iterator[Change]:
+    """The table has epoch and loss of each checkpoint, which may come after it."""
+    if stage.name == "table":
+        records = table.written_records(state.run)
+        yield (
+            "epoch or loss of a checkpoint became known",
+            lambda state, stage: (state.with_records(records), stage),
         )
 
 

@@ -15,10 +15,13 @@ from review_embeddings.pipeline.models.checkpoints import (
     SkippedCheckpoint,
     find_checkpoints,
 )
+from review_embeddings.pipeline.models.final import StoredWeights
 from review_embeddings.pipeline.models.preprocessing import processor_file, settings_problem
+from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_to
+from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import (
     NOTHING,
@@ -115,7 +118,10 @@ def checkpoints_of(
     has neither these nor embeddings."""
     root = run.checkpoint_root(info)
     storage.renew(root)  # a training may have put new ones into a store
-    found = find_checkpoints(root, _base_model(run, info))
+    history = refreshed(read_history(run), root, info.checkpoints)
+    found = find_checkpoints(
+        root, _base_model(run, info), history=history, stored=_stored_weights(run)
+    )
     if info.settings.processor is None:
         found = _with_processors(found)
     only_base = all(checkpoint.is_base for checkpoint in found.usable)
@@ -126,7 +132,13 @@ def checkpoints_of(
         )
     for skipped in found.skipped:
         progress.note(f"Left out {skipped.name}: {skipped.reason}")
-    if not found.usable and not embedded_steps(run, info):
+    for final in found.usable:
+        if not final.step_known:
+            progress.note(
+                f"The final model in {root} is none of its checkpoints, and nothing says at which "
+                f"step it was saved: it stands last as {final.step} (final, step not known)"
+            )
+    if not found.usable and not embedded_steps(run, info, found):
         _raise_nothing(run, found.skipped)
     return found
 
@@ -140,7 +152,7 @@ def _with_processors(found: FoundCheckpoints) -> FoundCheckpoints:
         if (problem := problems.get(one.step))
     ]
     usable = [one for one in found.usable if not problems.get(one.step)]
-    return FoundCheckpoints(usable, [*found.skipped, *skipped])
+    return replace(found, usable=usable, skipped=[*found.skipped, *skipped])
 
 
 def _processor_problem(checkpoint: Checkpoint) -> str | None:
@@ -167,8 +179,22 @@ def _raise_nothing(run: RunFolder, skipped: Iterable[SkippedCheckpoint]) -> None
     )
 
 
-def embedded_steps(run: RunFolder, info: RunInfo) -> list[int]:
-    """Steps with embeddings, but for those of a base model that is not the run's any more."""
-    steps = run.steps_with("embeddings")
+def _stored_weights(run: RunFolder) -> dict[int, StoredWeights]:
+    """The weights of the embeddings that the run has, by step."""
+    found = {}
+    for step in run.steps_with("embeddings"):
+        metadata = run.result_metadata("embeddings", step) or {}
+        key, files = metadata.get("key"), metadata.get("weight_files")
+        weights = key.get("weights") if isinstance(key, dict) else None
+        if isinstance(weights, str) and isinstance(files, list):
+            known = metadata.get("step_known")
+            found[step] = StoredWeights(weights, files, known if type(known) is bool else None)
+    return found
+
+
+def embedded_steps(run: RunFolder, info: RunInfo, found: FoundCheckpoints) -> list[int]:
+    """Steps with embeddings, but for those of a base model that is not the run's any more, and of
+    the final model at a step that was a guess."""
+    steps = [step for step in run.steps_with("embeddings") if step not in found.history.guessed]
     bases = {step: (run.result_metadata("embeddings", step) or {}).get("base") for step in steps}
     return [step for step in steps if bases[step] in {None, info.base}]

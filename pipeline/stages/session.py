@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, engine_kind
-from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import (
+    TrainingHistory,
+    read_history,
+    write_history,
+)
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import Request
 
@@ -87,6 +92,15 @@ class BuildSession:
         if info != self.run.read_info():
             self.begin_writing()
             self.run.write_info(info)
+
+    def write_history(self, history: TrainingHistory) -> None:
+        """Keep what is known of the training. What can be found out again is no reason to wait, or
+        to fail: another process may be writing, and the folder may be on a medium that cannot be
+        written to."""
+        if not self.request.only_read and history != read_history(self.run):
+            with suppress(BusyError, StorageError):
+                self.begin_writing()
+                write_history(self.run, history)
 
 
 def build_command(run: RunFolder) -> str:

@@ -13,9 +13,11 @@ from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.neighbors import search_method
 from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.models.trainerstate import number_of
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.settings import Settings
@@ -104,6 +106,13 @@ class RunState:
             images=images or self.images,
             _keys={},
         )
+
+    def with_records(self, records: Mapping[int, CheckpointRecord]) -> RunState:
+        """The same run with something else known of its checkpoints."""
+        found = self.models.found
+        by_step = {str(step): record for step, record in records.items()}
+        history = replace(found.history, checkpoints=by_step)
+        return replace(self, models=replace(self.models, found=replace(found, history=history)))
 
     # -- stages
 
@@ -345,15 +354,13 @@ class RunState:
 
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
-        rows = [
-            [
-                *(step, one.fingerprint, one.metadata.get("epoch"), one.metadata.get("loss")),
-                *self.faults(step),
-            ]
-            for step, one in stored.items()
-            if one is not None and one.fingerprint == self.fingerprint("embeddings", step)
-        ]
-        return rows if len(rows) == len(self.steps) else UNKNOWN
+        rows = []
+        for step, one in stored.items():
+            if one is None or one.fingerprint != self.fingerprint("embeddings", step):
+                return UNKNOWN
+            record = self.record(step, one.metadata)
+            rows.append([step, one.fingerprint, record.epoch, record.loss, *self.faults(step)])
+        return rows
 
     def _prediction_classes(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
@@ -361,6 +368,16 @@ class RunState:
         return prediction_classes(self.images, known) if len(known) == len(stored) else UNKNOWN
 
     # -- what is stored
+
+    def record(self, step: int, metadata: Mapping[str, Any]) -> CheckpointRecord:
+        """What is known of a checkpoint beside its weights; what the history does not say is taken
+        from beside its embeddings, where it was known when these were made."""
+        known = self.models.found.history.at(step)
+        return replace(
+            known,
+            epoch=number_of(metadata.get("epoch")) if known.epoch is None else known.epoch,
+            loss=number_of(metadata.get("loss")) if known.loss is None else known.loss,
+        )
 
     def stored(self, name: str, step: int) -> StoredResult | None:
         """What the run folder has of a result; None where it is not complete."""

@@ -98,8 +98,7 @@ class _Tables:
         predictions, confidence = self._predictions(step)
         return table.TablePart(
             step=step,
-            epoch=stored["epoch"],
-            loss=stored["loss"],
+            record=state.record(step, stored),
             predictions=predictions,
             confidence=confidence,
             points=self._aligned.points[position],

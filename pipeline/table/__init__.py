@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         known_steps,
         manifest_with,
         read_manifest,
+        written_records,
     )
     from review_embeddings.pipeline.table.reader import iterate, read, validate
     from review_embeddings.pipeline.table.schema import arrow_schema, as_markdown, columns_from
@@ -37,7 +38,14 @@ _HOMES = {
     "columns": ("COLUMNS",),
     "exporter": ("export",),
     "formats": ("FORMATS", "Format"),
-    "manifest": ("CheckpointSummary", "Manifest", "known_steps", "manifest_with", "read_manifest"),
+    "manifest": (
+        "CheckpointSummary",
+        "Manifest",
+        "known_steps",
+        "manifest_with",
+        "read_manifest",
+        "written_records",
+    ),
     "reader": ("iterate", "read", "validate"),
     "schema": ("arrow_schema", "as_markdown", "columns_from", "values_from"),
     "writer": ("Findings", "Leaks", "TablePart", "write"),
@@ -70,6 +78,7 @@ __all__ = [
     "validate",
     "values_from",
     "write",
+    "written_records",
 ]
 
 

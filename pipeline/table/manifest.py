@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.models.trainerstate import history_of, number_of
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord, TrainingHistory
 from review_embeddings.pipeline.run.records import RecordError, record_of
+
+STEP_NOT_KNOWN = "(final, step not known)"
+"""Stands behind the number of a final model that was saved at no step that anything tells."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,17 @@ class CheckpointSummary:
     faults: list[str] = field(default_factory=list)
     """What is wrong with its embeddings, made by an earlier version and not to be computed again
     because its weights are gone."""
+    step_known: bool = True
+    """False for a final model of which nothing says at which step it was saved: it stands one after
+    the last checkpoint."""
+    matched: float | None = None
+    """Share of the labelled images whose label is predicted, in [0, 1]; None without labels or
+    head, and in tables of earlier versions."""
+
+    @property
+    def name(self) -> str:
+        """The step, for people."""
+        return str(self.step) if self.step_known else f"{self.step} {STEP_NOT_KNOWN}"
 
     @property
     def variance_text(self) -> str:
@@ -71,6 +87,8 @@ class Manifest:
     outlier_overlap: list[list[float]]
     """Share of the worst images of one checkpoint that are among the worst of the other, for each
     pair."""
+    best: int | None = None
+    """Step of the checkpoint that evaluated best; None where the run does not say."""
 
     def check(self) -> None:
         """Raise RecordError where there is no checkpoint, or a matrix that is not of all pairs."""
@@ -98,7 +116,25 @@ def read_manifest(run: RunFolder) -> Manifest | None:
     with record_errors(run.table_manifest, cure=cure):
         manifest = record_of(Manifest, content)
         manifest.check()
-    return manifest
+    return _with_history(manifest, history_of(run))
+
+
+def _with_history(manifest: Manifest, history: TrainingHistory) -> Manifest:
+    """With what is known of the checkpoints now: some of it comes after the table."""
+    return replace(
+        manifest,
+        checkpoints=[_recorded(one, history.at(one.step)) for one in manifest.checkpoints],
+        best=history.best,
+    )
+
+
+def _recorded(one: CheckpointSummary, record: CheckpointRecord) -> CheckpointSummary:
+    return replace(
+        one,
+        epoch=number_of(one.epoch) if record.epoch is None else record.epoch,
+        loss=number_of(one.loss) if record.loss is None else record.loss,
+        step_known=one.step_known and record.step_known,
+    )
 
 
 def known_steps(run: RunFolder) -> list[int]:
@@ -114,9 +150,19 @@ def _cure(run: RunFolder) -> str:
     return f"Delete it and run: review-embeddings build --run {run}"
 
 
+def written_records(run: RunFolder) -> dict[int, CheckpointRecord]:
+    """What was known of each checkpoint when the table was written."""
+    if not run.table_manifest.is_file():
+        return {}
+    manifest = read_record(run.table_manifest, _Steps, cure=_cure(run))
+    return {one.step: CheckpointRecord(one.epoch, one.loss) for one in manifest.checkpoints}
+
+
 @dataclass(frozen=True)
 class _Step:
     step: int
+    epoch: float | None = None
+    loss: float | None = None
 
 
 @dataclass(frozen=True)

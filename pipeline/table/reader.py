@@ -14,7 +14,14 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table.column import Column
-from review_embeddings.pipeline.table.columns import CHECKPOINT, COLUMNS, EMBEDDING, IMAGE, IMAGE_ID
+from review_embeddings.pipeline.table.columns import (
+    CHECKPOINT,
+    COLUMNS,
+    EMBEDDING,
+    EPOCH,
+    IMAGE,
+    IMAGE_ID,
+)
 from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest, manifest_with
 from review_embeddings.pipeline.table.schema import classes_of, stored_columns
 
@@ -75,6 +82,8 @@ def iterate(
         frame = _read_part(run, one.file, stored or [IMAGE_ID]).to_pandas()
         if once is not None:
             frame[of_image] = once
+        if EPOCH in frame.columns:
+            frame[EPOCH] = np.nan if one.epoch is None else one.epoch  # it may come after the table
         _set_categories(frame, manifest)
         if EMBEDDING in names:
             frame[EMBEDDING] = _objects(np.asarray(run.read_array("embeddings", one.step)))

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors, whole_file, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.column import Column, Per
 from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest
@@ -34,8 +35,8 @@ class TablePart:
     """The rows of one checkpoint, in image order."""
 
     step: int
-    epoch: float | None
-    loss: float | None
+    record: CheckpointRecord
+    """What is known of it as a whole."""
     predictions: NDArray[np.int32] | None
     """Shape (N,): index into the prediction classes; None without a head."""
     confidence: NDArray[np.float32] | None
@@ -118,7 +119,7 @@ def write(
         name = f"{part.step:06d}-{suffix}"
         values = _values_of_checkpoint(images, part)
         _write_columns(run, name, "checkpoint-and-image", values, manifest, len(images))
-        checkpoints.append(_summary_of(part, name))
+        checkpoints.append(_summary_of(part, name, images.labels))
     found = findings()
     values = _values_of_images(images, found)
     _write_columns(run, manifest.images, "image", values, manifest, len(images))
@@ -133,13 +134,17 @@ def write(
     return manifest
 
 
-def _summary_of(part: TablePart, file: str) -> CheckpointSummary:
+def _summary_of(
+    part: TablePart, file: str, labels: NDArray[np.integer[Any]] | None
+) -> CheckpointSummary:
     variance = part.explained_variance
     return CheckpointSummary(
         step=part.step,
         file=file,
-        epoch=part.epoch,
-        loss=part.loss,
+        epoch=part.record.epoch,
+        loss=part.record.loss,
+        step_known=part.record.step_known,
+        matched=_matched(part.predictions, labels),
         dimension=part.dimension,
         explained_variance=None if variance is None else list(variance),
         scale=part.scale,
@@ -149,6 +154,15 @@ def _summary_of(part: TablePart, file: str) -> CheckpointSummary:
         map_kept=part.trust.mean_kept,
         faults=part.faults,
     )
+
+
+def _matched(
+    predictions: NDArray[np.int32] | None, labels: NDArray[np.integer[Any]] | None
+) -> float | None:
+    """Share of the labelled images whose label is predicted; None where nothing can be said."""
+    if predictions is None or labels is None or not (labels >= 0).any():
+        return None
+    return float((predictions == labels)[labels >= 0].mean())
 
 
 def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
@@ -164,13 +178,13 @@ def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
 
 
 def _values_of_checkpoint(images: RunImages, part: TablePart) -> Values:
-    total = len(images)
+    total, epoch = len(images), part.record.epoch
     return {
         c.IMAGE_ID: images.ids,
         c.IMAGE_HASH: images.hashes,
         c.PATH: images.paths,
         c.CHECKPOINT: np.full(total, part.step, dtype=np.int64),
-        c.EPOCH: None if part.epoch is None else np.full(total, part.epoch),
+        c.EPOCH: None if epoch is None else np.full(total, epoch),
         c.LABEL: images.labels,
         c.PREDICTION: part.predictions,
         c.CONFIDENCE: part.confidence,

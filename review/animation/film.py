@@ -120,7 +120,7 @@ def _data_at(run: RunFolder, checkpoint: str | int, options: FilmOptions) -> tup
     from review_embeddings.pipeline.models.checkpoints import select
 
     data = read_film_data(run, top=options.top)
-    steps = select(data.steps, [str(checkpoint)])
+    steps = select(data.steps, [str(checkpoint)], best=data.best)
     if len(steps) > 1:
         raise SettingsError(f"--frame {checkpoint} names {len(steps)} checkpoints. Name one.")
     return data, data.steps.index(steps[0])

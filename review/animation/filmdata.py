@@ -17,7 +17,7 @@ from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.training import log as trainlog
+from review_embeddings.pipeline.training.curves import read_curves
 from review_embeddings.review.animation.plan import Moment
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class FilmData:
     """Shape (m, 2): steps and the evaluation accuracy logged at them, ascending."""
     trust: list[str]
     """How far the map of each checkpoint can be trusted, in words."""
+    best: int | None = None
+    """Step of the checkpoint that evaluated best; None where the run does not say."""
+    unknown: frozenset[int] = frozenset()
+    """Steps that stand for a final model of which nothing says at which step it was saved."""
 
     def points_at(self, moment: Moment) -> NDArray[np.float64]:
         """Coordinates of all images at a moment, shape (N, 2)."""
@@ -97,7 +101,9 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         raise RunError(
             f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}"
         )
-    steps = select(manifest.steps, checkpoints) if checkpoints else manifest.steps
+    steps = manifest.steps
+    if checkpoints:
+        steps = select(steps, checkpoints, best=manifest.best)
     parts = [
         _part_of(part, checkpoint.step, run, images, top=min(top, len(images)))
         for checkpoint, part in table.iterate(run, checkpoints=steps, columns=COLUMNS)
@@ -107,7 +113,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         points = turn_onto_next(points).astype(np.float32)
     leaders = np.stack([part.leaders for part in parts])
     epochs = {checkpoint.step: checkpoint.epoch for checkpoint in manifest.checkpoints}
-    loss, accuracy = _curves(run, manifest)
+    curves = read_curves(run, manifest)
     return FilmData(
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
@@ -120,11 +126,13 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         predictions=[part.predictions for part in parts],
         confidences=np.stack([part.confidences for part in parts]),
         thumbnails=_thumbnails(images, np.unique(leaders).tolist()),
-        loss=loss,
-        accuracy=accuracy,
+        loss=_curve(curves.loss),
+        accuracy=_curve(curves.accuracy),
         trust=[
             trust_of(checkpoint) for checkpoint in manifest.checkpoints if checkpoint.step in steps
         ],
+        best=manifest.best,
+        unknown=frozenset(one.step for one in manifest.checkpoints if not one.step_known),
     )
 
 
@@ -189,27 +197,6 @@ def _thumbnails(images: RunImages, indices: Sequence[int]) -> dict[int, NDArray[
     return thumbnails
 
 
-def _curves(
-    run: RunFolder, manifest: table.Manifest
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Loss and accuracy over the steps from ``log.csv``; without one, the loss that each checkpoint
-    remembers."""
-    rows = trainlog.read_rows(run.log)
-    loss = [(int(row["step"]), float(row["loss"])) for row in rows if row["loss"]]
-    if not loss:
-        known = manifest.checkpoints
-        loss = [
-            (checkpoint.step, checkpoint.loss)
-            for checkpoint in known
-            if checkpoint.loss is not None
-        ]
-    accuracy = [
-        (int(row["step"]), float(row["eval_accuracy"])) for row in rows if row["eval_accuracy"]
-    ]
-    return _curve(loss), _curve(accuracy)
-
-
 def _curve(values: Sequence[tuple[int, float]]) -> NDArray[np.float64]:
-    """Shape (n, 2): those whose second number is finite."""
-    curve = np.array(values, dtype=np.float64).reshape(-1, 2)
-    return curve[np.isfinite(curve[:, 1])]
+    """Shape (n, 2)."""
+    return np.array(values, dtype=np.float64).reshape(-1, 2)

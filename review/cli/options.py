@@ -27,7 +27,7 @@ def checkpoint_option() -> Any:
         "--checkpoint",
         multiple=True,
         metavar="STEP",
-        help="A checkpoint: its step, first, last, or a range (0-100). Repeatable.",
+        help="A checkpoint: its step, first, last, best, or a range (0-100). Repeatable.",
     )
 
 

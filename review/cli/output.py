@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
     from review_embeddings.pipeline.stages.stage import Job
+    from review_embeddings.pipeline.training.curves import CheckpointMetrics
     from review_embeddings.pipeline.training.finetune import FineTuned
     from review_embeddings.review.cli.terminal import TerminalProgress
     from review_embeddings.review.report.similar import SearchResults
@@ -25,6 +26,7 @@ CHECKPOINT_COLUMNS = (
     "checkpoint",
     "epoch",
     "loss",
+    "accuracy",
     "variance",
     "kept",
     "trust",
@@ -83,11 +85,13 @@ def print_checkpoints(built: Built) -> None:
     trustworthiness, what the alignment did."""
     shown = _table(*CHECKPOINT_COLUMNS)
     marked = built.wanted if len(built.wanted) < len(built.manifest.steps) else ()
+    metrics = _metrics(built)
     for one in built.manifest.checkpoints:
         shown.add_row(
-            str(one.step),
+            str(one.step) if one.step_known else f"{one.step} (final)",
             "" if one.epoch is None else f"{one.epoch:.2f}",
             "" if one.loss is None else f"{one.loss:.3f}",
+            metrics[one.step].accuracy_text,
             one.variance_text,
             f"{100 * one.map_kept:.0f} %",
             f"{one.trustworthiness:.2f}",
@@ -96,12 +100,28 @@ def print_checkpoints(built: Built) -> None:
             "shown" if one.step in marked else "",
         )
     _print(shown)
+    _explain_accuracy(metrics.values())
     others = len(set(built.available) - set(built.manifest.steps))
     if others:
         click.echo(
             f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
             f"{built.run}"
         )
+
+
+def _explain_accuracy(metrics: Iterable[CheckpointMetrics]) -> None:
+    """Say of which images the accuracies are that the training did not measure."""
+    from review_embeddings.pipeline.training.curves import OF_REVIEWED_NOTE
+
+    if any(one.measured == "reviewed images" for one in metrics):
+        click.echo(OF_REVIEWED_NOTE)
+
+
+def _metrics(built: Built) -> dict[int, CheckpointMetrics]:
+    from review_embeddings.pipeline.training.curves import metrics_of, read_curves
+
+    manifest = built.manifest
+    return metrics_of(built.run, manifest, read_curves(built.run, manifest), manifest.steps)
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

@@ -39,7 +39,9 @@ def table_command(options: TableOptions) -> None:
 
     run = existing_run(options.run)
     manifest = table.read_manifest(run)
-    steps = select(manifest.steps, options.checkpoint) if manifest and options.checkpoint else None
+    steps = None
+    if manifest and options.checkpoint:
+        steps = select(manifest.steps, options.checkpoint, best=manifest.best)
     rows = table.export(
         run,
         local_path(options.out, "--out"),

@@ -66,8 +66,8 @@ class Selection:
     per_class: bool = False
     """``top`` of each class."""
     checkpoints: tuple[str, ...] = ()
-    """One step (or first, or last), or two for a list between two; none for the last, and the first
-    and the last."""
+    """One step (or first, last, best), or two for a list between two; none for the last, and the
+    first and the last."""
 
     @property
     def definition(self) -> ListDefinition | None:
@@ -129,7 +129,7 @@ def make_list(
     if manifest is None:
         raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
     _check(selection, history)
-    steps = _ends(selection, manifest.steps)
+    steps = _ends(selection, manifest)
     current = history.current()
     candidates = read_candidates(
         run,
@@ -171,9 +171,11 @@ def _check(selection: Selection, history: History) -> None:
         raise SettingsError(f"--top {selection.top} is out of range. Use 1 or more.")
 
 
-def _ends(selection: Selection, steps: Sequence[int]) -> tuple[int, int]:
+def _ends(selection: Selection, manifest: table.Manifest) -> tuple[int, int]:
     """The earlier and the later checkpoint that the list is about."""
-    chosen = select(steps, selection.checkpoints) if selection.checkpoints else []
+    steps, chosen = manifest.steps, list[int]()
+    if selection.checkpoints:
+        chosen = select(steps, selection.checkpoints, best=manifest.best)
     if len(chosen) > 2:
         raise SettingsError(
             "A list is of one checkpoint, or between two. Give --checkpoint once or twice."

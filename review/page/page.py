@@ -4,12 +4,14 @@ has to know of the checkpoints."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.log import Decision, History, Note, login_name, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
@@ -96,7 +98,7 @@ def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[s
         "title": _title(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
         "table": built.manifest.fingerprint,
-        "checkpoints": _checkpoints(built.manifest, review.steps),
+        "checkpoints": _checkpoints(built, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }
 
@@ -135,11 +137,14 @@ def _title(built: Built) -> str:
     return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
 
 
-def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[str, Any]]:
-    """What is known of each checkpoint as a whole: how far its map can be trusted, and how its
-    outliers agree with the others'."""
+def _checkpoints(built: Built, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """What is known of each checkpoint as a whole: how well it does, how far its map can be
+    trusted, and how its outliers agree with the others'."""
+    manifest = built.manifest
+    metrics = metrics_of(built.run, manifest, read_curves(built.run, manifest), steps)
     keys = (
         "step",
+        "name",
         "epoch",
         "loss",
         "explained_variance",
@@ -153,6 +158,7 @@ def _checkpoints(manifest: table.Manifest, steps: Sequence[int]) -> list[dict[st
     found = []
     for number, position in enumerate(positions):
         one = {key: getattr(manifest.checkpoints[position], key) for key in keys}
+        one |= asdict(metrics[manifest.steps[position]])
         correlation = manifest.rank_correlation[position]
         one["rank_correlation"] = [correlation[other] for other in positions]
         one["outliers_stay"] = (

@@ -12,8 +12,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import BusyError, CheckpointError, RunError
+from review_embeddings.pipeline.models.trainerstate import TRAINER_STATE, history_of
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS, RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.settings import Request
@@ -37,6 +39,7 @@ class Watcher:
         self._seen: object = None
         self._training = False
         self._steps: list[int] = []
+        self._records: dict[int, CheckpointRecord] = {}
         self.news = ""
         """What the last look has found, for people: ``Checkpoint 40 was added (13 in all)``."""
 
@@ -77,8 +80,17 @@ class Watcher:
         self._seen = None if built.waiting else state
         added = [step for step in built.manifest.steps if step not in self._steps]
         self._steps = list(built.manifest.steps)
-        self.news = _news(added, len(self._steps))
-        return replace(built, wanted=[self._steps[0], self._steps[-1]]) if added else None
+        late = self._late(built, added)
+        self.news = _news(added, len(self._steps)) if added else _late_news(late)
+        shown = replace(built, wanted=[self._steps[0], self._steps[-1]])
+        return shown if added or late else None
+
+    def _late(self, built: Built, added: list[int]) -> list[int]:
+        """Steps of the checkpoints that were shown and of which more is known now."""
+        history = history_of(built.run)
+        before, self._records = self._records, {step: history.at(step) for step in self._steps}
+        known = [step for step in self._steps if step not in added]
+        return [step for step in known if before.get(step) != self._records[step]]
 
     def _note_the_end(self) -> None:
         """Note once that the training has ended, in whatever way."""
@@ -91,6 +103,7 @@ class Watcher:
         """What changes when a checkpoint or an embedding is added."""
         files = [
             *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}"),
+            *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{TRAINER_STATE}"),
             *(self._watched.path / "embeddings").glob("*.json"),
         ]
         found = []
@@ -139,6 +152,11 @@ def _probed(
     return inside, replace(
         request, dataset=dataset, checkpoints=request.checkpoints or str(root), base=base
     )
+
+
+def _late_news(late: list[int]) -> str:
+    names = ", ".join(map(str, late[:5])) + (" …" if len(late) > 5 else "")
+    return f"More is known of the training at step {names}"
 
 
 def _news(added: list[int], total: int) -> str:

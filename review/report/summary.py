@@ -20,7 +20,14 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.training import log as trainlog
+from review_embeddings.pipeline.training.curves import (
+    OF_REVIEWED_NOTE,
+    CheckpointMetrics,
+    Curve,
+    TrainingCurves,
+    metrics_of,
+    read_curves,
+)
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import History, Note, about_unreadable, read_history
 from review_embeddings.review.lists import ListDefinition, lists_of
@@ -72,7 +79,10 @@ class Summary:
     manifest: table.Manifest
     worst: int
     """How many images count as outliers."""
-    log: list[dict[str, str]]
+    curves: TrainingCurves
+    """How the training went."""
+    metrics: dict[int, CheckpointMetrics]
+    """By step, of each checkpoint of the table."""
     lists: dict[str, ListedImages] = field(default_factory=dict)
     """By their keys, without the empty ones."""
     decided: Counter[str] = field(default_factory=Counter)
@@ -98,6 +108,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         (manifest.steps[0], manifest.steps[-1]),
         decisions=history.current(),
     )
+    curves = read_curves(run, manifest)
     made = Summary(
         run.path.resolve().name,
         [
@@ -108,7 +119,8 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         ],
         manifest,
         candidates.worst,
-        trainlog.read_rows(run.log),
+        curves,
+        metrics_of(run, manifest, curves, manifest.steps),
         lists=_lists(candidates),
         decided=decided,
     )
@@ -126,10 +138,16 @@ def _properties(
             f"{len(images):,}"
             + (f" in {len(images.classes)} classes" if images.classes else ", without labels"),
         ),
-        ("checkpoints", f"{len(manifest.steps)}, step {manifest.steps[0]} to {manifest.steps[-1]}"),
+        ("checkpoints", _checkpoints(manifest)),
         *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _checkpoints(manifest: table.Manifest) -> str:
+    best = f"; the best is {manifest.best}" if manifest.best in manifest.steps else ""
+    first, last = manifest.checkpoints[0], manifest.checkpoints[-1]
+    return f"{len(manifest.steps)}, step {first.name} to {last.name}{best}"
 
 
 def _embedded_by(run: RunFolder, manifest: table.Manifest) -> list[tuple[str, str]]:
@@ -216,14 +234,27 @@ def _decided(summary: Summary) -> str:
     return ", ".join(counts) or "nothing yet"
 
 
+def _training(summary: Summary) -> Iterator[tuple[str, str]]:
+    """How the training went, from its begin to its end."""
+    curves, metrics = summary.curves, summary.metrics
+    logged = {"loss": curves.loss, "eval loss": curves.eval_loss, "accuracy": curves.accuracy}
+    for name, curve in logged.items():
+        if curve:
+            yield name, _from_to(curve)
+    own = [(step, one.accuracy) for step, one in metrics.items() if one.accuracy is not None]
+    if own and not curves.accuracy:
+        yield "accuracy", f"{_from_to(own)}, of the reviewed images"
+
+
+def _from_to(curve: Curve) -> str:
+    (first, begin), (last, end) = curve[0], curve[-1]
+    return f"{begin:.3f} at step {first}, {end:.3f} at step {last}"
+
+
 def as_text(summary: Summary) -> str:
     """The page for a terminal, without its pictures."""
     lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.properties)]
-    for name, column in (("loss", "loss"), ("accuracy", "eval_accuracy")):
-        logged = [(row["step"], float(row[column])) for row in summary.log if row[column]]
-        if logged:
-            (first, begin), (last, end) = logged[0], logged[-1]
-            lines.append(f"  {name:<12} {begin:.3f} at step {first}, {end:.3f} at step {last}")
+    lines += [f"  {name:<12} {value}" for name, value in _training(summary)]
     lines.append(f"  {'outliers':<12} {stability(summary)}")
     lines.append(f"  {'decided':<12} {_decided(summary)}")
     for listed in summary.lists.values():
@@ -263,6 +294,8 @@ HEADINGS = (
     "step",
     "epoch",
     "loss",
+    "eval loss",
+    "accuracy",
     "variance in 2-D",
     "neighbours kept",
     "trustworthiness",
@@ -282,7 +315,7 @@ def as_html(summary: Summary, images: RunImages) -> str:
         *_properties_as_html(summary),
         f'<div class="plots"><img alt="Training, trust of the maps and stability of the outliers" '
         f'src="{_plots(summary)}"></div>',
-        *_checkpoints_as_html(summary.manifest),
+        *_checkpoints_as_html(summary),
         *_lists_as_html(summary, images),
     ]
     return "\n".join([*parts, "</body></html>", ""])
@@ -291,6 +324,7 @@ def as_html(summary: Summary, images: RunImages) -> str:
 def _properties_as_html(summary: Summary) -> Iterator[str]:
     properties = [
         *summary.properties,
+        *_training(summary),
         ("outliers", stability(summary)),
         ("decided", _decided(summary)),
     ]
@@ -300,21 +334,26 @@ def _properties_as_html(summary: Summary) -> Iterator[str]:
     yield "</table>"
 
 
-def _checkpoints_as_html(manifest: table.Manifest) -> Iterator[str]:
+def _checkpoints_as_html(summary: Summary) -> Iterator[str]:
     yield '<h2>Checkpoints</h2><div class="scroll"><table><tr>'
     yield from (f"<th>{name}</th>" for name in HEADINGS)
     yield "</tr>"
-    for one in manifest.checkpoints:
+    for one in summary.manifest.checkpoints:
+        known = summary.metrics[one.step]
         cells = [
-            str(one.step),
+            one.name,
             "" if one.epoch is None else f"{one.epoch:.2f}",
             "" if one.loss is None else f"{one.loss:.3f}",
+            "" if known.eval_loss is None else f"{known.eval_loss:.3f}",
+            known.accuracy_text,
             one.variance_text,
             f"{100 * one.map_kept:.0f} %",
             *(f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)),
         ]
         yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     yield "</table></div>"
+    if any(one.measured == "reviewed images" for one in summary.metrics.values()):
+        yield f'<p class="muted">{OF_REVIEWED_NOTE}</p>'
 
 
 def _lists_as_html(summary: Summary, images: RunImages) -> Iterator[str]:
@@ -382,19 +421,15 @@ def _plots(summary: Summary) -> str:
 
 
 def _plot_training(axes: Any, summary: Summary) -> None:
-    loss = [(int(row["step"]), float(row["loss"])) for row in summary.log if row["loss"]]
-    loss = loss or [
-        (one.step, one.loss) for one in summary.manifest.checkpoints if one.loss is not None
-    ]
-    accuracy = [
-        (int(row["step"]), float(row["eval_accuracy"]))
-        for row in summary.log
-        if row["eval_accuracy"]
-    ]
+    curves = summary.curves
+    accuracy = curves.accuracy
     axes.set(title="Training", xlabel="step")
-    if loss:
-        axes.plot(*zip(*loss, strict=True), color="#c2255c")
-        axes.set_ylabel("loss", color="#c2255c")
+    for curve, line in ((curves.loss, "-"), (curves.eval_loss, ":")):
+        if curve:
+            axes.plot(*zip(*curve, strict=True), color="#c2255c", linestyle=line)
+    if curves.loss or curves.eval_loss:
+        names = "loss" if not curves.eval_loss else "loss (dotted: evaluation)"
+        axes.set_ylabel(names, color="#c2255c")
         axes.set_ylim(bottom=0)
     else:
         axes.text(0.5, 0.5, "no loss was logged", ha="center", transform=axes.transAxes)

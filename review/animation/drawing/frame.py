@@ -50,7 +50,8 @@ class TitleLine:
         """The line of a checkpoint."""
         data, page = self._data, self._page
         epoch = data.epochs[checkpoint]
-        text = f"Step {data.steps[checkpoint]:,}"
+        step = data.steps[checkpoint]
+        text = "Final, step not known" if step in data.unknown else f"Step {step:,}"
         self.title.set_text(text if epoch is None else f"{text}  ·  epoch {epoch:.2f}")
         following = data.steps[checkpoint + 1 : checkpoint + 2]
         self.following.set_text(f"→ {following[0]:,}" if following else "")

@@ -8,8 +8,15 @@ export type Stop = () => void;
 /** What is known of one checkpoint as a whole; the keys are those of the session's JSON. */
 export interface Checkpoint {
     step: number;
+    /** The step for people; says so where it is not known. */
+    name: string;
     epoch: number | null;
     loss: number | null;
+    eval_loss: number | null;
+    /** In [0, 1]. */
+    accuracy: number | null;
+    /** On which images the accuracy was measured. */
+    measured: "evaluation" | "reviewed images" | null;
     explained_variance: [number, number] | null;
     disparity: number;
     map_kept: number;

@@ -42,13 +42,28 @@ export function faults(checkpoint) {
 
 /** @type {{ name: string, meaning: string, write: (checkpoint: Checkpoint) => string }[]} */
 export const NUMBERS = [
-    { name: "step", meaning: "Optimiser steps", write: ({ step }) => String(step) },
+    { name: "step", meaning: "Optimiser steps", write: ({ name }) => name },
     {
         name: "epoch",
         meaning: "Passes over the training data",
         write: ({ epoch }) => epoch?.toFixed(2) ?? "",
     },
     { name: "loss", meaning: "Training loss", write: ({ loss }) => loss?.toFixed(3) ?? "" },
+    {
+        name: "eval loss",
+        meaning: "Loss of the evaluation at this step",
+        write: ({ eval_loss: loss }) => loss?.toFixed(3) ?? "",
+    },
+    {
+        name: "accuracy",
+        meaning:
+            "Share of the images whose label is predicted: as the training evaluated at this " +
+            "step, else (*) of the reviewed images",
+        write: ({ accuracy, measured }) =>
+            accuracy === null
+                ? ""
+                : accuracy.toFixed(3) + (measured === "reviewed images" ? "*" : ""),
+    },
     {
         name: "variance",
         meaning: "Share of the embedding's variance that the map shows",

@@ -42,7 +42,7 @@ export function sliderView(slider) {
         h(
             "span",
             { style: sliderStyles.step, "data-test-tag": "checkpoint-slider-step" },
-            `step ${current.step}`,
+            `step ${current.name}`,
         ),
         h("span", { style: styles.muted }, describe(current)),
     );
