@@ -200,8 +200,12 @@ export const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
  */
 export const checkpoint = (step) => ({
     step,
+    name: String(step),
     epoch: step / 100,
     loss: 0.5,
+    eval_loss: 0.75,
+    accuracy: 0.5,
+    measured: "evaluation",
     explained_variance: [0.25, 0.125],
     disparity: 0.125,
     map_kept: 0.5,

@@ -43,11 +43,21 @@ test("a checkpoint in one line, without what is not known", () => {
 
 test("a checkpoint as a row of the table", () => {
     const row = NUMBERS.map(({ write }) => write(checkpoint(100)));
-    assert.deepEqual(row, ["100", "1.00", "0.500", "38 %", "50 %", "0.75", "0.88", "0.13", "25 %"]);
+    const map = ["38 %", "50 %", "0.75", "0.88", "0.13", "25 %"];
+    assert.deepEqual(row, ["100", "1.00", "0.500", "0.750", "0.500", ...map]);
+    const final = {
+        ...checkpoint(101),
+        name: "101 (final, step not known)",
+        eval_loss: null,
+        measured: /** @type {const} */ ("reviewed images"),
+    };
+    const own = NUMBERS.slice(0, 5).map(({ write }) => write(final));
+    assert.deepEqual(own, ["101 (final, step not known)", "1.01", "0.500", "", "0.500*"]);
     const bare = { ...checkpoint(0), epoch: null, loss: null, explained_variance: null };
     const empty = NUMBERS.filter(({ write }) => write(bare) === "").map(({ name }) => name);
     assert.deepEqual(empty, ["epoch", "loss", "variance", "outliers stay"]);
-    assert.match(NUMBERS[4]?.meaning ?? "", new RegExp(`the ${TRUST_NEIGHBORS} nearest`));
+    const kept = NUMBERS.find(({ name }) => name === "neighbours kept");
+    assert.match(kept?.meaning ?? "", new RegExp(`the ${TRUST_NEIGHBORS} nearest`));
 });
 
 test("the table of checkpoints has a row for each and a square for each pair", () => {

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord
 from review_embeddings.pipeline.table import columns as c
 
 
@@ -59,8 +60,7 @@ def _part(step: int, total: int, random: np.random.Generator) -> table.TablePart
     ranking = rank_scores(scores)
     return table.TablePart(
         step=step,
-        epoch=None,
-        loss=None,
+        record=CheckpointRecord(),
         predictions=random.integers(0, 3, total).astype(np.int32),
         confidence=_share(random, total),
         points=random.integers(-5, 6, (total, 2)).astype(np.float32),

@@ -21,6 +21,7 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.index import milvus
 from review_embeddings.pipeline.run.files import read_record
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
     RecordError,
@@ -146,16 +147,27 @@ TRAINING = {
     "packages": {"numpy": "2"},
 }
 
+HISTORY = {
+    "format_version": 1,
+    "root": ".",
+    "checkpoints": {"20": {"epoch": 0.4, "loss": 1.8, "metrics": {"eval_accuracy": 0.5}}},
+    "log": {"step": [10, 20], "loss": [1.9, None]},
+    "states": {"checkpoint-20": {"stamp": [5, 6], "global_step": 20, "best_step": None}},
+    "final": {"key": "k", "sha256": "s", "mixture": None, "different": [20]},
+    "guessed": [],
+}
+
 FILES: dict[str, tuple[dict[str, Any], Callable[[RunFolder], object]]] = {
     "run.json": (frozen("run.json"), RunFolder.read_info),
     "training.json": (TRAINING, read_training),
+    "history.json": (HISTORY, read_history),
     "milvus.json": ({"uri": "http://localhost:19530", "collection": "c"}, read_collection),
     "table/manifest.json": (frozen("table/manifest.json"), read_manifest),
     "embeddings/000030.json": (frozen("embeddings/000030.json"), read_result),
 }
 
 
-MAPPINGS = {"packages", "arguments", "arrays"}
+MAPPINGS = {"packages", "arguments", "arrays", "checkpoints", "metrics", "log", "states"}
 """Keys whose objects have keys of any name: another one in them is another value."""
 
 

@@ -252,8 +252,19 @@ def test_the_film_data_are_what_table_log_and_images_say(run: RunFolder) -> None
     assert data.accuracy.tolist() == [[20, 0.5], [100, 0.9]]
 
 
-def test_without_a_log_the_losses_of_the_checkpoints_serve(built_run: Path) -> None:
-    assert read_film_data(RunFolder(built_run)).loss.tolist() == [[10, 1.9], [20, 1.8], [100, 1.0]]
+def test_without_a_log_that_of_the_trainer_serves(built_run: Path) -> None:
+    logged = [[step, 2 - step / 100] for step in range(10, 101, 10)]
+    assert read_film_data(RunFolder(built_run)).loss.tolist() == logged
+
+
+def test_without_any_log_the_losses_of_the_checkpoints_serve(
+    built_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(built_run, tmp_path / "run"))
+    for state in run.glob("checkpoint-*/trainer_state.json"):
+        state.unlink()
+    (run / "history.json").unlink()
+    assert read_film_data(RunFolder(run)).loss.tolist() == [[10, 1.9], [20, 1.8], [100, 1.0]]
 
 
 def test_the_images_that_move_furthest() -> None:

@@ -51,6 +51,22 @@ def young_run(tmp_path: Path) -> Path:
     return run
 
 
+def test_what_the_trainer_writes_late_is_shown(young_run: Path, image_folder: Path) -> None:
+    """It writes the weights first, and its record when the optimizer is written too."""
+    record = young_run / "checkpoint-10" / "trainer_state.json"
+    kept = record.rename(young_run.parent / "late.json")
+    request = Request(dataset={"source": str(image_folder), "split": "train"})
+    watcher = Watcher(RunFolder(young_run), request, SILENT)
+    built = watcher.look()
+    assert built is not None and built.manifest.checkpoints[0].epoch is None
+    assert watcher.look() is None
+    shutil.copy(kept, record)
+    late = watcher.look()
+    assert late is not None and late.manifest.checkpoints[0].epoch == 0.2
+    assert watcher.news == "More is known of the training at step 10"
+    assert watcher.look() is None
+
+
 def test_new_checkpoints_are_found_the_newest_first(young_run: Path, image_folder: Path) -> None:
     request = Request(dataset={"source": str(image_folder), "split": "train"})
     watcher = Watcher(RunFolder(young_run), request, SILENT)
