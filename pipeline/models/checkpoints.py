@@ -63,6 +63,8 @@ class FoundCheckpoints:
 
     usable: list[Checkpoint]
     skipped: list[SkippedCheckpoint]
+    notes: list[str] = field(default_factory=list)
+    """What people should know about those that are used."""
     history: TrainingHistory = field(default_factory=TrainingHistory)
     """What is known of the training."""
 
@@ -100,7 +102,7 @@ def find_checkpoints(
             usable.append(Checkpoint(step, str(folder), record.epoch, record.loss))
         else:
             skipped.append(SkippedCheckpoint(folder.name, problem))
-    found = FoundCheckpoints(usable, skipped, history)
+    found = FoundCheckpoints(usable, skipped, history=history)
     if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
         found = _with_final(found, root, stored or {})
     else:
@@ -123,15 +125,24 @@ def _with_final(
     sources = {checkpoint.step: checkpoint.source for checkpoint in found.usable}
     final = final_model(root, sources, found.history, stored)
     history = replace(found.history, final=final.comparison, guessed=sorted(final.guessed))
-    usable, skipped = found.usable, found.skipped
+    usable, skipped, notes = found.usable, found.skipped, found.notes
     if final.step is not None:
         record = final.record
         history = history.with_record(final.step, record)
         one = Checkpoint(final.step, str(root), record.epoch, record.loss, False, record.step_known)
         usable = sorted([*usable, one], key=lambda checkpoint: checkpoint.step)
+        if not record.step_known:
+            notes = [*notes, _about_unknown(name, final.step)]
     if final.reason:
         skipped = [*skipped, SkippedCheckpoint(name, final.reason)]
-    return FoundCheckpoints(usable, skipped, history)
+    return FoundCheckpoints(usable, skipped, notes, history)
+
+
+def _about_unknown(name: str, step: int) -> str:
+    return (
+        f"T{name[1:]} is none of its checkpoints, and nothing says at which step it was "
+        f"saved: it stands last as {step} (final, step not known)"
+    )
 
 
 def _numbered_folders(root: Path) -> list[tuple[int, Path]]:

@@ -171,7 +171,15 @@ def _about_mixture(mixture: Mixture) -> str:
 
 
 def _files(source: str) -> list[list[Any]]:
-    return [[path.name, *storage.stamp_of(path)] for path in weight_files(source)]
+    """Name, size and time of each file of weights."""
+    return [[path.name, *_stamp(path)] for path in weight_files(source)]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        return storage.stamp_of(path)
+    except OSError:  # a training has just removed it
+        return -1, -1
 
 
 def _is_here(source: str) -> bool:

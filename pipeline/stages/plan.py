@@ -19,6 +19,7 @@ from review_embeddings.pipeline.stages.state import (
     RunState,
     StoredResult,
     labels_fingerprint,
+    with_records,
 )
 
 NEW = "new"
@@ -244,7 +245,7 @@ def _record_changes(state: RunState, stage: Stage) -> Iterator[Change]:
         records = table.written_records(state.run)
         yield (
             "epoch or loss of a checkpoint became known",
-            lambda state, stage: (state.with_records(records), stage),
+            lambda state, stage: (with_records(state, records), stage),
         )
 
 

@@ -132,12 +132,8 @@ def checkpoints_of(
         )
     for skipped in found.skipped:
         progress.note(f"Left out {skipped.name}: {skipped.reason}")
-    for final in found.usable:
-        if not final.step_known:
-            progress.note(
-                f"The final model in {root} is none of its checkpoints, and nothing says at which "
-                f"step it was saved: it stands last as {final.step} (final, step not known)"
-            )
+    for note in found.notes:
+        progress.note(note)
     if not found.usable and not embedded_steps(run, info, found):
         _raise_nothing(run, found.skipped)
     return found

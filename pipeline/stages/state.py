@@ -107,13 +107,6 @@ class RunState:
             _keys={},
         )
 
-    def with_records(self, records: Mapping[int, CheckpointRecord]) -> RunState:
-        """The same run with something else known of its checkpoints."""
-        found = self.models.found
-        by_step = {str(step): record for step, record in records.items()}
-        history = replace(found.history, checkpoints=by_step)
-        return replace(self, models=replace(self.models, found=replace(found, history=history)))
-
     # -- stages
 
     @cached_property
@@ -358,7 +351,7 @@ class RunState:
         for step, one in stored.items():
             if one is None or one.fingerprint != self.fingerprint("embeddings", step):
                 return UNKNOWN
-            record = self.record(step, one.metadata)
+            record = checkpoint_record(self, step, one.metadata)
             rows.append([step, one.fingerprint, record.epoch, record.loss, *self.faults(step)])
         return rows
 
@@ -368,10 +361,6 @@ class RunState:
         return prediction_classes(self.images, known) if len(known) == len(stored) else UNKNOWN
 
     # -- what is stored
-
-    def record(self, step: int, metadata: Mapping[str, Any]) -> CheckpointRecord:
-        """What is known of a checkpoint beside its weights."""
-        return _completed(self.models.found.history.at(step), metadata)
 
     def stored(self, name: str, step: int) -> StoredResult | None:
         """What the run folder has of a result; None where it is not complete."""
@@ -383,16 +372,6 @@ class RunState:
         if metadata is None or (name == "embeddings" and not has_head_record(metadata)):
             return None
         return StoredResult(metadata["fingerprint"], frozenset(metadata["arrays"]), metadata)
-
-
-def _completed(known: CheckpointRecord, metadata: Mapping[str, Any]) -> CheckpointRecord:
-    """What the history does not say is taken from beside the embeddings, where it was known when
-    these were made."""
-    return replace(
-        known,
-        epoch=number_of(metadata.get("epoch")) if known.epoch is None else known.epoch,
-        loss=number_of(metadata.get("loss")) if known.loss is None else known.loss,
-    )
 
 
 def _stored_table(run: RunFolder) -> StoredResult | None:
@@ -414,3 +393,22 @@ def labels_fingerprint(images: RunImages) -> str | None:
     if images.labels is None:
         return None
     return fingerprint(labels=images.labels.tolist(), classes=images.classes)
+
+
+def checkpoint_record(state: RunState, step: int, metadata: Mapping[str, Any]) -> CheckpointRecord:
+    """What is known of a checkpoint beside its weights; what the history does not say is taken
+    from beside its embeddings, where it was known when these were made."""
+    known = state.models.found.history.at(step)
+    return replace(
+        known,
+        epoch=number_of(metadata.get("epoch")) if known.epoch is None else known.epoch,
+        loss=number_of(metadata.get("loss")) if known.loss is None else known.loss,
+    )
+
+
+def with_records(state: RunState, records: Mapping[int, CheckpointRecord]) -> RunState:
+    """The same run with something else known of its checkpoints."""
+    found = state.models.found
+    by_step = {str(step): record for step, record in records.items()}
+    history = replace(found.history, checkpoints=by_step)
+    return replace(state, models=replace(state.models, found=replace(found, history=history)))

@@ -21,7 +21,7 @@ from review_embeddings.pipeline.stages.inputs import class_probabilities
 from review_embeddings.pipeline.stages.leaks import stored_leaks
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
-from review_embeddings.pipeline.stages.state import RunState
+from review_embeddings.pipeline.stages.state import RunState, checkpoint_record
 from review_embeddings.pipeline.table.column import Per
 
 
@@ -98,7 +98,7 @@ class _Tables:
         predictions, confidence = self._predictions(step)
         return table.TablePart(
             step=step,
-            record=state.record(step, stored),
+            record=checkpoint_record(state, step, stored),
             predictions=predictions,
             confidence=confidence,
             points=self._aligned.points[position],
