@@ -53,9 +53,12 @@ def prediction_classes(
     return list(classes)
 
 
-def changed_readings(head: Head | None, classes: list[str] | None, *, judges: bool) -> list[str]:
+def changed_readings(
+    head: Head | None, classes: list[str] | None, *, judges: bool, name: str
+) -> list[str]:
     """In which ways a head's probabilities are read differently than by versions before these had
-    names; empty for most. ``judges`` says whether labels are judged by them."""
+    names; empty for most. ``judges`` says whether labels are judged by them. Raises as
+    `map_classes`."""
     if head is None:
         return []
     if head.count == 1:
@@ -64,6 +67,6 @@ def changed_readings(head: Head | None, classes: list[str] | None, *, judges: bo
         return []
     readings = ["all outputs"] if judges and head.count > len(classes) else []
     before = matched_before(head, classes)
-    if before is not None and before != map_classes(head, classes, name=""):
+    if before not in (None, map_classes(head, classes, name=name)):
         readings.append("names")
     return readings

@@ -29,6 +29,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
+from review_embeddings.review.report.summary import summarize
 
 MULTI_LABEL = {"problem_type": "multi_label_classification"}
 
@@ -121,6 +122,9 @@ def test_several_labels_have_a_probability_each_and_no_score_that_assumes_one(
         np.testing.assert_allclose(part["confidence"], expected.max(axis=1), atol=1e-6)
         given = expected[np.arange(36), np.repeat(range(3), 12)]
         np.testing.assert_allclose(part["self_confidence"], given, atol=1e-6)
+    summary, _ = summarize(RunFolder(run), note=lambda text: None)
+    assert ("labels", "not judged: the model gives an image several labels") in summary.properties
+    assert "labels" not in summary.lists
     absent = ["label_score", "suggested_label", "aum", "trajectory_label_score"]
     assert frame[absent].isna().all().all()
     assert not frame[["label_rank", "trajectory_label_rank", "label_issue"]].any().any()

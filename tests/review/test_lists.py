@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,11 @@ def test_every_list_reads_columns_that_there_are() -> None:
     assert len(lists_of("page")) > 10
     for definition in LISTS:
         assert {*definition.columns, *definition.first_columns} <= set(COLUMNS.names())
+
+
+def test_labels_without_scores_are_judged_by_other_classifiers() -> None:
+    """Of a model that gives an image several labels."""
+    needs, candidates = LISTS["labels"].needs, made_candidates(label_rank=0)
+    bare, labelled = ([one] * len(candidates) for one in (None, "cat"))
+    assert "this data set has none" in needs(replace(candidates, labels=bare))
+    assert "--cross-validate 5" in needs(replace(candidates, labels=labelled))
