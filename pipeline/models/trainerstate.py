@@ -4,6 +4,7 @@ not known."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -47,6 +48,9 @@ MAX_NAME, MAX_METRICS = 100, 64
 
 ACCURACIES = {"eval_accuracy", "eval_acc"}
 """What people call the share of the images whose class is predicted."""
+
+MAX_REMEMBERED = 256
+"""Records that one process keeps in memory."""
 
 BEST_FOLDER = re.compile(r"checkpoint-(\d+)[\\/]*$")
 
@@ -92,6 +96,13 @@ def read_state(path: Path) -> TrainerState | None:
         best_step=_best_step(content),
         rows=_rows(content.get("log_history")),
     )
+
+
+@functools.lru_cache(maxsize=MAX_REMEMBERED)
+def _read_once(path: Path, stamp: tuple[int, ...]) -> TrainerState | None:
+    """The same of a file with some size and time, which commands that only read ask for again and
+    again."""
+    return read_state(path)
 
 
 def _best_step(content: Mapping[str, Any]) -> int | None:
@@ -177,7 +188,7 @@ def refreshed(history: TrainingHistory, root: Path, name: str) -> TrainingHistor
         return history
     history = replace(history, root=name)
     for folder, stamp in changed.items():
-        state = read_state(root / folder / TRAINER_STATE)
+        state = _read_once(root / folder / TRAINER_STATE, tuple(stamp))
         history = _with_state(history, folder, stamp, state)
     return history
 
