@@ -2,8 +2,8 @@
 checkpoint.
 
 `build` makes it, `read_table` gives it as a DataFrame. `EmbeddingCallback` makes any Trainer script
-leave a run that can be reviewed. This package owns what a run is computed from and how; it knows no
-review and no command line, and prints nothing.
+leave a run that can be reviewed, `Recorder` any other training loop. This package owns what a run
+is computed from and how; it knows no review and no command line, and prints nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
     from review_embeddings.pipeline.table import read as read_table
     from review_embeddings.pipeline.training.callback import EmbeddingCallback, LogCallback
+    from review_embeddings.pipeline.training.recorder import Recorder
 
 __all__ = [
     "Built",
@@ -48,6 +49,7 @@ __all__ = [
     "EmbeddingCallback",
     "LogCallback",
     "Progress",
+    "Recorder",
     "Request",
     "ReviewError",
     "RunError",
@@ -74,5 +76,6 @@ __getattr__, __dir__ = offer(
         "stages.built": ["Built"],
         "table": ["read as read_table"],
         "training.callback": ["EmbeddingCallback", "LogCallback"],
+        "training.recorder": ["Recorder"],
     },
 )

@@ -242,7 +242,8 @@ class RunFolder:
                 for file in files.values():
                     file.commit()
                 sizes = {name: self.array(name, step).stat().st_size for name in specs}
-                write_json(marker, {"fingerprint": fingerprint, "arrays": sizes, **writer.metadata})
+                value = writer.fingerprint or fingerprint
+                write_json(marker, {"fingerprint": value, "arrays": sizes, **writer.metadata})
             finally:
                 for file in files.values():
                     file.discard()
@@ -350,6 +351,8 @@ class ResultWriter:
     files: dict[str, ArrayFile]
     metadata: dict[str, Any] = field(default_factory=dict)
     """Anything JSON can hold."""
+    fingerprint: str = ""
+    """In place of the one that writing began with, where it is known only in the end."""
 
     def append(self, name: str, rows: NDArray[Any]) -> None:
         """Add the next rows of one of the arrays."""

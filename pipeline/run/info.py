@@ -24,6 +24,9 @@ class RunInfo:
     """The model before fine-tuning, shown as step 0; None where the run has no such model."""
     settings: Settings = field(default_factory=Settings)
     """Settings that change the result."""
+    recorded: str | None = None
+    """Fingerprint of the transform of the images, where a `Recorder` made the run: its steps are
+    those that were recorded, and it has no weights. None for a run of checkpoints."""
     packages: dict[str, str] = field(default_factory=dict)
     """Versions of the packages that made the run folder."""
     unknown: Mapping[str, Any] = unknown_keys()

@@ -31,6 +31,7 @@ from review_embeddings.pipeline.stages.leaks import find_leaks
 from review_embeddings.pipeline.stages.plan import Before, plan
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import (
+    check_recorded,
     checkpoints_of,
     embedded_steps,
     resolve_info,
@@ -93,6 +94,7 @@ def resolve(
     engine_kind(request.engine, request.address)
     info = resolve_info(run, request)
     check_settings(info.settings)
+    check_recorded(run, info, request)
     if request.settings.get("processor") not in {None, NOTHING}:
         # A wrong name is refused before it is kept.
         load_processor([resolved(run, str(info.settings.processor))])

@@ -110,14 +110,13 @@ def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, job
     """Whether a checkpoint that is stale is to be embedded; says why not."""
     progress, run, step = session.progress, session.run, job.step
     if step not in state.models.found.steps:
-        gone = (
-            f"Checkpoint {step} cannot be embedded again for these images and settings: its "
-            "weights are not there any more."
-        )
+        why = "its weights are not there any more"
+        if state.info.recorded:
+            why = "it was recorded with others, and without its weights"
+        gone = f"Checkpoint {step} cannot be embedded again for these images and settings: {why}."
         if step in wanted.asked and session.request.wanted is not None:
-            raise CheckpointError(
-                f"{gone} Name their folder with --checkpoints, or another checkpoint."
-            )
+            named = "" if state.info.recorded else "their folder with --checkpoints, or "
+            raise CheckpointError(f"{gone} Name {named}another checkpoint.")
         progress.note(gone)
         return False
     if step in wanted.kept:
@@ -146,9 +145,11 @@ def embed_all(session: BuildSession, state: RunState, chosen: Chosen) -> list[in
             else:
                 session.progress.note(f"Left out checkpoint {job.step}: {error}")
     if not current:
+        why = "their weights are not there any more. Name their folder with --checkpoints."
+        if state.info.recorded:
+            why = "they were recorded with others, without their weights. Record them again."
         raise chosen.first_error or RunError(
-            f"No checkpoint of {session.run} has embeddings of these images, and their weights are "
-            "not there any more. Name their folder with --checkpoints."
+            f"No checkpoint of {session.run} has embeddings of these images, and {why}"
         )
     return sorted(current)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,40 @@ from review_embeddings.pipeline.images.pixels import Pixels
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.encode import NotFiniteError, encode_all
-from review_embeddings.pipeline.models.encoder import Encoder
 from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.models.processor import load_processor
-from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
+from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import AUTO, Request
 from review_embeddings.pipeline.stages.images import pixels_of
-from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
+from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models, ProcessorSource
 from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
-from review_embeddings.pipeline.stages.resolve import checkpoints_of, resolve_info
+from review_embeddings.pipeline.stages.resolve import (
+    checkpoints_of,
+    resolve_info,
+    without_weights,
+)
 from review_embeddings.pipeline.stages.session import BuildSession
+
+
+@dataclass(frozen=True)
+class ModelInMemory:
+    """What is known of a model whose weights are in memory."""
+
+    load: Callable[[str], Any]
+    """Gives, in a precision, what `models.encode.encode_all` takes."""
+    processor: ProcessorSource
+    """What its images were preprocessed by."""
+    head: Head | None
+    """Its classification head, where probabilities are wanted."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What is kept beside the embeddings, with the rest of it."""
+    by_content: bool = False
+    """Whether the results themselves are hashed in place of weights: of any module and any way to
+    take embeddings from it."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +67,8 @@ class Embedding:
     images: RunImages
     checkpoint: Checkpoint
     key: EmbeddingKey
-    loaded: Callable[[str], Encoder] | None = None
-    """Gives its encoder in a precision, where the weights are in memory already."""
+    memory: ModelInMemory | None = None
+    """The model, where it is in memory already; loaded from its folder otherwise."""
     following: Checkpoint | None = None
     """The checkpoint that comes next; its weights are read meanwhile."""
 
@@ -59,7 +80,16 @@ class Embedding:
     @property
     def head(self) -> Head | None:
         """Of the checkpoint, if it is used."""
+        if self.memory is not None:
+            return self.memory.head
         return self.models.head(self.checkpoint, self.images)
+
+    @property
+    def processor(self) -> ProcessorSource:
+        """What preprocesses its images."""
+        if self.memory is not None:
+            return self.memory.processor
+        return self.models.processor_of(self.checkpoint)
 
 
 def embed(session: BuildSession, embedding: Embedding) -> None:
@@ -82,7 +112,7 @@ def embed(session: BuildSession, embedding: Embedding) -> None:
 
 def _embed(session: BuildSession, embedding: Embedding) -> None:
     session.begin_embedding()
-    pixels_of(session, embedding.models.processor_of(embedding.checkpoint), embedding.images)
+    pixels_of(session, embedding.processor, embedding.images)
     with session.timed("embeddings", len(embedding.images)):
         _write(session, embedding, _results(session, embedding))
 
@@ -90,11 +120,11 @@ def _embed(session: BuildSession, embedding: Embedding) -> None:
 def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
     """Embeddings and probabilities, some images at a time."""
     work = _work(session, embedding)
-    if embedding.loaded is None:
+    if embedding.memory is None:
         rows = STAGES["embeddings"].rows_a_shard((work.total,))
         yield from session.engine.map(work, rows or work.total)
         return
-    encoder = embedding.loaded(embedding.key.precision)
+    encoder = embedding.memory.load(embedding.key.precision)
     with session.progress.stage(work.title, total=work.total, unit="images") as advance:
         for result in work.with_inputs(encoder=encoder).stream((0, work.total)):
             yield result
@@ -104,7 +134,7 @@ def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
 def _work(session: BuildSession, embedding: Embedding) -> Work:
     stage, key, checkpoint = STAGES["embeddings"], embedding.key, embedding.checkpoint
     run = session.run.reference
-    processor = embedding.models.processor_of(checkpoint).digest
+    processor = embedding.processor.digest
     encoder = LoadedEncoder(
         replace(checkpoint, source=storage.for_all(checkpoint.source)),
         key.pooling,
@@ -139,13 +169,18 @@ def _write(session: BuildSession, embedding: Embedding, results: Iterator[Result
     specs: Mapping[str, tuple[tuple[int, ...], Any]] = {
         name: ((total, *array.shape[1:]), np.float32) for name, array in first.arrays.items()
     }
-    value = embedding.key.fingerprint(STAGES["embeddings"])
-    with session.run.writing(step, value, specs) as writer:
+    stage, key, content = STAGES["embeddings"], embedding.key, hashlib.sha256()
+    by_content = embedding.memory is not None and embedding.memory.by_content
+    with session.run.writing(step, key.fingerprint(stage), specs) as writer:
         for result in itertools.chain([first], results):
             for name, array in result.arrays.items():
                 writer.append(name, array)
+                content.update(np.ascontiguousarray(array).data if by_content else b"")
+        if by_content:
+            key = replace(key, weights=content.hexdigest())
+            writer.fingerprint = key.fingerprint(stage)
         writer.metadata.update(first.metadata)
-        writer.metadata.update(_metadata(embedding, first.arrays["embeddings"].shape[1]))
+        writer.metadata.update(_metadata(embedding, key, first.arrays["embeddings"].shape[1]))
 
 
 def _check_outputs(embedding: Embedding, result: Result) -> None:
@@ -157,13 +192,10 @@ def _check_outputs(embedding: Embedding, result: Result) -> None:
         )
 
 
-def _metadata(embedding: Embedding, dimension: int) -> dict[str, Any]:
+def _metadata(embedding: Embedding, key: EmbeddingKey, dimension: int) -> dict[str, Any]:
     """What is kept beside the embeddings."""
-    checkpoint, head = embedding.checkpoint, embedding.head
-    in_memory = embedding.loaded is not None
-    stamp = (
-        WeightsStamp(embedding.key.weights, []) if in_memory else stamp_weights(checkpoint.source)
-    )
+    checkpoint, head, memory = embedding.checkpoint, embedding.head, embedding.memory
+    files = stamp_weights(checkpoint.source).files if memory is None else []
     return {
         "epoch": checkpoint.epoch,
         "loss": checkpoint.loss,
@@ -171,8 +203,9 @@ def _metadata(embedding: Embedding, dimension: int) -> dict[str, Any]:
         "dimension": dimension,
         "base": embedding.models.info.base if checkpoint.is_base else None,
         "head": None if head is None else head.record,
-        "key": embedding.key.record,
-        "weight_files": stamp.files,
+        "key": key.record,
+        "weight_files": files,
+        **({} if memory is None else memory.metadata),
     }
 
 
@@ -189,6 +222,11 @@ def embed_others(
     """
     request = Request(device=device)
     info = resolve_info(run, request)
+    if info.recorded:
+        raise CheckpointError(
+            f"{without_weights(run, 'A picture that is not of the run')} Search by an image of the "
+            "run with --image."
+        )
     found, images = checkpoints_of(run, info, request, SILENT), read_images(run)
     if step not in found.steps or images is None:
         raise CheckpointError(

@@ -22,7 +22,6 @@ from review_embeddings.pipeline.images.writer import ImagesWriter, writing_image
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import notes_of
 from review_embeddings.pipeline.models.heads import head_of, problem_type_of
-from review_embeddings.pipeline.models.processor import load_processor
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
@@ -50,10 +49,18 @@ class CurrentImages:
 
 
 def images_of(
-    session: BuildSession, info: RunInfo, found: FoundCheckpoints, wanted: Sequence[int]
+    session: BuildSession,
+    info: RunInfo,
+    found: FoundCheckpoints,
+    wanted: Sequence[int],
+    processor: ProcessorSource | None = None,
 ) -> CurrentImages:
     """The images of the run, read again only where the reference or the files it names have
-    changed. Raises ReviewError."""
+    changed.
+
+    They are preprocessed on the way, by the image processor of the first wanted checkpoint where
+    none is given. Raises ReviewError.
+    """
     images = read_images(session.run)
     reference, signature = opened_reference(session.run, info)
     if images is not None and why_images_stale(images, info, signature, None) is None:
@@ -69,7 +76,7 @@ def images_of(
     session.begin_writing()
     with session.timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
         models = Models(session.run, info, found, session.request.device)
-        _read(session, opened, signature, _first_processor(models, wanted))
+        _read(session, opened, signature, processor or _first_processor(models, wanted))
     new = read_images(session.run)
     assert new is not None
     if images is not None and images.key == images_key(info.dataset):
@@ -157,7 +164,7 @@ def _first_processor(models: Models, wanted: Sequence[int]) -> ProcessorSource |
         if step in models.found.steps:
             source = models.processor_of(models.found.by_step(step))
             try:
-                load_processor(source.candidates)
+                source.load()
             except CheckpointError:
                 return None  # said when something has to be embedded, and not where all is there
             return source
@@ -237,7 +244,7 @@ def preprocessed_parts(
     run: RunFolder, processor: ProcessorSource | None, key: str
 ) -> PreprocessedParts:
     """Where the pixels of images go that are read in place."""
-    if processor is None:
+    if processor is None or processor.given is not None:
         return PreprocessedParts(run.reference, (), "", key)
     candidates = tuple(map(storage.for_all, processor.candidates))
     return PreprocessedParts(run.reference, candidates, processor.digest, key)
@@ -247,7 +254,7 @@ def _read_copies(session: BuildSession, selected: Selected) -> ImagesWriter:
     processor = selected.processor
     if processor is None:
         return _write_copies(session, selected, None, None)
-    cache = PixelCache(session.run, load_processor(processor.candidates), processor.digest)
+    cache = PixelCache(session.run, processor.load(), processor.digest)
     with writing_pixels(cache) as pixels:
         images = _write_copies(session, selected, cache, pixels)
     pixels.finish(pixels_key(_digest_of(session.run)))
@@ -319,14 +326,15 @@ def pixels_of(session: BuildSession, processor: ProcessorSource, images: RunImag
         return
     session.begin_writing()
     with session.timed("pixels", len(images)):
-        make = _preprocess_copies if images.column is None else _preprocess_in_place
+        by_file = images.column is not None and processor.given is None
+        make = _preprocess_in_place if by_file else _preprocess_copies
         make(session, processor, images)
 
 
 def _preprocess_copies(
     session: BuildSession, processor: ProcessorSource, images: RunImages
 ) -> None:
-    cache = PixelCache(session.run, load_processor(processor.candidates), processor.digest)
+    cache = PixelCache(session.run, processor.load(), processor.digest)
 
     def prepare(files: list[bytes]) -> NDArray[Any]:
         return cache.prepare([to_rgb(decode(data)) for data in files])

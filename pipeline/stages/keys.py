@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.images.pixels import Preprocessor
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import is_measurement, map_classes
@@ -31,6 +32,7 @@ from review_embeddings.pipeline.models.preprocessing import (
     processor_file,
     read_settings,
 )
+from review_embeddings.pipeline.models.processor import load_processor
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weights
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
@@ -98,6 +100,12 @@ class ProcessorSource:
     """With the class where another class with the same settings could give other pixels."""
     settings: ProcessorSettings | None = None
     """None where it is loaded by the name of a model."""
+    given: Preprocessor | None = None
+    """The processor itself, where it is in memory and in no folder."""
+
+    def load(self) -> Preprocessor:
+        """The processor. Raises CheckpointError where none of the candidates has one."""
+        return self.given or load_processor(self.candidates)
 
     @property
     def class_name(self) -> str:
@@ -145,6 +153,8 @@ class Models:
             return self.key_of(checkpoint, weights, images, stored=known)
         if not known:
             return None
+        if self.info.recorded:
+            return replace(known, images=images.digest, processor=self.info.recorded)
         return replace(
             known,
             images=images.digest,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
     FoundCheckpoints,
@@ -24,11 +24,18 @@ from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_t
 from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import (
+    AUTO,
     NOTHING,
     DatasetReference,
     Request,
     Settings,
 )
+
+WITH_WEIGHTS = ("against", "pooling", "precision", "processor")
+"""Settings that need the weights of a model."""
+
+OF_THE_IMAGES = ("source", "config", "revision", "split", "image_column", "limit")
+"""What says which images there are: other ones would have to be embedded."""
 
 
 def resolve_info(run: RunFolder, request: Request) -> RunInfo:
@@ -116,6 +123,8 @@ def checkpoints_of(
 ) -> FoundCheckpoints:
     """The checkpoints whose weights are there. Raises RunError and CheckpointError where the run
     has neither these nor embeddings."""
+    if info.recorded:
+        return _recorded_checkpoints(run, info)
     root = run.checkpoint_root(info)
     storage.renew(root)  # a training may have put new ones into a store
     history = refreshed(read_history(run), root, info.checkpoints)
@@ -154,6 +163,42 @@ def _with_processors(found: FoundCheckpoints) -> FoundCheckpoints:
 def _processor_problem(checkpoint: Checkpoint) -> str | None:
     file = processor_file(Path(checkpoint.source))
     return None if file is None else settings_problem(file)
+
+
+def without_weights(run: RunFolder, what: str) -> str:
+    """The sentence for what cannot be had of a run that a `Recorder` made."""
+    return f"{what} needs the weights of a model, and run {run} has none: it was recorded."
+
+
+def check_recorded(run: RunFolder, info: RunInfo, request: Request) -> None:
+    """Raise SettingsError where something is asked of a recorded run that needs weights."""
+    known = run.read_info()
+    if not info.recorded or known is None:
+        return
+    asked = {
+        **{name: request.settings.get(name) for name in WITH_WEIGHTS},
+        "checkpoints": request.checkpoints,
+        "base": request.base,
+    }
+    named = [name for name, value in asked.items() if value not in {None, NOTHING, AUTO}]
+    named += [
+        "dataset" if name == "source" else name.replace("_", "-")
+        for name in OF_THE_IMAGES
+        if getattr(known.dataset, name) != getattr(info.dataset, name)
+    ]
+    if named:
+        option = f"--{named[0]}"
+        raise SettingsError(f"{without_weights(run, option)} Leave it out.")
+
+
+def _recorded_checkpoints(run: RunFolder, info: RunInfo) -> FoundCheckpoints:
+    """None at all: what is trained beside the recording is not embedded in another way."""
+    if not embedded_steps(run, info):
+        raise RunError(
+            f"Run {run} is empty: nothing was recorded yet. Recorder.record adds a checkpoint to "
+            "it."
+        )
+    return FoundCheckpoints([], [])
 
 
 def _base_model(run: RunFolder, info: RunInfo) -> str | None:

@@ -9,38 +9,50 @@ it is reached.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.errors import CheckpointError, SettingsError
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import SILENT, Progress
-from review_embeddings.pipeline.run.folder import WEIGHTS, RunFolder, reference_to
-from review_embeddings.pipeline.settings import Request
-from review_embeddings.pipeline.training.live import LiveEmbedding
+from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.folder import RunFolder, reference_to
+from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
+from review_embeddings.pipeline.training.faults import FaultSwitch
+from review_embeddings.pipeline.training.live import LiveEmbedding, is_adapted, is_saved
 from review_embeddings.pipeline.training.log import TrainingLog
+from review_embeddings.pipeline.training.undisturbed import random_numbers_kept
 
 transformers = import_transformers()
 
 
 class LogCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # imported without its types
     """Keeps ``log.csv`` in the run folder: one row a logged step, on disk as soon as it was
-    logged."""
+    logged.
 
-    def __init__(self, run: str | Path | None = None) -> None:
+    A file that cannot be written is told once, and ends no training.
+    """
+
+    def __init__(self, run: str | Path | None = None, progress: Progress = SILENT) -> None:
         """``run`` is the run folder; by default the Trainer's output folder."""
         self._run = run
         self._log: TrainingLog | None = None
+        self._log_switch = FaultSwitch("log.csv", progress, self._stop_logging)
+
+    def _stop_logging(self) -> None:
+        self._log = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Start the log at the training's first step, also where it goes on from a checkpoint."""
-        if state.is_world_process_zero:
-            run = self.run_folder(args)
-            self._log = TrainingLog(run.log)
-            with run.lock(wait=True):
-                self._log.begin(state.global_step)
+        with self._log_switch.guarded():
+            if state.is_world_process_zero and not self._log_switch.is_off:
+                run = self.run_folder(args)
+                self._log = TrainingLog(run.log)
+                with run.lock(wait=True):
+                    self._log.begin(state.global_step)
 
     def on_log(
         self,
@@ -51,8 +63,9 @@ class LogCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defi
         **_: Any,
     ) -> None:
         """Write the row."""
-        if self._log is not None:
-            self._log.add(state.global_step, logs or {})
+        with self._log_switch.guarded():
+            if self._log is not None:
+                self._log.add(state.global_step, logs or {})
 
     def run_folder(self, args: Any) -> RunFolder:
         """The run folder that is written to."""
@@ -65,9 +78,13 @@ class EmbeddingCallback(LogCallback):
 
     The run folder (the Trainer's output folder) can then be reviewed at any time, also while the
     training goes on. Training and random state stay untouched. Step 0 is saved as ``checkpoint-0``,
-    with the configuration and the image processor that the embedding needs. Errors: SettingsError
-    where the Trainer has no image processor or its model is sharded over several processes;
-    ReviewError where the data set cannot be used.
+    with the configuration and the image processor that the embedding needs. Of a model of peft the
+    adapter is at work, and what is saved is the adapter.
+
+    What cannot work is refused before the first step: SettingsError where the Trainer has no image
+    processor or its model is none of transformers or sharded over several processes, ReviewError
+    where the data set cannot be used or the folder not be written. Any later fault is told once, in
+    one line, and switches the callback off: no training is ended by it.
     """
 
     def __init__(
@@ -96,7 +113,7 @@ class EmbeddingCallback(LogCallback):
         ``processing_class``. ``report`` is called after each checkpoint with ``eval_loss``,
         ``eval_accuracy`` and so on of the embedded images, where they are what is evaluated.
         """
-        super().__init__(run)
+        super().__init__(run, progress)
         self._reference = {
             "source": str(dataset),
             "split": split,
@@ -107,11 +124,14 @@ class EmbeddingCallback(LogCallback):
             "limit": limit,
         }
         self._settings = {"pooling": pooling, "precision": precision}
+        check_settings(Settings(pooling=pooling or AUTO, precision=precision or AUTO))
         self._batch_size = batch_size
         self._processor = processor
         self._progress = progress
         self.report = report
+        self._metrics: dict[str, float] = {}
         self._live: LiveEmbedding | None = None
+        self._switch = FaultSwitch("The embedding", progress, self._release)
 
     def on_train_begin(
         self,
@@ -124,15 +144,20 @@ class EmbeddingCallback(LogCallback):
     ) -> None:
         """Save and embed the model before its first step."""
         super().on_train_begin(args, state, control)
-        if not state.is_world_process_zero:
-            return
-        processor = self._processor or processing_class
-        _check_trainer(args, processor)
-        run, model, step = self.run_folder(args), whole_model(model), state.global_step
+        if state.is_world_process_zero and not self._switch.is_off:
+            processor = self._processor or processing_class
+            with self._switch.guarded(refuses=True), random_numbers_kept():
+                self._begin(args, state, model, processor)
+            self._report(state)
+
+    def _begin(self, args: Any, state: Any, model: Any, processor: Any) -> None:
+        model = _check_trainer(args, model, processor)
+        run, step = self.run_folder(args), state.global_step
         folder = run.checkpoint(0)
         if step == 0:
-            save_first(model, processor, state, folder)
-        elif not (folder / WEIGHTS).is_file():
+            with storage_errors(folder):
+                save_first(model, processor, state, folder)
+        elif not is_saved(folder):
             folder = Path(args.output_dir) / f"checkpoint-{step}"
         self._live = LiveEmbedding(run, self._request(args, run), self._progress)
         first = Checkpoint(step, str(folder), epoch=float(state.epoch or 0.0))
@@ -154,22 +179,26 @@ class EmbeddingCallback(LogCallback):
     def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         """Embed with the weights as they are now."""
         if self._live is not None:
-            self._embed(
-                args,
-                state,
-                whole_model(model),
-                Path(args.output_dir) / f"checkpoint-{state.global_step}",
-            )
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            with self._switch.guarded(), random_numbers_kept():
+                self._embed(args, state, whole_model(model), folder)
+            self._report(state)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Let other processes embed again."""
-        self.close()
+        with self._switch.guarded():
+            self.close()
 
     def close(self) -> None:
         """Let other processes embed, or another callback: the training has ended, in whatever
         way."""
-        if self._live is not None:
-            self._live.close()
+        with self._switch.guarded():
+            self._release()
+
+    def _release(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.close()
 
     def _embed(self, args: Any, state: Any, model: Any, folder: Path) -> None:
         assert self._live is not None
@@ -180,20 +209,24 @@ class EmbeddingCallback(LogCallback):
             float(state.epoch or 0.0),
             float(losses[-1]) if losses else None,
         )
-        try:
-            self._live.embed(
-                checkpoint, model, saved=(folder / WEIGHTS).is_file(), device=args.device
-            )
-        except CheckpointError as error:
-            self._progress.note(f"Step {state.global_step} is not embedded: {error}")
-            return
-        if self.report is not None and (metrics := self._live.metrics(state.global_step)):
+        self._live.embed(checkpoint, model, saved=is_saved(folder), device=args.device)
+        if self.report is not None:
+            self._metrics = self._live.metrics(state.global_step)
+
+    def _report(self, state: Any) -> None:
+        """Call what was given for it: its faults are not ours, and some of them are meant, such as
+        the end of a search."""
+        metrics, self._metrics = self._metrics, {}
+        if self.report is not None and metrics:
             self.report({f"eval_{name}": value for name, value in metrics.items()})
 
 
-def _check_trainer(args: Any, processor: Any) -> None:
-    """Raise SettingsError where the model of a Trainer cannot be embedded while it is trained."""
-    if getattr(args, "fsdp", None) or getattr(args, "deepspeed", None):
+def _check_trainer(args: Any, model: Any, processor: Any) -> Any:
+    """The model of a Trainer without wrappers. Raises SettingsError where it cannot be embedded
+    while it is trained."""
+    sharding = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    is_sharded = any(os.environ.get(name, "").lower() == "true" for name in sharding)
+    if is_sharded or getattr(args, "fsdp", None) or getattr(args, "deepspeed", None):
         raise SettingsError(
             "A model that is sharded over processes (FSDP, DeepSpeed) cannot be embedded while it "
             "is trained. Leave it out."
@@ -203,6 +236,13 @@ def _check_trainer(args: Any, processor: Any) -> None:
             "EmbeddingCallback needs the image processor. Give Trainer(processing_class=…) or "
             "EmbeddingCallback(processor=…)."
         )
+    model = whole_model(model)
+    if not hasattr(model, "save_pretrained") or not (hasattr(model, "config") or is_adapted(model)):
+        raise SettingsError(
+            f"EmbeddingCallback embeds models of transformers, and {type(model).__name__} is none. "
+            "Use pipeline.Recorder, which takes any module of torch."
+        )
+    return model
 
 
 def whole_model(model: Any) -> Any:

@@ -54,7 +54,7 @@ def fit(
     plan = trainers.PlanCallback(setup.data.train, stop, progress.note, seconds)
     embedding = _embedding_callback(setup, progress) if setup.request.embed else None
     first = trainers.FirstCheckpoint(run, setup.processor)
-    recorders = [first, LogCallback()] if embedding is None else [embedding]
+    recorders = [first, LogCallback(progress=progress)] if embedding is None else [embedding]
     _complete_arguments(setup, is_resumed=state is not None)
     model = setup.model if state is None else load_saved(state.folder)
     with quiet_transformers(), ExitStack() as stack:

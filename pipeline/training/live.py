@@ -1,17 +1,17 @@
-"""Embeds the images of a run with weights that are in memory, while the model that has them is
-being trained.
+"""Writes into a run folder what a training makes while it goes on: the way that is common to the
+Trainer's callback and to `Recorder`, and what the callback embeds with.
 
-The result is what `pipeline.stages.build` would compute from the saved checkpoint later: same
-values, same fingerprint. The training is not touched: a second module of the same kind takes the
-weights, and no random numbers are drawn.
+The callback's result is what `pipeline.stages.build` would compute from the saved checkpoint later:
+same values, same fingerprint. The training is not touched: a second module of the same kind takes
+the weights, and no random numbers are drawn.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,46 +23,127 @@ from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import match_classes
+from review_embeddings.pipeline.models.device import DTYPES
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
-from review_embeddings.pipeline.models.heads import kind_of
-from review_embeddings.pipeline.models.libraries import quiet_transformers, random_state_kept
+from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
+from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
 from review_embeddings.pipeline.settings import Request, check_settings
-from review_embeddings.pipeline.stages.embedding import Embedding, embed
+from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory, embed
 from review_embeddings.pipeline.stages.heads import stored_head
-from review_embeddings.pipeline.stages.images import images_of
-from review_embeddings.pipeline.stages.keys import Models
+from review_embeddings.pipeline.stages.images import images_of, pixels_of
+from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
+from review_embeddings.pipeline.training.undisturbed import full_precision
 
 if TYPE_CHECKING:
     import torch
 
+NO_CHECKPOINTS = FoundCheckpoints([], [])
 
-class LiveEmbedding:
-    """Writes embeddings and probabilities of one checkpoint after the other into a run folder."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+"""Weights of an adapter in a folder, as peft saves them."""
+
+
+class LiveRun:
+    """A run folder with its images, which one process fills while a model is trained."""
 
     def __init__(self, run: RunFolder, request: Request, progress: Progress) -> None:
-        self._run = run
-        self._request = request
+        self.run = run
+        self.request = request
         self._progress = progress
         self._info: RunInfo | None = None
         self._images: RunImages | None = None
-        self._template: Checkpoint | None = None
-        self._encoder: Encoder | None = None
-        self._stamps_memory = False
         self._lock = ExitStack()
 
     @property
+    def info(self) -> RunInfo:
+        """The contents of ``run.json``; there once `open` was called."""
+        assert self._info is not None
+        return self._info
+
+    @property
     def images(self) -> RunImages:
-        """The images that are embedded; there once `prepare` was called."""
+        """The images that are embedded; there once `open` was called."""
         assert self._images is not None
         return self._images
+
+    def open(
+        self,
+        found: FoundCheckpoints = NO_CHECKPOINTS,
+        processor: ProcessorSource | None = None,
+    ) -> None:
+        """Read and preprocess the images, which from now on nobody else embeds.
+
+        With ``processor``, which is in memory, the run is a recorded one. Raises ReviewError.
+        """
+        self._lock.enter_context(self.run.embedding_lock())
+        with ExitStack() as stack:
+            session = self.session(stack)
+            info = resolve_info(self.run, self.request)
+            check_settings(info.settings)
+            info = replace(info, recorded=None if processor is None else processor.digest)
+            read = images_of(session, info, found, found.steps, processor)
+            if processor is not None:
+                pixels_of(session, processor, read.images)
+            session.write_info(read.info)
+        self._info, self._images = read.info, read.images
+
+    def restore_pixels(self, processor: ProcessorSource) -> None:
+        """Preprocess the images again where the cache was deleted. Raises ReviewError."""
+        with ExitStack() as stack:
+            pixels_of(self.session(stack), processor, self.images)
+
+    def close(self) -> None:
+        """Let other processes embed again. The end of this one does so too."""
+        self._lock.close()
+
+    def write(self, embedding: Embedding) -> None:
+        """Embed all images, in full precision, and store the result. Raises ReviewError."""
+        with ExitStack() as stack, full_precision():
+            embed(self.session(stack), embedding)
+
+    def session(self, stack: ExitStack) -> BuildSession:
+        """A build that waits for its turn to write."""
+        return BuildSession(
+            self.run, self.request, self._progress, stack, embedding_locked=True, wait=True
+        )
+
+    def metrics(self, step: int) -> dict[str, float]:
+        """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
+        label; empty without labels, and where an image may have several, of which one is known."""
+        labels, names = self.images.labels, self.images.classes
+        metadata = self.run.result_metadata("embeddings", step) or {}
+        head = stored_head(metadata) if metadata else None
+        if labels is None or names is None or head is None or not head.is_of_one_label:
+            return {}
+        known = labels >= 0
+        if not known.any():
+            return {}
+        outputs = match_classes(head, names, name=f"Checkpoint {step}").names
+        true = np.array([outputs.index(name) for name in names])[labels[known]]
+        probabilities = np.asarray(self.run.read_array("probabilities", step))[known]
+        return {
+            "loss": cross_entropy(true, probabilities),
+            **classification_metrics(true, probabilities.argmax(axis=1)),
+        }
+
+
+class LiveEmbedding:
+    """Embeds, one checkpoint after the other, the weights that a Trainer's model has."""
+
+    def __init__(self, run: RunFolder, request: Request, progress: Progress) -> None:
+        self._live = LiveRun(run, request, progress)
+        self._template: Checkpoint | None = None
+        self._encoder: Encoder | None = None
+        self._adapted_head: Head | None = None
+        self._stamps_memory = False
 
     def prepare(self, first: Checkpoint, model: Any) -> None:
         """Read and prepare the images, and load ``first``, a saved checkpoint of ``model``, to
@@ -71,28 +152,31 @@ class LiveEmbedding:
         Its folder is needed, for configuration and image processor, as long as anything is
         embedded. Raises ReviewError.
         """
-        self._lock.enter_context(self._run.embedding_lock())
-        with ExitStack() as stack:
-            session = self._session(stack)
-            info = resolve_info(self._run, self._request)
-            check_settings(info.settings)
-            found = FoundCheckpoints([first], [])
-            read = images_of(session, info, found, [first.step])
-            info, self._images = read.info, read.images
-            session.write_info(info)
-        self._info, self._template = info, first
+        self._live.open(FoundCheckpoints([first], []))
+        self._template = first
+        if is_adapted(model):
+            self._adapted_head = _head_in_memory(model.get_base_model())
+            return
         if kind_of(first) is None:
             return  # loaded later as something else than what is trained: embedded from its file
-        with random_state_kept():
-            encoder = load_encoder(
-                first, pooling=info.settings.pooling, precision="fp32", device="cpu", with_head=True
-            )
+        encoder = load_encoder(
+            first,
+            pooling=self._live.info.settings.pooling,
+            precision="fp32",
+            device="cpu",
+            with_head=True,
+        )
         self._stamps_memory = _same_header(_serialised(model), Path(first.source) / WEIGHTS)
         self._encoder = encoder
 
     def close(self) -> None:
-        """Let other processes embed again. The end of this one does so too."""
-        self._lock.close()
+        """Let other processes embed again, and go of the second module."""
+        self._encoder = None
+        self._live.close()
+
+    def metrics(self, step: int) -> dict[str, float]:
+        """As `LiveRun.metrics`."""
+        return self._live.metrics(step)
 
     def embed(
         self, checkpoint: Checkpoint, model: Any, *, saved: bool, device: torch.device
@@ -102,76 +186,90 @@ class LiveEmbedding:
 
         ``saved`` says that they lie in the checkpoint's folder. Raises ReviewError.
         """
-        assert self._info is not None and self._template is not None
+        assert self._template is not None
+        live = self._live
         described = checkpoint if saved else replace(checkpoint, source=self._template.source)
         found = FoundCheckpoints([described], [])
-        with ExitStack() as stack, _full_precision():
-            problem_type = getattr(model.config, "problem_type", None)
-            models = Models(self._run, self._info, found, self._request.device, problem_type)
-            stamp = self._stamp(checkpoint, model, saved)
-            key = models.key_of(described, stamp, self.images)
-            value = key.fingerprint(STAGES["embeddings"])
-            if self._run.is_current("embeddings", checkpoint.step, value):
-                return
-            encoder = self._encoder
-            if encoder is not None and not encoder.can_take:
-                encoder = None
-            if encoder is None and not saved:
-                raise CheckpointError(
-                    "models without a classification head of transformers are embedded from saved "
-                    "checkpoints only."
-                )
+        problem_type = getattr(model.config, "problem_type", None)
+        models = Models(live.run, live.info, found, live.request.device, problem_type)
+        key = models.key_of(described, self._stamp(checkpoint, model, saved), live.images)
+        head, adapted = models.head(described, live.images), self._adapted_head
+        if adapted is not None:
+            kind = None if adapted.kind == SOFTMAX else adapted.kind
+            head, key = adapted, replace(key, with_head=True, head_kind=kind)
+        value = key.fingerprint(STAGES["embeddings"])
+        if live.run.is_current("embeddings", checkpoint.step, value):
+            return
+        in_memory = adapted is not None or (self._encoder is not None and self._encoder.can_take)
+        if not in_memory and not saved:
+            raise CheckpointError(
+                "models without a classification head of transformers are embedded from saved "
+                "checkpoints only."
+            )
 
-            def loaded(precision: str) -> Encoder:
-                assert encoder is not None
-                encoder.cast(precision)
-                encoder.take(model.state_dict(), device, name=f"Checkpoint {checkpoint.step}")
-                return encoder
+        def load(precision: str) -> Encoder:
+            return self._loaded(model, precision, device, f"Checkpoint {checkpoint.step}")
 
-            known = None if encoder is None else loaded
-            embed(self._session(stack), Embedding(models, self.images, described, key, known))
+        processor = models.processor_of(described)
+        memory = ModelInMemory(load, processor, head) if in_memory else None
+        live.write(Embedding(models, live.images, described, key, memory))
 
-    def _session(self, stack: ExitStack) -> BuildSession:
-        """A build that waits for its turn to write."""
-        return BuildSession(
-            self._run, self._request, self._progress, stack, embedding_locked=True, wait=True
-        )
+    def _loaded(self, model: Any, precision: str, device: torch.device, name: str) -> Encoder:
+        """The second module with the weights of now."""
+        if is_adapted(model):
+            pooling = self._live.info.settings.pooling
+            return _encoder_of(model.get_base_model(), pooling, precision, device, name)
+        assert self._encoder is not None
+        self._encoder.cast(precision)
+        self._encoder.take(model.state_dict(), device, name=name)
+        return self._encoder
 
     def _stamp(self, checkpoint: Checkpoint, model: Any, saved: bool) -> WeightsStamp:
         """The stamp that the weights have, or would have, as a file."""
         if saved:
-            return stamp_weights(checkpoint.source)
+            return _stamp_of(checkpoint.source)
         if self._stamps_memory:
             return stamp_content(_serialised(model) or b"")
         with (
             tempfile.TemporaryDirectory(
-                dir=self._run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-"
+                dir=self._live.run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-"
             ) as folder,
             quiet_transformers(),
         ):
             model.save_pretrained(
                 folder
             )  # saved under other names or in several files: only the files themselves tell
-            return WeightsStamp(stamp_weights(folder).sha256, [])
+            return WeightsStamp(_stamp_of(folder).sha256, [])
 
-    def metrics(self, step: int) -> dict[str, float]:
-        """Loss and `classification_metrics` of a checkpoint on the embedded images that have a
-        label; empty without labels, and where an image may have several, of which one is known."""
-        labels, names = self.images.labels, self.images.classes
-        metadata = self._run.result_metadata("embeddings", step) or {}
-        head = stored_head(metadata) if metadata else None
-        if labels is None or names is None or head is None or not head.is_of_one_label:
-            return {}
-        known = labels >= 0
-        if not known.any():
-            return {}
-        outputs = match_classes(head, names, name=f"Checkpoint {step}").names
-        true = np.array([outputs.index(name) for name in names])[labels[known]]
-        probabilities = np.asarray(self._run.read_array("probabilities", step))[known]
-        return {
-            "loss": cross_entropy(true, probabilities),
-            **classification_metrics(true, probabilities.argmax(axis=1)),
-        }
+
+def is_adapted(model: Any) -> bool:
+    """Whether a model is one of peft: a base model with an adapter, which alone is saved."""
+    return hasattr(model, "get_base_model") and hasattr(model, "peft_config")
+
+
+def _head_in_memory(model: Any) -> Head | None:
+    return Head.of({**model.config.to_dict(), "architectures": [type(model).__name__]})
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether the weights of a checkpoint lie in a folder."""
+    return any((folder / name).is_file() for name in (WEIGHTS, ADAPTER_WEIGHTS))
+
+
+def _stamp_of(source: str) -> WeightsStamp:
+    adapter = Path(source) / ADAPTER_WEIGHTS
+    return stamp_content(adapter.read_bytes()) if adapter.is_file() else stamp_weights(source)
+
+
+def _encoder_of(
+    model: Any, pooling: str, precision: str, device: torch.device, name: str
+) -> Encoder:
+    """A copy of a model in memory as what embeds images, its adapter at work and not merged."""
+    import torch
+
+    second = copy.deepcopy(model).float().requires_grad_(False)
+    dtype = getattr(torch, DTYPES[precision])
+    return Encoder(second, pooling=pooling, device=device, dtype=dtype, name=name, missing=set())
 
 
 def _serialised(model: Any) -> bytes | None:
@@ -205,17 +303,3 @@ def _same_header(content: bytes | None, file: Path) -> bool:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         return content[: 8 + length] == length.to_bytes(8, "little") + stream.read(length)
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Full float32 products whatever the training has switched on, as later when the checkpoint is
-    embedded from its file."""
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

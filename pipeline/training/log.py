@@ -93,6 +93,24 @@ class TrainingLog:
         return buffer.getvalue().encode()
 
 
+def put_row(path: Path, step: int, logged: Mapping[str, object]) -> None:
+    """Put what was logged at a step into a ``log.csv``, in place of what its row has of it; what is
+    there of other steps stays. Without a value that has a column nothing is written."""
+    values = {
+        name: repr(float(value))
+        for name, value in logged.items()
+        if name in COLUMNS and isinstance(value, (int, float))
+    }
+    if not values.keys() - {"epoch"}:
+        return
+    rows = {int(row["step"]): row for row in read_rows(path)}
+    rows[step] = {**rows.get(step, {}), "step": str(step), **values}
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[one] for one in sorted(rows))
+
+
 def evaluations(path: Path) -> dict[int, dict[str, float]]:
     """Every evaluation in a ``log.csv``, by step."""
     return {

@@ -131,12 +131,12 @@ def _probed(
     )
     if probe is None:
         return run, request
-    if run.steps_with("embeddings"):
+    info = run.read_info()
+    if run.steps_with("embeddings") or (info is not None and info.recorded):
         progress.note(
             "The images of this run are embedded already or by the training: --probe is not needed."
         )
         return run, request
-    info = run.read_info()
     known = (
         {}
         if info is None
