@@ -120,7 +120,7 @@ def processor_of(transform: Any, processor: Any) -> ProcessorSource:
     given: Preprocessor = Transform(transform) if processor is None else _loaded(processor)
     with random_numbers_kept():
         tensors = _always_the_same(given)
-    return ProcessorSource([], _digest(tensors), given)
+    return ProcessorSource([], _digest(tensors), given=given)
 
 
 def _loaded(processor: Any) -> Processor:

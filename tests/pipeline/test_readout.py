@@ -92,10 +92,10 @@ def read(model: Any, *, classes: int | None = CLASSES, **options: Any) -> tuple[
     with evaluating(bare_module(model)):
         readout = Readout(bare_module(model), classes=classes, **settings)
         readout.look(images()[:2])
-        embeddings, probabilities = readout.encode(images())
+        embeddings, logits = readout.encode(images())
         single, _ = readout.encode(images()[:1])
         assert torch.allclose(single, embeddings[:1], atol=1e-6)
-    return embeddings, probabilities, readout
+    return embeddings, None if logits is None else logits.softmax(dim=1), readout
 
 
 def expected(model: Any) -> tuple[Any, Any]:
