@@ -193,12 +193,13 @@ def check_recorded(run: RunFolder, info: RunInfo, request: Request) -> None:
 
 def _recorded_checkpoints(run: RunFolder, info: RunInfo) -> FoundCheckpoints:
     """None at all: what is trained beside the recording is not embedded in another way."""
-    if not embedded_steps(run, info):
+    found = FoundCheckpoints([], [])
+    if not embedded_steps(run, info, found):
         raise RunError(
             f"Run {run} is empty: nothing was recorded yet. Recorder.record adds a checkpoint to "
             "it."
         )
-    return FoundCheckpoints([], [])
+    return found
 
 
 def _base_model(run: RunFolder, info: RunInfo) -> str | None:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.training.modules import bare_module
-from review_embeddings.pipeline.training.readout import Readout
-from review_embeddings.pipeline.training.undisturbed import evaluating
+from review_embeddings.pipeline.training.recording.modules import bare_module
+from review_embeddings.pipeline.training.recording.readout import Readout
+from review_embeddings.pipeline.training.recording.undisturbed import evaluating
 
 CLASSES = 3
 
