@@ -24,7 +24,7 @@ from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_s
 from review_embeddings.pipeline.training.faults import FaultSwitch
 from review_embeddings.pipeline.training.live import LiveEmbedding, is_adapted, is_saved
 from review_embeddings.pipeline.training.log import TrainingLog
-from review_embeddings.pipeline.training.undisturbed import random_numbers_kept
+from review_embeddings.pipeline.training.recording.undisturbed import random_numbers_kept
 
 transformers = import_transformers()
 

@@ -40,7 +40,7 @@ from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
-from review_embeddings.pipeline.training.undisturbed import full_precision
+from review_embeddings.pipeline.training.recording.undisturbed import full_precision
 
 if TYPE_CHECKING:
     import torch

@@ -32,10 +32,13 @@ from review_embeddings.pipeline.stages.registry import pixels_key
 from review_embeddings.pipeline.training.faults import FaultSwitch
 from review_embeddings.pipeline.training.live import NO_CHECKPOINTS, LiveRun
 from review_embeddings.pipeline.training.log import put_row
-from review_embeddings.pipeline.training.modules import bare_module
-from review_embeddings.pipeline.training.readout import Features, Readout
-from review_embeddings.pipeline.training.transform import processor_of
-from review_embeddings.pipeline.training.undisturbed import evaluating, random_numbers_kept
+from review_embeddings.pipeline.training.recording.modules import bare_module
+from review_embeddings.pipeline.training.recording.readout import Features, Readout
+from review_embeddings.pipeline.training.recording.transform import processor_of
+from review_embeddings.pipeline.training.recording.undisturbed import (
+    evaluating,
+    random_numbers_kept,
+)
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 """Environment variables in which launchers name a process; only the first one of a training

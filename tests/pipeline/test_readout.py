@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.training.modules import bare_module
-from review_embeddings.pipeline.training.readout import Readout
-from review_embeddings.pipeline.training.undisturbed import evaluating
+from review_embeddings.pipeline.training.recording.modules import bare_module
+from review_embeddings.pipeline.training.recording.readout import Readout
+from review_embeddings.pipeline.training.recording.undisturbed import evaluating
 
 CLASSES = 3
 
@@ -92,10 +92,10 @@ def read(model: Any, *, classes: int | None = CLASSES, **options: Any) -> tuple[
     with evaluating(bare_module(model)):
         readout = Readout(bare_module(model), classes=classes, **settings)
         readout.look(images()[:2])
-        embeddings, probabilities = readout.encode(images())
+        embeddings, logits = readout.encode(images())
         single, _ = readout.encode(images()[:1])
         assert torch.allclose(single, embeddings[:1], atol=1e-6)
-    return embeddings, probabilities, readout
+    return embeddings, None if logits is None else logits.softmax(dim=1), readout
 
 
 def expected(model: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import torch
 from samples import picture
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.pipeline.training.transform import Transform, probes, processor_of
+from review_embeddings.pipeline.training.recording.transform import Transform, probes, processor_of
 
 
 def to_tensor(image: Any) -> torch.Tensor:

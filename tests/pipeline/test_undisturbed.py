@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from review_embeddings.pipeline.training.undisturbed import (
+from review_embeddings.pipeline.training.recording.undisturbed import (
     evaluating,
     full_precision,
     random_numbers_kept,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.training.modules import linear_layers, named, placement
+from review_embeddings.pipeline.training.recording.modules import linear_layers, named, placement
 
 if TYPE_CHECKING:
     import torch

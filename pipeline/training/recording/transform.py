@@ -18,7 +18,7 @@ from review_embeddings.pipeline.images.normalisation import Normalisation
 from review_embeddings.pipeline.images.pixels import Preprocessor
 from review_embeddings.pipeline.models.processor import Processor, load_processor
 from review_embeddings.pipeline.stages.keys import ProcessorSource
-from review_embeddings.pipeline.training.undisturbed import random_numbers_kept
+from review_embeddings.pipeline.training.recording.undisturbed import random_numbers_kept
 
 if TYPE_CHECKING:
     from PIL import Image
