@@ -193,7 +193,7 @@ def check_recorded(run: RunFolder, info: RunInfo, request: Request) -> None:
 
 def _recorded_checkpoints(run: RunFolder, info: RunInfo) -> FoundCheckpoints:
     """None at all: what is trained beside the recording is not embedded in another way."""
-    found = FoundCheckpoints([], [])
+    found = FoundCheckpoints([], [], history=read_history(run))
     if not embedded_steps(run, info, found):
         raise RunError(
             f"Run {run} is empty: nothing was recorded yet. Recorder.record adds a checkpoint to "
