@@ -25,6 +25,7 @@ from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.history import CheckpointRecord, read_history, write_history
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
@@ -56,6 +57,9 @@ LOGGED_AS = {
     "val_f1": "eval_f1",
 }
 """Columns of ``log.csv`` by other names that metrics have; their own names need no entry."""
+
+SHARES = ("eval_accuracy", "eval_precision", "eval_recall", "eval_f1")
+"""Metrics from 0 to 1: a percentage under such a name is not one of them."""
 
 _open: weakref.WeakValueDictionary[str, Recorder] = weakref.WeakValueDictionary()
 """The recorders of this process by their run: a cell of a notebook that runs again replaces its
@@ -195,9 +199,7 @@ class Recorder:
             models = Models(live.run, live.info, NO_CHECKPOINTS)
             key = self._key(live, readout, head)
             live.write(Embedding(models, live.images, checkpoint, key, memory))
-        row = {LOGGED_AS.get(name, name): value for name, value in metrics.items()}
-        with live.run.lock(wait=True):
-            put_row(live.run.log, step, {**row, **({} if epoch is None else {"epoch": epoch})})
+        _keep(live.run, checkpoint, metrics)
 
     def _looked_at(self, live: LiveRun, module: Any) -> tuple[Readout, Head | None]:
         """How the module is read, and its head where there are probabilities."""
@@ -253,6 +255,18 @@ class Recorder:
         if text not in self._noted:
             self._noted.add(text)
             self._switch.note(text)
+
+
+def _keep(run: RunFolder, checkpoint: Checkpoint, metrics: Mapping[str, float]) -> None:
+    """Keep what is known of a step where all others look for it."""
+    named = {LOGGED_AS.get(name, name): value for name, value in metrics.items()}
+    row = {name: value for name, value in named.items() if name not in SHARES or 0 <= value <= 1}
+    evaluated = {name: value for name, value in row.items() if name.startswith("eval_")}
+    record = CheckpointRecord(checkpoint.epoch, checkpoint.loss, evaluated)
+    epoch = {} if checkpoint.epoch is None else {"epoch": checkpoint.epoch}
+    with run.lock(wait=True):
+        write_history(run, read_history(run).with_record(checkpoint.step, record))
+        put_row(run.log, checkpoint.step, {**row, **epoch})
 
 
 def _check_options(layer: Any, features: Any, classes: list[str] | None) -> None:

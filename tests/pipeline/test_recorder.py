@@ -26,6 +26,7 @@ from review_embeddings.pipeline.errors import (
     ReviewError,
     SettingsError,
 )
+from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.stages.embedding import embed_others
 from review_embeddings.pipeline.training import recorder as recorders
 
@@ -135,6 +136,8 @@ def test_the_folder_is_a_run(recorded: RunFolder) -> None:
     assert rows == {"0": "1.0", "3": "0.25", "6": str(1 / 7)}
     metadata = recorded.result_metadata("embeddings", 3)
     assert metadata is not None and metadata["metrics"] == {"val_loss": 0.25}
+    known = read_history(recorded).at(3)
+    assert (known.epoch, known.metrics) == (1, {"eval_loss": 0.25})
 
 
 def test_what_needs_weights_says_that_there_are_none(recorded: RunFolder, pictures: Path) -> None:
