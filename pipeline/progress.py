@@ -1,5 +1,5 @@
 """How long work reports what it does, without knowing who listens: the pipeline calls, the command
-line draws."""
+line draws. And how it is asked to stop."""
 
 from __future__ import annotations
 
@@ -44,3 +44,20 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class StopRequests:
+    """Whether somebody has asked to stop; can be asked for at any time, and from signal handlers.
+
+    Another callable in its place may count how often it is asked: once after each step.
+    """
+
+    def __init__(self) -> None:
+        self._made = False
+
+    def __call__(self) -> bool:
+        return self._made
+
+    def add(self) -> None:
+        """Ask to stop."""
+        self._made = True

@@ -19,13 +19,12 @@ from typing import Any
 from review_embeddings.pipeline.errors import TrainingError
 from review_embeddings.pipeline.models.classifier import logits_of, size_options
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
-from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.progress import Advance, StopRequests
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
-from review_embeddings.pipeline.training.stopping import StopRequests
 
 transformers = import_transformers()
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from review_embeddings.pipeline.errors import ReviewError
-from review_embeddings.pipeline.training.stopping import StopRequests
+from review_embeddings.pipeline.progress import StopRequests
 
 PROGRAM_ERROR = 1
 """A fault of the program."""
