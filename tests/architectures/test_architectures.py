@@ -6,6 +6,7 @@ All of them: ``python -m tests.architectures``, a check of ``.ci/long``.
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import need
+from samples import need, write_splits
 
 from review_embeddings.pipeline.images.pixels import Pixels
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.models.encoder import load_encoder
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision, import_transformers
-from tests.architectures.loop import check_checkpoints, images_of, save_family
+from tests.architectures.loop import check_checkpoints, check_finetuning, images_of, save_family
 from tests.architectures.of_timm import FAMILIES
 from tests.architectures.of_transformers import CLASSIFIERS, TOWERS
 from tests.architectures.table import made_table, written_outcomes
@@ -83,6 +84,13 @@ def timm_loads() -> bool:
 def test_an_architecture_of_transformers_has_its_own_values(name: str, tmp_path: Path) -> None:
     outcome = check_checkpoints({**CLASSIFIERS, **TOWERS}[name], name, tmp_path)
     assert written_outcomes()[name] == outcome, "pipeline/README.md: python -m tests.architectures"
+
+
+@pytest.mark.parametrize("name", ["clip", "levit", "pvt"])
+def test_fine_tuning_embeds_with_the_values_of_what_it_saves(name: str, tmp_path: Path) -> None:
+    data = write_splits(tmp_path / "data", train=3)
+    shutil.rmtree(data / "train" / "red")  # one class less than the model has
+    check_finetuning(CLASSIFIERS[name], name, tmp_path, data)
 
 
 @pytest.mark.parametrize("name", of_today(FAMILIES, ONCE_WRONG_OF_TIMM))
