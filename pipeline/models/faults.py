@@ -127,11 +127,12 @@ def _is_channels_last(method: EmbeddingMethod) -> bool:
 
 
 def _passed_over_cls(method: EmbeddingMethod) -> bool:
-    return method.pooling == "auto" and method.model_type in {"cvt", *CLASS_EMBEDDING}
+    return method.pooling == "auto" and method.model_type in {"cvt", "pixio", *CLASS_EMBEDDING}
 
 
 def _counts_cls(method: EmbeddingMethod) -> bool:
-    has_uncounted = method.model_type in CLASS_EMBEDDING or method.is_timm(*UNCOUNTED_CLS)
+    is_uncounted = method.model_type in {"pixio", *CLASS_EMBEDDING}
+    has_uncounted = is_uncounted or method.is_timm(*UNCOUNTED_CLS)
     return method.pooling == "mean" and has_uncounted
 
 

@@ -12,7 +12,7 @@ from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import option, takes, values_of
 from review_embeddings.review.cli.errors import NOTHING_WRITTEN
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
-from review_embeddings.review.cli.output import named, progress
+from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.runs import existing_run
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def animate_command(options: AnimateOptions) -> None:
     """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the
     loss."""
     run = existing_run(options.run)
+    print_faults(run)
     if options.frame is None:
         _film(run, options)
         return

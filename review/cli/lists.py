@@ -11,7 +11,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import argument, comma_separated, option, takes
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
-from review_embeddings.review.cli.output import named, progress
+from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.runs import existing_run, local_out
 
 
@@ -89,6 +89,7 @@ def export_command(options: ExportOptions) -> None:
         copy=options.copy,
     )
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+    print_faults(run)
 
 
 @dataclass(frozen=True, kw_only=True)

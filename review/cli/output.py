@@ -124,6 +124,14 @@ def _metrics(built: Built) -> dict[int, CheckpointMetrics]:
     return metrics_of(built.run, manifest, read_curves(built.run, manifest), manifest.steps)
 
 
+def print_faults(run: RunFolder) -> None:
+    """What is wrong with the embeddings that a run's table is made of; nothing usually."""
+    from review_embeddings.pipeline.stages.known import faults_in_words
+
+    for sentence in faults_in_words(run):
+        click.echo(sentence, err=True)
+
+
 def print_jobs(jobs: Sequence[Job]) -> None:
     """What a build would do: a line for each stage and reason, with the checkpoints."""
     from review_embeddings.pipeline.stages.plan import NEW

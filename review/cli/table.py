@@ -9,6 +9,7 @@ import click
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import comma_separated, option, takes
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.output import print_faults
 from review_embeddings.review.cli.runs import existing_run, local_path
 
 
@@ -35,7 +36,6 @@ def table_command(options: TableOptions) -> None:
     """Write the long table of a run to one file, for other tools."""
     from review_embeddings.pipeline import table
     from review_embeddings.pipeline.models.checkpoints import select
-    from review_embeddings.pipeline.stages.known import faults_in_words
 
     run = existing_run(options.run)
     manifest = table.read_manifest(run)
@@ -49,5 +49,4 @@ def table_command(options: TableOptions) -> None:
         columns=list(comma_separated(options.columns)) if options.columns else None,
     )
     click.echo(f"Wrote {rows:,} rows to {options.out}")
-    for sentence in faults_in_words(run):
-        click.echo(sentence, err=True)
+    print_faults(run)

@@ -85,6 +85,7 @@ def timm(architecture: str, pooling: str = "auto") -> EmbeddingMethod:
         (timm("pit_ti_224", "mean"), ["cls-in-mean"]),
         (method("mean", model_type="clip_vision_model"), ["cls-in-mean"]),
         (method("cls", model_type="clip_vision_model"), []),
+        (method("mean", model_type="pixio"), ["cls-in-mean"]),
         (method(model_type="clip_vision_model"), ["cls-passed-over"]),
         (method(model_type="cvt"), ["cls-passed-over"]),
         (method("mean", model_type="cvt"), []),
