@@ -172,7 +172,12 @@ class LoadedEncoder:
     def load(self) -> Encoder:
         """Loaded once by a process, for all parts."""
         loader = encoder_loader(self.device)
-        found = replace(self.checkpoint, source=storage.for_here(self.checkpoint.source))
+        base = self.checkpoint.adapts
+        found = replace(
+            self.checkpoint,
+            source=storage.for_here(self.checkpoint.source),
+            adapts=None if base is None else storage.for_here(base),
+        )
         encoder = loader.encoder(
             found, pooling=self.pooling, precision=self.precision, with_head=self.with_head
         )

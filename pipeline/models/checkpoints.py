@@ -13,10 +13,11 @@ from review_embeddings.pipeline.models.final import (
     final_model,
     still_guessed,
 )
+from review_embeddings.pipeline.models.form import Form
 from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.hub import REVISION_MARK
 from review_embeddings.pipeline.models.trainerstate import refreshed
-from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN
 from review_embeddings.pipeline.run.history import TrainingHistory
 
 BEST = "best"
@@ -41,6 +42,17 @@ class Checkpoint:
     step_known: bool = True
     """False for a final model of which nothing says at which step it was saved: it stands one after
     the last checkpoint."""
+
+    adapts: str | None = None
+    """The base model of an adapter, a folder or a Hub name; None for a whole model."""
+
+    borrows_head: bool = False
+    """Whether an adapter has no head of its own but that of its base model, if any."""
+
+    @property
+    def has_own_head(self) -> bool:
+        """Whether its head, if any, was trained in this run, so that it has to fit the data set."""
+        return not (self.is_base or self.borrows_head)
 
     @property
     def folder(self) -> Path | None:
@@ -96,18 +108,22 @@ def find_checkpoints(
     usable: list[Checkpoint] = []
     skipped: list[SkippedCheckpoint] = []
     for step, folder in _numbered_folders(root):
-        problem = form_of(folder).problem(folder)
+        form = form_of(folder, base)
+        problem = form.problem(folder)
         if problem is None:
             record = history.at(step)
-            usable.append(Checkpoint(step, str(folder), record.epoch, record.loss))
+            one = Checkpoint(step, str(folder), record.epoch, record.loss)
+            usable.append(_with_form(one, form))
         else:
             skipped.append(SkippedCheckpoint(folder.name, problem))
     found = FoundCheckpoints(usable, skipped, history=history)
-    if (root / "config.json").is_file() or storage.exists(root / WEIGHTS):
-        found = _with_final(found, root, stored or {})
+    if form_of(root, base).matches(root):
+        found = _with_final(found, root, base, stored or {})
     else:
         kept = still_guessed(history, stored or {})
         found = replace(found, history=replace(history, guessed=kept))
+    if base is None and 0 not in found.steps:
+        base = _base_of_adapters(found.usable)
     if base is not None:
         others = [checkpoint for checkpoint in found.usable if checkpoint.step != 0]
         found = replace(found, usable=[_base_model(base), *others])
@@ -115,11 +131,12 @@ def find_checkpoints(
 
 
 def _with_final(
-    found: FoundCheckpoints, root: Path, stored: Mapping[int, StoredWeights]
+    found: FoundCheckpoints, root: Path, base: str | None, stored: Mapping[int, StoredWeights]
 ) -> FoundCheckpoints:
     """With the model in the run's own folder, unless it is left out."""
     name = f"the final model in {root}"
-    problem = form_of(root).problem(root)
+    form = form_of(root, base)
+    problem = form.problem(root)
     if problem is not None:
         return replace(found, skipped=[*found.skipped, SkippedCheckpoint(name, problem)])
     sources = {checkpoint.step: checkpoint.source for checkpoint in found.usable}
@@ -130,7 +147,7 @@ def _with_final(
         record = final.record
         history = history.with_record(final.step, record)
         one = Checkpoint(final.step, str(root), record.epoch, record.loss, False, record.step_known)
-        usable = sorted([*usable, one], key=lambda checkpoint: checkpoint.step)
+        usable = sorted([*usable, _with_form(one, form)], key=lambda checkpoint: checkpoint.step)
         if not record.step_known:
             notes = [*notes, _about_unknown(name, final.step)]
     if final.reason:
@@ -200,6 +217,19 @@ def _in_range(steps: Sequence[int], name: str, named: Mapping[str, int]) -> set[
         return set()
     numbers = [named[word] if word in named else int(word) for word in words]
     return {step for step in steps if numbers[0] <= step <= numbers[-1]}
+
+
+def _with_form(checkpoint: Checkpoint, form: Form) -> Checkpoint:
+    """The checkpoint with what its form says of its base model and its head."""
+    path = Path(checkpoint.source)
+    return replace(checkpoint, adapts=form.base_model(path), borrows_head=not form.saves_head(path))
+
+
+def _base_of_adapters(checkpoints: list[Checkpoint]) -> str | None:
+    """The model before the training of the first adapter; None where there is no adapter, or only a
+    revision of the Hub that is not its newest."""
+    base = next((one.adapts for one in checkpoints if one.adapts is not None), None)
+    return None if base is None or (REVISION_MARK in base and not Path(base).exists()) else base
 
 
 def _base_model(base: str) -> Checkpoint:

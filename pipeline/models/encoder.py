@@ -11,9 +11,9 @@ from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.device import DTYPES, pick_device
 from review_embeddings.pipeline.models.features import Features, reader_of
 from review_embeddings.pipeline.models.forms import form_of
-from review_embeddings.pipeline.models.heads import names_in_file
 from review_embeddings.pipeline.models.probe import PROBED, check_reproducible
 from review_embeddings.pipeline.models.template import Template
+from review_embeddings.pipeline.models.tensornames import names_in_file
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,8 @@ class Encoder:
         self._missing = missing
         self._with_head = with_head
         self._names: dict[str, str] = {}
+        self.exchange: Callable[[Path], Mapping[str, Any]] | None = None
+        """See `LoadedModel.exchange`."""
         self._is_probed = False
         self.pooling = ""
         """The pooling that was taken; empty before the first images."""
@@ -145,9 +147,9 @@ def load_encoder(
     dtype = getattr(torch, DTYPES[precision])
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
     path = Path(checkpoint.source)
-    loaded = form_of(path).load(path, name, with_head=with_head)
+    loaded = form_of(path, checkpoint.adapts).load(path, name, with_head=with_head)
     model = loaded.model.requires_grad_(False)
-    return Encoder(
+    encoder = Encoder(
         model,
         pooling=pooling,
         device=target,
@@ -156,3 +158,5 @@ def load_encoder(
         missing=loaded.missing,
         with_head=with_head,
     )
+    encoder.exchange = loaded.exchange
+    return encoder

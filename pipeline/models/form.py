@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ class LoadedModel:
     """A module of torch; of transformers, where the form is one of transformers."""
     missing: set[str] = field(default_factory=set)
     """Names of tensors that the weights do not hold: of a pooler that was never trained."""
+    exchange: Callable[[Path], Mapping[str, Any]] | None = None
+    """Gives all tensors of the model, by their names in it, as another checkpoint of the same kind
+    has them; None where those of its `Form.exchange_file` are enough."""
 
 
 class Form:
@@ -32,6 +36,20 @@ class Form:
     def problem(self, path: Path) -> str | None:
         """Why it cannot be used, with what helps; None where it can."""
         raise NotImplementedError
+
+    def on(self, base: str | None) -> Form:
+        """The same, where a person names ``base`` as the model that was fine-tuned."""
+        return self
+
+    def base_model(self, path: Path) -> str | None:
+        """The model, a folder or a Hub name, without which this one cannot be loaded; None for one
+        that is whole."""
+        return None
+
+    def saves_head(self, path: Path) -> bool:
+        """Whether its classification head lies in it and not in its base model, whose head may be
+        for other classes."""
+        return True
 
     def weight_files(self, path: Path) -> list[Path]:
         """The files whose content tells two models in this form apart."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.models.adapters import PeftAdapter
 from review_embeddings.pipeline.models.form import Form
 from review_embeddings.pipeline.models.pretrained import PretrainedFolder
 from review_embeddings.pipeline.registry import Registry
@@ -14,22 +15,23 @@ FORMS: Registry[Form] = Registry("form of a model", lambda form: form.name)
 """Tried in this order; the last one takes all that no other recognises, names of the Hub among
 them."""
 
-for _form in (PretrainedFolder(),):
+for _form in (PeftAdapter(), PretrainedFolder()):
     FORMS.add(_form)
 
 
-def form_of(source: str | Path) -> Form:
-    """The form of a model folder, a file of weights or a Hub name."""
+def form_of(source: str | Path, base: str | None = None) -> Form:
+    """The form of a model folder, a file of weights or a Hub name; ``base`` is the model to which
+    an adapter belongs, where a person has named it."""
     path = Path(source)
     forms = list(FORMS)
-    return next((form for form in forms[:-1] if form.matches(path)), forms[-1])
+    return next((form for form in forms[:-1] if form.matches(path)), forms[-1]).on(base)
 
 
-def config_of(source: str | Path) -> dict[str, Any]:
+def config_of(source: str | Path, base: str | None = None) -> dict[str, Any]:
     """What is known about a model, as in a ``config.json``; empty for a Hub name."""
-    return form_of(source).config(Path(source))
+    return form_of(source, base).config(Path(source))
 
 
-def weight_files(source: str | Path) -> list[Path]:
+def weight_files(source: str | Path, base: str | None = None) -> list[Path]:
     """The files that hold the weights of a model."""
-    return form_of(source).weight_files(Path(source))
+    return form_of(source, base).weight_files(Path(source))

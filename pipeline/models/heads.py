@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,19 +134,6 @@ MAX_LISTED = 4
 """Names that a message lists."""
 
 
-def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """Under which name a saved file has each tensor of a model: transformers renames some. How it
-    does is not public, so `holds` checks."""
-    try:
-        from transformers.core_model_loading import revert_weight_conversion
-
-        saved = revert_weight_conversion(model, dict(state))
-    except (ImportError, AttributeError, KeyError, TypeError, RuntimeError, ValueError):
-        saved = dict(state)
-    names = {id(tensor): name for name, tensor in state.items()}
-    return {name: names[id(tensor)] for name, tensor in saved.items() if id(tensor) in names}
-
-
 def head_of(checkpoint: Checkpoint, problem_type: str | None = None) -> Head | None:
     """The classes of a checkpoint's head; None where it has none. Arguments as those of
     `Head.of`."""
@@ -164,7 +151,7 @@ def problem_type_of(found: FoundCheckpoints) -> str | None:
     """
     own = [one for one in found.usable if not one.is_base]
     newest = max(own, key=lambda one: one.step, default=None)
-    return config_of(newest.source).get("problem_type") if newest else None
+    return config_of(newest.source, newest.adapts).get("problem_type") if newest else None
 
 
 def kind_of(checkpoint: Checkpoint, problem_type: str | None = None) -> str | None:
@@ -177,7 +164,7 @@ def kind_of(checkpoint: Checkpoint, problem_type: str | None = None) -> str | No
 
 
 def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    config = config_of(checkpoint.source)
+    config = config_of(checkpoint.source, checkpoint.adapts)
     if not config and checkpoint.folder is None:
         try:
             with quiet_transformers():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
-from review_embeddings.pipeline.models.forms import config_of
+from review_embeddings.pipeline.models.forms import config_of, form_of
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import WEIGHTS
@@ -35,12 +35,12 @@ VOLATILE_CONFIG = {
 """Entries of a model's config.json that do not change its embeddings."""
 
 
-def config_fingerprint(source: str) -> str:
-    """Fingerprint of what a model's config.json says about its embeddings."""
+def config_fingerprint(source: str, base: str | None = None) -> str:
+    """Fingerprint of what a model's config.json says about its embeddings, and what an adapter of
+    ``base`` says."""
+    config = config_of(source, base)
     return fingerprint(
-        config={
-            name: value for name, value in config_of(source).items() if name not in VOLATILE_CONFIG
-        }
+        config={name: value for name, value in config.items() if name not in VOLATILE_CONFIG}
     )
 
 
@@ -76,20 +76,20 @@ class EncoderLoader:
     def _loaded(
         self, checkpoint: Checkpoint, pooling: str, precision: str, with_head: bool
     ) -> Encoder:
-        file = Path(checkpoint.source) / WEIGHTS
-        storage.fetch_all(file.parent, suffix=file.suffix)
+        path = Path(checkpoint.source)
+        file = form_of(path, checkpoint.adapts).exchange_file(path) or path / WEIGHTS
+        storage.fetch_all(file.parent, suffix=Path(WEIGHTS).suffix)
         header = _header(file)
         kind = fingerprint(
-            config=config_fingerprint(checkpoint.source),
+            config=config_fingerprint(checkpoint.source, checkpoint.adapts),
+            base=checkpoint.adapts,
             header=header,
             pooling=pooling,
             precision=precision,
             head=with_head,
         )
         if header and self._encoder is not None and self._encoder.can_take and kind == self._kind:
-            self._encoder.take_stored(
-                self._weights(file), name=f"Checkpoint {checkpoint.step} ({checkpoint.source})"
-            )
+            self._take(self._encoder, checkpoint, file)
             return self._encoder
         self._encoder = None  # its memory is needed for the next one
         encoder = load_encoder(
@@ -99,9 +99,17 @@ class EncoderLoader:
             device=self._device,
             with_head=with_head,
         )
-        if header and encoder.holds(self._weights(file)):
+        if header and (encoder.exchange or encoder.holds(self._weights(file))):
             self._encoder, self._kind = encoder, kind
         return encoder
+
+    def _take(self, encoder: Encoder, checkpoint: Checkpoint, file: Path) -> None:
+        """Put the weights of another checkpoint of the same kind into an encoder."""
+        name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
+        if encoder.exchange is None:
+            encoder.take_stored(self._weights(file), name=name)
+        else:
+            encoder.take(encoder.exchange(Path(checkpoint.source)), encoder.device, name=name)
 
     def read_ahead(self, checkpoint: Checkpoint) -> None:
         """Begin to read the weights of the checkpoint that comes next."""

@@ -90,7 +90,7 @@ def _problem_with(folder: Path) -> str | None:
         files = files_of(folder)
     except (json.JSONDecodeError, KeyError):
         return f"still being written ({WEIGHTS_INDEX} is incomplete)"
-    incomplete = next((file.name for file in files if not _is_whole(file)), None)
+    incomplete = next((file.name for file in files if not is_whole(file)), None)
     return f"still being written ({incomplete} is incomplete)" if incomplete else None
 
 
@@ -106,7 +106,7 @@ def conversion_command(folder: Path) -> str:
     )
 
 
-def _is_whole(file: Path) -> bool:
+def is_whole(file: Path) -> bool:
     """Whether a safetensors file is as long as its header says. Source: the format's description,
     github.com/huggingface/safetensors."""
     if not file.is_file():

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.models.forms import weight_files
+from review_embeddings.pipeline.models.forms import form_of, weight_files
 from review_embeddings.pipeline.run import storage
 
 WRAPPERS = re.compile(r"^((module|_orig_mod|base_model\.model)\.)+")
@@ -62,7 +63,8 @@ def opened_weights(source: str) -> Iterator[Weights | None]:
     """The weights of a model folder; None where they are no whole safetensors."""
     from safetensors import SafetensorError, safe_open
 
-    files = weight_files(source)
+    own = form_of(source).exchange_file(Path(source))  # of an adapter, without its base model
+    files = weight_files(source) if own is None else [own]
     whole = bool(files) and all(one.suffix == ".safetensors" for one in files)
     with ExitStack() as stack:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +24,50 @@ class WeightsStamp:
     """Name, size in bytes and time in nanoseconds of each."""
 
 
+SETTLED_SECONDS = 10.0
+"""Age from which a change of a file shows in its time: clocks of file systems may be coarse."""
+
 BLOCK_BYTES = 1 << 20
 """Read at once to hash a file."""
 
 
-def stamp_weights(source: str, known: WeightsStamp | None = None) -> WeightsStamp:
-    """Hash a checkpoint's weights; files whose names, sizes and times are those of ``known`` are
-    not read again.
+def stamp_weights(
+    source: str, known: WeightsStamp | None = None, *, base: str | None = None
+) -> WeightsStamp:
+    """Hash a checkpoint's weights, and of an adapter those of its ``base`` model; files whose
+    names, sizes and times are those of ``known`` are not read again.
 
     A Hub name is its own stamp: the Hub's cache is addressed by content.
     """
     if not Path(source).exists():
         return WeightsStamp(hashlib.sha256(source.encode()).hexdigest(), [])
-    paths = weight_files(source)
+    paths = weight_files(source, base)
     files = [[path.name, *storage.stamp_of(path)] for path in paths]
     if known is not None and known.files == files:
         return known
     digest = hashlib.sha256()
     for path in paths:
-        with storage.fetched(path).open("rb") as file:
-            digest.update(_file_digest(file))
+        digest.update(_digest_of(storage.fetched(path)))
     return WeightsStamp(digest.hexdigest(), files)
+
+
+def _digest_of(path: Path) -> bytes:
+    """The digest of a file. One that lies there for a while is read once by a process: the base
+    model of adapters belongs to every checkpoint."""
+    status = path.stat()
+    if time.time() - status.st_mtime < SETTLED_SECONDS:
+        return _read_digest(path)
+    return _known_digest(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _known_digest(path: Path, size: int, changed: int) -> bytes:
+    return _read_digest(path)
+
+
+def _read_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return _file_digest(file)
 
 
 def stamp_content(content: bytes) -> WeightsStamp:

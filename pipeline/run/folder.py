@@ -34,6 +34,9 @@ FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
 """Weights of a model in a folder, as transformers saves them."""
 
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+"""Tensors of an adapter in a folder, as PEFT saves them."""
+
 TRAINING_LOCK_SECONDS = 2.0
 """How long a training waits for its lock, which others take for a moment to see whether there is a
 training."""
@@ -376,7 +379,7 @@ def find_run(start: Path) -> RunFolder | None:
 
 def is_run(folder: Path) -> bool:
     """Whether the folder holds a run of ours, checkpoints of the Trainer or a model."""
-    return any((folder / name).is_file() for name in ("run.json", WEIGHTS)) or any(
+    return any((folder / name).is_file() for name in ("run.json", WEIGHTS, ADAPTER_WEIGHTS)) or any(
         folder.glob(CHECKPOINT_PATTERN)
     )
 

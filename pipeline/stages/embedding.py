@@ -136,7 +136,7 @@ def _work(session: BuildSession, embedding: Embedding) -> Work:
     run = session.run.reference
     processor = embedding.processor.digest
     encoder = LoadedEncoder(
-        replace(checkpoint, source=storage.for_all(checkpoint.source)),
+        _for_all(checkpoint),
         key.pooling,
         key.precision,
         key.with_head,
@@ -160,6 +160,12 @@ def _work(session: BuildSession, embedding: Embedding) -> Work:
         long=stage.long,
         accelerated=stage.accelerated,
     )
+
+
+def _for_all(checkpoint: Checkpoint) -> Checkpoint:
+    """Named so that every machine finds its files."""
+    base = None if checkpoint.adapts is None else storage.for_all(checkpoint.adapts)
+    return replace(checkpoint, source=storage.for_all(checkpoint.source), adapts=base)
 
 
 def _write(session: BuildSession, embedding: Embedding, results: Iterator[Result]) -> None:
@@ -195,7 +201,8 @@ def _check_outputs(embedding: Embedding, result: Result) -> None:
 def _metadata(embedding: Embedding, key: EmbeddingKey, dimension: int) -> dict[str, Any]:
     """What is kept beside the embeddings."""
     checkpoint, head, memory = embedding.checkpoint, embedding.head, embedding.memory
-    files = stamp_weights(checkpoint.source).files if memory is None else []
+    stamp = None if memory else stamp_weights(checkpoint.source, base=checkpoint.adapts)
+    files = [] if stamp is None else stamp.files
     return {
         "epoch": checkpoint.epoch,
         "loss": checkpoint.loss,

@@ -129,7 +129,7 @@ def check_classes(
     heads = {
         f"Checkpoint {step}": head_of(found.by_step(step), problem_type)
         for step in wanted
-        if step in found.steps and not found.by_step(step).is_base
+        if step in found.steps and found.by_step(step).has_own_head
     }
     for text in notes_of(heads, classes):
         progress.note(text)

@@ -149,7 +149,7 @@ class Models:
             stamp = None
             if stored and known:
                 stamp = WeightsStamp(known.weights, stored.get("weight_files") or [])
-            weights = stamp_weights(checkpoint.source, stamp)
+            weights = stamp_weights(checkpoint.source, stamp, base=checkpoint.adapts)
             return self.key_of(checkpoint, weights, images, stored=known)
         if not known:
             return None
@@ -173,14 +173,14 @@ class Models:
         """The same of a checkpoint with these weights; ``stored`` is the key of results that are
         there, whatever they were computed from."""
         processor = self.processor_of(checkpoint)
-        config = config_of(checkpoint.source) or hub_config(checkpoint.source)
+        config = _config_of(checkpoint)
         settings = processor.settings or hub_settings(processor.candidates)
         kind = self.head_kind(checkpoint, images)
         method = EmbeddingMethod(config, settings, self.info.settings.pooling)
         faulty = stored is not None and bool(faults_of(method, stored.checked))
         return EmbeddingKey(
             weights=weights.sha256,
-            config=config_fingerprint(checkpoint.source),
+            config=config_fingerprint(checkpoint.source, checkpoint.adapts),
             processor=processor.digest_as_stored(
                 stored, unnamed=faulty or self._is_usual(processor.settings)
             ),
@@ -236,12 +236,12 @@ class Models:
         return known.precision if known and known.precision in AUTO_PRECISIONS else None
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
-        """The head to be used: none for a base model that was made for other classes, or for one
-        output that measures something."""
+        """The head to be used: none that is a base model's and was made for other classes, and none
+        with one output that measures something."""
         head = head_of(checkpoint, self._problem_type_of(checkpoint))
         if head is not None and is_measurement(head, images.classes):
             return None
-        if head is not None and checkpoint.is_base:
+        if head is not None and not checkpoint.has_own_head:
             try:
                 map_classes(head, images.classes, name="base")
             except CheckpointError:
@@ -252,7 +252,7 @@ class Models:
         """The kind of the head with which a checkpoint is loaded, a regression's among them; None
         for none."""
         head = self.head(checkpoint, images)
-        if head is not None or checkpoint.is_base:
+        if head is not None or not checkpoint.has_own_head:
             return None if head is None else head.kind
         kind = kind_of(checkpoint, self._problem_type_of(checkpoint))
         return None if kind is None else REGRESSION
@@ -280,8 +280,9 @@ class Models:
                 by_class = not settings.is_plain or self._has_rival(settings)
                 digest = settings.class_digest if by_class else settings.digest
                 return ProcessorSource([str(file.parent)], digest, settings)
-        origin = str(config_of(checkpoint.source).get("_name_or_path") or "")
+        origin = str(config_of(checkpoint.source, checkpoint.adapts).get("_name_or_path") or "")
         names = [name for name in (checkpoint.source, origin) if name]
+        names = names if checkpoint.adapts is None else [checkpoint.adapts]
         names = folders if named is not None else names
         return ProcessorSource(names, fingerprint(processor=names))
 
@@ -294,7 +295,8 @@ class Models:
             for other in self.found.usable
             if not other.is_base and other is not checkpoint
         ]
-        return [*own, str(self.run.checkpoint_root(self.info)), *others]
+        bases = dict.fromkeys(one.adapts for one in self.found.usable if one.adapts is not None)
+        return [*own, str(self.run.checkpoint_root(self.info)), *others, *bases]
 
     def _is_usual(self, settings: ProcessorSettings | None) -> bool:
         """Whether no other class is to be expected with the settings."""
@@ -319,6 +321,11 @@ class Models:
     def with_info(self, info: RunInfo) -> Models:
         """The same for other settings."""
         return replace(self, info=info)
+
+
+def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    source = checkpoint.source
+    return config_of(source, checkpoint.adapts) or hub_config(source)
 
 
 def _known_key(stored: Mapping[str, Any] | None) -> EmbeddingKey | None:
