@@ -132,6 +132,20 @@ class PeftAdapter(Form):
         return AdapterFolder.read(path, self._named)
 
 
+def is_adapted(model: Any) -> bool:
+    """Whether a model in memory is one of PEFT: a base model with an adapter, which alone is
+    saved."""
+    return hasattr(model, "get_base_model") and hasattr(model, "peft_config")
+
+
+def describe_adapter(model: Any, folder: Path) -> None:
+    """Write beside a saved adapter what its base model does not know: the classes of the head.
+    Nothing where a model is whole."""
+    config = getattr(model.get_base_model(), "config", None) if is_adapted(model) else None
+    if config is not None and hasattr(config, "save_pretrained"):
+        config.save_pretrained(folder)
+
+
 def _weights_problem(adapter: AdapterFolder) -> str | None:
     file = adapter.weights
     if not storage.exists(file):

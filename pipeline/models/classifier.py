@@ -227,6 +227,8 @@ def logits_of(output: Any) -> Any:
 def size_options(model: Any, pixels: torch.Tensor) -> dict[str, Any]:
     """What a model's forward pass must be told about images (B, 3, height, width) of another size
     than it was made for."""
+    if hasattr(model, "get_base_model"):  # of peft, which passes on what its base model takes
+        model = model.get_base_model()
     vision = getattr(model.config, "vision_config", model.config)
     size = getattr(vision, "image_size", None)
     native = tuple(size) if isinstance(size, (list, tuple)) else (size, size)

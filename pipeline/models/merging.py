@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
@@ -149,6 +150,12 @@ def head_size(
     return sizes.pop() if len(sizes) == 1 else None
 
 
+def head_modules(config: Mapping[str, Any], name: str) -> list[str]:
+    """The modules that make up the head of a model of this class, by their names in it."""
+    axes = _head_axes(json.dumps(config, sort_keys=True), name, "transformers")
+    return list(dict.fromkeys(title.rpartition(".")[0] for title, _ in axes))
+
+
 @lru_cache(maxsize=32)
 def _head_axes(config: str, name: str, library: str) -> tuple[tuple[str, int], ...]:
     """The tensors of a model's head, and which of their axes is that of the classes."""
@@ -259,6 +266,32 @@ def _body(model: Any, *, with_head: bool) -> Any:
 # -- the adapter
 
 
+def put_tensors(model: Any, folder: Path) -> None:
+    """Put the tensors that were saved in a folder into a model of PEFT with the same adapter.
+    Raises CheckpointError where they are damaged or not all there."""
+    from peft import set_peft_model_state_dict
+
+    adapter = AdapterFolder.read(folder)
+    tensors = read_tensors(adapter.weights, str(adapter.weights))
+    try:
+        with _quiet():
+            loaded: Any = set_peft_model_state_dict(model, tensors, adapter_name=ADAPTER_NAME)
+    except MISFITS as error:
+        raise CheckpointError(f"{folder} does not fit: {reason_of(error)}") from error
+    _check_loaded(model.peft_config[ADAPTER_NAME], loaded, adapter)
+
+
+def _check_loaded(config: Any, loaded: Any, adapter: AdapterFolder) -> None:
+    """Raise CheckpointError for tensors that are left over or lacking."""
+    unknown = [name for name in loaded.unexpected_keys if not _is_copy(name)]
+    for names, what in ((unknown, "has"), (_lacking(config, loaded.missing_keys), "lacks")):
+        if names:
+            raise CheckpointError(
+                f"its adapter {what} {names[0]} (of {len(names)}), unlike its base model "
+                f"{adapter.base}. Name the model that it was made from with --base."
+            )
+
+
 def _merge(model: Any, adapter: AdapterFolder) -> Any:
     """The model itself, with the adapter merged into its weights. Raises CheckpointError where
     tensors are left over or lacking, and whatever PEFT raises where they do not fit."""
@@ -276,13 +309,7 @@ def _merge(model: Any, adapter: AdapterFolder) -> Any:
     config.inference_mode = True
     wrapped = peft.PeftModel(model, config, adapter_name=ADAPTER_NAME)
     loaded: Any = peft.set_peft_model_state_dict(wrapped, tensors, adapter_name=ADAPTER_NAME)
-    unknown = [name for name in loaded.unexpected_keys if not _is_copy(name)]
-    for names, what in ((unknown, "has"), (_lacking(config, loaded.missing_keys), "lacks")):
-        if names:
-            raise CheckpointError(
-                f"its adapter {what} {names[0]} (of {len(names)}), unlike its base model "
-                f"{adapter.base}. Name the model that it was made from with --base."
-            )
+    _check_loaded(config, loaded, adapter)
     return wrapped.merge_and_unload()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.models.adapters import describe_adapter
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import SILENT, Progress
@@ -256,5 +257,6 @@ def save_first(model: Any, processor: Any, state: Any, folder: Path) -> None:
     """Write the model before its first step as a checkpoint like the Trainer's."""
     with quiet_transformers():
         model.save_pretrained(folder)
+        describe_adapter(model, folder)
         processor.save_pretrained(folder)
     state.save_to_json(str(folder / "trainer_state.json"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import StorageError
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.training.lora import trained_bytes
 from review_embeddings.pipeline.training.setup import Setup
 
 STATE_SIZE = 3
@@ -40,7 +41,7 @@ def check_disk(run: RunFolder, setup: Setup, *, has_state: bool) -> None:
 
 def _needed(run: RunFolder, setup: Setup, *, has_state: bool) -> dict[str, int]:
     """Bytes of what will be written, by what it is."""
-    plan, weights = setup.plan, _weight_bytes(setup.model)
+    plan, weights = setup.plan, _weight_bytes(setup)
     missing = sum(not run.checkpoint(step).is_dir() for step in plan.kept)
     kept = missing + (plan.best_metric is not None)
     states = 1 if has_state else 2
@@ -59,7 +60,11 @@ def _needed(run: RunFolder, setup: Setup, *, has_state: bool) -> dict[str, int]:
     return parts
 
 
-def _weight_bytes(model: Any) -> int:
+def _weight_bytes(setup: Setup) -> int:
+    """Of a saved checkpoint."""
+    model = setup.model
+    if setup.request.lora is not None:
+        return trained_bytes(model)
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
 
 

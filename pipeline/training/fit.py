@@ -20,6 +20,7 @@ from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.data import review_request
 from review_embeddings.pipeline.training.images import collate
+from review_embeddings.pipeline.training.lora import load_adapter
 from review_embeddings.pipeline.training.resume import TrainingState
 from review_embeddings.pipeline.training.setup import Setup
 
@@ -56,7 +57,7 @@ def fit(
     first = trainers.FirstCheckpoint(run, setup.processor)
     recorders = [first, LogCallback(progress=progress)] if embedding is None else [embedding]
     _complete_arguments(setup, is_resumed=state is not None)
-    model = setup.model if state is None else load_saved(state.folder)
+    model = setup.model if state is None else _model_of(setup, state)
     with quiet_transformers(), ExitStack() as stack:
         callbacks = [trainers.Beginning(on_begin), *recorders, plan]
         trainer = _make_trainer(run, setup, model, callbacks)
@@ -68,6 +69,13 @@ def fit(
         if trainer.is_world_process_zero() and plan.outcome.step >= setup.schedule.total:
             _save_final_model(run, setup, trainer, plan.outcome)
     return plan.outcome
+
+
+def _model_of(setup: Setup, state: TrainingState) -> Any:
+    """The model with the weights that a training goes on from."""
+    if setup.request.lora is None:
+        return load_saved(state.folder)
+    return load_adapter(setup.model, state.folder)
 
 
 def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:

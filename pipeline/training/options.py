@@ -8,6 +8,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.training.augmentations import parse_augmentation
+from review_embeddings.pipeline.training.lora import check_lora
 
 DEFAULT_FRAMES = 11
 """Checkpoints where no number is given: before the training and ten more."""
@@ -66,6 +67,8 @@ class FineTuning:
     """Model folder or Hub name whose image processor is used; None for the model's own."""
     image_size: int | None = None
     """Side in pixels of what the model takes; None for its own."""
+    lora: int | None = None
+    """Rank of the low-rank adapters that are trained instead of the whole model, with the head."""
     augment: str = "auto"
     """See `training.augmentations.parse_augmentation`."""
     epochs: float = 3.0
@@ -127,6 +130,7 @@ def check_options(request: FineTuning, values: Mapping[str, Any], batch: Batch) 
     import torch
 
     parse_augmentation(request.augment)
+    check_lora(request.lora)
     numbers = {**values, "batch-size": batch.size}
     for name, least in MINIMA.items():
         if name in numbers and numbers[name] < least:

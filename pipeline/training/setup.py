@@ -19,6 +19,7 @@ from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
 from review_embeddings.pipeline.training.devices import keep_on
 from review_embeddings.pipeline.training.images import LabelledImages
+from review_embeddings.pipeline.training.lora import LORA_LEARNING_RATE, note_lora, with_lora
 from review_embeddings.pipeline.training.options import Batch, FineTuning
 from review_embeddings.pipeline.training.plan import SavePlan, Schedule, make_plan, make_schedule
 
@@ -79,6 +80,9 @@ def set_up(
         has_evaluation=data.evaluation is not None,
         evaluates_by_embedding=evaluates_by_embedding(request, splits),
     )
+    if request.lora is not None:
+        model = with_lora(model, request.lora, seed=request.seed, source=request.model)
+        note_lora(model, request.lora, progress)
     data.train.augmented(parse_augmentation(request.augment), seed=request.seed, smallest=side)
     return Setup(request, splits, model, processor, data, arguments, schedule, plan, side)
 
@@ -97,6 +101,8 @@ def _training_arguments(
         "gradient_accumulation_steps": batch.accumulation,
     }
     own = own_defaults(values, request.device)
+    if request.lora is not None:
+        own["learning_rate"] = LORA_LEARNING_RATE
     fixed = {"output_dir": str(run.path), "seed": request.seed}
     arguments = make({**values, **sizes}, {**own, **fixed})
     keep_on(arguments, request.device)

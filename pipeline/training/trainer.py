@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import TrainingError
+from review_embeddings.pipeline.models.adapters import describe_adapter
 from review_embeddings.pipeline.models.classifier import logits_of, size_options
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance, StopRequests
@@ -174,7 +175,9 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
-        Path(output_dir or self.args.output_dir, PICKLED_ARGUMENTS).unlink(missing_ok=True)
+        folder = Path(output_dir or self.args.output_dir)
+        (folder / PICKLED_ARGUMENTS).unlink(missing_ok=True)
+        describe_adapter(whole_model(self.model), folder)
 
 
 class StoppedAtStartError(Exception):

@@ -55,6 +55,13 @@ class TrainingDataOptions:
         metavar="N",
         help="Side in pixels of what the model takes. Default: its own.",
     )
+    lora: int | None = option(
+        "--lora",
+        type=click.IntRange(min=1),
+        metavar="R",
+        help="Train low-rank adapters of rank R and the head instead of the whole model (needs "
+        "peft): checkpoints of megabytes.",
+    )
     augment: str | None = option(
         "--augment",
         metavar="HOW",
