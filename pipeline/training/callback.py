@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.pipeline.models.adapters import describe_adapter
+from review_embeddings.pipeline.models.adapters import describe_adapter, is_adapted
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import SILENT, Progress
@@ -23,7 +23,7 @@ from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder, reference_to
 from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
 from review_embeddings.pipeline.training.faults import FaultSwitch
-from review_embeddings.pipeline.training.live import LiveEmbedding, is_adapted, is_saved
+from review_embeddings.pipeline.training.live import LiveEmbedding, is_saved
 from review_embeddings.pipeline.training.log import TrainingLog
 from review_embeddings.pipeline.training.recording.undisturbed import random_numbers_kept
 

@@ -21,15 +21,17 @@ import numpy as np
 from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.models.adapters import is_adapted
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.device import DTYPES
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
+from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.folder import WEIGHTS, RunFolder
+from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
 from review_embeddings.pipeline.settings import Request, check_settings
@@ -46,9 +48,6 @@ if TYPE_CHECKING:
     import torch
 
 NO_CHECKPOINTS = FoundCheckpoints([], [])
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-"""Weights of an adapter in a folder, as peft saves them."""
 
 
 class LiveRun:
@@ -156,8 +155,9 @@ class LiveEmbedding:
         self._template = first
         if is_adapted(model):
             self._adapted_head = _head_in_memory(model.get_base_model())
-            return
-        if kind_of(first) is None:
+            if form_of(first.source).problem(Path(first.source)) is not None:
+                return  # its base model was never saved: embedded as it is in memory
+        elif kind_of(first) is None:
             return  # loaded later as something else than what is trained: embedded from its file
         encoder = load_encoder(
             first,
@@ -192,13 +192,30 @@ class LiveEmbedding:
         found = FoundCheckpoints([described], [])
         problem_type = getattr(model.config, "problem_type", None)
         models = Models(live.run, live.info, found, live.request.device, problem_type)
-        key = models.key_of(described, self._stamp(checkpoint, model, saved), live.images)
+        with ExitStack() as stack:
+            folder = self._saved_to(checkpoint, model, saved, stack)
+            stamp = self._stamp(folder, model, saved)
+            self._write(models, described, model, stamp, folder, saved=saved, device=device)
+
+    def _write(
+        self,
+        models: Models,
+        described: Checkpoint,
+        model: Any,
+        stamp: WeightsStamp,
+        folder: Path,
+        *,
+        saved: bool,
+        device: torch.device,
+    ) -> None:
+        live, step = self._live, described.step
+        key = models.key_of(described, stamp, live.images)
         head, adapted = models.head(described, live.images), self._adapted_head
         if adapted is not None:
             kind = None if adapted.kind == SOFTMAX else adapted.kind
             head, key = adapted, replace(key, with_head=True, head_kind=kind)
         value = key.fingerprint(STAGES["embeddings"])
-        if live.run.is_current("embeddings", checkpoint.step, value):
+        if live.run.is_current("embeddings", step, value):
             return
         in_memory = adapted is not None or (self._encoder is not None and self._encoder.can_take)
         if not in_memory and not saved:
@@ -208,43 +225,45 @@ class LiveEmbedding:
             )
 
         def load(precision: str) -> Encoder:
-            return self._loaded(model, precision, device, f"Checkpoint {checkpoint.step}")
+            return self._loaded(model, folder, precision, device, f"Checkpoint {step}")
 
         processor = models.processor_of(described)
         memory = ModelInMemory(load, processor, head) if in_memory else None
         live.write(Embedding(models, live.images, described, key, memory))
 
-    def _loaded(self, model: Any, precision: str, device: torch.device, name: str) -> Encoder:
-        """The second module with the weights of now."""
-        if is_adapted(model):
+    def _loaded(
+        self, model: Any, folder: Path, precision: str, device: torch.device, name: str
+    ) -> Encoder:
+        """The second module with the weights of now; those of an adapter lie in ``folder``."""
+        if is_adapted(model) and (self._encoder is None or not self._encoder.can_take):
             pooling = self._live.info.settings.pooling
             return _encoder_of(model.get_base_model(), pooling, precision, device, name)
         assert self._encoder is not None
         self._encoder.cast(precision)
-        self._encoder.take(model.state_dict(), device, name=name)
+        exchange = self._encoder.exchange
+        state = model.state_dict() if exchange is None else exchange(folder)
+        self._encoder.take(state, device, name=name)
         return self._encoder
 
-    def _stamp(self, checkpoint: Checkpoint, model: Any, saved: bool) -> WeightsStamp:
+    def _saved_to(self, checkpoint: Checkpoint, model: Any, saved: bool, stack: ExitStack) -> Path:
+        """The folder with the weights as files: the checkpoint's, or one that ``stack`` deletes
+        where only the files themselves tell what they are, for they have other names there, lie in
+        several files, or are those of an adapter."""
+        if saved or self._stamps_memory:
+            return Path(checkpoint.source)
+        prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-"
+        temporary = tempfile.TemporaryDirectory(dir=self._live.run.path, prefix=prefix)
+        folder = Path(stack.enter_context(temporary))
+        with quiet_transformers():
+            model.save_pretrained(folder)
+        return folder
+
+    def _stamp(self, folder: Path, model: Any, saved: bool) -> WeightsStamp:
         """The stamp that the weights have, or would have, as a file."""
-        if saved:
-            return _stamp_of(checkpoint.source)
-        if self._stamps_memory:
+        if self._stamps_memory and not saved:
             return stamp_content(_serialised(model) or b"")
-        with (
-            tempfile.TemporaryDirectory(
-                dir=self._live.run.path, prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-"
-            ) as folder,
-            quiet_transformers(),
-        ):
-            model.save_pretrained(
-                folder
-            )  # saved under other names or in several files: only the files themselves tell
-            return WeightsStamp(_stamp_of(folder).sha256, [])
-
-
-def is_adapted(model: Any) -> bool:
-    """Whether a model is one of peft: a base model with an adapter, which alone is saved."""
-    return hasattr(model, "get_base_model") and hasattr(model, "peft_config")
+        stamp = stamp_weights(str(folder))
+        return stamp if saved else replace(stamp, files=[])
 
 
 def _head_in_memory(model: Any) -> Head | None:
@@ -254,11 +273,6 @@ def _head_in_memory(model: Any) -> Head | None:
 def is_saved(folder: Path) -> bool:
     """Whether the weights of a checkpoint lie in a folder."""
     return any((folder / name).is_file() for name in (WEIGHTS, ADAPTER_WEIGHTS))
-
-
-def _stamp_of(source: str) -> WeightsStamp:
-    adapter = Path(source) / ADAPTER_WEIGHTS
-    return stamp_content(adapter.read_bytes()) if adapter.is_file() else stamp_weights(source)
 
 
 def _encoder_of(
