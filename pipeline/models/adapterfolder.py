@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-from review_embeddings.pipeline.models.config import read_config
+from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.hub import HubModel
 from review_embeddings.pipeline.models.pretrained import PretrainedFolder
 from review_embeddings.pipeline.run import storage
@@ -91,6 +91,17 @@ class AdapterFolder:
             return read_config(self.base)
         return dict(_hub_config(self.base))
 
+    @property
+    def saved_config(self) -> dict[str, Any]:
+        """The ``config.json`` beside the adapter, where the training has saved one of the base
+        model's architecture; else empty."""
+        try:
+            saved, base = read_config(str(self.path)), self.base_config()
+        except ValueError:
+            return {}
+        name = "architecture" if is_timm(base) else "model_type"
+        return saved if saved.get(name) == base.get(name) else {}
+
     def base_problem(self) -> str | None:
         """Why the base model cannot be used, with what helps; None where it can."""
         named = self.content.get(BASE_ENTRY)
@@ -130,6 +141,8 @@ def find_base(content: Mapping[str, Any], folder: Path, named: str | None) -> st
     one of the folders that the adapter lies in, or to the working directory. Else ``named``; else
     its own Hub name, which has to be fetched.
     """
+    if named is not None and Path(named).is_dir():
+        named = str(Path(named).resolve())
     text = str(content.get(BASE_ENTRY) or "")
     if not text:
         return named

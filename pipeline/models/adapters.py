@@ -19,7 +19,7 @@ from review_embeddings.pipeline.models.adapterfolder import (
     adapter_in,
     adapter_shapes,
 )
-from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm, read_config
+from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.form import Form, LoadedModel
 from review_embeddings.pipeline.models.merging import MergingBase, head_size
 from review_embeddings.pipeline.models.pretrained import files_of, is_whole
@@ -93,14 +93,18 @@ class PeftAdapter(Form):
 
     def weight_files(self, path: Path) -> list[Path]:
         """Those of the adapter and of its base model; one of the Hub is known by its name."""
-        adapter = self._read(path)
+        try:
+            adapter = self._read(path)
+        except CheckpointError:
+            return []  # `problem` says why
         folder = adapter.base_folder
         return [adapter.weights, *([] if folder is None else files_of(folder))]
 
     def config(self, path: Path) -> dict[str, Any]:
         """The base model's with the head that the adapter has, and what the adapter says."""
         adapter = self._read(path)
-        config = {**adapter.base_config(), "_name_or_path": str(adapter.base)}
+        config = {**(adapter.saved_config or adapter.base_config())}
+        config["_name_or_path"] = str(adapter.base)
         if adapter.base_folder is None:
             config["base_model"] = adapter.base
         config["adapter"] = {
@@ -187,9 +191,9 @@ def _with_head(config: dict[str, Any], adapter: AdapterFolder) -> dict[str, Any]
     if size is None:
         return config
     config["architectures"] = [name if name.endswith(CLASSIFIERS) else CLASSIFIERS[0]]
-    saved = read_config(str(adapter.path))
-    known = next((one for one in (saved, config) if len(_class_names(one)) == size), {})
-    names = _class_names(known) or [f"LABEL_{index}" for index in range(size)]
+    names = _class_names(config)
+    if len(names) != size:
+        names = [f"LABEL_{index}" for index in range(size)]
     config["id2label"] = {str(index): title for index, title in enumerate(names)}
     if is_timm(config):
         config |= {"num_classes": size, "label_names": names}

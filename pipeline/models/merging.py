@@ -228,7 +228,7 @@ def _load_base(adapter: AdapterFolder, size: int | None, title: str) -> tuple[An
         options |= {"revision": source.revision, "local_files_only": unreachable() is not None}
     try:
         with _quiet(), random_state_kept():
-            config = import_transformers().AutoConfig.from_pretrained(where, **options)
+            config = _config_of(adapter, where, options)
             model, report = _class_of(adapter.trained_class[0]).from_pretrained(
                 where,
                 config=_sized(config, size),
@@ -245,6 +245,14 @@ def _load_base(adapter: AdapterFolder, size: int | None, title: str) -> tuple[An
         ) from error
     mismatched = {entry if isinstance(entry, str) else entry[0] for entry in _mismatched(report)}
     return model.eval().requires_grad_(False), set(report["missing_keys"]) | mismatched
+
+
+def _config_of(adapter: AdapterFolder, where: str, options: Mapping[str, Any]) -> Any:
+    """The configuration of the model that was trained, or else of its base model at ``where``."""
+    read = import_transformers().AutoConfig.from_pretrained
+    if adapter.saved_config:
+        return read(str(adapter.path), trust_remote_code=False)
+    return read(where, **options)
 
 
 def _mismatched(report: Mapping[str, Any]) -> list[Any]:

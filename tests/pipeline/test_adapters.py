@@ -21,6 +21,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models import adapterfolder, hub, weights
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints, find_checkpoints
+from review_embeddings.pipeline.models.heads import head_of
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -477,3 +478,21 @@ def test_an_adapter_under_a_name_of_its_own_lies_in_a_folder_of_that_name(
     (run / "made").rename(run / "checkpoint-10")
     assert find_checkpoints(run).steps == [0, 10]
     assert adapterfolder.adapter_in(run) is None
+
+
+def test_the_configuration_that_was_saved_counts_before_the_bases(
+    run: Path, base: Path, embedded: Callable[..., tuple[Any, Any]]
+) -> None:
+    """Only where it is one of the same architecture."""
+    model = save_adapter(run / "checkpoint-10", base, seed=1)
+    config = model.get_base_model().config
+    config.id2label = {0: "x", 1: "y", 2: "z"}
+    config.save_pretrained(run / "checkpoint-10")
+    head = head_of(find_checkpoints(run).by_step(10))
+    assert head is not None and head.names == ["x", "y", "z"]
+    vectors, _ = embedded(find_checkpoints(run), 10)
+    assert (vectors - expected(model)[0]).abs().max() < NOISE
+    file = run / "checkpoint-10" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_type": "swin"}))
+    head = head_of(find_checkpoints(run).by_step(10))
+    assert head is not None and head.names is None and head.count == 3
