@@ -84,9 +84,10 @@ class AdapterFolder:
         return Path(self.base) if self.base is not None and Path(self.base).is_dir() else None
 
     def base_config(self) -> dict[str, Any]:
-        """The base model's ``config.json``. Raises CheckpointError where it cannot be had."""
+        """The base model's ``config.json``; empty where it has no name, for a model that was never
+        saved. Raises CheckpointError where it cannot be had."""
         if self.base is None:
-            raise CheckpointError(self.base_problem() or "")
+            return {}
         if self.base_folder is not None:
             return read_config(self.base)
         return dict(_hub_config(self.base))
@@ -94,11 +95,12 @@ class AdapterFolder:
     @property
     def saved_config(self) -> dict[str, Any]:
         """The ``config.json`` beside the adapter, where the training has saved one of the base
-        model's architecture; else empty."""
+        model's architecture, or the base model is not known; else empty."""
         try:
-            saved, base = read_config(str(self.path)), self.base_config()
+            saved = read_config(str(self.path))
         except ValueError:
             return {}
+        base = saved if self.base is None else self.base_config()
         name = "architecture" if is_timm(base) else "model_type"
         return saved if saved.get(name) == base.get(name) else {}
 

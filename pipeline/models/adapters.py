@@ -212,4 +212,5 @@ def _head_size(adapter: AdapterFolder) -> int | None:
     shapes = adapter_shapes(adapter)
     if not shapes:
         return None
-    return head_size(adapter.base_config(), adapter.trained_class, shapes)
+    config = adapter.base_config() or adapter.saved_config
+    return head_size(config, adapter.trained_class, shapes) if config else None

@@ -20,7 +20,13 @@ from samples import CLASSES, save_checkpoint, save_start_model, write_splits
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models import adapterfolder, hub, weights
-from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints, find_checkpoints
+from review_embeddings.pipeline.models.adapters import describe_adapter
+from review_embeddings.pipeline.models.checkpoints import (
+    Checkpoint,
+    FoundCheckpoints,
+    find_checkpoints,
+)
+from review_embeddings.pipeline.models.encoder import load_encoder
 from review_embeddings.pipeline.models.heads import head_of
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.models.weights import stamp_weights
@@ -496,3 +502,19 @@ def test_the_configuration_that_was_saved_counts_before_the_bases(
     file.write_text(json.dumps({**json.loads(file.read_text()), "model_type": "swin"}))
     head = head_of(find_checkpoints(run).by_step(10))
     assert head is not None and head.names is None and head.count == 3
+
+
+def test_an_adapter_on_a_model_that_was_never_saved_is_described_as_far_as_it_goes(
+    run: Path, base: Path
+) -> None:
+    """So that what was embedded while it was trained stays known, though it cannot be loaded."""
+    model = save_adapter(run / "checkpoint-10", base, seed=1)
+    name_base(run / "checkpoint-10", "")
+    checkpoint = Checkpoint(10, str(run / "checkpoint-10"))
+    assert head_of(checkpoint) is None
+    assert len(stamp_weights(checkpoint.source).files) == 1
+    describe_adapter(model, run / "checkpoint-10")
+    head = head_of(checkpoint)
+    assert head is not None and head.count == 3
+    with pytest.raises(CheckpointError, match="not named in it. Name the folder with --base"):
+        load_encoder(checkpoint, pooling="auto", precision="fp32", device="cpu", with_head=True)
