@@ -65,7 +65,6 @@ class MergingBase:
 
     model: Any
     """Of transformers, float32, on the CPU; with a head of the size that the adapters have."""
-    with_head: bool
     missing: set[str] = field(default_factory=set)
     """Names of tensors that its weights lack: of a pooler that was never trained."""
 
@@ -90,7 +89,7 @@ class MergingBase:
                 f"has {lacking[0]} (of {len(lacking)}). Name the model that it was made from with "
                 f"--base."
             )
-        return MergingBase(model, with_head, {name for name in gaps if "pooler" in name})
+        return MergingBase(model, {name for name in gaps if "pooler" in name})
 
     def merged(self, adapter: AdapterFolder, title: str) -> Any:
         """A model of transformers with the adapter merged into it. Raises CheckpointError where
@@ -108,7 +107,7 @@ class MergingBase:
                 f"{adapter.base}: {reason_of(error)} Name the model that it was made from with "
                 f"--base."
             ) from error
-        return _body(model if is_inner else merged, with_head=self.with_head)
+        return model if is_inner else merged
 
 
 def plain_name(name: str) -> str:
@@ -257,18 +256,6 @@ def _config_of(adapter: AdapterFolder, where: str, options: Mapping[str, Any]) -
 
 def _mismatched(report: Mapping[str, Any]) -> list[Any]:
     return list(report.get("mismatched_keys") or [])
-
-
-def _body(model: Any, *, with_head: bool) -> Any:
-    """The model, or the part of it below the head."""
-    if with_head or not type(model).__name__.endswith(CLASSIFIERS):
-        return model
-    if not hasattr(model, "timm_model"):
-        return model.base_model
-    body = import_transformers().AutoModel.from_config(model.config)
-    state = model.state_dict()
-    body.load_state_dict({name: state[name] for name in body.state_dict()})
-    return body.eval().requires_grad_(False)
 
 
 # -- the adapter

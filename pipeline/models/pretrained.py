@@ -81,8 +81,6 @@ def _problem_with(folder: Path) -> str | None:
                 f"its weights are pickled, and loading a pickle runs code. Convert it with: "
                 f"{conversion_command(folder)}"
             )
-        if storage.exists(folder / "adapter_model.safetensors"):
-            return "it holds an adapter only; merge it into its base model and save that"
         return "no weights yet (model.safetensors is missing)"
     if not (folder / "config.json").is_file():
         return "it has no config.json"
