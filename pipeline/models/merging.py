@@ -187,6 +187,7 @@ def _described(content: Mapping[str, Any], size: int | None) -> Any:
         config = transformers.AutoConfig.for_model(**content)
     else:
         raise CheckpointError("the config.json of its base model does not say what model it is")
+    config.architectures = []  # else classes of transformers with several of them cannot be chosen
     return _sized(config, size)
 
 
@@ -305,7 +306,26 @@ def _merge(model: Any, adapter: AdapterFolder) -> Any:
     wrapped = peft.PeftModel(model, config, adapter_name=ADAPTER_NAME)
     loaded: Any = peft.set_peft_model_state_dict(wrapped, tensors, adapter_name=ADAPTER_NAME)
     _check_loaded(config, loaded, adapter)
-    return wrapped.merge_and_unload()
+    if all(map(_is_plain, _adapted_layers(wrapped))):
+        return wrapped.merge_and_unload()
+    return wrapped.get_base_model()  # at work, not merged
+
+
+def _adapted_layers(model: Any) -> Iterator[Any]:
+    """The base model's layers below the adapters of a model of PEFT."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return (
+        module.get_base_layer() for module in model.modules() if isinstance(module, BaseTunerLayer)
+    )
+
+
+def _is_plain(layer: Any) -> bool:
+    """Whether a layer computes with its weights as they are. One that first standardises or
+    normalises them, as BiT's convolutions do, does so with an adapter merged into them, too, which
+    is another function than the one that was trained."""
+    kind = type(layer)
+    return kind.__module__.startswith("torch.nn.modules.") or kind.__name__ == "Conv1D"
 
 
 def _is_copy(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError, reason_of
 from review_embeddings.pipeline.models.adapters import INSTALL_PEFT
+from review_embeddings.pipeline.models.classifier import size_options
 from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.merging import MISFITS, head_modules, put_tensors
 from review_embeddings.pipeline.progress import Progress
@@ -53,10 +54,16 @@ def with_lora(model: Any, rank: int, *, seed: int, source: str) -> Any:
     inner = model.config
     inner.architectures = [type(model).__name__]
     saved = [*head_modules(inner.to_dict(), type(model).__name__), *_batch_norms(model)]
+    targets = _targets(model, saved)
+    if not targets:
+        raise SettingsError(
+            f"The model {source} has no layer that takes adapters: no linear layer below its head, "
+            f"and no convolution that uses its weights as they are. Leave --lora out."
+        )
     config = LoraConfig(
         r=rank,
         lora_alpha=ALPHA_FACTOR * rank,
-        target_modules=_targets(model, saved),
+        target_modules=targets,
         modules_to_save=saved,
         base_model_name_or_path=source,
     )
@@ -75,6 +82,22 @@ def with_lora(model: Any, rank: int, *, seed: int, source: str) -> Any:
         adapted.save_pretrained, save_embedding_layers=False
     )
     return adapted
+
+
+def check_runs(model: Any, pixels: Any, *, source: str) -> None:
+    """Raise SettingsError where a model cannot take images (B, 3, height, width) with adapters on
+    it: some read attributes of layers that peft's do not have."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            model.eval()(pixel_values=pixels, **size_options(model, pixels))
+    except MISFITS as error:
+        raise SettingsError(
+            f"The model {source} does not run with adapters: {reason_of(error)} Leave --lora out."
+        ) from error
+    finally:
+        model.train()
 
 
 def note_lora(model: Any, rank: int, progress: Progress) -> None:
@@ -106,8 +129,11 @@ def _targets(model: Any, saved: list[str]) -> str | list[str]:
     linear = [name for name in _named(model, torch.nn.Linear) if not _inside(name, saved)]
     if linear:
         return ALL_LINEAR
+    convolutions = ((name, model.get_submodule(name)) for name in _named(model, torch.nn.Conv2d))
     return [
-        name for name in _named(model, torch.nn.Conv2d) if model.get_submodule(name).groups == 1
+        name
+        for name, layer in convolutions
+        if type(layer) is torch.nn.Conv2d and layer.groups == 1  # others change their weights first
     ]
 
 

@@ -19,7 +19,12 @@ from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
 from review_embeddings.pipeline.training.devices import keep_on
 from review_embeddings.pipeline.training.images import LabelledImages
-from review_embeddings.pipeline.training.lora import LORA_LEARNING_RATE, note_lora, with_lora
+from review_embeddings.pipeline.training.lora import (
+    LORA_LEARNING_RATE,
+    check_runs,
+    note_lora,
+    with_lora,
+)
 from review_embeddings.pipeline.training.options import Batch, FineTuning
 from review_embeddings.pipeline.training.plan import SavePlan, Schedule, make_plan, make_schedule
 
@@ -81,7 +86,7 @@ def set_up(
         evaluates_by_embedding=evaluates_by_embedding(request, splits),
     )
     if request.lora is not None:
-        model = with_lora(model, request.lora, seed=request.seed, source=request.model)
+        model = _with_lora(request, request.lora, model, data.train)
         note_lora(model, request.lora, progress)
     data.train.augmented(parse_augmentation(request.augment), seed=request.seed, smallest=side)
     return Setup(request, splits, model, processor, data, arguments, schedule, plan, side)
@@ -133,6 +138,18 @@ def _try_images(request: FineTuning, images: LabelledImages, model: Any, progres
     sides = shapes[0][1:]
     _note_patches(model, sides, progress)
     return int(min(sides))
+
+
+def _with_lora(request: FineTuning, rank: int, model: Any, images: LabelledImages) -> Any:
+    """The model with adapters, tried on an image."""
+    import torch
+
+    adapted = with_lora(model, rank, seed=request.seed, source=request.model)
+    rows = map(images.__getitem__, range(min(MAX_TRIED, len(images))))
+    first = next((row for row in rows if row is not None), None)
+    if first is not None:
+        check_runs(adapted, torch.stack([first["pixel_values"]]), source=request.model)
+    return adapted
 
 
 def _note_patches(model: Any, sides: tuple[int, ...], progress: Progress) -> None:

@@ -518,3 +518,26 @@ def test_an_adapter_on_a_model_that_was_never_saved_is_described_as_far_as_it_go
     assert head is not None and head.count == 3
     with pytest.raises(CheckpointError, match="not named in it. Name the folder with --base"):
         load_encoder(checkpoint, pooling="auto", precision="fp32", device="cpu", with_head=True)
+
+
+def test_an_adapter_on_layers_that_standardise_their_weights_is_not_merged(
+    run: Path, tmp_path: Path
+) -> None:
+    """Merged, it would be standardised with the weights: another function than was trained."""
+    from transformers import BitConfig, BitForImageClassification
+
+    options = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "num_groups": 4}
+    torch.manual_seed(0)
+    BitForImageClassification(BitConfig(**options, num_labels=3)).save_pretrained(tmp_path / "bit")
+    config = lora(target_modules=["conv1", "conv2"], modules_to_save=["classifier.1"])
+    loader = EncoderLoader("cpu")
+    for step in (1, 2):
+        model = save_adapter(run / f"checkpoint-{step}", tmp_path / "bit", seed=step, config=config)
+        encoder = loader.encoder(
+            find_checkpoints(run).by_step(step), pooling="auto", precision="fp32", with_head=True
+        )
+        pixels = torch.rand(2, 3, 32, 32)
+        with torch.no_grad():
+            true = model(pixel_values=pixels).logits.softmax(dim=-1)
+        assert (encoder.encode(pixels)[1] - true).abs().max() < NOISE
+    loader.close()

@@ -236,9 +236,18 @@ def test_other_options_than_before_are_refused(train: Train) -> None:
         train(steps=1, frames=2, lora=8)
 
 
-def test_what_cannot_be_trained_is_refused(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_trained_is_refused(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import MobileNetV2Config, MobileNetV2Model, ViTImageProcessorPil
+
     with pytest.raises(SettingsError, match="--lora 0 is out of range"):
         train(lora=0)
+    mobile = tmp_path / "mobile"  # asks its convolutions for what peft's do not have
+    MobileNetV2Model(MobileNetV2Config(depth_multiplier=0.1)).save_pretrained(mobile)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(mobile)
+    with pytest.raises(SettingsError, match="does not run with adapters"):
+        train(model=str(mobile))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'review-embeddings\[peft\]'"):
         train()
