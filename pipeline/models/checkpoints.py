@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError
+from review_embeddings.pipeline.models.adapters.hub import REVISION_MARK
 from review_embeddings.pipeline.models.final import (
     StoredWeights,
     final_model,
@@ -15,7 +16,6 @@ from review_embeddings.pipeline.models.final import (
 )
 from review_embeddings.pipeline.models.form import Form
 from review_embeddings.pipeline.models.forms import form_of
-from review_embeddings.pipeline.models.hub import REVISION_MARK
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN
 from review_embeddings.pipeline.run.history import TrainingHistory

@@ -11,9 +11,9 @@ from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.device import DTYPES, pick_device
 from review_embeddings.pipeline.models.features import Features, reader_of
 from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.libraries import names_in_file
 from review_embeddings.pipeline.models.probe import PROBED, check_reproducible
 from review_embeddings.pipeline.models.template import Template
-from review_embeddings.pipeline.models.tensornames import names_in_file
 
 if TYPE_CHECKING:
     import torch

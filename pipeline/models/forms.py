@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.models.adapters import PeftAdapter
+from review_embeddings.pipeline.models.adapters.form import PeftAdapter
 from review_embeddings.pipeline.models.form import Form
 from review_embeddings.pipeline.models.pretrained import PretrainedFolder
 from review_embeddings.pipeline.registry import Registry

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
+
+if TYPE_CHECKING:
+    import torch
 
 UNWRITTEN_CLASSES = 2
 """Classes of a head whose configuration does not say how many: transformers leaves 2 out."""

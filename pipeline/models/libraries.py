@@ -7,12 +7,15 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from logging import CRITICAL, getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def import_transformers() -> Any:
@@ -88,3 +91,16 @@ def random_state_kept() -> Iterator[None]:
         list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     ):
         yield
+
+
+def names_in_file(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Under which name a saved file has each tensor of a model: transformers renames some. How it
+    does is not public, so `holds` checks."""
+    try:
+        from transformers.core_model_loading import revert_weight_conversion
+
+        saved = revert_weight_conversion(model, dict(state))
+    except (ImportError, AttributeError, KeyError, TypeError, RuntimeError, ValueError):
+        saved = dict(state)
+    names = {id(tensor): name for name, tensor in state.items()}
+    return {name: names[id(tensor)] for name, tensor in saved.items() if id(tensor) in names}

@@ -21,7 +21,7 @@ import numpy as np
 from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
-from review_embeddings.pipeline.models.adapters import is_adapted
+from review_embeddings.pipeline.models.adapters.form import is_adapted
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.device import DTYPES

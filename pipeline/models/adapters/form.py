@@ -2,7 +2,7 @@
 model to which they belong.
 
 The base model is loaded once, and each checkpoint's tensors are merged into a copy of it. What a
-folder says is read here without torch; `models.merging` computes.
+folder says is read here without torch; `merging` computes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.adapterfolder import (
+from review_embeddings.pipeline.models.adapters.folder import (
     BASE_ENTRY,
     AdapterFolder,
     adapter_in,
     adapter_shapes,
 )
+from review_embeddings.pipeline.models.adapters.merging import MergingBase, head_size
 from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.form import Form, LoadedModel
-from review_embeddings.pipeline.models.merging import MergingBase, head_size
 from review_embeddings.pipeline.models.pretrained import files_of, is_whole
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS

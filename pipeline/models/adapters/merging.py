@@ -19,21 +19,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-from review_embeddings.pipeline.models.adapterfolder import (
+from review_embeddings.pipeline.models.adapters.folder import (
     AdapterFolder,
     Shapes,
     adapter_shapes,
     read_tensors,
 )
+from review_embeddings.pipeline.models.adapters.hub import HubModel, unreachable
 from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
-from review_embeddings.pipeline.models.hub import HubModel, unreachable
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
+    names_in_file,
     quiet_transformers,
     random_state_kept,
     require_timm,
 )
-from review_embeddings.pipeline.models.tensornames import names_in_file
 
 if TYPE_CHECKING:
     import torch
