@@ -26,6 +26,17 @@ class Normalisation:
 
     scale: list[float]
     shift: list[float]
+    values: list[list[float]] | None = None
+    """What the image processor itself gives of each level, float32 of shape (3, 256): it rounds
+    in an order of its own. None where that was not asked."""
+
+    def table(self) -> NDArray[np.float32]:
+        """The value of each level, shape (3, 256)."""
+        if self.values is not None:
+            return np.array(self.values, dtype=np.float32)
+        levels = np.arange(MAX_LEVEL + 1, dtype=np.float32)
+        scale, shift = (np.array(one, dtype=np.float32) for one in (self.scale, self.shift))
+        return np.asarray(levels * scale[:, None] + shift[:, None], dtype=np.float32)
 
     def factors(self, dtype: type[np.floating]) -> tuple[NDArray[np.floating], ...]:
         """Scale and shift, each of shape (3, 1, 1)."""
@@ -53,6 +64,8 @@ def to_levels(
 
 
 def to_values(levels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
-    """What 8-bit levels stand for."""
-    scale, shift = normalisation.factors(np.float32)
-    return np.asarray(levels * scale + shift, dtype=np.float32)
+    """What 8-bit levels of shape (N, 3, height, width) stand for."""
+    values = np.empty(levels.shape, dtype=np.float32)
+    for channel, value_of in enumerate(normalisation.table()):
+        values[:, channel] = value_of[levels[:, channel]]
+    return values

@@ -37,8 +37,10 @@ WIDENED_AT_ONCE = 256
 class Preprocessor(Protocol):
     """What turns images into what a model takes, such as `models.processor.Processor`."""
 
-    normalisation: Normalisation | None
-    """How it normalises; None where that is not known."""
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """How it normalises; None where that is not known."""
+        ...
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where
@@ -160,12 +162,15 @@ class Pixels:
         height, width)."""
         import torch
 
-        values = torch.from_numpy(np.array(self.array[start:stop])).to(device).float()
+        given = torch.from_numpy(np.array(self.array[start:stop])).to(device)
         if self.normalisation is None:
-            return values
-        scale = torch.tensor(self.normalisation.scale, device=device).view(1, 3, 1, 1)
-        shift = torch.tensor(self.normalisation.shift, device=device).view(1, 3, 1, 1)
-        return torch.addcmul(shift, values, scale)
+            return given.float()
+        table = torch.from_numpy(self.normalisation.table()).to(device)
+        values = torch.empty(given.shape, dtype=torch.float32, device=device)
+        for channel, value_of in enumerate(table):
+            levels = given[:, channel]
+            values[:, channel] = value_of[levels.int().flatten()].view(levels.shape)
+        return values
 
 
 class PixelCache:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,12 @@ MAX_LISTED = 3
 
 PROBE_EDGE = 24
 """Edge of the probe pictures of a processor that keeps the size of images."""
+
+PLAIN_EDGE = 8
+"""Edge of a picture of one level."""
+
+ALIKE = (1, 33, 77, 130, 201, 254)
+"""Levels at which a picture of all levels has to give what one of this level alone does."""
 
 MIN_PROBES = 2
 """Probe pictures that at least have to tell, one wide and one high."""
@@ -114,7 +121,7 @@ def _is_common(processor: Any) -> bool:
     transformers' own, and by all of its settings."""
     kind = type(processor)
     name = base_name(kind.__name__)
-    if not kind.__module__.startswith("transformers.models.") or kind.__name__ != f"{name}Pil":
+    if not _is_of_library(processor) or kind.__name__ != f"{name}Pil":
         return False
     settings = given_settings(vars(processor))
     if name not in COMMON or not settings.keys() <= SETTINGS:
@@ -122,6 +129,11 @@ def _is_common(processor: Any) -> bool:
     if COMMON[name] is None and settings.get("do_center_crop"):
         return False
     return _is_filter(settings.get("resample"))
+
+
+def _is_of_library(processor: Any) -> bool:
+    """Whether a class is transformers' own."""
+    return type(processor).__module__.startswith("transformers.models.")
 
 
 def _is_filter(resample: Any) -> bool:
@@ -158,8 +170,57 @@ class Processor:
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
-        self.normalisation = _normalisation(processor)
+
+    @cached_property
+    def normalisation(self) -> Normalisation | None:
         """How it normalises; None where that is not known."""
+        known = _normalisation(self._processor)
+        if known is None or not _is_of_library(self._processor):
+            return known
+        return replace(known, values=self._values_of_levels(known))
+
+    def _values_of_levels(self, known: Normalisation) -> list[list[float]] | None:
+        """What the processor gives of each level, shape (3, 256); None where it does not follow
+        from the level alone."""
+        ramp = np.arange(MAX_LEVEL + 1, dtype=np.uint8)
+        try:
+            values = self._of_ramp(ramp)
+            if values is None or not all(
+                np.array_equal(values[:, one], self._of_level(one)) for one in ALIKE
+            ):
+                values = np.stack([self._of_level(one) for one in ramp.tolist()], axis=1)
+        except CheckpointError:
+            return None
+        levels = to_levels(values[None, :, None], known)
+        is_exact = levels is not None and bool((levels == ramp).all())
+        return values.tolist() if is_exact else None
+
+    def _of_ramp(self, ramp: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """The values of all levels at once, from a picture that keeps its size; None where the
+        processor gives it another one."""
+        from PIL import Image
+
+        edge = int(np.sqrt(len(ramp)))
+        picture = Image.fromarray(np.repeat(ramp.reshape(edge, edge, 1), CHANNELS, axis=2))
+        off = dict.fromkeys(("do_resize", "do_center_crop", "do_pad"), False)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # some know none of these settings
+                given = self._processor(picture, return_tensors="np", **off)["pixel_values"][0]
+        except FAILURES:
+            return None
+        values = np.asarray(given, dtype=np.float32)
+        is_whole = values.shape == (CHANNELS, edge, edge)
+        return values.reshape(CHANNELS, -1) if is_whole else None
+
+    def _of_level(self, level: int) -> NDArray[np.float32]:
+        """The values of a picture that has one level everywhere, shape (3,)."""
+        from PIL import Image
+
+        picture = Image.new("RGB", (PLAIN_EDGE, PLAIN_EDGE), (level,) * CHANNELS)
+        values = self([picture])[0]
+        middle: NDArray[np.float32] = values[:, values.shape[1] // 2, values.shape[2] // 2]
+        return middle
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """RGB images to 8-bit levels of shape (N, 3, height, width), or to float32 values where

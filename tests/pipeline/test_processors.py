@@ -118,6 +118,10 @@ def made(name: str, changes: dict[str, Any]) -> Any:
     return processor
 
 
+EXACT = (*COMMON, "ConvNext", "TimmWrapper")
+"""Beginnings of the names of classes whose values are met to the last bit."""
+
+
 def alone(processor: Any, image: Image.Image) -> NDArray[np.float32] | None:
     """What a processor gives of one image; None where it fails or gives no image."""
     try:
@@ -142,6 +146,8 @@ def check(processor: Any, ours: Processor, images: list[Image.Image]) -> None:
         given = to_values(given, ours.normalisation)
     stacked = np.stack(expected)
     assert given.shape == stacked.shape
+    if any(type(processor).__name__.startswith(one) for one in EXACT):
+        np.testing.assert_array_equal(given, stacked)
     step = 1e-3 * float(np.ptp(stacked)) / 255  # a thousandth of a level
     np.testing.assert_allclose(given, stacked, rtol=1e-6, atol=min(1e-5, max(step, 1e-9)))
 
