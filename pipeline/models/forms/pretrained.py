@@ -142,7 +142,7 @@ def _without_weights(folder: Path) -> str:
                 f"With that, load it with from_pretrained(…, {flag}=True) and write it with "
                 f"save_pretrained."
             )
-    if storage.exists(folder / "adapter_model.safetensors"):
+    if any(storage.exists(folder / f"adapter_model.{end}") for end in ("safetensors", "bin")):
         return "it holds an adapter only; merge it into its base model and save that"
     if (folder / WEIGHTS).is_dir():
         return f"{WEIGHTS} is a folder and not a file of weights"
