@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from review_embeddings.pipeline.errors import CheckpointError, RunError
-from review_embeddings.pipeline.models.adapters.hub import REVISION_MARK
+from review_embeddings.pipeline.errors import CheckpointError, RunError, reason_of
 from review_embeddings.pipeline.models.final import (
     StoredWeights,
     final_model,
     still_guessed,
 )
-from review_embeddings.pipeline.models.form import Form
-from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.forms import form_of, weight_files
+from review_embeddings.pipeline.models.forms.adapters.hub import REVISION_MARK
+from review_embeddings.pipeline.models.forms.candidates import (
+    BEST_FILE,
+    Candidate,
+    best_in,
+    candidates_in,
+    own_candidate,
+)
+from review_embeddings.pipeline.models.forms.form import Form
 from review_embeddings.pipeline.models.trainerstate import refreshed
-from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN
-from review_embeddings.pipeline.run.history import TrainingHistory
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.history import StateSummary, TrainingHistory
 
 BEST = "best"
 """Names the checkpoint that evaluated best."""
@@ -95,8 +101,8 @@ def find_checkpoints(
     history: TrainingHistory | None = None,
     stored: Mapping[int, StoredWeights] | None = None,
 ) -> FoundCheckpoints:
-    """Find ``checkpoint-<step>`` folders in numeric order, the final model in ``root`` itself, and
-    the base model as step 0.
+    """Find the checkpoints in a folder in the order of their steps, the final model in ``root``
+    itself, and the base model as step 0.
 
     The final model is left out where a checkpoint is the same model, and where it is a mixture of
     two; otherwise it stands at the step at which it was saved, or one after the last checkpoint
@@ -105,29 +111,55 @@ def find_checkpoints(
     be used.
     """
     history = refreshed(TrainingHistory(), root, "") if history is None else history
-    usable: list[Checkpoint] = []
-    skipped: list[SkippedCheckpoint] = []
-    for step, folder in _numbered_folders(root):
-        form = form_of(folder, base)
-        problem = form.problem(folder)
-        if problem is None:
-            record = history.at(step)
-            one = Checkpoint(step, str(folder), record.epoch, record.loss)
-            usable.append(_with_form(one, form))
-        else:
-            skipped.append(SkippedCheckpoint(folder.name, problem))
-    found = FoundCheckpoints(usable, skipped, history=history)
-    if form_of(root, base).matches(root):
+    found = FoundCheckpoints([], [], history=history)
+    candidates = candidates_in(root)
+    own = None if candidates or not form_of(root).matches(root) else own_candidate(root)
+    for candidate in candidates if own is None else [own]:
+        found = _with_candidate(found, candidate, base)
+    found = _with_best(found, root)
+    if own is None and _is_model(root, base, among_checkpoints=bool(candidates)):
         found = _with_final(found, root, base, stored or {})
     else:
-        kept = still_guessed(history, stored or {})
-        found = replace(found, history=replace(history, guessed=kept))
+        kept = still_guessed(found.history, stored or {})
+        found = replace(found, history=replace(found.history, guessed=kept))
     if base is None and 0 not in found.steps:
         base = _base_of_adapters(found.usable)
-    if base is not None:
-        others = [checkpoint for checkpoint in found.usable if checkpoint.step != 0]
-        found = replace(found, usable=[_base_model(base), *others])
-    return found
+    return found if base is None else _with_base(found, base)
+
+
+def _with_candidate(
+    found: FoundCheckpoints, candidate: Candidate, base: str | None
+) -> FoundCheckpoints:
+    """With a checkpoint, or the reason why it is left out."""
+    path, step = candidate.path, candidate.step
+    problem = candidate.problem or _problem_with(path, base)
+    if problem is not None or step is None:
+        left_out = SkippedCheckpoint(path.name, problem or "its step is not known")
+        return replace(found, skipped=[*found.skipped, left_out])
+    record = found.history.at(step)
+    if record.epoch is None and candidate.epoch is not None:
+        record = replace(record, epoch=candidate.epoch)
+    if record.loss is None and candidate.loss is not None:
+        record = replace(record, loss=candidate.loss)
+    form = form_of(path, base)
+    one = _with_form(Checkpoint(step, str(path), record.epoch, record.loss), form)
+    return replace(
+        found,
+        usable=[*found.usable, one],
+        notes=[*found.notes, *(f"{path.name}: {note}" for note in form.notes(path))],
+        history=found.history.with_record(step, record),
+    )
+
+
+def _with_best(found: FoundCheckpoints, root: Path) -> FoundCheckpoints:
+    """With the checkpoint that timm calls the best."""
+    best = best_in(root)
+    if best is None or best not in found.steps:
+        return found
+    state = StateSummary(list(storage.stamp_of(root / BEST_FILE)), best, best_step=best)
+    history = replace(found.history, states={**found.history.states, BEST_FILE: state})
+    note = f"The best checkpoint by timm's own evaluation is {best}."
+    return replace(found, notes=[*found.notes, note], history=history)
 
 
 def _with_final(
@@ -136,7 +168,7 @@ def _with_final(
     """With the model in the run's own folder, unless it is left out."""
     name = f"the final model in {root}"
     form = form_of(root, base)
-    problem = form.problem(root)
+    problem = _problem_with(root, base)
     if problem is not None:
         return replace(found, skipped=[*found.skipped, SkippedCheckpoint(name, problem)])
     sources = {checkpoint.step: checkpoint.source for checkpoint in found.usable}
@@ -162,13 +194,33 @@ def _about_unknown(name: str, step: int) -> str:
     )
 
 
-def _numbered_folders(root: Path) -> list[tuple[int, Path]]:
-    """The folders of checkpoints, in the order of their steps."""
-    matches = [
-        (re.fullmatch(r"checkpoint-(\d+)", folder.name), folder)
-        for folder in root.glob(CHECKPOINT_PATTERN)
+def _problem_with(path: Path, base: str | None = None) -> str | None:
+    """Why a model cannot be used, whatever is wrong with its files; None where it can."""
+    try:
+        return form_of(path, base).problem(path)
+    except OSError as error:
+        return f"it cannot be read: {reason_of(error)}"
+
+
+def _is_model(root: Path, base: str | None, *, among_checkpoints: bool) -> bool:
+    """Whether a folder holds a model itself; a configuration alone may be that of the checkpoints
+    in it."""
+    return form_of(root).matches(root) and not (
+        among_checkpoints and not any(storage.exists(file) for file in weight_files(root, base))
+    )
+
+
+def _with_base(found: FoundCheckpoints, base: str) -> FoundCheckpoints:
+    """With the base model as step 0; a checkpoint with that number is after an epoch that was
+    counted from 0."""
+    taken = [one for one in found.usable if one.step == 0]
+    usable = [_base_model(base), *(one for one in found.usable if one.step != 0)]
+    skipped = [
+        SkippedCheckpoint(Path(one.source).name, "--base is step 0 (--base none leaves it out)")
+        for one in taken
+        if one.epoch
     ]
-    return sorted((int(match[1]), folder) for match, folder in matches if match and folder.is_dir())
+    return replace(found, usable=usable, skipped=[*found.skipped, *skipped])
 
 
 def select(steps: Sequence[int], wanted: Sequence[str], *, best: int | None = None) -> list[int]:
@@ -234,8 +286,8 @@ def _base_of_adapters(checkpoints: list[Checkpoint]) -> str | None:
 
 def _base_model(base: str) -> Checkpoint:
     path = Path(base)
-    if path.is_dir():
-        problem = form_of(path).problem(path)
+    if path.exists():
+        problem = _problem_with(path)
         if problem is not None:
             raise CheckpointError(
                 f"The base model {base} cannot be used: {problem}. Name a folder with "
@@ -245,4 +297,4 @@ def _base_model(base: str) -> Checkpoint:
         raise CheckpointError(
             f"The base model {base} is not there. Give the path of a model folder, or a Hub name."
         )
-    return Checkpoint(0, str(path.resolve()) if path.is_dir() else base, epoch=0.0, is_base=True)
+    return Checkpoint(0, str(path.resolve()) if path.exists() else base, epoch=0.0, is_base=True)

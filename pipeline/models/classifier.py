@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError, reason_of
 from review_embeddings.pipeline.models.config import is_timm
+from review_embeddings.pipeline.models.forms.pretrained import conversion_command
+from review_embeddings.pipeline.models.forms.stored import WEIGHTS_INDEX
 from review_embeddings.pipeline.models.inputs import check_takes_images
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     quiet_transformers,
     require_timm,
 )
-from review_embeddings.pipeline.models.pretrained import WEIGHTS_INDEX, conversion_command
 from review_embeddings.pipeline.run.folder import WEIGHTS
 
 if TYPE_CHECKING:

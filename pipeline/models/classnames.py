@@ -46,7 +46,8 @@ def match_classes(head: Head, classes: list[str] | None, *, name: str) -> ClassM
     if len(classes) < head.count and _are_numbers(classes, head.count):
         return ClassMatch([str(index) for index in range(head.count)], "number")
     if head.count == len(classes) and not _contradicts(head, classes):
-        return ClassMatch(classes, "order")
+        ordered = sorted(classes, key=natural_key) if head.in_natural_order else classes
+        return ClassMatch(ordered, "order")
     raise CheckpointError(_refusal(head, classes, name))
 
 
@@ -59,6 +60,11 @@ def is_measurement(head: Head, classes: list[str] | None) -> bool:
     except CheckpointError:
         return True
     return False
+
+
+def natural_key(name: str) -> list[int | str]:
+    """Sorts ``b2`` after ``a10`` and before ``b10``, as timm does."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name.lower())]
 
 
 def matched_before(head: Head, classes: list[str]) -> list[str] | None:

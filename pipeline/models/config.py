@@ -1,4 +1,4 @@
-"""Reads ``config.json`` of a model folder."""
+"""Reads ``config.json`` of a model folder, and other small JSON files of trainers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.errors import CheckpointError, reason_of
+
+CONFIG = "config.json"
 CLASSIFIERS = (
     "ForImageClassification",
     "ForImageClassificationWithTeacher",
@@ -17,11 +20,22 @@ CLASSIFIERS = (
 
 
 def read_config(source: str) -> dict[str, Any]:
-    """The model's ``config.json``; empty for a Hub name."""
-    path = Path(source) / "config.json"
-    if not path.is_file():
-        return {}
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """The model's ``config.json``; empty for a Hub name. Raises CheckpointError where it cannot be
+    read."""
+    path = Path(source) / CONFIG
+    return read_object(path) if path.is_file() else {}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. Raises CheckpointError where it does not."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {reason_of(error)}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is cut off or no JSON: {reason_of(error)}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds no settings. Copy it from where it was saved.")
     return content
 
 

@@ -118,7 +118,13 @@ def _encode_batches(
                 f"has probably diverged; review earlier checkpoints with --checkpoint, or use "
                 f"--precision fp32."
             )
-        yield EncodedBatch(vectors, None if probabilities is None else probabilities.cpu().numpy())
+        outputs = None if probabilities is None else probabilities.cpu().numpy()
+        if outputs is not None and not np.isfinite(outputs).all():
+            raise NotFiniteError(
+                f"{name} gives probabilities that are not finite (row {start} or after). Its head "
+                f"has probably diverged; review earlier checkpoints with --checkpoint."
+            )
+        yield EncodedBatch(vectors, outputs)
         start = stop
 
 

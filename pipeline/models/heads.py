@@ -15,6 +15,10 @@ from review_embeddings.pipeline.models.libraries import import_transformers, qui
 if TYPE_CHECKING:
     import torch
 
+
+LABEL_ORDER, NATURAL = "label_order", "natural"
+"""Entry of a configuration, and its value for outputs in the natural order of the class names."""
+
 UNWRITTEN_CLASSES = 2
 """Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
 
@@ -37,6 +41,9 @@ class Head:
     """Of the classes; two where there is one output."""
     kind: str = SOFTMAX
     """One of the above."""
+    in_natural_order: bool = False
+    """Whether outputs without names stand for the classes in the order in which people count:
+    without case, numbers by their value. timm sorts the folders of a data set so."""
 
     @staticmethod
     def of(config: dict[str, Any], problem_type: str | None = None) -> Head | None:
@@ -56,13 +63,16 @@ class Head:
             return Head(_no_and_yes(names), 2, YES_NO)
         numbered = names == numbered_names(count)
         kind = SIGMOID if problem_type == MULTI_LABEL else SOFTMAX
-        return Head(None if numbered else names, count, kind)
+        names = None if numbered else names
+        return Head(names, count, kind, names is None and config.get(LABEL_ORDER) == NATURAL)
 
     @property
     def record(self) -> dict[str, Any]:
-        """As it is kept beside embeddings: the kind only where it is no softmax."""
-        kind = {} if self.kind == SOFTMAX else {"kind": self.kind}
-        return {"names": self.names, "count": self.count, **kind}
+        """As it is kept beside embeddings: what is unusual only where it is so."""
+        more: dict[str, Any] = {} if self.kind == SOFTMAX else {"kind": self.kind}
+        if self.in_natural_order:
+            more["in_natural_order"] = True
+        return {"names": self.names, "count": self.count, **more}
 
     @property
     def is_of_one_label(self) -> bool:

@@ -68,6 +68,9 @@ WITHOUT_EFFECT = frozenset(
 )
 """Settings that change nothing of an RGB image by the common procedure, whose size is an object."""
 
+MARKS = STEPS | VALUES | CROP | {*CLASS_KEYS}
+"""Settings one of which the file of an image processor has."""
+
 SETTINGS = STEPS | VALUES | CROP | WITHOUT_EFFECT
 """All that the common procedure knows; any other setting that is set may be another procedure."""
 
@@ -203,7 +206,41 @@ def settings_problem(file: Path) -> str | None:
     classes = [inner.get(key) for key in CLASS_KEYS]
     if not all(isinstance(name, str | None) for name in classes):
         return f"{file.name} does not name a class of image processors"
-    return None
+    return None if "pretrained_cfg" in content else _wrong_setting(inner, file.name)
+
+
+def _wrong_setting(settings: Mapping[str, Any], name: str) -> str | None:
+    """What shows that a file is another one, or was damaged; None for settings that make sense."""
+    if "model_type" in settings or not MARKS & set(settings):
+        return f"{name} holds no settings of an image processor"
+    wrong = next((key for key in sorted(settings) if not _is_setting(key, settings[key])), None)
+    return f"{name} makes no sense in {wrong}: {settings[wrong]!r}" if wrong else None
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    """Whether a value of an image processor is of the kind that its name says; None is any."""
+    if value is None:
+        return True
+    if name.startswith("do_"):
+        return isinstance(value, bool)
+    if name in {"size", "crop_size"}:
+        return _is_size(value)
+    if name in {"image_mean", "image_std"}:
+        return _is_number(value) or (isinstance(value, list) and bool(value))
+    if name in {"resample", "rescale_factor"}:
+        return _is_number(value)
+    return name not in CLASS_KEYS or isinstance(value, str)
+
+
+def _is_size(value: Any) -> bool:
+    sides = value.values() if isinstance(value, dict) else value
+    sides = [sides] if isinstance(value, (int, float)) else list(sides)
+    given = [side for side in sides if side is not None]
+    return bool(given) and all(_is_number(side) and side > 0 for side in given)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _image_part(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
 from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
 from review_embeddings.pipeline.models.config import is_timm
-from review_embeddings.pipeline.models.forms import config_of
+from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.inputs import check_takes_images
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
@@ -342,7 +342,10 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
     """
     cause: Exception | None = None
     for source in sources:
-        config = config_of(source)
+        form = form_of(source)
+        if form.processor_settings(Path(source)) is not None:
+            return Processor(form.processor(Path(source)))
+        config = form.config(Path(source))
         check_takes_images(config, name=f"The model {source}")
         if is_timm(config):
             require_timm(str(source))
@@ -355,7 +358,15 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
                         str(source), backend="pil"
                     )
                 )
-        except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
+        except (
+            OSError,
+            ValueError,
+            ImportError,
+            TypeError,
+            AttributeError,
+            LookupError,
+            ArithmeticError,
+        ) as error:
             cause = error
     raise CheckpointError(
         f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub "

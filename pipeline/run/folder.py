@@ -6,6 +6,7 @@ module stores and finds them. It does not compute anything and knows no model, d
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,15 @@ training."""
 
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
+
+CHECKPOINT_NAME = re.compile(
+    r"(checkpoint-|checkpoint_|step_|epoch_)(\d{1,18})|(checkpoint-\d{1,18}|model_best|last)\.pth\.tar"
+)
+"""How trainers name checkpoints that can be read: folders of the Trainer and accelerate, files of
+timm."""
+
+MODEL_FILES = (WEIGHTS, f"{WEIGHTS}.index.json", "pytorch_model.bin", "adapter_config.json")
+"""Files one of which a folder with a model has."""
 
 
 CURE = "Delete it and name the data set again with --dataset; what was computed is kept."
@@ -378,10 +388,13 @@ def find_run(start: Path) -> RunFolder | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether the folder holds a run of ours, checkpoints of the Trainer or a model."""
-    return any((folder / name).is_file() for name in ("run.json", WEIGHTS, ADAPTER_WEIGHTS)) or any(
-        folder.glob(CHECKPOINT_PATTERN)
-    )
+    """Whether the folder holds a run of ours, checkpoints of a trainer or a model."""
+    if any((folder / name).is_file() for name in ("run.json", *MODEL_FILES, ADAPTER_WEIGHTS)):
+        return True
+    try:
+        return any(CHECKPOINT_NAME.fullmatch(child.name) for child in folder.iterdir())
+    except OSError:  # no folder, or none that may be read
+        return False
 
 
 def reference_to(path: Path, run: RunFolder) -> str:

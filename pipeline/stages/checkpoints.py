@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.errors import BusyError, CheckpointError, ReviewError, RunError
+from review_embeddings.pipeline.errors import (
+    BusyError,
+    CheckpointError,
+    DatasetError,
+    ReviewError,
+    RunError,
+)
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
 from review_embeddings.pipeline.stages.plan import Before, plan
@@ -40,6 +46,8 @@ class Chosen:
     jobs: list[Job] = field(default_factory=list)
     """Embeddings that are to be computed."""
     first_error: ReviewError | None = None
+    asked: list[int] = field(default_factory=list)
+    """Steps at least one of which the table is to hold; none where nothing was asked for."""
 
 
 def wanted_checkpoints(session: BuildSession, state: RunState, asked: Sequence[int]) -> Wanted:
@@ -63,7 +71,7 @@ def choose(session: BuildSession, state: RunState, wanted: Wanted, before: Befor
     """Which checkpoints the table holds now, and which are to be embedded first."""
     stale = {job.step: job for job in plan(state.with_steps(wanted.steps), ["embeddings"], before)}
     now = _embedded_now(wanted.steps, stale) if session.request.piecemeal else wanted.steps
-    chosen = Chosen()
+    chosen = Chosen(asked=[] if session.request.wanted is None else wanted.asked)
     for step in wanted.steps:
         if step not in stale:
             chosen.current.append(step)
@@ -129,22 +137,26 @@ def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, job
 
 
 def embed_all(session: BuildSession, state: RunState, chosen: Chosen) -> list[int]:
-    """Embed what is to be embedded; the steps that the table holds now. Raises ReviewError."""
+    """Embed what is to be embedded; the steps that the table holds now.
+
+    A checkpoint that cannot be embedded is left out, and the reason said. Raises ReviewError where
+    none is left, or none of those that were asked for.
+    """
     current = list(chosen.current)
     for position, job in enumerate(chosen.jobs):
         later = [other.step for other in chosen.jobs[position + 1 :]]
         try:
             _embed(session, state, job.step, _following(state, later))
             current.append(job.step)
-        except (CheckpointError, BusyError) as error:
-            if session.request.wanted is not None:
+        except (CheckpointError, DatasetError, BusyError) as error:
+            if isinstance(error, BusyError) and session.request.wanted is not None:
                 raise
             chosen.first_error = chosen.first_error or error
             if isinstance(error, BusyError) and session.request.piecemeal:
                 session.waiting.append(job.step)
             else:
                 session.progress.note(f"Left out checkpoint {job.step}: {error}")
-    if not current:
+    if not current or (chosen.asked and not set(chosen.asked) & set(current)):
         why = "their weights are not there any more. Name their folder with --checkpoints."
         if state.info.recorded:
             why = "they were recorded with others, without their weights. Record them again."

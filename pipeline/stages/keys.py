@@ -16,7 +16,8 @@ from review_embeddings.pipeline.models.classnames import is_measurement, map_cla
 from review_embeddings.pipeline.models.config import hub_config
 from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
 from review_embeddings.pipeline.models.faults import FAULTS, EmbeddingMethod, Fault, faults_of
-from review_embeddings.pipeline.models.forms import config_of
+from review_embeddings.pipeline.models.forms import config_of, form_of
+from review_embeddings.pipeline.models.forms.stored import config_folder
 from review_embeddings.pipeline.models.heads import (
     REGRESSION,
     SOFTMAX,
@@ -275,6 +276,9 @@ class Models:
         named = self.info.settings.processor
         folders = self._processor_folders(checkpoint)
         for folder in folders:
+            if own := form_of(folder).processor_settings(Path(folder)):
+                settings = ProcessorSettings(own, "")
+                return ProcessorSource([folder], settings.digest, settings)
             if file := processor_file(Path(folder)):
                 settings = read_settings(file)
                 by_class = not settings.is_plain or self._has_rival(settings)
@@ -289,7 +293,8 @@ class Models:
     def _processor_folders(self, checkpoint: Checkpoint) -> list[str]:
         if self.info.settings.processor is not None:
             return [resolved(self.run, self.info.settings.processor)]
-        own = [] if checkpoint.is_base else [checkpoint.source]
+        source = Path(checkpoint.source)
+        own = [] if checkpoint.is_base else [str(source), str(config_folder(source))]
         others = [
             other.source
             for other in self.found.usable

@@ -16,6 +16,11 @@ from review_embeddings.pipeline.models.checkpoints import (
     find_checkpoints,
 )
 from review_embeddings.pipeline.models.final import StoredWeights
+from review_embeddings.pipeline.models.forms.trainings import (
+    instead_of_file,
+    trainings_in,
+    what_lies_in,
+)
 from review_embeddings.pipeline.models.preprocessing import processor_file, settings_problem
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.progress import Progress
@@ -40,6 +45,8 @@ OF_THE_IMAGES = ("source", "config", "revision", "split", "image_column", "limit
 
 def resolve_info(run: RunFolder, request: Request) -> RunInfo:
     """What the run folder says, changed by what was asked for. Raises RunError."""
+    if (instead := instead_of_file(run.path, "--run")) is not None:
+        raise RunError(instead)
     known = run.read_info()
     source = request.dataset.get("source")
     if known is None and source is None:
@@ -57,7 +64,7 @@ def resolve_info(run: RunFolder, request: Request) -> RunInfo:
 
 def _not_known(run: RunFolder, request: Request) -> str:
     if not is_run(run.path) and not request.checkpoints:
-        return (
+        return what_lies_in(run.path) or (
             f"{run} is no run: it has neither run.json nor checkpoint-<step> folders. "
             "Name a Trainer's output folder with --run, or try: review-embeddings demo"
         )
@@ -95,7 +102,8 @@ def _checkpoints_folder(run: RunFolder, info: RunInfo, request: Request) -> str:
     path = storage.opened(request.checkpoints)
     if not path.is_dir():
         raise RunError(
-            f"The folder of checkpoints {request.checkpoints} is not there. Name one that holds "
+            instead_of_file(path, "--checkpoints")
+            or f"The folder of checkpoints {request.checkpoints} is not there. Name one that holds "
             "checkpoint-<step> folders."
         )
     return reference_to(path, run)
@@ -136,7 +144,8 @@ def checkpoints_of(
     only_base = all(checkpoint.is_base for checkpoint in found.usable)
     if request.checkpoints is not None and only_base and not found.skipped:
         raise RunError(
-            f"{storage.address_of(root)} holds no checkpoints. Name a folder with "
+            _named_by_checkpoints(what_lies_in(root))
+            or f"{storage.address_of(root)} holds no checkpoints. Name a folder with "
             "checkpoint-<step> folders or a model with --checkpoints."
         )
     for skipped in found.skipped:
@@ -144,8 +153,13 @@ def checkpoints_of(
     for note in found.notes:
         progress.note(note)
     if not found.usable and not embedded_steps(run, info, found):
-        _raise_nothing(run, found.skipped)
+        _raise_nothing(run, root, found.skipped)
     return found
+
+
+def _named_by_checkpoints(answer: str | None) -> str | None:
+    """An answer to ``--run`` as one to ``--checkpoints``."""
+    return answer and answer.replace("with --run ", "with --checkpoints ")
 
 
 def _with_processors(found: FoundCheckpoints) -> FoundCheckpoints:
@@ -211,13 +225,17 @@ def _base_model(run: RunFolder, info: RunInfo) -> str | None:
     return base
 
 
-def _raise_nothing(run: RunFolder, skipped: Iterable[SkippedCheckpoint]) -> None:
+def _raise_nothing(run: RunFolder, root: Path, skipped: Iterable[SkippedCheckpoint]) -> None:
     reasons = "; ".join(f"{one.name}: {one.reason}" for one in itertools.islice(skipped, 3))
     if reasons:
-        raise CheckpointError(f"No checkpoint of {run.path} can be used. {reasons}")
+        below = trainings_in(root)
+        raise CheckpointError(
+            f"No checkpoint of {run.path} can be used. {reasons}{f'. {below}' if below else ''}"
+        )
     raise RunError(
-        f"Run {run} is empty: there is no checkpoint-<step> folder with model.safetensors in it. "
-        "Name the Trainer's output folder with --run or --checkpoints."
+        what_lies_in(root)
+        or f"Run {run} is empty: there is no checkpoint-<step> folder with model.safetensors in "
+        "it. Name the Trainer's output folder with --run or --checkpoints."
     )
 
 

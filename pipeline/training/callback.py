@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.pipeline.models.adapters.form import describe_adapter, is_adapted
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.models.forms.adapters.form import describe_adapter, is_adapted
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors

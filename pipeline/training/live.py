@@ -21,12 +21,12 @@ import numpy as np
 from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
-from review_embeddings.pipeline.models.adapters.form import is_adapted
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.device import DTYPES
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.forms.adapters.form import is_adapted
 from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError, reason_of
-from review_embeddings.pipeline.models.adapters.form import INSTALL_PEFT
-from review_embeddings.pipeline.models.adapters.merging import MISFITS, head_modules, put_tensors
 from review_embeddings.pipeline.models.classifier import size_options
+from review_embeddings.pipeline.models.forms.adapters.form import INSTALL_PEFT
+from review_embeddings.pipeline.models.forms.adapters.merging import (
+    MISFITS,
+    head_modules,
+    put_tensors,
+)
 from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.progress import Progress
 

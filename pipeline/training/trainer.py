@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import TrainingError
-from review_embeddings.pipeline.models.adapters.form import describe_adapter
 from review_embeddings.pipeline.models.classifier import logits_of, size_options
+from review_embeddings.pipeline.models.forms.adapters.form import describe_adapter
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance, StopRequests
 from review_embeddings.pipeline.run.files import read_record, write_json

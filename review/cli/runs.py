@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 def find_run(name: str | None) -> RunFolder:
     """The run folder of this name, or the one that is meant where none is given."""
+    from review_embeddings.pipeline.models.forms import trainings
     from review_embeddings.pipeline.run import folder
 
     if name is not None:
         progress()  # shows what is copied from a store
-        return folder.run_at(name)
+        run = folder.run_at(name)
+        if (instead := trainings.instead_of_file(run.path, "--run")) is not None:
+            raise RunError(instead)
+        return run
     found = folder.find_run(Path())
     if found is None:
         raise RunError(
-            "There is no run here: neither this folder nor one in runs/ has run.json or "
+            trainings.what_lies_in(Path(), certain=True)
+            or "There is no run here: neither this folder nor one in runs/ has run.json or "
             "checkpoint-<step> folders. "
             "Name one with --run DIR (any Trainer output folder, with --dataset the first time), "
             "or try: review-embeddings demo"

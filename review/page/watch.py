@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import BusyError, CheckpointError, RunError
+from review_embeddings.pipeline.models.forms.candidates import weights_below
+from review_embeddings.pipeline.models.forms.trainings import what_lies_in
 from review_embeddings.pipeline.models.trainerstate import TRAINER_STATE, history_of
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, WEIGHTS, RunFolder
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder, is_run
 from review_embeddings.pipeline.run.history import CheckpointRecord
 
 if TYPE_CHECKING:
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds between two looks at the run folder."""
+
+SETTLED = 5
+"""Looks without a change after which a first checkpoint is not being written any more."""
 
 
 class Watcher:
@@ -37,6 +44,8 @@ class Watcher:
         self._watched = run
         self._run, self._request = _probed(run, request, probe, progress)
         self._seen: object = None
+        self._tried: object = None
+        self._unchanged = 0
         self._training = False
         self._steps: list[int] = []
         self._records: dict[int, CheckpointRecord] = {}
@@ -49,21 +58,51 @@ class Watcher:
         self._watched.read_info()  # one that cannot be read will not become readable by waiting
         announced = False
         while True:
-            before = self._state()
-            try:
-                if built := self.look():
-                    return built
-            except (
-                RunError,
-                CheckpointError,
-            ):  # a checkpoint that is being written has no weights yet
-                settled = self._state() == before
-                if (_has_models(self._watched) and settled) or not self._watched.run_json.is_file():
-                    raise
+            if built := self._first_look():
+                return built
             if not announced:
                 self._progress.note(f"Waiting for the first checkpoint of {self._watched.path} …")
                 announced = True
             time.sleep(PAUSE)
+
+    def _first_look(self) -> Built | None:
+        """The run, or None where a training has written nothing yet, or not the whole of its first
+        checkpoint."""
+        if not (self._watched.run_json.is_file() or self._begun()):
+            return None
+        state = self._state()
+        self._unchanged = self._unchanged + 1 if state == self._tried else 0
+        if 0 < self._unchanged < SETTLED:
+            return None
+        self._tried = state
+        try:
+            return self.look()
+        except (RunError, CheckpointError):  # a checkpoint that is being written has no weights yet
+            if not self._may_become_one():
+                raise
+            self._unchanged %= SETTLED
+            return None
+
+    def _may_become_one(self) -> bool:
+        """Whether what could not be reviewed is perhaps still being written."""
+        root = self._root()
+        is_known = self._watched.run_json.is_file() or self._request.dataset.get("source")
+        if not is_known or not is_run(root):
+            return bool(is_known) and what_lies_in(root) is None
+        has_models = any(weights_below(root)) or self._watched.steps_with("embeddings")
+        return not has_models or self._unchanged < SETTLED
+
+    def _begun(self) -> bool:
+        """Whether there is anything of a training, perhaps of one that cannot be read."""
+        root = self._root()
+        return is_run(root) or what_lies_in(root) is not None
+
+    def _root(self) -> Path:
+        """The folder into which the training writes its checkpoints."""
+        if self._request.checkpoints is not None:
+            return storage.here(self._request.checkpoints)
+        info = self._watched.read_info()
+        return self._watched.path if info is None else self._watched.checkpoint_root(info)
 
     def look(self) -> Built | None:
         """The run with its new checkpoints; None where there are none. Embeds at most one."""
@@ -102,8 +141,8 @@ class Watcher:
     def _state(self) -> object:
         """What changes when a checkpoint or an embedding is added."""
         files = [
-            *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}"),
-            *self._watched.path.glob(f"{CHECKPOINT_PATTERN}/{TRAINER_STATE}"),
+            *weights_below(self._root()),
+            *self._root().glob(f"{CHECKPOINT_PATTERN}/{TRAINER_STATE}"),
             *(self._watched.path / "embeddings").glob("*.json"),
         ]
         found = []
@@ -114,12 +153,6 @@ class Watcher:
                 continue
             found.append((str(path), stat.st_size, stat.st_mtime_ns))
         return sorted(found)
-
-
-def _has_models(run: RunFolder) -> bool:
-    return any(run.path.glob(f"{CHECKPOINT_PATTERN}/{WEIGHTS}")) or bool(
-        run.steps_with("embeddings")
-    )
 
 
 def _probed(

@@ -20,15 +20,15 @@ from samples import CLASSES, save_checkpoint, save_start_model, write_splits
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models import weights
-from review_embeddings.pipeline.models.adapters import folder as adapterfolder
-from review_embeddings.pipeline.models.adapters import hub
-from review_embeddings.pipeline.models.adapters.form import describe_adapter
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
     FoundCheckpoints,
     find_checkpoints,
 )
 from review_embeddings.pipeline.models.encoder import load_encoder
+from review_embeddings.pipeline.models.forms.adapters import folder as adapterfolder
+from review_embeddings.pipeline.models.forms.adapters import hub
+from review_embeddings.pipeline.models.forms.adapters.form import describe_adapter
 from review_embeddings.pipeline.models.heads import head_of
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.models.weights import stamp_weights
@@ -161,7 +161,7 @@ def test_lora_is_the_base_plus_b_a_alpha_over_r(
 def test_checkpoints_exchange_tensors_without_loading_the_base_anew(
     run: Path, base: Path, embedded: Callable[..., tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from review_embeddings.pipeline.models.adapters import merging
+    from review_embeddings.pipeline.models.forms.adapters import merging
 
     loads = []
     original = merging._load_base
@@ -475,7 +475,7 @@ def test_without_peft_it_is_said_how_to_install_it(
 ) -> None:
     save_adapter(run / "checkpoint-10", base, seed=1)
     monkeypatch.setattr(
-        "review_embeddings.pipeline.models.adapters.form.importlib.util.find_spec",
+        "review_embeddings.pipeline.models.forms.adapters.form.importlib.util.find_spec",
         lambda name: None,
     )
     (skipped,) = find_checkpoints(run).skipped

@@ -56,7 +56,7 @@ def weights(seed: int, frozen: tuple[str, ...] = ()) -> Tensors:
 
 def save(folder: Path, tensors: Mapping[str, torch.Tensor], *, shards: int = 1) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"model_type": "vit"}')
     if shards == 1:
         save_file(dict(tensors), folder / "model.safetensors")
         return folder
@@ -217,7 +217,7 @@ def test_embeddings_of_the_same_weights_tell_the_step(run: Path) -> None:
     (run / "model.safetensors").write_bytes(
         (run / "checkpoint-20" / "model.safetensors").read_bytes()
     )
-    (run / "config.json").write_text("{}")
+    (run / "config.json").write_text('{"model_type": "vit"}')
     for step in (10, 20, 30):
         shutil.rmtree(run / f"checkpoint-{step}")
     assert last(find_checkpoints(run, stored=stored)) == (20, True)

@@ -138,6 +138,86 @@ def test_a_first_checkpoint_that_is_being_written_is_waited_for(
         assert waiting.result(timeout=60).manifest.steps == [20]
 
 
+def waiting_for(run: Path, images: Path, **options: Any) -> Watcher:
+    request = Request(dataset={"source": str(images), "split": "train"}, **options)
+    return Watcher(RunFolder(run), request, SILENT)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_training_that_has_written_nothing_yet_is_waited_for(
+    there: bool, image_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "new" / "run"
+    if there:
+        (run / "runs" / "events").mkdir(parents=True)
+    watcher = waiting_for(run, image_folder)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(watcher.wait)
+        time.sleep(1.5)
+        assert not waiting.done() and run.exists() == there  # nothing is written either
+        run.mkdir(parents=True, exist_ok=True)
+        add_checkpoint(run, 10)
+        assert waiting.result(timeout=60).manifest.steps == [10]
+
+
+def in_two_files(folder: Path) -> None:
+    """The weights of a checkpoint as transformers writes large ones."""
+    from transformers import ViTForImageClassification
+
+    model = ViTForImageClassification.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="20KB")
+    assert (folder / "model.safetensors.index.json").is_file()
+
+
+def pickled(folder: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+@pytest.mark.parametrize("change", [in_two_files, pickled])
+def test_checkpoints_in_other_forms_are_noticed(
+    change: Callable[[Path], None], young_run: Path, image_folder: Path
+) -> None:
+    watcher = waiting_for(young_run, image_folder)
+    assert watcher.look() is not None
+    written = save_checkpoint(young_run.parent / "new", seed=20, step=20)
+    change(written)
+    written.rename(young_run / "checkpoint-20")
+    assert watcher.look() is not None and watcher.news == "Checkpoint 20 was added (2 in all)"
+
+
+def test_checkpoints_of_accelerate_elsewhere_are_noticed(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    watcher = waiting_for(tmp_path / "run", image_folder, checkpoints=str(output))
+    save_checkpoint(output, seed=1, step=1)
+    (output / "model.safetensors").rename(tmp_path / "weights")
+    steps = []
+    for step in (10, 20):
+        (output / f"step_{step}").mkdir()
+        shutil.copy(tmp_path / "weights", output / f"step_{step}" / "model.safetensors")
+        steps.append(watcher.wait().manifest.steps)
+    assert steps == [[10], [10, 20]]
+
+
+def test_what_cannot_be_watched_is_said_and_not_waited_for(
+    young_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    (tmp_path / "logs").mkdir()
+    torch.save({"pytorch-lightning_version": "2.5"}, tmp_path / "logs" / "last.ckpt")
+    with pytest.raises(RunError, match="PyTorch Lightning"):
+        waiting_for(tmp_path / "logs", image_folder).wait()
+    with pytest.raises(RunError, match="its data set is not known"):
+        Watcher(RunFolder(young_run), Request(), SILENT).wait()
+
+
 def test_while_another_process_writes_it_waits_for_its_turn(
     young_run: Path, image_folder: Path
 ) -> None:

@@ -51,6 +51,10 @@ class Form:
         for other classes."""
         return True
 
+    def notes(self, path: Path) -> list[str]:
+        """What people should know about one that can be used."""
+        return []
+
     def weight_files(self, path: Path) -> list[Path]:
         """The files whose content tells two models in this form apart."""
         return []
@@ -59,6 +63,15 @@ class Form:
         """What is known about the model, with the entries of a ``config.json`` of transformers.
         Raises CheckpointError where it cannot be read."""
         return {}
+
+    def processor_settings(self, path: Path) -> dict[str, Any] | None:
+        """What the image processor is made from, where the form itself says that and not a file of
+        transformers. Raises CheckpointError."""
+        return None
+
+    def processor(self, path: Path) -> Any:
+        """The image processor of these settings, with the methods of transformers'."""
+        raise NotImplementedError
 
     def exchange_file(self, path: Path) -> Path | None:
         """The safetensors file with the tensors that differ between two checkpoints of a training,

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.adapters.folder import (
+from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
+from review_embeddings.pipeline.models.forms.adapters.folder import (
     BASE_ENTRY,
     AdapterFolder,
     adapter_in,
     adapter_shapes,
 )
-from review_embeddings.pipeline.models.adapters.merging import MergingBase, head_size
-from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
-from review_embeddings.pipeline.models.form import Form, LoadedModel
-from review_embeddings.pipeline.models.pretrained import files_of, is_whole
+from review_embeddings.pipeline.models.forms.adapters.merging import MergingBase, head_size
+from review_embeddings.pipeline.models.forms.form import Form, LoadedModel
+from review_embeddings.pipeline.models.forms.pretrained import files_of
+from review_embeddings.pipeline.models.forms.stored import problem_with_file
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS
 
@@ -154,9 +155,7 @@ def _weights_problem(adapter: AdapterFolder) -> str | None:
     file = adapter.weights
     if not storage.exists(file):
         return f"no weights yet ({ADAPTER_WEIGHTS} is missing)"
-    if file.name == ADAPTER_WEIGHTS and not is_whole(file):
-        return f"still being written ({ADAPTER_WEIGHTS} is incomplete)"
-    return None
+    return problem_with_file(file)
 
 
 def _kind_problem(adapter: AdapterFolder) -> str | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-from review_embeddings.pipeline.models.adapters.hub import HubModel
 from review_embeddings.pipeline.models.config import is_timm, read_config
-from review_embeddings.pipeline.models.pretrained import PretrainedFolder
+from review_embeddings.pipeline.models.forms.adapters.hub import HubModel
+from review_embeddings.pipeline.models.forms.pretrained import PretrainedFolder
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS
 

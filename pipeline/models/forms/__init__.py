@@ -1,21 +1,33 @@
 """The forms in which a trained model lies on a disk: each is recognised, and read or answered with
-what helps."""
+what helps.
+
+Owns how folders and files of trainers are recognised, and how those that can be read are read.
+Knows no run, no data set and no order of checkpoints but that of their names.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.models.adapters.form import PeftAdapter
-from review_embeddings.pipeline.models.form import Form
-from review_embeddings.pipeline.models.pretrained import PretrainedFolder
+from review_embeddings.pipeline.models.forms.adapters.form import PeftAdapter
+from review_embeddings.pipeline.models.forms.form import Form
+from review_embeddings.pipeline.models.forms.pretrained import PretrainedFolder
+from review_embeddings.pipeline.models.forms.sharded import DeepSpeedFolder, FsdpFolder
+from review_embeddings.pipeline.models.forms.timmfile import TimmCheckpoint
 from review_embeddings.pipeline.registry import Registry
 
 FORMS: Registry[Form] = Registry("form of a model", lambda form: form.name)
 """Tried in this order; the last one takes all that no other recognises, names of the Hub among
 them."""
 
-for _form in (PeftAdapter(), PretrainedFolder()):
+for _form in (
+    PeftAdapter(),
+    TimmCheckpoint(),
+    FsdpFolder(),
+    DeepSpeedFolder(),
+    PretrainedFolder(),
+):
     FORMS.add(_form)
 
 
