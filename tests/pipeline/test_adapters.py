@@ -216,7 +216,7 @@ def test_a_pickled_adapter_is_read_without_running_code(
     file.unlink()
     vectors, _ = embedded(find_checkpoints(run), 1)
     assert (vectors - expected(model)[0]).abs().max() < NOISE
-    file.with_name("adapter_model.bin").write_bytes(b"cos\nsystem\n(S'echo'\ntR.")
+    file.with_name("adapter_model.bin").write_bytes(b"\x80\x02cos\nsystem\n(S'echo'\ntR.")
     with pytest.raises(CheckpointError, match="adapter_model.bin cannot be read"):
         embedded(find_checkpoints(run), 1, with_head=False)
 
