@@ -28,6 +28,10 @@ ALIGNMENTS = ("last", "first", "previous")
 
 SCALINGS = ("each", "common")
 
+LABEL_SOURCES = ("folder", "top-folder", "metadata", "none")
+"""Where labels of a folder of images come from: the innermost or the outermost folder, files of
+metadata, or nowhere."""
+
 NOTHING = "none"
 """What a person says to clear a base model, an image processor or a label column named
 before."""
@@ -55,6 +59,13 @@ class DatasetReference:
     """Seed of that sample."""
     in_place: bool = False
     """Whether the images stay where they are; otherwise the run folder has a copy of them."""
+    split_folders: bool | None = None
+    """Whether the outer folders are splits; None to tell by their names."""
+    labels_from: str | None = None
+    """One of `LABEL_SOURCES`; None for metadata where it has labels, else the folders."""
+    reading: int | None = None
+    """Version of the rules by which images and labels are found; None until the data set was
+    opened."""
 
 
 @dataclass(frozen=True)

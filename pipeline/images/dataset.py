@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +17,25 @@ from review_embeddings.pipeline.images.columns import (
     are_quantities,
     find_image_column,
     find_label_column,
-    quoted_names,
     read_labels,
 )
 from review_embeddings.pipeline.images.inplace import (
     Split,
     feature_of,
     field_of,
+    locations_schema,
     split_name,
-    splits_in_place,
-    unsupported,
 )
+from review_embeddings.pipeline.images.sources import (
+    FIRST_RULES,
+    NO_ACCOUNT,
+    SPLITS_BY_PREFERENCE,
+    Account,
+    choose_split,
+    find_source,
+    open_split,
+)
+from review_embeddings.pipeline.images.walk import walk
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -37,10 +44,10 @@ from review_embeddings.pipeline.settings import DatasetReference
 if TYPE_CHECKING:
     import datasets
 
+__all__ = ["SPLITS_BY_PREFERENCE"]
 
-SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
-"""Which split is reviewed where none was named: held-out images first, as the published example
-does."""
+RULES = 2
+"""Version of the rules by which images and labels are found; `FIRST_RULES` for older runs."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class OpenedDataset:
     data."""
     classes: list[str] | None
     """Names of the classes; None for unlabelled data."""
+    account: Account = NO_ACCOUNT
+    """What the data set holds beside these rows."""
 
 
 def open_dataset(reference: DatasetReference, *, option: str = "--split") -> OpenedDataset:
@@ -65,11 +74,13 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     ``option`` is how a person names the split. Raises DatasetError where the data set cannot be
     loaded or has not the split or columns, and names those there are.
     """
-    found, split = _load_split(reference, option)
+    found, split, account = _load_split(reference, option)
     image_column = find_image_column(found.features, reference)
     label_column = find_label_column(found.features, reference, image_column)
     with quiet_datasets(), _loading_errors(reference):
         rows, values = _undecoded(found, image_column, label_column)
+        if reference.in_place and not isinstance(found, Split):
+            rows = _locations(rows, image_column)
     if label_column and _are_no_classes(values, reference, label_column):
         label_column = None
     labels, classes = (
@@ -78,8 +89,29 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
         else (None, None)
     )
     known = label_column or reference.label_column  # "none" stays as given
-    reference = replace(reference, split=split, image_column=image_column, label_column=known)
-    return OpenedDataset(rows=rows, reference=reference, labels=labels, classes=classes)
+    reference = replace(
+        reference,
+        split=split,
+        image_column=image_column,
+        label_column=known,
+        reading=reference.reading or RULES,
+    )
+    return OpenedDataset(rows, reference, labels, classes, account)
+
+
+def _locations(rows: datasets.Dataset, image: str) -> datasets.Dataset:
+    """Where the files lie that are the images (`inplace.locations_schema`)."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    schema = locations_schema()
+    cells = rows.with_format("arrow").select_columns([image])[:].column(image)
+    empty = [pa.nulls(len(rows), field.type) for field in schema][1:]
+    table = pa.Table.from_arrays(
+        [pc.struct_field(cells, "path").cast(pa.string()), *empty], schema=schema
+    )
+    return datasets.Dataset(table)
 
 
 def _are_no_classes(values: list[Any], reference: DatasetReference, column: str) -> bool:
@@ -126,6 +158,9 @@ def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
     root = Path(reference.source)
     if not root.exists() or root.resolve().is_relative_to(run.path.resolve()):
         return None
+    if root.is_dir() and reference.reading != FIRST_RULES:
+        listed = [(one.name, one.size, one.modified) for one in walk(reference.source).entries]
+        return fingerprint(files=listed)
     files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
     entries = [
         (path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
@@ -134,109 +169,27 @@ def source_signature(reference: DatasetReference, run: RunFolder) -> str | None:
     return fingerprint(files=entries)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A data set whose splits are known, none of them opened."""
-
-    splits: list[str]
-    open: Callable[[str], Any]
-    """Gives a `datasets.Dataset`, or a `Split` that is read in place."""
-    sliceable: bool = False
-    """Whether ``test[:500]`` and ``train+test`` can be opened."""
-
-
 def split_names(reference: DatasetReference) -> list[str]:
     """The splits that a data set has. Raises DatasetError where it cannot be loaded."""
     with quiet_datasets(), _loading_errors(reference):
-        return _find_source(reference).splits
+        return find_source(reference).splits
 
 
 def load_rows(reference: DatasetReference) -> datasets.Dataset:
     """A split with all its columns and features as they are. Raises DatasetError."""
-    return _load_split(reference, "--split")[0]
+    rows: datasets.Dataset = _load_split(reference, "--split")[0]
+    return rows
 
 
-def _load_split(reference: DatasetReference, option: str) -> tuple[datasets.Dataset, str]:
+def _load_split(reference: DatasetReference, option: str) -> tuple[Any, str, Account]:
     with quiet_datasets(), _loading_errors(reference):
-        source = _find_source(reference)
-        split = _choose_split(reference, source, option)
-        return source.open(split), split
-
-
-def _find_source(reference: DatasetReference) -> _Source:
-    import datasets
-
-    path = Path(reference.source)
-    if path.is_dir() and (
-        (path / "state.json").is_file() or (path / "dataset_dict.json").is_file()
-    ):
-        if reference.in_place:
-            raise unsupported(reference.source)
-        saved = datasets.load_from_disk(str(path))
-        if isinstance(saved, datasets.Dataset):
-            return _Source([str(saved.split or "train")], lambda name: saved)
-        return _Source([str(name) for name in saved], saved.__getitem__)
-    builder = _find_builder(reference)
-    if reference.in_place:
-        splits = splits_in_place(builder, reference.source)
-        return _Source(list(splits), lambda name: splits[name]())
-    builder.download_and_prepare()
-    return _Source(
-        [str(name) for name in builder.info.splits or {}],
-        lambda name: builder.as_dataset(split=name),
-        sliceable=True,
-    )
-
-
-def _find_builder(reference: DatasetReference) -> Any:
-    """What ``datasets`` makes of a file, a folder, an address that fsspec reaches or a Hub name;
-    nothing is copied yet."""
-    import datasets
-    from datasets.data_files import DataFilesDict, get_data_patterns
-    from datasets.load import infer_module_for_data_files
-
-    source, path = reference.source, Path(reference.source)
-    if path.is_file() or "://" in source:
-        loader = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}.get(
-            path.suffix.lower()
-        )
-        if loader is not None:
-            return datasets.load_dataset_builder(loader, data_files=source)
-        if path.is_file():
-            raise DatasetError(
-                f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a "
-                f".parquet, .arrow or .tar file, or a Hub name."
-            )
-        files = DataFilesDict.from_patterns(get_data_patterns(source), base_path=source)
-        loader, options = infer_module_for_data_files(files)
-        return datasets.load_dataset_builder(loader, data_files=files, **options)
-    if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
-        raise DatasetError(
-            f"Data set {source} is not there. Give the path of a folder or file that is, or a Hub "
-            f"name."
-        )
-    return datasets.load_dataset_builder(source, name=reference.config, revision=reference.revision)
-
-
-def _choose_split(reference: DatasetReference, source: _Source, option: str) -> str:
-    """The split to use: the one named (``test[:500]`` counts where the library can slice), or the
-    preferred one."""
-    splits = source.splits
-    if not splits:
-        raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
-    if reference.split is None:
-        return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
-    names = (
-        re.sub(r"\[[^\]]*\]", "", reference.split).split("+")
-        if source.sliceable
-        else [reference.split]
-    )
-    if not all(name.strip() in splits for name in names):
-        raise DatasetError(
-            f"Data set {reference.source} has no split {reference.split!r}; it has "
-            f"{quoted_names(splits)}. Name one of them with {option}."
-        )
-    return reference.split
+        source = find_source(reference)
+        split = choose_split(reference, source, option)
+        found = open_split(source, split)
+        if reference.split is None and not isinstance(found, Split) and not len(found):
+            opened = ((name, source.open(name)) for name in source.splits)
+            split, found = next((pair for pair in opened if len(pair[1])), (split, found))
+        return found, split, source.account.without(split)
 
 
 @contextmanager
@@ -261,9 +214,19 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
         elif not Path(reference.source).exists():
             where = "is no path here and "
         raise DatasetError(
-            f"Data set {reference.source} {where}cannot be loaded: {reason_of(error, lines=3)} "
-            f"{cure}"
+            f"Data set {reference.source} {where}cannot be loaded: {_causes(error)} {cure}"
         ) from error
+
+
+def _causes(error: BaseException) -> str:
+    """What an error says, and behind it what it came of: ``datasets`` often says only that there
+    was one."""
+    reasons, one = [reason_of(error, lines=3)], error.__cause__
+    while one is not None:
+        if (reason := reason_of(one, lines=3)) not in reasons:
+            reasons.append(reason)
+        one = one.__cause__
+    return " ".join(reasons if len(reasons) < 3 else [reasons[0], reasons[-1]])
 
 
 @contextmanager

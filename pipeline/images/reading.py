@@ -4,8 +4,10 @@ reason."""
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from review_embeddings.pipeline.errors import reason_of
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.inplace import Cell
 from review_embeddings.pipeline.images.preview import make_preview
+from review_embeddings.pipeline.images.walk import escaped, local_path
 from review_embeddings.pipeline.threads import chunks, in_threads
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ class ImageRecord(ImageMetadata):
 class SkippedImage:
     """An image that could not be read."""
 
-    image_id: int
+    image_id: int | None
+    """Row of the split; None for a file that is in no row."""
     path: str
     reason: str
 
@@ -99,8 +103,8 @@ def read_image(
 
 
 def _relative(file: str, root: Path | None) -> str:
-    if root and file and Path(file).is_relative_to(root):
-        return Path(file).relative_to(root).as_posix()
+    if root and file and Path(file).is_relative_to(escaped(str(root))):
+        return Path(file).relative_to(escaped(str(root))).as_posix()
     return file
 
 
@@ -129,9 +133,19 @@ def read_file(path: str) -> bytes:
     """A file on disk, or one inside an archive or on a server as ``datasets`` names it
     (``zip://a.png::/data/images.zip``)."""
     if "://" not in path:
-        return Path(path).read_bytes()
+        return Path(local_path(path)).read_bytes()
+    if path.startswith("zip://") and "://" not in path[len("zip://") :]:
+        member, _, archive = path.removeprefix("zip://").partition("::")
+        with _archive(archive).open(member) as zipped:
+            return zipped.read()
     import fsspec
 
     with fsspec.open(path, "rb") as file:
         data: bytes = file.read()
     return data
+
+
+@lru_cache(maxsize=8)
+def _archive(path: str) -> zipfile.ZipFile:
+    """Opened once: to find what is in it takes long. Threads may read from it."""
+    return zipfile.ZipFile(local_path(path))

@@ -21,6 +21,7 @@ from review_embeddings.pipeline.errors import DatasetError, RunError, reason_of
 from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
 from review_embeddings.pipeline.images.preview import shown_in_browser
 from review_embeddings.pipeline.images.reading import read_file
+from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -300,4 +301,14 @@ def images_key(reference: DatasetReference) -> str:
         limit=reference.limit,
         seed=reference.seed if reference.limit is not None else None,
         **({"in_place": True} if reference.in_place else {}),
+        **{name: value for name, value in _added(reference).items() if value is not None},
     )
+
+
+def _added(reference: DatasetReference) -> dict[str, Any]:
+    """What came later; None where it is as it was before."""
+    return {
+        "split_folders": reference.split_folders,
+        "labels_from": reference.labels_from,
+        "reading": None if reference.reading == FIRST_RULES else reference.reading,
+    }

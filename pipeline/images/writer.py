@@ -58,6 +58,8 @@ def writing_images(
                 locations=locations,
             )
             yield writer
+            for one in opened.account.left_out:
+                writer.add(SkippedImage(None, one.name, one.reason))
             writer.finish(opened.reference)
         _write_skipped(run.skipped, writer.skipped)
 

@@ -190,6 +190,8 @@ class RunFolder:
                 f"{self.run_json} has no {FORMAT}; it is not a run of review-embeddings. Use "
                 f"another --run."
             )
+        if isinstance(dataset := content.get("dataset"), dict):
+            dataset.setdefault("reading", 1)  # of runs from before there were others
         with record_errors(self.run_json, cure=CURE):
             return record_of(RunInfo, content, known_format=FORMAT_VERSION)
 

@@ -18,6 +18,7 @@ from review_embeddings.pipeline.images.pixels import PixelCache, PixelWriter
 from review_embeddings.pipeline.images.reading import CHUNK, SkippedImage, read_all
 from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
 from review_embeddings.pipeline.images.sample import balanced_sample
+from review_embeddings.pipeline.images.walk import walked_once
 from review_embeddings.pipeline.images.writer import ImagesWriter, writing_images
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import notes_of
@@ -61,6 +62,17 @@ def images_of(
     They are preprocessed on the way, by the image processor of the first wanted checkpoint where
     none is given. Raises ReviewError.
     """
+    with walked_once():
+        return _images_of(session, info, found, wanted, processor)
+
+
+def _images_of(
+    session: BuildSession,
+    info: RunInfo,
+    found: FoundCheckpoints,
+    wanted: Sequence[int],
+    processor: ProcessorSource | None,
+) -> CurrentImages:
     images = read_images(session.run)
     reference, signature = opened_reference(session.run, info)
     if images is not None and why_images_stale(images, info, signature, None) is None:
@@ -101,6 +113,8 @@ def _open(session: BuildSession, reference: DatasetReference, info: RunInfo) -> 
         session.progress.note(
             "It has no labels, or none that were found; a column can be named with --label-column"
         )
+    for note in opened.account.notes:
+        session.progress.note(note)
     return replace(opened, reference=replace(opened.reference, source=info.dataset.source))
 
 
@@ -211,12 +225,31 @@ def _read(
     labels = np.full(len(rows), -1) if opened.labels is None else opened.labels[rows]
     selected = Selected(opened, signature, rows, labels, processor)
     read = _read_in_place if sample.in_place else _read_copies
-    if skipped := read(session, selected).skipped:
+    written = read(session, selected)
+    session.progress.note(_sum(selected, written))
+    if skipped := written.skipped:
+        first = skipped[0].path or f"row {skipped[0].image_id}"
         session.progress.note(
-            f"Left out {len(skipped)} of {len(rows)} images that cannot be read, such as row "
-            f"{skipped[0].image_id}: {skipped[0].reason.rstrip('.')}. All are in "
-            f"{session.run.skipped}"
+            f"Left out {len(skipped):,}, such as {first}: {skipped[0].reason.rstrip('.')}. All are "
+            f"in {session.run.skipped}"
         )
+
+
+def _sum(selected: Selected, written: ImagesWriter) -> str:
+    """What became of everything that was found."""
+    account, total = selected.opened.account, len(selected.opened.rows)
+    parts = [f"{written.count:,} images", f"{len(written.skipped):,} skipped"]
+    if total > len(selected.rows):
+        parts.append(f"{total - len(selected.rows):,} not in the sample")
+    elsewhere = sum(account.elsewhere.values())
+    if elsewhere:
+        names = ", ".join(account.elsewhere)
+        parts.append(f"{elsewhere:,} in other splits ({names})")
+    everything = total + len(account.left_out) + elsewhere
+    text = f"{everything:,} {account.unit}: {', '.join(parts)}"
+    if account.others:
+        text += f"; {account.others:,} files that are no images"
+    return text
 
 
 def _read_in_place(session: BuildSession, selected: Selected) -> ImagesWriter:

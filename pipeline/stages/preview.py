@@ -73,7 +73,7 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
 def _skipped(run: RunFolder) -> int:
     """How many images of the split could not be read."""
     with run.skipped.open(encoding="utf-8", newline="") as file:
-        return max(0, sum(1 for _ in csv.reader(file)) - 1)
+        return sum(bool(line["image_id"]) for line in csv.DictReader(file))
 
 
 def _expected(run: RunFolder, images: RunImages, reference: DatasetReference) -> RunImages | None:

@@ -1,0 +1,247 @@
+"""Finds what a data set is and which splits it has, and opens one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.images.card import Card, read_card
+from review_embeddings.pipeline.images.columns import quoted_names
+from review_embeddings.pipeline.images.folderrows import folder_rows, with_one_label
+from review_embeddings.pipeline.images.folders import LeftOut, Listing, list_folder, read_folder
+from review_embeddings.pipeline.images.inplace import splits_in_place, unsupported
+from review_embeddings.pipeline.images.shards import LOADERS, shard_splits, shards_of
+from review_embeddings.pipeline.images.splitwords import split_of
+from review_embeddings.pipeline.images.walk import local_path, walk
+from review_embeddings.pipeline.settings import DatasetReference
+
+SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
+"""Which split is reviewed where none was named: held-out images first, as the published example
+does."""
+
+FIRST_RULES = 1
+"""Version of the rules by which `datasets` alone said what a folder holds."""
+
+FILES, ROWS = "files", "rows"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a data set holds beside the rows of its splits."""
+
+    unit: str = ROWS
+    """`FILES` where a row is a file."""
+    left_out: Sequence[LeftOut] = ()
+    """Files that may be images and are in no split."""
+    others: int = 0
+    """Files that are no images."""
+    notes: Sequence[str] = ()
+    """How it was read, where it can be read in two ways."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the splits that are not opened, where that is known."""
+
+    def without(self, split: str) -> Account:
+        """The account of one split: the others lie elsewhere."""
+        others = {name: count for name, count in self.elsewhere.items() if name != split}
+        return replace(self, elsewhere=others)
+
+
+NO_ACCOUNT = Account()
+"""Of a data set of which nothing lies beside its rows."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A data set whose splits are known, none of them opened."""
+
+    splits: list[str]
+    open: Callable[[str], Any]
+    """Gives a `datasets.Dataset`, or a `Split` that is read in place."""
+    sliceable: bool = False
+    """Whether ``test[:500]`` and ``train+test`` can be opened."""
+    account: Account = NO_ACCOUNT
+
+
+def find_source(reference: DatasetReference) -> DataSource:
+    """What a reference names. Raises DatasetError, or whatever ``datasets`` raises."""
+    path = Path(reference.source)
+    if path.is_dir() and any((path / name).is_file() for name in (SAVED, SAVED_SPLITS)):
+        return _saved(reference, path)
+    if reference.reading != FIRST_RULES and (path.is_dir() or _is_remote_folder(reference.source)):
+        found = _in_folder(reference, path)
+        if found is not None:
+            return found
+    return _built(reference, find_builder(reference), NO_ACCOUNT)
+
+
+def _is_remote_folder(source: str) -> bool:
+    """Whether an address is one of files and no page of the web."""
+    is_file = Path(source).suffix.lower() in LOADERS
+    return "://" in source and not is_file and not source.startswith(("http://", "https://"))
+
+
+def _built(reference: DatasetReference, builder: Any, account: Account) -> DataSource:
+    """What a builder of ``datasets`` has found."""
+    if reference.in_place:
+        splits = splits_in_place(builder, reference.source)
+        return DataSource(list(splits), lambda name: splits[name](), account=account)
+    builder.download_and_prepare()
+    return DataSource(
+        [str(name) for name in builder.info.splits or {}],
+        lambda name: builder.as_dataset(split=name),
+        sliceable=True,
+        account=account,
+    )
+
+
+# -- save_to_disk
+
+SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
+
+
+def _saved(reference: DatasetReference, path: Path) -> DataSource:
+    import datasets
+
+    if reference.in_place:
+        raise unsupported(reference.source)
+    if (path / SAVED).is_file():
+        saved = _load_saved(path)
+        assert isinstance(saved, datasets.Dataset)
+        return DataSource([str(saved.split or "train")], lambda name: saved)
+    names = json.loads((path / SAVED_SPLITS).read_text(encoding="utf-8"))["splits"]
+    return DataSource([str(name) for name in names], lambda name: _load_saved(path / name))
+
+
+def _load_saved(path: Path) -> Any:
+    """One saved split; ``datasets`` cannot load one without rows."""
+    import datasets
+
+    state = json.loads((path / SAVED).read_text(encoding="utf-8"))
+    if state.get("_data_files"):
+        return datasets.load_from_disk(str(path))
+    info = datasets.DatasetInfo.from_directory(str(path))
+    empty = info.features.arrow_schema.empty_table()
+    return datasets.Dataset(empty, info=info, split=datasets.NamedSplit(state["_split"] or "train"))
+
+
+# -- folders
+
+
+def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:
+    """The images of a folder, or the files that hold them; None where it has neither."""
+    found = walk(reference.source)
+    listing = list_folder(found)
+    card = read_card(path, reference.config) if path.is_dir() else Card()
+    ending, shards = shards_of(listing)
+    if shards:
+        return _of_shards(reference, listing, card, ending) if path.is_dir() else None
+    if not listing.images and not listing.left_out:
+        return None
+    read = with_one_label(read_folder(listing, reference, card), reference)
+    sizes = {split: len(entries) for split, entries in read.splits.items()}
+    account = Account(FILES, read.left_out, len(listing.others), read.notes, sizes)
+    if read.several_images:
+        return _built(reference, find_builder(reference), account)
+    rows = partial(folder_rows, read, features=card.features)
+    return DataSource(list(read.splits), rows, sliceable=True, account=account)
+
+
+def _of_shards(
+    reference: DatasetReference, listing: Listing, card: Card, ending: str
+) -> DataSource:
+    import datasets
+
+    _, shards = shards_of(listing)
+    notes = list[str]()
+    splits = shard_splits(shards, card, notes)
+    files = {split: [local_path(one.file) for one in some] for split, some in splits.items()}
+    used = {one.name for some in splits.values() for one in some}
+    beside = f"beside the {ending} files that hold the images"
+    left_out = [
+        *listing.left_out,
+        *(LeftOut(one.name, beside) for one in listing.images),
+        *(
+            LeftOut(one.name, "in no split that README.md names")
+            for one in shards
+            if one.name not in used
+        ),
+    ]
+    account = Account(ROWS, left_out, len(listing.others) - len(shards), notes)
+    builder = datasets.load_dataset_builder(LOADERS[ending], data_files=files)
+    return _built(reference, builder, account)
+
+
+def find_builder(reference: DatasetReference) -> Any:
+    """What ``datasets`` makes of a file, a folder, an address that fsspec reaches or a Hub name;
+    nothing is copied yet."""
+    import datasets
+    from datasets.data_files import DataFilesDict, get_data_patterns
+    from datasets.load import infer_module_for_data_files
+
+    source, path = reference.source, Path(reference.source)
+    if path.is_file() or "://" in source:
+        loader = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}.get(
+            path.suffix.lower()
+        )
+        if loader is not None:
+            return datasets.load_dataset_builder(loader, data_files=source)
+        if path.is_file():
+            raise DatasetError(
+                f"Data set {path} is a {path.suffix or 'nameless'} file. Give a folder, a "
+                f".parquet, .arrow or .tar file, or a Hub name."
+            )
+        files = DataFilesDict.from_patterns(get_data_patterns(source), base_path=source)
+        loader, options = infer_module_for_data_files(files)
+        return datasets.load_dataset_builder(loader, data_files=files, **options)
+    if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
+        raise DatasetError(
+            f"Data set {source} is not there. Give the path of a folder or file that is, or a Hub "
+            f"name."
+        )
+    return datasets.load_dataset_builder(source, name=reference.config, revision=reference.revision)
+
+
+# -- splits
+
+
+def open_split(source: DataSource, split: str) -> Any:
+    """A split, or what a slice such as ``train[:7]`` names of it."""
+    import datasets
+
+    if split in source.splits or not source.account.elsewhere:
+        return source.open(split)
+    sizes = dict(source.account.elsewhere)
+    parts = [
+        source.open(part.splitname).select(range(part.from_, part.to))
+        for part in datasets.ReadInstruction.from_spec(split).to_absolute(sizes)
+    ]
+    return datasets.concatenate_datasets(parts)
+
+
+def choose_split(reference: DatasetReference, source: DataSource, option: str) -> str:
+    """The split to use: the one named (``test[:500]`` counts where the library can slice), or the
+    preferred one."""
+    splits = source.splits
+    if not splits:
+        raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
+    if reference.split is None:
+        return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
+    names = (
+        re.sub(r"\[[^\]]*\]", "", reference.split).split("+")
+        if source.sliceable
+        else [reference.split]
+    )
+    if not all(name.strip() in splits for name in names):
+        if (meant := split_of(reference.split)) in splits:
+            return str(meant)
+        raise DatasetError(
+            f"Data set {reference.source} has no split {reference.split!r}; it has "
+            f"{quoted_names(splits)}. Name one of them with {option}."
+        )
+    return reference.split
