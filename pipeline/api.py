@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.stage import Job
 
 DATASET_OPTIONS = tuple(
-    field.name for field in fields(DatasetReference) if field.name not in {"source", "seed"}
+    field.name
+    for field in fields(DatasetReference)
+    if field.name not in {"source", "seed", "reading"}
 )
 """Options that are fields of `DatasetReference`, beside ``dataset``, which is its source."""
 
@@ -35,6 +37,8 @@ def build(
     label_column: str | None = None,
     limit: int | None = None,
     in_place: bool | None = None,
+    split_folders: bool | None = None,
+    labels_from: str | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     base: str | os.PathLike[str] | None = None,
     processor: str | os.PathLike[str] | None = None,

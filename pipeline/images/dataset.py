@@ -39,7 +39,7 @@ from review_embeddings.pipeline.images.walk import walk
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.settings import NOTHING, DatasetReference
 
 if TYPE_CHECKING:
     import datasets
@@ -76,7 +76,9 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     """
     found, split, account = _load_split(reference, option)
     image_column = find_image_column(found.features, reference)
-    label_column = find_label_column(found.features, reference, image_column)
+    label_column = None
+    if reference.labels_from != NOTHING:
+        label_column = find_label_column(found.features, reference, image_column)
     with quiet_datasets(), _loading_errors(reference):
         rows, values = _undecoded(found, image_column, label_column)
         if reference.in_place and not isinstance(found, Split):

@@ -1,44 +1,118 @@
 """Turns the bytes of an image file into RGB pixels the way people see the image. Reads no data
-set and no disk."""
+set and no disk.
+
+A file has one of two outcomes, an image or an `UnreadableError` with the reason: whatever a decoder
+raises is one. None is ever handed to another program.
+"""
 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-UNREADABLE = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,  # truncated files
-    SyntaxError,  # Pillow's answer to a broken PNG chunk
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow raises for a file that is no image or a broken one. Nothing else is tolerated."""
+from review_embeddings.pipeline.errors import reason_of
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files: what cannot be read is listed
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class UnreadableError(ValueError):
+    """A file that is no image, or a broken one."""
+
+
+UNREADABLE = (UnreadableError, OSError)
+"""What reading and decoding an image file raises. Nothing else is tolerated."""
+
+RUNS_PROGRAMS = frozenset({"EPS", "IPTC"})
+"""Formats of Pillow that hand a file to Ghostscript, or may hold one that is."""
+
+POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
+
+ORIENTATION, UPRIGHT = 0x0112, 1
+"""The EXIF tag that says how an image is turned, and its value where it is not."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image of each orientation upright."""
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    try:
+        yield
+    except UnreadableError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableError("not an image of a known format") from error
+    except Exception as error:  # decoders raise whatever a broken file leads to
+        reason = reason_of(error)
+        if isinstance(error, MemoryError):
+            reason = "too large for the memory."
+        raise UnreadableError(reason) from error
 
 
 def decode(data: bytes) -> Image.Image:
-    """Decode an image file. Raises one of `UNREADABLE` where that cannot be done."""
+    """Decode an image file. Raises UnreadableError where that cannot be done."""
     image = open_image(data)
-    image.load()
+    with _unreadable():
+        image.load()
     return image
 
 
 def open_image(data: bytes) -> Image.Image:
     """An image file of which only the beginning is read. Raises as `decode` does."""
-    return Image.open(io.BytesIO(data))
+    if data.startswith(POSTSCRIPT):
+        raise UnreadableError("PostScript, which only another program could draw")
+    with _unreadable():
+        return Image.open(io.BytesIO(data), formats=_formats())
+
+
+@cache
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in Image.ID if name not in RUNS_PROGRAMS]
+
+
+def orientation_of(image: Image.Image) -> int | None:
+    """How EXIF says an image is turned (1 to 8, 1 for upright); None where it cannot be told."""
+    try:
+        value = image.getexif().get(ORIENTATION, UPRIGHT)
+        found = int(value[0] if isinstance(value, tuple) else value)
+    except Exception:  # EXIF of any shape
+        return None
+    return found if found in {UPRIGHT, *TURNS} else None
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert to 8-bit RGB: turned by its EXIF orientation, transparency over white, deep greys
-    scaled and not clipped."""
-    image = ImageOps.exif_transpose(image)
+    scaled and not clipped. Raises as `decode` does."""
+    with _unreadable():
+        return _to_rgb(_upright(image))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = TURNS.get(orientation_of(image) or UPRIGHT)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info = {name: value for name, value in image.info.items() if name == "transparency"}
+    return turned
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode == "F" or image.mode.startswith("I"):

@@ -216,7 +216,7 @@ def _split_folders(
     while reference.split_folders is not False:
         here = [path[len(above) :] for path in paths]
         tops = {path[0] for path in here if path}
-        lone = len(tops) == 1 and all(here)
+        lone = len(tops) == 1
         names = split_names_of(tops, forced=forced and not lone)
         if names is not None:
             _note_splits(names, [path[1:] for path in here if path], notes, forced=forced)
@@ -302,9 +302,11 @@ def _note_depth(depths: set[int], above: int, notes: list[str], *, strays: int) 
 
 def _not_there(metadata: Metadata, listing: Listing) -> Iterator[LeftOut]:
     known = {entry.name for entry in listing.images} | {one.name for one in listing.left_out}
+    others = {entry.name for entry in listing.others}
     for name in metadata.rows:
         if name not in known:
-            yield LeftOut(name, f"named by {_few(metadata.files)}, and not there")
+            what = "no image" if name in others else "not there"
+            yield LeftOut(name, f"named by {_few(metadata.files)}, and {what}")
 
 
 def _note_unnamed(metadata: Metadata, images: Sequence[Entry], notes: list[str]) -> None:

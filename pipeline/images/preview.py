@@ -5,7 +5,13 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from review_embeddings.pipeline.images.decode import open_image, to_rgb
+from review_embeddings.pipeline.images.decode import (
+    UPRIGHT,
+    decode,
+    open_image,
+    orientation_of,
+    to_rgb,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,9 +23,6 @@ there."""
 
 JPEG_QUALITY = 90
 
-ORIENTATION, UPRIGHT = 0x0112, 1
-"""The EXIF tag that says how an image is turned, and its value where it is not."""
-
 BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
 """What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
 
@@ -30,15 +33,15 @@ def shown_in_browser(data: bytes) -> bytes:
     with open_image(data) as stored:
         if _shows_as_it_is(stored):
             return data
-        stored.load()
-        return make_preview(stored, to_rgb(stored)) or data
+    stored = decode(data)
+    return make_preview(stored, to_rgb(stored)) or data
 
 
 def _shows_as_it_is(stored: Image.Image) -> bool:
     plain = (
         stored.format in BROWSER_FORMATS
         and stored.mode in {"L", "RGB"}
-        and stored.getexif().get(ORIENTATION, UPRIGHT) == UPRIGHT
+        and orientation_of(stored) == UPRIGHT
     )
     return plain and max(stored.size) <= PREVIEW_SIDE
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
 
 from review_embeddings.pipeline.errors import reason_of
-from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.decode import UnreadableError, decode, to_rgb
 from review_embeddings.pipeline.images.inplace import Cell
 from review_embeddings.pipeline.images.preview import make_preview
 from review_embeddings.pipeline.images.walk import escaped, local_path
@@ -84,11 +83,11 @@ def read_image(
         data = read_file(file) if data is None else data
         stored = decode(data)
         rgb = to_rgb(stored)
-    except UnidentifiedImageError:
-        return SkippedImage(image_id, path, "not an image of a known format")
-    except UNREADABLE as error:
+        shown = make_preview(stored, rgb) if preview else None
+    except UnreadableError as error:
+        return SkippedImage(image_id, path, str(error))
+    except Exception as error:  # of a disk, an archive or a server; one file never ends a run
         return SkippedImage(image_id, path, reason_of(error).replace(repr(file), "the file"))
-    shown = make_preview(stored, rgb) if preview else None
     return ImageRecord(
         image_id,
         hashlib.sha256(data).hexdigest(),

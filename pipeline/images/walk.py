@@ -107,7 +107,9 @@ def local_path(name: str) -> str:
 
 def _local(root: Path) -> Walk:
     found, runs = list[Entry](), list[str]()
-    _list(str(root), "", frozenset(), found, runs)
+    if root.is_dir():
+        status = root.stat()
+        _list(str(root), "", frozenset({(status.st_dev, status.st_ino)}), found, runs)
     return Walk(sorted(found, key=lambda entry: entry.name), sorted(runs))
 
 

@@ -22,6 +22,11 @@ def precisions() -> Iterable[str]:
     return settings.PRECISIONS
 
 
+def label_sources() -> Iterable[str]:
+    """Where labels of a folder of images come from."""
+    return settings.LABEL_SOURCES
+
+
 def alignments() -> Iterable[str]:
     """References of the alignment."""
     return settings.ALIGNMENTS

@@ -67,10 +67,29 @@ class DatasetOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """How a data set is read where it can be read in two ways."""
+
+    split_folders: bool | None = option(
+        "--split-folders/--no-split-folders",
+        default=None,
+        help="Read the outer folders of a folder of images as splits, or as classes. Default: by "
+        "their names.",
+    )
+    labels_from: str | None = option(
+        "--labels-from",
+        type=Choice(choices.label_sources),
+        help="Where labels of a folder of images come from: the innermost or the outermost "
+        "folder, or metadata files. Default: metadata where it has labels, else folders.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputOptions:
     """What a run is made of."""
 
     data: DatasetOptions
+    reading: ReadingOptions
     limit: int | None = option(
         "--limit",
         type=click.IntRange(min=0),

@@ -1,12 +1,20 @@
 """Every kind of image file becomes RGB the way people see it."""
 
 import io
+import struct
+import subprocess
 
+import hypothesis
 import numpy as np
+import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from samples import picture
 
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
+from review_embeddings.pipeline.images.reading import ImageRecord, SkippedImage, read_image
 
 
 def through_file(image: Image.Image, kind: str, **options: object) -> np.ndarray:
@@ -82,3 +90,81 @@ def test_a_truncated_file_is_not_shown_half() -> None:
     Image.effect_noise((64, 64), 50).save(buffer, "JPEG")
     with pytest.raises(UNREADABLE):
         decode(buffer.getvalue()[:-600])
+
+
+def exif_with(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """An EXIF block of tags, each with its type, count and value, as cameras and editors write."""
+    body, data, start = struct.pack("<H", len(entries)), b"", 8 + 2 + 12 * len(entries) + 4
+    for tag, kind, count, value in sorted(entries):
+        inline = value.ljust(4, b"\0")
+        if len(value) > 4:
+            inline, data = struct.pack("<I", start + len(data)), data + value
+        body += struct.pack("<HHI", tag, kind, count) + inline
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", 0) + data
+
+
+ORIENTED = (0x0112, 3, 1, struct.pack("<H", 6))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (0x011A, 2, 3, b"72\0"),  # a resolution that is a text
+        (0x010E, 5, 1, struct.pack("<II", 3, 2)),  # a description that is a fraction
+        (0x0131, 11, 1, struct.pack("<f", 1.5)),
+        (0x011A, 7, 4, b"\0\0\0H"),
+        (0x02BC, 2, 5, b"abcd\0"),
+        (0x8769, 4, 1, b"\xff\xff\xff\xff"),  # a directory behind the end
+    ],
+)
+def test_an_odd_tag_does_not_keep_an_image_from_being_turned(
+    odd: tuple[int, int, int, bytes],
+) -> None:
+    exif = exif_with(ORIENTED, odd)
+    assert through_file(Image.new("RGB", (40, 24)), "JPEG", exif=exif).shape == (40, 24, 3)
+
+
+@given(st.binary(max_size=80))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_exif_of_any_shape_leaves_the_image(junk: bytes) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "JPEG", exif=b"Exif\0\0II*\0" + junk)
+    record = read_image(0, 0, {"bytes": buffer.getvalue(), "path": None})
+    assert isinstance(record, ImageRecord)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "AVIF", "DDS"])
+@given(st.data())
+@hypothesis.settings(max_examples=12, deadline=None)
+def test_a_damaged_file_is_an_image_or_a_reason(kind: str, data: st.DataObject) -> None:
+    buffer = io.BytesIO()
+    picture(0, 1).save(buffer, kind)
+    content = bytearray(buffer.getvalue())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=6)):
+        content[place] = data.draw(st.integers(0, 255))
+    record = read_image(0, 0, {"bytes": bytes(content), "path": None})
+    assert isinstance(record, ImageRecord) or record.reason
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [RuntimeError("x"), NotImplementedError(), KeyError(3), RecursionError(), MemoryError()],
+)
+def test_whatever_a_decoder_raises_is_a_reason(
+    raised: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(PIL.Image, "open", fail)
+    record = read_image(0, 0, {"bytes": b"\x89PNG", "path": None})
+    assert isinstance(record, SkippedImage) and record.reason
+
+
+def test_postscript_is_never_handed_to_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "EPS")
+    for data in (buffer.getvalue(), b"\0" * 3 + buffer.getvalue()):
+        record = read_image(0, 0, {"bytes": data, "path": None})
+        assert isinstance(record, SkippedImage)
