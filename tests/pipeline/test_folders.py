@@ -237,7 +237,7 @@ def test_a_folder_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         listed.append(folder)
         return scandir(folder)
 
-    monkeypatch.setattr(walking.os, "scandir", counted)
+    monkeypatch.setattr(os, "scandir", counted)
     with walking.walked_once():
         source_signature(DatasetReference(str(tmp_path)), RunFolder(tmp_path.parent / "run"))
         opened(tmp_path)
