@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.progress import SILENT, Progress
-from review_embeddings.pipeline.settings import DatasetReference, Request, Settings
+from review_embeddings.pipeline.settings import NOTHING, DatasetReference, Request, Settings
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 DATASET_OPTIONS = tuple(
     field.name
     for field in fields(DatasetReference)
-    if field.name not in {"source", "seed", "reading"}
+    if field.name not in {"source", "seed", "reading", "class_names"}
 )
 """Options that are fields of `DatasetReference`, beside ``dataset``, which is its source."""
 
@@ -39,6 +41,9 @@ def build(
     in_place: bool | None = None,
     split_folders: bool | None = None,
     labels_from: str | None = None,
+    first_label: int | None = None,
+    ignore_labels: bool | None = None,
+    classes: str | os.PathLike[str] | Sequence[str] | None = None,
     checkpoints: str | os.PathLike[str] | None = None,
     base: str | os.PathLike[str] | None = None,
     processor: str | os.PathLike[str] | None = None,
@@ -100,6 +105,7 @@ def make_request(options: Mapping[str, Any]) -> Request:
     return Request(
         dataset={
             "source": given.get("dataset"),
+            "class_names": _class_names(given.get("classes")),
             **{name: given.get(name) for name in DATASET_OPTIONS},
         },
         settings={name: given.get(name) for name in SETTINGS_OPTIONS},
@@ -111,6 +117,26 @@ def make_request(options: Mapping[str, Any]) -> Request:
         engine=given.get("engine") or "local",
         address=given.get("address"),
     )
+
+
+def _class_names(given: str | Sequence[str] | None) -> list[str] | None:
+    """The names themselves, or those of a file, a line each; no names clear them. Raises
+    DatasetError for a file that cannot be read or names a class twice."""
+    if given is None or not isinstance(given, str):
+        return None if given is None else list(given)
+    if given == NOTHING:
+        return []
+    try:
+        lines = Path(given).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"--classes {given} cannot be read: {reason_of(error)} Name a text file (UTF-8) with "
+            f"the name of a class on each line, the first that of number 0."
+        ) from error
+    names = [line.strip() for line in lines if line.strip()]
+    if len(set(names)) < len(names) or not names:
+        raise DatasetError(f"--classes {given} names no class, or one twice. Name each once.")
+    return names
 
 
 def _text(value: Any) -> Any:

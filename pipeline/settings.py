@@ -63,6 +63,12 @@ class DatasetReference:
     """Whether the outer folders are splits; None to tell by their names."""
     labels_from: str | None = None
     """One of `LABEL_SOURCES`; None for metadata where it has labels, else the folders."""
+    first_label: int | None = None
+    """The label that is a head's first output, 0 or 1; None for 0 where nothing speaks against."""
+    ignore_labels: bool = False
+    """Whether labels that are no class count as none."""
+    class_names: list[str] | None = None
+    """Names of the classes by number; None for those of the data set or of the head."""
     reading: int | None = None
     """Version of the rules by which images and labels are found; None until the data set was
     opened."""

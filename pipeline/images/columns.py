@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.inplace import feature_of
@@ -122,33 +120,26 @@ def are_quantities(values: Sequence[Any]) -> bool:
     return fractions and 2 * list(counts.values()).count(1) > counts.total()
 
 
-def read_labels(
-    feature: Any, column: str, values: list[Any]
-) -> tuple[NDArray[np.int32], list[str]]:
-    """Class index of each row (-1: none) and the names of the classes, in the data set's order.
+def label_notes(features: Any, column: str | None, reference: DatasetReference) -> list[str]:
+    """What a person should hear of columns that may hold the labels, too, or instead."""
+    if reference.label_column is not None or reference.labels_from == NO_LABELS:
+        return []
+    names = [name for name in features if _may_be_label(name, features[name])]
+    others = [name for name in names if name != (column or "").partition(".")[0]]
+    if not others:
+        return []
+    if column is None:
+        return [f"Columns that may hold labels: {quoted_names(others)}; name one: --label-column"]
+    return [
+        f"Labels are column {column!r}, not {quoted_names(others)}; --label-column takes another"
+    ]
 
-    Names that are not declared are sorted: numbers by value, anything else as text. A number below
-    0 means that there is no label. Raises DatasetError for what is no class.
-    """
+
+def _may_be_label(name: str, feature: Any) -> bool:
     import datasets
 
-    if isinstance(feature, datasets.ClassLabel):
-        names = [str(name) for name in feature.names]
-        labels = [-1 if value is None or value < 0 else value for value in values]
-        return np.array(labels, dtype=np.int32), names
-    if any(isinstance(value, (list, dict, bytes)) for value in values):
-        raise DatasetError(
-            f"Column {column!r} holds {feature}, not one class an image. Name another with "
-            f"--label-column, or 'none' for no labels."
-        )
-    values = [
-        int(value) if isinstance(value, float) and value.is_integer() else value for value in values
-    ]
-    present = {value for value in values if value is not None and value == value}
-    numeric = all(isinstance(value, (int, float)) for value in present)
-    if numeric:
-        present = {value for value in present if value >= 0 or not float(value).is_integer()}
-    ordered = sorted(present) if numeric else sorted(present, key=str)
-    index = {value: position for position, value in enumerate(ordered)}
-    labels = [index.get(value, -1) for value in values]
-    return np.array(labels, dtype=np.int32), [str(value) for value in ordered]
+    kind = str(getattr(feature, "dtype", ""))
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    named = bool(words & {*LABEL_NAMES, "species", "breed", "classes", "categories", "y"})
+    scalar = kind.startswith(("int", "uint", "string", "large_string", "bool"))
+    return isinstance(feature, datasets.ClassLabel) or (named and scalar and "file" not in words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from review_embeddings.pipeline.images.columns import (
     are_quantities,
     find_image_column,
     find_label_column,
-    read_labels,
+    label_notes,
 )
 from review_embeddings.pipeline.images.inplace import (
     Split,
@@ -26,6 +26,7 @@ from review_embeddings.pipeline.images.inplace import (
     locations_schema,
     split_name,
 )
+from review_embeddings.pipeline.images.labels import UNLABELLED, Labels, number_labels, read_labels
 from review_embeddings.pipeline.images.sources import (
     FIRST_RULES,
     NO_ACCOUNT,
@@ -66,6 +67,18 @@ class OpenedDataset:
     """Names of the classes; None for unlabelled data."""
     account: Account = NO_ACCOUNT
     """What the data set holds beside these rows."""
+    numbered: bool = False
+    """Whether the classes are numbers, which may be those of a head's outputs."""
+
+    def with_classes(self, names: Sequence[str], *, of: str) -> OpenedDataset:
+        """The same with the labels as indices into ``names``, as `number_labels` does it; ``of``
+        says whose classes they are. Raises as it does."""
+        labels = Labels(self.labels, self.classes, self.numbered)
+        found, notes = number_labels(labels, names, self.reference, of=of)
+        account = replace(self.account, notes=[*self.account.notes, *notes])
+        return replace(
+            self, labels=found.codes, classes=found.classes, numbered=False, account=account
+        )
 
 
 def open_dataset(reference: DatasetReference, *, option: str = "--split") -> OpenedDataset:
@@ -85,11 +98,13 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
             rows = _locations(rows, image_column)
     if label_column and _are_no_classes(values, reference, label_column):
         label_column = None
-    labels, classes = (
-        read_labels(feature_of(found.features, label_column), label_column, values)
-        if label_column
-        else (None, None)
-    )
+    labels = UNLABELLED
+    if label_column:
+        labels = read_labels(feature_of(found.features, label_column), label_column, values)
+    notes = label_notes(found.features, label_column, reference)
+    if labels.numbered and any(isinstance(value, str) for value in values):
+        notes.append("Labels are digits as text: they are taken for the numbers of classes")
+    account = replace(account, notes=[*account.notes, *notes])
     known = label_column or reference.label_column  # "none" stays as given
     reference = replace(
         reference,
@@ -98,7 +113,10 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
         label_column=known,
         reading=reference.reading or RULES,
     )
-    return OpenedDataset(rows, reference, labels, classes, account)
+    opened = OpenedDataset(rows, reference, labels.codes, labels.classes, account, labels.numbered)
+    if reference.class_names is None:
+        return opened
+    return opened.with_classes(reference.class_names, of="the classes of --classes")
 
 
 def _locations(rows: datasets.Dataset, image: str) -> datasets.Dataset:

@@ -310,5 +310,8 @@ def _added(reference: DatasetReference) -> dict[str, Any]:
     return {
         "split_folders": reference.split_folders,
         "labels_from": reference.labels_from,
+        "first_label": reference.first_label,
+        "ignore_labels": reference.ignore_labels or None,
+        "class_names": reference.class_names,
         "reading": None if reference.reading == FIRST_RULES else reference.reading,
     }

@@ -22,7 +22,7 @@ from review_embeddings.pipeline.images.walk import walked_once
 from review_embeddings.pipeline.images.writer import ImagesWriter, writing_images
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import notes_of
-from review_embeddings.pipeline.models.heads import head_of, problem_type_of
+from review_embeddings.pipeline.models.heads import YES_NO, Head, head_of, problem_type_of
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
@@ -79,7 +79,7 @@ def _images_of(
         check_classes(session.progress, info, found, wanted, images.classes)
         check_against(session.run, info)
         return CurrentImages(info, images, images)
-    opened = _open(session, reference, info)
+    opened = _open(session, reference, info, found, wanted)
     check_classes(session.progress, info, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
     check_against(session.run, info)
@@ -102,10 +102,45 @@ def opened_reference(run: RunFolder, info: RunInfo) -> tuple[DatasetReference, s
     return reference, source_signature(reference, run)
 
 
-def _open(session: BuildSession, reference: DatasetReference, info: RunInfo) -> OpenedDataset:
+def open_images(
+    reference: DatasetReference, found: FoundCheckpoints, wanted: Sequence[int]
+) -> OpenedDataset:
+    """Open a data set; labels that are numbers are those of the outputs of the first wanted
+    checkpoint with a head."""
+    opened = open_dataset(reference)
+    if not opened.numbered:
+        return opened
+    problem_type = problem_type_of(found)
+    for step in wanted:
+        own = step in found.steps and not found.by_step(step).is_base
+        head = head_of(found.by_step(step), problem_type) if own else None
+        if head is not None and head.kind != YES_NO:
+            return _as_outputs(opened, head, step)
+    return opened
+
+
+def _as_outputs(opened: OpenedDataset, head: Head, step: int) -> OpenedDataset:
+    first = opened.reference.first_label or 0
+    names = head.names or [str(first + output) for output in range(head.count)]
+    numbered = opened.with_classes(names, of=f"the {head.count} outputs of checkpoint {step}")
+    if head.names is None or set(opened.classes or []) <= set(names):
+        return numbered
+    pairs = [f"{first + output} is {name}" for output, name in enumerate(names[:3])]
+    note = f"Labels are taken for the numbers of the outputs: {', '.join(pairs)}"
+    account = replace(numbered.account, notes=[*numbered.account.notes, note])
+    return replace(numbered, account=account)
+
+
+def _open(
+    session: BuildSession,
+    reference: DatasetReference,
+    info: RunInfo,
+    found: FoundCheckpoints,
+    wanted: Sequence[int],
+) -> OpenedDataset:
     """Open the data set, with the name of its source as run.json keeps it."""
     session.progress.note(f"Opening data set {reference.source}")
-    opened = open_dataset(reference)
+    opened = open_images(reference, found, wanted)
     session.progress.note(
         f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images"
     )

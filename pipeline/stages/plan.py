@@ -24,6 +24,9 @@ from review_embeddings.pipeline.stages.state import (
 
 NEW = "new"
 
+OPTIONS = {"class_names": "--classes", "reading": "rules of reading"}
+"""Fields of a data set's reference that are not called as their options are."""
+
 NOT_OF_TABLE = {"images", "pixels", "table"}
 """Stages whose results are no reason by themselves to write the table anew."""
 
@@ -165,7 +168,8 @@ def _dataset_changes(info: RunInfo, before: RunInfo | None) -> str:
         return ""
     old, new = asdict(before.dataset), asdict(info.dataset)
     return ", ".join(
-        f"--{name.replace('_', '-')} {_shown(old[name])} -> {_shown(new[name])}"
+        f"{OPTIONS.get(name, '--' + name.replace('_', '-'))} {_shown(old[name])} -> "
+        f"{_shown(new[name])}"
         for name in old
         if old[name] != new[name]
     )

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from review_embeddings.pipeline.analysis.imagequality import require_cleanvision
 from review_embeddings.pipeline.images.columns import NO_LABELS
-from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset
+from review_embeddings.pipeline.images.dataset import OpenedDataset
 from review_embeddings.pipeline.images.pixels import PixelCache
 from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
@@ -19,10 +19,10 @@ from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.settings import DatasetReference, Request
+from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import derived_stages, resolve, state_of
 from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted_checkpoints
-from review_embeddings.pipeline.stages.images import check_against, opened_reference
+from review_embeddings.pipeline.stages.images import check_against, open_images, opened_reference
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan, why_images_stale
 from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -51,7 +51,11 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
     reason = why_images_stale(stored, info, signature, before.info)
     if reason is not None:
         yield before.add(Job(STAGES["images"], ONCE, None, reason))
-        stored = None if stored is None else _expected(session.run, stored, reference)
+        stored = (
+            None
+            if stored is None
+            else _expected(session.run, stored, open_images(reference, found, asked))
+        )
     check_against(session.run, info)
     if info.settings.image_quality:
         require_cleanvision()
@@ -76,9 +80,9 @@ def _skipped(run: RunFolder) -> int:
         return sum(bool(line["image_id"]) for line in csv.DictReader(file))
 
 
-def _expected(run: RunFolder, images: RunImages, reference: DatasetReference) -> RunImages | None:
+def _expected(run: RunFolder, images: RunImages, opened: OpenedDataset) -> RunImages | None:
     """The same images with the labels that the data set has now; None where its rows are others."""
-    opened = open_dataset(reference)
+    reference = opened.reference
     total = len(opened.rows)
     rows = balanced_sample(opened.labels, total, reference.limit, reference.seed)
     known = len(images) + _skipped(run)

@@ -84,6 +84,8 @@ def _with_dataset(run: RunFolder, info: RunInfo, dataset: Mapping[str, Any]) -> 
             info = info.with_source(changes["source"])
     if changes.get("limit") == 0:
         changes["limit"] = None
+    if changes.get("class_names") == []:
+        changes["class_names"] = None
     return replace(info, dataset=replace(info.dataset, **changes))
 
 

@@ -82,6 +82,22 @@ class ReadingOptions:
         help="Where labels of a folder of images come from: the innermost or the outermost "
         "folder, or metadata files. Default: metadata where it has labels, else folders.",
     )
+    first_label: int | None = option(
+        "--first-label",
+        type=click.IntRange(0, 1),
+        metavar="0|1",
+        help="Number of the label that is the model's first output.",
+    )
+    ignore_labels: bool | None = option(
+        "--ignore-labels/--no-ignore-labels",
+        default=None,
+        help="Let labels that are no class count as none. Default: end.",
+    )
+    classes: str | None = option(
+        "--classes",
+        metavar="FILE",
+        help="Names of the classes by number, a line each; none clears them.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
