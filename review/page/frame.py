@@ -8,7 +8,7 @@ what Spotlight shows rightly: integers, float32 without gaps, categoricals of st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -196,8 +196,17 @@ def long_frame(run: RunFolder, steps: Sequence[int] | None = None) -> pd.DataFra
 
 
 def _without_gaps(values: pd.Series[Any]) -> pd.Series[Any]:
-    named = values.cat.add_categories(UNLABELLED).fillna(UNLABELLED)
+    gap = _free_name(UNLABELLED, values.cat.categories)
+    named = values.cat.add_categories(gap).fillna(gap)
     return named.cat.remove_unused_categories()
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    """A name of ours that no class has."""
+    classes = set(taken)
+    while name in classes:
+        name = f"{name} *"
+    return name
 
 
 def _first_of(frame: pd.DataFrame, *names: str) -> str | None:
@@ -231,14 +240,20 @@ def _categorical(values: Sequence[object], categories: Sequence[str]) -> pd.Cate
     import pandas as pd
 
     missing = np.array([value is None or value != value for value in values], dtype=bool)
-    names = [*categories, UNLABELLED] if missing.any() else list(categories)
+    name = _free_name(UNLABELLED, categories)
+    names = [*categories, name] if missing.any() else list(categories)
     return pd.Categorical(
-        [UNLABELLED if gap else value for value, gap in zip(values, missing, strict=True)],
+        [name if gap else value for value, gap in zip(values, missing, strict=True)],
         categories=names,
     )
 
 
 # -- columns of the images and of what was decided about them
+
+
+def _as_new(label: str) -> str:
+    """A class in the column of new labels; the page writes it so, too."""
+    return f"{label} (class)" if label == NO_NEW_LABEL else label
 
 
 def _identity_columns(images: RunImages) -> dict[str, object]:
@@ -259,10 +274,11 @@ def _decision_columns(images: RunImages, decisions: Mapping[str, Decision]) -> d
     }
     if images.classes:
         new = [
-            NO_NEW_LABEL if line is None or line.new_label is None else line.new_label
+            NO_NEW_LABEL if line is None or line.new_label is None else _as_new(line.new_label)
             for line in lines
         ]
-        names = [NO_NEW_LABEL, *images.classes, *sorted(set(new) - {NO_NEW_LABEL, *images.classes})]
+        known = [NO_NEW_LABEL, *map(_as_new, images.classes)]
+        names = [*dict.fromkeys(known), *sorted(set(new) - set(known))]
         columns[NEW_LABEL] = pd.Categorical(new, categories=names)
     return columns
 

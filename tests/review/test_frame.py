@@ -186,3 +186,18 @@ def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_r
         RunFolder(built_run), images, [changed], (10, 100), decisions=decisions, before=before
     )
     assert choose(changed, candidates).tolist() == [5], "row 6 is decided and of the same rank"
+
+
+@pytest.mark.parametrize("name", ["(no label)", "(no label) *", "(none)", "(none) (class)"])
+def test_a_class_may_have_a_name_of_ours(built_run: RunFolder, name: str) -> None:
+    images = read_images(built_run)
+    assert images is not None and images.classes is not None and images.labels is not None
+    labels = images.labels.copy()
+    labels[0] = -1
+    images = replace(images, classes=[name, *images.classes[1:]], labels=labels)
+    columns = frames._identity_columns(images) | frames._decision_columns(images, {})
+    shown = pd.DataFrame(columns)
+    assert shown["label"][0] not in images.classes
+    named = [images.classes[code] for code in labels[1:]]
+    assert shown["label"].tolist()[1:] == named
+    assert set(shown["new_label"]) == {frames.NO_NEW_LABEL}

@@ -30,7 +30,9 @@ export function decisionColumns(table, decided, rows) {
         [COLUMNS.decision]: (/** @type {Decision | undefined} */ known) =>
             known?.decision ?? UNDECIDED,
         [COLUMNS.newLabel]: (/** @type {Decision | undefined} */ known) =>
-            known?.newLabel ?? NO_NEW_LABEL,
+            known?.newLabel === NO_NEW_LABEL
+                ? `${NO_NEW_LABEL} (class)` // a class that is really called so
+                : (known?.newLabel ?? NO_NEW_LABEL),
     };
     /** @type {Record<string, Numbers>} */
     const written = {};
