@@ -189,15 +189,15 @@ def test_decisions_of_an_earlier_run_and_what_has_become_of_their_images(built_r
 
 
 @pytest.mark.parametrize("name", ["(no label)", "(no label) *", "(none)", "(none) (class)"])
-def test_a_class_may_have_a_name_of_ours(built_run: RunFolder, name: str) -> None:
-    images = read_images(built_run)
-    assert images is not None and images.classes is not None and images.labels is not None
-    labels = images.labels.copy()
+def test_a_class_may_have_a_name_of_ours(built_run: Path, name: str) -> None:
+    images = images_of(built_run)
+    assert images.classes is not None and images.labels is not None
+    labels, classes = images.labels.copy(), [name, *images.classes[1:]]
     labels[0] = -1
-    images = replace(images, classes=[name, *images.classes[1:]], labels=labels)
+    images = replace(images, classes=classes, labels=labels)
     columns = frames._identity_columns(images) | frames._decision_columns(images, {})
     shown = pd.DataFrame(columns)
-    assert shown["label"][0] not in images.classes
-    named = [images.classes[code] for code in labels[1:]]
+    assert shown["label"][0] not in classes
+    named = [classes[code] for code in labels[1:]]
     assert shown["label"].tolist()[1:] == named
     assert set(shown["new_label"]) == {frames.NO_NEW_LABEL}
