@@ -60,6 +60,7 @@ def build(
     batch_size: int | None = None,
     engine: str = "local",
     address: str | None = None,
+    reread: bool = False,
     progress: Progress = SILENT,
     wait: bool = False,
 ) -> Built:
@@ -116,6 +117,7 @@ def make_request(options: Mapping[str, Any]) -> Request:
         batch_size=given.get("batch_size"),
         engine=given.get("engine") or "local",
         address=given.get("address"),
+        reread=bool(given.get("reread")),
     )
 
 

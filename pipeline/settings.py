@@ -132,6 +132,8 @@ class Request:
     """One of `pipeline.engines.ENGINES`. Not part of any fingerprint."""
     address: str | None = None
     """Of the Ray cluster; None for the cores of this machine."""
+    reread: bool = False
+    """Whether the images are read again, by the rules of now, though nothing has changed."""
     only_read: bool = False
     """Whether the run is taken as it is: nothing is computed, and RunError says where something
     would have to be."""

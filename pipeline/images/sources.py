@@ -133,6 +133,15 @@ def _load_saved(path: Path) -> Any:
 # -- folders
 
 
+def is_image_folder(reference: DatasetReference) -> bool:
+    """Whether a data set is a folder of this machine in which images lie as files."""
+    path = Path(reference.source)
+    if not path.is_dir() or any((path / name).is_file() for name in (SAVED, SAVED_SPLITS)):
+        return False
+    listing = list_folder(walk(reference.source))
+    return bool(listing.images) and not shards_of(listing)[1]
+
+
 def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:
     """The images of a folder, or the files that hold them; None where it has neither."""
     found = walk(reference.source)
@@ -224,6 +233,13 @@ def open_split(source: DataSource, split: str) -> Any:
     return datasets.concatenate_datasets(parts)
 
 
+def _meant(asked: str, splits: Sequence[str]) -> str | None:
+    """The split that another spelling means."""
+    known = split_of(asked)
+    others = ("dev", "eval", "evaluation") if known == "validation" else ()
+    return next((name for name in (known, *others) if name in splits), None)
+
+
 def choose_split(reference: DatasetReference, source: DataSource, option: str) -> str:
     """The split to use: the one named (``test[:500]`` counts where the library can slice), or the
     preferred one."""
@@ -238,8 +254,8 @@ def choose_split(reference: DatasetReference, source: DataSource, option: str) -
         else [reference.split]
     )
     if not all(name.strip() in splits for name in names):
-        if (meant := split_of(reference.split)) in splits:
-            return str(meant)
+        if (meant := _meant(reference.split, splits)) is not None:
+            return meant
         raise DatasetError(
             f"Data set {reference.source} has no split {reference.split!r}; it has "
             f"{quoted_names(splits)}. Name one of them with {option}."

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, SettingsError
-from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset, source_signature
+from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset
 from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.pipeline.images.pixels import PixelCache, PixelWriter
 from review_embeddings.pipeline.images.reading import CHUNK, SkippedImage, read_all
@@ -30,10 +30,10 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
-from review_embeddings.pipeline.stages.plan import why_images_stale
 from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
 from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES, pixels_key
 from review_embeddings.pipeline.stages.resolve import resolved
+from review_embeddings.pipeline.stages.rules import note_better, plan_reading
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.threads import chunks, in_threads
 
@@ -73,13 +73,15 @@ def _images_of(
     wanted: Sequence[int],
     processor: ProcessorSource | None,
 ) -> CurrentImages:
-    images = read_images(session.run)
-    reference, signature = opened_reference(session.run, info)
-    if images is not None and why_images_stale(images, info, signature, None) is None:
+    images, reread = read_images(session.run), session.request.reread
+    planned = plan_reading(session.run, info, images, None, reread=reread)
+    if images is not None and planned.reason is None:
         check_classes(session.progress, info, found, wanted, images.classes)
         check_against(session.run, info)
+        note_better(session, info, images)
         return CurrentImages(info, images, images)
-    opened = _open(session, reference, info, found, wanted)
+    info, signature = planned.info, planned.signature
+    opened = _open(session, planned.reference, info, found, wanted)
     check_classes(session.progress, info, found, wanted, opened.classes)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
     check_against(session.run, info)
@@ -91,15 +93,9 @@ def _images_of(
         _read(session, opened, signature, processor or _first_processor(models, wanted))
     new = read_images(session.run)
     assert new is not None
-    if images is not None and images.key == images_key(info.dataset):
+    if images is not None and (reread or images.key == images_key(info.dataset)):
         _note_changes(session.progress, images, new)
     return CurrentImages(info, new, images)
-
-
-def opened_reference(run: RunFolder, info: RunInfo) -> tuple[DatasetReference, str | None]:
-    """The data set as it can be opened from here, and the fingerprint of its files."""
-    reference = replace(info.dataset, source=resolved(run, info.dataset.source))
-    return reference, source_signature(reference, run)
 
 
 def open_images(
@@ -262,12 +258,20 @@ def _read(
     read = _read_in_place if sample.in_place else _read_copies
     written = read(session, selected)
     session.progress.note(_sum(selected, written))
-    if skipped := written.skipped:
-        first = skipped[0].path or f"row {skipped[0].image_id}"
-        session.progress.note(
-            f"Left out {len(skipped):,}, such as {first}: {skipped[0].reason.rstrip('.')}. All are "
-            f"in {session.run.skipped}"
-        )
+    for text, some in (
+        (f"of {len(rows):,} images that cannot be read", _unread(written.skipped)),
+        ("files that are no rows", [one for one in written.skipped if one.image_id is None]),
+    ):
+        if some:
+            first = some[0].path or f"row {some[0].image_id}"
+            session.progress.note(
+                f"Left out {len(some):,} {text}, such as {first}: {some[0].reason.rstrip('.')}. All "
+                f"are in {session.run.skipped}"
+            )
+
+
+def _unread(skipped: Sequence[SkippedImage]) -> list[SkippedImage]:
+    return [one for one in skipped if one.image_id is not None]
 
 
 def _sum(selected: Selected, written: ImagesWriter) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,9 +21,10 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import derived_stages, resolve, state_of
 from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted_checkpoints
-from review_embeddings.pipeline.stages.images import check_against, open_images, opened_reference
-from review_embeddings.pipeline.stages.plan import NEW, Before, plan, why_images_stale
+from review_embeddings.pipeline.stages.images import check_against, open_images
+from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
+from review_embeddings.pipeline.stages.rules import plan_reading, skipped_rows
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
 from review_embeddings.pipeline.stages.state import RunState
@@ -47,10 +47,10 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
     info, found, _, asked = resolve(session)
     stored = read_images(session.run)
     before = Before(info=session.run.read_info(), images=stored)
-    reference, signature = opened_reference(session.run, info)
-    reason = why_images_stale(stored, info, signature, before.info)
-    if reason is not None:
-        yield before.add(Job(STAGES["images"], ONCE, None, reason))
+    planned = plan_reading(session.run, info, stored, before.info, reread=session.request.reread)
+    info, reference = planned.info, planned.reference
+    if planned.reason is not None:
+        yield before.add(Job(STAGES["images"], ONCE, None, planned.reason))
         stored = (
             None
             if stored is None
@@ -74,18 +74,12 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
         yield from plan(state.with_steps(steps), [*derived_stages(), "leaks", "table"], before)
 
 
-def _skipped(run: RunFolder) -> int:
-    """How many images of the split could not be read."""
-    with run.skipped.open(encoding="utf-8", newline="") as file:
-        return sum(bool(line["image_id"]) for line in csv.DictReader(file))
-
-
 def _expected(run: RunFolder, images: RunImages, opened: OpenedDataset) -> RunImages | None:
     """The same images with the labels that the data set has now; None where its rows are others."""
     reference = opened.reference
     total = len(opened.rows)
     rows = balanced_sample(opened.labels, total, reference.limit, reference.seed)
-    known = len(images) + _skipped(run)
+    known = len(images) + skipped_rows(run)
     if len(rows) != known or not set(rows.tolist()) >= set(images.ids.tolist()):
         return None
     if not _same_files(images, opened):

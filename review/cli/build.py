@@ -47,6 +47,11 @@ class BuildOptions:
         metavar="ADDRESS",
         help="With --engine ray: of the cluster, or auto. Default: the cores of this machine.",
     )
+    reread: bool = option(
+        "--reread",
+        is_flag=True,
+        help="Read the images again by the rules of this version, though nothing has changed.",
+    )
     dry_run: bool = option(
         "--dry-run",
         is_flag=True,
@@ -66,6 +71,7 @@ def build_command(options: BuildOptions) -> None:
         request_of(options.inputs, options.results, options.compute, options.checkpoint),
         engine=options.engine,
         address=options.address,
+        reread=options.reread,
     )
     if options.dry_run:
         print_jobs(preview_run(find_run(options.run), request))
