@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from review_embeddings.pipeline.errors import DatasetError, reason_of
+from review_embeddings.pipeline.images.candidates import image_endings
+from review_embeddings.pipeline.images.walk import local_path
 from review_embeddings.pipeline.threads import chunks
 
 if TYPE_CHECKING:
@@ -101,23 +104,32 @@ class Split:
         for name in self.files:
             with _opened(name) as stream, parquet.ParquetFile(stream) as file:
                 values: Sequence[Any] = [None] * file.metadata.num_rows
-                if label is not None:
-                    column = file.read(columns=[label]).column(0)
-                    _, field = split_name(self.features, label)
+                outer, field = split_name(self.features, label or "")
+                if outer in file.schema_arrow.names:
+                    column = file.read(columns=[label or outer]).column(0)
                     if not field:
-                        column = cast_array_to_feature(column, self.features[label])
+                        column = cast_array_to_feature(column, self.features[outer])
                     values = [field_of(cell, field) for cell in column.to_pylist()]
-            yield from (((name, row, None, None), value) for row, value in enumerate(values))
+                there = image in file.schema_arrow.names
+            yield from (
+                ((name, row, None, None) if there else NO_LOCATION, value)
+                for row, value in enumerate(values)
+            )
 
     def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
+        import datasets
+
         column, field = split_name(self.features, label or "")
+        features = self.features.items()
+        images = [one for one, kind in features if isinstance(kind, datasets.Image)]
         for name in self.files:
-            with _opened(name) as stream:
-                for key, members in _examples(name, stream):
-                    value = key if column == "__key__" else None
-                    if column in members:
-                        value = _read_member(column, stream, members[column])
-                    yield _location(name, members.get(image)), field_of(value, field)
+            for key, members, read in tar_examples(name):
+                value = key if column == "__key__" else None
+                if column in members:
+                    value = read(column)
+                member = image_member(members, image, images)
+                found = None if member is None else members[member]
+                yield _location(name, found), field_of(value, field)
 
     def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
         import datasets
@@ -138,12 +150,7 @@ def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]
 
     def opened(name: str) -> Split:
         if builder.name == "webdataset":  # which `datasets` cannot open in a store
-            return Split(
-                builder.name,
-                _features_of_tar(files[name][0], builder.IMAGE_EXTENSIONS),
-                None,
-                files[name],
-            )
+            return Split(builder.name, tar_features(files[name]), None, files[name])
         rows = builder.as_streaming_dataset(split=name)
         return Split(builder.name, rows.features, rows, files[name])
 
@@ -183,6 +190,38 @@ def field_of(cell: Any, field: str) -> Any:
 # -- tars
 
 
+Members = dict[str, tarfile.TarInfo]
+"""The files of an example by what follows the first dot of their names."""
+
+
+def tar_examples(name: str) -> Iterator[tuple[str, Members, Callable[[str], Any]]]:
+    """The examples of a tar: key, files, and what gives the content of one of these."""
+    with _opened(name) as stream:
+        for key, members in _examples(name, stream):
+            found = dict(members)
+            yield (
+                key,
+                found,
+                lambda column, found=found: _read_member(  # type: ignore[misc]
+                    column, stream, found[column]
+                ),
+            )
+
+
+def image_member(members: Members, column: str, images: Sequence[str]) -> str | None:
+    """The file that is the image of an example: that of the column, or the only image that no
+    other column is, such as the one ``.jpg`` among many ``.png``."""
+    if column in members:
+        return column
+    others = [
+        one
+        for one in members
+        if one not in images and f".{one.rpartition('.')[2].lower()}" in image_endings()
+    ]
+    absent = [one for one in images if one not in members]
+    return others[0] if len(others) == 1 and absent == [column] else None
+
+
 def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
     """The files of a tar that belong together, by what follows the first dot of their names; their
     content is passed over."""
@@ -214,12 +253,13 @@ def _location(name: str, info: tarfile.TarInfo | None) -> Location:
     return NO_LOCATION if info is None else (name, info.offset_data, info.size, info.name)
 
 
-def _features_of_tar(name: str, image_endings: Sequence[str]) -> Any:
-    """Names and types of what belongs together in a tar, from its first examples, as ``datasets``
-    infers them."""
+def tar_features(names: Sequence[str]) -> Any:
+    """Names and types of what belongs together in tars, from the first examples of the first one,
+    as ``datasets`` infers them; image columns of which no example has two are one."""
     import datasets
     import pyarrow as pa
 
+    name = names[0]
     first = _first_examples(name)
     if not first:
         raise DatasetError(
@@ -227,11 +267,21 @@ def _features_of_tar(name: str, image_endings: Sequence[str]) -> Any:
             f"NUMBER.cls are."
         )
     tables = [pa.Table.from_pylist([example]) for example in first]
-    whole = pa.concat_tables(tables, promote_options="default")
+    try:
+        whole = pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException:  # values of several types, of which the first says enough here
+        columns: dict[str, Any] = {}
+        for table in tables:
+            columns = {**{one.name: one.type for one in table.schema}, **columns}
+        whole = pa.schema(list(columns.items())).empty_table()
     features = datasets.Features.from_arrow_schema(whole.schema)
-    for column in features:
-        if column.rpartition(".")[2].lower() in image_endings:
+    images = [one for one in features if f".{one.rpartition('.')[2].lower()}" in image_endings()]
+    together = any(sum(one in example for one in images) > 1 for example in first)
+    for column in images:
+        if together or column == images[0]:
             features[column] = datasets.Image()
+        else:
+            del features[column]
     return features
 
 
@@ -333,6 +383,10 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     from fsspec.core import url_to_fs
 
     try:
+        if Path(local_path(name)).is_file():  # whose name may look like an address
+            with Path(local_path(name)).open("rb") as stream:
+                yield stream
+            return
         system, path = url_to_fs(name)
         with system.open(path, "rb") as stream:
             yield stream

@@ -17,6 +17,9 @@ from review_embeddings.pipeline.settings import DatasetReference
 NUMBER = re.compile(r"0|[1-9]\d{0,8}")
 """A text that is a number of a class."""
 
+NEGATIVE = re.compile(r"-[1-9]\d*")
+"""What means no label, as a number or as text."""
+
 MAX_LISTED = 4
 """Labels that a message lists."""
 
@@ -41,7 +44,7 @@ UNLABELLED = Labels(None, None)
 def read_labels(feature: Any, column: str, values: list[Any]) -> Labels:
     """The labels that a column holds, in the data set's order of classes.
 
-    Names that are not declared are sorted: whole numbers by value, anything else as text. A number
+    Names that are not declared are sorted: numbers by value, anything else as text. A whole number
     below 0, NaN, None and an empty text mean that there is no label; where no row has one, the data
     is unlabelled. Raises DatasetError for what is no class.
     """
@@ -75,9 +78,8 @@ def _text_of(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value < 0:
-        return None
-    return str(value)
+    text = str(value)
+    return None if NEGATIVE.fullmatch(text) else text
 
 
 def _order(texts: Iterable[str]) -> Any:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from review_embeddings.pipeline.images.card import Card
 from review_embeddings.pipeline.images.folders import ONLY_SPLIT, Listing
+from review_embeddings.pipeline.images.inplace import Split, tar_features
 from review_embeddings.pipeline.images.splitwords import SPELLINGS, split_names_of
-from review_embeddings.pipeline.images.walk import Entry
+from review_embeddings.pipeline.images.tars import tar_rows
+from review_embeddings.pipeline.images.walk import Entry, local_path
 
 LOADERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 """What reads files with these endings."""
+
+PATTERN = re.compile(r"[\[\]*?{}!%\x80-\uffff]|::")
+"""What a path may have that ``datasets`` does not take as it is."""
 
 NUMBERED = re.compile(r"(?P<split>\w+(\.\w+)*)-\d{5}-of-\d{5,}\.\w+")
 """How ``datasets`` names the files of a split."""
@@ -80,3 +90,85 @@ def _word_of(entry: Entry) -> str | None:
     stem = entry.name.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower()
     found = {SPELLINGS[word] for word in re.split(r"[\W\d_]+", stem) if word in SPELLINGS}
     return found.pop() if len(found) == 1 else None
+
+
+def features_of_shards(ending: str, files: Sequence[str], declared: Any = None) -> Any:
+    """Names and types of the columns that any of some Parquet files has; None for other kinds, of
+    which ``datasets`` finds out itself.
+
+    What a file lacks is missing in its rows. Columns that are numbers in one and texts in another
+    are texts; what the card has declared counts before all.
+    """
+    import datasets
+    import pyarrow.parquet as parquet
+
+    if ending != ".parquet":
+        return None
+    merged: dict[str, Any] = {}
+    for file in files:
+        features = datasets.Features.from_arrow_schema(parquet.read_schema(file))
+        for name, feature in features.items():
+            merged[name] = _wider(merged.get(name), feature)
+    declared = {name: one for name, one in (declared or {}).items() if name in merged}
+    return datasets.Features({**merged, **declared})
+
+
+def _wider(known: Any, feature: Any) -> Any:
+    """The type that holds the values of both."""
+    from datasets import ClassLabel
+
+    kinds = [getattr(one, "dtype", None) for one in (known, feature)]
+    if known is None or kinds[0] == "null":
+        return feature
+    scalar = not isinstance(known, ClassLabel) and not isinstance(feature, ClassLabel)
+    if scalar and kinds[1] in {"string", "large_string"} and kinds[0] != kinds[1]:
+        return feature
+    if scalar and str(kinds[0]).startswith("int") and str(kinds[1]).startswith("float"):
+        return feature
+    return known
+
+
+# -- opening
+
+
+def open_shards(ending: str, files: Sequence[str], declared: Any) -> Any:
+    """The rows of one split, with all columns: by themselves, as other splits may have others.
+
+    ``declared`` are the types of columns by the card, or None.
+    """
+    import datasets
+
+    paths = [_plain(local_path(file)) for file in files]
+    if ending == ".tar":
+        return tar_rows(paths)
+    builder = datasets.load_dataset_builder(
+        LOADERS[ending],
+        data_files={ONLY_SPLIT: paths},
+        features=features_of_shards(ending, paths, declared),
+    )
+    builder.download_and_prepare()
+    return builder.as_dataset(split=ONLY_SPLIT)
+
+
+def shards_in_place(ending: str, files: Sequence[str], declared: Any) -> Split:
+    """The same, where it lies."""
+    paths = [local_path(file) for file in files]
+    features = (
+        tar_features(paths) if ending == ".tar" else features_of_shards(ending, paths, declared)
+    )
+    return Split(LOADERS[ending], features, None, files)
+
+
+def _plain(path: str) -> str:
+    """A path without characters that ``datasets`` takes for a pattern or an address: a link, where
+    it has any."""
+    import datasets
+
+    if not PATTERN.search(path):
+        return path
+    folder = Path(datasets.config.HF_DATASETS_CACHE) / "links"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}{Path(path).suffix}"
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(Path(path).resolve())
+    return str(link)

@@ -14,11 +14,23 @@ from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.card import Card, read_card
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.folderrows import folder_rows, with_one_label
-from review_embeddings.pipeline.images.folders import LeftOut, Listing, list_folder, read_folder
+from review_embeddings.pipeline.images.folders import (
+    ONLY_SPLIT,
+    LeftOut,
+    Listing,
+    list_folder,
+    read_folder,
+)
 from review_embeddings.pipeline.images.inplace import splits_in_place, unsupported
-from review_embeddings.pipeline.images.shards import LOADERS, shard_splits, shards_of
+from review_embeddings.pipeline.images.shards import (
+    LOADERS,
+    open_shards,
+    shard_splits,
+    shards_in_place,
+    shards_of,
+)
 from review_embeddings.pipeline.images.splitwords import split_of
-from review_embeddings.pipeline.images.walk import local_path, walk
+from review_embeddings.pipeline.images.walk import Entry, escaped, walk
 from review_embeddings.pipeline.settings import DatasetReference
 
 SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
@@ -66,6 +78,8 @@ class DataSource:
     sliceable: bool = False
     """Whether ``test[:500]`` and ``train+test`` can be opened."""
     account: Account = NO_ACCOUNT
+    by_split: bool = False
+    """Whether only whole splits can be opened, of which slices are cut then."""
 
 
 def find_source(reference: DatasetReference) -> DataSource:
@@ -77,6 +91,10 @@ def find_source(reference: DatasetReference) -> DataSource:
         found = _in_folder(reference, path)
         if found is not None:
             return found
+    if reference.reading != FIRST_RULES and path.is_file() and path.suffix.lower() in LOADERS:
+        status = path.stat()
+        file = Entry(path.name, escaped(str(path.resolve())), status.st_size, status.st_mtime_ns)
+        return _of_shards(reference, Listing([], [], [], [file]), Card(), path.suffix.lower())
     return _built(reference, find_builder(reference), NO_ACCOUNT)
 
 
@@ -115,7 +133,8 @@ def _saved(reference: DatasetReference, path: Path) -> DataSource:
         assert isinstance(saved, datasets.Dataset)
         return DataSource([str(saved.split or "train")], lambda name: saved)
     names = json.loads((path / SAVED_SPLITS).read_text(encoding="utf-8"))["splits"]
-    return DataSource([str(name) for name in names], lambda name: _load_saved(path / name))
+    listed = [str(name) for name in names]
+    return DataSource(listed, lambda name: _load_saved(path / name), sliceable=True, by_split=True)
 
 
 def _load_saved(path: Path) -> Any:
@@ -158,18 +177,17 @@ def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:
     if read.several_images:
         return _built(reference, find_builder(reference), account)
     rows = partial(folder_rows, read, features=card.features)
-    return DataSource(list(read.splits), rows, sliceable=True, account=account)
+    return DataSource(list(read.splits), rows, sliceable=True, account=account, by_split=True)
 
 
 def _of_shards(
     reference: DatasetReference, listing: Listing, card: Card, ending: str
 ) -> DataSource:
-    import datasets
-
     _, shards = shards_of(listing)
     notes = list[str]()
-    splits = shard_splits(shards, card, notes)
-    files = {split: [local_path(one.file) for one in some] for split, some in splits.items()}
+    is_file = Path(reference.source).is_file()
+    splits = {ONLY_SPLIT: shards} if is_file else shard_splits(shards, card, notes)
+    files = {split: [one.file for one in some] for split, some in splits.items()}
     used = {one.name for some in splits.values() for one in some}
     beside = f"beside the {ending} files that hold the images"
     left_out = [
@@ -182,8 +200,17 @@ def _of_shards(
         ),
     ]
     account = Account(ROWS, left_out, len(listing.others) - len(shards), notes)
-    builder = datasets.load_dataset_builder(LOADERS[ending], data_files=files)
-    return _built(reference, builder, account)
+
+    if reference.in_place and ending == ".arrow":
+        raise unsupported(reference.source)
+    opened = shards_in_place if reference.in_place else open_shards
+    return DataSource(
+        list(files),
+        lambda split: opened(ending, files[split], card.features),
+        sliceable=not reference.in_place,
+        account=account,
+        by_split=True,
+    )
 
 
 def find_builder(reference: DatasetReference) -> Any:
@@ -223,11 +250,13 @@ def open_split(source: DataSource, split: str) -> Any:
     """A split, or what a slice such as ``train[:7]`` names of it."""
     import datasets
 
-    if split in source.splits or not source.account.elsewhere:
+    if split in source.splits or not source.by_split:
         return source.open(split)
-    sizes = dict(source.account.elsewhere)
+    names = {re.sub(r"\[[^\]]*\]", "", part).strip() for part in split.split("+")}
+    opened = {name: source.open(name) for name in names}
+    sizes = {name: len(rows) for name, rows in opened.items()}
     parts = [
-        source.open(part.splitname).select(range(part.from_, part.to))
+        opened[part.splitname].select(range(part.from_, part.to))
         for part in datasets.ReadInstruction.from_spec(split).to_absolute(sizes)
     ]
     return datasets.concatenate_datasets(parts)

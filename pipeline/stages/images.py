@@ -265,8 +265,8 @@ def _read(
         if some:
             first = some[0].path or f"row {some[0].image_id}"
             session.progress.note(
-                f"Left out {len(some):,} {text}, such as {first}: {some[0].reason.rstrip('.')}. All "
-                f"are in {session.run.skipped}"
+                f"Left out {len(some):,} {text}, such as {first}: {some[0].reason.rstrip('.')}. "
+                f"All are in {session.run.skipped}"
             )
 
 

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import datasets
@@ -19,6 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint
 from shards import rows_a_shard
@@ -517,3 +520,97 @@ def test_an_export_that_cannot_be_finished_leaves_no_pictures(
     with pytest.raises(DatasetError, match="cannot be read where it lies"):
         copy_images(frame, built.images, tmp_path / "pictures")
     assert not (tmp_path / "pictures").exists()
+
+
+def both_ways(source: Path, **options: Any) -> tuple[list[bytes], list[str | None]]:
+    """The images and labels of a data set; the same whether it is copied or read in place."""
+    found = []
+    for in_place in (False, True):
+        opened = open_dataset(DatasetReference(str(source), in_place=in_place, **options))
+        column = str(opened.reference.image_column)
+        cells = (
+            opened.rows[:][column] if not in_place else read_cells(opened.rows.data.table, column)
+        )
+        records = [read_image(row, 0, cell) for row, cell in enumerate(cells)]
+        data = [one.data if isinstance(one, ImageRecord) else b"" for one in records]
+        names = [
+            None if opened.labels is None or code < 0 else (opened.classes or [])[code]
+            for code in ([-1] * len(data) if opened.labels is None else opened.labels.tolist())
+        ]
+        found.append((data, names))
+    assert found[0] == found[1]
+    return found[0]
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, data in members.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(data)
+            archive.addfile(about, io.BytesIO(data))
+
+
+def test_shards_without_the_column_of_labels_and_of_other_types(tmp_path: Path) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    shards: dict[str, Any] = {"a": None, "b": [1, 0], "c": ["0", "2"], "d": None}
+    for name, labels in shards.items():
+        cells = [{"bytes": data, "path": None} for data in FILES[:2]]
+        columns: dict[str, Any] = {"image": pa.array(cells, kind)}
+        if labels is not None:
+            columns["label"] = labels
+        parquet.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    data, names = both_ways(tmp_path)
+    assert data == FILES[:2] * 4
+    assert names == [None, None, "1", "0", "0", "2", None, None]
+
+
+def test_tars_that_mix_endings(tmp_path: Path) -> None:
+    jpeg = encoded(picture(0, 1), "JPEG")
+    members: dict[str, bytes] = {}
+    for row in range(12):
+        ending = ["png", "jpg", "JPEG", "webp"][row % 4]
+        members[f"{row:03d}.{ending}"] = FILES[row] if ending == "png" else jpeg
+        members[f"{row:03d}.cls"] = str(row % 2).encode()
+    write_tar(tmp_path / "train-0.tar", members)
+    data, labels = both_ways(tmp_path)
+    assert data == [FILES[row] if row % 4 == 0 else jpeg for row in range(12)]
+    assert labels == [str(row % 2) for row in range(12)]
+
+
+def test_json_labels_of_mixed_type(tmp_path: Path) -> None:
+    members: dict[str, bytes] = {}
+    for row in range(12):
+        label = row % 2 if row < 8 else str(row % 2)
+        members[f"{row:03d}.png"] = FILES[row]
+        members[f"{row:03d}.json"] = json.dumps({"label": label, "n": [row]}).encode()
+    write_tar(tmp_path / "data" / "train-0.tar", members)
+    _, labels = both_ways(tmp_path / "data")
+    assert labels == [str(row % 2) for row in range(12)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["png", "jpg", "PNG"]),
+            st.sampled_from([0, 1, "0", "1", "x", 1.0, None, -1]),
+        ),
+        min_size=1,
+        max_size=9,
+    ),
+    st.booleans(),
+)
+@settings(max_examples=15, deadline=None)
+def test_in_place_is_a_copy_whatever_lies_in_a_tar(
+    rows: list[tuple[str, Any]], in_folder: bool
+) -> None:
+    with TemporaryDirectory() as place:
+        members: dict[str, bytes] = {}
+        for row, (ending, label) in enumerate(rows):
+            members[f"{'d/' if in_folder else ''}{row:03d}.{ending}"] = FILES[row]
+            members[f"{'d/' if in_folder else ''}{row:03d}.json"] = json.dumps(
+                {"label": label}
+            ).encode()
+        write_tar(Path(place) / "x.tar", members)
+        data, _ = both_ways(Path(place))
+        assert data == FILES[: len(rows)]
