@@ -19,7 +19,8 @@ def check_target(run: RunFolder, path: Path) -> None:
             f"place outside the run."
         )
     source = _local_source(run)
-    if source is not None and source in {where, *where.parents}:
+    own = exports in where.parents  # of a run inside the data set, which is no part of it
+    if not own and source is not None and source in {where, *where.parents}:
         raise SettingsError(
             f"--out {path} lies in the data set, which is never changed. Use another place."
         )

@@ -70,3 +70,12 @@ def test_a_folder_named_as_the_runs_own_data_set(
     code, _, err = review_embeddings(*arguments, "--run", run)
     assert code == 0, err
     assert Path(arguments[-1]).is_file()
+
+
+def test_the_exports_of_a_run_inside_its_data_set_may_be_written(working_directory: Path) -> None:
+    data = working_directory / "data"
+    data.mkdir()
+    run = run_of(data / "runs" / "a", str(data))
+    check_target(run, run.exports / "list.csv")
+    with pytest.raises(SettingsError, match="lies in the data set"):
+        check_target(run, data / "list.csv")
