@@ -34,6 +34,23 @@ RUNS_PROGRAMS = frozenset({"EPS", "IPTC"})
 
 POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
 
+FIRST_GREY_RULES, GREY_RULES = 1, 2
+"""Versions of the rule by which grey of more than 8 bits is shown."""
+
+MAX_LEVEL = 255
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits of the values of cameras and scanners."""
+
+BITS_PER_SAMPLE = 258
+"""The TIFF tag that says it."""
+
+NO_VALUES = (-9999.0, -32768.0)
+"""What stands for no value in measurements."""
+
+NO_MEASUREMENT = 1e30
+"""No measurement is larger: what is stands for no value, too."""
+
 ORIENTATION, UPRIGHT = 0x0112, 1
 """The EXIF tag that says how an image is turned, and its value where it is not."""
 
@@ -96,15 +113,18 @@ def orientation_of(image: Image.Image) -> int | None:
     return found if found in {UPRIGHT, *TURNS} else None
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, rules: int = GREY_RULES) -> Image.Image:
     """Convert to 8-bit RGB: turned by its EXIF orientation, transparency over white, deep greys
-    scaled and not clipped. Raises as `decode` does."""
+    scaled and not clipped, by the ``rules`` of this version. Raises as `decode` does."""
     with _unreadable():
-        return _to_rgb(_upright(image))
+        if is_deep(image):
+            grey = _first_grey(image) if rules == FIRST_GREY_RULES else _grey(image)
+            return _turned(grey, orientation_of(image)).convert("RGB")
+        return _to_rgb(_turned(image, orientation_of(image)))
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turn = TURNS.get(orientation_of(image) or UPRIGHT)
+def _turned(image: Image.Image, orientation: int | None) -> Image.Image:
+    turn = TURNS.get(orientation or UPRIGHT)
     if turn is None:
         return image
     turned = image.transpose(turn)
@@ -115,8 +135,6 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _deep_grey_to_8_bit(image).convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
@@ -124,8 +142,16 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and float grey to 0..255.
+# -- deep grey
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an image is grey of more than 8 bits."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _first_grey(image: Image.Image) -> Image.Image:
+    """Scale 16-bit, 32-bit and float grey to 0..255 by the first rule.
 
     16-bit images use their full range (65535 is white). 32-bit integers count as 8- or 16-bit where
     their values fit, and floats as 0..1 where theirs do; anything else is stretched from its
@@ -146,3 +172,37 @@ def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
     else:
         scaled = np.zeros_like(values)
     return Image.fromarray(np.rint(np.nan_to_num(scaled)).clip(0, 255).astype(np.uint8))
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Scale deep grey to 0..255.
+
+    Integers are of the fewest of 8, 10, 12, 14 and 16 bits that hold all their values, or of those
+    that the file says, and floats from 0 to 1 of that range; anything else is stretched from its
+    smallest to its largest value. Where there is no value (not finite, `NO_VALUES`) it is black.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    known = np.isfinite(values) & ~np.isin(values, NO_VALUES) & (np.abs(values) < NO_MEASUREMENT)
+    if not known.any():
+        return Image.new("L", image.size)
+    low, high = float(values[known].min()), float(values[known].max())
+    black, white = _range(image, low, high)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = (values - black) * MAX_LEVEL / (white - black)
+    scaled[~known] = 0
+    return Image.fromarray(np.rint(scaled).clip(0, MAX_LEVEL).astype(np.uint8))
+
+
+def _range(image: Image.Image, low: float, high: float) -> tuple[float, float]:
+    """The values that are black and white."""
+    if image.mode == "F":
+        if low >= 0 and high <= 1:
+            return 0.0, 1.0
+    elif low >= 0 and high < 2**16:
+        tags = getattr(image, "tag_v2", {})
+        written = tags.get(BITS_PER_SAMPLE, (0,)) if tags else (0,)
+        bits = next(bits for bits in DEPTHS if high < 2**bits)
+        if 8 < written[0] < 16:  # which 16 does not: what has less is kept in 16, too
+            bits = max(bits, written[0])
+        return 0.0, 2.0**bits - 1
+    return (low, high) if high > low else (low, low + 1)

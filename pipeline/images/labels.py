@@ -18,7 +18,7 @@ NUMBER = re.compile(r"0|[1-9]\d{0,8}")
 """A text that is a number of a class."""
 
 NEGATIVE = re.compile(r"-[1-9]\d*")
-"""What means no label, as a number or as text."""
+"""What means no label among numbers."""
 
 MAX_LISTED = 4
 """Labels that a message lists."""
@@ -60,6 +60,8 @@ def read_labels(feature: Any, column: str, values: list[Any]) -> Labels:
             f"--label-column, or 'none' for no labels."
         )
     texts = [_text_of(value) for value in values]
+    if _are_values(text for text in texts if text is not None):
+        texts = [None if NEGATIVE.fullmatch(text or "") else text for text in texts]
     present = {text for text in texts if text is not None}
     if not present:
         return UNLABELLED
@@ -78,17 +80,20 @@ def _text_of(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = str(value)
-    return None if NEGATIVE.fullmatch(text) else text
+    return str(value)
 
 
 def _order(texts: Iterable[str]) -> Any:
     """By what labels are sorted: their values where all are numbers."""
+    return (lambda text: (float(text), text)) if _are_values(texts) else str
+
+
+def _are_values(texts: Iterable[str]) -> bool:
+    """Whether all are numbers."""
     try:
-        {text: float(text) for text in texts}
+        return all(float(text) == float(text) for text in texts)
     except ValueError:
-        return str
-    return lambda text: (float(text), text)
+        return False
 
 
 # -- numbers of classes

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.images.decode import (
+    GREY_RULES,
     UPRIGHT,
     decode,
     open_image,
@@ -27,14 +28,14 @@ BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
 """What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
 
 
-def shown_in_browser(data: bytes) -> bytes:
+def shown_in_browser(data: bytes, rules: int = GREY_RULES) -> bytes:
     """A readable image file, or what a browser should show of it; decoded only where that is not
     the file itself."""
     with open_image(data) as stored:
         if _shows_as_it_is(stored):
             return data
     stored = decode(data)
-    return make_preview(stored, to_rgb(stored)) or data
+    return make_preview(stored, to_rgb(stored, rules)) or data
 
 
 def _shows_as_it_is(stored: Image.Image) -> bool:

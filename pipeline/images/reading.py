@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import reason_of
-from review_embeddings.pipeline.images.decode import UnreadableError, decode, to_rgb
+from review_embeddings.pipeline.images.decode import (
+    GREY_RULES,
+    UnreadableError,
+    decode,
+    is_deep,
+    to_rgb,
+)
 from review_embeddings.pipeline.images.inplace import Cell
 from review_embeddings.pipeline.images.preview import make_preview
 from review_embeddings.pipeline.images.walk import escaped, local_path
@@ -42,6 +48,8 @@ class ImageMetadata:
     """Index of its class; -1 without one."""
     width: int
     height: int
+    deep: bool
+    """Whether it is grey of more than 8 bits, which is shown by a rule of its own."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +75,19 @@ class SkippedImage:
 
 
 def read_image(
-    image_id: int, label: int, cell: Cell | None, root: Path | None = None, *, preview: bool = True
+    image_id: int,
+    label: int,
+    cell: Cell | None,
+    root: Path | None = None,
+    *,
+    preview: bool = True,
+    rules: int = GREY_RULES,
 ) -> ImageRecord | SkippedImage:
     """Read and decode one cell of the image column; a file that cannot be read comes back with the
     reason.
 
     Paths inside ``root``, the data set's folder, are kept relative to it. Without ``preview`` none
-    is made.
+    is made. ``rules`` are those of deep grey (`to_rgb`).
     """
     file, data = (cell or {}).get("path") or "", (cell or {}).get("bytes")
     path = _relative(file, root)
@@ -82,7 +96,7 @@ def read_image(
     try:
         data = read_file(file) if data is None else data
         stored = decode(data)
-        rgb = to_rgb(stored)
+        rgb = to_rgb(stored, rules)
         shown = make_preview(stored, rgb) if preview else None
     except UnreadableError as error:
         return SkippedImage(image_id, path, str(error))
@@ -95,6 +109,7 @@ def read_image(
         label,
         rgb.width,
         rgb.height,
+        is_deep(stored),
         data,
         shown,
         rgb,
@@ -114,6 +129,7 @@ def read_all(
     *,
     preview: bool = True,
     workers: int | None = None,
+    rules: int = GREY_RULES,
 ) -> Iterator[tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]]:
     """Read images, given by row, label and cell, some at a time, with what ``prepare`` makes of
     them; in threads, some ahead."""
@@ -121,7 +137,7 @@ def read_all(
     def read(
         some: list[tuple[int, int, Cell | None]],
     ) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
-        records = [read_image(*one, root=root, preview=preview) for one in some]
+        records = [read_image(*one, root=root, preview=preview, rules=rules) for one in some]
         decoded = [record.rgb for record in records if isinstance(record, ImageRecord)]
         return records, prepare(decoded) if prepare and decoded else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import DatasetError, RunError, reason_of
+from review_embeddings.pipeline.images.decode import FIRST_GREY_RULES
 from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
 from review_embeddings.pipeline.images.preview import shown_in_browser
 from review_embeddings.pipeline.images.reading import read_file
@@ -63,6 +64,9 @@ class RunImages:
     column: str | None = None
     """Column of the images in the data set where they are read in place; None where they are in the
     file itself."""
+    deep: int | None = None
+    """By which rules grey of more than 8 bits was read (`decode.to_rgb`); None for the first ones,
+    and where there is none."""
 
     def take(self, positions: NDArray[np.integer]) -> RunImages:
         """Some of the images, given by their positions, ascending."""
@@ -86,9 +90,15 @@ class RunImages:
         return f"RunImages({len(self):,} images, {self.path})"
 
     @property
+    def grey_rules(self) -> int:
+        """By which rules grey of more than 8 bits is shown."""
+        return self.deep or FIRST_GREY_RULES
+
+    @property
     def digest(self) -> str:
         """Fingerprint of the images and their order: what embeddings depend on."""
-        joined = hashlib.sha256("\n".join(self.hashes).encode())
+        rules = [] if self.deep is None else [f"deep grey by rules {self.deep}"]
+        joined = hashlib.sha256("\n".join([*self.hashes, *rules]).encode())
         return joined.hexdigest()[:32]
 
     @property
@@ -148,7 +158,7 @@ class RunImages:
     def _read_in_place(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
         def read(item: tuple[int, Cell]) -> bytes:
             data = self._checked(*item)
-            return shown_in_browser(data) if preview else data
+            return shown_in_browser(data, self.grey_rules) if preview else data
 
         cells = read_cells(self.locations(positions), str(self.column))
         return in_threads(read, zip(positions.tolist(), cells, strict=True))
@@ -224,7 +234,7 @@ def read_images(run: RunFolder) -> RunImages | None:
         ) from error
     schema = file.schema_arrow
     with record_errors(run.images, cure="Delete it; it is read from the data set again."):
-        content = _metadata_of(schema)
+        content = _metadata_of({**(schema.metadata or {}), **(file.metadata.metadata or {})})
         check_format(content)
         if not _has_columns(schema, images_schema(in_place="column" in content)):
             return None  # written by an older version: read again from the data set
@@ -247,6 +257,7 @@ def _from_file(path: Path, file: Any, metadata: _Metadata) -> RunImages:
         signature=metadata.signature,
         version=metadata.version,
         column=metadata.column,
+        deep=metadata.deep,
     )
 
 
@@ -259,7 +270,11 @@ class _Metadata:
     signature: str | None
     column: str | None = None
     version: int = 1
+    deep: int | None = None
 
+
+DEEP = "deep"
+"""Key of the rules of deep grey, of files that hold some."""
 
 METADATA: dict[str, Callable[[str], Any]] = {
     "key": str,
@@ -267,13 +282,14 @@ METADATA: dict[str, Callable[[str], Any]] = {
     "signature": json.loads,
     "column": str,
     "version": int,
+    DEEP: int,
 }
 """What reads the text of each of them."""
 
 
-def _metadata_of(schema: pyarrow.Schema) -> dict[str, Any]:
+def _metadata_of(stored: Mapping[bytes, bytes]) -> dict[str, Any]:
     """The metadata that this version knows. Raises RecordError for what cannot be decoded."""
-    stored, content = schema.metadata or {}, {}
+    content: dict[str, Any] = {}
     for key, read in {FORMAT: json.loads, **METADATA}.items():
         if key.encode() in stored:
             try:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.dataset import OpenedDataset
+from review_embeddings.pipeline.images.decode import GREY_RULES
 from review_embeddings.pipeline.images.reading import ImageMetadata, ImageRecord, SkippedImage
-from review_embeddings.pipeline.images.runimages import folder_of, images_key, images_schema
+from review_embeddings.pipeline.images.runimages import DEEP, folder_of, images_key, images_schema
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
@@ -80,6 +81,7 @@ class ImagesWriter:
         self._file, self._schema = file, schema
         self._folder = folder
         self._labelled = labelled
+        self._deep = False
         self._locations = locations
         self._waiting: list[dict[str, Any]] = []
         self.skipped: list[SkippedImage] = []
@@ -91,6 +93,7 @@ class ImagesWriter:
             self.skipped.append(record)
             return
         self.count += 1
+        self._deep |= record.deep
         self._waiting.append(
             {
                 "image_id": record.image_id,
@@ -114,6 +117,8 @@ class ImagesWriter:
         if self.count == 0:
             raise self._no_images(f"split {reference.split!r} of {reference.source}")
         self._flush()
+        if self._deep:
+            self._file.add_key_value_metadata({DEEP: str(GREY_RULES)})
 
     def _no_images(self, name: str) -> DatasetError:
         if not self.skipped:

@@ -409,7 +409,7 @@ def _preprocess_copies(
     cache = PixelCache(session.run, processor.load(), processor.digest)
 
     def prepare(files: list[bytes]) -> NDArray[Any]:
-        return cache.prepare([to_rgb(decode(data)) for data in files])
+        return cache.prepare([to_rgb(decode(data), images.grey_rules) for data in files])
 
     with (
         writing_pixels(cache) as pixels,
@@ -435,6 +435,7 @@ def _preprocess_in_place(
         session.run.path,
         preprocessed_parts(session.run, processor, key),
         key,
+        images.grey_rules,
     )
     for record, image_hash in zip(reading.records(session.engine), images.hashes, strict=True):
         if isinstance(record, SkippedImage) or record.image_hash != image_hash:

@@ -123,7 +123,7 @@ def pictures_of(
         title, total = "Comparing pictures", len(positions)
         with progress.stage(title, total=total, unit="images") as advance:
             for position, data in images.read_some(positions):
-                yield position, to_rgb(decode(data))
+                yield position, to_rgb(decode(data), images.grey_rules)
                 advance(1)
 
     return read

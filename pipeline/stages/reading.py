@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.shards import Shards
 from review_embeddings.pipeline.engines.work import Result, Work, parts_of, run_of
+from review_embeddings.pipeline.images.decode import GREY_RULES
 from review_embeddings.pipeline.images.inplace import read_cells
 from review_embeddings.pipeline.images.pixels import PixelCache, PixelParts
 from review_embeddings.pipeline.images.reading import ImageMetadata, SkippedImage, read_all
@@ -97,6 +98,8 @@ class Reading:
     preprocessed: PreprocessedParts
     key: str
     """Fingerprint of all this."""
+    grey_rules: int = GREY_RULES
+    """By which grey of more than 8 bits is read."""
 
     @property
     def rows(self) -> int:
@@ -114,6 +117,7 @@ class Reading:
                 "root": self.root,
                 "preprocessed": self.preprocessed,
                 "key": self.key,
+                "grey_rules": self.grey_rules,
                 "threads": Threads.here(),
             },
             total=len(self.locations),
@@ -128,9 +132,13 @@ class Reading:
         """What is found out about each image, in order; what was read before is not read again."""
         self._forget_without_pixels()
         for result in engine.map(self.work, self.rows):
-            for row in result.arrays["images"].tolist():
-                skipped = row[-1]
-                yield SkippedImage(row[0], row[2], skipped) if skipped else ImageMetadata(*row[:-1])
+            images = result.arrays["images"]
+            for values in images.tolist():
+                row = {"deep": False, **dict(zip(images.dtype.names, values, strict=True))}
+                if reason := row.pop("reason"):
+                    yield SkippedImage(row["image_id"], row["path"], reason)
+                else:
+                    yield ImageMetadata(**row)
 
     def _forget_without_pixels(self) -> None:
         """Let parts be read again whose pixels were deleted since."""
@@ -161,6 +169,7 @@ def read_rows(
     preprocessed: tuple[PixelCache, PixelParts] | None,
     key: str,
     threads: int,
+    grey_rules: int,
 ) -> Result:
     """Read and decode some images: a structured array with `FIELDS`."""
     some = locations.slice(rows.start, rows.stop - rows.start)
@@ -170,7 +179,8 @@ def read_rows(
     pixels = preprocessed[1].writer(rows.start) if preprocessed else None
     found: list[tuple[Any, ...]] = []
     try:
-        for records, batch in read_all(cells, root, prepare, preview=False, workers=threads):
+        read = read_all(cells, root, prepare, preview=False, workers=threads, rules=grey_rules)
+        for records, batch in read:
             found += map(_as_row, records)
             if pixels and batch is not None:
                 pixels.add(batch)
@@ -190,5 +200,6 @@ def _as_array(rows: list[tuple[Any, ...]]) -> NDArray[Any]:
 
 def _as_row(one: ImageMetadata | SkippedImage) -> tuple[Any, ...]:
     if isinstance(one, SkippedImage):
-        return one.image_id, "", one.path, -1, 0, 0, one.reason
-    return one.image_id, one.image_hash, one.path, one.label, one.width, one.height, ""
+        return one.image_id, "", one.path, -1, 0, 0, False, one.reason
+    known = (one.image_id, one.image_hash, one.path, one.label, one.width, one.height, one.deep)
+    return *known, ""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -337,3 +338,16 @@ def test_key_of_the_images_is_kept(tmp_path: Path, image_folder: Path) -> None:
     assert json.loads(metadata[b"classes"]) == CLASSES
     images = read_images(run)
     assert images is not None and images.key == images_key(opened(image_folder).reference)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_images_of_deep_grey_say_by_which_rules_they_are_shown(tmp_path: Path, deep: bool) -> None:
+    values = np.array([[0, 4095]], dtype=np.uint16)
+    data = encoded(Image.fromarray(values), "TIFF") if deep else encoded(picture(0, 1))
+    parquet.write_table(pa.table({"image": [data]}), tmp_path / "x.parquet")
+    run = RunFolder(tmp_path / "run")
+    write(run, tmp_path / "x.parquet")
+    images = read_images(run)
+    assert images is not None and images.deep == (2 if deep else None)
+    first = replace(images, deep=None)
+    assert (first.digest != images.digest) is deep, "what was computed by the first rule is another"

@@ -3,6 +3,7 @@
 import io
 import struct
 import subprocess
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -168,3 +169,30 @@ def test_postscript_is_never_handed_to_another_program(monkeypatch: pytest.Monke
     for data in (buffer.getvalue(), b"\0" * 3 + buffer.getvalue()):
         record = read_image(0, 0, {"bytes": data, "path": None})
         assert isinstance(record, SkippedImage)
+
+
+def grey(values: list[Any], kind: type[np.generic], file: str = "TIFF") -> list[int]:
+    levels: list[int] = through_file(Image.fromarray(np.array([values], dtype=kind)), file)[
+        0, :, 0
+    ].tolist()
+    return levels
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("file", ["PNG", "TIFF"])
+def test_the_brightest_value_of_any_depth_is_white(bits: int, file: str) -> None:
+    most = 2**bits - 1
+    assert grey([0, most / 5 * 2, most], np.uint16, file) == [0, 102, 255]
+
+
+@pytest.mark.parametrize("gap", [-9999.0, float("inf"), float("-inf"), float("nan"), -3.4e38])
+def test_gaps_in_measurements_are_black_and_change_nothing_else(gap: float) -> None:
+    assert grey([gap, 0.0, 0.5, 1.0], np.float32) == [0, 0, 128, 255]
+    assert grey([gap, 100.0, 150.0, 200.0], np.float32) == [0, 0, 128, 255]
+    assert grey([gap, gap], np.float32) == [0, 0]
+
+
+def test_the_first_rule_of_deep_grey_is_kept_for_older_runs() -> None:
+    image = Image.fromarray(np.array([[0, 4095]], dtype=np.uint16))
+    assert np.asarray(to_rgb(image, 1))[0, :, 0].tolist() == [0, 16]
+    assert np.asarray(to_rgb(image))[0, :, 0].tolist() == [0, 255]
