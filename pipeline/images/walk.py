@@ -53,7 +53,9 @@ class Entry:
     @property
     def ending(self) -> str:
         """In lower case, with its dot; empty where there is none."""
-        return Path(self.name).suffix.lower()
+        base = self.name.rsplit("/", 1)[-1]
+        dot = base.rfind(".")
+        return base[dot:].lower() if dot > 0 else ""
 
 
 @dataclass(frozen=True)

@@ -287,7 +287,8 @@ def _sum(selected: Selected, written: ImagesWriter) -> str:
     everything = total + len(account.left_out) + elsewhere
     text = f"{everything:,} {account.unit}: {', '.join(parts)}"
     if account.others:
-        text += f"; {account.others:,} files that are no images"
+        noun = "file that is no image" if account.others == 1 else "files that are no images"
+        text += f"; {account.others:,} {noun}"
     return text
 
 

@@ -294,6 +294,9 @@ def test_boxes_are_not_read_and_that_is_said(tmp_path: Path) -> None:
 
 # -- the promise
 
+COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "60"))
+"""Generated folders; more in .ci/long."""
+
 CLASS_NAMES = [
     "cat", "train", "Test", "val", "test tube", "0", "10", "Käfer", "猫", "a.b", "v1.2", "x y",
     "[a]", "a::b", "50%", "__background__", "unlabeled", "fold1", "none", "(no label)",
@@ -349,7 +352,7 @@ def rows_and_skipped(root: Path, split: str, run: RunFolder) -> tuple[list[str],
 
 
 @given(folders())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=COUNT, deadline=None)
 def test_every_image_of_a_folder_is_a_row_or_has_a_reason(files: dict[str, bytes]) -> None:
     with TemporaryDirectory() as place:
         root = Path(place) / "data"
