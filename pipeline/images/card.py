@@ -23,6 +23,8 @@ class Card:
     """Patterns of the files of each split; empty where the card names none."""
     features: Any = None
     """Names and types of the columns; None where it does not say."""
+    folder: str = ""
+    """The folder that the configuration is, with a ``/``, where it names no files."""
 
     def split_files(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Of each split its files, each with the folder that its pattern begins with; empty where
@@ -78,6 +80,7 @@ def _read(path: Path, config: str | None) -> Card:
             for split, some in patterns.items()
         },
         infos[str(chosen)].features if str(chosen) in infos else None,
+        "" if patterns else prefix,
     )
 
 

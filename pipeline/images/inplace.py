@@ -230,11 +230,7 @@ def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarf
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # it would keep all it has seen
             parts = re.match(r"^((?:.*/|)[^.]+)[.]([^/]*)$", info.name)
-            if (
-                not info.isreg()
-                or parts is None
-                or info.name.rpartition("/")[2].startswith((".", "__"))
-            ):
+            if not info.isreg() or parts is None or info.name.rpartition("/")[2].startswith("."):
                 continue
             if members and parts[1] != key:
                 yield key, members

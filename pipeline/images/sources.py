@@ -30,7 +30,7 @@ from review_embeddings.pipeline.images.shards import (
     shards_of,
 )
 from review_embeddings.pipeline.images.splitwords import split_of
-from review_embeddings.pipeline.images.walk import Entry, escaped, walk
+from review_embeddings.pipeline.images.walk import Entry, Walk, escaped, walk
 from review_embeddings.pipeline.settings import DatasetReference
 
 SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
@@ -163,9 +163,10 @@ def is_image_folder(reference: DatasetReference) -> bool:
 
 def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:
     """The images of a folder, or the files that hold them; None where it has neither."""
-    found = walk(reference.source)
-    listing = list_folder(found)
     card = read_card(path, reference.config) if path.is_dir() else Card()
+    found = walk(reference.source)
+    inside = [entry for entry in found.entries if entry.name.startswith(card.folder)]
+    listing = list_folder(Walk(inside, found.runs))
     ending, shards = shards_of(listing)
     if shards:
         return _of_shards(reference, listing, card, ending) if path.is_dir() else None

@@ -110,8 +110,9 @@ def local_path(name: str) -> str:
 def _local(root: Path) -> Walk:
     found, runs = list[Entry](), list[str]()
     if root.is_dir():
-        status = root.stat()
-        _list(str(root), "", frozenset({(status.st_dev, status.st_ino)}), found, runs)
+        above = [path.stat() for path in (root, *root.parents)]
+        keys = frozenset((status.st_dev, status.st_ino) for status in above)
+        _list(str(root), "", keys, found, runs)
     return Walk(sorted(found, key=lambda entry: entry.name), sorted(runs))
 
 

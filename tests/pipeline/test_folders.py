@@ -162,6 +162,7 @@ def test_linked_folders_hidden_ones_and_dead_links(tmp_path: Path) -> None:
     root = fill(tmp_path / "data", "cat/1.png", "__background__/2.png", ".cache/3.png")
     (root / "fox").symlink_to(fill(tmp_path / "store", "4.png"))
     (root / "cat" / "again").symlink_to(root)  # would go round for ever
+    (root / "cat" / "above").symlink_to(tmp_path)
     (root / "cat" / "gone.png").symlink_to("/nowhere/x.png")
     os.mkfifo(root / "cat" / "pipe.png")
     found = opened(root)
@@ -391,3 +392,15 @@ def test_labels_are_the_folders_a_person_sees(classes: list[str]) -> None:
         assert labels_of(found, root) == by_folder(*names)
         if split_names_of(classes) is None:
             assert labels_of(opened(root), root) == by_folder(*names)
+
+
+def test_a_configuration_of_a_card_may_be_a_folder(tmp_path: Path) -> None:
+    fill(tmp_path, "small/train/1.png", "small/test/2.png", "large/train/3.png")
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: small\n  data_dir: small\n- config_name: large\n"
+        "  data_dir: large\n---\n"
+    )
+    with pytest.raises(DatasetError, match="'small', 'large'.*--config"):
+        opened(tmp_path)
+    found = opened(tmp_path, config="small")
+    assert found.reference.split == "test" and dict(found.account.elsewhere) == {"train": 1}

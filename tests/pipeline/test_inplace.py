@@ -570,8 +570,8 @@ def test_tars_that_mix_endings(tmp_path: Path) -> None:
     members: dict[str, bytes] = {}
     for row in range(12):
         ending = ["png", "jpg", "JPEG", "webp"][row % 4]
-        members[f"{row:03d}.{ending}"] = FILES[row] if ending == "png" else jpeg
-        members[f"{row:03d}.cls"] = str(row % 2).encode()
+        members[f"__{row:03d}.{ending}"] = FILES[row] if ending == "png" else jpeg
+        members[f"__{row:03d}.cls"] = str(row % 2).encode()
     write_tar(tmp_path / "train-0.tar", members)
     data, labels = both_ways(tmp_path)
     assert data == [FILES[row] if row % 4 == 0 else jpeg for row in range(12)]
