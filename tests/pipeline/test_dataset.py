@@ -351,3 +351,19 @@ def test_images_of_deep_grey_say_by_which_rules_they_are_shown(tmp_path: Path, d
     assert images is not None and images.deep == (2 if deep else None)
     first = replace(images, deep=None)
     assert (first.digest != images.digest) is deep, "what was computed by the first rule is another"
+
+
+def test_a_saved_split_without_rows_does_not_hide_the_others(tmp_path: Path) -> None:
+    rows = datasets.Dataset.from_dict(
+        {"image": cells(4)}, features=datasets.Features({"image": datasets.Image()})
+    )
+    datasets.DatasetDict({"train": rows, "test": rows}).save_to_disk(str(tmp_path / "data"))
+    empty = tmp_path / "data" / "test"
+    for file in empty.glob("*.arrow"):
+        file.unlink()
+    state = json.loads((empty / "state.json").read_text())
+    (empty / "state.json").write_text(json.dumps(state | {"_data_files": []}))
+    found = opened(tmp_path / "data")
+    assert (found.reference.split, len(found.rows)) == ("train", 4)
+    assert len(opened(tmp_path / "data", split="train[:3]").rows) == 3
+    assert len(opened(tmp_path / "data", split="test").rows) == 0
