@@ -24,7 +24,7 @@ from review_embeddings.pipeline.models.forms.candidates import (
 from review_embeddings.pipeline.models.forms.form import Form
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.history import StateSummary, TrainingHistory
+from review_embeddings.pipeline.run.history import CheckpointRecord, StateSummary, TrainingHistory
 
 BEST = "best"
 """Names the checkpoint that evaluated best."""
@@ -220,7 +220,10 @@ def _with_base(found: FoundCheckpoints, base: str) -> FoundCheckpoints:
         for one in taken
         if one.epoch
     ]
-    return replace(found, usable=usable, skipped=[*found.skipped, *skipped])
+    history = (
+        found.history.with_record(0, CheckpointRecord(epoch=0.0)) if skipped else found.history
+    )
+    return replace(found, usable=usable, skipped=[*found.skipped, *skipped], history=history)
 
 
 def select(steps: Sequence[int], wanted: Sequence[str], *, best: int | None = None) -> list[int]:

@@ -199,7 +199,14 @@ class Recorder:
             models = Models(live.run, live.info, NO_CHECKPOINTS)
             key = self._key(live, readout, head)
             live.write(Embedding(models, live.images, checkpoint, key, memory))
+        self._note_percentages(metrics)
         _keep(live.run, checkpoint, metrics)
+
+    def _note_percentages(self, metrics: Mapping[str, float]) -> None:
+        """Say what is not kept where a share is given as a percentage."""
+        for name, value in metrics.items():
+            if LOGGED_AS.get(name, name) in SHARES and not 0 <= value <= 1:
+                self._note_once(f"{name} is not kept: give it as a share from 0 to 1.")
 
     def _looked_at(self, live: LiveRun, module: Any) -> tuple[Readout, Head | None]:
         """How the module is read, and its head where there are probabilities."""

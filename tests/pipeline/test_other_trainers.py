@@ -4,6 +4,7 @@ what they are and with what helps. Nothing in a file is ever run."""
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -177,6 +178,22 @@ def test_other_names_of_weights(
     else:
         file.rename(file.parent / name)
     same_as(built_run, make(run_path, image_folder), {20: 20})
+
+
+def test_a_head_that_the_configuration_hides_is_said(run_path: Path) -> None:
+    file = run_path / "checkpoint-10" / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps({**config, "architectures": ["ViTModel"]}))
+    (note,) = find_checkpoints(run_path).notes
+    assert note.startswith("checkpoint-10: its weights hold a head (classifier.bias)")
+
+
+def test_the_base_model_is_not_given_what_is_known_of_an_epoch_0(
+    run_path: Path, trainer_output: Path
+) -> None:
+    as_accelerate(run_path, dict(zip(THREE, ("epoch_0", "epoch_1", "epoch_2"), strict=True)))
+    found = find_checkpoints(run_path, str(trainer_output / "checkpoint-10"))
+    assert found.history.at(0).epoch == 0.0 and "epoch_0" in [one.name for one in found.skipped]
 
 
 def test_of_several_models_the_first_is_taken_and_that_is_said(run_path: Path) -> None:

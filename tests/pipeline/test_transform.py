@@ -49,7 +49,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         "different results, by chance",
     ),
     "a picture": (lambda image: image, "gives a Image, not a tensor"),
-    "whatever size the image has": (to_tensor, "different sizes"),
     "a fault": (lambda image: image.no_such_thing, "does not take an RGB image"),
 }
 
@@ -59,6 +58,15 @@ def test_what_is_not_one_tensor_for_an_image_is_refused(name: str) -> None:
     function, words = REFUSED[name]
     with pytest.raises(SettingsError, match=words):
         processor_of(function, None)
+
+
+def test_one_that_keeps_the_size_takes_images_of_one_size_only() -> None:
+    source = processor_of(to_tensor, None)
+    assert source.digest != processor_of(resized, None).digest
+    small, large = picture(0, seed=1, size=16), picture(0, seed=1, size=20)
+    assert source.load().prepare([small, small]).shape == (2, 3, 16, 16)
+    with pytest.raises(SettingsError, match="different sizes"):
+        source.load().prepare([small, large])
 
 
 def test_one_that_counts_its_calls_is_refused() -> None:

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-from review_embeddings.pipeline.models.config import CONFIG, is_timm, read_config, read_object
+from review_embeddings.pipeline.models.config import (
+    CLASSIFIERS,
+    CONFIG,
+    is_timm,
+    read_config,
+    read_object,
+)
 from review_embeddings.pipeline.models.forms.form import Form, LoadedModel
+from review_embeddings.pipeline.models.forms.looks import safetensors_header
 from review_embeddings.pipeline.models.forms.prefixes import without_wrappers
 from review_embeddings.pipeline.models.forms.stored import (
     WeightFiles,
@@ -52,12 +59,14 @@ class PretrainedFolder(Form):
         return _problem_with(path)
 
     def notes(self, path: Path) -> list[str]:
-        """Which of several models is taken."""
-        others = further_models(path)
-        weights = stored_weights(path) if others else None
+        """Which of several models is taken, and a head that the configuration hides."""
+        weights = stored_weights(path)
         if weights is None:
             return []
-        return [f"{weights.files[0].name} is taken; {', '.join(others)} beside it is not read"]
+        others = further_models(path)
+        taken = f"{weights.files[0].name} is taken; {', '.join(others)} beside it is not read"
+        hidden = _hidden_head(self.config(path), weights)
+        return [*([taken] if others else []), *([hidden] if hidden else [])]
 
     def weight_files(self, path: Path) -> list[Path]:
         """The file, or the files that its index names."""
@@ -84,6 +93,23 @@ class PretrainedFolder(Form):
             return loaded
         tensors = weights.read(title) if weights is not None else {}
         return _without_wrappers(path, tensors, title, gap, with_head=with_head)
+
+
+def _hidden_head(config: Mapping[str, Any], weights: WeightFiles) -> str | None:
+    """What is said where the weights have a head, and the configuration names a model without one:
+    that of a base model that was loaded for fine-tuning does."""
+    named = ", ".join(map(str, config.get("architectures") or ()))
+    if not named or any(one.strip().endswith(CLASSIFIERS) for one in named.split(",")):
+        return None
+    headers = map(safetensors_header, weights.files)
+    head = next((name for header in headers for name in header or () if name in HEAD_BIASES), None)
+    if head is None:
+        return None
+    return (
+        f"its weights hold a head ({head}) that is not used, because architectures in config.json "
+        f"names {named}. Write the class that was trained there, such as …ForImageClassification, "
+        f"for its probabilities"
+    )
 
 
 def files_of(folder: Path) -> list[Path]:

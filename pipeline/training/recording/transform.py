@@ -140,12 +140,6 @@ def _always_the_same(given: Preprocessor) -> list[NDArray[Any]]:
         first = [np.asarray(call([picture])) for picture in probes()]  # type: ignore[operator]  # of transformers: a Processor is called
     except CheckpointError as error:
         raise SettingsError(str(error)) from error
-    if len({one.shape for one in first}) > 1:
-        sizes = " and ".join(sorted({_shape(one[0]) for one in first})[:2])
-        raise SettingsError(
-            f"The images come out in different sizes ({sizes}). Let the transform resize or crop "
-            "them to one size, such as Resize(256) and CenterCrop(224)."
-        )
     if not isinstance(given, Transform):
         return first
     drawn = _draws_random_numbers(given)
