@@ -23,8 +23,9 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.apply import apply
-from review_embeddings.review.exchange.cleaned import safe_name
+from review_embeddings.review.exchange.apply import ApplyRequest, apply
+from review_embeddings.review.exchange.folderform import safe_name
+from review_embeddings.review.exchange.reports import Applied
 
 CommandLine = Callable[..., tuple[int, str, str]]
 CLASSES = ["blue", "green", "red"]
@@ -68,6 +69,11 @@ def run(source: Path, tmp_path: Path) -> RunFolder:
     return run
 
 
+def clean(run: RunFolder, out: Path, form: str = "disk") -> Applied:
+    """The test split itself, too."""
+    return apply(run, out, ApplyRequest(form=form, clean_test=True))
+
+
 def decide(run: RunFolder, ids: list[int], decision: str, **options: Any) -> None:
     images = read_images(run)
     assert images is not None
@@ -100,7 +106,7 @@ def test_exactly_the_decided_changes_and_the_source_untouched(
 ) -> None:
     before = bytes_of(source)
     old = datasets.load_from_disk(str(source))
-    applied = apply(decided, tmp_path / "cleaned")
+    applied = clean(decided, tmp_path / "cleaned")
     new = datasets.load_from_disk(str(tmp_path / "cleaned"))
     assert bytes_of(source) == before
     assert new["test"].features == old["test"].features
@@ -128,7 +134,7 @@ def test_exactly_the_decided_changes_and_the_source_untouched(
 
 def test_a_relabel_is_counted_by_old_and_new_class(run: RunFolder, tmp_path: Path) -> None:
     decide(run, [0, 3], "relabel", new_label="blue")  # 10 and 13 are green
-    applied = apply(run, tmp_path / "cleaned")
+    applied = clean(run, tmp_path / "cleaned")
     assert applied.relabelled == {("green", "blue"): 2}
     assert "green -> blue: 2" in (tmp_path / "cleaned" / "summary.txt").read_text()
     assert datasets.load_from_disk(str(tmp_path / "cleaned"))["test"]["label"][:4] == [0, 2, 0, 0]
@@ -138,18 +144,15 @@ def test_a_relabel_is_counted_by_old_and_new_class(run: RunFolder, tmp_path: Pat
 def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path, form: str) -> None:
     decide(decided, [8], "relabel", new_label="green")  # 18 is blue
     out = tmp_path / "cleaned"
-    apply(decided, out, form=form)
+    clean(decided, out, form=form)
     new = (
         datasets.load_from_disk(str(out))
         if form == "disk"
         else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     )
     assert {split: len(rows) for split, rows in new.items()} == {"train": 2, "test": 6}
-    names = new["test"].features["label"].names if form != "folder" else None
-    labels = {
-        row["note"]: names[row["label"]] if names else row["label"]
-        for row in new["test"].remove_columns("image")
-    }
+    names = new["test"].features["label"].names
+    labels = {row["note"]: names[row["label"]] for row in new["test"].remove_columns("image")}
     assert labels == {
         "=n11": "red",
         "=n13": "green",
@@ -162,7 +165,7 @@ def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path,
 
 
 def test_applying_twice_is_applying_once(decided: RunFolder, tmp_path: Path) -> None:
-    apply(decided, tmp_path / "first")
+    clean(decided, tmp_path / "first")
     decided_again = RunFolder(Path(shutil.copytree(decided.path, tmp_path / "again")))
     info = decided_again.read_info()
     assert info is not None
@@ -171,7 +174,7 @@ def test_applying_twice_is_applying_once(decided: RunFolder, tmp_path: Path) -> 
     decided_again.write_info(
         replace(info, dataset=replace(info.dataset, source=str(tmp_path / "first")))
     )
-    applied = apply(decided_again, tmp_path / "second")
+    applied = clean(decided_again, tmp_path / "second")
     assert applied.changes == []
     one, two = (datasets.load_from_disk(str(tmp_path / name)) for name in ("first", "second"))
     assert all(one[split].to_dict() == two[split].to_dict() for split in ("train", "test"))
@@ -200,7 +203,7 @@ def test_where_it_may_not_write(
         (decided.path, "is there already"),
     ):
         with pytest.raises(SettingsError, match=said):
-            apply(decided, out)
+            clean(decided, out)
     code, _, errors = review_embeddings("apply", "--run", decided.path)
     assert code == 2 and "There is no --out" in errors
     code, _, errors = review_embeddings(
@@ -217,7 +220,7 @@ def test_an_image_folder_is_cleaned_too(built_run: Path, tmp_path: Path) -> None
     decide(run, [2], "relabel", new_label="red")
     for form in ("disk", "folder", "parquet"):
         out = tmp_path / form
-        apply(run, out, form=form)
+        clean(run, out, form=form)
         new = (
             datasets.load_from_disk(str(out))
             if form == "disk"
@@ -260,7 +263,7 @@ def test_of_near_copies_one_stays(
         lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)},
     )
     decide(run, marked, "duplicate")
-    applied = apply(run, tmp_path / "cleaned")
+    applied = clean(run, tmp_path / "cleaned")
     assert [int(change["row"]) for change in applied.changes] == gone and applied.duplicates == len(
         gone
     )
@@ -290,7 +293,7 @@ def test_images_that_were_read_in_place_and_a_label_in_json(form: str, tmp_path:
     decide(run, [0], "remove")
     decide(run, [1], "relabel", new_label="red")
     before = bytes_of(tmp_path / "tars")
-    applied = apply(run, tmp_path / "cleaned", form=form)
+    applied = clean(run, tmp_path / "cleaned", form=form)
     assert (applied.removed, applied.relabelled) == (1, {("green", "red"): 1}) and bytes_of(
         tmp_path / "tars"
     ) == before
