@@ -55,7 +55,7 @@ class ExportOptions:
     out: str | None = option(
         "--out",
         metavar="FILE",
-        help="File to write. Default: exports/outliers.… in the run folder.",
+        help="File to write. Default: exports/LIST.… in the run folder, outliers.… without --list.",
     )
     copy: bool = option(
         "--images", is_flag=True, help="Copy the image files into a folder beside the list."
@@ -103,6 +103,11 @@ class ImportOptions:
         metavar="NAME",
         help="Who decided, where the file does not say. Default: your login name.",
     )
+    new_classes: bool = option(
+        "--new-classes",
+        is_flag=True,
+        help="Take new labels that are none of the classes; apply them with --new-classes, too.",
+    )
     debug: bool = debug_option()
 
 
@@ -116,7 +121,11 @@ def import_command(options: ImportOptions) -> None:
 
     run = existing_run(options.run)
     added, known = import_decisions(
-        run, Path(options.file), options.reviewer or login_name(), note=progress().note
+        run,
+        Path(options.file),
+        options.reviewer or login_name(),
+        note=progress().note,
+        new_classes=options.new_classes,
     )
     click.echo(
         f"Imported {added:,} decisions into {named(run.decisions)} ({known:,} were there already)"

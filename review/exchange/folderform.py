@@ -42,8 +42,8 @@ class FolderSplit:
     def names(self) -> list[str | None]:
         """The file of each row in the folder; None for a row without an image."""
         taken, names = {METADATA.lower()}, list[str | None]()
-        facts = zip(self.classes, self.paths, self.endings, self.there, strict=True)
-        for number, (name, path, ending, there) in enumerate(facts):
+        known = zip(self.classes, self.paths, self.endings, self.there, strict=True)
+        for number, (name, path, ending, there) in enumerate(known):
             if not there:
                 names.append(None)
                 continue
