@@ -3,6 +3,7 @@ Parquet. Says before that what a form cannot carry. Knows no decision."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -96,6 +97,9 @@ def write_cleaned(
             folder.mkdir()
         with quiet_datasets():
             _write_splits(cleaned, temporary, form, embedded, single=single)
+        if form != DISK:
+            card = _card(cleaned, form, _identity(cleaned, out, reports))
+            (temporary / CARD).write_text(card, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
         if out.exists():
@@ -119,7 +123,6 @@ def _write_splits(
             write_parquet(_with_files(split.rows, work / name), folder / name / "data.parquet")
         else:
             write_folder(folder / name, split.folder)
-    (folder / CARD).write_text(_card(cleaned, form), encoding="utf-8")
 
 
 def _save_to_disk(splits: Mapping[str, Any], folder: Path, *, single: bool) -> None:
@@ -134,7 +137,18 @@ def _save_to_disk(splits: Mapping[str, Any], folder: Path, *, single: bool) -> N
         datasets.DatasetDict(dict(splits)).save_to_disk(str(folder), num_shards=shards)
 
 
-def _card(cleaned: Mapping[str, CleanedSplit], form: str) -> str:
+def _identity(cleaned: Mapping[str, CleanedSplit], out: Path, reports: Mapping[str, str]) -> str:
+    """A fingerprint of a cleaned data set at its place.
+
+    `datasets` keeps what it has loaded by the name of the folder and its card alone, and would
+    otherwise give one cleaned data set for another.
+    """
+    prints = [str(split.rows._fingerprint) for split in cleaned.values()]
+    known = "\n".join([str(out.resolve()), *reports.values(), *prints])
+    return hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()
+
+
+def _card(cleaned: Mapping[str, CleanedSplit], form: str, identity: str) -> str:
     """The card of a data set that names the files of each split."""
     files = [
         {
@@ -145,7 +159,9 @@ def _card(cleaned: Mapping[str, CleanedSplit], form: str) -> str:
         }
         for name, split in cleaned.items()
     ]
-    content = {"configs": [{"config_name": "default", "data_files": files}]}
+    content = {
+        "configs": [{"config_name": "default", "description": identity, "data_files": files}]
+    }
     return f"---\n{json.dumps(content, indent=1)}\n---\n"  # JSON is YAML
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.review.exchange.parquet import write_parquet
-from review_embeddings.review.exchange.sourcerows import bytes_of, file_name, image_cells
+from review_embeddings.review.exchange.sourcerows import (
+    bytes_of,
+    ending_by_content,
+    file_name,
+    image_cells,
+)
 
 if TYPE_CHECKING:
     import datasets
@@ -188,14 +193,17 @@ def write_folder(folder: Path, split: FolderSplit) -> None:
     rows, names = split.rows, split.names()
     columns = [name for name, one in rows.features.items() if _is_image(one)]
     metadata: dict[str, tuple[list[Any], Any]] = {}
+    taken = {name.partition("/")[0].lower() for name in names if name is not None}
     for column in columns:
         several = rows.features[column] != datasets.Image()
         if column == split.image_column:
             files: list[Any] = _write_images(folder, rows, column, names)
         elif several:
-            files = _write_lists(folder, rows, column)
+            files = _write_lists(folder, rows, column, _subfolder(column, taken))
         else:
-            files = _write_images(folder, rows, column, _numbered(rows, column))
+            inner = _subfolder(column, taken)
+            numbered = [f"{inner}/{number:07d}" for number in range(len(rows))]
+            files = _write_images(folder, rows, column, numbered)
         text = datasets.Value("string")
         key = f"{column}_{SEVERAL if several else ONE}"
         if columns == ["image"]:
@@ -210,9 +218,13 @@ def _is_image(feature: Any) -> bool:
     return feature in [datasets.Image(), datasets.List(datasets.Image())]
 
 
-def _numbered(rows: datasets.Dataset, column: str) -> list[str | None]:
-    """Names for the images of a further column; an ending comes with the bytes."""
-    return [f"{safe_name(column)}-images/{number:07d}" for number in range(len(rows))]
+def _subfolder(column: str, taken: set[str]) -> str:
+    """A folder for the images of a further column, which is no class's; adds it to those taken."""
+    name = f"{safe_name(column)}-images"
+    while name.lower() in taken:
+        name += "_"
+    taken.add(name.lower())
+    return name
 
 
 def _write_images(
@@ -226,7 +238,7 @@ def _write_images(
             written.append(None)
             continue
         if not Path(name).suffix:
-            name += _file(str(cell.get("path") or ""), "", 0)[1]
+            name += _ending_of(cell, data)
         written.append(_write(folder, name, data))
     return written
 
@@ -238,7 +250,13 @@ def _write(folder: Path, name: str, data: bytes) -> str:
     return name
 
 
-def _write_lists(folder: Path, rows: datasets.Dataset, column: str) -> list[list[str | None]]:
+def _ending_of(cell: dict[str, Any], data: bytes) -> str:
+    return _file(str(cell.get("path") or ""), ending_by_content(data), 0)[1]
+
+
+def _write_lists(
+    folder: Path, rows: datasets.Dataset, column: str, inner: str
+) -> list[list[str | None]]:
     """Write the images of a column of lists."""
     lists = rows.with_format("arrow")[:].column(column).to_pylist()
     written = []
@@ -246,9 +264,11 @@ def _write_lists(folder: Path, rows: datasets.Dataset, column: str) -> list[list
         names = list[str | None]()
         for place, cell in enumerate(cells):
             data, _ = bytes_of(cell or {})
-            ending = _file(str((cell or {}).get("path") or ""), "", 0)[1]
-            name = f"{safe_name(column)}-images/{number:07d}-{place}{ending}"
-            names.append(None if data is None else _write(folder, name, data))
+            if data is None:
+                names.append(None)
+                continue
+            name = f"{inner}/{number:07d}-{place}{_ending_of(cell, data)}"
+            names.append(_write(folder, name, data))
         written.append(names)
     return written
 

@@ -80,7 +80,7 @@ def _stored(cell: dict[str, Any]) -> StoredImage:
     data, problem = bytes_of(cell)
     if data is None:
         return StoredImage(None, path, problem=problem)
-    return StoredImage(hashlib.sha256(data).hexdigest(), path, _ending(data))
+    return StoredImage(hashlib.sha256(data).hexdigest(), path, ending_by_content(data))
 
 
 def bytes_of(cell: dict[str, Any]) -> tuple[bytes | None, str]:
@@ -97,7 +97,8 @@ def bytes_of(cell: dict[str, Any]) -> tuple[bytes | None, str]:
         return None, reason_of(error)
 
 
-def _ending(data: bytes) -> str:
+def ending_by_content(data: bytes) -> str:
+    """The ending of an image file with these bytes; empty where it cannot be told."""
     try:
         return ending_of(data)
     except Exception:  # a decoder may raise anything; the bytes are copied as they are

@@ -28,7 +28,7 @@ from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.changes import is_evaluation
-from review_embeddings.review.exchange.folderform import safe_name
+from review_embeddings.review.exchange.folderform import FolderSplit, safe_name, write_folder
 from review_embeddings.review.exchange.labelcolumn import label_column, relabelled
 from review_embeddings.review.exchange.reports import Applied, summary
 
@@ -496,3 +496,39 @@ def test_new_classes_are_added_only_on_request(run: RunFolder, tmp_path: Path) -
         new["test"].features["label"].names == [*CLASSES, "pink"] and new["test"]["label"][0] == 3
     )
     assert new["train"].features == new["test"].features
+
+
+def test_a_data_set_without_splits_stays_one(run: RunFolder, source: Path, tmp_path: Path) -> None:
+    rows = datasets.load_from_disk(str(source))["train"]
+    rows.save_to_disk(str(tmp_path / "single"))
+    again = on_source(run, tmp_path / "single", tmp_path / "again")
+    decide(run, [2], "remove")
+    shutil.copy(run.decisions, again.decisions)
+    apply(again, tmp_path / "out")
+    new = datasets.load_from_disk(str(tmp_path / "out"))
+    assert isinstance(new, datasets.Dataset) and new["note"][:] == ["=n30", "=n31"]
+
+
+def test_images_of_a_further_column_do_not_take_the_place_of_a_class(tmp_path: Path) -> None:
+    files = [{"bytes": encoded(picture(0, seed=seed)), "path": None} for seed in range(2)]
+    kinds = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
+    rows = datasets.Dataset.from_dict({"image": files[:1], "mask": files[1:]}, features=kinds)
+    known = FolderSplit(rows, "image", ["mask-images"], [""], [".png"], [True])
+    write_folder(tmp_path, known)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert names == ["mask-images/0000000.png", "mask-images_/0000000.png"]
+
+
+@pytest.mark.parametrize("form", ["folder", "parquet"])
+def test_another_cleaned_data_set_is_not_taken_out_of_the_cache(
+    run: RunFolder, tmp_path: Path, form: str
+) -> None:
+    clean(run, tmp_path / "one" / "cleaned", form)
+    decide(run, [0], "remove")
+    clean(run, tmp_path / "two" / "cleaned", form)
+    cache = str(tmp_path / "cache")
+    counts = [
+        len(datasets.load_dataset(str(tmp_path / name / "cleaned"), cache_dir=cache)["test"])
+        for name in ("one", "two")
+    ]
+    assert counts == [9, 8]
