@@ -143,8 +143,8 @@ def _identity(cleaned: Mapping[str, CleanedSplit], out: Path, reports: Mapping[s
     `datasets` keeps what it has loaded by the name of the folder and its card alone, and would
     otherwise give one cleaned data set for another.
     """
-    prints = [str(split.rows._fingerprint) for split in cleaned.values()]
-    known = "\n".join([str(out.resolve()), *reports.values(), *prints])
+    fingerprints = [str(split.rows._fingerprint) for split in cleaned.values()]
+    known = "\n".join([str(out.resolve()), *reports.values(), *fingerprints])
     return hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()
 
 
