@@ -30,6 +30,18 @@ GUARD = "'"
 
 
 @dataclass(frozen=True)
+class ListRows:
+    """The rows of a list that came back, with what people call them."""
+
+    columns: list[str]
+    """Names of the columns, also where there is no row."""
+    rows: list[dict[str, Any]]
+    numbers: list[int]
+    """Number of each row, as what shows such a file numbers it: of a CSV file the headings are
+    row 1."""
+
+
+@dataclass(frozen=True)
 class Format:
     """A kind of file that holds rows."""
 
@@ -44,6 +56,9 @@ class Format:
     """Writes a list for people; None where it is written like any table."""
     joined: bool = False
     """Whether a cell can hold a vector or an image."""
+    read_list: Callable[[Path], ListRows] | None = None
+    """Reads a list that came back, as ``read`` does; None where its rows are numbered from 1 and
+    say the columns."""
 
     def write_rows(self, frame: pd.DataFrame, path: Path) -> None:
         """Write a list for people."""
@@ -51,6 +66,16 @@ class Format:
             self.write_list(frame, path)
         else:
             self.write([frame], path)
+
+    def list_rows(self, path: Path) -> ListRows:
+        """Read a list that came back."""
+        if self.read_list is not None:
+            return self.read_list(path)
+        rows = self.read(path)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("it holds no list of rows")
+        columns = dict.fromkeys(name for row in rows for name in row)
+        return ListRows(list(columns), rows, list(range(1, len(rows) + 1)))
 
 
 FORMATS: Registry[Format] = Registry("format", lambda one: one.key)
@@ -107,21 +132,26 @@ def _cell(value: Any) -> Any:
 
 
 def _read_csv(path: Path) -> list[dict[str, Any]]:
+    return _read_csv_list(path).rows
+
+
+def _read_csv_list(path: Path) -> ListRows:
     """Rows of a CSV file; commas, semicolons or tabs, as spreadsheets of many countries write them;
     headings in any case."""
     text = _text_of(path)
     first = text.split("\n", 1)[0]
-    reader = csv.DictReader(
+    reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True
     )
-    return [
-        {
-            name.strip().lower(): unguarded(value or "")
-            for name, value in row.items()
-            if name is not None
-        }
-        for row in reader
-    ]
+    numbered = ((number, cells) for number, cells in enumerate(reader, start=1) if any(cells))
+    _, headings = next(numbered, (1, list[str]()))
+    columns = [name.strip().lower() for name in headings]
+    numbers, rows = [], []
+    for number, cells in numbered:
+        cells = cells + [""] * (len(columns) - len(cells))
+        numbers.append(number)
+        rows.append(dict(zip(columns, map(unguarded, cells), strict=False)))
+    return ListRows(columns, rows, numbers)
 
 
 # -- JSON
@@ -151,7 +181,23 @@ def _write_jsonl(parts: Iterable[pd.DataFrame], path: Path) -> None:
 
 
 def _read_jsonl(path: Path) -> list[Any]:
-    return [json.loads(line) for line in _text_of(path).split("\n") if line.strip()]
+    return [record for _, record in _numbered_jsonl(path)]
+
+
+def _numbered_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(_text_of(path).split("\n"), start=1):
+        if line.strip():
+            yield number, json.loads(line)
+
+
+def _read_jsonl_list(path: Path) -> ListRows:
+    numbered = list(_numbered_jsonl(path))
+    if not all(isinstance(record, dict) for _, record in numbered):
+        raise ValueError("it holds no list of rows")
+    columns = dict.fromkeys(name for _, record in numbered for name in record)
+    return ListRows(
+        list(columns), [record for _, record in numbered], [number for number, _ in numbered]
+    )
 
 
 # -- Parquet
@@ -195,6 +241,13 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def _read_parquet_list(path: Path) -> ListRows:
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(path)
+    return ListRows(table.column_names, table.to_pylist(), list(range(1, len(table) + 1)))
+
+
 # -- what they share
 
 
@@ -236,7 +289,20 @@ def _text_of(path: Path) -> str:
     return data.decode("utf-8-sig", "surrogatepass")
 
 
-FORMATS.add(Format("csv", ".csv", _write_csv, _read_csv, write_list=_write_csv_list))
-FORMATS.add(Format("parquet", ".parquet", _write_parquet, _read_parquet, joined=True))
+FORMATS.add(
+    Format(
+        "csv", ".csv", _write_csv, _read_csv, write_list=_write_csv_list, read_list=_read_csv_list
+    )
+)
+FORMATS.add(
+    Format(
+        "parquet",
+        ".parquet",
+        _write_parquet,
+        _read_parquet,
+        joined=True,
+        read_list=_read_parquet_list,
+    )
+)
 FORMATS.add(Format("json", ".json", _write_json, _read_json))
-FORMATS.add(Format("jsonl", ".jsonl", _write_jsonl, _read_jsonl))
+FORMATS.add(Format("jsonl", ".jsonl", _write_jsonl, _read_jsonl, read_list=_read_jsonl_list))

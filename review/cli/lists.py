@@ -55,7 +55,7 @@ class ExportOptions:
     out: str | None = option(
         "--out",
         metavar="FILE",
-        help="File to write. Default: exports/outliers.… in the run folder.",
+        help="File to write. Default: exports/LIST.… in the run folder, outliers.… without --list.",
     )
     copy: bool = option(
         "--images", is_flag=True, help="Copy the image files into a folder beside the list."
@@ -103,6 +103,11 @@ class ImportOptions:
         metavar="NAME",
         help="Who decided, where the file does not say. Default: your login name.",
     )
+    new_classes: bool = option(
+        "--new-classes",
+        is_flag=True,
+        help="Take new labels that are none of the classes; apply them with --new-classes, too.",
+    )
     debug: bool = debug_option()
 
 
@@ -116,7 +121,11 @@ def import_command(options: ImportOptions) -> None:
 
     run = existing_run(options.run)
     added, known = import_decisions(
-        run, Path(options.file), options.reviewer or login_name(), note=progress().note
+        run,
+        Path(options.file),
+        options.reviewer or login_name(),
+        note=progress().note,
+        new_classes=options.new_classes,
     )
     click.echo(
         f"Imported {added:,} decisions into {named(run.decisions)} ({known:,} were there already)"
@@ -137,6 +146,23 @@ class ApplyOptions:
         choices=choices.cleaned_forms,
         help="{choices}: as save_to_disk does, images by class, a file a split.",
     )
+    split: tuple[str, ...] = option(
+        "--split",
+        multiple=True,
+        metavar="NAME",
+        help="Change only this split; can be repeated. The others are written as they are.",
+    )
+    clean_test: bool = option(
+        "--clean-test",
+        is_flag=True,
+        help="Clean test and validation splits themselves. Without it they stay as they are, and a "
+        "cleaned copy (test_cleaned) is added.",
+    )
+    new_classes: bool = option(
+        "--new-classes",
+        is_flag=True,
+        help="Add classes that images were relabelled to and the data set does not have.",
+    )
     dry_run: bool = option(
         "--dry-run", is_flag=True, help="Say what would be changed and write nothing."
     )
@@ -153,7 +179,8 @@ class ApplyOptions:
 def apply_command(options: ApplyOptions) -> None:
     """Write a cleaned data set: without removed images and second copies, with new labels. The
     source stays as it is."""
-    from review_embeddings.review.exchange.apply import apply, summary
+    from review_embeddings.review.exchange.apply import ApplyRequest, apply
+    from review_embeddings.review.exchange.reports import CHANGES_FILE, summary
 
     if options.out is None and not options.dry_run:
         raise SettingsError(
@@ -162,14 +189,19 @@ def apply_command(options: ApplyOptions) -> None:
     applied = apply(
         existing_run(options.run),
         local_out(options.out),
-        form=options.form,
-        dry_run=options.dry_run,
-        skip_unreadable=options.skip_unreadable,
+        ApplyRequest(
+            form=options.form,
+            splits=options.split,
+            clean_test=options.clean_test,
+            new_classes=options.new_classes,
+            skip_unreadable=options.skip_unreadable,
+            dry_run=options.dry_run,
+        ),
         progress=progress(),
     )
     click.echo(summary(applied), nl=False)
     if options.out is None or options.dry_run:
         click.echo("Nothing was written.")
         return
-    changes = Path(options.out) / "changes.csv"
+    changes = Path(options.out) / CHANGES_FILE
     click.echo(f"Wrote {options.out} (what was changed: {changes})")

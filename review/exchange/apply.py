@@ -2,146 +2,125 @@
 labels. The source stays as it is.
 
 Decisions are keyed by content, so every split is cleaned, and a data set that was shuffled or
-extended since then as well.
+extended since then as well. A split that models are evaluated on stays as it is, with its cleaned
+copy beside it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import hashlib
-import io
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.errors import RunError, SettingsError
-from review_embeddings.pipeline.images.dataset import (
-    OpenedDataset,
-    load_rows,
-    open_dataset,
-    quiet_datasets,
-    split_names,
-)
-from review_embeddings.pipeline.images.inplace import feature_of, field_of, split_name
-from review_embeddings.pipeline.images.reading import read_file
+from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
+from review_embeddings.pipeline.images.columns import quoted_names
+from review_embeddings.pipeline.images.dataset import load_rows, split_names
+from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.table.formats import guarded
-from review_embeddings.review.decisions.kinds import DUPLICATE, RELABEL, REMOVE
 from review_embeddings.review.decisions.log import Decision, about_unreadable, read_history
-from review_embeddings.review.exchange.cleaned import CHUNK, write_cleaned
-from review_embeddings.review.exchange.forms import FORMS
-from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
+from review_embeddings.review.exchange.changes import (
+    CLEANED,
+    RELABELLED,
+    Change,
+    SplitRows,
+    find_changes,
+    is_evaluation,
+    new_values,
+)
+from review_embeddings.review.exchange.cleaned import CleanedSplit, check_form, write_cleaned
+from review_embeddings.review.exchange.folderform import FolderSplit
+from review_embeddings.review.exchange.forms import DISK, FORMS
+from review_embeddings.review.exchange.labelcolumn import label_column, relabelled, with_classes
+from review_embeddings.review.exchange.reports import Applied, digest_of, reports
+from review_embeddings.review.exchange.sourcerows import image_column_of, stored_images
 
 if TYPE_CHECKING:
     import datasets
 
-CHANGES = (
-    "split",
-    "row",
-    c.IMAGE_HASH,
-    "change",
-    c.LABEL,
-    NEW_LABEL,
-    REVIEWER,
-    DECIDED_AT,
-    NOTE,
-)
-"""Columns of ``changes.csv``."""
-
-
-REMOVED, SECOND_COPY, RELABELLED = "removed", "duplicate", "relabelled"
-"""The changes."""
-
 SKIP_UNREADABLE = "--skip-unreadable"
 """Option that applies the decisions that can be read."""
 
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+"""What a data set on the Hub may be called."""
 
-@dataclass
-class Applied:
-    """What was or would be changed."""
 
-    rows: dict[str, int] = field(default_factory=dict)
-    """Rows of each split of the source."""
-    kept: dict[str, int] = field(default_factory=dict)
-    """Rows of each split of the cleaned data set."""
-    removed: int = 0
-    duplicates: int = 0
-    relabelled: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By old and new class."""
-    changes: list[dict[str, str]] = field(default_factory=list)
-    """A row for each image that was changed, with `CHANGES`."""
-    skipped: str = ""
-    """Which decisions were left out because they cannot be read; empty where all can."""
+@dataclass(frozen=True)
+class ApplyRequest:
+    """How a data set is to be cleaned."""
 
-    def add(self, change: str, split: str, row: int, label: str, decision: Decision) -> None:
-        """Count a change of one image and keep its row of ``changes.csv``."""
-        self.removed += change == REMOVED
-        self.duplicates += change == SECOND_COPY
-        if change == RELABELLED:
-            self.relabelled[label, str(decision.new_label)] += 1
-        values = (
-            split,
-            str(row),
-            decision.image_hash,
-            change,
-            label,
-            decision.new_label or "",
-            decision.reviewer,
-            decision.time,
-            decision.note,
-        )
-        self.changes.append(dict(zip(CHANGES, values, strict=True)))
+    form: str = DISK
+    """One of `FORMS`."""
+    splits: tuple[str, ...] = ()
+    """Only these are changed; all where none is named."""
+    clean_test: bool = False
+    """Whether evaluation splits are cleaned themselves, without a cleaned copy beside them."""
+    new_classes: bool = False
+    """Whether classes that the data set does not have may be added to it."""
+    skip_unreadable: bool = False
+    """Whether decisions that cannot be read are left out."""
+    dry_run: bool = False
+    """Whether nothing is written."""
+
+
+EVERYTHING = ApplyRequest()
+"""All splits, as `DISK`."""
 
 
 def apply(
     run: RunFolder,
     out: Path | None,
+    request: ApplyRequest = EVERYTHING,
     *,
-    form: str = "disk",
-    dry_run: bool = False,
-    skip_unreadable: bool = False,
     progress: Progress = SILENT,
 ) -> Applied:
     """Clean the run's data set, all its splits, by the run's decisions and write it to ``out``, or
     see what would be done.
 
-    Removed images go wherever they are, relabelled ones get their new label. Of the reviewed split
-    an image marked as a duplicate goes where another one of its group of copies stays: one that is
-    not marked, else the first that is. All else, every column and every feature stays. Applying to
-    what was cleaned changes nothing more.
+    What is done with which row says `find_changes`. An evaluation split with changes stays, and a
+    cleaned copy is added. All else, every column and every feature stays. Applying to what was
+    cleaned changes nothing more.
 
     Raises ReviewError; RunError where a decision cannot be read, since its image would stay or keep
-    its label, unless ``skip_unreadable``.
+    its label, unless that is asked for; SettingsError where the form cannot carry the data set.
     """
-    if form not in FORMS:
-        raise SettingsError(f"--as {form} is not known. Use one of {', '.join(FORMS)}.")
+    if request.form not in FORMS:
+        raise SettingsError(f"--as {request.form} is not known. Use one of {', '.join(FORMS)}.")
     info = run.read_info()
     if info is None:
         raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
-    inside = run.path / info.dataset.source
-    reference = replace(
-        info.dataset, source=str(inside) if inside.exists() else info.dataset.source, in_place=False
-    )
+    reference = _reference(run, info)
     if out is not None:
         _check_out(out, reference)
-    decisions, skipped = _decisions(run, skip_unreadable, progress)
-    cleaner = _Cleaner(decisions, str(info.dataset.split), _groups(run), skipped)
-    cleaned = {
-        split: _clean_split(replace(reference, split=split), cleaner, progress)
-        for split in split_names(reference)
-    }
-    if out is not None and not dry_run:
+    decisions, skipped = _decisions(run, request.skip_unreadable, progress)
+    source = _Source.open(reference, request, read_images(run), info, progress)
+    found = find_changes(
+        source.splits,
+        decisions,
+        _groups(run),
+        _reviewed_splits(reference, [split.name for split in source.splits]),
+        only=request.splits,
+        in_evaluation=request.clean_test,
+    )
+    applied = Applied(found, undecided=not decisions, skipped=skipped)
+    cleaned = _Cleaner(source, request, applied).clean()
+    check_form(cleaned, request.form)
+    if applied.undecided:
+        progress.note("There is no decision to apply: what is written is the source as it is")
+    if out is not None and not request.dry_run:
+        texts = reports(applied, run, info.dataset, request.form)
+        single = request.form == DISK and len(cleaned) == 1 and _is_single(reference)
         with storage_errors(out):
-            write_cleaned(cleaned, out, form, reference, reports(cleaner.applied))
-    return cleaner.applied
+            write_cleaned(cleaned, out, request.form, texts, single=single)
+    return applied
 
 
 def _decisions(
@@ -162,16 +141,6 @@ def _decisions(
     for text in notes:
         progress.note(text)
     return history.current(), skipped
-
-
-def _clean_split(
-    reference: DatasetReference, cleaner: _Cleaner, progress: Progress
-) -> datasets.Dataset:
-    rows, opened = load_rows(reference), open_dataset(reference)
-    with progress.stage(
-        f"Applying decisions to {reference.split}", total=len(rows), unit="images"
-    ) as advance:
-        return cleaner.clean(rows, opened, advance)
 
 
 def _check_out(out: Path, reference: DatasetReference) -> None:
@@ -197,156 +166,193 @@ def _groups(run: RunFolder) -> dict[str, str]:
     return dict(zip(part[c.IMAGE_HASH], part[c.DUPLICATE_GROUP].astype(str), strict=True))
 
 
-class _Cleaner:
-    """Goes through the splits one after the other."""
+# -- the data set
 
-    def __init__(
+
+def _reference(run: RunFolder, info: RunInfo) -> DatasetReference:
+    """The data set as it can be opened from here. Raises DatasetError for a path that is not there
+    any more: it may be the name of another data set, on the Hub or in the working directory."""
+    source = info.dataset.source
+    inside = run.path / source
+    if inside.exists():
+        return replace(info.dataset, source=str(inside), in_place=False)
+    images = read_images(run)
+    was_local = images is not None and images.signature is not None
+    if not storage.is_address(source) and (was_local or not HUB_NAME.fullmatch(source)):
+        raise _gone(source)
+    if not storage.is_address(source) and Path(source).exists():
+        raise _gone(source, f" (the {source} in the working directory is another one)")
+    return replace(info.dataset, in_place=False)
+
+
+def _gone(source: str, more: str = "") -> DatasetError:
+    return DatasetError(
+        f"The data set of the run, {source}, is not there any more{more}. Bring it back, or name "
+        f"where it is: review-embeddings build --dataset."
+    )
+
+
+def _is_single(reference: DatasetReference) -> bool:
+    """Whether the source is what `Dataset.save_to_disk` wrote: a data set without splits."""
+    return (Path(reference.source) / "state.json").is_file()
+
+
+def _reviewed_splits(reference: DatasetReference, names: Sequence[str]) -> list[str]:
+    """The splits that were reviewed, all or in part: ``train`` of ``train[:7]``."""
+    split = str(reference.split)
+    if split in names:
+        return [split]
+    parts = [re.sub(r"\[[^\]]*\]", "", part).strip() for part in split.split("+")]
+    return [name for name in dict.fromkeys(parts) if name in names]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The data set that is to be cleaned."""
+
+    splits: list[SplitRows]
+    rows: dict[str, datasets.Dataset]
+    columns: dict[str, str | None]
+    """Column of the images of each split."""
+
+    @staticmethod
+    def open(
+        reference: DatasetReference,
+        request: ApplyRequest,
+        images: RunImages | None,
+        info: RunInfo,
+        progress: Progress,
+    ) -> _Source:
+        """Read what there is to know of every row of every split. Raises DatasetError where none
+        of the images is that of the run."""
+        names = split_names(reference)
+        unknown = [name for name in request.splits if name not in names]
+        if unknown:
+            raise SettingsError(
+                f"--split {unknown[0]} is no split of {reference.source}; it has "
+                f"{quoted_names(names)}. Name one of them."
+            )
+        source = _Source([], {}, {})
+        for name in names:
+            source._add(replace(reference, split=name), images, info.classes or [], progress)
+        _check_images(source, images, reference)
+        return source
+
+    def _add(
         self,
-        decisions: Mapping[str, Decision],
-        reviewed: str,
-        groups: Mapping[str, str],
-        skipped: str,
+        reference: DatasetReference,
+        images: RunImages | None,
+        classes: Sequence[str],
+        progress: Progress,
     ) -> None:
-        self.applied = Applied(skipped=skipped)
-        self._decisions = decisions
-        self._reviewed = reviewed
-        self._groups = groups
-
-    def clean(
-        self, rows: datasets.Dataset, opened: OpenedDataset, advance: Callable[[int], None]
-    ) -> datasets.Dataset:
-        """One split without the removed rows and with the new labels."""
-        split = str(opened.reference.split)
-        labels = _label_names(opened, len(rows))
-        hashes = list(_hashes(opened.rows, str(opened.reference.image_column), advance))
-        staying = self._staying(hashes)
-        kept: list[int] = []
-        new_labels: dict[int, str] = {}
-        for row, (image, label) in enumerate(zip(hashes, labels, strict=True)):
-            decision = None if image is None else self._decisions.get(image)
-            change = self._change(decision, label, split, staying)
-            if change not in {REMOVED, SECOND_COPY}:
-                kept.append(row)
-            if decision is None or not change:
-                continue
-            if change == RELABELLED:
-                new_labels[row] = str(decision.new_label)
-            self.applied.add(change, split, row, label, decision)
-        self.applied.rows[split], self.applied.kept[split] = len(rows), len(kept)
-        if new_labels:
-            rows = _relabelled(rows, str(opened.reference.label_column), new_labels)
-        return rows if len(kept) == len(rows) else rows.select(kept)
-
-    def _staying(self, hashes: Sequence[str | None]) -> set[str]:
-        """The groups of copies of which an image stays whatever becomes of the duplicates."""
-        going = {
-            image
-            for image, decision in self._decisions.items()
-            if decision.decision in {DUPLICATE, REMOVE}
-        }
-        return {self._group(image) for image in hashes if image is not None and image not in going}
-
-    def _group(self, image: str) -> str:
-        return self._groups.get(image, image)
-
-    def _change(self, decision: Decision | None, label: str, split: str, staying: set[str]) -> str:
-        """The change of an image, empty for none. The first duplicate of a group of which none is
-        in ``staying`` stays and joins it."""
-        if decision is None:
-            return ""
-        if decision.decision == REMOVE:
-            return REMOVED
-        if decision.decision == RELABEL:
-            return RELABELLED if decision.new_label != label else ""
-        if decision.decision != DUPLICATE or split != self._reviewed:
-            return ""
-        group = self._group(decision.image_hash)
-        if group not in staying:
-            staying.add(group)
-            return ""
-        return SECOND_COPY
+        name, rows = str(reference.split), load_rows(reference)
+        column = image_column_of(rows.features, reference)
+        title = f"Applying decisions to {name}"
+        with progress.stage(title, total=len(rows), unit="images") as advance:
+            found = stored_images(rows, column, advance)
+        labels = label_column(rows, reference.label_column)
+        if labels is not None and images is not None and images.label_names is not None:
+            known = dict(zip(images.hashes, images.label_names, strict=True))
+            reviewed = {row: known.get(str(one.image_hash)) for row, one in enumerate(found)}
+            named = {row: label for row, label in reviewed.items() if label}
+            labels = labels.named_by(named, classes)
+        self.rows[name], self.columns[name] = rows, column
+        self.splits.append(SplitRows(name, found, labels))
 
 
-def _label_names(opened: OpenedDataset, count: int) -> list[str]:
-    """The label of each row, empty for none."""
-    if opened.labels is None:
-        return [""] * count
-    names = opened.classes or []
-    return [names[label] if label >= 0 else "" for label in opened.labels]
-
-
-def _hashes(
-    rows: datasets.Dataset, column: str, advance: Callable[[int], None]
-) -> Iterator[str | None]:
-    """SHA-256 of each image's bytes as stored; None where they cannot be read."""
-    for start in range(0, len(rows), CHUNK):
-        cells = rows[start : start + CHUNK][column]
-        for cell in cells:
-            data, path = (cell or {}).get("bytes"), (cell or {}).get("path")
-            if data is None and path:
-                with contextlib.suppress(OSError):
-                    data = read_file(path)
-            yield None if data is None else hashlib.sha256(data).hexdigest()
-        advance(len(cells))
-
-
-def _relabelled(
-    rows: datasets.Dataset, column: str, new_labels: Mapping[int, str]
-) -> datasets.Dataset:
-    """The rows with some labels changed; the column keeps its place and its type."""
-    import datasets
-
-    feature, (outer, field) = feature_of(rows.features, column), split_name(rows.features, column)
-    cells = rows.select_columns([outer]).with_format("arrow")[:].column(outer).to_pylist()
-    by_name = {
-        str(value): value
-        for value in (field_of(cell, field) for cell in cells)
-        if value is not None
-    }
-    for row, name in new_labels.items():
-        value = (
-            feature.str2int(name)
-            if isinstance(feature, datasets.ClassLabel)
-            else by_name.get(name, name)
-        )
-        cells[row] = {**(cells[row] or {}), field: value} if field else value
-    order, whole = rows.column_names, rows.features[outer]
-    with quiet_datasets():
-        return (
-            rows.remove_columns(outer).add_column(outer, cells, feature=whole).select_columns(order)
+def _check_images(source: _Source, images: RunImages | None, reference: DatasetReference) -> None:
+    there = {image.image_hash for split in source.splits for image in split.images}
+    if images is not None and len(images) and there.isdisjoint(images.hashes):
+        raise DatasetError(
+            f"Data set {reference.source} has none of the {len(images):,} images of the run: it is "
+            f"another one, or was changed. Bring the old one back, or name where it is: "
+            f"review-embeddings build --dataset."
         )
 
 
-# -- reports
+# -- cleaning
 
 
-def reports(applied: Applied) -> dict[str, str]:
-    """What lies beside the splits, by file name."""
-    return {"changes.csv": changes_csv(applied), "summary.txt": summary(applied)}
+class _Cleaner:
+    """Makes the splits of the cleaned data set."""
+
+    def __init__(self, source: _Source, request: ApplyRequest, applied: Applied) -> None:
+        self._source = source
+        self._request = request
+        self._applied = applied
+        self._label_column = next(
+            (one.labels.column for one in source.splits if one.labels is not None), None
+        )
+        self._added = self._new_classes()
+
+    def clean(self) -> dict[str, CleanedSplit]:
+        """All splits, in the order of the source; each cleaned copy behind its original."""
+        cleaned: dict[str, CleanedSplit] = {}
+        for split in self._source.splits:
+            changes = self._applied.found.of_split(split.name)
+            name = split.name
+            self._applied.rows[name] = len(split.images)
+            self._applied.missing += [
+                (name, row, image.path, image.problem)
+                for row, image in enumerate(split.images)
+                if image.problem
+            ]
+            if changes and is_evaluation(name) and not self._request.clean_test:
+                copy = name + CLEANED
+                self._applied.left[name] = f"left as it is; {copy} is the cleaned one"
+                cleaned[name] = self._split(split, {}, name)
+                name = copy
+            cleaned[name] = self._split(split, changes, name)
+        return cleaned
+
+    def _new_classes(self) -> list[str]:
+        """The classes that are new to the data set. Raises SettingsError where they may not be
+        added."""
+        unknown = dict[str, None]()
+        for split in self._source.splits:
+            _, names = new_values(split, self._applied.found.of_split(split.name))
+            unknown |= dict.fromkeys(names)
+            declared = split.labels is not None and hasattr(split.labels.feature, "names")
+            if names and not (self._request.new_classes and declared):
+                cure = "Allow them with --new-classes" if declared else "Relabel to one it can say"
+                raise SettingsError(
+                    f"Column {self._label_column!r} of split {split.name!r} does not know the "
+                    f"classes {quoted_names(names)}, to which images were relabelled. {cure}."
+                )
+        return list(unknown)
+
+    def _split(self, split: SplitRows, changes: Mapping[int, Change], name: str) -> CleanedSplit:
+        rows, labels = self._source.rows[split.name], split.labels
+        if self._added and labels is not None:
+            rows = with_classes(rows, labels.column, self._added)
+            labels = replace(labels, feature=rows.features[labels.column])
+            names = dict(enumerate(rows.features[labels.column].names))
+            labels = replace(labels, names=names)
+            split = replace(split, labels=labels)
+        values, _ = new_values(split, changes)
+        if values and labels is not None:
+            rows = relabelled(rows, labels, values)
+        kept = [
+            row
+            for row in range(len(split.images))
+            if row not in changes or changes[row].change == RELABELLED
+        ]
+        if len(kept) != len(rows):
+            rows = rows.select(kept)
+        self._applied.kept[name], self._applied.origins[name] = len(kept), split.name
+        images = [split.images[row] for row in kept]
+        hashes = {row: split.images[row].image_hash for row in kept}
+        self._applied.hashes[name] = digest_of(hashes)
+        folder = FolderSplit(
+            rows,
+            self._source.columns[split.name],
+            [_class_after(split, row, changes) for row in kept],
+            [image.path for image in images],
+            [image.ending for image in images],
+            [image.image_hash is not None for image in images],
+        )
+        return CleanedSplit(rows, folder)
 
 
-def changes_csv(applied: Applied) -> str:
-    """The changes as a CSV file, cells that a spreadsheet would run made harmless."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(CHANGES)
-    writer.writerows([guarded(change[name]) for name in CHANGES] for change in applied.changes)
-    return buffer.getvalue()
-
-
-def summary(applied: Applied) -> str:
-    """What was changed, in a few lines."""
-    lines = [
-        f"{split}: {applied.kept[split]:,} of {count:,} images"
-        for split, count in applied.rows.items()
-    ]
-    lines += [
-        f"removed: {applied.removed:,}",
-        f"duplicates removed: {applied.duplicates:,}",
-        f"relabelled: {applied.relabelled.total():,}",
-    ]
-    lines += [
-        f"  {old} -> {new}: {count:,}" for (old, new), count in sorted(applied.relabelled.items())
-    ]
-    lines += [f"left out: {applied.skipped}"] if applied.skipped else []
-    return "\n".join(lines) + "\n"
+def _class_after(split: SplitRows, row: int, changes: Mapping[int, Change]) -> str:
+    return str(changes[row].decision.new_label) if row in changes else split.label_of(row)

@@ -1,45 +1,105 @@
 """Writes the splits of a cleaned data set as files: a `save_to_disk` data set, a folder of images,
-Parquet. Knows no decision."""
+Parquet. Says before that what a form cannot carry. Knows no decision."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
-from review_embeddings.pipeline.images.inplace import feature_of, field_of, split_name
-from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
-from review_embeddings.pipeline.settings import DatasetReference
-from review_embeddings.review.exchange.formats import ending_of
+from review_embeddings.review.exchange.folderform import FolderSplit, unsuited, write_folder
+from review_embeddings.review.exchange.forms import DISK, FOLDER, FORMS, PARQUET
+from review_embeddings.review.exchange.parquet import write_parquet
+from review_embeddings.review.exchange.sourcerows import CHUNK, bytes_of, file_name
 
 if TYPE_CHECKING:
     import datasets
 
-CHUNK = 256
-"""Rows in memory at once."""
+CARD = "README.md"
+"""Says which files make up which split, so that `datasets` takes no name for another one."""
+
+SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
+"""Names of splits that `datasets` takes."""
+
+
+@dataclass(frozen=True)
+class CleanedSplit:
+    """A split as it is to be written."""
+
+    rows: datasets.Dataset
+    folder: FolderSplit
+    """What a folder of images needs to know of it."""
+
+
+def check_form(cleaned: Mapping[str, CleanedSplit], form: str) -> None:
+    """Raise SettingsError where a form cannot carry a data set; names the forms that can."""
+    problems = _problems(cleaned, form)
+    if problems:
+        others = [f"--as {one}" for one in FORMS if not _problems(cleaned, one)]
+        raise SettingsError(
+            f"--as {form} cannot carry this data set: {'; '.join(problems)}. Use "
+            f"{' or '.join(others)}."
+        )
+
+
+def _problems(cleaned: Mapping[str, CleanedSplit], form: str) -> list[str]:
+    """What a form cannot carry; nothing for `DISK`."""
+    if form == DISK:
+        return []
+    problems = [
+        f"{name!r} is no name of a split that it can have"
+        for name in cleaned
+        if not SPLIT_NAME.fullmatch(name)
+    ]
+    problems += [
+        f"split {name!r} has no rows, and would be lost"
+        for name, split in cleaned.items()
+        if not len(split.rows)
+    ]
+    first = next(iter(cleaned.values()))
+    problems += [
+        f"split {name!r} has other columns than {next(iter(cleaned))!r}, and would be refused"
+        for name, split in cleaned.items()
+        if split.rows.features != first.rows.features
+    ]
+    if form == FOLDER:
+        found = (one for name, split in cleaned.items() for one in unsuited(name, split.folder))
+        problems += dict.fromkeys(found)
+    return problems
 
 
 def write_cleaned(
-    cleaned: Mapping[str, datasets.Dataset],
+    cleaned: Mapping[str, CleanedSplit],
     out: Path,
     form: str,
-    reference: DatasetReference,
     reports: Mapping[str, str],
+    *,
+    single: bool = False,
 ) -> None:
     """Write the splits in one of `FORMS`, and the reports by file name, beside ``out``, and rename
-    it all when it is whole."""
+    it all when it is whole. ``single`` writes the only split as a data set without splits."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    embedded = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-images-of-{out.name}")
     try:
+        for folder in (temporary, embedded):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
         with quiet_datasets():
-            _write_splits(cleaned, temporary, form, reference)
+            _write_splits(cleaned, temporary, form, embedded, single=single)
+        if form != DISK:
+            card = _card(cleaned, form, _identity(cleaned, out, reports))
+            (temporary / CARD).write_text(card, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
         if out.exists():
@@ -47,83 +107,138 @@ def write_cleaned(
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(embedded, ignore_errors=True)
 
 
 def _write_splits(
-    cleaned: Mapping[str, datasets.Dataset], folder: Path, form: str, reference: DatasetReference
+    cleaned: Mapping[str, CleanedSplit], folder: Path, form: str, work: Path, *, single: bool
 ) -> None:
+    if form == DISK:
+        with_files = {name: _with_files(one.rows, work / name) for name, one in cleaned.items()}
+        _save_to_disk(with_files, folder, single=single)
+        return
+    for name, split in cleaned.items():
+        (folder / name).mkdir(parents=True)
+        if form == PARQUET:
+            write_parquet(_with_files(split.rows, work / name), folder / name / "data.parquet")
+        else:
+            write_folder(folder / name, split.folder)
+
+
+def _save_to_disk(splits: Mapping[str, Any], folder: Path, *, single: bool) -> None:
     import datasets
 
-    if form == "disk":
-        datasets.DatasetDict(dict(cleaned)).save_to_disk(str(folder))
-        return
-    for split, rows in cleaned.items():
-        (folder / split).mkdir(parents=True)
-        if form == "parquet":
-            _with_files(rows).to_parquet(str(folder / split / "data.parquet"))
-        else:
-            _write_folder(folder / split, replace(reference, split=split), rows)
+    # One shard for no rows: of itself `datasets` counts none, and then cannot load the split.
+    shards = {name: None if len(rows) else 1 for name, rows in splits.items()}
+    if single:
+        ((name, rows),) = splits.items()
+        rows.save_to_disk(str(folder), num_shards=shards[name])
+    else:
+        datasets.DatasetDict(dict(splits)).save_to_disk(str(folder), num_shards=shards)
 
 
-def _with_files(rows: datasets.Dataset) -> datasets.Dataset:
-    """The rows with the bytes of image files that they only name."""
-    from datasets.table import embed_table_storage
+def _identity(cleaned: Mapping[str, CleanedSplit], out: Path, reports: Mapping[str, str]) -> str:
+    """A fingerprint of a cleaned data set at its place.
 
+    `datasets` keeps what it has loaded by the name of the folder and its card alone, and would
+    otherwise give one cleaned data set for another.
+    """
+    fingerprints = [str(split.rows._fingerprint) for split in cleaned.values()]
+    known = "\n".join([str(out.resolve()), *reports.values(), *fingerprints])
+    return hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()
+
+
+def _card(cleaned: Mapping[str, CleanedSplit], form: str, identity: str) -> str:
+    """The card of a data set that names the files of each split."""
+    files = [
+        {
+            "split": name,
+            "path": [f"{name}/data.parquet"]
+            if form == PARQUET
+            else [*(f"{name}/{first}" for first in split.folder.first_files()), f"{name}/**"],
+        }
+        for name, split in cleaned.items()
+    ]
+    content = {
+        "configs": [{"config_name": "default", "description": identity, "data_files": files}]
+    }
+    return f"---\n{json.dumps(content, indent=1)}\n---\n"  # JSON is YAML
+
+
+# -- image files that are only named
+
+
+def _with_files(rows: datasets.Dataset, work: Path) -> datasets.Dataset:
+    """The rows with the bytes of image files that they only name; one that is not there is null.
+
+    ``work`` is a new folder for what is made on the way.
+    """
+    columns = [name for name in rows.column_names if _lacks_bytes(rows, name)]
+    if not columns or not len(rows):
+        return rows
+    work.mkdir()
     embedded = rows.with_format("arrow").map(
-        embed_table_storage, batched=True, batch_size=CHUNK, keep_in_memory=True
+        partial(_embed, features=rows.features, columns=columns),
+        batched=True,
+        batch_size=CHUNK,
+        features=rows.features,
+        cache_file_name=str(work / "rows.arrow"),
     )
     return embedded.with_format(**rows.format)
 
 
-def _write_folder(folder: Path, reference: DatasetReference, rows: datasets.Dataset) -> None:
-    """Images in folders by class under numbered names, and all other columns in
-    ``metadata.jsonl``."""
+def _lacks_bytes(rows: datasets.Dataset, column: str) -> bool:
+    """Whether images in a column may lie in files of their own."""
     import datasets
+    import pyarrow.compute as pc
 
-    column, label_column = str(reference.image_column), reference.label_column or ""
-    label_of = _label_reader(rows, column, label_column)
-    lines: list[str] = []
-    for number, row in enumerate(rows.cast_column(column, datasets.Image(decode=False))):
-        label, data = label_of(row), _image_bytes(row.pop(column))
-        subfolder = "" if label is None else f"{safe_name(str(label))}/"
-        name = f"{subfolder}{number:07d}{ending_of(data)}"
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(data)
-        if label_column in row:
-            row[label_column] = label
-        lines.append(json.dumps({"file_name": name, **row}, default=str) + "\n")
-    (folder / "metadata.jsonl").write_text("".join(lines), encoding="utf-8")
-
-
-def _label_reader(
-    rows: datasets.Dataset, column: str, label_column: str
-) -> Callable[[Mapping[str, Any]], Any]:
-    """What gives the label of a row: a class by its name, another value as it is."""
-    import datasets
-
-    feature = feature_of(rows.features, label_column)
-    outer, field = split_name(rows.features, label_column)
-
-    def label_of(row: Mapping[str, Any]) -> Any:
-        value = field_of(row[outer], field) if outer in row and outer != column else None
-        if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0:
-            return feature.int2str(value)
-        return value
-
-    return label_of
-
-
-def _image_bytes(cell: Mapping[str, Any] | None) -> bytes:
-    """The bytes of an image, which lie in its cell or in the file that it names."""
-    data: bytes | None = (cell or {}).get("bytes")
-    return read_file(str((cell or {}).get("path"))) if data is None else data
-
-
-def safe_name(text: str) -> str:
-    """A name for one folder that cannot lead out of its place: separators, control characters and
-    leading dots replaced."""
-    plain = "".join(
-        "_" if character in '/\\:*?"<>|' or not character.isprintable() else character
-        for character in text
+    feature = rows.features[column]
+    if not isinstance(feature, datasets.Image):
+        return _holds_images(feature)
+    table = rows.data.column(column)  # of all rows of the source: it is only looked at
+    return any(
+        pc.any(pc.and_(chunk.is_valid(), pc.struct_field(chunk, "bytes").is_null())).as_py()
+        for chunk in table.chunks
+        if len(chunk)
     )
-    return plain.strip().lstrip(".")[:100] or "_"
+
+
+def _holds_images(feature: Any) -> bool:
+    import datasets
+
+    if isinstance(feature, datasets.Image):
+        return True
+    if isinstance(feature, dict):
+        return any(map(_holds_images, feature.values()))
+    if isinstance(feature, list):
+        return _holds_images(feature[0])
+    inner = getattr(feature, "feature", None)
+    return inner is not None and _holds_images(inner)
+
+
+def _embed(table: Any, *, features: Any, columns: list[str]) -> Any:
+    import pyarrow as pa
+
+    for name in columns:
+        position = table.column_names.index(name)
+        kind = table.schema.field(name).type
+        cells = [_embedded(features[name], value) for value in table.column(name).to_pylist()]
+        table = table.set_column(position, table.schema.field(name), pa.array(cells, type=kind))
+    return table
+
+
+def _embedded(feature: Any, value: Any) -> Any:
+    """A value with the bytes of every image file in it."""
+    import datasets
+
+    if value is None or not _holds_images(feature):
+        return value
+    if isinstance(feature, datasets.Image):
+        if value.get("bytes") is not None or not value.get("path"):
+            return value
+        data, _ = bytes_of(value)
+        return None if data is None else {"bytes": data, "path": file_name(value["path"])}
+    if isinstance(feature, dict):
+        return {name: _embedded(feature[name], one) for name, one in value.items()}
+    inner = feature[0] if isinstance(feature, list) else feature.feature
+    return [_embedded(inner, one) for one in value]

@@ -25,6 +25,7 @@ from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import Decision, History
 from review_embeddings.review.exchange import columns
 from review_embeddings.review.exchange.formats import ending_of, write_list
+from review_embeddings.review.exchange.imports import filled_in
 from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.lists import LISTS, ListDefinition, keys
 from review_embeddings.review.lists.candidates import Candidates
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TOP = 100
 """Undecided images after the decided ones, where no list is named."""
+
+MAX_ROWS = 5
+"""Filled-in rows that a message names."""
 
 WORST, DECIDED = "worst", "decided"
 """The lists of which that consists."""
@@ -97,7 +101,8 @@ def export_list(
     images = read_images(run)
     if images is None:
         raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
-    path = _target(run, form, out)
+    path = _target(run, form, out, selection)
+    _check_filled_in(run, path, history)
     made = make_list(run, images, history, selection)
     if copy:
         made = copy_images(made, images, path.with_name(f"{path.stem}-images"))
@@ -105,13 +110,41 @@ def export_list(
     return len(made), int((made[DECISION] != "").sum()), path
 
 
-def _target(run: RunFolder, form: str, out: Path | None) -> Path:
+def _check_filled_in(run: RunFolder, path: Path, history: History) -> None:
+    """Raise SettingsError where a list would be overwritten in which somebody decided."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    numbers = filled_in(path, history)
+    if numbers:
+        shown = ", ".join(map(str, numbers[:MAX_ROWS])) + (" …" if numbers[MAX_ROWS:] else "")
+        raise SettingsError(
+            f"{path} was filled in: {len(numbers):,} rows hold what the run does not know (row "
+            f"{shown}). Import them: review-embeddings import {path} --run {run}; or name another "
+            f"file with --out."
+        )
+
+
+def default_name(selection: Selection) -> str:
+    """What a list is called where nothing else is said: each list has another name."""
+    parts = [selection.kind or ("" if selection.saved is None else f"saved-{selection.saved}")]
+    parts += ["decided", *selection.decided] if selection.decided else []
+    parts += ["checkpoint", *selection.checkpoints] if selection.checkpoints else []
+    parts += ["per-class"] if selection.per_class else []
+    named = (
+        [part for part in parts if part]
+        if parts[0] or selection.decided
+        else ["outliers", *(part for part in parts if part)]
+    )
+    return re.sub(r"[^\w.-]+", "_", "-".join(named))[:100]
+
+
+def _target(run: RunFolder, form: str, out: Path | None, selection: Selection) -> Path:
     if form not in FORMATS:
         raise SettingsError(
             f"--format {form} is not known. Use one of {', '.join(FORMATS.names())}."
         )
     ending = FORMATS[form].ending
-    path = out or run.exports / f"outliers{ending}"
+    path = out or run.exports / f"{default_name(selection)}{ending}"
     if path.suffix.lower() != ending:
         raise SettingsError(
             f"--out {path} does not end in {ending}, as --format {form} does. Change one of them."

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.files import whole_file
-from review_embeddings.pipeline.table.formats import FORMATS, endings, format_of
+from review_embeddings.pipeline.table.formats import FORMATS, ListRows, endings, format_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,9 @@ def write_list(frame: pd.DataFrame, out: Path, form: str) -> None:
         FORMATS[form].write_rows(frame, temporary)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a list in any of the formats. Raises SettingsError where it cannot be read."""
+def read_rows(path: Path) -> ListRows:
+    """The rows of a list in any of the formats. Raises SettingsError where it cannot be read or is
+    empty."""
     known = ", ".join(endings())
     if not path.is_file():
         raise SettingsError(f"{path} is not there. Give a file with decisions: {known}.")
@@ -31,17 +32,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if form is None:
         raise SettingsError(f"{path} is not of a known kind. Give one of {known}.")
     try:
-        rows = form.read(path)
+        listed = form.list_rows(path)
     except (ValueError, OSError, csv.Error) as error:
         raise SettingsError(
             f"{path} cannot be read: {error}. Give a file such as `review-embeddings export` "
             f"writes."
         ) from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not listed.columns:
         raise SettingsError(
-            f"{path} holds no list of rows. Give a file such as `review-embeddings export` writes."
+            f"{path} is empty: it has neither columns nor rows. Give a file such as "
+            f"`review-embeddings export` writes."
         )
-    return rows
+    return listed
 
 
 def ending_of(data: bytes) -> str:

@@ -1,4 +1,6 @@
 """What a cleaned data set can be written as."""
 
-FORMS = ("disk", "folder", "parquet")
+DISK, FOLDER, PARQUET = "disk", "folder", "parquet"
+
+FORMS = (DISK, FOLDER, PARQUET)
 """A ``save_to_disk`` data set, a folder of images by class, one Parquet file a split."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,15 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.log import Decision, Note, new_request, now, writing
+from review_embeddings.review.decisions.log import (
+    Decision,
+    History,
+    Note,
+    new_request,
+    now,
+    writing,
+)
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.columns import list_names
 from review_embeddings.review.exchange.formats import read_rows
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
@@ -26,27 +32,25 @@ from review_embeddings.review.lists.derived import (
 )
 
 
-def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -> tuple[int, int]:
+def import_decisions(
+    run: RunFolder, path: Path, reviewer: str, *, note: Note, new_classes: bool = False
+) -> tuple[int, int]:
     """Add the decisions of a file to those of a run: all of them or, where one row is wrong, none.
 
-    Returns how many were added and how many said what the run knew already; ``note`` is told of
-    decisions of the run that cannot be read. Raises SettingsError,
-    and BusyError while the run is open in a review.
+    What the run itself exported is taken back whatever became of its classes; with ``new_classes``
+    any new label is. Returns how many were added and how many said what the run knew already;
+    ``note`` is told of decisions of the run that cannot be read. Raises SettingsError, and
+    BusyError while the run is open in a review.
     """
-    images = read_images(run)
-    if images is None:
-        raise RunError(f"Run {run} has no images yet. Run: review-embeddings build --run {run}")
-    hashes: dict[str, int] = {}
-    for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
-        hashes.setdefault(image_hash, image)
-    lines = list(read_decisions(path, ReviewedImages.of(images), reviewer, hashes))
+    reviewed, hashes = _reviewed(run)
     with writing(run, note) as writer:
+        lines = list(
+            read_decisions(
+                path, reviewed, reviewer, hashes, writer.history, new_classes=new_classes
+            )
+        )
         request = new_request()
-        exported = {
-            (line.image_hash, line.time): line
-            for line in writer.history.lines
-            if line.decision is not None
-        }
+        exported = exported_lines(writer.history)
         current = writer.history.current()
         new = [
             replace(line, request=request)
@@ -54,6 +58,44 @@ def import_decisions(run: RunFolder, path: Path, reviewer: str, *, note: Note) -
             if (line := _as_new(read, exported, current, reviewer)) is not None
         ]
         return len(writer.append(new)), len(lines) - len(new)
+
+
+def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
+    """The images that can be decided about, and the id of each hash."""
+    images = read_images(run)
+    if images is None:
+        raise RunError(f"Run {run} has no images yet. Run: review-embeddings build --run {run}")
+    hashes: dict[str, int] = {}
+    for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
+        hashes.setdefault(image_hash, image)
+    return ReviewedImages.of(images), hashes
+
+
+def exported_lines(history: History) -> dict[tuple[str, str], Decision]:
+    """The decisions of a run by what an exported row names of them: image and time."""
+    return {
+        (line.image_hash, line.time): line for line in history.lines if line.decision is not None
+    }
+
+
+def filled_in(path: Path, history: History) -> list[int]:
+    """Numbers of the rows of a list in which somebody wrote what the run does not know. Raises
+    SettingsError where the list cannot be read."""
+    listed, known = read_rows(path), exported_lines(history)
+    current = history.current()
+    numbers = []
+    for number, row in zip(listed.numbers, listed.rows, strict=True):
+        written = tuple(_cell(row, name).strip() for name in (DECISION, NEW_LABEL, NOTE))
+        image = _cell(row, c.IMAGE_HASH)
+        lines = [known.get((image, _cell(row, DECIDED_AT))), current.get(image)]
+        same = any(
+            written == ((line.decision or ""), line.new_label or "", line.note.strip())
+            for line in lines
+            if line is not None
+        )
+        if any(written) and not same:
+            numbers.append(number)
+    return numbers
 
 
 def _as_new(
@@ -85,63 +127,98 @@ def _same(one: Decision, other: Decision) -> bool:
 
 
 def read_decisions(
-    path: Path, reviewed: ReviewedImages, reviewer: str, hashes: Mapping[str, int]
+    path: Path,
+    reviewed: ReviewedImages,
+    reviewer: str,
+    hashes: Mapping[str, int],
+    history: History | None = None,
+    *,
+    new_classes: bool = False,
 ) -> Iterator[Decision]:
     """The decisions in a list, from a file written here, by a spreadsheet or by somebody else.
 
     It must name images (``image_hash`` or ``image_id``) and decisions (``decision``, and
     ``new_label`` for a relabel); ``note``, ``reviewer`` and ``decided_at`` are kept where they are
-    there. Rows without a decision are passed over, ``undecided`` takes one back. ``hashes`` gives
-    the image id of each hash. Raises SettingsError that names the row for whatever is wrong in it.
+    there, and without a column of notes the note that ``history`` has. Rows without a decision are
+    passed over, ``undecided`` takes one back. ``hashes`` gives the image id of each hash. Raises
+    SettingsError that names the row for whatever is wrong in it.
     """
-    rows = read_rows(path)
-    columns = set(rows[0]) if rows else set(list_names())
+    listed = read_rows(path)
+    _check_columns(path, listed.columns)
+    history = history or History()
+    exported, current = exported_lines(history), history.current()
+    read: dict[str, Decision] = {}
+    for number, row in zip(listed.numbers, listed.rows, strict=True):
+        try:
+            if not _is_decided(row):
+                continue
+            image = _image_of(row, reviewed, hashes)
+            before = exported.get((reviewed.hashes[reviewed.positions[image]], _when(row)))
+            allowed = _allowed(reviewed, row, before, new_classes=new_classes)
+            line = _decision_of(row, image, allowed, reviewer)
+            if NOTE not in listed.columns and line.image_hash in current:
+                line = replace(line, note=current[line.image_hash].note)
+            earlier = read.setdefault(line.image_hash, line)
+            if not _same(replace(line, note=""), replace(earlier, note="")):
+                raise SettingsError("an earlier row says something else of the same image.")
+        except SettingsError as error:
+            raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
+        yield line
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
     missing = [name for name in (DECISION,) if name not in columns]
-    if not columns & {c.IMAGE_ID, c.IMAGE_HASH}:
+    if not {c.IMAGE_ID, c.IMAGE_HASH} & set(columns):
         missing.insert(0, f"{c.IMAGE_HASH} (or {c.IMAGE_ID})")
     if missing:
         raise SettingsError(
             f"{path} lacks the column {' and '.join(missing)}; it has "
             f"{', '.join(sorted(columns))}. Add it."
         )
-    read: dict[str, Decision] = {}
-    for number, row in enumerate(rows, start=1):
-        decision = _cell(row, DECISION).strip().lower()
-        if not decision:
-            if _cell(row, NEW_LABEL):
-                raise SettingsError(
-                    f"{path}, row {number}: there is a new label and no decision. Write relabel. "
-                    f"Nothing was imported."
-                )
-            continue
-        when = _cell(row, DECIDED_AT)
-        if when and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", when):
-            raise SettingsError(
-                f"{path}, row {number}: decided_at {when!r} is no time such as {now()}. Nothing "
-                f"was imported."
-            )
-        try:
-            image = _image_of(row, reviewed, hashes)
-            new_label = _cell(row, NEW_LABEL) or None
-            (line,) = reviewed.decide(
-                [image],
-                decision,
-                new_label=new_label,
-                note=_cell(row, NOTE),
-                reviewer=_cell(row, REVIEWER) or reviewer,
-                time=when or None,
-            )
-        except SettingsError as error:
-            raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
-        if line.image_hash in read and not _same(
-            replace(line, note=""), replace(read[line.image_hash], note="")
-        ):
-            raise SettingsError(
-                f"{path}, row {number}: an earlier row says something else of the same image. "
-                f"Nothing was imported."
-            )
-        read[line.image_hash] = line
-        yield line
+
+
+def _is_decided(row: Mapping[str, Any]) -> bool:
+    if _cell(row, DECISION).strip():
+        return True
+    if _cell(row, NEW_LABEL):
+        raise SettingsError("there is a new label and no decision. Write relabel.")
+    return False
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    when = _cell(row, DECIDED_AT)
+    if when and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", when):
+        raise SettingsError(f"decided_at {when!r} is no time such as {now()}.")
+    return when
+
+
+def _allowed(
+    reviewed: ReviewedImages,
+    row: Mapping[str, Any],
+    before: Decision | None,
+    *,
+    new_classes: bool,
+) -> ReviewedImages:
+    """The images with the new label of the row among the classes, where it may be new."""
+    new_label = _cell(row, NEW_LABEL)
+    taken_back = before is not None and before.new_label == new_label
+    if not new_label or not (new_classes or taken_back) or new_label in (reviewed.classes or ()):
+        return reviewed
+    return replace(reviewed, classes=[*(reviewed.classes or ()), new_label])
+
+
+def _decision_of(
+    row: Mapping[str, Any], image: int, reviewed: ReviewedImages, reviewer: str
+) -> Decision:
+    (line,) = reviewed.decide(
+        [image],
+        _cell(row, DECISION).strip().lower(),
+        new_label=_cell(row, NEW_LABEL) or None,
+        note=_cell(row, NOTE),
+        reviewer=_cell(row, REVIEWER) or reviewer,
+        time=_when(row) or None,
+    )
+    return line
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

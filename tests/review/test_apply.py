@@ -9,22 +9,28 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from samples import encoded, picture, save_checkpoint
 
-from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.errors import DatasetError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.apply import apply
-from review_embeddings.review.exchange.cleaned import safe_name
+from review_embeddings.review.exchange.apply import ApplyRequest, apply
+from review_embeddings.review.exchange.changes import is_evaluation
+from review_embeddings.review.exchange.folderform import FolderSplit, safe_name, write_folder
+from review_embeddings.review.exchange.labelcolumn import label_column, relabelled
+from review_embeddings.review.exchange.reports import Applied, summary
 
 CommandLine = Callable[..., tuple[int, str, str]]
 CLASSES = ["blue", "green", "red"]
@@ -68,6 +74,17 @@ def run(source: Path, tmp_path: Path) -> RunFolder:
     return run
 
 
+def load(out: Path, form: str, work: Path) -> datasets.DatasetDict:
+    if form == "disk":
+        return datasets.load_from_disk(str(out))
+    return datasets.load_dataset(str(out), cache_dir=str(work / "cache"))
+
+
+def clean(run: RunFolder, out: Path, form: str = "disk") -> Applied:
+    """The test split itself, too."""
+    return apply(run, out, ApplyRequest(form=form, clean_test=True))
+
+
 def decide(run: RunFolder, ids: list[int], decision: str, **options: Any) -> None:
     images = read_images(run)
     assert images is not None
@@ -100,7 +117,7 @@ def test_exactly_the_decided_changes_and_the_source_untouched(
 ) -> None:
     before = bytes_of(source)
     old = datasets.load_from_disk(str(source))
-    applied = apply(decided, tmp_path / "cleaned")
+    applied = clean(decided, tmp_path / "cleaned")
     new = datasets.load_from_disk(str(tmp_path / "cleaned"))
     assert bytes_of(source) == before
     assert new["test"].features == old["test"].features
@@ -128,7 +145,7 @@ def test_exactly_the_decided_changes_and_the_source_untouched(
 
 def test_a_relabel_is_counted_by_old_and_new_class(run: RunFolder, tmp_path: Path) -> None:
     decide(run, [0, 3], "relabel", new_label="blue")  # 10 and 13 are green
-    applied = apply(run, tmp_path / "cleaned")
+    applied = clean(run, tmp_path / "cleaned")
     assert applied.relabelled == {("green", "blue"): 2}
     assert "green -> blue: 2" in (tmp_path / "cleaned" / "summary.txt").read_text()
     assert datasets.load_from_disk(str(tmp_path / "cleaned"))["test"]["label"][:4] == [0, 2, 0, 0]
@@ -138,18 +155,15 @@ def test_a_relabel_is_counted_by_old_and_new_class(run: RunFolder, tmp_path: Pat
 def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path, form: str) -> None:
     decide(decided, [8], "relabel", new_label="green")  # 18 is blue
     out = tmp_path / "cleaned"
-    apply(decided, out, form=form)
+    clean(decided, out, form=form)
     new = (
         datasets.load_from_disk(str(out))
         if form == "disk"
         else datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     )
     assert {split: len(rows) for split, rows in new.items()} == {"train": 2, "test": 6}
-    names = new["test"].features["label"].names if form != "folder" else None
-    labels = {
-        row["note"]: names[row["label"]] if names else row["label"]
-        for row in new["test"].remove_columns("image")
-    }
+    names = new["test"].features["label"].names
+    labels = {row["note"]: names[row["label"]] for row in new["test"].remove_columns("image")}
     assert labels == {
         "=n11": "red",
         "=n13": "green",
@@ -162,16 +176,14 @@ def test_every_form_loads_and_holds_the_same(decided: RunFolder, tmp_path: Path,
 
 
 def test_applying_twice_is_applying_once(decided: RunFolder, tmp_path: Path) -> None:
-    apply(decided, tmp_path / "first")
+    clean(decided, tmp_path / "first")
     decided_again = RunFolder(Path(shutil.copytree(decided.path, tmp_path / "again")))
     info = decided_again.read_info()
     assert info is not None
-    from dataclasses import replace
-
     decided_again.write_info(
         replace(info, dataset=replace(info.dataset, source=str(tmp_path / "first")))
     )
-    applied = apply(decided_again, tmp_path / "second")
+    applied = clean(decided_again, tmp_path / "second")
     assert applied.changes == []
     one, two = (datasets.load_from_disk(str(tmp_path / name)) for name in ("first", "second"))
     assert all(one[split].to_dict() == two[split].to_dict() for split in ("train", "test"))
@@ -200,7 +212,7 @@ def test_where_it_may_not_write(
         (decided.path, "is there already"),
     ):
         with pytest.raises(SettingsError, match=said):
-            apply(decided, out)
+            clean(decided, out)
     code, _, errors = review_embeddings("apply", "--run", decided.path)
     assert code == 2 and "There is no --out" in errors
     code, _, errors = review_embeddings(
@@ -217,7 +229,7 @@ def test_an_image_folder_is_cleaned_too(built_run: Path, tmp_path: Path) -> None
     decide(run, [2], "relabel", new_label="red")
     for form in ("disk", "folder", "parquet"):
         out = tmp_path / form
-        apply(run, out, form=form)
+        clean(run, out, form=form)
         new = (
             datasets.load_from_disk(str(out))
             if form == "disk"
@@ -260,7 +272,7 @@ def test_of_near_copies_one_stays(
         lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)},
     )
     decide(run, marked, "duplicate")
-    applied = apply(run, tmp_path / "cleaned")
+    applied = clean(run, tmp_path / "cleaned")
     assert [int(change["row"]) for change in applied.changes] == gone and applied.duplicates == len(
         gone
     )
@@ -290,7 +302,7 @@ def test_images_that_were_read_in_place_and_a_label_in_json(form: str, tmp_path:
     decide(run, [0], "remove")
     decide(run, [1], "relabel", new_label="red")
     before = bytes_of(tmp_path / "tars")
-    applied = apply(run, tmp_path / "cleaned", form=form)
+    applied = clean(run, tmp_path / "cleaned", form=form)
     assert (applied.removed, applied.relabelled) == (1, {("green", "red"): 1}) and bytes_of(
         tmp_path / "tars"
     ) == before
@@ -304,3 +316,219 @@ def test_images_that_were_read_in_place_and_a_label_in_json(form: str, tmp_path:
         assert {
             path.parent.name for path in (tmp_path / "cleaned" / "test").glob("*/*.png")
         } == set(CLASSES)
+
+
+# -- evaluation splits, where changes come from
+
+
+def test_a_test_split_stays_as_it_is_with_its_cleaned_copy_beside_it(
+    decided: RunFolder, source: Path, tmp_path: Path
+) -> None:
+    applied = apply(decided, tmp_path / "cleaned")
+    old = datasets.load_from_disk(str(source))
+    new = datasets.load_from_disk(str(tmp_path / "cleaned"))
+    assert list(new) == ["train", "test", "test_cleaned"]
+    assert new["test"].data.to_pylist() == old["test"].data.to_pylist()
+    assert new["test_cleaned"]["note"][:] == ["=n11", "=n13", "=n14", "=n15", "=n16", "=n18"]
+    assert applied.kept == {"train": 2, "test": 9, "test_cleaned": 6}
+    told = (tmp_path / "cleaned" / "summary.txt").read_text()
+    assert "test: 9 of 9 images (left as it is; test_cleaned is the cleaned one)" in told
+
+
+def on_source(run: RunFolder, source: Path, into: Path) -> RunFolder:
+    """A copy of the run that is about another folder."""
+    again = RunFolder(Path(shutil.copytree(run.path, into)))
+    info = again.read_info()
+    assert info is not None
+    again.write_info(replace(info, dataset=replace(info.dataset, source=str(source))))
+    return again
+
+
+@pytest.mark.parametrize("form", ["disk", "folder", "parquet"])
+def test_applying_to_a_cleaned_copy_changes_nothing(
+    decided: RunFolder, tmp_path: Path, form: str
+) -> None:
+    apply(decided, tmp_path / "first", ApplyRequest(form=form))
+    again = on_source(decided, tmp_path / "first", tmp_path / "again")
+    applied = apply(again, tmp_path / "second")
+    assert applied.changes == []
+    assert list(datasets.load_from_disk(str(tmp_path / "second"))) == [
+        "train",
+        "test",
+        "test_cleaned",
+    ]
+
+
+def test_only_the_named_split_is_changed(
+    decided: RunFolder, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    code, output, errors = review_embeddings(
+        "apply", "--run", decided.path, "--out", tmp_path / "cleaned", "--split", "train"
+    )
+    assert code == 0 and "train: 2 of 3" in output and "test_cleaned" not in output, errors
+    code, _, errors = review_embeddings(
+        "apply", "--run", decided.path, "--dry-run", "--split", "tset"
+    )
+    assert code == 2 and "'train', 'test'" in errors
+
+
+def test_provenance_says_which_decisions_of_whom(decided: RunFolder, tmp_path: Path) -> None:
+    apply(decided, tmp_path / "cleaned", ApplyRequest(form="parquet"))
+    told = json.loads((tmp_path / "cleaned" / "provenance.json").read_text())
+    assert told["run"] == str(decided.path)
+    assert told["decisions_sha256"] == hashlib.sha256(decided.decisions.read_bytes()).hexdigest()
+    assert {change["reviewer"] for change in told["changes"]} == {"ada"}
+    assert told["splits"]["test_cleaned"]["from"] == "test"
+    assert (told["splits"]["test"]["rows"], told["splits"]["test_cleaned"]["rows"]) == (9, 6)
+
+
+def test_decisions_without_effect_are_named_with_the_reason(run: RunFolder, tmp_path: Path) -> None:
+    decide(run, [1], "duplicate")
+    decide(run, [0], "relabel", new_label="green")  # which it is
+    told = summary(clean(run, tmp_path / "cleaned"))
+    assert "decisions without effect: 2" in told
+    assert "a duplicate of which no other copy is known stays: 1" in told
+    assert "it has that label already: 1" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("test", "Test", "validation", "val2", "dev", "test_seen")),
+        *((name, False) for name in ("train", "fold1", "unlabeled", "test_cleaned", "contest")),
+    ],
+)
+def test_evaluation_splits_are_known_by_their_names(name: str, expected: bool) -> None:
+    assert is_evaluation(name) is expected
+
+
+# -- the source
+
+
+@pytest.mark.parametrize("name", ["data", "deep/down/data", "beans/train"])
+def test_a_data_set_that_is_gone_is_not_taken_for_another_one(
+    name: str, decided: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = on_source(decided, tmp_path, tmp_path / "again")
+    info = again.read_info()
+    assert info is not None
+    again.write_info(replace(info, dataset=replace(info.dataset, source=name)))
+    (tmp_path / "working" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "working")
+    with pytest.raises(DatasetError, match="is not there any more"):
+        apply(again, tmp_path / "out")
+
+
+def test_a_data_set_without_the_images_of_the_run_is_refused(
+    decided: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    again = on_source(decided, image_folder, tmp_path / "again")
+    with pytest.raises(DatasetError, match="none of the 9 images of the run"):
+        apply(again, tmp_path / "out")
+
+
+def test_a_reviewed_slice_loses_its_second_copies(source: Path, tmp_path: Path) -> None:
+    rows = datasets.load_from_disk(str(source))["test"]
+    (tmp_path / "data").mkdir()
+    rows.to_parquet(str(tmp_path / "data" / "train.parquet"))
+    save_checkpoint(tmp_path / "run" / "checkpoint-10", seed=1, step=10)
+    run = RunFolder(tmp_path / "run")
+    build(run, Request(dataset={"source": str(tmp_path / "data"), "split": "train[:8]"}))
+    decide(run, [4], "duplicate")
+    assert [one["row"] for one in apply(run, None).changes] == ["7"]
+
+
+@pytest.mark.parametrize("form", ["disk", "folder", "parquet"])
+def test_rows_whose_file_is_missing_stay_without_an_image(
+    form: str, run: RunFolder, source: Path, tmp_path: Path
+) -> None:
+    rows = datasets.load_from_disk(str(source))["test"]
+    listed = rows.data.to_pylist()
+    (tmp_path / "files").mkdir()
+    for number, row in enumerate(listed):
+        path = tmp_path / "files" / f"IMG {number}.png"
+        if number != 8:
+            path.write_bytes(row["image"]["bytes"])
+        row["image"] = {"bytes": None, "path": str(path)}
+    table = pa.Table.from_pylist(listed, schema=rows.features.arrow_schema)
+    parquet.write_table(table, tmp_path / "train.parquet")
+    again = on_source(run, tmp_path / "train.parquet", tmp_path / "again")
+    decide(run, [0], "remove")
+    shutil.copy(run.decisions, again.decisions)
+    applied = apply(again, tmp_path / "out", ApplyRequest(form=form))
+    assert [(split, row) for split, row, *_ in applied.missing] == [("train", 8)]
+    assert "train, row 8: " in (tmp_path / "out" / "summary.txt").read_text()
+    new = load(tmp_path / "out", form, tmp_path)["train"]
+    assert [image is not None for image in new["image"][:]] == [True] * 7 + [False]
+    if form == "folder":
+        names = {path.name for path in (tmp_path / "out").rglob("*.png")}
+        assert names == {f"IMG {number}.png" for number in range(1, 8)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "new"),
+    [("int64", [1, 2, 1, 2], 2), ("float32", [1.0, 2.0, 1.0, 2.0], 2.0)],
+)
+def test_numbers_are_relabelled_by_the_names_of_the_review(
+    kind: str, values: list[Any], new: Any
+) -> None:
+    kinds = datasets.Features({"label": datasets.Value(kind), "note": datasets.Value("int64")})
+    rows = datasets.Dataset.from_dict({"label": values, "note": [0] * 4}, features=kinds)
+    labels = label_column(rows, "label")
+    assert labels is not None
+    named = labels.named_by({0: "ant", 1: "bee"}, ["ant", "bee", "cow"])
+    assert (named.name_of(2), named.value_of("bee"), named.value_of("cow")) == ("ant", new, 3)
+    assert labels.value_of("2") == new and relabelled(rows, labels, {0: new})["label"][0] == new
+
+
+def test_new_classes_are_added_only_on_request(run: RunFolder, tmp_path: Path) -> None:
+    images = read_images(run)
+    assert images is not None
+    with writing(run, print) as writer:
+        known = ReviewedImages.of(images)
+        (line,) = known.decide([0], "relabel", new_label="red", reviewer="ada")
+        writer.append([replace(line, new_label="pink")])
+    with pytest.raises(SettingsError, match="'pink'.*--new-classes"):
+        apply(run, None)
+    apply(run, tmp_path / "out", ApplyRequest(new_classes=True, clean_test=True))
+    new = datasets.load_from_disk(str(tmp_path / "out"))
+    assert (
+        new["test"].features["label"].names == [*CLASSES, "pink"] and new["test"]["label"][0] == 3
+    )
+    assert new["train"].features == new["test"].features
+
+
+def test_a_data_set_without_splits_stays_one(run: RunFolder, source: Path, tmp_path: Path) -> None:
+    rows = datasets.load_from_disk(str(source))["train"]
+    rows.save_to_disk(str(tmp_path / "single"))
+    again = on_source(run, tmp_path / "single", tmp_path / "again")
+    decide(run, [2], "remove")
+    shutil.copy(run.decisions, again.decisions)
+    apply(again, tmp_path / "out")
+    new = datasets.load_from_disk(str(tmp_path / "out"))
+    assert isinstance(new, datasets.Dataset) and new["note"][:] == ["=n30", "=n31"]
+
+
+def test_images_of_a_further_column_do_not_take_the_place_of_a_class(tmp_path: Path) -> None:
+    files = [{"bytes": encoded(picture(0, seed=seed)), "path": None} for seed in range(2)]
+    kinds = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
+    rows = datasets.Dataset.from_dict({"image": files[:1], "mask": files[1:]}, features=kinds)
+    known = FolderSplit(rows, "image", ["mask-images"], [""], [".png"], [True])
+    write_folder(tmp_path, known)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert names == ["mask-images/0000000.png", "mask-images_/0000000.png"]
+
+
+@pytest.mark.parametrize("form", ["folder", "parquet"])
+def test_another_cleaned_data_set_is_not_taken_out_of_the_cache(
+    run: RunFolder, tmp_path: Path, form: str
+) -> None:
+    clean(run, tmp_path / "one" / "cleaned", form)
+    decide(run, [0], "remove")
+    clean(run, tmp_path / "two" / "cleaned", form)
+    cache = str(tmp_path / "cache")
+    counts = [
+        len(datasets.load_dataset(str(tmp_path / name / "cleaned"), cache_dir=cache)["test"])
+        for name in ("one", "two")
+    ]
+    assert counts == [9, 8]

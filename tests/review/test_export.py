@@ -26,8 +26,8 @@ from review_embeddings.pipeline.table.formats import guarded, unguarded
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import as_markdown, list_names
-from review_embeddings.review.exchange.export import Selection, make_list
-from review_embeddings.review.exchange.formats import write_list
+from review_embeddings.review.exchange.export import Selection, default_name, make_list
+from review_embeddings.review.exchange.formats import read_rows, write_list
 from review_embeddings.review.exchange.imports import import_decisions
 from review_embeddings.review.lists.choose import ready_made_lists
 
@@ -299,21 +299,21 @@ def test_export_import_export_is_the_same_for_any_text(
     [
         ("image_id,note\n1,x\n", "lacks the column decision"),
         ("decision\nkeep\n", r"lacks the column image_hash \(or image_id\)"),
-        ("image_id,decision\n0,keep\n99999,keep\n", "row 2: Image 99999 is not in this run"),
-        ("image_id,decision\n0,delete\n", "row 1: 'delete' is no decision"),
+        ("image_id,decision\n0,keep\n99999,keep\n", "row 3: Image 99999 is not in this run"),
+        ("image_id,decision\n0,delete\n", "row 2: 'delete' is no decision"),
         (
             "image_id,decision,new_label\n0,relabel,purple\n",
-            "row 1: 'purple' is none of the classes",
+            "row 2: 'purple' is none of the classes",
         ),
-        ("image_id,decision\nfirst,keep\n", "row 1: 'first' is no image_id"),
-        ("image_hash,decision\nabc,keep\n", "row 1: The image with hash abc"),
-        ("image_id,decision\n1.5,keep\n", "row 1: '1.5' is no image_id"),
+        ("image_id,decision\nfirst,keep\n", "row 2: 'first' is no image_id"),
+        ("image_hash,decision\nabc,keep\n", "row 2: The image with hash abc"),
+        ("image_id,decision\n1.5,keep\n", "row 2: '1.5' is no image_id"),
         (
             "image_id,decision\n1,keep\n2,keep\n1,remove\n",
-            "row 3: an earlier row says something else",
+            "row 4: an earlier row says something else",
         ),
-        ("image_id,decision,new_label\n0,,red\n", "row 1: there is a new label and no decision"),
-        ("image_id,decision,decided_at\n0,keep,yesterday\n", "row 1: decided_at 'yesterday'"),
+        ("image_id,decision,new_label\n0,,red\n", "row 2: there is a new label and no decision"),
+        ("image_id,decision,decided_at\n0,keep,yesterday\n", "row 2: decided_at 'yesterday'"),
         ('image_id,decision,note\n0,keep,"never closed\n1,keep,\n', "cannot be read"),
     ],
 )
@@ -484,3 +484,97 @@ def test_leaks_say_where_the_image_stands_and_under_which_label(
     candidates = candidates_of(RunFolder(run_path), 10, 100)
     lists = {made.title: made.rows for made in ready_made_lists(candidates)}
     assert lists["Leaks"] == [2, 16 + 3] and lists["Leaks with different labels"] == [2]
+
+
+# -- lists that somebody filled in
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
+def test_a_list_that_was_filled_in_is_not_overwritten_until_it_is_imported(
+    run: RunFolder, review_embeddings: CommandLine, form: str
+) -> None:
+    export = ("export", "--run", run.path, "--top", "3", "--format", form)
+    assert review_embeddings(*export)[0] == 0
+    path = run.exports / f"outliers.{form}"
+    frame = pd.DataFrame(read_rows(path).rows)
+    frame["decision"] = ["", "remove", ""]
+    write_list(frame, path, form)
+    before = path.read_bytes()
+    code, _, errors = review_embeddings(*export)
+    assert code == 2 and f"review-embeddings import {path} --run {run}" in errors
+    assert path.read_bytes() == before
+    assert review_embeddings("import", path, "--run", run.path)[0] == 0
+    assert review_embeddings(*export)[0] == 0
+
+
+def test_each_list_has_a_name_of_its_own() -> None:
+    selections = [
+        Selection(),
+        Selection(kind="labels"),
+        Selection(saved="my cats"),
+        Selection(decided=("remove", "relabel")),
+        Selection(kind="labels", checkpoints=("last",)),
+        Selection(checkpoints=("20",), per_class=True),
+    ]
+    assert [default_name(one) for one in selections] == [
+        "outliers",
+        "labels",
+        "saved-my_cats",
+        "decided-remove-relabel",
+        "labels-checkpoint-last",
+        "outliers-checkpoint-20-per-class",
+    ]
+
+
+def test_an_import_without_notes_keeps_them(run: RunFolder, tmp_path: Path) -> None:
+    image = int(images_of(run).ids[0])
+    decide(run, [image], "keep", note="look at the ear")
+    file = tmp_path / "decisions.csv"
+    file.write_text(f"image_id,decision\n{image},remove\n")
+    assert import_decisions(run, file, "bob", note=print) == (1, 0)
+    (line,) = read_history(run, print).current().values()
+    assert (line.decision, line.note) == ("remove", "look at the ear")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("empty.csv", "", "is empty"),
+        ("empty.jsonl", "", "is empty"),
+        ("empty.json", "[]", "is empty"),
+        ("columns.csv", "image_id,note\n", "lacks the column decision"),
+        ("other.csv", "a,b\n", r"lacks the column image_hash \(or image_id\) and decision"),
+    ],
+)
+def test_a_file_without_rows_is_refused_for_its_columns(
+    run: RunFolder, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        import_decisions(run, tmp_path / name, "ada", note=print)
+
+
+def test_rows_are_numbered_as_a_spreadsheet_shows_them(run: RunFolder, tmp_path: Path) -> None:
+    file = tmp_path / "decisions.csv"
+    file.write_text('image_id,decision,note\n0,keep,"two\nlines"\n\n,,\n1,delete,\n')
+    with pytest.raises(SettingsError, match="row 5: 'delete'"):
+        import_decisions(run, file, "ada", note=print)
+
+
+def test_what_the_run_exported_is_taken_back_though_the_classes_changed(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    image = int(images_of(run).ids[0])
+    decide(run, [image], "relabel", new_label="red")
+    file = tmp_path / "decided.csv"
+    write_list(listed(run, kind="decided"), file, "csv")
+    text = file.read_text().replace('"red"', '"crimson"')
+    lines = run.decisions.read_text().replace('"red"', '"crimson"')
+    file.write_text(text)
+    run.decisions.write_text(lines)  # decided when there was such a class
+    assert import_decisions(run, file, "ada", note=print) == (0, 1)
+    fresh = tmp_path / "fresh.csv"
+    fresh.write_text(f"image_id,decision,new_label\n{image},relabel,pink\n")
+    with pytest.raises(SettingsError, match="none of the classes"):
+        import_decisions(run, fresh, "ada", note=print)
+    assert import_decisions(run, fresh, "ada", note=print, new_classes=True) == (1, 0)

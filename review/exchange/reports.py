@@ -1,0 +1,214 @@
+"""What is told of a cleaned data set: the sentences for the terminal and ``summary.txt``, the rows
+of ``changes.csv``, and ``provenance.json``, which says where each change comes from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.table.formats import guarded
+from review_embeddings.review.decisions.log import program_version
+from review_embeddings.review.exchange.changes import (
+    REMOVED,
+    SECOND_COPY,
+    Change,
+    FoundChanges,
+)
+from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
+
+CHANGES_FILE, SUMMARY_FILE, PROVENANCE_FILE = "changes.csv", "summary.txt", "provenance.json"
+
+CHANGES = (
+    "split",
+    "row",
+    c.PATH,
+    c.IMAGE_HASH,
+    "change",
+    c.LABEL,
+    NEW_LABEL,
+    REVIEWER,
+    DECIDED_AT,
+    NOTE,
+)
+"""Columns of ``changes.csv``."""
+
+MAX_NAMED = 5
+"""Images that a line of the summary names; the others are counted."""
+
+
+@dataclass
+class Applied:
+    """What was or would be changed."""
+
+    found: FoundChanges
+    rows: dict[str, int] = field(default_factory=dict)
+    """Rows of each split of the source."""
+    kept: dict[str, int] = field(default_factory=dict)
+    """Rows of each split of the cleaned data set."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Split of the source that each split of the cleaned data set comes from."""
+    left: dict[str, str] = field(default_factory=dict)
+    """Why a split stays as it is though decisions are about it."""
+    missing: list[tuple[str, int, str, str]] = field(default_factory=list)
+    """Split, row, file and reason of each row of the source whose image is not there."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """Of the images of each split of the cleaned data set, in order."""
+    undecided: bool = False
+    """Whether there is no decision at all."""
+    skipped: str = ""
+    """Which decisions were left out because they cannot be read; empty where all can."""
+
+    @property
+    def removed(self) -> int:
+        return self.found.count(REMOVED)
+
+    @property
+    def duplicates(self) -> int:
+        return self.found.count(SECOND_COPY)
+
+    @property
+    def relabelled(self) -> Counter[tuple[str, str]]:
+        return self.found.relabelled
+
+    @property
+    def changes(self) -> list[dict[str, str]]:
+        """A row for each image that is changed, with `CHANGES`."""
+        return [_row(change) for change in self.found.changes]
+
+
+def _row(change: Change) -> dict[str, str]:
+    decision = change.decision
+    values = (
+        change.split,
+        str(change.row),
+        change.path,
+        decision.image_hash,
+        change.change,
+        change.label,
+        decision.new_label or "",
+        decision.reviewer,
+        decision.time,
+        decision.note,
+    )
+    return dict(zip(CHANGES, values, strict=True))
+
+
+def reports(
+    applied: Applied, run: RunFolder, reference: DatasetReference, form: str
+) -> dict[str, str]:
+    """What lies beside the splits, by file name."""
+    return {
+        CHANGES_FILE: changes_csv(applied),
+        SUMMARY_FILE: summary(applied),
+        PROVENANCE_FILE: provenance(applied, run, reference, form),
+    }
+
+
+def changes_csv(applied: Applied) -> str:
+    """The changes as a CSV file, cells that a spreadsheet would run made harmless."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(CHANGES)
+    writer.writerows([guarded(change[name]) for name in CHANGES] for change in applied.changes)
+    return buffer.getvalue()
+
+
+def summary(applied: Applied) -> str:
+    """What was changed, in a few lines."""
+    lines = [_split_line(applied, split) for split in applied.kept]
+    lines += [
+        f"removed: {applied.removed:,}",
+        f"duplicates removed: {applied.duplicates:,}",
+        f"relabelled: {applied.relabelled.total():,}",
+    ]
+    lines += [
+        f"  {old or 'no label'} -> {new}: {count:,}"
+        for (old, new), count in sorted(applied.relabelled.items())
+    ]
+    lines += _without_effect(applied)
+    lines += _missing(applied)
+    lines += ["There is no decision: all is as it was."] if applied.undecided else []
+    lines += [f"left out: {applied.skipped}"] if applied.skipped else []
+    return "\n".join(lines) + "\n"
+
+
+def _split_line(applied: Applied, split: str) -> str:
+    origin = applied.origins[split]
+    line = f"{split}: {applied.kept[split]:,} of {applied.rows[origin]:,} images"
+    reason = applied.left.get(split)
+    if reason:
+        return f"{line} ({reason})"
+    return line if origin == split else f"{line} ({origin}, cleaned)"
+
+
+def _without_effect(applied: Applied) -> list[str]:
+    """The decisions that change nothing, by reason, with the first images."""
+    images: dict[str, list[str]] = {}
+    for image, reason in applied.found.without_effect.items():
+        images.setdefault(reason, []).append(image[:12])
+    if not images:
+        return []
+    lines = [f"decisions without effect: {len(applied.found.without_effect):,}"]
+    for reason, some in images.items():
+        more = f" and {len(some) - MAX_NAMED:,} more" if len(some) > MAX_NAMED else ""
+        lines.append(f"  {reason}: {len(some):,} ({', '.join(some[:MAX_NAMED])}{more})")
+    return lines
+
+
+def _missing(applied: Applied) -> list[str]:
+    """The rows that have no image; they stay without one."""
+    if not applied.missing:
+        return []
+    lines = [f"rows without an image, which stay so: {len(applied.missing):,}"]
+    for split, row, path, reason in applied.missing:
+        lines.append(f"  {split}, row {row}: {f'{path}: ' if path else ''}{reason}")
+    return lines
+
+
+def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, form: str) -> str:
+    """Which decisions, by whom, from which run, about which images (JSON)."""
+    content: dict[str, Any] = {
+        "format": 1,
+        "made_by": f"review-embeddings {program_version()}",
+        "run": str(run),
+        "decisions_sha256": _sha256_of(run.decisions),
+        "dataset": {
+            "source": reference.source,
+            "config": reference.config,
+            "revision": reference.revision,
+            "reviewed_split": reference.split,
+        },
+        "written_as": form,
+        "splits": {
+            split: {
+                "from": applied.origins[split],
+                "rows_before": applied.rows[applied.origins[split]],
+                "rows": rows,
+                "images_sha256": applied.hashes[split],
+            }
+            for split, rows in applied.kept.items()
+        },
+        "changes": applied.changes,
+        "without_effect": applied.found.without_effect,
+        "left_out": applied.skipped,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=True) + "\n"
+
+
+def _sha256_of(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def digest_of(hashes: Mapping[int, str | None]) -> str:
+    """SHA-256 of the hashes of images in order, one a line; an empty line for none."""
+    return hashlib.sha256("\n".join(one or "" for one in hashes.values()).encode()).hexdigest()
