@@ -563,7 +563,7 @@ def test_a_split_that_is_not_there_names_the_option(train: Callable[..., FineTun
     with pytest.raises(DatasetError, match="no split 'dev'; it has 'train', 'test'.*--eval-split"):
         train(eval_split="dev")
     with pytest.raises(DatasetError, match="--train-split"):
-        train(train_split="training")
+        train(train_split="holdout")
 
 
 def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
