@@ -334,7 +334,7 @@ def test_the_file_that_transformers_reads_is_the_one_that_counts(tmp_path: Path)
 
 def test_a_class_that_is_not_named_is_that_of_the_model(tmp_path: Path) -> None:
     file = tmp_path / "preprocessor_config.json"
-    file.write_text("{}")
+    file.write_text(json.dumps({"do_resize": True}))
     names = {}
     for kind in ("vit", "levit", None):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": kind} if kind else {}))
