@@ -22,6 +22,7 @@ from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.classnames import map_classes
 from review_embeddings.pipeline.models.faults import FAULTS
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.models.probe import PROBED
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -35,6 +36,7 @@ from review_embeddings.pipeline.training.live import NO_CHECKPOINTS, LiveRun
 from review_embeddings.pipeline.training.log import put_row
 from review_embeddings.pipeline.training.recording.modules import bare_module
 from review_embeddings.pipeline.training.recording.readout import Features, Readout
+from review_embeddings.pipeline.training.recording.reproducible import check_recordable
 from review_embeddings.pipeline.training.recording.transform import processor_of
 from review_embeddings.pipeline.training.recording.undisturbed import (
     evaluating,
@@ -217,13 +219,14 @@ class Recorder:
             features=self._features,
             classes=None if known is None else len(known),
         )
-        readout.look(self._some_pixels(live).batch(0, 2, readout.device))
+        some = self._some_pixels(live).batch(0, PROBED, readout.device)
+        readout.look(some)
         if problem := _problem_of(readout, known):
             self._note_once(f"Probabilities are left out: {problem}")
         if readout.count is None or problem:
             readout.leave_out_probabilities()
-            return readout, None
-        return readout, Head(self._classes, readout.count)
+        check_recordable(module, readout, some)
+        return readout, None if readout.count is None else Head(self._classes, readout.count)
 
     def _some_pixels(self, live: LiveRun) -> Pixels:
         live.restore_pixels(self._processor)

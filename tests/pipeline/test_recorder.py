@@ -264,6 +264,39 @@ class Notes:
         return SILENT.stage(title, total=total, unit=unit)
 
 
+class Dropping(nn.Module):
+    """Drops values in evaluation too, as ``functional.dropout`` does unless it is told."""
+
+    def forward(self, x: Any) -> Any:
+        return nn.functional.dropout(x, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("position", "layer", "words"),
+    [
+        (5, Dropping(), "draws random numbers"),
+        (7, Dropping(), "draws random numbers"),  # of the logits only
+        (1, nn.BatchNorm2d(6, track_running_stats=False), "beside other images than alone"),
+        (7, nn.BatchNorm1d(3, track_running_stats=False), "beside other images than alone"),
+    ],
+)
+def test_values_that_are_not_the_images_own_are_told_once_and_not_stored(
+    pictures: Path, tmp_path: Path, position: int, layer: nn.Module, words: str
+) -> None:
+    notes, parts = Notes(), list(small_model())
+    parts[position : position + 1] = [layer]
+    model = nn.Sequential(*parts)
+    recorder = Recorder(
+        tmp_path / "run", pictures, split="test", transform=transform, progress=notes
+    )
+    state = torch.get_rng_state()
+    recorder.record(0, model)
+    recorder.record(1, model)
+    (line,) = [line for line in notes.lines if "switched off" in line]
+    assert words in line and torch.equal(state, torch.get_rng_state())
+    assert RunFolder(tmp_path / "run").steps_with("embeddings") == []
+
+
 def test_probabilities_of_other_classes_are_left_out_and_that_is_said_once(
     pictures: Path, tmp_path: Path
 ) -> None:

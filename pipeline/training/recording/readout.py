@@ -65,7 +65,7 @@ class Readout:
         self._model = model
         self._features = features
         self._classes = classes
-        self.device, self._dtype = placement(model)
+        self.device, self.dtype = placement(model)
         self._layer = None if layer is None else named(model, layer)
         self._head: Any = None
         self._is_input = layer is None
@@ -251,7 +251,7 @@ class Readout:
         return self._is_input is False and any(name in CLASS_TOKENS for name in names)
 
     def _moved(self, batch: torch.Tensor) -> torch.Tensor:
-        return batch.to(self.device, self._dtype)
+        return batch.to(self.device, self.dtype)
 
 
 @contextmanager
