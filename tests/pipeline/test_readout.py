@@ -155,6 +155,46 @@ def test_a_named_layer_is_pooled_along_its_own_axes() -> None:
     assert torch.equal(wrapped, read(model, layer="backbone.norm")[0])
 
 
+class InPlace(nn.Module):
+    """Changes in place what its layers took and gave."""
+
+    def __init__(self, last: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(inplace=True))
+        self.head, self.last = nn.Linear(5, CLASSES), last
+
+    def forward(self, x: Any) -> Any:
+        features = self.features(x).mean(dim=(2, 3))
+        logits = self.head(features)
+        features.zero_()
+        return self.last(logits)
+
+
+def test_what_is_changed_in_place_afterwards_is_read_as_it_was() -> None:
+    model = made(lambda: InPlace(lambda logits: logits))
+    by_default, probabilities, _ = read(model)
+    named_layer, _, _ = read(model, layer="features.1")
+    model.eval()
+    with torch.no_grad():
+        maps = model.features[:2](images())
+        features = maps.relu().mean(dim=(2, 3))
+        assert torch.allclose(named_layer, maps.mean(dim=(2, 3)), atol=1e-6)
+        assert torch.allclose(by_default, features, atol=1e-6)
+        assert torch.allclose(probabilities, model.head(features).softmax(dim=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [CLASSES, None])
+def test_logits_that_are_changed_in_place_are_those_that_the_module_gives(
+    classes: int | None,
+) -> None:
+    model = made(lambda: InPlace(lambda logits: logits.mul_(3)))
+    _, probabilities, _ = read(model, classes=classes)
+    with torch.no_grad():
+        assert torch.allclose(probabilities, model.eval()(images()).softmax(dim=1), atol=1e-6)
+    _, _, readout = read(made(lambda: InPlace(torch.sigmoid_)), classes=classes)
+    assert readout.unclear
+
+
 def test_of_tokens_the_cls_token_is_taken() -> None:
     model = made(Tokens)
     embeddings, _, _ = read(model, layer="norm")

@@ -36,11 +36,13 @@ Features = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class _Call:
-    """One linear layer at work."""
+    """One layer at work; what it took and gave are copies, which nothing changes afterwards."""
 
     layer: Any
     input: Any
     output: Any
+    storage: Any
+    """What it gave, which the module may since have changed in place."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Readout:
         for is_same, is_layer in ((_is_output, False), (_is_softmax, True), (_is_log, False)):
             for position in [*fitting, *others]:
                 for call in reversed(calls):
-                    if is_same(call.output, tensors[position]):
+                    if is_same(call, tensors[position]):
                         self._logits = Logits(None if is_layer else position)
                         self._head = call.layer
                         self.count = tensors[position].shape[1]
@@ -135,6 +137,8 @@ class Readout:
             return None
         position = [*fitting, *others][0]
         self._take_as_given(position, tensors[position])
+        if changed := next((one for one in calls if _is_stored(one, tensors[position])), None):
+            return changed
         if self._classes == self.count or self._logits is None or self._logits.are_probabilities:
             return next((one for one in reversed(calls) if _width(one) == self.count), None)
         return None
@@ -218,7 +222,7 @@ class Readout:
                 f"The layer {self.layer} takes no part in the forward pass. Name another with "
                 "layer=."
             )
-        found = calls[-1].input if self._is_input else _main_tensor(calls[-1].output)
+        found = calls[-1].input if self._is_input else calls[-1].output
         channels = _channels(self._layer, self._is_input)
         return _one_vector(found, count, channels, self._has_class_token(), self.layer)
 
@@ -259,7 +263,8 @@ def _listening(layers: Sequence[Any], calls: list[_Call]) -> Iterator[None]:
     """Add what goes in and out of some layers to ``calls``; the hooks are gone afterwards."""
 
     def note(layer: Any, inputs: Any, output: Any) -> None:
-        calls.append(_Call(layer, inputs[0] if inputs else None, output))
+        given = _main_tensor(output)
+        calls.append(_Call(layer, _copied(inputs[0] if inputs else None), _copied(given), given))
 
     handles = [layer.register_forward_hook(note) for layer in layers]
     try:
@@ -270,6 +275,13 @@ def _listening(layers: Sequence[Any], calls: list[_Call]) -> Iterator[None]:
 
 
 # -- tensors
+
+
+def _copied(value: Any) -> Any:
+    """A tensor as it is now."""
+    import torch
+
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def _doubled(batch: torch.Tensor) -> torch.Tensor:
@@ -319,23 +331,32 @@ def _width(call: _Call) -> Any:
     return getattr(call.layer, "out_features", getattr(call.layer, "out_channels", None))
 
 
-def _is_output(output: Any, tensor: Any) -> bool:
+def _is_output(call: _Call, tensor: Any) -> bool:
     """Whether a tensor is a layer's output, also seen in another shape."""
+    return _is_stored(call, tensor) and _equal(call.output, tensor.reshape(call.output.shape))
+
+
+def _is_stored(call: _Call, tensor: Any) -> bool:
+    """Whether a tensor lies where a layer's output was."""
     return (
-        hasattr(output, "data_ptr")
-        and output.numel() == tensor.numel()
-        and output.data_ptr() == tensor.data_ptr()
+        hasattr(call.storage, "data_ptr")
+        and call.storage.numel() == tensor.numel()
+        and call.storage.data_ptr() == tensor.data_ptr()
     )
 
 
-def _is_softmax(output: Any, tensor: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _is_softmax(call: _Call, tensor: Any) -> bool:
     """Whether a tensor is the softmax of a layer's output."""
-    return _same_rows(output, tensor, lambda rows: rows)
+    return _same_rows(call.output, tensor, lambda rows: rows)
 
 
-def _is_log(output: Any, tensor: Any) -> bool:
+def _is_log(call: _Call, tensor: Any) -> bool:
     """Whether a tensor has the same softmax as a layer's output, as its logarithm or a copy has."""
-    return _same_rows(output, tensor, lambda rows: rows.softmax(dim=-1))
+    return _same_rows(call.output, tensor, lambda rows: rows.softmax(dim=-1))
 
 
 def _same_rows(output: Any, tensor: Any, of: Callable[[Any], Any]) -> bool:
