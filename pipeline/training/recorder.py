@@ -109,11 +109,10 @@ class Recorder:
         """
         self._features, self._layer = features, layer
         self._classes = None if classes is None else list(map(str, classes))
-        self._batch_size = batch_size
         self._noted: set[str] = set()
         self._live: LiveRun | None = None
         self._switch = FaultSwitch("The recorder", progress, self.close)
-        _check_options(layer, features, self._classes)
+        _check_options(layer, features, self._classes, batch_size)
         if not isinstance(dataset, (str, os.PathLike)):
             raise SettingsError(
                 f"dataset is a {type(dataset).__name__}. Give the Hub name of a data set, or the "
@@ -132,7 +131,8 @@ class Recorder:
         }
         with random_numbers_kept():
             self._processor = processor_of(transform, processor)
-            self._begin(LiveRun(RunFolder(Path(run)), Request(dataset=reference), progress))
+            request = Request(dataset=reference, batch_size=batch_size)
+            self._begin(LiveRun(RunFolder(Path(run)), request, progress))
 
     def _begin(self, live: LiveRun) -> None:
         place = str(live.run.path.resolve())
@@ -279,7 +279,7 @@ def _keep(run: RunFolder, checkpoint: Checkpoint, metrics: Mapping[str, float]) 
         put_row(run.log, checkpoint.step, {**row, **epoch})
 
 
-def _check_options(layer: Any, features: Any, classes: list[str] | None) -> None:
+def _check_options(layer: Any, features: Any, classes: list[str] | None, batch_size: Any) -> None:
     """Raise SettingsError for what no model can be recorded with."""
     if layer is not None and features is not None:
         raise SettingsError("Give layer= or features=, not both: each says what the embedding is.")
@@ -289,6 +289,10 @@ def _check_options(layer: Any, features: Any, classes: list[str] | None) -> None
         raise SettingsError("features= is a function of the model and a batch of images.")
     if classes is not None and len(set(classes)) != len(classes):
         raise SettingsError("classes= names a class twice.")
+    if batch_size is not None and not (type(batch_size) is int and batch_size > 0):
+        raise SettingsError(
+            f"batch_size={batch_size!r} is no number of images. Give a whole number from 1."
+        )
 
 
 def _problem_of(readout: Readout, classes: Sequence[str] | None) -> str | None:

@@ -230,6 +230,7 @@ def test_a_transform_with_two_results_writes_nothing(pictures: Path, tmp_path: P
         ({"classes": ["a", "a", "b"]}, SettingsError, "twice"),
         ({"classes": ["a", "b"]}, CheckpointError, "tells 2 classes apart"),
         ({"transform": None}, SettingsError, "transform="),
+        ({"batch_size": 0}, SettingsError, "whole number from 1"),
     ],
 )
 def test_what_cannot_work_is_refused_when_it_is_made(
@@ -262,6 +263,16 @@ class Notes:
         from review_embeddings.pipeline.progress import SILENT
 
         return SILENT.stage(title, total=total, unit=unit)
+
+
+def test_the_size_of_batches_is_the_one_asked_for(pictures: Path, tmp_path: Path) -> None:
+    model, sizes = small_model(), []
+    model.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    with Recorder(
+        tmp_path / "run", pictures, split="test", transform=transform, batch_size=5
+    ) as recorder:
+        recorder.record(0, model)
+    assert sizes[-3:] == [5, 5, 2]  # of 12 images
 
 
 class Dropping(nn.Module):
