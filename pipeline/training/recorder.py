@@ -34,6 +34,7 @@ from review_embeddings.pipeline.stages.registry import pixels_key
 from review_embeddings.pipeline.training.faults import FaultSwitch
 from review_embeddings.pipeline.training.live import NO_CHECKPOINTS, LiveRun
 from review_embeddings.pipeline.training.log import put_row
+from review_embeddings.pipeline.training.recording.earlier import check_unused, outdated
 from review_embeddings.pipeline.training.recording.modules import bare_module
 from review_embeddings.pipeline.training.recording.readout import Features, Readout
 from review_embeddings.pipeline.training.recording.reproducible import check_recordable
@@ -135,6 +136,7 @@ class Recorder:
             self._begin(LiveRun(RunFolder(Path(run)), request, progress))
 
     def _begin(self, live: LiveRun) -> None:
+        check_unused(live.run, live.request)
         place = str(live.run.path.resolve())
         if before := _open.pop(place, None):
             before.close()
@@ -148,6 +150,9 @@ class Recorder:
             raise
         self._live = live
         _open[place] = self
+        images, processor = live.images.digest, self._processor.digest
+        if note := outdated(live.run, processor=processor, images=images):
+            self._switch.note(note)
 
     def record(
         self,

@@ -192,9 +192,15 @@ def test_with_another_transform_steps_are_recorded_anew(pictures: Path, tmp_path
     with Recorder(tmp_path / "run", pictures, split="test", transform=transform) as recorder:
         recorder.record(0, model)
         recorder.record(5, model)
+    notes = Notes()
     brighter = Recorder(
-        tmp_path / "run", pictures, split="test", transform=lambda image: transform(image) + 1
+        tmp_path / "run",
+        pictures,
+        split="test",
+        transform=lambda image: transform(image) + 1,
+        progress=notes,
     )
+    assert [line for line in notes.lines if "another transform or other images (0, 5)" in line]
     brighter.record(0, model)
     brighter.close()
     built = build(tmp_path / "run")
@@ -208,6 +214,35 @@ def test_with_another_transform_steps_are_recorded_anew(pictures: Path, tmp_path
     fresh.close()
     stored = [RunFolder(tmp_path / name).read_array("embeddings", 0) for name in ("run", "fresh")]
     assert np.array_equal(stored[0], stored[1])
+
+
+def test_another_data_set_is_not_recorded_over_the_one_of_a_run(
+    pictures: Path, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    with Recorder(run.path, pictures, split="test", transform=transform) as recorder:
+        recorder.record(0, small_model())
+    before = run.run_json.read_bytes()
+    other = write_splits(tmp_path / "other", train=2, test=2)
+    for dataset, options, words in (
+        (other, {"split": "test"}, rf"{pictures} \(split=test.* this Recorder has {other}"),
+        (pictures, {"split": "train"}, r"\(split=test.* this Recorder has .*\(split=train"),
+        (pictures, {"split": "test", "limit": 6}, r"limit=6\).* another run folder"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            Recorder(run.path, dataset, transform=transform, **options)
+    assert run.run_json.read_bytes() == before
+    assert build(run.path).manifest.steps == [0]
+
+
+def test_a_run_of_checkpoints_is_not_recorded_over(pictures: Path, tmp_path: Path) -> None:
+    from samples import save_checkpoint
+
+    save_checkpoint(tmp_path / "run" / "checkpoint-5", seed=1, step=5)
+    build(tmp_path / "run", dataset=str(pictures), split="test")
+    with pytest.raises(SettingsError, match=r"embeddings of checkpoints.* another run folder"):
+        Recorder(tmp_path / "run", pictures, split="test", transform=transform)
+    assert build(tmp_path / "run").seconds == {}
 
 
 def test_a_transform_with_two_results_writes_nothing(pictures: Path, tmp_path: Path) -> None:
