@@ -98,6 +98,58 @@ def test_a_cache_of_the_evaluation_does_not_outlive_new_weights() -> None:
             assert torch.allclose(model(torch.ones(2, 3)), torch.full((2, 3), 2 * value), atol=1e-4)
 
 
+class Tracking(nn.Module):
+    """Changes tensors in ways that assign no attribute."""
+
+    range: Any
+    other: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.center = nn.Parameter(torch.zeros(3), requires_grad=False)
+        self.count, self.kept = torch.zeros(2), [torch.zeros(2)]
+        self.register_buffer("range", torch.empty(0))
+        self.register_buffer("other", torch.ones(2))
+
+    def forward(self, x: Any) -> Any:
+        with torch.no_grad():
+            self.center.add_(1)
+            self.count.add_(1)
+            self.kept[0].add_(1)
+            self.range.resize_(5).fill_(7)
+            self.other.set_(torch.full((4,), 3.0))
+            self.linear.weight.data = self.linear.weight.data * 2
+        return self.linear(x)
+
+
+def test_tensors_that_are_resized_or_changed_in_place_are_as_before() -> None:
+    model = Tracking().train()
+    tensors = [*model.parameters(), *model.buffers(), model.count, *model.kept]
+    before = [(one.data_ptr(), one.clone()) for one in tensors]
+    other = model.other
+    with evaluating(model):
+        model(torch.ones(2, 3))
+        assert model.range.shape == (5,) and model.other.shape == (4,)
+    assert model.other is other
+    for tensor, (place, values) in zip(tensors, before, strict=True):
+        assert torch.equal(tensor, values)
+        assert tensor.data_ptr() == place or not tensor.numel()
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, of what it will remove
+def test_observers_of_a_quantization_aware_training_have_seen_nothing() -> None:
+    quantization: Any = pytest.importorskip("torch.ao.quantization")
+    model: Any = nn.Sequential(nn.Linear(3, 3), nn.ReLU()).train()
+    model.qconfig = quantization.get_default_qat_qconfig("fbgemm")
+    quantization.prepare_qat(model, inplace=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with evaluating(model):
+        model(torch.randn(2, 3))
+    after = model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
 def test_a_graph_that_waits_for_its_backward_pass_is_not_broken() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).train()
     twin = copy.deepcopy(model)

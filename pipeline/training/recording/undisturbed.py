@@ -1,5 +1,6 @@
 """Gives back a process and a module as they were before a forward pass in the middle of a training:
-random numbers, modes, hooks, caches and buffers. Computes nothing."""
+random numbers, modes, hooks, caches, buffers and other tensors that are not trained. Computes
+nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ import numpy as np
 
 CONTAINERS = (dict, OrderedDict, list, set, deque)
 """Types of attributes of a module whose content is given back too: hooks, caches, counters."""
+
+MAX_COPIED = 2**18
+"""Values of the largest tensor that is copied though it is no buffer, to give it back."""
 
 
 @contextmanager
@@ -90,11 +94,19 @@ class _Part:
             for name, value in self._values.items()
             if type(value) in CONTAINERS
         }
-        self._buffers = [
-            (buffer, buffer.clone())
-            for buffer in module.buffers(recurse=False)
-            if buffer is not None
-        ]
+        buffers = {id(one) for one in module.buffers(recurse=False)}
+        self._tensors = [_Kept(one, id(one) in buffers) for one in self._own_tensors()]
+
+    def _own_tensors(self) -> list[Any]:
+        """Parameters, buffers, and the tensors among its attributes and in these."""
+        import torch
+
+        found = [*self._module.parameters(recurse=False), *self._module.buffers(recurse=False)]
+        for content in [self._values.items(), *self._contents.values()]:
+            found += [
+                one[1] if isinstance(one, tuple) and len(one) == 2 else one for one in content
+            ]
+        return list({id(one): one for one in found if isinstance(one, torch.Tensor)}.values())
 
     def evaluate(self) -> None:
         self._set_mode(False)
@@ -110,8 +122,8 @@ class _Part:
                 values[name] = value
         for name, content in self._contents.items():
             _set_content(self._values[name], content)
-        for buffer, before in self._buffers:
-            _set_tensor(buffer, before)
+        for tensor in self._tensors:
+            tensor.give_back()
         self._set_mode(self._mode)
 
     def _set_mode(self, mode: bool) -> None:
@@ -121,6 +133,35 @@ class _Part:
             self._module.train(mode)
         elif bool(self._module.training) != mode:
             self._module.training = mode
+
+
+class _Kept:
+    """A tensor as it is now: where it lies, and its values where these are copied."""
+
+    def __init__(self, tensor: Any, is_buffer: bool) -> None:
+        self._tensor = tensor
+        self._place = tensor.detach() if _is_plain(tensor) else None
+        is_small = not tensor.requires_grad and tensor.numel() <= MAX_COPIED
+        self._before = tensor.detach().clone() if is_buffer or is_small else None
+
+    def give_back(self) -> None:
+        place = self._place
+        if place is not None and _geometry(self._tensor) != _geometry(place):
+            self._tensor.data = place  # resized, or on other memory
+        if self._before is not None:
+            _set_tensor(self._tensor, self._before)
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Whether a tensor is one block of memory and no subclass with a logic of its own."""
+    import torch
+
+    is_torch = type(tensor) in (torch.Tensor, torch.nn.Parameter)
+    return is_torch and tensor.layout == torch.strided and not tensor.is_meta
+
+
+def _geometry(tensor: Any) -> tuple[Any, ...]:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _content(value: Any) -> list[Any]:
@@ -142,7 +183,7 @@ def _set_content(value: Any, content: list[Any]) -> None:
 
 
 def _set_tensor(tensor: Any, before: Any) -> None:
-    """Give a buffer its values back, where it has others: a write would be seen by autograd."""
+    """Give a tensor its values back, where it has others: a write would be seen by autograd."""
     import torch
 
     same = tensor.shape == before.shape and bool(
