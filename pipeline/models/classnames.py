@@ -25,13 +25,30 @@ class ClassMatch:
     """How they were found."""
 
 
-def map_classes(head: Head | None, classes: list[str] | None, *, name: str) -> list[str] | None:
+@dataclass(frozen=True)
+class Cures:
+    """What a person changes where classes do not match, by the names that it has there."""
+
+    names: str = "id2label of its config.json"
+    dataset: str = "--dataset"
+    labels: str = "--label-column"
+    no_labels: str = "--label-column none"
+
+
+OF_CHECKPOINTS = Cures()
+
+
+def map_classes(
+    head: Head | None, classes: list[str] | None, *, name: str, cures: Cures = OF_CHECKPOINTS
+) -> list[str] | None:
     """The class that each output of a head stands for; None without a head. Raises as
     `match_classes`."""
-    return None if head is None else match_classes(head, classes, name=name).names
+    return None if head is None else match_classes(head, classes, name=name, cures=cures).names
 
 
-def match_classes(head: Head, classes: list[str] | None, *, name: str) -> ClassMatch:
+def match_classes(
+    head: Head, classes: list[str] | None, *, name: str, cures: Cures = OF_CHECKPOINTS
+) -> ClassMatch:
     """The same with the way it was found.
 
     By name where the head knows all classes of the data set, whatever their order, their case or
@@ -41,14 +58,14 @@ def match_classes(head: Head, classes: list[str] | None, *, name: str) -> ClassM
     """
     if classes is None:
         return ClassMatch(head.names or [str(index) for index in range(head.count)], "name")
-    if (named := _by_name(head, classes, name)) is not None:
+    if (named := _by_name(head, classes, name, cures)) is not None:
         return ClassMatch(named, "name")
     if len(classes) < head.count and _are_numbers(classes, head.count):
         return ClassMatch([str(index) for index in range(head.count)], "number")
     if head.count == len(classes) and not _contradicts(head, classes):
         ordered = sorted(classes, key=natural_key) if head.in_natural_order else classes
         return ClassMatch(ordered, "order")
-    raise CheckpointError(_refusal(head, classes, name))
+    raise CheckpointError(_refusal(head, classes, name, cures))
 
 
 def is_measurement(head: Head, classes: list[str] | None) -> bool:
@@ -111,7 +128,7 @@ FORMS_OF_NAMES: tuple[Callable[[str], set[str]], ...] = (_as_it_is, _folded, _sy
 """What two names are compared by, one after the other."""
 
 
-def _by_name(head: Head, classes: Sequence[str], name: str) -> list[str] | None:
+def _by_name(head: Head, classes: Sequence[str], name: str, cures: Cures) -> list[str] | None:
     """The names of the outputs, as the data set calls them where it knows them; None where the head
     does not know all classes. Raises CheckpointError where two outputs have the name of one."""
     known = head.names or numbered_names(head.count)
@@ -120,7 +137,7 @@ def _by_name(head: Head, classes: Sequence[str], name: str) -> list[str] | None:
         if head.kind == YES_NO and len(classes) == 2:
             found = _with_the_other(found)
         if all(found):
-            _check_single(found, known, classes, name)
+            _check_single(found, known, classes, name, cures)
             by_position = {positions[0]: one for positions, one in zip(found, classes, strict=True)}
             return _distinct([by_position.get(i, own) for i, own in enumerate(known)], by_position)
     return None
@@ -145,23 +162,26 @@ def _with_the_other(found: list[list[int]]) -> list[list[int]]:
 
 
 def _check_single(
-    found: Sequence[Sequence[int]], known: Sequence[str], classes: Sequence[str], name: str
+    found: Sequence[Sequence[int]],
+    known: Sequence[str],
+    classes: Sequence[str],
+    name: str,
+    cures: Cures,
 ) -> None:
     for positions, one in zip(found, classes, strict=True):
         if len(positions) > 1:
             raise CheckpointError(
                 f"{name} has several outputs that may stand for the class {one!r}: "
                 f"{', '.join(f'{i} ({known[i]})' for i in positions)}. Give them names of their "
-                f"own in id2label of its config.json, or leave the labels out with --label-column "
-                f"none."
+                f"own in {cures.names}, or leave the labels out with {cures.no_labels}."
             )
     taken = Counter(position for positions in found for position in positions)
     twice = next((position for position, count in taken.items() if count > 1), None)
     if twice is not None:
         raise CheckpointError(
             f"{name} has one output {known[twice]!r} for several classes of the data set "
-            f"({some_names(classes)}). Give the outputs the data set's names in id2label of its "
-            f"config.json, or leave the labels out with --label-column none."
+            f"({some_names(classes)}). Give the outputs the data set's names in {cures.names}, "
+            f"or leave the labels out with {cures.no_labels}."
         )
 
 
@@ -189,17 +209,17 @@ def _contradicts(head: Head, classes: Sequence[str]) -> bool:
     return any(positions and index not in positions for index, positions in enumerate(found))
 
 
-def _refusal(head: Head, classes: Sequence[str], name: str) -> str:
+def _refusal(head: Head, classes: Sequence[str], name: str, cures: Cures) -> str:
     cure = (
-        "Name the data set or label column it was trained on with --dataset or --label-column, or "
-        "leave the labels out with --label-column none."
+        f"Name the data set or label column it was trained on with {cures.dataset} or "
+        f"{cures.labels}, or leave the labels out with {cures.no_labels}."
     )
     own = some_names(head.names) if head.names else ""
     if head.count == len(classes):
         return (
             f"{name} calls its classes {own}, the data set {some_names(classes)}: some are the "
             f"same, in another order, and the others cannot be told. Give the outputs the data "
-            f"set's names in id2label of its config.json. {cure}"
+            f"set's names in {cures.names}. {cure}"
         )
     shown = f" ({own})" if own else ""
     return (

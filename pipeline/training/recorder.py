@@ -19,7 +19,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.pixels import PixelCache, Pixels
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.classnames import map_classes
+from review_embeddings.pipeline.models.classnames import Cures, map_classes
 from review_embeddings.pipeline.models.faults import FAULTS
 from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.models.probe import PROBED
@@ -63,6 +63,9 @@ LOGGED_AS = {
 
 SHARES = ("eval_accuracy", "eval_precision", "eval_recall", "eval_f1")
 """Metrics from 0 to 1: a percentage under such a name is not one of them."""
+
+OF_A_RECORDER = Cures("classes=", "dataset=", "label_column=", "label_column='none'")
+"""What a person changes where ``classes`` are not those of the data set."""
 
 _open: weakref.WeakValueDictionary[str, Recorder] = weakref.WeakValueDictionary()
 """The recorders of this process by their run: a cell of a notebook that runs again replaces its
@@ -144,7 +147,8 @@ class Recorder:
             live.open(processor=self._processor)
             known = live.images.classes
             if self._classes is not None:
-                map_classes(Head(self._classes, len(self._classes)), known, name="classes=")
+                head = Head(self._classes, len(self._classes))
+                map_classes(head, known, name="The model (classes=)", cures=OF_A_RECORDER)
         except BaseException:
             live.close()
             raise
@@ -170,7 +174,7 @@ class Recorder:
             return
         with self._switch.guarded(), random_numbers_kept():
             if _is_first_process():
-                self._record(self._live, int(step), model, epoch, numbers(metrics or {}))
+                self._record(self._live, _whole(step), model, epoch, numbers(metrics or {}))
 
     def close(self) -> None:
         """Record no more, and let other processes."""
@@ -187,8 +191,6 @@ class Recorder:
     def _record(
         self, live: LiveRun, step: int, model: Any, epoch: Any, metrics: dict[str, float]
     ) -> None:
-        if step < 0:
-            raise SettingsError(f"Step {step} is no training step: these are counted from 0.")
         self._note_later(live, step)
         epoch = numbers({"epoch": epoch}).get("epoch")
         loss = metrics.get("loss", metrics.get("train_loss"))
@@ -226,6 +228,8 @@ class Recorder:
         )
         some = self._some_pixels(live).batch(0, PROBED, readout.device)
         readout.look(some)
+        if rivals := readout.rivals:
+            self._note_once(rivals)
         if problem := _problem_of(readout, known):
             self._note_once(f"Probabilities are left out: {problem}")
         if readout.count is None or problem:
@@ -272,6 +276,16 @@ class Recorder:
             self._switch.note(text)
 
 
+def _whole(step: Any) -> int:
+    """A step as it was given. Raises SettingsError for what is none."""
+    number = numbers({"step": step}).get("step", -1.0)
+    if number < 0 or not number.is_integer():
+        raise SettingsError(
+            f"Step {step} is no training step: these are whole numbers, counted from 0."
+        )
+    return int(step)
+
+
 def _keep(run: RunFolder, checkpoint: Checkpoint, metrics: Mapping[str, float]) -> None:
     """Keep what is known of a step where all others look for it."""
     named = {LOGGED_AS.get(name, name): value for name, value in metrics.items()}
@@ -307,12 +321,16 @@ def _problem_of(readout: Readout, classes: Sequence[str] | None) -> str | None:
         return "the model gives no logits." if classes is not None else None
     if classes is not None and count != len(classes):
         return (
-            f"the model gives {count} values and there are {len(classes)} classes. Name the "
+            f"the model gives {_counted(count)} and there are {len(classes)} classes. Name the "
             "classes of its outputs with classes=."
         )
     if readout.unclear:
         return "the values that the model gives lie between 0 and 1 and do not sum to 1."
     return "the model gives one value." if count == 1 else None
+
+
+def _counted(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

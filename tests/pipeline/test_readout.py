@@ -138,6 +138,32 @@ def test_a_head_that_is_a_1x1_convolution_is_one() -> None:
         assert torch.allclose(probabilities, model(images()).softmax(dim=1), atol=1e-6)
 
 
+def test_of_two_outputs_that_fit_the_classes_the_taken_one_is_named() -> None:
+    class TwoHeads(Classifier):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other = nn.Linear(5, CLASSES)
+
+        def forward(self, x: Any) -> Any:
+            features = self.backbone(x).mean(dim=(2, 3))
+            return self.other(features), self.head(features)
+
+    _, _, readout = read(made(TwoHeads))
+    assert readout.rivals is not None and "2 outputs that fit the 3 classes" in readout.rivals
+    assert "that of other is taken" in readout.rivals and "features=" in readout.rivals
+    for form in ("probabilities and logits", "a tuple"):
+        assert read(Classifier(FORMS[form]))[2].rivals is None
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's own
+@pytest.mark.parametrize("layer", [None, "0"])
+def test_a_traced_module_asks_for_a_function(layer: str | None) -> None:
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(108, CLASSES)).eval()
+    model: Any = torch.jit.trace(plain, images()[:2])  # type: ignore[no-untyped-call]  # torch's
+    with pytest.raises(CheckpointError, match="scripted module .* features="):
+        read(model, layer=layer)
+
+
 def test_sigmoids_are_no_probabilities_of_classes_that_exclude_each_other() -> None:
     _, _, readout = read(made(lambda: Classifier(lambda logits, features: logits.sigmoid())))
     assert readout.unclear

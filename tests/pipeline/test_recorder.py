@@ -310,6 +310,26 @@ def test_the_size_of_batches_is_the_one_asked_for(pictures: Path, tmp_path: Path
     assert sizes[-3:] == [5, 5, 2]  # of 12 images
 
 
+@pytest.mark.parametrize("step", [14.7, -1, "x", None, torch.tensor(0.5)])
+def test_a_step_is_a_whole_number(pictures: Path, tmp_path: Path, step: Any) -> None:
+    notes = Notes()
+    with Recorder(
+        tmp_path / "run", pictures, split="test", transform=transform, progress=notes
+    ) as recorder:
+        recorder.record(torch.tensor(3), small_model())  # type: ignore[arg-type]  # as some loops count
+        recorder.record(step, small_model())
+    assert RunFolder(tmp_path / "run").steps_with("embeddings") == [3]
+    assert "whole numbers, counted from 0" in notes.lines[-1]
+
+
+def test_classes_that_do_not_match_are_put_right_in_python(pictures: Path, tmp_path: Path) -> None:
+    for classes in (["a", "b"], [CLASSES[1], CLASSES[0], "another"]):
+        with pytest.raises(CheckpointError) as caught:
+            Recorder(tmp_path / "run", pictures, split="test", transform=transform, classes=classes)
+        assert "label_column='none'" in str(caught.value)
+        assert "config.json" not in str(caught.value) and "--" not in str(caught.value)
+
+
 class Dropping(nn.Module):
     """Drops values in evaluation too, as ``functional.dropout`` does unless it is told."""
 

@@ -78,6 +78,8 @@ class Readout:
         self.unclear = False
         """Whether the output is neither logits nor probabilities of classes that exclude each
         other."""
+        self.rivals: str | None = None
+        """What a person should hear of several outputs that fit the classes and differ."""
 
     @property
     def pooling(self) -> str:
@@ -91,8 +93,11 @@ class Readout:
             return "features"
         if self._output_is_embedding:
             return "output"
+        return f"{'input' if self._is_input else 'output'} of {self._name(self._layer)}"
+
+    def _name(self, layer: Any) -> str:
         names = {id(module): name for name, module in self._model.named_modules()}
-        return f"{'input' if self._is_input else 'output'} of {names.get(id(self._layer), '')}"
+        return str(names.get(id(layer), ""))
 
     # -- looking once
 
@@ -124,6 +129,19 @@ class Readout:
     def _find_logits(self, calls: Sequence[_Call], tensors: Sequence[Any]) -> _Call | None:
         """Keep where the logits are; the linear layer that gives them, if one does."""
         fitting = [at for at, one in enumerate(tensors) if one.shape[1] == self._classes]
+        found = self._find_among(calls, tensors, fitting)
+        if _differ([tensors[at] for at in fitting]):
+            taken = "the first" if self._head is None else f"that of {self._name(self._head)}"
+            self.rivals = (
+                f"The model gives {len(fitting)} outputs that fit the {self._classes} classes: "
+                f"{taken} is taken. For another give features=, as lambda model, batch: "
+                "(embeddings, logits)."
+            )
+        return found
+
+    def _find_among(
+        self, calls: Sequence[_Call], tensors: Sequence[Any], fitting: Sequence[int]
+    ) -> _Call | None:
         others = [at for at in range(len(tensors)) if at not in fitting]
         for is_same, is_layer in ((_is_output, False), (_is_softmax, True), (_is_log, False)):
             for position in [*fitting, *others]:
@@ -158,10 +176,20 @@ class Readout:
         elif tensors and self._classes is not None and self.count != self._classes:
             self._output_is_embedding = True  # a module without a head gives embeddings
         else:
+            self._check_not_scripted()
             raise CheckpointError(
                 f"No linear layer of {type(self._model).__name__} gives its output, so where its "
                 "embeddings are is not known. Name a layer with layer=, or give a function "
                 "with features=."
+            )
+
+    def _check_not_scripted(self) -> None:
+        import torch
+
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise CheckpointError(
+                "The layers of a scripted module cannot be looked into. Give a function with "
+                "features=, as lambda model, batch: (embeddings, logits)."
             )
 
     # -- reading
@@ -218,6 +246,7 @@ class Readout:
             return tensors[self._logits.position]
         calls = [call for call in calls if call.layer is self._layer]
         if not calls:
+            self._check_not_scripted()
             raise CheckpointError(
                 f"The layer {self.layer} takes no part in the forward pass. Name another with "
                 "layer=."
@@ -324,6 +353,22 @@ def _tolerance(tensor: Any) -> float:
 def _sums_to_one(rows: Any, tolerance: float) -> bool:
     off = (rows.sum(dim=-1) - 1).abs()
     return bool(rows.shape[1] > 1 and (rows >= 0).all() and (off < tolerance).all())
+
+
+def _differ(tensors: Sequence[Any]) -> bool:
+    """Whether logits or probabilities say different things."""
+    import torch
+
+    rows = [one.reshape(len(one), -1).float() for one in tensors]
+    tolerances = [_tolerance(one) for one in tensors]
+    likely = [
+        one if _sums_to_one(one, tolerance) else one.softmax(dim=-1)
+        for one, tolerance in zip(rows, tolerances, strict=True)
+    ]
+    return any(
+        not torch.allclose(likely[0], one, atol=max(tolerances), equal_nan=True)
+        for one in likely[1:]
+    )
 
 
 def _width(call: _Call) -> Any:
