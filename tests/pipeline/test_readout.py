@@ -155,13 +155,28 @@ def test_of_two_outputs_that_fit_the_classes_the_taken_one_is_named() -> None:
         assert read(Classifier(FORMS[form]))[2].rivals is None
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's own
-@pytest.mark.parametrize("layer", [None, "0"])
-def test_a_traced_module_asks_for_a_function(layer: str | None) -> None:
+def scripted(way: str) -> Any:
     plain = nn.Sequential(nn.Flatten(), nn.Linear(108, CLASSES)).eval()
-    model: Any = torch.jit.trace(plain, images()[:2])  # type: ignore[no-untyped-call]  # torch's
+    if way == "script":
+        return torch.jit.script(plain)
+    return torch.jit.trace(plain, images()[:2])  # type: ignore[no-untyped-call]  # torch's
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's own
+@pytest.mark.parametrize("way", ["script", "trace"])
+@pytest.mark.parametrize("layer", [None, "0"])
+def test_a_scripted_module_asks_for_a_function(way: str, layer: str | None) -> None:
     with pytest.raises(CheckpointError, match="scripted module .* features="):
-        read(model, layer=layer)
+        read(scripted(way), layer=layer)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's own
+@pytest.mark.parametrize("way", ["script", "trace"])
+def test_a_function_reads_a_scripted_module_and_its_output_are_logits(way: str) -> None:
+    model = scripted(way)
+    embeddings, probabilities, _ = read(model, features=lambda module, batch: batch.flatten(1))
+    assert torch.equal(embeddings, images().flatten(1))
+    assert torch.allclose(probabilities, model(images()).softmax(dim=1), atol=1e-6)
 
 
 def test_sigmoids_are_no_probabilities_of_classes_that_exclude_each_other() -> None:

@@ -289,13 +289,16 @@ class Readout:
 
 @contextmanager
 def _listening(layers: Sequence[Any], calls: list[_Call]) -> Iterator[None]:
-    """Add what goes in and out of some layers to ``calls``; the hooks are gone afterwards."""
+    """Add what goes in and out of some layers to ``calls``, but for scripted ones, which take no
+    hooks; the hooks are gone afterwards."""
+    import torch
 
     def note(layer: Any, inputs: Any, output: Any) -> None:
         given = _main_tensor(output)
         calls.append(_Call(layer, _copied(inputs[0] if inputs else None), _copied(given), given))
 
-    handles = [layer.register_forward_hook(note) for layer in layers]
+    open_layers = [one for one in layers if not isinstance(one, torch.jit.ScriptModule)]
+    handles = [layer.register_forward_hook(note) for layer in open_layers]
     try:
         yield
     finally:
