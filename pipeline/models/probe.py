@@ -37,7 +37,13 @@ def check_reproducible(load: Callable[[], Embed], pixels: torch.Tensor, *, name:
     if not first.isfinite().all():
         return  # said later, of the image
     tolerance = TOLERANCES[str(pixels.dtype).removeprefix("torch.")] * float(first.abs().max())
-    if draws or _distance(first, second) > tolerance:
+    if not draws and _distance(first, second) > tolerance:
+        raise CheckpointError(
+            f"{name} gives an image another embedding each time: it draws random numbers, or "
+            f"changes itself when it embeds, as observers of a quantization do. Review a model "
+            f"that is deterministic in eval()."
+        )
+    if draws:
         raise CheckpointError(
             f"{name} draws random numbers when it embeds an image, which therefore has another "
             f"embedding each time. Review a model that is deterministic in eval()."

@@ -337,12 +337,25 @@ class Dropping(nn.Module):
         return nn.functional.dropout(x, 0.5)
 
 
+class Counting(nn.Module):
+    """Gives other values each time it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = torch.zeros(())
+
+    def forward(self, x: Any) -> Any:
+        self.calls += 1
+        return x + self.calls
+
+
 @pytest.mark.parametrize(
     ("position", "layer", "words"),
     [
         (5, Dropping(), "draws random numbers"),
         (7, Dropping(), "draws random numbers"),  # of the logits only
         (1, nn.BatchNorm2d(6, track_running_stats=False), "beside other images than alone"),
+        (5, Counting(), "changes itself when it embeds"),
         (7, nn.BatchNorm1d(3, track_running_stats=False), "beside other images than alone"),
     ],
 )
