@@ -142,7 +142,7 @@ def _with_candidate(
     if record.loss is None and candidate.loss is not None:
         record = replace(record, loss=candidate.loss)
     form = form_of(path, base)
-    one = _with_form(Checkpoint(step, str(path), record.epoch, record.loss), form)
+    one = with_form(Checkpoint(step, str(path), record.epoch, record.loss), form)
     return replace(
         found,
         usable=[*found.usable, one],
@@ -179,7 +179,7 @@ def _with_final(
         record = final.record
         history = history.with_record(final.step, record)
         one = Checkpoint(final.step, str(root), record.epoch, record.loss, False, record.step_known)
-        usable = sorted([*usable, _with_form(one, form)], key=lambda checkpoint: checkpoint.step)
+        usable = sorted([*usable, with_form(one, form)], key=lambda checkpoint: checkpoint.step)
         if not record.step_known:
             notes = [*notes, _about_unknown(name, final.step)]
     if final.reason:
@@ -274,7 +274,7 @@ def _in_range(steps: Sequence[int], name: str, named: Mapping[str, int]) -> set[
     return {step for step in steps if numbers[0] <= step <= numbers[-1]}
 
 
-def _with_form(checkpoint: Checkpoint, form: Form) -> Checkpoint:
+def with_form(checkpoint: Checkpoint, form: Form) -> Checkpoint:
     """The checkpoint with what its form says of its base model and its head."""
     path = Path(checkpoint.source)
     return replace(checkpoint, adapts=form.base_model(path), borrows_head=not form.saves_head(path))

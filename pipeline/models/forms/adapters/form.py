@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
+from review_embeddings.pipeline.models.config import CLASSIFIERS, UNWRITTEN_CLASSES, is_timm
 from review_embeddings.pipeline.models.forms.adapters.folder import (
     BASE_ENTRY,
     AdapterFolder,
@@ -147,8 +147,25 @@ def describe_adapter(model: Any, folder: Path) -> None:
     """Write beside a saved adapter what its base model does not know: the classes of the head.
     Nothing where a model is whole."""
     config = getattr(model.get_base_model(), "config", None) if is_adapted(model) else None
-    if config is not None and hasattr(config, "save_pretrained"):
-        config.save_pretrained(folder)
+    if config is None or not hasattr(config, "save_pretrained"):
+        return
+    own = adapter_in(folder)
+    if own is None or not _loses_head(AdapterFolder.read(own), config):
+        config.save_pretrained(own or folder)
+
+
+def _loses_head(adapter: AdapterFolder, config: Any) -> bool:
+    """Whether neither a saved adapter nor its base model has a head of the size that the model in
+    memory has, so that its configuration would describe what is not there."""
+    if adapter.base is None:
+        return False
+    try:
+        if _head_size(adapter) is not None:
+            return False
+        count = len(_class_names(adapter.base_config())) or UNWRITTEN_CLASSES
+    except CheckpointError:
+        return False
+    return count != getattr(config, "num_labels", count)
 
 
 def _weights_problem(adapter: AdapterFolder) -> str | None:
