@@ -30,6 +30,7 @@ from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.device import DTYPES
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.forms.adapters.folder import adapter_in
 from review_embeddings.pipeline.models.forms.adapters.form import is_adapted
 from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers
@@ -322,7 +323,7 @@ class LiveEmbedding:
             return Path(checkpoint.source)
         prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-"
         temporary = tempfile.TemporaryDirectory(dir=self._live.run.path, prefix=prefix)
-        folder = Path(stack.enter_context(temporary))
+        folder = Path(stack.enter_context(temporary)) / f"checkpoint-{checkpoint.step}"
         with quiet_transformers():
             model.save_pretrained(folder)
         return folder
@@ -341,7 +342,8 @@ def _head_in_memory(model: Any) -> Head | None:
 
 def is_saved(folder: Path) -> bool:
     """Whether the weights of a checkpoint lie in a folder."""
-    return any((folder / name).is_file() for name in (WEIGHTS, ADAPTER_WEIGHTS))
+    adapter = adapter_in(folder) or folder
+    return (folder / WEIGHTS).is_file() or (adapter / ADAPTER_WEIGHTS).is_file()
 
 
 def _serialised(model: Any) -> bytes | None:

@@ -488,3 +488,24 @@ def test_an_adapter_without_the_head_is_embedded_without_predictions(
     metadata = run.result_metadata("embeddings", 2)
     assert metadata is not None and "probabilities" not in metadata["arrays"]
     check_built_the_same(tmp_path / "out", pictures, [0, 1, 2])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("kind", [Training, SavedTraining])
+def test_an_adapter_under_a_name_of_its_own_is_embedded(
+    pictures: Path, tmp_path: Path, kind: type[Training]
+) -> None:
+    need(find_spec("peft") is not None, "peft")
+    training, notes = kind(tmp_path / "out"), Notes()
+    base = save_base(tmp_path / "base", "another head")
+    model = adapted_as(training, base, "mine", modules_to_save=["classifier"])
+    training.run(EmbeddingCallback(pictures, split="test", progress=notes))
+    assert not notes.faults
+    run = RunFolder(tmp_path / "out")
+    assert (run.checkpoint(0) / "mine" / "adapter_model.safetensors").is_file()
+    if kind is SavedTraining:
+        check_built_the_same(tmp_path / "out", pictures, [0, 1, 2])
+    embeddings, probabilities = plain_values(model.merge_and_unload(), training.processor, pictures)
+    for step in (0, 1, 2):
+        assert np.allclose(run.read_array("embeddings", step), embeddings, atol=1e-5)
+        assert np.allclose(run.read_array("probabilities", step), probabilities, atol=1e-5)
