@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,6 +116,7 @@ def find_checkpoints(
     own = None if candidates or not form_of(root).matches(root) else own_candidate(root)
     for candidate in candidates if own is None else [own]:
         found = _with_candidate(found, candidate, base)
+    found = replace(found, notes=[*found.notes, *_notes_of_forms(found.usable, base)])
     found = _with_best(found, root)
     if own is None and _is_model(root, base, among_checkpoints=bool(candidates)):
         found = _with_final(found, root, base, stored or {})
@@ -146,9 +147,19 @@ def _with_candidate(
     return replace(
         found,
         usable=[*found.usable, one],
-        notes=[*found.notes, *(f"{path.name}: {note}" for note in form.notes(path))],
         history=found.history.with_record(step, record),
     )
+
+
+def _notes_of_forms(checkpoints: Sequence[Checkpoint], base: str | None) -> Iterator[str]:
+    """What their forms say of some checkpoints, each sentence once."""
+    named: dict[str, list[str]] = {}
+    for path in (Path(one.source) for one in checkpoints):
+        for note in form_of(path, base).notes(path):
+            named.setdefault(note, []).append(path.name)
+    for note, names in named.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: {note}"
 
 
 def _with_best(found: FoundCheckpoints, root: Path) -> FoundCheckpoints:

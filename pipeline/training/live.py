@@ -195,7 +195,8 @@ class LiveEmbedding:
             return [f"The adapter is embedded as it is in memory: {error}"]
         adapted = self._adapted_head
         is_lost = adapted is not None and self._head_of(models, first) is not adapted
-        return [NO_HEAD] if is_lost else []
+        notes = form_of(first.source).notes(Path(first.source)) if self._encoder.can_take else []
+        return [*(f"The adapter: {note}" for note in notes), *([NO_HEAD] if is_lost else [])]
 
     def _load(self, checkpoint: Checkpoint, *, with_head: bool) -> Encoder:
         return load_encoder(
