@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,6 +116,7 @@ def find_checkpoints(
     own = None if candidates or not form_of(root).matches(root) else own_candidate(root)
     for candidate in candidates if own is None else [own]:
         found = _with_candidate(found, candidate, base)
+    found = replace(found, notes=[*found.notes, *_notes_of_forms(found.usable, base)])
     found = _with_best(found, root)
     if own is None and _is_model(root, base, among_checkpoints=bool(candidates)):
         found = _with_final(found, root, base, stored or {})
@@ -142,13 +143,23 @@ def _with_candidate(
     if record.loss is None and candidate.loss is not None:
         record = replace(record, loss=candidate.loss)
     form = form_of(path, base)
-    one = _with_form(Checkpoint(step, str(path), record.epoch, record.loss), form)
+    one = with_form(Checkpoint(step, str(path), record.epoch, record.loss), form)
     return replace(
         found,
         usable=[*found.usable, one],
-        notes=[*found.notes, *(f"{path.name}: {note}" for note in form.notes(path))],
         history=found.history.with_record(step, record),
     )
+
+
+def _notes_of_forms(checkpoints: Sequence[Checkpoint], base: str | None) -> Iterator[str]:
+    """What their forms say of some checkpoints, each sentence once."""
+    named: dict[str, list[str]] = {}
+    for path in (Path(one.source) for one in checkpoints):
+        for note in form_of(path, base).notes(path):
+            named.setdefault(note, []).append(path.name)
+    for note, names in named.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: {note}"
 
 
 def _with_best(found: FoundCheckpoints, root: Path) -> FoundCheckpoints:
@@ -179,7 +190,7 @@ def _with_final(
         record = final.record
         history = history.with_record(final.step, record)
         one = Checkpoint(final.step, str(root), record.epoch, record.loss, False, record.step_known)
-        usable = sorted([*usable, _with_form(one, form)], key=lambda checkpoint: checkpoint.step)
+        usable = sorted([*usable, with_form(one, form)], key=lambda checkpoint: checkpoint.step)
         if not record.step_known:
             notes = [*notes, _about_unknown(name, final.step)]
     if final.reason:
@@ -274,7 +285,7 @@ def _in_range(steps: Sequence[int], name: str, named: Mapping[str, int]) -> set[
     return {step for step in steps if numbers[0] <= step <= numbers[-1]}
 
 
-def _with_form(checkpoint: Checkpoint, form: Form) -> Checkpoint:
+def with_form(checkpoint: Checkpoint, form: Form) -> Checkpoint:
     """The checkpoint with what its form says of its base model and its head."""
     path = Path(checkpoint.source)
     return replace(checkpoint, adapts=form.base_model(path), borrows_head=not form.saves_head(path))

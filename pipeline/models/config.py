@@ -9,6 +9,9 @@ from typing import Any
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 
 CONFIG = "config.json"
+UNWRITTEN_CLASSES = 2
+"""Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
+
 CLASSIFIERS = (
     "ForImageClassification",
     "ForImageClassificationWithTeacher",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
-from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
+from review_embeddings.pipeline.models.config import CLASSIFIERS, UNWRITTEN_CLASSES, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 LABEL_ORDER, NATURAL = "label_order", "natural"
 """Entry of a configuration, and its value for outputs in the natural order of the class names."""
-
-UNWRITTEN_CLASSES = 2
-"""Classes of a head whose configuration does not say how many: transformers leaves 2 out."""
 
 SOFTMAX, SIGMOID, YES_NO = "softmax", "sigmoid", "yes-no"
 """Kinds of heads: outputs are logits of the one class that is right; of classes each by itself

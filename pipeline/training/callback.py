@@ -162,7 +162,8 @@ class EmbeddingCallback(LogCallback):
             folder = Path(args.output_dir) / f"checkpoint-{step}"
         self._live = LiveEmbedding(run, self._request(args, run), self._progress)
         first = Checkpoint(step, str(folder), epoch=float(state.epoch or 0.0))
-        self._live.prepare(first, model)
+        for note in self._live.prepare(first, model):
+            self._switch.note(note)
         if step == 0:
             self._embed(args, state, model, folder)
 

@@ -21,11 +21,16 @@ import numpy as np
 from review_embeddings.pipeline.analysis.metrics import classification_metrics, cross_entropy
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.images.runimages import RunImages
-from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
+from review_embeddings.pipeline.models.checkpoints import (
+    Checkpoint,
+    FoundCheckpoints,
+    with_form,
+)
 from review_embeddings.pipeline.models.classnames import match_classes
 from review_embeddings.pipeline.models.device import DTYPES
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.forms.adapters.folder import adapter_in
 from review_embeddings.pipeline.models.forms.adapters.form import is_adapted
 from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers
@@ -48,6 +53,13 @@ if TYPE_CHECKING:
     import torch
 
 NO_CHECKPOINTS = FoundCheckpoints([], [])
+
+NO_HEAD = (
+    "What is saved has no classification head of the model: the adapter holds none, and that of "
+    "its base model, if any, is for other classes. It is embedded without its predictions; "
+    "modules_to_save of the adapter's configuration saves the head with it."
+)
+"""Of an adapter whose head is only in memory."""
 
 
 class LiveRun:
@@ -143,31 +155,72 @@ class LiveEmbedding:
         self._encoder: Encoder | None = None
         self._adapted_head: Head | None = None
         self._stamps_memory = False
+        self._borrows_head = False
 
-    def prepare(self, first: Checkpoint, model: Any) -> None:
+    def prepare(self, first: Checkpoint, model: Any) -> list[str]:
         """Read and prepare the images, and load ``first``, a saved checkpoint of ``model``, to
-        learn how it is loaded later.
+        learn how it is loaded later. Gives what people should know.
 
         Its folder is needed, for configuration and image processor, as long as anything is
         embedded. Raises ReviewError.
         """
+        is_readable = True
+        if is_adapted(model):
+            form = form_of(first.source)
+            is_readable = form.problem(Path(first.source)) is None
+            first = with_form(first, form) if is_readable else first
+            self._borrows_head = first.borrows_head
+            self._adapted_head = _head_in_memory(model.get_base_model())
         self._live.open(FoundCheckpoints([first], []))
         self._template = first
+        if not is_readable:
+            return []  # its base model was never saved: embedded as it is in memory
         if is_adapted(model):
-            self._adapted_head = _head_in_memory(model.get_base_model())
-            if form_of(first.source).problem(Path(first.source)) is not None:
-                return  # its base model was never saved: embedded as it is in memory
-        elif kind_of(first) is None:
-            return  # loaded later as something else than what is trained: embedded from its file
-        encoder = load_encoder(
-            first,
+            return self._prepare_adapter(first, model)
+        if kind_of(first) is None:
+            return []  # loaded later as something else than what is trained: embedded from its file
+        self._encoder = self._load(first, with_head=True)
+        self._stamps_memory = _same_header(_serialised(model), Path(first.source) / WEIGHTS)
+        return []
+
+    def _prepare_adapter(self, first: Checkpoint, model: Any) -> list[str]:
+        """Load a saved adapter as a later build does: without a head that is in none of its files.
+        One that cannot be loaded is embedded as it is in memory."""
+        models = self._models(first, model)
+        with_head = models.head_kind(first, self._live.images) is not None
+        try:
+            self._encoder = self._load(first, with_head=with_head)
+        except CheckpointError as error:
+            self._borrows_head = False
+            return [f"The adapter is embedded as it is in memory: {error}"]
+        adapted = self._adapted_head
+        is_lost = adapted is not None and self._head_of(models, first) is not adapted
+        notes = form_of(first.source).notes(Path(first.source)) if self._encoder.can_take else []
+        return [*(f"The adapter: {note}" for note in notes), *([NO_HEAD] if is_lost else [])]
+
+    def _load(self, checkpoint: Checkpoint, *, with_head: bool) -> Encoder:
+        return load_encoder(
+            checkpoint,
             pooling=self._live.info.settings.pooling,
             precision="fp32",
             device="cpu",
-            with_head=True,
+            with_head=with_head,
         )
-        self._stamps_memory = _same_header(_serialised(model), Path(first.source) / WEIGHTS)
-        self._encoder = encoder
+
+    def _models(self, described: Checkpoint, model: Any) -> Models:
+        live = self._live
+        problem_type = getattr(model.config, "problem_type", None)
+        found = FoundCheckpoints([described], [])
+        return Models(live.run, live.info, found, live.request.device, problem_type)
+
+    def _head_of(self, models: Models, described: Checkpoint) -> Head | None:
+        """The head that is used: of an adapter the one in memory, unless a later build finds none
+        of its size in the files."""
+        head, adapted = models.head(described, self._live.images), self._adapted_head
+        is_lost = self._borrows_head and (
+            head is None or adapted is None or head.count != adapted.count
+        )
+        return head if is_lost or adapted is None else adapted
 
     def close(self) -> None:
         """Let other processes embed again, and go of the second module."""
@@ -187,11 +240,10 @@ class LiveEmbedding:
         ``saved`` says that they lie in the checkpoint's folder. Raises ReviewError.
         """
         assert self._template is not None
-        live = self._live
         described = checkpoint if saved else replace(checkpoint, source=self._template.source)
-        found = FoundCheckpoints([described], [])
-        problem_type = getattr(model.config, "problem_type", None)
-        models = Models(live.run, live.info, found, live.request.device, problem_type)
+        if self._borrows_head:
+            described = with_form(described, form_of(described.source))
+        models = self._models(described, model)
         with ExitStack() as stack:
             folder = self._saved_to(checkpoint, model, saved, stack)
             stamp = self._stamp(folder, model, saved)
@@ -210,14 +262,15 @@ class LiveEmbedding:
     ) -> None:
         live, step = self._live, described.step
         key = models.key_of(described, stamp, live.images)
-        head, adapted = models.head(described, live.images), self._adapted_head
-        if adapted is not None:
-            kind = None if adapted.kind == SOFTMAX else adapted.kind
-            head, key = adapted, replace(key, with_head=True, head_kind=kind)
+        head = self._head_of(models, described)
+        if head is not None and head is self._adapted_head:
+            kind = None if head.kind == SOFTMAX else head.kind
+            key = replace(key, with_head=True, head_kind=kind)
         value = key.fingerprint(STAGES["embeddings"])
         if live.run.is_current("embeddings", step, value):
             return
-        in_memory = adapted is not None or (self._encoder is not None and self._encoder.can_take)
+        can_take = self._encoder is not None and self._encoder.can_take
+        in_memory = is_adapted(model) or can_take
         if not in_memory and not saved:
             raise CheckpointError(
                 "models without a classification head of transformers are embedded from saved "
@@ -225,7 +278,10 @@ class LiveEmbedding:
             )
 
         def load(precision: str) -> Encoder:
-            return self._loaded(model, folder, precision, device, f"Checkpoint {step}")
+            name = f"Checkpoint {step}"
+            if is_adapted(model) and not can_take:
+                return self._copied(model, precision, device, name, with_head=key.with_head)
+            return self._loaded(model, folder, precision, device, name)
 
         processor = models.processor_of(described)
         memory = ModelInMemory(load, processor, head) if in_memory else None
@@ -235,15 +291,30 @@ class LiveEmbedding:
         self, model: Any, folder: Path, precision: str, device: torch.device, name: str
     ) -> Encoder:
         """The second module with the weights of now; those of an adapter lie in ``folder``."""
-        if is_adapted(model) and (self._encoder is None or not self._encoder.can_take):
-            pooling = self._live.info.settings.pooling
-            return _encoder_of(model.get_base_model(), pooling, precision, device, name)
         assert self._encoder is not None
         self._encoder.cast(precision)
         exchange = self._encoder.exchange
         state = model.state_dict() if exchange is None else exchange(folder)
         self._encoder.take(state, device, name=name)
         return self._encoder
+
+    def _copied(
+        self, model: Any, precision: str, device: torch.device, name: str, *, with_head: bool
+    ) -> Encoder:
+        """A copy of a model of PEFT in memory as what embeds images, its adapter at work and not
+        merged."""
+        import torch
+
+        second = copy.deepcopy(model.get_base_model()).float().requires_grad_(False)
+        return Encoder(
+            second,
+            pooling=self._live.info.settings.pooling,
+            device=device,
+            dtype=getattr(torch, DTYPES[precision]),
+            name=name,
+            missing=set(),
+            with_head=with_head,
+        )
 
     def _saved_to(self, checkpoint: Checkpoint, model: Any, saved: bool, stack: ExitStack) -> Path:
         """The folder with the weights as files: the checkpoint's, or one that ``stack`` deletes
@@ -253,7 +324,7 @@ class LiveEmbedding:
             return Path(checkpoint.source)
         prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-"
         temporary = tempfile.TemporaryDirectory(dir=self._live.run.path, prefix=prefix)
-        folder = Path(stack.enter_context(temporary))
+        folder = Path(stack.enter_context(temporary)) / f"checkpoint-{checkpoint.step}"
         with quiet_transformers():
             model.save_pretrained(folder)
         return folder
@@ -272,18 +343,8 @@ def _head_in_memory(model: Any) -> Head | None:
 
 def is_saved(folder: Path) -> bool:
     """Whether the weights of a checkpoint lie in a folder."""
-    return any((folder / name).is_file() for name in (WEIGHTS, ADAPTER_WEIGHTS))
-
-
-def _encoder_of(
-    model: Any, pooling: str, precision: str, device: torch.device, name: str
-) -> Encoder:
-    """A copy of a model in memory as what embeds images, its adapter at work and not merged."""
-    import torch
-
-    second = copy.deepcopy(model).float().requires_grad_(False)
-    dtype = getattr(torch, DTYPES[precision])
-    return Encoder(second, pooling=pooling, device=device, dtype=dtype, name=name, missing=set())
+    adapter = adapter_in(folder) or folder
+    return (folder / WEIGHTS).is_file() or (adapter / ADAPTER_WEIGHTS).is_file()
 
 
 def _serialised(model: Any) -> bytes | None:

@@ -549,3 +549,26 @@ def test_an_adapter_on_layers_that_standardise_their_weights_is_not_merged(
             true = model(pixel_values=pixels).logits.softmax(dim=-1)
         assert (softmax(encoder, pixels) - true).abs().max() < NOISE
     loader.close()
+
+
+def test_running_statistics_that_are_the_bases_are_told_once(run: Path, tmp_path: Path) -> None:
+    """Unless the adapter holds those of every batch norm."""
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    torch.manual_seed(0)
+    options = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+    base = tmp_path / "resnet"
+    config = ResNetConfig(**options, layer_type="basic", num_labels=3)
+    ResNetForImageClassification(config).save_pretrained(base)
+    saved = {"classifier": ["classifier.1"], "all": ["classifier.1", "normalization"]}
+    for step in (1, 2):
+        config = lora(target_modules=["convolution"], modules_to_save=saved["classifier"])
+        save_adapter(run / f"checkpoint-{step}", base, seed=step, config=config)
+    (note,) = find_checkpoints(run).notes
+    assert note.startswith("checkpoint-1 and 1 more: its base model has batch norms whose running")
+    for step in (1, 2):
+        config = lora(target_modules=["convolution"], modules_to_save=saved["all"])
+        save_adapter(run / f"checkpoint-{step}", base, seed=step, config=config)
+    assert not find_checkpoints(run).notes
+    save_adapter(run / "checkpoint-1", save_checkpoint(tmp_path / "vit", seed=1, step=0), seed=1)
+    assert not find_checkpoints(run).notes

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,10 @@ from torch import nn
 
 from review_embeddings.pipeline import EmbeddingCallback, LogCallback, Recorder, RunFolder
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.training.faults import FaultSwitch
+from review_embeddings.pipeline.training.live import NO_HEAD
 
 ALL = bool(os.environ.get("REVIEW_EMBEDDINGS_ALL_FAULTS"))
 """Whether every function fails, and not one of `STRIDE`."""
@@ -248,6 +252,22 @@ class Training:
         return drawn
 
 
+class SavedTraining(Training):
+    """One that saves before it tells of it."""
+
+    def run(self, callback: Any) -> list[float]:
+        tells = callback.on_save
+
+        def save(args: Any, state: Any, control: Any, **given: Any) -> None:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self.model.save_pretrained(folder)
+            self.processor.save_pretrained(folder)
+            tells(args, state, control, **given)
+
+        callback.on_save = save
+        return super().run(callback)
+
+
 @UNCLOSED
 def test_a_callback_that_fails_anywhere_ends_no_training(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -399,3 +419,93 @@ def test_what_a_report_raises_is_meant(pictures: Path, tmp_path: Path) -> None:
     training = Training(tmp_path / "out")
     with pytest.raises(PrunedTrialError):
         training.run(EmbeddingCallback(pictures, split="test", report=report))
+
+
+# -- adapters that are saved in other ways
+
+
+def adapted_as(training: Training, base: Path, name: str = "default", **options: Any) -> Any:
+    """A model with three new outputs on a saved base model, its adapter at work."""
+    import peft
+    from transformers import ViTForImageClassification
+
+    torch.manual_seed(4)
+    names = dict(enumerate(CLASSES))
+    model = ViTForImageClassification.from_pretrained(
+        base, id2label=names, num_labels=len(names), ignore_mismatched_sizes=True
+    )
+    settings = peft.LoraConfig(
+        r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False, **options
+    )
+    training.model = peft.get_peft_model(model, settings, adapter_name=name).train()
+    return training.model
+
+
+def save_base(folder: Path, kind: str) -> Path:
+    from transformers import ViTForImageClassification, ViTModel
+
+    torch.manual_seed(3)
+    model = (
+        ViTModel(tiny_vit())
+        if kind == "no head"
+        else ViTForImageClassification(tiny_vit(num_labels=5))
+    )
+    model.save_pretrained(folder)
+    return folder
+
+
+def check_built_the_same(out: Path, pictures: Path, steps: list[int]) -> None:
+    """A build of what was saved takes what was embedded for its own, and computes the same."""
+    run, other = RunFolder(out), RunFolder(out.parent / "built")
+    assert run.steps_with("embeddings") == steps
+    for step in steps:
+        shutil.copytree(run.checkpoint(step), other.checkpoint(step))
+    request = Request(dataset={"source": str(pictures), "split": "test"}, device="cpu")
+    assert build(other, request).wanted == steps
+    for step in steps:
+        one, two = (each.result_metadata("embeddings", step) for each in (run, other))
+        assert one is not None and two is not None and one["fingerprint"] == two["fingerprint"]
+        assert np.allclose(
+            run.read_array("embeddings", step), other.read_array("embeddings", step), atol=1e-6
+        )
+    assert "embeddings" not in build(run, Request(device="cpu")).seconds
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("kind", ["no head", "another head"])
+def test_an_adapter_without_the_head_is_embedded_without_predictions(
+    pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    need(find_spec("peft") is not None, "peft")
+    training, notes = SavedTraining(tmp_path / "out"), Notes()
+    model = adapted_as(training, save_base(tmp_path / "base", kind))
+    training.run(EmbeddingCallback(pictures, split="test", progress=notes))
+    assert not notes.faults
+    assert [line for line in notes.lines if "modules_to_save" in line] == [NO_HEAD]
+    run = RunFolder(tmp_path / "out")
+    embeddings, _ = plain_values(model.merge_and_unload(), training.processor, pictures)
+    assert np.allclose(run.read_array("embeddings", 2), embeddings, atol=1e-5)
+    metadata = run.result_metadata("embeddings", 2)
+    assert metadata is not None and "probabilities" not in metadata["arrays"]
+    check_built_the_same(tmp_path / "out", pictures, [0, 1, 2])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("kind", [Training, SavedTraining])
+def test_an_adapter_under_a_name_of_its_own_is_embedded(
+    pictures: Path, tmp_path: Path, kind: type[Training]
+) -> None:
+    need(find_spec("peft") is not None, "peft")
+    training, notes = kind(tmp_path / "out"), Notes()
+    base = save_base(tmp_path / "base", "another head")
+    model = adapted_as(training, base, "mine", modules_to_save=["classifier"])
+    training.run(EmbeddingCallback(pictures, split="test", progress=notes))
+    assert not notes.faults
+    run = RunFolder(tmp_path / "out")
+    assert (run.checkpoint(0) / "mine" / "adapter_model.safetensors").is_file()
+    if kind is SavedTraining:
+        check_built_the_same(tmp_path / "out", pictures, [0, 1, 2])
+    embeddings, probabilities = plain_values(model.merge_and_unload(), training.processor, pictures)
+    for step in (0, 1, 2):
+        assert np.allclose(run.read_array("embeddings", step), embeddings, atol=1e-5)
+        assert np.allclose(run.read_array("probabilities", step), probabilities, atol=1e-5)

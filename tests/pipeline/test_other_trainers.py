@@ -22,6 +22,7 @@ from samples import need, save_checkpoint
 from review_embeddings.pipeline.errors import CheckpointError, ReviewError, RunError
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.models.classnames import map_classes
+from review_embeddings.pipeline.models.encoder import load_encoder
 from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.run.folder import RunFolder, find_run, is_run
 from review_embeddings.pipeline.settings import Request
@@ -325,6 +326,36 @@ def test_what_timm_does_not_say_is_asked_for(image_folder: Path, tmp_path: Path)
     assert found.steps == [] and "args.yaml" in found.skipped[0].reason
     files[0].write_bytes(files[0].read_bytes()[:1000])
     assert "cut off" in find_checkpoints(tmp_path / "run").skipped[0].reason
+
+
+@pytest.mark.usefixtures("timm_installed")
+@pytest.mark.parametrize(
+    ("trained", "said", "expected"),
+    [
+        ({"in_chans": 1}, {"in_chans": 1}, "it takes grey images"),
+        ({"in_chans": 5}, {"input_size": [5, 64, 64]}, "it takes images of 5 channels"),
+        ({"in_chans": 1}, {}, "it takes grey images"),
+        ({"channels": (8, 8, 8, 8)}, {}, "model_kwargs above all"),
+    ],
+)
+def test_what_a_model_of_timm_does_not_take_is_told(
+    trained: dict[str, Any], said: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    import torch
+
+    timm_training(tmp_path / "run", model_kwargs=trained)
+    written = {"model": "test_resnet", "num_classes": 3, "img_size": 64, **said}
+    for file in (tmp_path / "run").glob("*.pth.tar"):
+        content = torch.load(file, weights_only=False)
+        torch.save({**content, "args": argparse.Namespace(**written)}, file)
+    found = find_checkpoints(tmp_path / "run")
+    if said:
+        assert expected in found.skipped[0].reason
+        return
+    with pytest.raises(CheckpointError, match=expected):
+        load_encoder(
+            found.usable[0], pooling="auto", precision="fp32", device="cpu", with_head=True
+        )
 
 
 @pytest.mark.usefixtures("timm_installed")

@@ -266,9 +266,27 @@ def _data_settings(path: Path, file: TimmFile) -> dict[str, Any]:
     settings = {
         name: list(value) if isinstance(value, tuple) else value for name, value in resolved.items()
     }
-    if settings["input_size"][0] != CHANNELS:
-        raise CheckpointError(f"it takes images of {settings['input_size'][0]} channels, not RGB")
+    if problem := _channels_problem(_channels(file.options) or settings["input_size"][0]):
+        raise CheckpointError(problem)
     return settings
+
+
+def _channels(options: Mapping[str, Any]) -> int | None:
+    """Of the images that the model takes; None where the options do not say it."""
+    more, size = options.get("model_kwargs"), options.get("input_size")
+    named = more.get("in_chans") if isinstance(more, Mapping) else None
+    found = named or options.get("in_chans")
+    if found is None and isinstance(size, (list, tuple)) and size:
+        found = size[0]
+    return found if isinstance(found, int) else None
+
+
+def _channels_problem(count: int) -> str | None:
+    """Why images as they are embedded are not what a model takes; None where they are."""
+    if count == CHANNELS:
+        return None
+    what = "grey images" if count == 1 else f"images of {count} channels"
+    return f"it takes {what} (in_chans {count}), and images are embedded in RGB, with {CHANNELS}"
 
 
 def _count_classes(path: Path, file: TimmFile) -> int:
@@ -310,17 +328,46 @@ def _take(model: Any, tensors: Mapping[str, Any], title: str) -> None:
     """Load tensors into the timm module; prefixes of wrappers are taken off, and what belongs to a
     head that is not there is left out."""
     own = model.timm_model.state_dict()
-    fitting = (
-        one
-        for one in (tensors, *without_wrappers(tensors))
-        if all(name in one and one[name].shape == value.shape for name, value in own.items())
-    )
-    found = next(fitting, None)
+    named = [one for one in (tensors, *without_wrappers(tensors)) if own.keys() <= one.keys()]
+    found = next((one for one in named if _misfit(one, own) is None), None)
     if found is None:
-        absent = next((name for name in own if name not in tensors), None)
-        fault = "weights have other shapes" if absent is None else f"{absent} is missing"
-        raise CheckpointError(
-            f"{title} does not fit its architecture {model.config.architecture}: {fault}. Install "
-            f"the version of timm it was trained with."
-        )
+        raise CheckpointError(_misfit_message(model, own, named[0] if named else tensors, title))
     model.timm_model.load_state_dict({name: found[name] for name in own})
+
+
+def _misfit(tensors: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
+    """The first tensor of a module that is not there or has another shape."""
+    return next(
+        (
+            name
+            for name, value in own.items()
+            if name not in tensors or tensors[name].shape != value.shape
+        ),
+        None,
+    )
+
+
+def _misfit_message(
+    model: Any, own: Mapping[str, Any], tensors: Mapping[str, Any], title: str
+) -> str:
+    """What does not fit, with what helps."""
+    name = _misfit(tensors, own)
+    assert name is not None
+    fault = f"{title} does not fit its architecture {model.config.architecture}: "
+    if name not in tensors:
+        return f"{fault}{name} is missing. Install the version of timm it was trained with."
+    shape, wanted = tuple(tensors[name].shape), tuple(own[name].shape)
+    if problem := _stem_problem(shape, wanted):
+        return f"{title} cannot be embedded: {problem}."
+    return (
+        f"{fault}{name} has the shape {shape}, and by the options of its training {wanted}. "
+        f"Compare these in {OPTIONS_FILE}, model_kwargs above all, with the command that trained "
+        f"it; versions of timm may differ, too."
+    )
+
+
+def _stem_problem(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
+    """As `_channels_problem`, of a first convolution in whose channels alone two models differ."""
+    is_stem = len(wanted) == len(shape) == 4 and wanted[1] == CHANNELS
+    others_agree = is_stem and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:])
+    return _channels_problem(shape[1]) if others_agree else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.forms.adapters.hub import HubModel
-from review_embeddings.pipeline.models.forms.pretrained import PretrainedFolder
+from review_embeddings.pipeline.models.forms.pretrained import PretrainedFolder, files_of
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS
 
@@ -188,9 +188,22 @@ def adapter_shapes(adapter: AdapterFolder) -> Shapes:
     return _read_shapes(path, *storage.stamp_of(path))
 
 
+def base_names(adapter: AdapterFolder) -> set[str]:
+    """Names of the tensors in the files of the base model as far as they are on this machine; of
+    one of the Hub, in one file."""
+    folder = adapter.base_folder
+    if folder is not None:
+        files = files_of(folder)
+    else:
+        cached = HubModel.of(adapter.base).cached_file(WEIGHTS) if adapter.base else None
+        files = [] if cached is None else [cached]
+    here = [file for file in files if file.suffix == ".safetensors" and file.is_file()]
+    return {name for file in here for name, _ in _read_shapes(file, *storage.stamp_of(file))}
+
+
 @lru_cache(maxsize=256)
 def _read_shapes(file: Path, size: int, changed: int) -> Shapes:
-    if file.name != ADAPTER_WEIGHTS:
+    if file.suffix != ".safetensors":
         tensors = read_tensors(file, str(file))
         return tuple((name, tuple(tensor.shape)) for name, tensor in tensors.items())
     with file.open("rb") as stream:

@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
-from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
+from review_embeddings.pipeline.models.config import CLASSIFIERS, UNWRITTEN_CLASSES, is_timm
 from review_embeddings.pipeline.models.forms.adapters.folder import (
     BASE_ENTRY,
     AdapterFolder,
     adapter_in,
     adapter_shapes,
+    base_names,
 )
-from review_embeddings.pipeline.models.forms.adapters.merging import MergingBase, head_size
+from review_embeddings.pipeline.models.forms.adapters.merging import (
+    MergingBase,
+    head_size,
+    plain_name,
+)
 from review_embeddings.pipeline.models.forms.form import Form, LoadedModel
 from review_embeddings.pipeline.models.forms.pretrained import files_of
 from review_embeddings.pipeline.models.forms.stored import problem_with_file
@@ -51,6 +56,16 @@ PROMPT_KINDS = {
     "XLORA",
 }
 """Kinds that cannot be merged into weights: all but one put tokens before a text."""
+
+STATISTICS = "running_mean"
+"""The end of the name of a tensor that each batch norm has."""
+
+BASE_STATISTICS = (
+    "its base model has batch norms whose running statistics the adapter does not hold: those of "
+    "the base model are taken, which is not the model that was trained unless they were frozen "
+    "(modules_to_save saves batch norms with the adapter)"
+)
+"""A note of adapters; which of the two holds for a training is in no file."""
 
 LIBRARIES = ("transformers", "timm")
 """Packages whose classes can be built from a base model's own configuration."""
@@ -91,6 +106,13 @@ class PeftAdapter(Form):
     def saves_head(self, path: Path) -> bool:
         """Whether its tensors hold one."""
         return _head_size(self._read(path)) is not None
+
+    def notes(self, path: Path) -> list[str]:
+        """That running statistics of batch norms are the base model's, which the training may have
+        changed."""
+        adapter = self._read(path)
+        in_base, own = (_count_statistics(names) for names in _tensor_names(adapter))
+        return [BASE_STATISTICS] if in_base > own else []
 
     def weight_files(self, path: Path) -> list[Path]:
         """Those of the adapter and of its base model; one of the Hub is known by its name."""
@@ -147,8 +169,34 @@ def describe_adapter(model: Any, folder: Path) -> None:
     """Write beside a saved adapter what its base model does not know: the classes of the head.
     Nothing where a model is whole."""
     config = getattr(model.get_base_model(), "config", None) if is_adapted(model) else None
-    if config is not None and hasattr(config, "save_pretrained"):
-        config.save_pretrained(folder)
+    if config is None or not hasattr(config, "save_pretrained"):
+        return
+    own = adapter_in(folder)
+    if own is None or not _loses_head(AdapterFolder.read(own), config):
+        config.save_pretrained(own or folder)
+
+
+def _loses_head(adapter: AdapterFolder, config: Any) -> bool:
+    """Whether neither a saved adapter nor its base model has a head of the size that the model in
+    memory has, so that its configuration would describe what is not there."""
+    if adapter.base is None:
+        return False
+    try:
+        if _head_size(adapter) is not None:
+            return False
+        count = len(_class_names(adapter.base_config())) or UNWRITTEN_CLASSES
+    except CheckpointError:
+        return False
+    return count != getattr(config, "num_labels", count)
+
+
+def _tensor_names(adapter: AdapterFolder) -> tuple[set[str], set[str]]:
+    """Names of the tensors of the base model and, as they are in it, of the adapter."""
+    return base_names(adapter), {plain_name(name) for name, _ in adapter_shapes(adapter)}
+
+
+def _count_statistics(names: set[str]) -> int:
+    return sum(name.endswith(STATISTICS) for name in names)
 
 
 def _weights_problem(adapter: AdapterFolder) -> str | None:
