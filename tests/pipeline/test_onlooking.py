@@ -22,7 +22,7 @@ from samples import CLASSES, need, tiny_vit, write_splits
 from torch import nn
 
 from review_embeddings.pipeline import EmbeddingCallback, LogCallback, Recorder, RunFolder
-from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.errors import CheckpointError, ReviewError
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.training.faults import FaultSwitch
@@ -509,3 +509,24 @@ def test_an_adapter_under_a_name_of_its_own_is_embedded(
     for step in (0, 1, 2):
         assert np.allclose(run.read_array("embeddings", step), embeddings, atol=1e-5)
         assert np.allclose(run.read_array("probabilities", step), probabilities, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_adapter_that_cannot_be_loaded_is_embedded_as_it_is_in_memory(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(find_spec("peft") is not None, "peft")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise CheckpointError("it does not fit.")
+
+    monkeypatch.setattr("review_embeddings.pipeline.training.live.load_encoder", refuse)
+    training, notes = SavedTraining(tmp_path / "out"), Notes()
+    model = adapted_as(training, save_base(tmp_path / "base", "no head"))
+    training.run(EmbeddingCallback(pictures, split="test", progress=notes))
+    assert not notes.faults
+    assert "The adapter is embedded as it is in memory: it does not fit." in notes.lines
+    run = RunFolder(tmp_path / "out")
+    embeddings, _ = plain_values(model.merge_and_unload(), training.processor, pictures)
+    assert run.steps_with("embeddings") == [0, 1, 2]
+    assert np.allclose(run.read_array("embeddings", 2), embeddings, atol=1e-5)
