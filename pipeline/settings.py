@@ -32,6 +32,10 @@ LABEL_SOURCES = ("folder", "top-folder", "metadata", "none")
 """Where labels of a folder of images come from: the innermost or the outermost folder, files of
 metadata, or nowhere."""
 
+LATER = {"later": True}
+"""Metadata of a field that the first version of a file did not have: it is not written where it
+has its default."""
+
 NOTHING = "none"
 """What a person says to clear a base model, an image processor or a label column named
 before."""
@@ -59,17 +63,17 @@ class DatasetReference:
     """Seed of that sample."""
     in_place: bool = False
     """Whether the images stay where they are; otherwise the run folder has a copy of them."""
-    split_folders: bool | None = None
+    split_folders: bool | None = field(default=None, metadata=LATER)
     """Whether the outer folders are splits; None to tell by their names."""
-    labels_from: str | None = None
+    labels_from: str | None = field(default=None, metadata=LATER)
     """One of `LABEL_SOURCES`; None for metadata where it has labels, else the folders."""
-    first_label: int | None = None
+    first_label: int | None = field(default=None, metadata=LATER)
     """The label that is a head's first output, 0 or 1; None for 0 where nothing speaks against."""
-    ignore_labels: bool = False
+    ignore_labels: bool = field(default=False, metadata=LATER)
     """Whether labels that are no class count as none."""
-    class_names: list[str] | None = None
+    class_names: list[str] | None = field(default=None, metadata=LATER)
     """Names of the classes by number; None for those of the data set or of the head."""
-    reading: int | None = None
+    reading: int | None = field(default=None, metadata=LATER)
     """Version of the rules by which images and labels are found; None until the data set was
     opened."""
 

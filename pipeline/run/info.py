@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from review_embeddings.pipeline.run.records import unknown_keys
-from review_embeddings.pipeline.settings import DatasetReference, Settings
+from review_embeddings.pipeline.settings import LATER, DatasetReference, Settings
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RunInfo:
     """The model before fine-tuning, shown as step 0; None where the run has no such model."""
     settings: Settings = field(default_factory=Settings)
     """Settings that change the result."""
-    recorded: str | None = None
+    recorded: str | None = field(default=None, metadata=LATER)
     """Fingerprint of the transform of the images, where a `Recorder` made the run: its steps are
     those that were recorded, and it has no weights. None for a run of checkpoints."""
     packages: dict[str, str] = field(default_factory=dict)

@@ -23,6 +23,8 @@ from dataclasses import MISSING, asdict, field, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from review_embeddings.pipeline.settings import LATER
+
 FORMAT = "format_version"
 """Key of an object's format."""
 
@@ -103,9 +105,21 @@ def as_json(record: Any) -> dict[str, Any]:
     """A record as the object that is written, the unknown keys it was read with behind the others
     at each level."""
     unknown = getattr(record, UNKNOWN, {})
-    content = asdict(replace(record, **{UNKNOWN: {}}) if unknown else record)
+    content = _written(replace(record, **{UNKNOWN: {}}) if unknown else record)
     content.pop(UNKNOWN, None)
     return _with_unknown(content, unknown)
+
+
+def _written(record: Any) -> dict[str, Any]:
+    """A record without the `LATER` fields that have their defaults, at each level."""
+    content = asdict(record)
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if entry.metadata == LATER and value == entry.default:
+            del content[entry.name]
+        elif is_dataclass(value):
+            content[entry.name] = _written(value)
+    return content
 
 
 def made_by_newer(what: object) -> str:

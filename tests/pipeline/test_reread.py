@@ -44,7 +44,7 @@ def old_run(tmp_path: Path) -> RunFolder:
     build(run, Request(dataset={"source": str(tmp_path / "data"), "reading": 1}))
     content = json.loads(run.run_json.read_text())
     for name in ("reading", "split_folders", "labels_from", "first_label", "class_names"):
-        del content["dataset"][name]  # as a version wrote it that had none of them
+        content["dataset"].pop(name, None)  # as a version wrote it that had none of them
     run.run_json.write_text(json.dumps(content))
     return run
 
