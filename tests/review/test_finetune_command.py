@@ -250,7 +250,7 @@ def interrupted_while_embedding(monkeypatch: pytest.MonkeyPatch, step: int) -> l
 
     def embedding(self: LiveEmbedding, checkpoint: Checkpoint, *rest: Any, **options: Any) -> None:
         if checkpoint.step == step and step not in embedded:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         embed(self, checkpoint, *rest, **options)
         embedded.append(checkpoint.step)
 
@@ -313,7 +313,7 @@ def test_ctrl_c_after_the_training_stops_what_follows_it(
     """The table is made when the training is over: nobody waits for a step then."""
 
     def build(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("review_embeddings.pipeline.api.build", build)
     code, _, errors = review_embeddings(*uninterrupted[0], "--run", tmp_path / "run")
