@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -368,9 +369,17 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             ArithmeticError,
         ) as error:
             cause = error
+    folders = " or ".join(map(str, sources))
+    lacking = re.search(r"Missing optional dependencies: ([\w, -]+)\.", str(cause))
+    if lacking:
+        raise CheckpointError(
+            f"The image processor in {folders} needs {lacking[1]}, which is not installed, or does "
+            f"not fit torch. Install both from one index, or name a processor of another class "
+            f"with --processor."
+        ) from cause
     raise CheckpointError(
-        f"No image processor in {' or '.join(map(str, sources))}. Name the model folder or Hub "
-        f"name whose processor fits with --processor."
+        f"No image processor in {folders}. Name the model folder or Hub name whose processor fits "
+        f"with --processor."
     ) from cause
 
 

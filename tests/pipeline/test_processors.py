@@ -4,6 +4,7 @@ image alone."""
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from PIL import Image
 from samples import need
 from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
 
-from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.errors import CheckpointError, ReviewError
 from review_embeddings.pipeline.images.normalisation import Normalisation, to_levels, to_values
 from review_embeddings.pipeline.models.preprocessing import COMMON, ProcessorSettings, base_name
-from review_embeddings.pipeline.models.processor import Processor
+from review_embeddings.pipeline.models.processor import Processor, load_processor
 
 BY_PILLOW = sorted(
     {
@@ -221,3 +222,17 @@ def test_the_values_are_those_of_timms_processor_on_each_image_alone() -> None:
         ours = Processor(processor)
         for batch in (IMAGES[:5], [GRAY, IMAGES[3]], [IMAGES[5]], [IMAGES[7]]):
             check(processor, ours, batch)
+
+
+def test_a_processor_that_needs_what_is_missing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "A", "size": 3}')
+    text = "None could be imported. Missing optional dependencies: torchvision. Please install."
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(text)
+
+    monkeypatch.setattr(transformers.AutoImageProcessor, "from_pretrained", fail)
+    with pytest.raises(CheckpointError, match="needs torchvision"):
+        load_processor([tmp_path])
