@@ -155,10 +155,14 @@ def _check_compatible(
         before, now = getattr(stored, name), getattr(request, name)
         if before == now or name == "device" or (resume and name in RESUMABLE_CHANGES):
             continue
-        option = name.replace("_", " ")
-        what = "other TrainingArguments" if name == "arguments" else f"another {option}"
-        other_way = "Go on with that one: --resume without it; or name a new folder with --run"
+        option = "--set" if name == "arguments" else f"--{name.replace('_', '-')}"
+        other_way = f"--resume without {option} goes on with that one; --run names a new folder"
         raise SettingsError(
-            f"{run} holds a fine-tuning with {what}: {before}, not {now}. "
-            f"{NEW_RUN if resume else other_way}."
+            f"{run} holds a fine-tuning with another {option}: {_shown(before)}, not "
+            f"{_shown(now)}. {NEW_RUN if resume else other_way}."
         )
+
+
+def _shown(value: Any) -> str:
+    """The value of an option that may have been left out."""
+    return "left out" if value in (None, {}, ()) else str(value)

@@ -387,9 +387,9 @@ def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> N
 def test_other_settings_are_refused_and_nothing_is_lost(train: Callable[..., FineTuned]) -> None:
     run = train().run
     before = rows_of(run)
-    with pytest.raises(SettingsError, match="another seed: 42, not 7"):
+    with pytest.raises(SettingsError, match="another --seed: 42, not 7"):
         train(seed=7)
-    with pytest.raises(SettingsError, match="another image size: None, not 32"):
+    with pytest.raises(SettingsError, match="another --image-size: left out, not 32"):
         train(resume=True, image_size=32)
     assert rows_of(run) == before
     with pytest.raises(RunError, match="no fine-tuning that could go on"):

@@ -234,7 +234,7 @@ def test_batch_norms_are_saved_with_the_adapter(train: Train, tmp_path: Path) ->
 
 def test_other_options_than_before_are_refused(train: Train) -> None:
     train(steps=1, frames=2)
-    with pytest.raises(SettingsError, match="another lora: 4, not 8"):
+    with pytest.raises(SettingsError, match="another --lora: 4, not 8"):
         train(steps=1, frames=2, lora=8)
 
 
