@@ -261,11 +261,15 @@ def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(
     rows.nth(2).wait_for()
     for place, facts in enumerate(manifest.checkpoints):
         assert facts.explained_variance is not None
+        images = table.read(built_run, checkpoints=[facts.step], columns=["label", "prediction"])
+        accuracy = (images["label"].astype(str) == images["prediction"].astype(str)).mean()
         stay = "" if place == 0 else f"{100 * manifest.outlier_overlap[place - 1][place]:.0f} %"
         assert rows.nth(place).locator("td").all_inner_texts() == [
             str(facts.step),
             f"{facts.epoch:.2f}",
             f"{facts.loss:.3f}",
+            "",  # nothing was evaluated
+            f"{accuracy:.3f}*",
             f"{100 * sum(facts.explained_variance):.0f} %",
             f"{100 * facts.map_kept:.0f} %",
             f"{facts.trustworthiness:.2f}",
