@@ -3,7 +3,7 @@
 from review_embeddings import alias
 
 if __name__ == "__main__":  # python -m review
-    from review_embeddings.review.cli.main import main
+    from review_embeddings.review.cli.program import main
 
     main()
 else:

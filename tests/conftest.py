@@ -97,7 +97,7 @@ def review_embeddings() -> Callable[..., tuple[int, str, str]]:
     """The command line in this process: (exit code, standard output, standard error)."""
     from click.testing import CliRunner
 
-    from review_embeddings.review.cli.main import cli
+    from review_embeddings.review.cli.program import cli
 
     def call(*arguments: object) -> tuple[int, str, str]:
         result = CliRunner().invoke(

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = """
 import multiprocessing
 import pipeline, review, review_embeddings
-from review_embeddings.review.cli import main
+from review_embeddings.review.cli import program
 
 def files():
-    return [module.__file__ for module in (pipeline, review, main)]
+    return [module.__file__ for module in (pipeline, review, program)]
 
 if __name__ == "__main__":
     print(*files(), sep="\\n")

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from review_embeddings.pipeline import table
-from review_embeddings.review.cli.main import cli
+from review_embeddings.review.cli.program import cli
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "review" / "plugin"
@@ -94,7 +94,7 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
     """What keeps `--help` under half a second: heavy imports are inside the functions."""
     code = """
 import sys
-from review_embeddings.review.cli.main import cli, main
+from review_embeddings.review.cli.program import cli, main
 for command in ([], *([name] for name in sorted(cli.commands))):
     sys.argv = ["review-embeddings", *command, "--help"]
     try:
@@ -158,7 +158,7 @@ def test_modules_of_others_with_these_names_come_first(tmp_path: Path) -> None:
         program = f"{first}\nimport pipeline.utils\nassert pipeline.utils.mine"
         subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path / "other")
     for order in ("import pipeline, review, {ours}", "import {ours}, pipeline, review"):
-        ours = "review_embeddings.pipeline.table, review_embeddings.review.cli.main"
+        ours = "review_embeddings.pipeline.table, review_embeddings.review.cli.program"
         program = f"{order.format(ours=ours)}\nassert pipeline.mine and review.mine"
         subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
 
@@ -168,7 +168,7 @@ def test_version_is_that_of_the_package() -> None:
         [
             sys.executable,
             "-c",
-            "from review_embeddings.review.cli.main import main; main()",
+            "from review_embeddings.review.cli.program import main; main()",
             "--version",
         ],
         check=True,

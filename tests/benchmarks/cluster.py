@@ -135,7 +135,7 @@ def start_and_kill(run: Path, root: Path, data: Path, address: str, images: int)
         [
             sys.executable,
             "-c",
-            "from review_embeddings.review.cli.main import main; main()",
+            "from review_embeddings.review.cli.program import main; main()",
             "build",
             *words,
         ]

@@ -127,7 +127,7 @@ def floor_it(run: Path) -> None:
 def export_it(run: Path) -> None:
     from click.testing import CliRunner
 
-    from review_embeddings.review.cli.main import cli
+    from review_embeddings.review.cli.program import cli
 
     for kind in ("labels", "consensus"):
         done = CliRunner().invoke(

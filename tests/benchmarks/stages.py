@@ -112,7 +112,7 @@ def page(run: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "from review_embeddings.review.cli.main import main; main()",
+        "from review_embeddings.review.cli.program import main; main()",
         "--first",
         "--last",
         "--run",

@@ -117,7 +117,7 @@ def _become(arguments: list[str], output: str, imported: Path) -> None:
         file = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        from review_embeddings.review.cli.main import cli
+        from review_embeddings.review.cli.program import cli
 
         cli(arguments, standalone_mode=False)
         code = 0

@@ -19,7 +19,7 @@ class Serving:
     """The running program and its page."""
 
     def __init__(self, arguments: list[str]) -> None:
-        program = "from review_embeddings.review.cli.main import main; main()"
+        program = "from review_embeddings.review.cli.program import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=tempfile.gettempdir(),  # as from anywhere

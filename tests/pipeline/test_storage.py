@@ -140,7 +140,7 @@ def test_killed_in_between_and_continued_on_another_machine(
 ) -> None:
     address = f"s3://{bucket[1]}/runs/new"
     program = (
-        "import sys; from review_embeddings.review.cli.main import main; "
+        "import sys; from review_embeddings.review.cli.program import main; "
         "sys.argv = ['review-embeddings', *sys.argv[1:]]; main()"
     )
     arguments = [

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from review_embeddings.pipeline import table
-from review_embeddings.review.cli import main as command_line
+from review_embeddings.review import cli as command_line
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -14,7 +14,7 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
     program = [
         sys.executable,
         "-c",
-        "from review_embeddings.review.cli.main import main; main()",
+        "from review_embeddings.review.cli.program import main; main()",
         "demo",
         "--no-serve",
     ]

@@ -19,7 +19,7 @@ from samples import save_start_model, write_splits
 
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, find_checkpoints
 from review_embeddings.pipeline.training.live import LiveEmbedding
-from review_embeddings.review.cli.main import cli
+from review_embeddings.review.cli.program import cli
 
 CommandLine = Callable[..., tuple[int, str, str]]
 PROGRAM = [sys.executable, "-m", "review"]

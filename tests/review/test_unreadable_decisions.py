@@ -12,7 +12,7 @@ import pytest
 
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.cli.main import cli
+from review_embeddings.review.cli.program import cli
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.decisions.session import DecisionSession
