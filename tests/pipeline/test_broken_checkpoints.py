@@ -8,12 +8,12 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from notes import Notes
 
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -21,24 +21,6 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "trainer_state.json")
-
-
-class Notes:
-    """A progress that keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def stage(
-        self, title: str, *, total: int, unit: str
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        return nullcontext(lambda done: None)
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def latest(self, text: str) -> None:
-        pass
 
 
 def cut(file: Path) -> None:

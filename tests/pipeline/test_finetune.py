@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from notes import Notes
 from safetensors.torch import load_file
 from samples import (
     CLASSES,
@@ -584,20 +585,7 @@ def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
     datasets.DatasetDict({"train": split([0, 1] * 4), "test": split([0, 1, 2])}).save_to_disk(
         str(tmp_path / "data")
     )
-    notes: list[str] = []
-
-    class Notes:
-        def stage(self, title: str, *, total: int, unit: str) -> Any:
-            from review_embeddings.pipeline.progress import SILENT
-
-            return SILENT.stage(title, total=total, unit=unit)
-
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-        def latest(self, text: str) -> None:
-            pass
-
+    notes = Notes()
     said = {
         "model": str(start_model),
         "dataset": str(tmp_path / "data"),
@@ -605,8 +593,8 @@ def test_classes_that_a_split_lacks_are_said_and_do_not_stop(
         "frames": 2,
         "batch_size": 4,
     }
-    assert finetune(RunFolder(tmp_path / "run"), said, progress=Notes()).finished
-    assert any("No training images of 1 of 3 classes: c" in note for note in notes)
+    assert finetune(RunFolder(tmp_path / "run"), said, progress=notes).finished
+    assert any("No training images of 1 of 3 classes: c" in note for note in notes.lines)
 
 
 def test_images_of_unequal_size_are_refused_where_the_processor_leaves_them_so(

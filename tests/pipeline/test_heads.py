@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from notes import Notes
 from PIL import Image
 from samples import CLASSES, picture, save_checkpoint, tiny_vit
 from transformers import AutoImageProcessor, ViTForImageClassification
@@ -32,24 +33,6 @@ from review_embeddings.pipeline.stages.preview import preview
 from review_embeddings.review.report.summary import summarize
 
 MULTI_LABEL = {"problem_type": "multi_label_classification"}
-
-
-class Notes:
-    """A progress that remembers what was noted."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def stage(self, title: str, *, total: int, unit: str) -> Any:
-        from review_embeddings.pipeline.progress import SILENT
-
-        return SILENT.stage(title, total=total, unit=unit)
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-
-    def latest(self, text: str) -> None:
-        pass
 
 
 def checkpoint(run: Path, step: int, classes: list[str], **config: Any) -> Path:
@@ -80,7 +63,7 @@ def built(run: Path, data: Path, **settings: Any) -> tuple[pd.DataFrame, list[st
     )
     frame = table.read(RunFolder(run))
     table.validate(frame)
-    return frame, notes.texts
+    return frame, notes.lines
 
 
 def logits_of(run: Path, step: int) -> np.ndarray[Any, Any]:

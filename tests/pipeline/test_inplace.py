@@ -22,6 +22,7 @@ import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from notes import Notes
 from PIL import Image
 from samples import CLASSES, encoded, picture, save_checkpoint
 from shards import rows_a_shard
@@ -33,7 +34,6 @@ from review_embeddings.pipeline.images.inplace import read_cells
 from review_embeddings.pipeline.images.preview import shown_in_browser
 from review_embeddings.pipeline.images.reading import ImageRecord, read_image
 from review_embeddings.pipeline.images.runimages import read_images
-from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference, Request
 from review_embeddings.pipeline.stages import images as build_module
@@ -469,21 +469,6 @@ def test_tars_in_a_store(bucket: Any, checkpoints: Path, tmp_path: Path) -> None
     assert one == other
 
 
-class Listening:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def stage(self, title: str, *, total: int, unit: str) -> Any:
-        return SILENT.stage(title, total=total, unit=unit)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def latest(self, text: str) -> None: ...
-
-
 def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(
     checkpoints: Path, tmp_path: Path
 ) -> None:
@@ -497,17 +482,17 @@ def test_images_that_are_there_no_more_are_said_and_a_query_changes_nothing(
     ):
         build(RunFolder(tmp_path / "run"), Request(only_read=True))
     assert len(table.read(tmp_path / "run", columns=["image_id"])) == 2 * len(built.images)
-    listening = Listening()
+    listening = Notes()
     build(RunFolder(tmp_path / "run"), Request(), progress=listening)
     assert (
         "The data set has changed since: 18 images then, 7 now (11 pictures gone, 0 new)"
-        in listening.notes
+        in listening.lines
     )
     (source / "test-00000-of-00002.parquet").touch()  # read again, and nothing is different
-    listening = Listening()
+    listening = Notes()
     build(RunFolder(tmp_path / "run"), Request(), progress=listening)
-    assert any("Reviewing its split" in note for note in listening.notes)
-    assert not any("has changed" in note for note in listening.notes)
+    assert any("Reviewing its split" in note for note in listening.lines)
+    assert not any("has changed" in note for note in listening.lines)
 
 
 def test_an_export_that_cannot_be_finished_leaves_no_pictures(

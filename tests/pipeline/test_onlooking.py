@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from injection import FAULTS, Function, calls_noted, failing
+from notes import Notes
 from samples import CLASSES, need, tiny_vit, write_splits
 from torch import nn
 
@@ -35,27 +36,6 @@ STRIDE = 12
 
 GIVES_BACK = ("undisturbed.py", "faults.py")
 """What gives everything back, and tells: were these at fault, nothing could."""
-
-
-class Notes:
-    """What is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def latest(self, text: str) -> None:
-        pass
-
-    @contextlib.contextmanager
-    def stage(self, title: str, *, total: int, unit: str) -> Any:
-        yield lambda done: None
-
-    @property
-    def faults(self) -> list[str]:
-        return [line for line in self.lines if "switched off" in line]
 
 
 @pytest.fixture(scope="module")

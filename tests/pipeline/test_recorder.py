@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from notes import Notes
 from samples import CLASSES, write_splits
 from torch import nn
 
@@ -280,24 +281,6 @@ def test_what_cannot_work_is_refused_when_it_is_made(
 def test_a_torch_data_set_is_asked_for_by_its_folder(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="folder or file of its images"):
         Recorder(tmp_path / "run", [1, 2], transform=transform)  # type: ignore[arg-type]  # the test
-
-
-class Notes:
-    """What is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def latest(self, text: str) -> None:
-        pass
-
-    def stage(self, title: str, *, total: int, unit: str) -> Any:
-        from review_embeddings.pipeline.progress import SILENT
-
-        return SILENT.stage(title, total=total, unit=unit)
 
 
 def test_the_size_of_batches_is_the_one_asked_for(pictures: Path, tmp_path: Path) -> None:

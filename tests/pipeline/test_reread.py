@@ -2,33 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from notes import Notes
 from samples import encoded, picture, save_checkpoint
 
 from review_embeddings.pipeline.images.runimages import read_images
-from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
-
-
-class Notes:
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def stage(self, title: str, *, total: int, unit: str) -> Any:
-        return SILENT.stage(title, total=total, unit=unit)
-
-    def latest(self, text: str) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
 
 
 @pytest.fixture
@@ -60,7 +43,7 @@ def test_an_older_run_keeps_its_images_and_says_what_it_lacks(old_run: RunFolder
     notes = Notes()
     assert build(old_run, Request(), progress=notes).seconds == {}
     assert old_run.images.read_bytes() == before and len(paths_of(old_run)) == 4
-    said = [text for text in notes.texts if "--reread" in text]
+    said = [text for text in notes.lines if "--reread" in text]
     assert len(said) == 1 and "6 images of 2 classes" in said[0] and "+2" in said[0]
     assert preview(old_run, Request()) == []
 
@@ -71,12 +54,12 @@ def test_reread_reads_by_the_rules_of_now(old_run: RunFolder) -> None:
     notes = Notes()
     build(old_run, Request(reread=True), progress=notes)
     assert len(paths_of(old_run)) == 6
-    assert any("4 images then, 6 now" in text for text in notes.texts)
+    assert any("4 images then, 6 now" in text for text in notes.lines)
     info = old_run.read_info()
     assert info is not None and info.dataset.reading == 2
     notes = Notes()
     assert build(old_run, Request(), progress=notes).seconds == {}
-    assert not any("--reread" in text for text in notes.texts)
+    assert not any("--reread" in text for text in notes.lines)
     assert "images" in build(old_run, Request(reread=True)).seconds
 
 
