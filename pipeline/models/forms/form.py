@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,19 +24,19 @@ class LoadedModel:
     has them; None where those of its `Form.exchange_file` are enough."""
 
 
-class Form:
+class Form(ABC):
     """A way in which a model lies on a disk. By default it is recognised but cannot be read."""
 
     name = ""
     """Its key, and how people call it."""
 
+    @abstractmethod
     def matches(self, path: Path) -> bool:
         """Whether a folder, or a file, holds a model in this form."""
-        raise NotImplementedError
 
+    @abstractmethod
     def problem(self, path: Path) -> str | None:
         """Why it cannot be used, with what helps; None where it can."""
-        raise NotImplementedError
 
     def on(self, base: str | None) -> Form:
         """The same, where a person names ``base`` as the model that was fine-tuned."""
@@ -70,8 +71,12 @@ class Form:
         return None
 
     def processor(self, path: Path) -> Any:
-        """The image processor of these settings, with the methods of transformers'."""
-        raise NotImplementedError
+        """The image processor of these settings, with the methods of transformers'. Raises
+        CheckpointError where there are none."""
+        raise CheckpointError(
+            f"{path} has no image processor of its own. Name a model whose processor fits with "
+            f"--processor."
+        )
 
     def exchange_file(self, path: Path) -> Path | None:
         """The safetensors file with the tensors that differ between two checkpoints of a training,
