@@ -237,6 +237,8 @@ def timm_training(folder: Path, **changed: Any) -> tuple[argparse.Namespace, Any
         **({"global_pool": args.gp} if hasattr(args, "gp") else {}),
         **args.model_kwargs,
     )
+    if changed.get("split_bn"):
+        model = timm.layers.convert_splitbn_model(model, 2)
     ema = timm.utils.ModelEmaV3(model, decay=0.5) if changed.get("model_ema") else None
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     folder.mkdir(parents=True)
@@ -275,6 +277,7 @@ def timm_installed() -> None:
         {"model": "test_vit", "img_size": None, "input_size": [3, 160, 160], "mean": None},
         {"model_ema": True, "interpolation": "bicubic", "crop_pct": None},
         {"gp": "max", "model_kwargs": {"output_stride": 16}},
+        {"split_bn": True},
     ],
 )
 def test_a_training_of_timm_has_the_values_of_timm(
