@@ -73,9 +73,9 @@ class DatasetReference:
     """Whether labels that are no class count as none."""
     class_names: list[str] | None = field(default=None, metadata=LATER)
     """Names of the classes by number; None for those of the data set or of the head."""
-    reading: int | None = field(default=None, metadata=LATER)
+    reading: int | None = None
     """Version of the rules by which images and labels are found; None until the data set was
-    opened."""
+    opened. A run that says nothing of it was read by the first ones."""
 
 
 @dataclass(frozen=True)

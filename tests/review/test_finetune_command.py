@@ -17,7 +17,9 @@ import pytest
 from click.testing import CliRunner
 from samples import save_start_model, write_splits
 
+from review_embeddings.pipeline.images.dataset import RULES
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, find_checkpoints
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.live import LiveEmbedding
 from review_embeddings.review.cli.program import cli
 
@@ -58,6 +60,8 @@ def test_one_command_and_the_run_knows_its_data_set(
     assert "accuracy" in output and "disparity" in output
     assert "Review it with: review-embeddings --first --last --run runs/colours" in output
     assert find_checkpoints(Path("runs/colours")).steps == [0, 12]
+    info = RunFolder(Path("runs/colours")).read_info()
+    assert info is not None and info.dataset.reading == RULES
     assert [row["step"] for row in log_of(Path("runs/colours"))] == [
         str(step) for step in range(13)
     ], "--set counts more than the file"
