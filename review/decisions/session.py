@@ -220,9 +220,9 @@ class DecisionSession:
         with self._appending():
             counting = last_decisions(self._log.history.lines)
             self._log.append(as_proposals(lines, counting, author, self._known(message.seen)))
-            known = {line.image_hash: line for line in self._lines_of(message.request)}
-            images = list(known)
-            return self._saved(images, [image for image in images if known[image].proposal])
+            late = {line.image_hash for line in self._lines_of(message.request) if line.proposal}
+            images = list(dict.fromkeys(line.image_hash for line in lines))
+            return self._saved(images, [image for image in images if image in late])
 
     def _known(self, seen: int | None) -> int | None:
         """A revision that a page has seen; 0 for one of a file that was replaced since."""
