@@ -4,7 +4,8 @@ what to do.
 ReviewError
 ├── RunError          no run, an empty run, a run folder of a newer format
 ├── StorageError      a read-only or full disk
-│   └── BusyError     a run folder that is being written by another process
+│   ├── BusyError     a run folder that is being written by another process
+│   └── UnwritableError  a folder that is read-only, belongs to others, or has no locks
 ├── DatasetError      a data set, split or column that cannot be used
 ├── CheckpointError   a checkpoint that is not there, has no weights, or does not fit the images or
 │   │                 the classes
@@ -32,6 +33,10 @@ class StorageError(ReviewError):
 
 class BusyError(StorageError):
     """Another process is writing what was to be written."""
+
+
+class UnwritableError(StorageError):
+    """Nothing can be written to a place, however long one waits."""
 
 
 class DatasetError(ReviewError):

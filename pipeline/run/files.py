@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import RunError, StorageError
+from review_embeddings.pipeline.errors import RunError, StorageError, UnwritableError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
@@ -161,7 +161,7 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"command again."
             ) from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            raise StorageError(
+            raise UnwritableError(
                 f"{path} cannot be written to ({error.strerror}). Use a place of your own with "
                 f"--out or --run "
                 "(--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere)."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from review_embeddings.pipeline.run.files import (
     storage_errors,
     write_json,
 )
-from review_embeddings.pipeline.run.info import RunInfo, package_versions
+from review_embeddings.pipeline.run.info import RunInfo, derived_id, package_versions
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
 from review_embeddings.pipeline.run.temporary import remove_leftovers
 
@@ -41,6 +42,9 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TRAINING_LOCK_SECONDS = 2.0
 """How long a training waits for its lock, which others take for a moment to see whether there is a
 training."""
+
+DECISION_LOCK_SECONDS = 10.0
+"""How long a process waits to add decisions; others hold the lock for milliseconds."""
 
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
@@ -196,9 +200,17 @@ class RunFolder:
             return record_of(RunInfo, content, known_format=FORMAT_VERSION)
 
     def write_info(self, info: RunInfo) -> None:
-        """Write ``run.json``, with the versions of the packages in use now."""
-        info = replace(info, packages=package_versions())
+        """Write ``run.json``, with the versions of the packages in use now; the run keeps its
+        id."""
+        info = replace(info, id=info.id or self._id(), packages=package_versions())
         write_json(self.run_json, {FORMAT: FORMAT_VERSION, **as_json(info)})
+
+    def _id(self) -> str:
+        """The id of the run; a new one where it was not written yet."""
+        known = self.read_info()
+        if known is None:
+            return secrets.token_hex(16)
+        return known.id or derived_id(known)
 
     # -- results of stages
 
@@ -306,9 +318,12 @@ class RunFolder:
 
     @contextmanager
     def decision_lock(self) -> Iterator[None]:
-        """Be the only process that decides about the images. Raises as `lock` does."""
+        """Be the only process that adds decisions, for as long as that takes. Raises as `lock`
+        does."""
         with self._locked(
-            ".decisions.lock", "open in another review, which decides about its images", timeout=0
+            ".decisions.lock",
+            "being decided about by another process, which takes long to write",
+            timeout=DECISION_LOCK_SECONDS,
         ):
             yield
 

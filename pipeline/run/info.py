@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from review_embeddings.pipeline.run.records import unknown_keys
+from review_embeddings.pipeline.run.records import as_json, unknown_keys
 from review_embeddings.pipeline.settings import LATER, DatasetReference, Settings
 
 
@@ -27,6 +29,9 @@ class RunInfo:
     recorded: str | None = field(default=None, metadata=LATER)
     """Fingerprint of the transform of the images, where a `Recorder` made the run: its steps are
     those that were recorded, and it has no weights. None for a run of checkpoints."""
+    id: str | None = field(default=None, compare=False, metadata=LATER)
+    """32 random hex digits that name the run, wherever its folder lies; None for a run of an
+    earlier version (`identity.run_id`)."""
     packages: dict[str, str] = field(default_factory=dict)
     """Versions of the packages that made the run folder."""
     unknown: Mapping[str, Any] = unknown_keys()
@@ -37,6 +42,12 @@ class RunInfo:
         one."""
         unknown = {name: value for name, value in self.unknown.items() if name != "dataset"}
         return replace(self, dataset=DatasetReference(source), classes=None, unknown=unknown)
+
+
+def derived_id(info: RunInfo) -> str:
+    """The id of a run whose ``run.json`` has none: the same as long as it says the same."""
+    content = json.dumps({**as_json(info), "packages": {}, "id": None}, sort_keys=True)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def package_versions() -> dict[str, str]:

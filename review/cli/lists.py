@@ -116,7 +116,7 @@ class ImportOptions:
 def import_command(options: ImportOptions) -> None:
     """Take over decisions from a file: a list that was exported and filled in, or a table with
     image and decision."""
-    from review_embeddings.review.decisions.log import login_name
+    from review_embeddings.review.decisions.lines import login_name
     from review_embeddings.review.exchange.imports import import_decisions
 
     run = existing_run(options.run)

@@ -1,146 +1,66 @@
 """Owns ``decisions.jsonl``: what people decided about images, kept for good.
 
-The file is only ever added to. Lines that this version cannot read stay in it and are told to
-everybody who reads it: `read_history` and `writing` do not go without somebody to tell."""
+The file is only ever added to, by any number of processes that take turns. Lines that this version
+cannot read stay in it and are told to everybody who reads it: `read_history` and `writing` do not
+go without somebody to tell. A file that another program put in its place is noticed and read
+anew."""
 
 from __future__ import annotations
 
 import contextlib
-import getpass
-import json
 import os
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from review_embeddings.pipeline.errors import RunError, StorageError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.records import (
-    UNKNOWN,
-    NewerFormatError,
-    RecordError,
-    as_json,
-    record_of,
-    unknown_keys,
+from review_embeddings.pipeline.run.records import RecordError
+from review_embeddings.review.decisions.history import History, in_order
+from review_embeddings.review.decisions.lines import (
+    MAX_SEQUENCE,
+    Decision,
+    UnreadableLine,
+    as_line,
+    now,
+    read_line,
+    unreadable_line,
 )
-from review_embeddings.review.decisions.kinds import DECISIONS, RELABEL, UNDECIDED
 
 Note = Callable[[str], None]
 """Takes one line that a person should read."""
 
-READABLE = frozenset({*DECISIONS, UNDECIDED, None})
-"""Decisions that a line may hold."""
-
-MAX_NOTE = 2000
-"""Characters of a note."""
-
-MAX_LIST_NAME = 200
-"""Characters of the name of a saved list."""
-
-MAX_DECISION = 40
-"""Characters of an unknown decision in a message."""
-
 MAX_NAMED = 5
 """Unreadable lines that are named; the others are counted."""
 
+PROBE = 1024
+"""Bytes at the beginning, and before the end of what was read, by which a file is known again."""
 
-@dataclass(frozen=True)
-class Decision:
-    """One line of the file: a decision about one image, or that it stands in a saved list."""
-
-    time: str
-    """UTC, ISO 8601 with microseconds and ``Z``."""
-    reviewer: str
-    image_hash: str
-    """SHA-256 (hex) of the image's bytes: what the decision is about."""
-    image_id: int
-    """Row of the data set's split when it was decided; the hash counts."""
-    label: str | None
-    """The given label then."""
-    decision: str | None
-    """One of `DECISIONS`, or `UNDECIDED`; None where the line only puts the image into a list."""
-    new_label: str | None = None
-    """The right class, of a relabel."""
-    note: str = ""
-    list: str | None = None
-    """Name of a saved list. The images of the last request with this name make up the list."""
-    checkpoints: tuple[int, ...] = ()
-    """Steps on screen."""
-    request: str = ""
-    """The same for all images that were decided at once; a request that is repeated is not written
-    twice."""
-    version: str = ""
-    """Of the program."""
-    unknown: Mapping[str, Any] = unknown_keys()
-    """What a newer version wrote beside all this."""
-
-
-@dataclass(frozen=True)
-class UnreadableLine:
-    """A line of the file that counts for nothing, because this version cannot read it."""
-
-    number: int
-    """From 1 on."""
-    reason: str
-    """Such as ``it is no JSON``."""
-    newer: bool = False
-    """Whether a newer version can."""
-
-
-@dataclass
-class History:
-    """All decisions, in the order in which they were made."""
-
-    lines: list[Decision] = field(default_factory=list)
-    unreadable: list[UnreadableLine] = field(default_factory=list)
-
-    def current(self) -> dict[str, Decision]:
-        """The decision that counts for each decided image, by its hash."""
-        last = {line.image_hash: line for line in self.lines if line.decision is not None}
-        return {image: line for image, line in last.items() if line.decision != UNDECIDED}
-
-    def saved_lists(self) -> dict[str, list[str]]:
-        """The image hashes of each saved list, in their order; the last list saved under a name
-        counts."""
-        lists: dict[str, tuple[str, list[str]]] = {}
-        for line in self.lines:
-            if line.list is None:
-                continue
-            request, members = lists.get(line.list, ("", []))
-            if request != line.request or not members:
-                members = []
-                lists[line.list] = (line.request, members)
-            if line.image_hash not in members[-1:]:
-                members.append(line.image_hash)
-        return {name: list(dict.fromkeys(members)) for name, (_, members) in lists.items()}
+MAX_TRIES = 3
+"""How often lines are written again into a file that was replaced while they were written."""
 
 
 def read_history(run: RunFolder, note: Note) -> History:
     """Read the file; empty where there is none. ``note`` is told of lines that cannot be read and
     of one that a crash has cut off: they are left out."""
-    try:
-        content = run.decisions.read_bytes()
-    except FileNotFoundError:
-        return History()
-    except OSError as error:
-        raise RunError(
-            f"{run.decisions} cannot be read ({error.strerror}). Check its rights."
-        ) from error
-    whole, _, torn = content.rpartition(b"\n")
-    history = _parse_all(whole.split(b"\n"))
-    if history.unreadable:
-        note(about_unreadable(run, history.unreadable))
-    if torn:
-        note(
-            f"The last line of {run.decisions} was cut off by a crash and is left out ({len(torn)} "
-            f"bytes)."
-        )
-    return history
+    log = DecisionLog(run, note)
+    log.refresh()
+    log.report()
+    return log.history
+
+
+@contextmanager
+def writing(run: RunFolder, note: Note) -> Iterator[DecisionLog]:
+    """Be the only process that adds decisions to a run; ``note`` as of `read_history`. Raises
+    BusyError where another one does so for long."""
+    log = DecisionLog(run, note)
+    with log.appending():
+        log.report()
+        yield log
 
 
 def about_unreadable(run: RunFolder, lines: Sequence[UnreadableLine]) -> str:
@@ -152,127 +72,292 @@ def about_unreadable(run: RunFolder, lines: Sequence[UnreadableLine]) -> str:
     return f"{subject} {named}{more} of {run.decisions} cannot be read and {verb} not count."
 
 
-def _parse_all(lines: Sequence[bytes]) -> History:
-    history = History()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            history.lines.append(_parse(line))
-        except NewerFormatError:
-            reason = "made by a newer version of review-embeddings"
-            history.unreadable.append(UnreadableLine(number, reason, newer=True))
-        except RecordError as error:
-            history.unreadable.append(UnreadableLine(number, str(error)))
-    return history
+@dataclass(frozen=True)
+class _Mark:
+    """How far a file was read, and how it is known again."""
+
+    device: int
+    inode: int
+    offset: int
+    """Bytes that were read."""
+    head: bytes
+    """Its first bytes."""
+    tail: bytes
+    """Those before the offset."""
+    is_open: bool
+    """Whether they end with a line that lacks its end."""
+
+    def is_of(self, file: int) -> bool:
+        """Whether an open file is the one that was read, only longer."""
+        status = os.fstat(file)
+        if (status.st_dev, status.st_ino) != (self.device, self.inode):
+            return False
+        if status.st_size < self.offset or os.pread(file, len(self.head), 0) != self.head:
+            return False
+        if os.pread(file, len(self.tail), self.offset - len(self.tail)) != self.tail:
+            return False
+        return not self.is_open or os.pread(file, 1, self.offset) in {b"", b"\n"}
 
 
-def _parse(line: bytes) -> Decision:
-    try:
-        content = json.loads(line)
-    except UnicodeDecodeError:
-        raise RecordError("it is no UTF-8 text") from None
-    except (ValueError, RecursionError):
-        raise RecordError("it is no JSON") from None
-    decision = record_of(Decision, content)
-    if decision.decision not in READABLE:
-        shown = json.dumps(decision.decision)[:MAX_DECISION]
-        raise RecordError(f"is {shown}, none of {', '.join((*DECISIONS, UNDECIDED))}", "decision")
-    if decision.decision == RELABEL and decision.new_label is None:
-        raise RecordError("is missing", "new_label")
-    return decision
+class DecisionLog:
+    """The file of a run as one process knows it: reads what others add, and adds to it itself.
 
-
-def as_line(decision: Decision) -> bytes:
-    """The line of the file, with its end."""
-    content = as_json(decision)
-    try:
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    except UnicodeEncodeError:  # half a character, which a browser can send and UTF-8 cannot hold
-        return json.dumps(content, separators=(",", ":")).encode() + b"\n"
-
-
-class DecisionWriter:
-    """The one process that adds to the file of a run."""
+    Not to be used by several threads at once.
+    """
 
     def __init__(self, run: RunFolder, note: Note) -> None:
-        self._run = run
-        _set_torn_line_aside(run, note)
-        self.history = read_history(run, note)
-        self._written = {(line.request, line.image_hash, line.list) for line in self.history.lines}
-        with storage_errors(run.decisions):
-            existed = run.decisions.exists()
-            self._file = os.open(run.decisions, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self.run, self._note = run, note
+        self.history = History()
+        self.floor = 0
+        """Revision from which on all has to be read anew by whoever knows an earlier one."""
+        self._mark: _Mark | None = None
+        self._status: tuple[int, ...] | None = None
+        self._torn = b""
+        self._line_count = 0
+        self._written: set[tuple[str, str, str | None]] = set()
+        self._own: list[Decision] = []
+        self._is_locked = False
+
+    @property
+    def revision(self) -> int:
+        """Of what is known: larger after every change."""
+        last = self.history.lines[-1].sequence if self.history.lines else 0
+        return max(last, self.floor)
+
+    # -- reading
+
+    def refresh(self) -> None:
+        """Read what was added since; all of it where the file is another one. Raises RunError
+        where it cannot be read."""
+        path = self.run.decisions
+        try:
+            if self._status == (status := _status_of(path)) and status is not None:
+                return
+            self._read()
+            self._status = status
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RunError(f"{path} cannot be read ({reason}). Check its rights.") from error
+        self.history.taken = now()
+
+    def _read(self) -> None:
+        try:
+            file = os.open(self.run.decisions, os.O_RDONLY)
+        except FileNotFoundError:
+            if self._mark is not None:
+                self._begin_anew()
+            return
+        try:
+            if self._mark is not None and not self._mark.is_of(file):
+                self._begin_anew()
+            self._read_on(file)
+        finally:
+            os.close(file)
+
+    def _read_on(self, file: int) -> None:
+        offset = 0 if self._mark is None else self._mark.offset
+        content = _read_from(file, offset)
+        lines = content.split(b"\n")
+        self._torn = lines.pop()
+        is_open = not content and self._mark is not None and self._mark.is_open
+        if self._torn and _is_whole(self._torn):
+            lines.append(self._torn)
+            self._torn, is_open = b"", True
+        if self._mark is not None and self._mark.is_open and content:
+            lines = lines[1:]  # the end of the line that was read before
+        self._take(lines)
+        self._mark = _mark_at(file, offset + len(content) - len(self._torn), is_open)
+
+    def _take(self, lines: Sequence[bytes]) -> None:
+        """Add lines, as they stand in the file, to what is known."""
+        read: list[Decision] = []
+        for line in lines:
+            self._line_count += 1
+            if not line.strip():
+                continue
+            try:
+                read.append(_in_range(read_line(line)))
+            except RecordError as error:
+                self.history.unreadable.append(unreadable_line(self._line_count, error))
+        if not read:
+            return
+        last = self.history.lines[-1].sequence if self.history.lines else 0
+        numbered = in_order(read, last)
+        if last and min(line.sequence for line in numbered) <= last:
+            self.floor = self.revision + 1  # merged in: they belong before what was read
+        self.history.lines += numbered
+        self.history.lines.sort(key=lambda line: line.sequence)
+        self._written |= {line.key for line in numbered}
+
+    def _begin_anew(self) -> None:
+        """Forget a file that was replaced."""
+        self.floor = self.revision + 1
+        self.history = History()
+        self._mark, self._torn, self._line_count, self._written = None, b"", 0, set()
+        self._note(f"{self.run.decisions} was replaced by another program and read anew.")
+
+    def report(self) -> None:
+        """Tell of lines that cannot be read."""
+        if self.history.unreadable:
+            self._note(about_unreadable(self.run, self.history.unreadable))
+        if self._torn:
+            self._note(
+                f"The last line of {self.run.decisions} was cut off by a crash and is left out "
+                f"({len(self._torn)} bytes)."
+            )
+
+    # -- adding
+
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """Be the only process that adds lines, with all that others have added read. Raises
+        BusyError, StorageError."""
+        with self.run.decision_lock():
+            self.refresh()
+            self._set_torn_line_aside()
+            self._restore()
+            yield
+
+    def create(self) -> None:
+        """Make the file, inside `appending`, where there is none. Raises StorageError where it
+        cannot be written to."""
+        with storage_errors(self.run.decisions):
+            existed = self.run.decisions.exists()
+            os.close(os.open(self.run.decisions, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666))
         if not existed:
-            _sync_folder(run)
+            _sync_folder(self.run)
+
+    @property
+    def lacking(self) -> list[Decision]:
+        """Lines of this process that the file has not any more."""
+        return [line for line in self._own if line.key not in self._written]
+
+    def _restore(self) -> None:
+        """Add lines of this process again where another program has dropped them."""
+        lacking = self.lacking
+        if lacking:
+            self._write(lacking)
+            what = "1 decision" if len(lacking) == 1 else f"{len(lacking):,} decisions"
+            self._note(
+                f"{what} of this review, which the file put in the place of {self.run.decisions} "
+                f"lacked, were added again."
+            )
 
     def append(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Write the lines that are not there yet and wait until they are on disk, and in the store
-        if there is one; returns them.
+        """Write the lines that are not there yet, inside `appending`, and wait until they are on
+        disk, and in the store if there is one; returns them.
 
         Raises StorageError; where the disk is full nothing stays of what was begun.
         """
-        new = [
-            line
-            for line in decisions
-            if (line.request, line.image_hash, line.list) not in self._written
-        ]
+        new = [line for line in decisions if line.key not in self._written]
         if not new:
             return []
-        size = os.fstat(self._file).st_size
-        with storage_errors(self._run.decisions):
-            try:
-                waiting = memoryview(b"".join(map(as_line, new)))
-                while waiting:
-                    waiting = waiting[os.write(self._file, waiting) :]
-                os.fsync(self._file)
-                storage.added_to(self._run.decisions)
-            except (OSError, StorageError):
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._file, size)
-                raise
-        self.history.lines += new
-        self._written |= {(line.request, line.image_hash, line.list) for line in new}
+        first = max(self.revision + 1, time.time_ns() // 1000)
+        new = [replace(line, sequence=first + index) for index, line in enumerate(new)]
+        self._write(new)
+        self._own += new
         return new
 
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+    def _write(self, lines: Sequence[Decision]) -> None:
+        """Write lines, and again where the file was replaced meanwhile, until it has them."""
+        for _ in range(MAX_TRIES):
+            self._write_once([line for line in lines if line.key not in self._written])
+            self.refresh()
+            if all(line.key in self._written for line in lines):
+                return
+        raise StorageError(
+            f"{self.run.decisions} is replaced by another program again and again. Stop it."
+        )
 
+    def _write_once(self, lines: Sequence[Decision]) -> None:
+        content = b"".join(map(as_line, lines))
+        if self._mark is not None and self._mark.is_open:
+            content = b"\n" + content
+        path = self.run.decisions
+        with storage_errors(path):
+            existed = path.exists()
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                size = os.fstat(file).st_size
+                try:
+                    _write_whole(file, content)
+                    os.fsync(file)
+                    storage.added_to(path)
+                except (OSError, StorageError):
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(file, size)
+                    raise
+            finally:
+                os.close(file)
+            if not existed:
+                _sync_folder(self.run)
 
-@contextmanager
-def writing(run: RunFolder, note: Note) -> Iterator[DecisionWriter]:
-    """Be the only process that decides about the images of a run; ``note`` as of `read_history`.
-    Raises BusyError where another one is."""
-    with run.decision_lock():
-        writer = DecisionWriter(run, note)
-        try:
-            yield writer
-        finally:
-            writer.close()
-
-
-def _set_torn_line_aside(run: RunFolder, note: Note) -> None:
-    """Move a last line without its end out of the file, so that the next one does not grow together
-    with it."""
-    if not run.decisions.is_file():
-        return
-    with storage_errors(run.decisions), run.decisions.open("r+b") as file:
-        content = file.read()
-        torn = content[content.rfind(b"\n") + 1 :]
-        if not torn:
+    def _set_torn_line_aside(self) -> None:
+        """Move a last line without its end out of the file, so that the next one does not grow
+        together with it."""
+        if not self._torn or self._mark is None:
             return
-        with run.torn_decisions.open("ab") as aside:
-            aside.write(torn + b"\n")
-            aside.flush()
-            os.fsync(aside.fileno())
-        file.truncate(len(content) - len(torn))
-        os.fsync(file.fileno())
-    storage.added_to(run.decisions)
-    note(
-        f"The last line of {run.decisions} was cut off by a crash; it was moved to "
-        f"{run.torn_decisions.name}."
+        path, aside = self.run.decisions, self.run.torn_decisions
+        with storage_errors(path), path.open("r+b") as file:
+            with aside.open("ab") as torn:
+                torn.write(self._torn + b"\n")
+                torn.flush()
+                os.fsync(torn.fileno())
+            file.truncate(self._mark.offset)
+            os.fsync(file.fileno())
+        storage.added_to(path)
+        self._torn = b""
+        self._note(f"The last line of {path} was cut off by a crash; it was moved to {aside.name}.")
+
+
+def _in_range(line: Decision) -> Decision:
+    """A sequence that no clock gives is none."""
+    return line if 0 <= line.sequence < MAX_SEQUENCE else replace(line, sequence=0)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a last line without its end is all there."""
+    try:
+        read_line(line)
+    except RecordError:
+        return False
+    return True
+
+
+def _status_of(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read_from(file: int, offset: int) -> bytes:
+    """The rest of an open file."""
+    with os.fdopen(os.dup(file), "rb") as opened:
+        opened.seek(offset)
+        return opened.read()
+
+
+def _mark_at(file: int, offset: int, is_open: bool) -> _Mark:
+    status = os.fstat(file)
+    tail = min(PROBE, offset)
+    return _Mark(
+        status.st_dev,
+        status.st_ino,
+        offset,
+        os.pread(file, tail, 0),
+        os.pread(file, tail, offset - tail),
+        is_open,
     )
+
+
+def _write_whole(file: int, content: bytes) -> None:
+    """One write; more only where the system takes less at once."""
+    waiting = memoryview(content)
+    while waiting:
+        waiting = waiting[os.write(file, waiting) :]
 
 
 def _sync_folder(run: RunFolder) -> None:
@@ -283,35 +368,3 @@ def _sync_folder(run: RunFolder) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def now() -> str:
-    """The time as it stands in the file."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def new_request() -> str:
-    """A name for what is decided at once."""
-    return uuid.uuid4().hex
-
-
-def login_name() -> str:
-    """Who decides, where nothing else was said."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user, as in some containers
-        return "unknown"
-
-
-def program_version() -> str:
-    """Version of the installed program."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("review-embeddings")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-FIELDS = tuple(entry.name for entry in fields(Decision) if entry.name != UNKNOWN)
-"""Keys of a line, in their order."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.decisions.kinds import DECISIONS, RELABEL, UNDECIDED
-from review_embeddings.review.decisions.log import (
+from review_embeddings.review.decisions.lines import (
     MAX_LIST_NAME,
     MAX_NOTE,
     Decision,
@@ -40,6 +41,27 @@ class ReviewedImages:
         """Those of a run."""
         positions = {image: position for position, image in enumerate(images.ids.tolist())}
         return ReviewedImages(positions, images.hashes, images.label_names, images.classes)
+
+    def ids_of(self, hashes: object) -> list[int]:
+        """The id of an image with each of these contents. Raises SettingsError for what is no list
+        of hashes, and for images that are not there."""
+        if not isinstance(hashes, list) or not hashes:
+            raise SettingsError("No images were named. Select some.")
+        ids = []
+        for image_hash in dict.fromkeys(map(str, hashes)):
+            if image_hash not in self._id_by_hash:
+                raise SettingsError(
+                    f"The image with hash {image_hash[:16]}… is not in this run. Give images that "
+                    f"are."
+                )
+            ids.append(self._id_by_hash[image_hash])
+        return ids
+
+    @cached_property
+    def _id_by_hash(self) -> dict[str, int]:
+        """The first image of each content."""
+        by_position = sorted(self.positions.items(), key=lambda entry: entry[1], reverse=True)
+        return {self.hashes[position]: image for image, position in by_position}
 
     def check(
         self, decision: str | None, new_label: str | None, note: str, list_name: str | None

@@ -2,64 +2,42 @@
 every page which count.
 
 Runs in Spotlight's server process. Nothing that comes from a browser is ever a path, a command or
-HTML here: images are row numbers, everything else is checked against what there is or kept as plain
-text.
+HTML here: images are named by their content or their row, everything else is checked against what
+there is or kept as plain text. Other reviews of the run may decide at the same time; who writes
+holds the lock of the file no longer than that takes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import BusyError, RunError, SettingsError, StorageError
+from review_embeddings.pipeline.errors import RunError, SettingsError, StorageError, UnwritableError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.log import (
-    Decision,
-    DecisionWriter,
-    History,
-    now,
-    read_history,
-    writing,
-)
+from review_embeddings.pipeline.run.identity import run_id
+from review_embeddings.review.decisions.answers import Changes, Saved
+from review_embeddings.review.decisions.conflicts import Author, as_proposals, undoing
+from review_embeddings.review.decisions.history import History, last_decisions
+from review_embeddings.review.decisions.lines import UNDO, Decision
+from review_embeddings.review.decisions.log import DecisionLog, about_unreadable
+from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-
-MAX_REQUEST = 100
-"""Characters of a request's name."""
-
-MAX_CHECKPOINTS = 100
-"""Checkpoints that can be on screen."""
-
-FIELDS = {
-    "decide": {"request", "rows", "decision", "new_label", "note", "checkpoints"},
-    "list": {"request", "rows", "name"},
-    "undo": {"request"},
-}
-"""What a message may hold; anything else is refused."""
 
 
 class ReadOnlyError(Exception):
     """Nobody can decide here; the message says why."""
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The decisions that count now, of the images that changed since a revision."""
-
-    revision: int
-    rows: list[int]
-    decisions: list[str]
-    new_labels: list[str | None]
-    notes: dict[int, str]
-    """By row, where there is one."""
+class OtherRunError(Exception):
+    """A message was made for another run."""
 
 
 class DecisionSession:
@@ -72,163 +50,223 @@ class DecisionSession:
         earlier: Sequence[RunFolder] = (),
         shown: NDArray[np.int64] | None = None,
     ) -> None:
-        """Take the run for writing, or for reading where that cannot be; ``earlier`` runs lend
-        their decisions.
-
-        ``shown`` are the rows of the run's arrays that the page shows, None for all.
-        """
+        """``earlier`` runs lend their decisions. ``shown`` are the rows of the run's arrays that
+        the page shows, None for all."""
         images = read_images(run)
         if images is None:
             raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
-        images = images if shown is None else images.take(shown)
-        self._images: RunImages = images
+        self._run = run
         self._reviewed = ReviewedImages.of(images)
+        self._images: RunImages = images if shown is None else images.take(shown)
         self._reviewer = reviewer
         self._guard = threading.Lock()
-        self._stack = ExitStack()
-        self._writer: DecisionWriter | None = None
-        self._faults: list[str] = []
+        self._notes: dict[str, None] = {}
+        self._log = DecisionLog(run, self._note)
+        self._earlier = [DecisionLog(other, self._note) for other in earlier]
+        self._earlier_revisions: list[int] = []
+        self._floor = 0
+        self._rows: dict[str, list[int]] = {}
+        for row, image_hash in enumerate(self._images.hashes):
+            self._rows.setdefault(image_hash, []).append(row)
+        self.run_id = run_id(run)
         self.read_only = ""
         """Why nothing can be decided; empty where it can."""
-        self._own = self._take(run)
-        self._earlier = [
-            line for other in earlier for line in read_history(other, self._faults.append).lines
-        ]
-        self._rows: dict[str, list[int]] = {}
-        for row, image_hash in enumerate(images.hashes):
-            self._rows.setdefault(image_hash, []).append(row)
+        self._open()
 
-    def _take(self, run: RunFolder) -> History:
-        """The run's own decisions, and the file for further ones where nobody else has it."""
-        try:
-            self._writer = self._stack.enter_context(writing(run, self._faults.append))
-        except (BusyError, StorageError) as error:
-            self.read_only = str(error)
-            self._faults.clear()
-            return read_history(run, self._faults.append)
-        return self._writer.history
+    def _note(self, sentence: str) -> None:
+        self._notes[sentence] = None
+
+    def _open(self) -> None:
+        """Make the file where there is none, and find out whether it can be written to."""
+        with self._guard:
+            try:
+                with self._log.appending():
+                    self._log.create()
+            except UnwritableError as error:
+                self.read_only = str(error)
+            self._refresh()
 
     def close(self) -> None:
-        """Let others decide."""
-        self._stack.close()
+        """End the session."""
 
     # -- what counts
 
+    def _refresh(self) -> None:
+        """Read what others have decided."""
+        self._log.refresh()
+        if self._log.lacking:
+            self._restore()
+        for log in self._earlier:
+            log.refresh()
+        revisions = [log.revision for log in self._earlier]
+        if revisions != self._earlier_revisions:
+            self._earlier_revisions = revisions
+            self._floor = self._revision + 1
+
+    def _restore(self) -> None:
+        """Have in the file again what another program has dropped from it."""
+        try:
+            with self._log.appending():
+                pass
+        except StorageError as error:
+            self._note(str(error))
+
+    @property
+    def _revision(self) -> int:
+        return max(self._log.revision, self._floor)
+
     @property
     def _lines(self) -> list[Decision]:
-        return [*self._earlier, *self._own.lines]
+        lent = [line for log in self._earlier for line in log.history.lines]
+        return [*lent, *self._log.history.lines]
+
+    @property
+    def _faults(self) -> list[str]:
+        unreadable = [
+            about_unreadable(log.run, log.history.unreadable)
+            for log in (self._log, *self._earlier)
+            if log.history.unreadable
+        ]
+        return [*unreadable, *self._notes]
 
     def changes(self, since: int) -> Changes:
         """The decision about every image that a line after the revision ``since`` is about; 0 for
         all."""
         with self._guard:
-            lines = self._lines
-            touched = dict.fromkeys(
-                line.image_hash for line in lines[max(0, since) :] if line.decision is not None
-            )
-            current = History(lines).current()
-        rows: list[int] = []
-        decisions: list[str] = []
-        new_labels: list[str | None] = []
-        notes: dict[int, str] = {}
-        for image_hash in touched:
-            line = current.get(image_hash)
-            for row in self._rows.get(image_hash, ()):
-                rows.append(row)
-                decisions.append(UNDECIDED if line is None else str(line.decision))
-                new_labels.append(None if line is None else line.new_label)
-                if line is not None and line.note:
-                    notes[row] = line.note
-        return Changes(len(lines), rows, decisions, new_labels, notes)
+            self._refresh()
+            revision, lines = self._revision, self._lines
+            floor = max(self._floor, self._log.floor)
+            reset = since > 0 and not floor <= since <= revision
+            own, proposals = self._log.history.lines, self._log.history.proposals()
+            faults = self._faults
+        touched = _touched(own, since) if since and not reset else _touched(lines, 0)
+        current = History(lines).current()
+        return Changes.of(
+            [(row, current.get(image)) for image in touched for row in self._rows_of(image)],
+            revision=revision,
+            reset=reset,
+            proposals=proposals,
+            faults=faults,
+        )
+
+    def _rows_of(self, image_hash: str) -> Sequence[int]:
+        return self._rows.get(image_hash, ())
 
     def metadata(self) -> dict[str, Any]:
         """What does not change in a session, and the names of the saved lists."""
         copies = [rows for rows in self._rows.values() if len(rows) > 1]
         with self._guard:
+            self._refresh()
             lists = sorted(History(self._lines).saved_lists())
+            faults = self._faults
         return {
+            "run": self.run_id,
             "images": len(self._images),
             "classes": list(self._images.classes or []),
             "reviewer": self._reviewer,
             "read_only": self.read_only,
             "copies": copies,
             "lists": lists,
-            "faults": self._faults,
+            "faults": faults,
         }
+
+    def hashes(self) -> bytes:
+        """SHA-256 of each image, 32 bytes, by row."""
+        return bytes.fromhex("".join(self._images.hashes))
 
     # -- what the page sends
 
-    def decide(self, message: object) -> int:
-        """Write a decision about some rows; the number of images, once they are on disk. Raises
+    def decide(self, content: object) -> Saved:
+        """Write a decision about some images; what became of it, once it is on disk. Raises
         SettingsError for a wrong message."""
-        content = _checked(message, "decide")
+        message = self._checked(content, "decide")
         lines = self._reviewed.decide(
-            self._ids(content.get("rows")),
-            _text(content, "decision"),
-            new_label=_text(content, "new_label"),
-            note=_text(content, "note") or "",
-            checkpoints=_steps(content.get("checkpoints", [])),
+            self._ids(message),
+            message.text("decision"),
+            new_label=message.text("new_label"),
+            note=message.text("note") or "",
+            checkpoints=message.steps,
             reviewer=self._reviewer,
-            request=_request(content),
+            request=message.request,
         )
-        return self._write(lines)
+        return self._write(lines, message)
 
-    def save_list(self, message: object) -> int:
-        """Write the rows, in their order, as a list with a name."""
-        content = _checked(message, "list")
+    def save_list(self, content: object) -> Saved:
+        """Write the images, in their order, as a list with a name."""
+        message = self._checked(content, "list")
         lines = self._reviewed.decide(
-            self._ids(content.get("rows")),
+            self._ids(message),
             None,
-            list_name=_text(content, "name") or "",
+            list_name=message.text("name") or "",
             reviewer=self._reviewer,
-            request=_request(content),
+            request=message.request,
         )
-        return self._write(lines)
+        return self._write(lines, message)
 
-    def undo(self, message: object) -> int:
-        """Give the images of a request the decisions back that they had before it."""
-        request = _request(_checked(message, "undo"))
+    def undo(self, content: object) -> Saved:
+        """Give the images of a request the decisions back that they had before it, but for those
+        that somebody has decided about since."""
+        message = self._checked(content, "undo")
+        author = Author(self._reviewer, message.client)
+        with self._appending():
+            self._log.append(undoing(self._lines, message.request, author))
+            images = self._images_of(message.request)
+            undone = set(self._images_of(UNDO + message.request))
+            return self._saved(images, [image for image in images if image not in undone])
+
+    def _write(self, lines: Sequence[Decision], message: Message) -> Saved:
+        author = Author(self._reviewer, message.client)
+        lines = [replace(line, client=author.client) for line in lines]
+        with self._appending():
+            counting = last_decisions(self._log.history.lines)
+            self._log.append(as_proposals(lines, counting, author, self._known(message.seen)))
+            late = {line.image_hash for line in self._lines_of(message.request) if line.proposal}
+            images = list(dict.fromkeys(line.image_hash for line in lines))
+            return self._saved(images, [image for image in images if image in late])
+
+    def _known(self, seen: int | None) -> int | None:
+        """A revision that a page has seen; 0 for one of a file that was replaced since."""
+        return seen if seen is None or self._log.floor <= seen <= self._revision else 0
+
+    def _saved(self, images: Sequence[str], left: Sequence[str]) -> Saved:
+        counting = last_decisions(self._log.history.lines)
+        return Saved.of(images, left, counting, self._revision)
+
+    def _lines_of(self, request: str) -> list[Decision]:
+        return [line for line in self._log.history.lines if line.request == request]
+
+    def _images_of(self, request: str) -> list[str]:
+        """The images that a request has decided about."""
+        lines = self._lines_of(request)
+        return list(dict.fromkeys(line.image_hash for line in lines if line.decision is not None))
+
+    @contextmanager
+    def _appending(self) -> Iterator[None]:
+        """Be the only one that writes. Raises ReadOnlyError where nobody can."""
         with self._guard:
-            lines = self._lines
-        before: dict[str, Decision] = {}
-        restored: list[Decision] = []
-        for line in lines:
-            if line.decision is None:
-                continue
-            if line.request == request:
-                restored.append(self._restored(line, before.get(line.image_hash)))
-            else:
-                before[line.image_hash] = line
-        if not restored:
-            raise SettingsError("There is nothing to undo: this was not decided here.")
-        return self._write(restored)
+            try:
+                with self._log.appending():
+                    yield
+            except UnwritableError as error:
+                self.read_only = str(error)
+                raise ReadOnlyError(self.read_only) from error
+            self.read_only = ""
 
-    def _restored(self, line: Decision, before: Decision | None) -> Decision:
-        """The line that gives an image the decision back that it had before another."""
-        undone = replace(
-            line, time=now(), reviewer=self._reviewer, request=f"undo-{line.request}", unknown={}
-        )
-        if before is None:
-            return replace(undone, decision=UNDECIDED, new_label=None, note="")
-        return replace(
-            undone,
-            decision=before.decision,
-            new_label=before.new_label,
-            note=before.note,
-            unknown=before.unknown,
-        )
+    def _checked(self, content: object, kind: str) -> Message:
+        message = read_message(content, kind)
+        if message.run is not None and message.run != self.run_id:
+            raise OtherRunError(
+                "This was decided for another run than the one that is open here. Open that one."
+            )
+        return message
 
-    def _write(self, lines: Sequence[Decision]) -> int:
-        if self._writer is None:
-            raise ReadOnlyError(self.read_only)
-        with self._guard:
-            self._writer.append(lines)
-        return len(lines)
-
-    def _ids(self, rows: object) -> list[int]:
+    def _ids(self, message: Message) -> list[int]:
+        """Ids of the images that a message names."""
+        if "images" in message.content:
+            return self._reviewed.ids_of(message.content["images"])
+        rows, count = message.content.get("rows"), len(self._images)
         if not isinstance(rows, list) or not rows:
             raise SettingsError("No images were named. Select some.")
-        count = len(self._images)
         if len(rows) > count:
             raise SettingsError(f"{len(rows)} images were named, the run has {count}.")
         for row in rows:
@@ -238,6 +276,15 @@ class DecisionSession:
                 )
         ids = self._images.ids
         return [int(ids[row]) for row in dict.fromkeys(rows)]
+
+
+def _touched(lines: Iterable[Decision], since: int) -> list[str]:
+    """The images that lines after a revision are about."""
+    return list(
+        dict.fromkeys(
+            line.image_hash for line in lines if line.decision is not None and line.sequence > since
+        )
+    )
 
 
 def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
@@ -256,41 +303,3 @@ def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
 def shown_rows(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
     """The rows of the run's arrays that the page shows; None for all."""
     return np.load(settings["places"]) if "places" in settings else None
-
-
-def _checked(message: object, kind: str) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise SettingsError("The message is no JSON object.")
-    unknown = sorted(set(message) - FIELDS[kind])
-    if unknown:
-        raise SettingsError(f"The message has the unknown field {unknown[0][:40]!r}.")
-    return message
-
-
-def _request(content: Mapping[str, Any]) -> str:
-    request = content.get("request")
-    if (
-        not isinstance(request, str)
-        or not 0 < len(request) <= MAX_REQUEST
-        or not request.isascii()
-        or not request.isprintable()
-    ):
-        raise SettingsError("The message has no usable request name.")
-    return request
-
-
-def _text(content: Mapping[str, Any], name: str) -> str | None:
-    value = content.get(name)
-    if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{name} is no text.")
-    return value
-
-
-def _steps(value: object) -> list[int]:
-    if (
-        not isinstance(value, list)
-        or len(value) > MAX_CHECKPOINTS
-        or not all(type(step) is int and step >= 0 for step in value)
-    ):
-        raise SettingsError("The checkpoints are no list of steps.")
-    return value

@@ -26,7 +26,8 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.log import Decision, about_unreadable, read_history
+from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.log import about_unreadable, read_history
 from review_embeddings.review.exchange.changes import (
     CLEANED,
     RELABELLED,

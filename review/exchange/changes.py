@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from review_embeddings.review.decisions.kinds import DUPLICATE, RELABEL, REMOVE
-from review_embeddings.review.decisions.log import Decision
+from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.exchange.labelcolumn import LabelColumn
 from review_embeddings.review.exchange.sourcerows import StoredImage
 

@@ -21,8 +21,9 @@ from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import FORMATS
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
-from review_embeddings.review.decisions.log import Decision, History
+from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.exchange import columns
 from review_embeddings.review.exchange.formats import ending_of, write_list
 from review_embeddings.review.exchange.imports import filled_in

@@ -12,15 +12,10 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.log import (
-    Decision,
-    History,
-    Note,
-    new_request,
-    now,
-    writing,
-)
+from review_embeddings.review.decisions.lines import Decision, new_request, now
+from review_embeddings.review.decisions.log import Note, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.formats import read_rows
 from review_embeddings.review.lists.derived import (

@@ -17,7 +17,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import guarded
-from review_embeddings.review.decisions.log import program_version
+from review_embeddings.review.decisions.lines import program_version
 from review_embeddings.review.exchange.changes import (
     REMOVED,
     SECOND_COPY,

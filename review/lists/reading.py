@@ -19,7 +19,7 @@ from review_embeddings.review.lists.definition import ListDefinition
 if TYPE_CHECKING:
     import pandas as pd
 
-    from review_embeddings.review.decisions.log import Decision
+    from review_embeddings.review.decisions.lines import Decision
 
 
 def read_candidates(

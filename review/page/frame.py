@@ -23,7 +23,7 @@ from review_embeddings.pipeline.table import column as declared
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.column import Column, Where
 from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
-from review_embeddings.review.decisions.log import Decision
+from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.lists.candidates import distance_moved
 from review_embeddings.review.lists.derived import (
     CORRECT,

@@ -19,8 +19,8 @@ from review_embeddings.review.decisions.kinds import (
     UNDECIDED,
     UNSURE,
 )
-from review_embeddings.review.decisions.log import MAX_LIST_NAME, MAX_NOTE
-from review_embeddings.review.decisions.session import MAX_CHECKPOINTS, MAX_REQUEST
+from review_embeddings.review.decisions.lines import MAX_LIST_NAME, MAX_NOTE
+from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST
 from review_embeddings.review.lists import EVEN
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 
@@ -43,7 +43,8 @@ TOKEN_PARAMETER = "token"
 """Of the address that a person opens."""
 
 ROUTES = {
-    name: name for name in ("session", "facts", "decisions", "lists", "undo", "nearest", "values")
+    name: name
+    for name in ("session", "facts", "hashes", "decisions", "lists", "undo", "nearest", "values")
 }
 """Behind `PREFIX`."""
 

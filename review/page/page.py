@@ -12,7 +12,9 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import metrics_of, read_curves
-from review_embeddings.review.decisions.log import Decision, History, Note, login_name, read_history
+from review_embeddings.review.decisions.history import History
+from review_embeddings.review.decisions.lines import Decision, login_name
+from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import read_candidates

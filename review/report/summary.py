@@ -28,8 +28,9 @@ from review_embeddings.pipeline.training.curves import (
     metrics_of,
     read_curves,
 )
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
-from review_embeddings.review.decisions.log import History, Note, about_unreadable, read_history
+from review_embeddings.review.decisions.log import Note, about_unreadable, read_history
 from review_embeddings.review.lists import ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered

@@ -1,11 +1,13 @@
 // A table and a server in memory, in place of Spotlight and of our routes.
 // They show that the page's modules need nothing else.
 
-/** @import { Changes, DecisionInfo, Failure, Message, Nearest } from "page/types.js" */
-/** @import { Numbers, ReviewServer, ReviewTable, Session } from "page/types.js" */
+/** @import { Changes, DecisionInfo, Failure, Message, Nearest, Numbers } from "page/types.js" */
+/** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
+/** @import { Surroundings } from "page/types.js" */
 
 import { COLUMNS, DECISIONS, ENDS, NO_NEW_LABEL, NOW_COLUMNS, UNDECIDED } from "page/constants.js";
 import { Listeners } from "page/core/listeners.js";
+import { HASH_BYTES } from "page/core/messages.js";
 
 export const CLASSES = ["blue", "green", "red"];
 
@@ -114,26 +116,47 @@ export class FakeTable {
     }
 }
 
+/** Id of the run of the fakes. */
+export const RUN = "0123456789abcdef".repeat(2);
+
+/** Hash of the image in a row of the fakes. @param {number} row */
+export const imageOf = (row) => (10 + row).toString(16).padStart(2, "0").repeat(HASH_BYTES);
+
+/** @type {DecisionInfo} */
+export const INFO = {
+    run: RUN,
+    images: 4,
+    classes: CLASSES,
+    reviewer: "ada",
+    readOnly: "",
+    copies: [],
+};
+
+/** @param {Partial<Changes>} part @returns {Changes} */
+export const changes = (part) => ({
+    revision: 0,
+    decided: [],
+    reset: false,
+    proposals: [],
+    faults: [],
+    ...part,
+});
+
 /** @implements {ReviewServer} */
 export class FakeServer {
     /** @type {Session} */
     given = {};
-    /** @type {DecisionInfo | "refused" | null} */
-    information = {
-        images: 4,
-        classes: CLASSES,
-        reviewer: "ada",
-        readOnly: "",
-        copies: [],
-        faults: [],
-    };
-    /** @type {Changes | null} */
-    changed = { revision: 0, decided: [] };
+    /** @type {DecisionInfo | Failure | null} */
+    information = INFO;
+    /** Row whose image each row has. */
+    rows = [0, 1, 2, 3];
+    /** @type {Changes | Failure} */
+    changed = changes({});
     /** Revisions that were asked from. @type {number[]} */
     asked = [];
     /** What was sent, whether or not it was saved. @type {Message[]} */
     sent = [];
-    /** Answers to what is sent, first to last; then all is saved. @type {(Failure | null)[]} */
+    /** Answers to what is sent, first to last; then all is saved. @type {(Saved | Failure)[]} */
     answers = [];
     /** By step. @type {Record<number, Promise<Float32Array[]>>} */
     columns = {};
@@ -146,6 +169,10 @@ export class FakeServer {
 
     async info() {
         return this.information;
+    }
+
+    async hashes() {
+        return Uint8Array.from(this.rows.flatMap((row) => Array(HASH_BYTES).fill(10 + row)));
     }
 
     /** @param {number} since */
@@ -165,21 +192,51 @@ export class FakeServer {
         return known ?? Promise.reject(new Error(`There is no checkpoint ${step}.`));
     }
 
-    /** @param {Message} message */
+    /** @param {Message} message @returns {Promise<Saved | Failure>} */
     async send(message) {
         this.sent.push(message);
-        return this.answers.shift() ?? null;
+        return this.answers.shift() ?? { saved: message.body.images?.length ?? 1, left: [] };
     }
 }
 
-/** What a browser keeps for a tab. */
+/** What a browser keeps for an address; each tab has a view of it. */
 export class FakeStorage {
     /** @type {Map<string, string>} */
-    #kept = new Map();
+    kept = new Map();
+    /** Characters that there is room for. */
+    room = Infinity;
+    /** @type {Set<FakeTab>} */
+    tabs = new Set();
+
+    tab() {
+        const tab = new FakeTab(this);
+        this.tabs.add(tab);
+        return tab;
+    }
+
+    /** As a person does in the browser's settings. */
+    clear() {
+        this.kept.clear();
+        for (const tab of this.tabs) tab.changed.call(null);
+    }
+}
+
+/** @implements {SharedStorage} */
+export class FakeTab {
+    /** @type {Listeners<[string | null]>} */
+    changed = new Listeners();
+
+    constructor(storage = new FakeStorage()) {
+        this.storage = storage;
+    }
+
+    keys() {
+        return [...this.storage.kept.keys()];
+    }
 
     /** @param {string} key */
     getItem(key) {
-        return this.#kept.get(key) ?? null;
+        return this.storage.kept.get(key) ?? null;
     }
 
     /**
@@ -187,12 +244,79 @@ export class FakeStorage {
      * @param {string} value
      */
     setItem(key, value) {
-        this.#kept.set(key, value);
+        const { kept, room } = this.storage;
+        const others = [...kept].filter(([other]) => other !== key);
+        const used = others.reduce((sum, entry) => sum + entry.join("").length, 0);
+        if (used + key.length + value.length > room) throw new Error("QuotaExceededError");
+        kept.set(key, value);
+        this.#tell(key);
+    }
+
+    /** @param {string} key */
+    removeItem(key) {
+        if (this.storage.kept.delete(key)) this.#tell(key);
+    }
+
+    /** @param {(key: string | null) => void} listener */
+    onChange(listener) {
+        return this.changed.add(listener);
+    }
+
+    /** As a browser does: to the other tabs. @param {string} key */
+    #tell(key) {
+        for (const tab of this.storage.tabs) if (tab !== this) tab.changed.call(key);
     }
 }
 
+/** A browser around a page, whose waits end when the test says so. @implements {Surroundings} */
+export class FakeBrowser {
+    /** @type {(() => void)[]} */
+    waiting = [];
+    /** @type {(() => void)[]} */
+    repeated = [];
+    /** @type {{ name: string, text: string }[]} */
+    files = [];
+    reloads = 0;
+    isLeavingGuarded = () => false;
+    /** @type {Listeners} */
+    woken = new Listeners();
+
+    constructor(storage = new FakeStorage(), tabStorage = new FakeTab()) {
+        this.storage = storage.tab();
+        this.tabStorage = tabStorage;
+    }
+
+    /** @type {Surroundings["later"]} */
+    later = (work) => void this.waiting.push(work);
+    /** @type {Surroundings["again"]} */
+    again = (work) => void this.repeated.push(work);
+    /** @type {Surroundings["onWake"]} */
+    onWake = (listener) => this.woken.add(listener);
+    /** @type {Surroundings["guardLeaving"]} */
+    guardLeaving = (isNeeded) => void (this.isLeavingGuarded = isNeeded);
+    /** @type {Surroundings["download"]} */
+    download = (name, text) => void this.files.push({ name, text });
+    reload = () => void (this.reloads += 1);
+
+    /** Some seconds go by: what waits is done, and everything that was begun by it. */
+    async wait() {
+        for (const work of [...this.waiting.splice(0), ...this.repeated]) work();
+        await settled();
+    }
+
+    /** The tab is closed, or its browser is. */
+    close() {
+        this.storage.storage.tabs.delete(this.storage);
+        this.waiting = [];
+        this.repeated = [];
+    }
+}
+
+/** @type {Failure} */
+export const AWAY = { kind: "unreachable", reason: "the server does not answer" };
+
 /** Until everything that was begun and waits for nothing else is done. */
-export const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * @param {number} step

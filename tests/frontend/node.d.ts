@@ -7,6 +7,7 @@ declare module "node:test" {
 declare module "node:assert/strict" {
     const assert: {
         (value: unknown, message?: string): asserts value;
+        fail(message?: string): never;
         equal(one: unknown, other: unknown, message?: string): void;
         notEqual(one: unknown, other: unknown, message?: string): void;
         deepEqual(one: unknown, other: unknown, message?: string): void;
@@ -25,3 +26,4 @@ declare module "node:url" {
 }
 
 declare var process: { env: Record<string, string | undefined> };
+declare function setImmediate(work: (nothing: void) => void): unknown;

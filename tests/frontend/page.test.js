@@ -10,7 +10,7 @@ import { neighbors } from "page/views/neighbors.js";
 import { checkpointSlider } from "page/views/slider.js";
 
 import { all, host } from "./document.js";
-import { checkpoint, FakeServer, FakeStorage, FakeTable, fourImages, settled } from "./fakes.js";
+import { checkpoint, FakeBrowser, FakeServer, FakeTable, fourImages, settled } from "./fakes.js";
 
 /** A page about two checkpoints, without decisions. @param {FakeTable} [table] */
 function pageOf(table = new FakeTable()) {
@@ -25,7 +25,7 @@ function pageOf(table = new FakeTable()) {
         table: "a",
         news: "",
     };
-    return { table, server, page: new ReviewPage(table, server, new FakeStorage()) };
+    return { table, server, page: new ReviewPage(table, server, new FakeBrowser()) };
 }
 
 test("a page opens with its title, its first list and its checkpoints", async () => {

@@ -2,19 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "page/constants.js";
+import { failureOf, STRANGER, UNREACHABLE } from "page/core/answers.js";
 import { keepToken, reviewServer } from "page/server.js";
 
-import { FakeStorage } from "./fakes.js";
+import { FakeTab } from "./fakes.js";
 
 /**
  * A server that answers every question in the same way, and what it was asked.
- * @param {object | null} content
+ * @param {unknown} content
  * @param {number} status
  */
 function answering(content, status = 200) {
     /** @type {{ path: string, options: any }[]} */
     const asked = [];
-    const storage = new FakeStorage();
+    const storage = new FakeTab();
     const fetching = async (/** @type {any} */ path, /** @type {any} */ options) => {
         asked.push({ path, options });
         if (content === null) throw new TypeError("Failed to fetch");
@@ -47,10 +48,30 @@ test("the token of the address goes with every question, and out of the address"
 test("answers that say no are no answers", async () => {
     const { server } = answering({ error: "no" }, 403);
     assert.deepEqual(await server.session(), {});
-    assert.equal(await server.info(), "refused");
-    assert.equal(await server.changes(0), null);
     assert.deepEqual(await server.nearest(3), []);
-    assert.equal(await answering({}, 404).server.info(), null);
+    for (const asked of [server.info(), server.changes(0), server.hashes()])
+        assert.equal(/** @type {any} */ (await asked).kind, "refused");
+    assert.equal(await answering({}, 404).server.info(), null, "a page without decisions");
+});
+
+test("what another program answers is no answer, whatever its status", async () => {
+    for (const content of [{}, [], { error: 1 }, { revision: "1" }, "<!doctype html>", 7]) {
+        const { server } = answering(content);
+        const message = { path: ROUTES.undo, body: { run: "", request: "a" } };
+        for (const asked of [server.info(), server.changes(0), server.send(message)])
+            assert.equal(await asked, STRANGER);
+    }
+    for (const status of [204, 301, 302, 303, 307, 308])
+        assert.equal(failureOf(status, undefined), STRANGER);
+    const redirected = answering({});
+    await redirected.server.info();
+    assert.equal(redirected.asked[0]?.options.redirect, "manual", "a login page is not followed");
+});
+
+test("hashes are 32 bytes an image", async () => {
+    const bytes = Uint8Array.from({ length: 64 }, (_, index) => index);
+    assert.deepEqual(await answering(bytes.buffer).server.hashes(), bytes);
+    assert.equal(await answering(bytes.slice(1).buffer).server.hashes(), STRANGER);
 });
 
 test("what is asked for stands in the address", async () => {
@@ -78,22 +99,21 @@ test("the columns of a checkpoint come one after the other", async () => {
     );
 });
 
-test("a message is saved, refused for good, or to be sent again", async () => {
-    const message = { path: ROUTES.undo, body: { request: "a" } };
-    const { asked, server } = answering({ saved: 1 });
-    assert.equal(await server.send(message), null);
+test("a message is saved, or it is said why not", async () => {
+    const message = { path: ROUTES.undo, body: { run: "", request: "a" } };
+    const { asked, server } = answering({ saved: 1, revision: 3, left: [] });
+    assert.deepEqual(await server.send(message), { saved: 1, left: [] });
     assert.equal(asked[0]?.path, PREFIX + ROUTES.undo);
-    assert.equal(asked[0]?.options.body, '{"request":"a"}');
-    assert.deepEqual(await answering({ error: "no" }, 422).server.send(message), {
-        reason: "no",
-        final: true,
+    assert.equal(asked[0]?.options.body, '{"run":"","request":"a"}');
+    const sent = (/** @type {object | null} */ content, status = 200) =>
+        answering(content, status).server.send(message);
+    const kind = "unavailable";
+    assert.deepEqual(await sent({ error: "No." }, 422), { kind: "invalid", reason: "No" });
+    assert.deepEqual(await sent({}, 422), { kind, reason: "the server answers 422" });
+    assert.deepEqual(await sent({ error: "full" }, 507), { kind, reason: "full" });
+    assert.deepEqual(await sent({ error: "x", reason: "other-run" }, 409), {
+        kind: "other-run",
+        reason: "x",
     });
-    assert.deepEqual(await answering({}, 503).server.send(message), {
-        reason: "the server answers 503",
-        final: false,
-    });
-    assert.deepEqual(await answering(null).server.send(message), {
-        reason: "the server does not answer",
-        final: false,
-    });
+    assert.equal(await sent(null), UNREACHABLE);
 });

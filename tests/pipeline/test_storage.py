@@ -23,7 +23,8 @@ from review_embeddings.pipeline.run import copies, lease, storage
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.decisions.log import Decision, read_history, writing
+from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.log import read_history, writing
 
 
 def files(bucket: Any) -> set[str]:
@@ -250,7 +251,7 @@ def test_decisions_are_in_the_store_before_they_count_and_none_is_lost(
     machine("first")  # has one line of its own that did not get there, as after a power cut
     behind = storage.here(address) / "decisions.jsonl"
     with behind.open("ab") as file:
-        from review_embeddings.review.decisions.log import as_line
+        from review_embeddings.review.decisions.lines import as_line
 
         file.write(as_line(decision("c", "3")))
     assert [line.image_hash for line in read_history(run_at(address), print).lines] == [

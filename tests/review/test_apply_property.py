@@ -25,7 +25,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
-from review_embeddings.review.decisions.log import Decision, as_line
+from review_embeddings.review.decisions.lines import Decision, as_line
 from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.forms import FORMS
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
+from review_embeddings.pipeline.run import folder
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
-from review_embeddings.review.decisions.log import (
+from review_embeddings.review.decisions.lines import (
     FIELDS,
+    HALF,
     Decision,
     UnreadableLine,
     as_line,
     login_name,
-    read_history,
-    writing,
 )
+from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 
 REVIEWED = ReviewedImages(
@@ -146,7 +148,7 @@ def lines_of(run: RunFolder, *lines: bytes | dict[str, Any]) -> None:
     [
         (b"nonsense", "it is no JSON"),
         (b"[" * 100_000, "it is no JSON"),
-        (b'{"note": "\xff"}', "it is no UTF-8 text"),
+        (b'{"note": "\xff"}', "it is no UTF-8 text at byte 11"),
         (b"[1]", "it is a list, not an object"),
         ({"half": 1}, "time is missing"),
         ({**KEPT, "image_hash": 7}, "image_hash is 7, not a text"),
@@ -196,6 +198,11 @@ def test_what_a_newer_version_adds_to_a_line_does_no_harm(run: RunFolder) -> Non
     assert json.loads(as_line(line)) == {**json.loads(as_line(line)), "box": [1, 2]}
 
 
+def whole(value: object) -> object:
+    """As a line is read: without half characters."""
+    return HALF.sub("\ufffd", value) if isinstance(value, str) else value
+
+
 LINE = {**KEPT, "note": "n", "list": None, "checkpoints": [0, 5]}
 
 
@@ -218,10 +225,13 @@ def test_a_changed_line_is_the_decision_that_it_was_or_said(change: Change) -> N
         (line,) = history.lines
         assert not notes and change.kind not in {CUT, NEWER}
         read = json.loads(as_line(line))
-        assert {key: read[key] for key in change.content} == json.loads(change.text)
+        expected = {key: whole(value) for key, value in json.loads(change.text).items()}
+        assert {key: whole(read[key]) for key in change.content} == expected
 
 
-def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None:
+def test_only_one_writer_and_a_killed_one_leaves_no_lock(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = (
         "import sys, time; from pathlib import Path; "
         "from review_embeddings.pipeline.run.folder import RunFolder; "
@@ -229,11 +239,15 @@ def test_only_one_writer_and_a_killed_one_leaves_no_lock(run: RunFolder) -> None
     )
     code += "run = RunFolder(Path(sys.argv[1]))\n"
     code += "with writing(run, print): print('open', flush=True); time.sleep(60)"
+    monkeypatch.setattr(folder, "DECISION_LOCK_SECONDS", 0.1)
     with subprocess.Popen(
         [sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "open\n"
-        with pytest.raises(BusyError, match="open in another review"), writing(run, print):
+        with (
+            pytest.raises(BusyError, match="decided about by another process"),
+            writing(run, print),
+        ):
             pass
         process.kill()
     with writing(run, print) as writer:
@@ -309,8 +323,14 @@ def test_any_text_comes_back_as_it_was(note: str, name: str, label: str, decisio
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         with writing(run, print) as writer:
-            writer.append([line])
-        assert read_history(run, print).lines == [line]
+            if HALF.search(note + name + label):
+                with pytest.raises(SettingsError, match="is no valid Unicode: character"):
+                    writer.append([line])
+                assert not run.decisions.exists()
+                return
+            (written,) = writer.append([line])
+        assert read_history(run, print).lines == [written]
+        assert replace(written, sequence=0) == line
         assert run.decisions.read_bytes().count(b"\n") == 1
 
 

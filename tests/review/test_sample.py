@@ -15,7 +15,8 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.decisions.log import Decision, new_request, now, read_history, writing
+from review_embeddings.review.decisions.lines import Decision, new_request, now
+from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.session import DecisionSession
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
@@ -142,7 +143,8 @@ def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
     built = build(run, Request(wanted=["first", "last"]))
     images, places = built.images, np.array([2, 5, 11, 30])
     deciding = DecisionSession(run, "ada", shown=places)
-    assert deciding.decide({"request": "r1", "rows": [1, 3], "decision": "remove"}) == 2
+    saved = deciding.decide({"request": "r1", "rows": [1, 3], "decision": "remove"})
+    assert saved.saved == 2 and not saved.left
     assert set(read_history(run, print).current()) == {images.hashes[5], images.hashes[30]}
     assert deciding.changes(0).rows == [1, 3] and deciding.metadata()["images"] == 4
     deciding.close()

@@ -19,7 +19,8 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
-from review_embeddings.review.decisions.log import Decision, new_request, now, writing
+from review_embeddings.review.decisions.lines import Decision, new_request, now
+from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.report.similar import (
     Query,
     SearchFilter,

@@ -11,10 +11,16 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from review_embeddings.pipeline.errors import ReviewError, SettingsError
-from review_embeddings.review.decisions.session import DecisionSession, ReadOnlyError, shown_rows
+from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.review.decisions.answers import Saved
+from review_embeddings.review.decisions.session import (
+    DecisionSession,
+    OtherRunError,
+    ReadOnlyError,
+    shown_rows,
+)
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.slider import values_at
@@ -22,8 +28,11 @@ from review_embeddings.review.page.slider import values_at
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a message: the row numbers of two million images."""
 
-MAX_DIGITS = 12
+MAX_DIGITS = 16
 """Of a number in an address."""
+
+INVALID = "invalid"
+"""Reason of an answer that is about the message itself, which no second try changes."""
 
 Route = Callable[[Request], Awaitable[Response]]
 
@@ -53,6 +62,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "nearest": images.get_nearest,
         "values": images.get_values,
         "facts": _metadata(deciding),
+        "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
     }
     writing = {
@@ -84,7 +94,7 @@ class _Images:
             nearest = await run_in_threadpool(nearest_images, self._run, row, ends, self._rows)
         except ReviewError as error:
             return _error(str(error), 422)
-        return JSONResponse(nearest)
+        return _json(nearest)
 
     async def get_values(self, request: Request) -> Response:
         step, table = _number(request, "step"), request.query_params.get("table", "")
@@ -99,7 +109,14 @@ class _Images:
 
 def _metadata(deciding: DecisionSession) -> Route:
     async def route(_: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(deciding.metadata))
+        return _json(await run_in_threadpool(deciding.metadata))
+
+    return route
+
+
+def _hashes(deciding: DecisionSession) -> Route:
+    async def route(_: Request) -> Response:
+        return Response(deciding.hashes(), media_type="application/octet-stream")
 
     return route
 
@@ -109,34 +126,45 @@ def _changes(deciding: DecisionSession) -> Route:
         since = _number(request, "since", default="0")
         if since is None:
             return _error("since is no revision.", 400)
-        return JSONResponse(asdict(await run_in_threadpool(deciding.changes, since)))
+        return _json(asdict(await run_in_threadpool(deciding.changes, since)))
 
     return route
 
 
-def _writes(work: Callable[[object], int]) -> Route:
-    """A route that does the work of a message and answers how many images were saved."""
+def _writes(work: Callable[[object], Saved]) -> Route:
+    """A route that does the work of a message and answers what became of it. Only an answer of
+    `INVALID` is about the message; after any other one the page sends it again."""
 
     async def route(request: Request) -> Response:
         try:
             message = json.loads(await _body(request))
-            return JSONResponse({"saved": await run_in_threadpool(work, message)})
+            return _json(asdict(await run_in_threadpool(work, message)))
         except _TooLargeError:
-            return _error(f"The message is larger than {MAX_BODY >> 20} MB.", 413)
+            return _error(f"The message is larger than {MAX_BODY >> 20} MB.", 413, INVALID)
         except (UnicodeDecodeError, ValueError, RecursionError):
-            return _error("The message is no JSON.", 400)
+            return _error("The message is no JSON.", 400, INVALID)
+        except OtherRunError as error:
+            return _error(str(error), 409, "other-run")
         except ReadOnlyError as error:
-            return _error(str(error), 409)
+            return _error(str(error), 409, "read-only")
         except SettingsError as error:
-            return _error(str(error), 422)
-        except ReviewError as error:  # a full disk: the page keeps the decision and tries again
-            return _error(str(error), 507)
+            return _error(str(error), 422, INVALID)
+        except BusyError as error:
+            return _error(str(error), 503, "busy")
+        except ReviewError as error:
+            return _error(str(error), 507, "storage")
 
     return route
 
 
-def _error(sentence: str, status: int) -> Response:
-    return JSONResponse({"error": sentence}, status)
+def _json(content: object, status: int = 200) -> Response:
+    """JSON in ASCII: text with half a character, as a data set may have it, comes through."""
+    text = json.dumps(content, separators=(",", ":"))
+    return Response(text, status, media_type="application/json")
+
+
+def _error(sentence: str, status: int, reason: str = "") -> Response:
+    return _json({"error": sentence, **({"reason": reason} if reason else {})}, status)
 
 
 def _number(request: Request, name: str, default: str = "") -> int | None:

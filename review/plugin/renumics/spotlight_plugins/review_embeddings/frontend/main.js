@@ -1,6 +1,7 @@
 // What Spotlight imports: widgets, parts of the inspector and the slider, around one page.
 // Beside this module only the folder spotlight/ knows Spotlight.
 
+import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
 import { keepToken, reviewServer } from "./server.js";
@@ -16,7 +17,8 @@ import { checkpointSlider } from "./views/slider.js";
 function activate(app) {
     keepToken(sessionStorage);
     const server = reviewServer(sessionStorage);
-    const page = new ReviewPage(spotlightTable(globalThis.spotlight), server, sessionStorage);
+    const table = spotlightTable(globalThis.spotlight);
+    const page = new ReviewPage(table, server, browserSurroundings());
     for (const widget of widgetsOf(page)) app.registerWidget(widget);
     for (const lens of lensesOf(page)) app.registerLens(lens);
     const slider = component(page, checkpointSlider, () => ({}));

@@ -1,12 +1,15 @@
 // Asks the routes of our plugin; the token that the terminal printed goes with every question.
 // The other side of it is Python: routes.py beside this folder.
 
-/** @import { Failure, Message, ReviewServer, TextStorage } from "./types.js" */
+/** @import { Failure, ReviewServer, TextStorage } from "./types.js" */
 
 import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
-import { readChanges, readInfo } from "./core/messages.js";
+import { failureOf, isFailure, STRANGER, UNREACHABLE } from "./core/answers.js";
+import { readChanges, readHashes, readInfo, readSaved } from "./core/messages.js";
 
 const STORED = "review-embeddings-token";
+
+const PATIENCE = 60 * 1000; // milliseconds; a laptop that slept leaves questions without an end
 
 /**
  * Keep the token of the address for this tab, and take it out of the address bar.
@@ -31,7 +34,19 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
      */
     const ask = (path, options = {}) => {
         const token = { [TOKEN_HEADER]: storage.getItem(STORED) ?? "" };
-        return fetching(PREFIX + path, { ...options, headers: { ...token, ...options.headers } });
+        const headers = { ...token, ...options.headers };
+        return fetching(PREFIX + path, { redirect: "manual", ...options, headers });
+    };
+    /**
+     * @template T
+     * @param {string} path
+     * @param {(response: Response) => Promise<T>} read Throws where it is no answer of ours.
+     * @param {RequestInit} [options]
+     */
+    const answer = async (path, read, options = {}) => {
+        const signal = AbortSignal.timeout(PATIENCE);
+        const response = await ask(path, { signal, ...options }).catch(() => null);
+        return response === null ? UNREACHABLE : answerOf(response, read);
     };
     return {
         async session() {
@@ -39,14 +54,15 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             return response.ok ? response.json() : {};
         },
         async info() {
-            const response = await ask(ROUTES.facts);
-            if (response.status === 403) return "refused";
-            return response.ok ? readInfo(await response.json()) : null;
+            const info = await answer(ROUTES.facts, async (given) => readInfo(await given.json()));
+            return isFailure(info) && info.kind === "missing" ? null : info;
         },
-        async changes(since) {
-            const response = await ask(`${ROUTES.decisions}?since=${since}`);
-            return response.ok ? readChanges(await response.json()) : null;
-        },
+        hashes: () =>
+            answer(ROUTES.hashes, async (given) => readHashes(await given.arrayBuffer())),
+        changes: (since) =>
+            answer(`${ROUTES.decisions}?since=${since}`, async (given) =>
+                readChanges(await given.json()),
+            ),
         async nearest(row) {
             const response = await ask(`${ROUTES.nearest}?row=${row}`);
             return response.ok ? response.json() : [];
@@ -56,30 +72,28 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             if (!response.ok) throw new Error((await response.json()).error);
             return columnsOf(new Float32Array(await response.arrayBuffer()));
         },
-        send: (message) => send(ask, message),
+        send({ path, body }) {
+            const headers = { "Content-Type": "application/json" };
+            const options = { method: "POST", body: JSON.stringify(body), headers };
+            return answer(path, async (given) => readSaved(await given.json()), options);
+        },
     };
+}
+
+/**
+ * What a response says, or why it says nothing.
+ * @template T
+ * @param {Response} response
+ * @param {(response: Response) => Promise<T>} read
+ * @returns {Promise<T | Failure>}
+ */
+async function answerOf(response, read) {
+    if (response.ok) return read(response).catch(() => STRANGER);
+    return failureOf(response.status, await response.json().catch(() => undefined));
 }
 
 /** One column after the other, as they are sent. @param {Float32Array} values */
 function columnsOf(values) {
     const length = values.length / NOW_COLUMNS.length;
     return NOW_COLUMNS.map((_, index) => values.subarray(index * length, (index + 1) * length));
-}
-
-/**
- * @param {(path: string, options: RequestInit) => Promise<Response>} ask
- * @param {Message} message
- * @returns {Promise<Failure | null>}
- */
-async function send(ask, { path, body }) {
-    const headers = { "Content-Type": "application/json" };
-    try {
-        const response = await ask(path, { method: "POST", body: JSON.stringify(body), headers });
-        if (response.ok) return null;
-        const answer = await response.json().catch(() => ({}));
-        const reason = answer.error ?? `the server answers ${response.status}`;
-        return { reason, final: response.status < 500 };
-    } catch {
-        return { reason: "the server does not answer", final: false };
-    }
 }

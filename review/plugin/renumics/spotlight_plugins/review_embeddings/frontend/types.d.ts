@@ -38,14 +38,20 @@ export interface Session {
     checkpoints?: Checkpoint[];
     /** Step at which the slider stands at first; absent for a page without a slider. */
     start?: number;
-    /** Fingerprint of the run's table. */
+    /** Fingerprint of the table that the page shows. */
     table?: string;
+    /** Fingerprint of the run's table as it is now; null where there is none. */
+    built?: string | null;
+    /** Whether the page follows the run by itself. */
+    watching?: boolean;
     /** One sentence about what is new in a run that is watched. */
     news?: string;
 }
 
 /** What does not change while a person decides. */
 export interface DecisionInfo {
+    /** Id of the run; decisions made for it go to no other. */
+    run: string;
     images: number;
     classes: string[];
     reviewer: string;
@@ -53,7 +59,6 @@ export interface DecisionInfo {
     readOnly: string;
     /** Groups of rows that hold the same image. */
     copies: number[][];
-    faults: string[];
 }
 
 /** What a person said about one image. */
@@ -61,25 +66,82 @@ export interface Decision {
     decision: string;
     newLabel: string | null;
     note: string;
+    /** Who said it; absent until the server has it. */
+    reviewer?: string;
+    /** By the server's clock. ISO 8601, UTC. */
+    time?: string;
+}
+
+/** A decision that does not count, because somebody else decided before it arrived. */
+export interface Proposal extends Decision {
+    image: string;
 }
 
 /** What holds about the images that changed since a revision; `null` for an undecided one. */
 export interface Changes {
     revision: number;
     decided: [row: number, decision: Decision | null][];
+    /** Whether what was known before counts no longer: the file was replaced. */
+    reset: boolean;
+    /** All that are open. */
+    proposals: Proposal[];
+    /** What a person should know of the file. */
+    faults: string[];
 }
 
 /** Something to be saved, as it is sent. */
 export interface Message {
     path: string;
-    body: Record<string, unknown>;
+    body: MessageBody;
 }
 
-/** Why a message was not saved. */
+export interface MessageBody {
+    run: string;
+    request: string;
+    /** SHA-256 of each image, hex. */
+    images?: string[];
+    [name: string]: unknown;
+}
+
+/** An image about which a message said nothing, because somebody decided since; what holds. */
+export interface Left extends Decision {
+    image: string;
+}
+
+/** The message is on disk, but for the images that were left out. */
+export interface Saved {
+    saved: number;
+    left: Left[];
+}
+
+/**
+ * Why there is no answer, or no good one. Only `invalid` is about the message itself; everything
+ * else is about the server, the way to it, or who asks.
+ */
 export interface Failure {
+    kind:
+        | "unreachable"
+        | "refused"
+        | "missing"
+        | "other-run"
+        | "read-only"
+        | "invalid"
+        | "unavailable";
+    /** A sentence without its full stop. */
     reason: string;
-    /** Whether sending it again is of no use. */
-    final: boolean;
+}
+
+/** A message that is kept until it is saved. */
+export interface Entry {
+    /** Its name in the storage; sorts by the order in which the messages were made. */
+    key: string;
+    message: Message;
+    /** By the browser's clock. ISO 8601, UTC. */
+    time: string;
+    /** What an undo gives back, by image, to be shown at once. */
+    before?: [image: string, decision: Decision | null][];
+    /** Why the server refused it; it is not sent again by itself. */
+    reason?: string;
 }
 
 /** The nearest images of one image at one checkpoint, nearest first. */
@@ -120,21 +182,45 @@ export interface ReviewTable {
 /** Answers about the run, and takes decisions. */
 export interface ReviewServer {
     session(): Promise<Session>;
-    /** Null for a page without decisions, "refused" for a person without the token. */
-    info(): Promise<DecisionInfo | "refused" | null>;
-    /** Null where there is no answer. */
-    changes(since: number): Promise<Changes | null>;
+    /** Null for a page without decisions. */
+    info(): Promise<DecisionInfo | Failure | null>;
+    /** 32 bytes an image, by row. */
+    hashes(): Promise<Uint8Array | Failure>;
+    changes(since: number): Promise<Changes | Failure>;
     nearest(row: number): Promise<Nearest[]>;
     /** The slider's columns at a checkpoint. Throws an Error with the reason. */
     values(step: number, table: string | undefined): Promise<Float32Array[]>;
-    /** Null once it is saved. */
-    send(message: Message): Promise<Failure | null>;
+    send(message: Message): Promise<Saved | Failure>;
 }
 
 /** Where a browser keeps text over a reload. */
 export interface TextStorage {
     getItem(key: string): string | null;
+    /** Throws where there is no room. */
     setItem(key: string, value: string): void;
+}
+
+/** One that the tabs of an address share, until an entry is removed. All of it may throw. */
+export interface SharedStorage extends TextStorage {
+    keys(): string[];
+    removeItem(key: string): void;
+    /** Called when another tab changed an entry; with null where all was cleared. */
+    onChange(listener: (key: string | null) => void): Stop;
+}
+
+/** What the page asks of the browser around it. */
+export interface Surroundings {
+    storage: SharedStorage;
+    /** Of this tab. */
+    tabStorage: TextStorage;
+    later(work: () => void, wait: number): void;
+    again(work: () => void, wait: number): void;
+    /** Called when the page is seen again, or the network is back. */
+    onWake(listener: () => void): Stop;
+    /** Ask before the page is left while this says so. */
+    guardLeaving(isNeeded: () => boolean): void;
+    download(name: string, text: string): void;
+    reload(): void;
 }
 
 /** What is to stand in the page: an element, described. */

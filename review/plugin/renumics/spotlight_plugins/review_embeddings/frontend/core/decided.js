@@ -1,27 +1,109 @@
-// What holds about each image, and how it stands in the table's columns.
-// Knows nothing of who decided, or of what is on its way to the server.
+// What holds about each image: what the server said last, and over it what is on its way there.
+// Also how that stands in the table's columns.
 
-/** @import { Decision, Numbers, ReviewTable } from "../types.js" */
+/** @import { Changes, Decision, Numbers, ReviewTable } from "../types.js" */
 
 import { COLUMNS, NO_NEW_LABEL, UNDECIDED } from "../constants.js";
 
 /**
- * Every row that is decided together with these: copies of one image have one decision.
- * @param {number[]} rows
- * @param {number[][]} copies
+ * Decisions of one message by row, null for undecided.
+ * @typedef {[row: number, decision: Decision | null][]} Effect
  */
-export function withCopies(rows, copies) {
-    const all = new Set(rows);
-    for (const group of copies) {
-        if (group.some((row) => all.has(row))) group.forEach((row) => all.add(row));
+
+export class Decided {
+    /** As the server has it. @type {Map<number, Decision>} */
+    #saved = new Map();
+    /** Of the messages that wait, oldest first, by their keys. @type {Map<string, Effect>} */
+    #waiting = new Map();
+    /** Both together. @type {Map<number, Decision>} */
+    #shown = new Map();
+
+    /** Number of decided rows. */
+    get count() {
+        return this.#shown.size;
     }
-    return [...all];
+
+    /** All decided rows. */
+    get rows() {
+        return [...this.#shown.keys()];
+    }
+
+    /** @param {number} row */
+    of(row) {
+        return this.#shown.get(row);
+    }
+
+    /** Forget what the server said. */
+    reset() {
+        const rows = [...this.#saved.keys()];
+        this.#saved.clear();
+        return this.#refresh(rows);
+    }
+
+    /**
+     * The server says this.
+     * @param {Changes["decided"]} decided
+     * @returns {number[]} Rows to be painted.
+     */
+    settle(decided) {
+        for (const [row, decision] of decided) {
+            if (decision) this.#saved.set(row, decision);
+            else this.#saved.delete(row);
+        }
+        return this.#refresh(decided.map(([row]) => row));
+    }
+
+    /**
+     * These messages wait, and no others.
+     * @param {[key: string, effect: () => Effect][]} messages Oldest first.
+     * @returns {number[]} Rows to be painted.
+     */
+    wait(messages) {
+        const before = this.#waiting;
+        this.#waiting = new Map(
+            messages.map(([key, effect]) => [key, before.get(key) ?? effect()]),
+        );
+        const changed = [...before, ...this.#waiting].filter(
+            ([key]) => !before.has(key) || !this.#waiting.has(key),
+        );
+        return this.#refresh(changed.flatMap(([, effect]) => effect.map(([row]) => row)));
+    }
+
+    /** @param {number[]} rows */
+    #refresh(rows) {
+        const asked = new Set(rows);
+        for (const row of asked) put(this.#shown, row, this.#saved.get(row));
+        for (const effect of this.#waiting.values())
+            for (const [row, decision] of effect)
+                if (asked.has(row)) put(this.#shown, row, decision);
+        return [...asked];
+    }
 }
+
+/**
+ * @param {Map<number, Decision>} map
+ * @param {number} row
+ * @param {Decision | null | undefined} decision
+ */
+function put(map, row, decision) {
+    if (decision) map.set(row, decision);
+    else map.delete(row);
+}
+
+/**
+ * Whether two decisions say the same, whoever made them.
+ * @param {Decision | null | undefined} one
+ * @param {Decision | null | undefined} other
+ */
+export const isSame = (one, other) =>
+    one?.decision === other?.decision &&
+    one?.newLabel === other?.newLabel &&
+    one?.note === other?.note;
 
 /**
  * The columns with the decisions of some rows brought up to date; undefined for a table without.
  * @param {ReviewTable} table
- * @param {ReadonlyMap<number, Decision>} decided
+ * @param {{ of(row: number): Decision | undefined }} decided
  * @param {number[]} rows
  * @returns {Record<string, Numbers> | undefined}
  */
@@ -41,7 +123,7 @@ export function decisionColumns(table, decided, rows) {
         const before = table.numbers(column);
         if (!codes || !before) continue;
         const after = Int32Array.from(before);
-        for (const row of rows) after[row] = codes[name(decided.get(row))] ?? 0;
+        for (const row of rows) after[row] = codes[name(decided.of(row))] ?? 0;
         written[column] = after;
     }
     return COLUMNS.decision in written ? written : undefined;

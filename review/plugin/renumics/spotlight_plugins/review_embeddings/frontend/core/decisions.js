@@ -1,84 +1,77 @@
-// What was decided about the images: made here, sent through the outbox, and kept up to date with
+// What is decided about the images: made here, sent through the outbox, and kept up to date with
 // what others decide. Whoever draws it listens to `changed`.
 
-/** @import { Changes, Decision, DecisionInfo, Failure, Message } from "../types.js" */
-/** @import { ReviewServer, ReviewTable } from "../types.js" */
-/** @import { Outbox } from "./outbox.js" */
+/** @import { Decision, Entry, Failure, Message, ReviewServer, ReviewTable } from "../types.js" */
+/** @import { Saved, Surroundings } from "../types.js" */
+/** @import { Question } from "./questions.js" */
 
-import { COLUMNS, ENDS } from "../constants.js";
-import { decisionColumns, withCopies } from "./decided.js";
+import { UNDECIDED } from "../constants.js";
+import { isFailure } from "./answers.js";
+import { Connection } from "./connection.js";
+import { isSame } from "./decided.js";
+import { Following, POLL } from "./following.js";
+import { Holding } from "./holding.js";
 import { Listeners } from "./listeners.js";
-import { decisionMessage, listMessage, newRequest, undoMessage } from "./messages.js";
-import { nextUndecided } from "./order.js";
+import { decisionMessages, listMessages, newName, undoMessage } from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { becameOf, SAVING } from "./status.js";
+import { clientOf, UndoSteps } from "./undo.js";
 
-/** Milliseconds between two questions for what others decided. */
-export const POLL = 2 * 1000;
+/** Failures after which the server may be another one. */
+const LOST = ["unreachable", "refused", "other-run", "read-only"];
+
+const NOTHING = { decision: UNDECIDED, newLabel: null, note: "" };
 
 export class Decisions {
-    /** @type {DecisionInfo | null} */
-    info = null;
-    /** The page was opened without the token. */
-    isRefused = false;
     /** One line: what became of the last decision. */
     status = "";
-    hasFailed = false;
+    /** Whether that is not what the person said. */
+    isLeft = false;
     /** Steps on screen. @type {number[]} */
     shownSteps = [];
     /** @type {Listeners} */
     changed = new Listeners();
 
-    /** @type {Map<number, Decision>} */
-    #decided = new Map();
-    #revision = 0;
-    /** Requests of this page with what held before them, newest last.
-     * @type {{ request: string, before: [number, Decision | undefined][] }[]} */
-    #undoable = [];
-
     /**
      * @param {ReviewTable} table
      * @param {ReviewServer} server
-     * @param {Outbox} outbox
-     * @param {(work: () => void, wait: number) => void} again Does the work again and again.
+     * @param {Surroundings} surroundings
      */
-    constructor(table, server, outbox, again = (work, wait) => setInterval(work, wait)) {
+    constructor(table, server, surroundings) {
         this.table = table;
-        this.server = server;
-        this.outbox = outbox;
-        this.again = again;
-        outbox.tried.add((failure) => this.#sent(failure));
+        this.surroundings = surroundings;
+        this.connection = new Connection(server);
+        this.holding = new Holding(table, this.connection);
+        this.following = new Following(server, this.connection, this.holding);
+        this.outbox = new Outbox(server, surroundings.storage, surroundings.later);
+        this.steps = new UndoSteps(surroundings.tabStorage);
+        this.client = clientOf(surroundings.tabStorage);
     }
 
     /** Once the data is there: what was decided before, and from then on what others decide. */
     async start() {
-        const info = await this.server.info();
-        this.isRefused = info === "refused";
-        this.info = info === "refused" ? null : info;
-        if (this.info) await this.#follow();
-        this.changed.call();
-        if (this.info) await this.outbox.send();
+        const { again, onWake, guardLeaving } = this.surroundings;
+        this.outbox.tried.add((entry, answer) => this.#sent(entry, answer));
+        this.outbox.changed.add((isElsewhere) => {
+            this.#redraw();
+            if (isElsewhere) void this.catchUp();
+        });
+        guardLeaving(() => this.outbox.unstored > 0);
+        onWake(() => void this.catchUp());
+        again(() => void this.catchUp(), POLL);
+        await this.catchUp();
     }
 
-    async #follow() {
-        this.table.onRead(() => this.#paint([...this.#decided.keys()]));
-        this.again(() => void this.catchUp().catch(() => {}), POLL);
-        await this.catchUp().catch(() => {}); // the next poll asks again
-    }
-
-    get count() {
-        return this.#decided.size;
+    get info() {
+        return this.connection.info;
     }
 
     get canUndo() {
-        return this.#undoable.length > 0;
+        return this.steps.length > 0;
     }
 
     get canDecide() {
         return this.info?.readOnly === "" && this.table.selected.length > 0;
-    }
-
-    /** @param {number} row */
-    of(row) {
-        return this.#decided.get(row);
     }
 
     /** The rows that hold the same image as this one. @param {number} row */
@@ -93,83 +86,106 @@ export class Decisions {
      * @param {string} [note]
      */
     decide(decision, newLabel = null, note = "") {
-        if (!this.canDecide || !this.info) return;
-        const rows = this.table.selected;
-        const all = withCopies(rows, this.info.copies);
-        const request = newRequest();
-        this.#undoable.push({ request, before: all.map((row) => [row, this.of(row)]) });
-        this.#settle(all.map((row) => [row, { decision, newLabel, note }]));
-        const checkpoints = this.shownSteps;
-        this.#push(decisionMessage({ request, rows, decision, newLabel, note, checkpoints }));
+        if (!this.canDecide) return;
+        this.#say(this.#selected, { decision, newLabel, note });
     }
 
-    /** Take back the last decision of this page. */
+    /**
+     * Have one's own decision, or leave the other's.
+     * @param {Question} question
+     * @param {boolean} isMine
+     */
+    answer({ images, proposed, holds }, isMine) {
+        const { decision, newLabel, note } = (isMine ? proposed : holds) ?? NOTHING;
+        this.#say(images, { decision, newLabel, note });
+    }
+
+    /**
+     * @param {string[]} images
+     * @param {Decision} decision
+     */
+    #say(images, decision) {
+        const what = this.#about(images);
+        this.steps.push({ request: what.request, said: decision, before: this.#heldBy(images) });
+        this.#push(decisionMessages({ ...what, decision, checkpoints: this.shownSteps }));
+    }
+
+    /** Take back the last decision of this tab, where it still holds. */
     undo() {
-        const last = this.#undoable.pop();
-        if (!last) return;
-        this.#settle(last.before.map(([row, decision]) => [row, decision ?? null]));
-        this.#push(undoMessage(last.request));
+        const step = this.info && this.steps.pop();
+        if (!step) return;
+        const { holding } = this;
+        const before = step.before.filter(([image]) => isSame(holding.ofImage(image), step.said));
+        this.#push([undoMessage({ ...this.#about([]), request: step.request })], before);
     }
 
     /** Save what is selected as a list. @param {string} name */
     saveList(name) {
-        this.#push(listMessage({ request: newRequest(), rows: this.table.selected, name }));
+        this.#push(listMessages({ ...this.#about(this.#selected), name }));
     }
 
-    /** Select the next image that nobody has decided about. */
-    selectNext() {
-        const next = nextUndecided({
-            rows: this.table.filtered,
-            scores: this.table.numbers(ENDS.last.ood),
-            isDecided: (row) => this.#decided.has(row),
-            current: this.table.selected.at(-1),
-        });
-        if (next !== undefined) this.table.select([next]);
-    }
-
-    /** Ask what was decided since, unless something is on its way that it would paint over. */
+    /** Ask what was decided since. */
     async catchUp() {
-        if (!this.outbox.isEmpty) return;
-        const changes = await this.server.changes(this.#revision);
-        if (!changes || !this.outbox.isEmpty) return;
-        this.#revision = changes.revision;
-        this.#settle(changes.decided);
-        if (changes.decided.length) this.changed.call();
+        if (!(await this.following.catchUp())) return;
+        const { info } = this;
+        if (info) this.steps.open(info.run);
+        if (info) this.outbox.open(info.run);
+        this.#redraw();
     }
 
-    /** @param {Changes["decided"]} decided */
-    #settle(decided) {
-        for (const [row, decision] of decided) {
-            if (decision) this.#decided.set(row, decision);
-            else this.#decided.delete(row);
-        }
-        this.#paint(decided.map(([row]) => row));
+    /**
+     * @param {string[]} images
+     * @returns {[image: string, decision: Decision | null][]}
+     */
+    #heldBy(images) {
+        return images.map((image) => [image, this.holding.ofImage(image) ?? null]);
     }
 
-    /** Put what holds into the table's columns, to be seen, sorted, filtered and coloured by.
-     * @param {number[]} rows */
-    #paint(rows) {
-        if (!rows.length || !this.table.has(COLUMNS.decision)) return;
-        const columns = decisionColumns(this.table, this.#decided, rows);
-        if (columns) this.table.write(columns);
+    /** What every message holds. @param {string[]} images */
+    #about(images) {
+        const { revision: seen } = this.holding;
+        return { run: this.info?.run ?? "", request: newName(), images, seen, client: this.client };
     }
 
-    /** @param {Message} message */
-    #push(message) {
-        this.status = "Saving …";
-        this.hasFailed = false;
+    get #selected() {
+        return this.holding.imagesOf(this.table.selected);
+    }
+
+    /**
+     * @param {Message[]} messages
+     * @param {Entry["before"]} [before]
+     */
+    #push(messages, before) {
+        this.status = SAVING;
+        this.isLeft = false;
+        this.outbox.push(messages, before);
+    }
+
+    /**
+     * @param {Entry} entry
+     * @param {Saved | Failure} answer
+     */
+    #sent(entry, answer) {
+        this.status = "";
+        if (!isFailure(answer)) this.#saved(entry, answer);
+        else if (LOST.includes(answer.kind)) this.connection.lose(answer);
+        else if (answer.kind === "invalid") this.steps.drop(entry.message.body.request);
+        void this.catchUp();
+    }
+
+    /**
+     * @param {Entry} entry
+     * @param {Saved} answer
+     */
+    #saved(entry, answer) {
+        this.following.save();
+        this.holding.save(entry, answer.left);
+        this.isLeft = answer.left.length > 0;
+        this.status = becameOf(entry, answer, new Date().toLocaleTimeString());
+    }
+
+    #redraw() {
+        this.holding.wait(this.outbox.waiting);
         this.changed.call();
-        this.outbox.push(message);
-    }
-
-    /** @param {Failure | null} failure */
-    #sent(failure) {
-        this.hasFailed = failure !== null;
-        this.status = failure
-            ? `Not saved: ${failure.reason}`
-            : `Saved ${new Date().toLocaleTimeString()}`;
-        if (failure?.final) this.#revision = 0; // show what really holds
-        this.changed.call();
-        this.catchUp().catch(() => {});
     }
 }

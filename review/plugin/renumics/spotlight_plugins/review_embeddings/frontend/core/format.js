@@ -4,6 +4,25 @@
 /** @param {number} share In [0, 1]. */
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
+/**
+ * @param {number} count
+ * @param {string} noun In the singular; its plural ends with s.
+ */
+export const counted = (count, noun) =>
+    `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+
+/**
+ * The time of a day, with the day where it is another one.
+ * @param {string} time ISO 8601.
+ */
+export function shortTime(time, now = new Date()) {
+    const then = new Date(time);
+    if (Number.isNaN(then.getTime())) return "";
+    const clock = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const isToday = then.toDateString() === now.toDateString();
+    return isToday ? clock : `${then.toLocaleDateString()} ${clock}`;
+}
+
 /** @param {number} score An OOD score: three decimals, or its order of magnitude below that. */
 export const shortScore = (score) =>
     score >= 0.001 || score === 0 ? score.toFixed(3) : score.toExponential(0);

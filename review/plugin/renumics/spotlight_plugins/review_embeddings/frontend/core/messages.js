@@ -1,65 +1,118 @@
 // The messages of the protocol between page and server: how they are written, what answers hold.
 // The only module that knows the keys of that JSON.
 
-/** @import { Changes, DecisionInfo, Message } from "../types.js" */
+/** @import { Changes, Decision, DecisionInfo, Message, Proposal, Saved } from "../types.js" */
 
 import { MAX_CHECKPOINTS, MAX_REQUEST, ROUTES, UNDECIDED } from "../constants.js";
 
-/** A name for what is decided at once. */
-export function newRequest() {
+/** Images that one message names; more are sent in several of the same request. */
+export const MAX_IMAGES = 10_000; // 670 kB: proxies take 1 MB
+
+/** Of a SHA-256. */
+export const HASH_BYTES = 32;
+
+/** A name for what is decided at once, or for who decides. */
+export function newName() {
     const bytes = crypto.getRandomValues(new Uint8Array(12));
     const name = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     return name.slice(0, MAX_REQUEST);
 }
 
 /**
- * @param {object} what
- * @param {string} what.request
- * @param {number[]} what.rows
- * @param {string} what.decision
- * @param {string | null} what.newLabel
- * @param {string} what.note
- * @param {number[]} what.checkpoints Steps on screen.
- * @returns {Message}
+ * @typedef {object} What
+ * @property {string} run
+ * @property {string} request
+ * @property {string[]} images
+ * @property {number} seen Revision that was known when it was decided.
+ * @property {string} client Tab in which it was decided.
  */
-export function decisionMessage({ request, rows, decision, newLabel, note, checkpoints }) {
+
+/** @param {What & { decision: Decision, checkpoints: number[] }} what With the steps on screen. */
+export function decisionMessages({ images, decision: said, checkpoints, ...rest }) {
     const steps = checkpoints.slice(0, MAX_CHECKPOINTS);
-    const body = { request, rows, decision, new_label: newLabel, note, checkpoints: steps };
-    return { path: ROUTES.decisions, body };
+    const { decision, newLabel, note } = said;
+    const body = { ...rest, decision, new_label: newLabel, note, checkpoints: steps };
+    return messages(ROUTES.decisions, body, images);
 }
 
-/**
- * @param {string} request The one that is taken back.
- * @returns {Message}
- */
-export const undoMessage = (request) => ({ path: ROUTES.undo, body: { request } });
+/** @param {What & { name: string }} what */
+export const listMessages = ({ images, ...rest }) => messages(ROUTES.lists, rest, images);
 
 /**
- * @param {{ request: string, rows: number[], name: string }} list
+ * @param {What} what With the request that is taken back, for all of its images.
  * @returns {Message}
  */
-export const listMessage = ({ request, rows, name }) => ({
-    path: ROUTES.lists,
-    body: { request, rows, name },
-});
+export const undoMessage = ({ images: _, ...body }) => ({ path: ROUTES.undo, body });
+
+/**
+ * @param {string} path
+ * @param {Message["body"]} body
+ * @param {string[]} images
+ * @returns {Message[]}
+ */
+function messages(path, body, images) {
+    const parts = Array.from({ length: Math.ceil(images.length / MAX_IMAGES) }, (_, index) =>
+        images.slice(index * MAX_IMAGES, (index + 1) * MAX_IMAGES),
+    );
+    return parts.map((part) => ({ path, body: { ...body, images: part } }));
+}
+
+/** @param {Message} message @returns {Decision | null} Null for one that decides nothing. */
+export function decisionOf({ path, body }) {
+    if (path !== ROUTES.decisions) return null;
+    const { decision, new_label: newLabel, note } = /** @type {any} */ (body);
+    return { decision, newLabel: newLabel ?? null, note: note ?? "" };
+}
+
+// What is read from an answer throws where the answer is not one of the review's.
 
 /**
  * @param {any} answer Of the route `facts`.
  * @returns {DecisionInfo}
  */
-export function readInfo({ images, classes, reviewer, read_only: readOnly, copies, faults }) {
-    return { images, classes, reviewer, readOnly, copies, faults };
+export function readInfo({ run, images, classes, reviewer, read_only: readOnly, copies }) {
+    if (typeof run !== "string") throw new TypeError("no id of a run");
+    return { run, images, classes, reviewer, readOnly, copies };
+}
+
+/** @param {ArrayBuffer} answer Of the route `hashes`. */
+export function readHashes(answer) {
+    if (answer.byteLength % HASH_BYTES) throw new TypeError("no hashes");
+    return new Uint8Array(answer);
 }
 
 /**
  * @param {any} answer Of the route `decisions`: parallel arrays, and notes by row.
  * @returns {Changes}
  */
-export function readChanges({ revision, rows, decisions, new_labels: newLabels, notes }) {
+export function readChanges(answer) {
+    const { revision, rows, decisions, notes, reset = false } = answer;
+    if (typeof revision !== "number") throw new TypeError("no revision");
     const decided = rows.map((/** @type {number} */ row, /** @type {number} */ index) => {
         const decision = decisions[index];
         if (decision === UNDECIDED) return [row, null];
-        return [row, { decision, newLabel: newLabels[index], note: notes[row] ?? "" }];
+        const who = { reviewer: answer.reviewers?.[index], time: answer.times?.[index] };
+        const newLabel = answer.new_labels[index];
+        return [row, { decision, newLabel, note: notes[row] ?? "", ...who }];
     });
-    return { revision, decided };
+    const { proposals = [], faults = [] } = answer;
+    return { revision, decided, reset, proposals: proposals.map(readAbout), faults };
+}
+
+/**
+ * @param {any} answer Of a message.
+ * @returns {Saved}
+ */
+export function readSaved({ saved, left = [] }) {
+    if (typeof saved !== "number") throw new TypeError("no number of images");
+    return { saved, left: left.map(readAbout) };
+}
+
+/**
+ * What was said about one image.
+ * @param {any} said
+ * @returns {Proposal}
+ */
+function readAbout({ image, decision, new_label: newLabel = null, note = "", reviewer, time }) {
+    return { image, decision, newLabel, note, reviewer, time };
 }

@@ -1,11 +1,10 @@
 // Puts the parts of a page together: its images, the server behind them, slider and decisions.
 // Everything that draws is given one of these.
 
-/** @import { ReviewServer, ReviewTable, Session, TextStorage } from "../types.js" */
+/** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
 import { Decisions } from "./decisions.js";
 import { Listeners } from "./listeners.js";
-import { Outbox } from "./outbox.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -18,14 +17,14 @@ export class ReviewPage {
     /**
      * @param {ReviewTable} table
      * @param {ReviewServer} server
-     * @param {TextStorage} storage
+     * @param {Surroundings} surroundings
      */
-    constructor(table, server, storage) {
+    constructor(table, server, surroundings) {
         this.table = table;
         this.server = server;
         this.values = new CheckpointValues(server);
         this.slider = new Slider(table, this.values);
-        this.decisions = new Decisions(table, server, new Outbox(server, storage));
+        this.decisions = new Decisions(table, server, surroundings);
     }
 
     /** Read the session and show it; then follow the run. */
@@ -50,6 +49,7 @@ export class ReviewPage {
     async #readSession() {
         this.session = await this.server.session().catch(() => this.session);
         this.values.table = this.session.table;
+        this.decisions.connection.table = this.session.table;
         this.decisions.shownSteps = this.session.shown ?? [];
         this.sessionRead.call();
         return this.session;

@@ -67,7 +67,7 @@ export class PanelForm {
         const command = this.decisions.info && commandOf(event);
         if (!command) return;
         if ("undo" in command) this.decisions.undo();
-        else if ("next" in command) this.decisions.selectNext();
+        else if ("next" in command) this.decisions.holding.selectNext();
         else if ("search" in command) this.set({ isRelabelling: true });
         else this.decide(command.decide);
         event.preventDefault();

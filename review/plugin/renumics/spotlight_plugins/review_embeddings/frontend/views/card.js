@@ -17,7 +17,7 @@ export const picture = () => ({
 
 /** @type {MakeWidget<{ known: Known, row: number }>} */
 export const summary = ({ decisions }, redraw) => ({
-    view: ({ known, row }) => summaryView(known, verdict(decisions.of(row))),
+    view: ({ known, row }) => summaryView(known, verdict(decisions.holding.of(row))),
     close: decisions.changed.add(redraw),
 });
 

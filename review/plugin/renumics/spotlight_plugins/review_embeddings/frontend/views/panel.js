@@ -3,6 +3,7 @@
 
 /** @import { MakeWidget } from "../dom/mount.js" */
 /** @import { Decisions } from "../core/decisions.js" */
+/** @import { Notice } from "../core/notices.js" */
 
 import {
     COLUMNS,
@@ -13,8 +14,10 @@ import {
     RELABEL,
 } from "../constants.js";
 import { NEXT_KEY, UNDO_KEY } from "../core/keyboard.js";
+import { noticesOf, UNSAVED } from "../core/notices.js";
 import { PanelForm } from "../core/panel.js";
 import { h } from "../dom/node.js";
+import { noticeView, questionView, STATUS } from "./notices.js";
 import { relabelView } from "./relabel.js";
 import { decisionStyles, styles } from "./styles.js";
 
@@ -39,47 +42,43 @@ export function decisionPanel({ decisions, table }, redraw) {
  * @param {PanelForm} form
  */
 export function panelView(decisions, form) {
-    const { info } = decisions;
-    if (!info) return h("div", { style: styles.panel }, whyNot(decisions));
-    const faults = info.faults.map((fault) => h("div", { key: fault, style: styles.wrong }, fault));
-    const readOnly = h(
-        "div",
-        { key: "read-only", style: styles.wrong },
-        `Read only: ${info.readOnly}`,
-    );
+    const notices = noticesOf(decisions);
+    const boxes = notices.map(noticeView);
+    const { info, connection } = decisions;
+    if (!info) {
+        const none = connection.isWithout && "This view has no decisions.";
+        return h("div", { style: styles.panel }, none, boxes);
+    }
     return h(
         "div",
         { style: styles.panel, "data-test-tag": "review-panel" },
-        countRow(decisions, info.images),
-        info.readOnly !== "" && readOnly,
-        faults,
+        countRow(decisions, info.images, notices),
         buttonRow(decisions, form),
         form.isRelabelling && relabelView(form, decisions.canDecide),
         noteInput(decisions, form),
+        boxes,
+        decisions.holding.questions.map((question) => questionView(decisions, question)),
         copiesLine(decisions),
         listForm(decisions, form),
     );
 }
 
-/** @param {Decisions} decisions */
-function whyNot({ isRefused }) {
-    return isRefused
-        ? "To decide here, open the address that the terminal printed: it has a token in it."
-        : "This view has no decisions.";
-}
-
 /**
  * @param {Decisions} decisions
  * @param {number} images
+ * @param {Notice[]} notices
  */
-function countRow({ count, table, status, hasFailed }, images) {
-    const statusStyle = hasFailed ? styles.wrong : styles.muted;
+function countRow({ holding, table, status, isLeft, outbox }, images, notices) {
+    const decided = holding.isKnown ? holding.count.toLocaleString() : "–";
+    const isUnsaved = notices.some(({ key }) => key === UNSAVED);
     return h(
         "div",
         { key: "count", style: styles.row },
-        h("b", {}, `${count.toLocaleString()} of ${images.toLocaleString()} decided`),
+        h("b", {}, `${decided} of ${images.toLocaleString()} decided`),
         h("span", { style: styles.muted }, `${table.selected.length.toLocaleString()} selected`),
-        h("span", { style: statusStyle, role: "status", "data-test-tag": "review-status" }, status),
+        isUnsaved
+            ? h("span", { style: styles.wrong }, `${outbox.waiting.length} not saved`)
+            : h("span", { style: isLeft ? styles.wrong : styles.muted, ...STATUS }, status),
     );
 }
 
@@ -98,7 +97,7 @@ function buttonRow(decisions, form) {
             title: `Key ${UNDO_KEY}`,
         }),
         keyButton("next", NEXT_KEY, {
-            onClick: () => decisions.selectNext(),
+            onClick: () => decisions.holding.selectNext(),
             title: `Next undecided image: key ${NEXT_KEY}`,
         }),
     );
@@ -137,7 +136,7 @@ const keyButton = (text, key, props) =>
 /** What holds about the selected image, if it is one. @param {Decisions} decisions */
 function knownOf(decisions) {
     const [row, ...others] = decisions.table.selected;
-    return row === undefined || others.length ? undefined : decisions.of(row);
+    return row === undefined || others.length ? undefined : decisions.holding.of(row);
 }
 
 /**

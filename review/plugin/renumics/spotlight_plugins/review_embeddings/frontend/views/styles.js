@@ -68,6 +68,26 @@ export const neighborStyles = {
     thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
 };
 
+export const noticeStyles = {
+    box: {
+        ...COLUMN,
+        gap: "4px",
+        padding: "6px 10px",
+        borderLeft: "3px solid",
+        borderRadius: "4px",
+        flex: "none",
+        overflowWrap: "anywhere",
+    },
+    tones: {
+        waits: { background: "#fff7e0", borderColor: "#c98a00" },
+        wrong: { background: "#fdeceb", borderColor: "#b3261e" },
+        told: { background: "#f2f5f8", borderColor: "#9aa5b1" },
+        asks: { background: "#eaf2ff", borderColor: "#1f6feb" },
+    },
+    line: { display: "flex", flexWrap: "wrap", gap: "0 8px" },
+    what: { color: GREY, minWidth: "76px" },
+};
+
 export const decisionStyles = {
     button: { ...FIELD, background: "#fff", cursor: "pointer" },
     chosen: { background: "#1f6feb", color: "#fff", border: "1px solid #1f6feb" },

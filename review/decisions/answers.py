@@ -1,0 +1,103 @@
+"""What a page is told about decisions. Knows no file and no route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.review.decisions.lines import Decision
+
+
+@dataclass(frozen=True)
+class DescribedDecision:
+    """A decision about an image."""
+
+    image: str
+    """SHA-256 (hex)."""
+    decision: str
+    new_label: str | None
+    note: str
+    reviewer: str
+    time: str
+    request: str
+
+    @staticmethod
+    def of(line: Decision) -> DescribedDecision:
+        """What a line says."""
+        return DescribedDecision(
+            line.image_hash,
+            str(line.decision),
+            line.new_label,
+            line.note,
+            line.reviewer,
+            line.time,
+            line.request,
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The decisions that count now, of the images that changed since a revision."""
+
+    revision: int
+    reset: bool
+    """Whether these are all decisions, and what was known before does not count."""
+    rows: list[int]
+    decisions: list[str]
+    """By position in ``rows``, as the next three."""
+    new_labels: list[str | None]
+    reviewers: list[str | None]
+    times: list[str | None]
+    notes: dict[int, str]
+    """By row, where there is one."""
+    proposals: list[DescribedDecision]
+    """All that are open."""
+    faults: list[str]
+    """What a person should know of the file."""
+
+    @staticmethod
+    def of(
+        shown: Sequence[tuple[int, Decision | None]],
+        *,
+        revision: int,
+        reset: bool,
+        proposals: Iterable[Decision],
+        faults: list[str],
+    ) -> Changes:
+        """What counts by row; None for an undecided one."""
+        lines = [line for _, line in shown]
+        return Changes(
+            revision,
+            reset,
+            [row for row, _ in shown],
+            [UNDECIDED if line is None else str(line.decision) for line in lines],
+            [None if line is None else line.new_label for line in lines],
+            [None if line is None else line.reviewer for line in lines],
+            [None if line is None else line.time for line in lines],
+            {row: line.note for row, line in shown if line is not None and line.note},
+            list(map(DescribedDecision.of, proposals)),
+            faults,
+        )
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a message, once it is on disk."""
+
+    saved: int
+    """Images on which it had an effect."""
+    revision: int
+    left: list[DescribedDecision]
+    """What counts for those on which it had none, because somebody else decided since."""
+
+    @staticmethod
+    def of(
+        images: Sequence[str],
+        left: Sequence[str],
+        counting: Mapping[str, Decision],
+        revision: int,
+    ) -> Saved:
+        """For the images of a message and those ``left`` of them."""
+        described = [DescribedDecision.of(counting[image]) for image in left if image in counting]
+        return Saved(len(images) - len(left), revision, described)

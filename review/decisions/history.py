@@ -1,0 +1,87 @@
+"""What the lines of a file come to: which decision counts for an image, which lists there are, what
+was proposed, and what an undo gives back. Knows no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.review.decisions.lines import UNDO, Decision, UnreadableLine
+
+
+@dataclass
+class History:
+    """All decisions, in the order in which they were made."""
+
+    lines: list[Decision] = field(default_factory=list)
+    unreadable: list[UnreadableLine] = field(default_factory=list)
+    taken: str = ""
+    """When they were read. As `Decision.time`."""
+
+    def current(self) -> dict[str, Decision]:
+        """The decision that counts for each decided image, by its hash."""
+        last = last_decisions(self.lines)
+        return {image: line for image, line in last.items() if line.decision != UNDECIDED}
+
+    def saved_lists(self) -> dict[str, list[str]]:
+        """The image hashes of each saved list, in their order; the last list saved under a name
+        counts."""
+        lists: dict[str, tuple[str, list[str]]] = {}
+        for line in self.lines:
+            if line.list is None:
+                continue
+            request, members = lists.get(line.list, ("", []))
+            if request != line.request or not members:
+                members = []
+                lists[line.list] = (line.request, members)
+            if line.image_hash not in members[-1:]:
+                members.append(line.image_hash)
+        return {name: list(dict.fromkeys(members)) for name, (_, members) in lists.items()}
+
+    def proposals(self) -> list[Decision]:
+        """Decisions that do not count and that nobody has answered yet: the last one of each
+        reviewer about an image, where no later one counts."""
+        open_ones: dict[str, dict[tuple[str, str], Decision]] = {}
+        for line in self.lines:
+            if line.decision is None:
+                continue
+            if not line.proposal:
+                open_ones.pop(line.image_hash, None)
+                continue
+            open_ones.setdefault(line.image_hash, {})[line.reviewer, line.client] = line
+        found = [line for lines in open_ones.values() for line in lines.values()]
+        return [line for line in found if line.decision != UNDECIDED]
+
+
+def last_decisions(lines: Iterable[Decision]) -> dict[str, Decision]:
+    """The last line that counts for each image, by its hash; `UNDECIDED` ones too."""
+    return {
+        line.image_hash: line for line in lines if line.decision is not None and not line.proposal
+    }
+
+
+def in_order(lines: Iterable[Decision], last: int = 0) -> list[Decision]:
+    """Lines of a file, behind one with the sequence ``last``, with a sequence each; those that have
+    none follow the line before them."""
+    numbered = []
+    for line in lines:
+        if line.sequence <= 0:
+            line = replace(line, sequence=last + 1)
+        last = max(last, line.sequence)
+        numbered.append(line)
+    return numbered
+
+
+def standing(lines: Iterable[Decision]) -> list[Decision]:
+    """What was decided about one image and not taken back since, oldest first: an undo takes the
+    last one away."""
+    stack: list[Decision] = []
+    for line in lines:
+        if line.decision is None or line.proposal:
+            continue
+        if stack and line.request == UNDO + stack[-1].request:
+            stack.pop()
+        else:
+            stack.append(line)
+    return stack

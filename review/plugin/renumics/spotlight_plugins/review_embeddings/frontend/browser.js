@@ -1,0 +1,59 @@
+// What the page asks of the browser: where text is kept, when the page is seen again, how a file is
+// saved. The modules in core/ are given it, and know no browser.
+
+/** @import { SharedStorage, Surroundings } from "./types.js" */
+
+/** @returns {Surroundings} */
+export const browserSurroundings = () => ({
+    storage: sharedStorage(() => localStorage),
+    tabStorage: {
+        getItem: (key) => sessionStorage.getItem(key),
+        setItem: (key, value) => sessionStorage.setItem(key, value),
+    },
+    later: (work, wait) => void setTimeout(work, wait),
+    again: (work, wait) => void setInterval(work, wait),
+    onWake,
+    guardLeaving(isNeeded) {
+        addEventListener("beforeunload", (event) => isNeeded() && event.preventDefault());
+    },
+    download,
+    reload: () => location.reload(),
+});
+
+/**
+ * @param {() => Storage} storage Throws where the browser keeps nothing for this page.
+ * @returns {SharedStorage}
+ */
+const sharedStorage = (storage) => ({
+    keys: () => Object.keys(storage()),
+    getItem: (key) => storage().getItem(key),
+    setItem: (key, value) => storage().setItem(key, value),
+    removeItem: (key) => storage().removeItem(key),
+    onChange(listener) {
+        const hear = (/** @type {StorageEvent} */ event) => listener(event.key);
+        addEventListener("storage", hear);
+        return () => removeEventListener("storage", hear);
+    },
+});
+
+/** @param {() => void} listener */
+function onWake(listener) {
+    const see = () => document.visibilityState === "visible" && listener();
+    addEventListener("online", listener);
+    document.addEventListener("visibilitychange", see);
+    return () => {
+        removeEventListener("online", listener);
+        document.removeEventListener("visibilitychange", see);
+    };
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function download(name, text) {
+    const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = Object.assign(document.createElement("a"), { href: address, download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60 * 1000);
+}

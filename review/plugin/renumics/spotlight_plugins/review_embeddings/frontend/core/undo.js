@@ -1,0 +1,86 @@
+// What was decided in this tab and can be taken back, newest last; it survives a reload.
+// Each request is one step, whatever became of it; the server says what it still holds for.
+
+/** @import { Decision, TextStorage } from "../types.js" */
+
+import { quietly } from "./kept.js";
+import { newName } from "./messages.js";
+
+/** Steps are kept under this name, and the id of their run. */
+export const UNDO = "review-embeddings-undo";
+
+const CLIENT = "review-embeddings-client";
+
+const MAX_STEPS = 50; // that are kept over a reload
+
+const MAX_IMAGES = 2000; // of a step for which is kept what held before it
+
+/**
+ * One request that can be taken back.
+ * @typedef {object} Step
+ * @property {string} request
+ * @property {Decision} said
+ * @property {[image: string, decision: Decision | null][]} before What held; empty where it is not
+ * known any more.
+ */
+
+export class UndoSteps {
+    /** @type {Step[]} */
+    #steps = [];
+    #name = "";
+
+    /** @param {TextStorage} storage Of this tab. */
+    constructor(storage) {
+        this.storage = storage;
+    }
+
+    /** @param {string} run */
+    open(run) {
+        if (this.#name) return;
+        this.#name = `${UNDO}:${run}`;
+        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "[]"));
+        this.#steps = Array.isArray(kept) ? kept.filter(isStep) : [];
+    }
+
+    get length() {
+        return this.#steps.length;
+    }
+
+    /** @param {Step} step */
+    push(step) {
+        this.#steps.push(step);
+        this.#store();
+    }
+
+    pop() {
+        const last = this.#steps.pop();
+        this.#store();
+        return last;
+    }
+
+    /** The request was refused: there is nothing to take back. @param {string} request */
+    drop(request) {
+        this.#steps = this.#steps.filter((step) => step.request !== request);
+        this.#store();
+    }
+
+    #store() {
+        const kept = this.#steps.slice(-MAX_STEPS).map((step) => ({
+            ...step,
+            before: step.before.length > MAX_IMAGES ? [] : step.before,
+        }));
+        quietly(() => this.storage.setItem(this.#name, JSON.stringify(kept)));
+    }
+}
+
+/** @param {any} step */
+const isStep = (step) => typeof step?.request === "string" && Array.isArray(step.before);
+
+/** The name of this tab, which its decisions have in common. @param {TextStorage} storage */
+export function clientOf(storage) {
+    const known = quietly(() => storage.getItem(CLIENT));
+    if (known) return known;
+    const name = newName();
+    quietly(() => storage.setItem(CLIENT, name));
+    return name;
+}

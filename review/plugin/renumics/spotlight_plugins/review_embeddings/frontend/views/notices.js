@@ -1,0 +1,92 @@
+// Notices and questions: a box each, with a colour at its side and what can be done about it.
+// What they say comes from core/notices.js and core/questions.js.
+
+/** @import { Decisions } from "../core/decisions.js" */
+/** @import { Notice } from "../core/notices.js" */
+/** @import { Question } from "../core/questions.js" */
+/** @import { Children, Decision } from "../types.js" */
+
+import { COLUMNS, UNDECIDED } from "../constants.js";
+import { verdict } from "../core/card.js";
+import { shortTime } from "../core/format.js";
+import { UNSAVED } from "../core/notices.js";
+import { h } from "../dom/node.js";
+import { decisionStyles, noticeStyles, styles } from "./styles.js";
+
+/** What a screen reader reads out, and tests look for: what became of the last decision. */
+export const STATUS = { role: "status", "data-test-tag": "review-status" };
+
+/** @param {Notice} notice */
+export const noticeView = ({ key, tone, text, rest, actions = [] }) =>
+    box(key, tone, [
+        h("div", { style: styles.name, ...(key === UNSAVED ? STATUS : {}) }, text),
+        rest && h("div", { style: styles.muted }, rest),
+        actions.length > 0 && actionRow(actions),
+    ]);
+
+/**
+ * @param {Decisions} decisions
+ * @param {Question} question
+ */
+export function questionView(decisions, question) {
+    const { key, proposed, holds, images } = question;
+    const [row] = question.rows;
+    const one = `Image ${row === undefined ? "" : decisions.table.value(COLUMNS.imageId, row)}`;
+    const about = images.length === 1 ? one : `${images.length.toLocaleString()} images`;
+    return box(key, "asks", [
+        h("div", { style: styles.name }, `${about}: somebody was faster.`),
+        line("counts", holds),
+        line("came later", proposed),
+        actionRow([
+            { text: "show", run: () => decisions.holding.show(images) },
+            { text: `take “${wordsOf(proposed)}”`, run: () => decisions.answer(question, true) },
+            { text: `leave “${wordsOf(holds)}”`, run: () => decisions.answer(question, false) },
+        ]),
+    ]);
+}
+
+/**
+ * @param {string} what
+ * @param {Decision | undefined} said
+ */
+function line(what, said) {
+    const when = said?.time ? ` ${shortTime(said.time)}` : "";
+    const who = said?.reviewer ? ` by ${said.reviewer}` : "";
+    const note = said?.note ? ` (${said.note})` : "";
+    return h(
+        "div",
+        { key: what, style: noticeStyles.line },
+        h("span", { style: noticeStyles.what }, what),
+        h("span", {}, `${wordsOf(said)}${note}`),
+        h("span", { style: styles.muted }, `${who}${when}`),
+    );
+}
+
+/** @param {Decision | undefined} said */
+const wordsOf = (said) => verdict(said) || UNDECIDED;
+
+/** @param {{ text: string, run: () => void }[]} actions */
+const actionRow = (actions) =>
+    h(
+        "div",
+        { style: styles.row },
+        actions.map(({ text, run }) =>
+            h("button", { key: text, style: decisionStyles.button, onClick: run }, text),
+        ),
+    );
+
+/**
+ * @param {string} key
+ * @param {keyof typeof noticeStyles.tones} tone
+ * @param {Children[]} children
+ */
+const box = (key, tone, children) =>
+    h(
+        "div",
+        {
+            key,
+            style: { ...noticeStyles.box, ...noticeStyles.tones[tone] },
+            "data-test-tag": `review-${tone}`,
+        },
+        ...children,
+    );
