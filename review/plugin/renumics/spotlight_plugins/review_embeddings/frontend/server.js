@@ -1,26 +1,14 @@
-// Asks the routes of our plugin; the token that the terminal printed goes with every question.
+// Asks the routes of our plugin; the token of the session goes with every question.
 // The other side of it is Python: routes.py beside this folder.
 
 /** @import { Failure, Message, ReviewServer, TextStorage } from "./types.js" */
 
-import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
+import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { readChanges, readInfo } from "./core/messages.js";
-
-const STORED = "review-embeddings-token";
-
-/**
- * Keep the token of the address for this tab, and take it out of the address bar.
- * @param {TextStorage} storage
- */
-export function keepToken(storage) {
-    const token = new URLSearchParams(location.search).get(TOKEN_PARAMETER);
-    if (!token) return;
-    storage.setItem(STORED, token);
-    history.replaceState(null, "", location.pathname);
-}
+import { hasToken, tokenHeader } from "./enter.js";
 
 /**
- * @param {TextStorage} storage
+ * @param {TextStorage} storage Has the token, see `tokenHeader`.
  * @param {typeof fetch} fetching
  * @returns {ReviewServer}
  */
@@ -30,8 +18,8 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
      * @param {RequestInit} [options]
      */
     const ask = (path, options = {}) => {
-        const token = { [TOKEN_HEADER]: storage.getItem(STORED) ?? "" };
-        return fetching(PREFIX + path, { ...options, headers: { ...token, ...options.headers } });
+        const headers = { ...tokenHeader(storage), ...options.headers };
+        return fetching(PREFIX + path, { ...options, headers });
     };
     return {
         async session() {
@@ -40,7 +28,7 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         },
         async info() {
             const response = await ask(ROUTES.facts);
-            if (response.status === 403) return "refused";
+            if (response.status === 403 || (response.ok && !hasToken(storage))) return "refused";
             return response.ok ? readInfo(await response.json()) : null;
         },
         async changes(since) {
