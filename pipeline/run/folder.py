@@ -136,6 +136,11 @@ class RunFolder:
         return self.path / "decisions.torn"
 
     @property
+    def port(self) -> Path:
+        """Where the run is served to whom; may be deleted."""
+        return self.path / "port.json"
+
+    @property
     def exports(self) -> Path:
         """Lists and animations made from the run."""
         return self.path / "exports"

@@ -224,7 +224,7 @@ class ServeOptions:
         "--no-browser", is_flag=True, help="Do not open a browser; the address is printed."
     )
     port: int | None = option(
-        "--port", type=int, metavar="N", help="Port of the page. Default: a free one."
+        "--port", type=int, metavar="N", help="Port of the page. Default: that of the run."
     )
     host: str = option(
         "--host",
@@ -240,7 +240,15 @@ class ServeOptions:
     )
     tls_key: str | None = option("--tls-key", metavar="FILE", help="Its key.")
     insecure: bool = option(
-        "--insecure", is_flag=True, help="Serve other machines without TLS and without a password."
+        "--insecure",
+        is_flag=True,
+        help="Serve other machines without TLS: who listens to the network can take over.",
+    )
+    allow_host: tuple[str, ...] = option(
+        "--allow-host",
+        multiple=True,
+        metavar="NAME",
+        help="A name under which a proxy serves the page, such as hub.example.org.",
     )
 
 

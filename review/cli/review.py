@@ -23,7 +23,8 @@ from review_embeddings.review.cli.runs import build_run, find_run, request_of
 from review_embeddings.review.cli.serving import address_of, serve_page, show
 
 if TYPE_CHECKING:
-    from review_embeddings.review.page.server import Address, Page
+    from review_embeddings.review.page.address import Address
+    from review_embeddings.review.page.server import Page
 
 
 @dataclass(frozen=True, kw_only=True)

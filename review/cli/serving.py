@@ -12,12 +12,13 @@ from review_embeddings.review.cli.output import progress
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
-    from review_embeddings.review.page.server import Address, Page
+    from review_embeddings.review.page.address import Address
+    from review_embeddings.review.page.server import Page
 
 
 def address_of(options: ServeOptions) -> Address:
     """Where the page is to be served; not checked yet."""
-    from review_embeddings.review.page.server import Address
+    from review_embeddings.review.page.address import Address
 
     return Address(
         host=options.host,
@@ -25,6 +26,7 @@ def address_of(options: ServeOptions) -> Address:
         certificate=options.tls_cert,
         key=options.tls_key,
         insecure=options.insecure,
+        proxies=options.allow_host,
     )
 
 
@@ -46,12 +48,26 @@ def serve_page(
     next_page: Callable[[], Page | None] | None = None,
 ) -> None:
     """Serve a page and say where; ``next_page`` gives another one that takes its place."""
-    from review_embeddings.review.page.server import serve
+    from review_embeddings.review.page.server import Announcements, serve
 
+    if address.warning:
+        click.echo(f"Warning: {address.warning}")
     serve(
         page,
         address,
         open_browser=not options.no_browser,
-        ready=lambda url: click.echo(f"Spotlight: {url}   (Ctrl-C ends it)"),
+        announce=Announcements(_say_ready, _say_renewed),
         next_page=next_page,
+    )
+
+
+def _say_ready(url: str) -> None:
+    click.echo(f"Spotlight: {url}   (good for one browser; Ctrl-C ends it)")
+
+
+def _say_renewed(url: str, used: str) -> None:
+    click.echo(
+        f"The address was used at {used} already, and was opened again just now. If that was not "
+        f"you, somebody else sees the review: end it with Ctrl-C and start it again.\n"
+        f"New address: {url}"
     )

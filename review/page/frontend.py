@@ -4,7 +4,9 @@ module that the other modules import as ``constants.js``. Whatever Python owns i
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,13 +40,24 @@ PREFIX = "/api/review/"
 """Where the routes of our plugin are."""
 
 TOKEN_HEADER = "X-Review-Token"
+"""What the page sends with everything that it writes."""
 
 TOKEN_PARAMETER = "token"
-"""Of the address that a person opens."""
+"""Of the address that a person opens: its key, good once."""
 
 ROUTES = {
     name: name
-    for name in ("session", "facts", "hashes", "decisions", "lists", "undo", "nearest", "values")
+    for name in (
+        "enter",
+        "session",
+        "facts",
+        "hashes",
+        "decisions",
+        "lists",
+        "undo",
+        "nearest",
+        "values",
+    )
 }
 """Behind `PREFIX`."""
 
@@ -89,7 +102,7 @@ def shared_constants() -> dict[str, object]:
         end: {name: column.format(end=end) for name, column in END_COLUMNS.items()} for end in ENDS
     }
     return {
-        "PREFIX": PREFIX,
+        "PREFIX": PREFIX.lstrip("/"),  # relative to the page, which a proxy may put below a path
         "TOKEN_HEADER": TOKEN_HEADER,
         "TOKEN_PARAMETER": TOKEN_PARAMETER,
         "ROUTES": ROUTES,
@@ -126,3 +139,36 @@ def frontend_modules() -> dict[str, bytes]:
     files = sorted(FRONTEND_FOLDER.rglob("*.js"))
     modules = {file.relative_to(FRONTEND_FOLDER).as_posix(): file.read_bytes() for file in files}
     return {**modules, CONSTANTS_MODULE: constants_module().encode()}
+
+
+ENTER_MODULE = "enter.js"
+
+ENTER_IMPORT = re.compile(r'^import \{ (.*) \} from "\./constants\.js";\n', re.MULTILINE)
+
+HANDOVER_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Review</title>
+<style>body { font: 16px sans-serif; margin: 20vh auto; max-width: 36em; color: #333 }</style>
+<p id="sentence">One moment …</p>
+<noscript><p>The review needs JavaScript.</p></noscript>
+<script type="module">
+SCRIPT
+const sentence = document.getElementById("sentence");
+enter(localStorage, (text) => { sentence.textContent = text; });
+</script>
+</html>
+"""
+
+
+@functools.cache
+def handover_page() -> str:
+    """The page that everybody gets who is not known yet: it holds nothing of the session, and all
+    of its script, because modules need the cookie too."""
+    source = (FRONTEND_FOLDER / ENTER_MODULE).read_text(encoding="utf-8")
+    imported = ENTER_IMPORT.search(source)
+    assert imported is not None
+    names = imported[1].split(", ")
+    constants = {name: value for name, value in shared_constants().items() if name in names}
+    script = constants_module(constants) + ENTER_IMPORT.sub("", source)
+    return HANDOVER_PAGE.replace("SCRIPT", script)

@@ -20,8 +20,9 @@ from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page.frame import ReviewFrame, long_frame, wide_frame, with_pictures
 from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
+from review_embeddings.review.page.process import import_spotlight
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
-from review_embeddings.review.page.server import Page, import_spotlight
+from review_embeddings.review.page.server import Page
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
@@ -53,7 +54,8 @@ def page_for(
     import_spotlight()
     if long:
         frame = long_frame(built.run, built.wanted)
-        return Page(frame, long_layout(list(frame.columns)), session={"title": _title(built)})
+        session = {"title": _title(built)}
+        return Page(frame, long_layout(list(frame.columns)), session=session, run=built.run)
     decisions, before = _decisions(built, earlier, note), _percentiles_before(earlier)
     review = wide_frame(
         built.run,
@@ -85,7 +87,7 @@ def page_for(
         "news": news,
     }
     deciding = _deciding(built, reviewer, earlier)
-    return Page(review.frame, wide_layout(review), lists, session, deciding, sample)
+    return Page(review.frame, wide_layout(review), lists, session, deciding, sample, built.run)
 
 
 def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:

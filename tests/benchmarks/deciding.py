@@ -23,7 +23,7 @@ sys.path.insert(0, str(HELPERS))
 
 
 def main() -> None:
-    from decision_server import TOKEN
+    from decision_server import HEADERS
 
     from review_embeddings.pipeline.images.runimages import read_images
     from review_embeddings.pipeline.run.folder import RunFolder
@@ -47,7 +47,7 @@ def main() -> None:
         try:
             wait_for(port)
             headers = {
-                "X-Review-Token": TOKEN,
+                **HEADERS,
                 "Content-Type": "application/json",
                 "Origin": f"http://127.0.0.1:{port}",
             }

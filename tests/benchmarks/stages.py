@@ -12,8 +12,6 @@ ms; memory-mapped pages count.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,6 +29,9 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.session import BuildSession
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from serving import serving
 
 PEAKS: dict[str, int] = {}
 
@@ -106,36 +107,17 @@ def row(what: str, stage: str, seconds: float, work: int, peak: int | None) -> N
 
 def page(run: Path) -> None:
     """Time from the command on a finished run to the page that answers, and to the whole table."""
-    import urllib.request
-
     started = time.perf_counter()
-    command = [
-        sys.executable,
-        "-c",
-        "from review_embeddings.review.cli.program import main; main()",
-        "--first",
-        "--last",
-        "--run",
-        str(run),
-        "--no-browser",
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
-    )
-    assert process.stdout is not None
-    address = next(line.split()[1] for line in process.stdout if line.startswith("Spotlight:"))
-    for what, url in (("page answers", address), ("table answers", address + "api/table/")):
-        before = time.perf_counter()
-        with urllib.request.urlopen(url) as answer:
-            size = len(answer.read())
-        now = time.perf_counter()
-        print(
-            f"{what:>16} {now - started:9.2f} s after the command ({now - before:.2f} s itself, "
-            f"{size / 2**20:.1f} MiB)",
-            flush=True,
-        )
-    process.terminate()
-    process.wait()
+    with serving("--first", "--last", "--run", run, "--no-browser") as served:
+        for what, path in (("page answers", ""), ("table answers", "api/table/")):
+            before = time.perf_counter()
+            size = len(served.get(path))
+            now = time.perf_counter()
+            print(
+                f"{what:>16} {now - started:9.2f} s after the command ({now - before:.2f} s "
+                f"itself, {size / 2**20:.1f} MiB)",
+                flush=True,
+            )
 
 
 def smoke(folder: Path) -> tuple[Path, Path]:

@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "page/constants.js";
 import { failureOf, STRANGER, UNREACHABLE } from "page/core/answers.js";
-import { keepToken, reviewServer } from "page/server.js";
+import { enter, fetchingWithToken } from "page/enter.js";
+import { reviewServer } from "page/server.js";
 
 import { FakeTab } from "./fakes.js";
 
@@ -22,28 +23,83 @@ function answering(content, status = 200) {
         const body = content instanceof ArrayBuffer ? content : JSON.stringify(content);
         return new Response(body, { status });
     };
-    return { asked, storage, server: reviewServer(storage, fetching) };
+    return { asked, fetching, storage, server: reviewServer(storage, fetching) };
 }
 
-test("the token of the address goes with every question, and out of the address", async () => {
-    const { asked, storage, server } = answering({ title: "a" });
+/** A browser at an address. @param {string} search */
+function browserAt(search) {
     /** @type {string[]} */
-    const addresses = [];
-    const browser = {
-        location: { search: `?${TOKEN_PARAMETER}=secret`, pathname: "/" },
-        history: { replaceState: (/** @type {any[]} */ ...given) => addresses.push(given[2]) },
+    const gone = [];
+    const location = {
+        search,
+        pathname: "/",
+        href: `http://here/${search}`,
+        origin: "http://here",
+        replace: (/** @type {string} */ path) => gone.push(path),
     };
-    Object.assign(globalThis, browser);
-    keepToken(storage);
-    assert.deepEqual(await server.session(), { title: "a" });
-    assert.equal(asked[0]?.path, PREFIX + ROUTES.session);
-    assert.equal(asked[0]?.options.headers[TOKEN_HEADER], "secret");
-    assert.deepEqual(addresses, ["/"]);
-    browser.location.search = "";
-    keepToken(storage); // a reload: the token of this tab is kept
+    Object.assign(globalThis, { location });
+    return gone;
+}
+
+test("the key of the address is exchanged for the token, which goes with every question", async () => {
+    const { asked, fetching, storage, server } = answering({ token: "secret" });
+    const gone = browserAt(`?${TOKEN_PARAMETER}=key`);
+    await enter(storage, assert.fail, fetching);
+    assert.equal(asked[0]?.path, PREFIX + ROUTES.enter);
+    assert.equal(asked[0]?.options.body, '{"key":"key"}');
+    assert.deepEqual(gone, ["/"], "the key does not stay in the address");
     await server.session();
     assert.equal(asked[1]?.options.headers[TOKEN_HEADER], "secret");
 });
+
+test("who was let in before goes on with the token that is there", async () => {
+    const { asked, fetching, storage, server } = answering({ token: "" });
+    await enterWith(storage, "secret");
+    const gone = browserAt("");
+    await enter(storage, assert.fail, fetching);
+    assert.equal(asked[0]?.options.headers[TOKEN_HEADER], "secret");
+    assert.deepEqual(gone, ["/"]);
+    await server.session();
+    assert.equal(asked[1]?.options.headers[TOKEN_HEADER], "secret");
+});
+
+test("who is not let in stays and reads why", async () => {
+    /** @type {string[]} */
+    const sentences = [];
+    const say = (/** @type {string} */ sentence) => sentences.push(sentence);
+    const gone = browserAt("");
+    const refusing = answering({ error: "no" }, 403);
+    await enter(refusing.storage, say, refusing.fetching);
+    const silent = answering(null);
+    await enter(silent.storage, say, silent.fetching);
+    assert.equal(sentences[0], "no");
+    assert.match(sentences[1] ?? "", /does not answer/);
+    assert.deepEqual(gone, []);
+});
+
+test("all that is written to this server has the token, and nothing else has it", async () => {
+    const { asked, fetching, storage } = answering({});
+    await enterWith(storage, "secret");
+    browserAt("");
+    const fetchIt = fetchingWithToken(storage, fetching);
+    await fetchIt("./a", { method: "PUT", headers: { Accept: "b" } });
+    await fetchIt(new Request("http://here/a", { method: "DELETE" }));
+    await fetchIt("./a");
+    await fetchIt("http://elsewhere/a", { method: "POST" });
+    const sent = asked.map(({ options }) => new Headers(options?.headers).get(TOKEN_HEADER));
+    assert.deepEqual(sent, ["secret", "secret", null, null]);
+    assert.equal(new Headers(asked[0]?.options.headers).get("Accept"), "b");
+});
+
+/**
+ * Let a browser in.
+ * @param {FakeTab} storage
+ * @param {string} token
+ */
+async function enterWith(storage, token) {
+    browserAt(`?${TOKEN_PARAMETER}=key`);
+    await enter(storage, assert.fail, answering({ token }).fetching);
+}
 
 test("answers that say no are no answers", async () => {
     const { server } = answering({ error: "no" }, 403);

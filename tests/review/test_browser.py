@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import serving
+from serving import Serving, serving
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -27,9 +27,9 @@ KNOWN_FAULTS = ("process is not defined",)
 
 
 @pytest.fixture(scope="module")
-def address(built_run: Path) -> Iterator[str]:
+def served(built_run: Path) -> Iterator[Serving]:
     with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
-        yield started.address
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,9 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
+def page(browser: Browser, served: Serving) -> Iterator[Page]:
     """The page in a profile of its own."""
     faults: list[str] = []
-    home = address.split("?")[0]
     with browser.new_context(viewport={"width": 1600, "height": 900}) as context:
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -52,11 +51,11 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
             "request",
             lambda request: (
                 None
-                if request.url.startswith((home, "data:", "blob:"))
+                if request.url.startswith((served.url, "data:", "blob:"))
                 else faults.append(request.url)
             ),
         )
-        page.goto(address)
+        page.goto(served.address)
         page.wait_for_function(
             "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
         )

@@ -24,7 +24,7 @@ import pytest
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
 
-HEADERS = {"X-Review-Token": decision_server.TOKEN, "Content-Type": "application/json"}
+HEADERS = decision_server.HEADERS | {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"X_Review_Token": None}, 403),
-        ({"X_Review_Token": "guess"}, 403),
+        ({"Cookie": None}, 403),
+        ({"Cookie": "review-embeddings-test=guess"}, 403),
         ({"Origin": None}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
@@ -154,6 +154,8 @@ def test_strangers_are_refused(run: RunFolder, headers: dict[str, Any], status: 
             ("undo", {"request": "a"}),
         ):
             assert server.ask("POST", path, said, **headers)[0] == status
+            for token in (None, "guess"):  # with the cookie, which servers of others may be sent
+                assert server.ask("POST", path, said, X_Review_Token=token)[0] == 403
         if "Origin" not in headers or headers["Origin"]:
             assert server.ask("GET", "facts", **headers)[0] == (
                 200 if headers.get("Host") == "localhost:1" else status

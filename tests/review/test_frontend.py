@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from decision_server import load_plugin
+from decision_server import HEADERS, load_plugin, session_in
 from samples import need
 from starlette.testclient import TestClient
 
@@ -194,12 +194,11 @@ def test_every_import_is_a_module_that_is_served_and_every_module_is_imported() 
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TestClient:
     """Our plugin in a server that has a route for ``main.js`` already, as Spotlight's has."""
     from fastapi import FastAPI
 
-    session = {"loopback": True, "token": "secret"}
-    monkeypatch.setenv("REVIEW_EMBEDDINGS_SESSION", json.dumps(session))
+    monkeypatch.setenv("REVIEW_EMBEDDINGS_SESSION", session_in(tmp_path))
     app = FastAPI()
 
     @app.get("/api/plugins/{name:str}/main.js")
@@ -207,7 +206,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
         return f"the old {name}"
 
     load_plugin().__activate__(app)
-    return TestClient(app, base_url=HOME)
+    return TestClient(app, base_url=HOME, headers=HEADERS)
 
 
 def test_modules_are_served_as_javascript_and_only_kept_while_they_are_current(
@@ -252,8 +251,9 @@ def test_pages_of_others_get_no_module(client: TestClient) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
         assert client.get(f"{MODULES}main.js", headers=headers).status_code == 403
     assert client.get(f"{MODULES}main.js", headers={"Origin": HOME}).status_code == 200
-    assert client.post(f"{MODULES}main.js").status_code == 405
-    assert client.get(f"/api/review/{ROUTES['session']}").status_code == 403, "data needs the token"
+    assert client.post(f"{MODULES}main.js", headers={"Origin": HOME}).status_code == 405
+    for path in (f"{MODULES}main.js", f"/api/review/{ROUTES['session']}"):
+        assert client.get(path, headers={"Cookie": ""}).status_code == 403
 
 
 def test_the_type_checker_is_pinned_and_its_lock_names_no_registry() -> None:

@@ -4,8 +4,6 @@ us."""
 import json
 import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from listing import candidates_of
-from serving import Serving, serving
+from serving import Serving, ask, serving
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import read_images
@@ -21,7 +19,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.layout import plot_title
-from review_embeddings.review.page.server import has_display
+from review_embeddings.review.page.opening import has_display
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +28,10 @@ def page(built_run: Path) -> Iterator[Serving]:
         yield started
 
 
-def get(url: str, **headers: str) -> Any:
-    with urllib.request.urlopen(
-        urllib.request.Request(url, headers=headers), timeout=30
-    ) as response:
-        return json.load(response)
-
-
-def refused(url: str, **headers: str) -> int:
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        get(url, **headers)
-    caught.value.close()
-    return caught.value.code
-
-
 def test_every_value_arrives_as_it_is(page: Serving, built_run: Path) -> None:
     """The traps of Spotlight's type guessing: ids stay numbers, labels categories, nothing is
     missing, no vectors."""
-    columns = {column["name"]: column for column in get(page.url + "api/table/")["columns"]}
+    columns = {column["name"]: column for column in page.get_json("api/table/")["columns"]}
     long = table.read(built_run, columns=["image_id", "checkpoint", "label", "x", "ood_score"])
     first = long[long["checkpoint"] == 10]
     assert (
@@ -83,11 +67,9 @@ def test_the_picture_is_the_data_sets_own(page: Serving, built_run: Path) -> Non
 
     images = read_images(RunFolder(built_run))
     assert images is not None
-    generation = get(page.url + "api/table/")["generation_id"]
-    with urllib.request.urlopen(
-        f"{page.url}api/table/image/7?generation_id={generation}", timeout=30
-    ) as response:
-        shown = np.asarray(Image.open(io.BytesIO(response.read())).convert("RGB"))
+    generation = page.get_json("api/table/")["generation_id"]
+    served = page.get(f"api/table/image/7?generation_id={generation}")
+    shown = np.asarray(Image.open(io.BytesIO(served)).convert("RGB"))
     np.testing.assert_array_equal(shown, np.asarray(Image.open(io.BytesIO(images.read_bytes()[7]))))
 
 
@@ -95,11 +77,11 @@ def test_the_preset_layout(page: Serving, built_run: Path) -> None:
     images = read_images(RunFolder(built_run))
     assert images is not None
     review = wide_frame(RunFolder(built_run), images, [10, 100])
-    layout = json.dumps(get(page.url + "api/layout/"))
+    layout = json.dumps(page.get_json("api/layout/"))
     for title in (plot_title(review, 10), plot_title(review, 100)):
         assert title in layout
     assert "similaritymap" not in layout  # it would turn the aligned maps again
-    shown = {column["name"] for column in get(page.url + "api/table/")["columns"]}
+    shown = {column["name"] for column in page.get_json("api/table/")["columns"]}
     named = {
         value
         for value in _strings(json.loads(layout))
@@ -124,7 +106,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 def test_the_ready_made_lists(page: Serving, built_run: Path) -> None:
     expected = ready_made_lists(candidates_of(RunFolder(built_run), 10, 100))
-    served = get(page.url + "api/issues/")["issues"]
+    served = page.get_json("api/issues/")["issues"]
     assert {issue["title"]: issue["rows"] for issue in served} == {
         made.title: made.rows for made in expected
     }
@@ -137,12 +119,13 @@ def test_only_this_machine_and_only_our_own_page(page: Serving) -> None:
         for connection in page.servers()[0].net_connections("tcp")
         if connection.status == "LISTEN"
     } == {"127.0.0.1"}
-    assert refused(address, Origin="https://evil.example") == 403
-    assert (
-        refused(address, Host="evil.example") == 403
-    )  # a name that a stranger's DNS points at this machine
-    assert get(address, Origin=page.url.rstrip("/"))["columns"]
-    assert refused(page.url + "api/browse/..") >= 400  # Spotlight's file browser leaves its folder
+    own = page.own.headers
+    assert ask(address, **own)[0] == 200
+    assert ask(address, **own | {"Origin": "https://evil.example"})[0] == 403
+    # a name that a stranger's DNS points at this machine
+    assert ask(address, **own | {"Host": "evil.example"})[0] == 403
+    # Spotlight's file browser leaves its folder
+    assert ask(page.url + "api/browse/..", **own)[0] == 403
 
 
 def test_a_foreign_page_gets_no_websocket(page: Serving) -> None:
@@ -151,10 +134,15 @@ def test_a_foreign_page_gets_no_websocket(page: Serving) -> None:
     from websockets.typing import Origin
 
     address = page.url.replace("http", "ws") + "api/ws"
-    with connect(address, origin=Origin(page.url.rstrip("/"))):
+    cookie = {"Cookie": page.own.cookie}
+    with connect(address, origin=Origin(page.url.rstrip("/")), additional_headers=cookie):
         pass
-    with pytest.raises(InvalidStatus), connect(address, origin=Origin("https://evil.example")):
-        pass
+    for origin, headers in ((page.url.rstrip("/"), {}), ("https://evil.example", cookie)):
+        with (
+            pytest.raises(InvalidStatus),
+            connect(address, origin=Origin(origin), additional_headers=headers),
+        ):
+            pass
 
 
 def test_the_port_in_use_is_named(page: Serving, built_run: Path, review_embeddings: Any) -> None:
@@ -202,7 +190,7 @@ def test_class_names_that_spotlight_would_take_for_something_else(
     with serving("--first", "--last", *arguments, "--no-browser") as started:
         label = next(
             column
-            for column in get(started.url + "api/table/")["columns"]
+            for column in started.get_json("api/table/")["columns"]
             if column["name"] == "label"
         )
     assert (
@@ -213,7 +201,6 @@ def test_class_names_that_spotlight_would_take_for_something_else(
 
 def test_other_machines_need_tls(built_run: Path, tmp_path: Path) -> None:
     import shutil
-    import ssl
     import subprocess
 
     if shutil.which("openssl") is None:
@@ -235,11 +222,7 @@ def test_other_machines_need_tls(built_run: Path, tmp_path: Path) -> None:
     options = ["--host", "0.0.0.0", "--tls-cert", certificate, "--tls-key", key]
     with serving("--last", "--run", built_run, "--no-browser", *options) as started:
         assert started.url.startswith("https://")
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        address = started.url.replace("0.0.0.0", "127.0.0.1") + "api/table/"
-        with urllib.request.urlopen(address, context=context, timeout=30) as response:
-            assert json.load(response)["columns"]
+        assert started.get_json("api/table/")["columns"]
 
 
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="there is always a display")

@@ -10,10 +10,12 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from review_embeddings.review.decisions.session import open_session
-from review_embeddings.review.page.server import SESSION_VARIABLE
+from review_embeddings.review.page.entry import Entry
+from review_embeddings.review.page.process import SESSION_VARIABLE
 
 from .guard import Guard
 from .modules import add_module_route
@@ -26,9 +28,7 @@ SESSION: dict[str, Any] = json.loads(os.environ.get(SESSION_VARIABLE, "{}"))
 
 def __activate__(app: Any) -> None:
     """Called by Spotlight before its server starts."""
-    app.add_middleware(
-        Guard, loopback=bool(SESSION.get("loopback")), token=str(SESSION.get("token", ""))
-    )
+    _guard(app)
     add_module_route(app)
     add_session_route(app, SESSION)
     deciding = open_session(SESSION)
@@ -36,6 +36,18 @@ def __activate__(app: Any) -> None:
         add_decision_routes(app, SESSION, deciding)
     if "parent" in SESSION and os.name != "nt":
         threading.Thread(target=end_with, args=(int(SESSION["parent"]),), daemon=True).start()
+
+
+def _guard(app: Any) -> None:
+    """Put the guard before all that the server does; a middleware would stand behind the one that
+    answers faults."""
+    build = app.build_middleware_stack
+    entry = Entry(Path(SESSION["folder"]))
+
+    def guarded() -> Guard:
+        return Guard(build(), entry, SESSION["hosts"], secure=SESSION["secure"])
+
+    app.build_middleware_stack = guarded
 
 
 def end_with(parent: int) -> None:

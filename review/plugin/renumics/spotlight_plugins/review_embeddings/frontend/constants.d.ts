@@ -5,7 +5,15 @@ export const PREFIX: string;
 export const TOKEN_HEADER: string;
 export const TOKEN_PARAMETER: string;
 export const ROUTES: Record<
-    "session" | "facts" | "hashes" | "decisions" | "lists" | "undo" | "nearest" | "values",
+    | "enter"
+    | "session"
+    | "facts"
+    | "hashes"
+    | "decisions"
+    | "lists"
+    | "undo"
+    | "nearest"
+    | "values",
     string
 >;
 export const DECISIONS: string[];

@@ -4,7 +4,8 @@
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
-import { keepToken, reviewServer } from "./server.js";
+import { fetchingWithToken } from "./enter.js";
+import { reviewServer } from "./server.js";
 import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
 import { spotlightTable } from "./spotlight/table.js";
 import { picture, summary } from "./views/card.js";
@@ -15,8 +16,8 @@ import { checkpointSlider } from "./views/slider.js";
 
 /** @param {SpotlightApp} app */
 function activate(app) {
-    keepToken(sessionStorage);
-    const server = reviewServer(sessionStorage);
+    globalThis.fetch = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
+    const server = reviewServer(localStorage);
     const table = spotlightTable(globalThis.spotlight);
     const page = new ReviewPage(table, server, browserSurroundings());
     for (const widget of widgetsOf(page)) app.registerWidget(widget);

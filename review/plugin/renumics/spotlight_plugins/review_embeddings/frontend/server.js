@@ -1,29 +1,17 @@
-// Asks the routes of our plugin; the token that the terminal printed goes with every question.
+// Asks the routes of our plugin; the token of the session goes with every question.
 // The other side of it is Python: routes.py beside this folder.
 
 /** @import { Failure, ReviewServer, TextStorage } from "./types.js" */
 
-import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
-import { failureOf, isFailure, STRANGER, UNREACHABLE } from "./core/answers.js";
+import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
+import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
 import { readChanges, readHashes, readInfo, readSaved } from "./core/messages.js";
-
-const STORED = "review-embeddings-token";
+import { hasToken, tokenHeader } from "./enter.js";
 
 const PATIENCE = 60 * 1000; // milliseconds; a laptop that slept leaves questions without an end
 
 /**
- * Keep the token of the address for this tab, and take it out of the address bar.
- * @param {TextStorage} storage
- */
-export function keepToken(storage) {
-    const token = new URLSearchParams(location.search).get(TOKEN_PARAMETER);
-    if (!token) return;
-    storage.setItem(STORED, token);
-    history.replaceState(null, "", location.pathname);
-}
-
-/**
- * @param {TextStorage} storage
+ * @param {TextStorage} storage Has the token, see `tokenHeader`.
  * @param {typeof fetch} fetching
  * @returns {ReviewServer}
  */
@@ -33,8 +21,7 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
      * @param {RequestInit} [options]
      */
     const ask = (path, options = {}) => {
-        const token = { [TOKEN_HEADER]: storage.getItem(STORED) ?? "" };
-        const headers = { ...token, ...options.headers };
+        const headers = { ...tokenHeader(storage), ...options.headers };
         return fetching(PREFIX + path, { redirect: "manual", ...options, headers });
     };
     /**
@@ -55,7 +42,8 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         },
         async info() {
             const info = await answer(ROUTES.facts, async (given) => readInfo(await given.json()));
-            return isFailure(info) && info.kind === "missing" ? null : info;
+            if (isFailure(info)) return info.kind === "missing" ? null : info;
+            return hasToken(storage) ? info : NO_TOKEN;
         },
         hashes: () =>
             answer(ROUTES.hashes, async (given) => readHashes(await given.arrayBuffer())),

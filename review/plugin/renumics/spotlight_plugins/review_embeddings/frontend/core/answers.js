@@ -21,7 +21,7 @@ export const STRANGER = {
 };
 
 /** @type {Failure} */
-const NO_TOKEN = {
+export const NO_TOKEN = {
     kind: "refused",
     reason: "open the address that the terminal printed last, in this browser",
 };

@@ -1,0 +1,203 @@
+"""Spotlight's server process: started, given pages, watched, ended; all knowledge of how Spotlight
+does that is here. What keeps it from starting is told at once, by the last line that it wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import review_embeddings
+from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
+from review_embeddings.review.page.address import Address
+from review_embeddings.review.page.private import create_private
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from renumics.spotlight.analysis.typing import DataIssue
+    from renumics.spotlight.layout import Layout
+
+PACKAGE_FOLDER = Path(review_embeddings.__file__).parents[1]
+"""Where this package was found; it is put on the server's path, because the plugin imports it."""
+
+SESSION_VARIABLE = "REVIEW_EMBEDDINGS_SESSION"
+"""How the plugin in Spotlight's server process learns about this session. Holds no secrets: a
+browser that the program opens gets the environment too."""
+
+LOG_FILE = "server.log"
+"""In the session's folder: what the server writes."""
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at a server that is starting."""
+
+LOG_TAIL = 8192
+"""Bytes of the end of the log among which its last line is."""
+
+
+class SpotlightProcess:
+    """One server process."""
+
+    def __init__(self, address: Address, folder: Path) -> None:
+        """``folder`` is that of the session; the server's log is put there."""
+        from renumics.spotlight.server import Server
+
+        self._address = address
+        self._log = folder / LOG_FILE
+        # It would make an IPv4 socket of its own, drop what the process writes and wait for 120 s
+        # whatever becomes of it; here it only keeps the connection to the process.
+        self._server: Any = Server(host="127.0.0.1")
+        self._pass_on = self._server._handle_message
+        self._server._handle_message = self._handle
+        self._error: Exception | None = None
+
+    def start(self, config: Any, bound: socket.socket, environment: dict[str, str]) -> None:
+        """Start the process on a bound socket, and give it the first page. Raises ReviewError where
+        it ends or refuses the page."""
+        server = self._server
+        server._app_config = config
+        server._connection_thread.start()
+        server._connection_thread_online.wait()
+        connection = {
+            "CONNECTION_PORT": str(server._connection_listener.address[1]),
+            "CONNECTION_AUTHKEY": server._connection_authkey,
+        }
+        with bound, create_private(self._log) as log:
+            server.process = subprocess.Popen(
+                self._command(bound),
+                env={**os.environ, **environment, **connection},
+                pass_fds=() if os.name == "nt" else (bound.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait()
+
+    def _command(self, bound: socket.socket) -> list[str]:
+        options = ["--host", self._address.host, "--log-level", "error", "--factory"]
+        options += ["--http", "httptools", "--ws", "websockets", "--timeout-graceful-shutdown", "2"]
+        if os.name == "nt":
+            options += ["--port", str(bound.getsockname()[1])]
+        else:
+            options += ["--fd", str(bound.fileno())]
+        if self._address.certificate and self._address.key:
+            options += ["--ssl-certfile", self._address.certificate]
+            options += ["--ssl-keyfile", self._address.key]
+        return [sys.executable, "-m", "uvicorn", "renumics.spotlight.app:SpotlightApp", *options]
+
+    def show(self, config: Any) -> None:
+        """Give it a page in place of the one it has. Raises as `start`."""
+        self._server._update(config)
+        self._wait()
+
+    def check(self) -> None:
+        """Raise ReviewError where it has ended."""
+        if self._server.process is None or self._server.process.poll() is not None:
+            raise ReviewError(
+                f"Spotlight's server has ended by itself{self._why()}. Start the same command "
+                f"again."
+            )
+
+    def stop(self) -> None:
+        """End it. Spotlight's own ``close`` would first fetch the whole frame back, and hang if the
+        process is dead."""
+        self._server.stop()
+
+    def _wait(self) -> None:
+        """Until the page is loaded, however long that takes, while the process lives."""
+        server = self._server
+        while not server._update_complete_event.wait(LOOK_EVERY):
+            if server.process.poll() is not None:
+                raise ReviewError(f"Spotlight's server could not start{self._why()}.")
+            if not server._connection_thread.is_alive():
+                raise ReviewError(
+                    "Spotlight's server could not be given the review: the connection to it broke."
+                )
+        server._update_complete_event.clear()
+        error, self._error = self._error, None
+        if error is not None:
+            raise ReviewError(f"Spotlight cannot show the review ({error}).") from error
+
+    def _handle(self, message: Any) -> None:
+        """Keep why a page was refused, which Spotlight overwrites at once."""
+        if message.get("error") is not None:
+            self._error = message["error"]
+        self._pass_on(message)
+
+    def _why(self) -> str:
+        """How it ended, in brackets or behind a colon; empty where nothing is known."""
+        code = self._server.process.poll() if self._server.process else None
+        if code == -getattr(signal, "SIGKILL", 9):
+            return (
+                " (killed by the system, as it does where memory runs out: fewer images need "
+                "less, --rows N)"
+            )
+        line = last_line(self._log)
+        return f": {line}" if line else ""
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something, an exception without its module."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = lines[-1] if lines else ""
+    return re.sub(r"^(?:\w+\.)+(\w+(?:Error|Exception|Warning)\b)", r"\1", line).rstrip(".")
+
+
+def page_config(frame: pd.DataFrame, issues: list[DataIssue], layout: Layout | None = None) -> Any:
+    """What Spotlight is told to show; without a layout the browser keeps the one it has."""
+    spotlight, _ = import_spotlight()
+    from renumics.spotlight.app_config import AppConfig
+    from renumics.spotlight.dtypes import create_dtype
+    from renumics.spotlight.layout import parse
+
+    return AppConfig(
+        dataset=frame,
+        dtypes={"image": create_dtype(spotlight.Image)},
+        custom_issues=issues or None,
+        layout=parse(layout) if layout else None,
+        filebrowsing_allowed=False,
+        analyze=False,
+        embed=False,
+    )
+
+
+def server_environment(plugin: Path, session: dict[str, Any]) -> dict[str, str]:
+    """What the server process starts with beside our own environment."""
+    paths = [str(plugin), str(PACKAGE_FOLDER)]
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    return {
+        "SPOTLIGHT_OPT_OUT": "true",  # no telemetry, whatever the version's default is
+        "PYTHONPATH": os.pathsep.join(paths),
+        SESSION_VARIABLE: json.dumps(session),
+    }
+
+
+def import_spotlight() -> tuple[Any, Any]:
+    """Import Spotlight without its advice to install analyzers that are not used here; the first
+    import takes seconds."""
+    os.environ["SPOTLIGHT_OPT_OUT"] = "true"
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hide_broken_torchvision()
+        from loguru import logger
+
+        logger.disable("renumics.spotlight")
+        from renumics import spotlight
+    from renumics.spotlight.analysis.typing import DataIssue
+
+    return spotlight, DataIssue

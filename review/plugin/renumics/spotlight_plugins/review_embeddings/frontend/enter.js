@@ -1,0 +1,61 @@
+// How a page comes by what it may do: the key of an address is exchanged for a cookie, which the
+// browser sends by itself, and the token, which goes with all that is written.
+// It is the script of the hand-over page as well, which has no cookie to load modules with.
+
+/** @import { TextStorage } from "./types.js" */
+
+import { PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
+
+const STORED = "review-embeddings-token";
+
+/**
+ * The header that writing needs, as it is now: an older page goes on with a newer session's.
+ * @param {TextStorage} storage Of this origin, shared by its tabs.
+ * @returns {Record<string, string>}
+ */
+export const tokenHeader = (storage) => ({ [TOKEN_HEADER]: storage.getItem(STORED) ?? "" });
+
+/** Whether this browser was given a token. @param {TextStorage} storage */
+export const hasToken = (storage) => storage.getItem(STORED) !== null;
+
+/**
+ * `fetch` with the token in everything that is not only read, for Spotlight's own questions.
+ * @param {TextStorage} storage
+ * @param {typeof fetch} fetching
+ * @returns {typeof fetch}
+ */
+export function fetchingWithToken(storage, fetching) {
+    return (asked, options) => {
+        const method = options?.method ?? (asked instanceof Request ? asked.method : "GET");
+        const address = asked instanceof Request ? asked.url : String(asked);
+        const isOwn = new URL(address, location.href).origin === location.origin;
+        if (!isOwn || method === "GET" || method === "HEAD") return fetching(asked, options);
+        const headers = new Headers(
+            options?.headers ?? (asked instanceof Request ? asked.headers : {}),
+        );
+        for (const [name, value] of Object.entries(tokenHeader(storage))) headers.set(name, value);
+        return fetching(asked, { ...options, headers });
+    };
+}
+
+/**
+ * Exchange the key in the address and go on to the page; without one, go on where this browser was
+ * let in before. By a script of our own, because a strict cookie is not sent along a foreign link.
+ * @param {TextStorage} storage
+ * @param {(sentence: string) => void} say
+ * @param {typeof fetch} fetching
+ */
+export async function enter(storage, say, fetching = (...asked) => fetch(...asked)) {
+    const key = new URLSearchParams(location.search).get(TOKEN_PARAMETER) ?? "";
+    const headers = { "Content-Type": "application/json", ...tokenHeader(storage) };
+    const body = JSON.stringify({ key });
+    try {
+        const response = await fetching(PREFIX + ROUTES.enter, { method: "POST", headers, body });
+        const answer = await response.json();
+        if (!response.ok) return say(answer.error);
+        if (answer.token) storage.setItem(STORED, answer.token);
+        location.replace(location.pathname);
+    } catch {
+        say("The review does not answer. Is it still running in the terminal?");
+    }
+}
