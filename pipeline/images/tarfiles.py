@@ -90,30 +90,41 @@ def tar_examples(name: str) -> Iterator[tuple[str, Members, Callable[[Member], b
 
 def _members(name: str, stream: BinaryIO, left_out: list[LeftOut]) -> list[Member]:
     """All files of a tar; a link gets the content that it leads to."""
-    members, links = dict[str, Member](), list[tarfile.TarInfo]()
-    listed: list[Member] = []
+    found, links = list[Member](), list[tarfile.TarInfo]()
     with tarfile.open(fileobj=stream, mode="r:") as archive:
         try:
             for info in archive:
                 archive.members = []  # type: ignore[attr-defined]  # it would keep all it has seen
                 if info.isreg():
-                    members[info.name] = Member(info.name, info.offset_data, info.size)
-                    listed.append(members[info.name])
+                    found.append(Member(info.name, info.offset_data, info.size))
                 elif info.islnk() or info.issym():
                     links.append(info)
+            problem = _behind(stream, archive.offset)
         except (tarfile.ReadError, OSError) as error:
-            if not listed:
+            if not found:
                 raise
-            left_out.append(LeftOut(name.rpartition("/")[2], f"cut off: {reason_of(error)}"))
+            problem = f"cut off: {reason_of(error)}"
+    if problem:
+        left_out.append(LeftOut(name.rpartition("/")[2], problem))
+    by_name = {one.name: one for one in found}
     for link in links:
         folder = posixpath.dirname(link.name) if link.issym() else ""
-        target = members.get(posixpath.normpath(posixpath.join(folder, link.linkname)))
-        target = target or members.get(link.linkname)
+        target = by_name.get(posixpath.normpath(posixpath.join(folder, link.linkname)))
+        target = target or by_name.get(link.linkname)
         if target is not None:
-            listed.append(Member(link.name, target.start, target.size))
+            found.append(Member(link.name, target.start, target.size))
         elif _is_image(link.name):
             left_out.append(LeftOut(inside_tar(name, link.name), "a link to nothing in the tar"))
-    return listed
+    return found
+
+
+def _behind(stream: BinaryIO, end: int) -> str:
+    """What is wrong behind the last file of a tar; empty for the two blocks of zeros or more that
+    belong there."""
+    last = bytes_at(stream, end, tarfile.RECORDSIZE)
+    if len(last) < tarfile.BLOCKSIZE or last[: tarfile.BLOCKSIZE].strip(b"\0"):
+        return "cut off or damaged: it has no end mark where its files end"
+    return "what follows its end mark is not read" if last.strip(b"\0") else ""
 
 
 def _take(member: Member, examples: dict[str, Members]) -> str:

@@ -115,7 +115,7 @@ def read_tars(files: Sequence[str]) -> Tars:
     tars.kinds[KEY] = "str"
     if unread:
         tars.notes.append(
-            f"{len(unread):,} JSON files of the tars cannot be read and count as missing: "
+            f"JSON files of the tars that cannot be read and count as missing: {len(unread):,}, "
             f"{', '.join(unread[:MAX_NAMED])}{' ...' if len(unread) > MAX_NAMED else ''}"
         )
     return tars
