@@ -106,7 +106,7 @@ def make_request(options: Mapping[str, Any]) -> Request:
     return Request(
         dataset={
             "source": given.get("dataset"),
-            "class_names": _class_names(given.get("classes")),
+            "class_names": read_class_names(given.get("classes")),
             **{name: given.get(name) for name in DATASET_OPTIONS},
         },
         settings={name: given.get(name) for name in SETTINGS_OPTIONS},
@@ -121,9 +121,9 @@ def make_request(options: Mapping[str, Any]) -> Request:
     )
 
 
-def _class_names(given: str | Sequence[str] | None) -> list[str] | None:
-    """The names themselves, or those of a file, a line each; no names clear them. Raises
-    DatasetError for a file that cannot be read or names a class twice."""
+def read_class_names(given: str | Sequence[str] | None) -> list[str] | None:
+    """The names that ``--classes`` gives: as they are, or those of a file, a line each; no names
+    clear them. Raises DatasetError for a file that cannot be read or names a class twice."""
     if given is None or not isinstance(given, str):
         return None if given is None else list(given)
     if given == NOTHING:

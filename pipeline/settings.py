@@ -5,7 +5,7 @@ No numeric library is imported here, so that the command line can name every cho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from review_embeddings.pipeline.analysis.mapkinds import MAP_KINDS
@@ -76,6 +76,10 @@ class DatasetReference:
     reading: int | None = None
     """Version of the rules by which images and labels are found; None until the data set was
     opened. A run that says nothing of it was read by the first ones."""
+
+
+READING_FIELDS = tuple(entry.name for entry in fields(DatasetReference) if entry.metadata == LATER)
+"""Fields of `DatasetReference` that say how a data set is read where it can be read in two ways."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from review_embeddings.pipeline.images.sources import (
     NO_ACCOUNT,
     SPLITS_BY_PREFERENCE,
     Account,
+    DataSource,
     choose_split,
     find_source,
     open_split,
@@ -87,11 +88,13 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
     ``option`` is how a person names the split. Raises DatasetError where the data set cannot be
     loaded or has not the split or columns, and names those there are.
     """
-    found, split, account = _load_split(reference, option)
-    image_column = find_image_column(found.features, reference)
+    loaded = load_split(reference, option)
+    found, split, account = loaded.rows, loaded.split, loaded.account
+    here, notes = _without_absent_columns(loaded, reference)
+    image_column = find_image_column(found.features, here)
     label_column = None
-    if reference.labels_from != NOTHING:
-        label_column = find_label_column(found.features, reference, image_column)
+    if here.labels_from != NOTHING:
+        label_column = find_label_column(found.features, here, image_column)
     with quiet_datasets(), _loading_errors(reference):
         rows, values = _undecoded(found, image_column, label_column)
         if reference.in_place and not isinstance(found, Split):
@@ -100,8 +103,11 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
         label_column = None
     labels = UNLABELLED
     if label_column:
-        labels = read_labels(feature_of(found.features, label_column), label_column, values)
-    notes = label_notes(found.features, label_column, reference)
+        feature = feature_of(found.features, label_column)
+        ignore = reference.ignore_labels
+        labels = read_labels(feature, label_column, values, ignore=ignore)
+    notes += labels.notes
+    notes += label_notes(found.features, label_column, here)
     if labels.numbered and any(isinstance(value, str) for value in values):
         notes.append("Labels are digits as text: they are taken for the numbers of classes")
     account = replace(account, notes=[*account.notes, *notes])
@@ -195,13 +201,47 @@ def split_names(reference: DatasetReference) -> list[str]:
         return find_source(reference).splits
 
 
-def load_rows(reference: DatasetReference) -> datasets.Dataset:
+@dataclass(frozen=True)
+class LoadedSplit:
+    """One split, its columns not looked at yet."""
+
+    rows: Any
+    """A `datasets.Dataset`, or a `Split` that is read in place."""
+    split: str
+    account: Account
+    source: DataSource
+
+
+def _without_absent_columns(
+    loaded: LoadedSplit, reference: DatasetReference
+) -> tuple[DatasetReference, list[str]]:
+    """The reference without the named columns that this split lacks and another one has, as test
+    splits without labels do, with what a person should hear of it."""
+    image, label = reference.image_column, reference.label_column
+    notes = list[str]()
+    if image is not None and _is_elsewhere_only(loaded, image, reference):
+        reference = replace(reference, image_column=None)
+    if label not in {None, NOTHING} and _is_elsewhere_only(loaded, str(label), reference):
+        reference = replace(reference, label_column=NOTHING)
+        notes.append(
+            f"Split {loaded.split!r} has no column {label!r}, which other splits have: its images "
+            f"have no label"
+        )
+    return reference, notes
+
+
+def _is_elsewhere_only(loaded: LoadedSplit, column: str, reference: DatasetReference) -> bool:
+    if feature_of(loaded.rows.features, column) is not None:
+        return False
+    with quiet_datasets(), _loading_errors(reference):
+        others = (name for name in loaded.source.splits if name != loaded.split)
+        return any(
+            feature_of(loaded.source.open(name).features, column) is not None for name in others
+        )
+
+
+def load_split(reference: DatasetReference, option: str = "--split") -> LoadedSplit:
     """A split with all its columns and features as they are. Raises DatasetError."""
-    rows: datasets.Dataset = _load_split(reference, "--split")[0]
-    return rows
-
-
-def _load_split(reference: DatasetReference, option: str) -> tuple[Any, str, Account]:
     with quiet_datasets(), _loading_errors(reference):
         source = find_source(reference)
         split = choose_split(reference, source, option)
@@ -209,7 +249,7 @@ def _load_split(reference: DatasetReference, option: str) -> tuple[Any, str, Acc
         if reference.split is None and not isinstance(found, Split) and not len(found):
             opened = ((name, source.open(name)) for name in source.splits)
             split, found = next((pair for pair in opened if len(pair[1])), (split, found))
-        return found, split, source.account.without(split)
+        return LoadedSplit(found, split, source.account_of(split), source)
 
 
 @contextmanager

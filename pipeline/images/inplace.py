@@ -9,33 +9,21 @@ it would give; it copies nothing. Decodes no image.
 from __future__ import annotations
 
 import itertools
-import json
-import re
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from review_embeddings.pipeline.errors import DatasetError, reason_of
-from review_embeddings.pipeline.images.candidates import image_endings
-from review_embeddings.pipeline.images.walk import local_path
+from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.images.opening import SUPPORTED, bytes_at, opened
 from review_embeddings.pipeline.threads import chunks
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow
 
-SUPPORTED = "Parquet files, WebDataset tars (.tar, not compressed) and folders of images"
-"""What can be read in place, for people."""
-
 BATCH_SIZE = 64
 """Images of a Parquet file in memory at once."""
-
-INFERRED_EXAMPLES = 5
-"""Examples of a tar from which it is seen what its files are, as many as ``datasets`` takes."""
 
 READ_AHEAD_BYTES = 2**20
 """Bytes of a Parquet file that are fetched at once: its row groups may be larger than the
@@ -65,96 +53,83 @@ def locations_schema() -> pyarrow.Schema:
     )
 
 
+Look = Callable[[str, "str | None"], Iterator[tuple[Location, Any]]]
+"""Of a column of images and one of labels, or None: where each image lies, and its label."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One split of a data set that stays where it is."""
 
-    kind: str
-    """``parquet``, ``webdataset`` or ``imagefolder``."""
     features: Any
     """Names and types of its columns."""
-    rows: datasets.IterableDataset | None
-    """Of a folder of images."""
-    files: Sequence[str]
-    """Paths or addresses."""
+    look: Look
 
     def locate(self, image: str, label: str | None) -> tuple[pyarrow.Table, list[Any]]:
         """Where each image lies (`locations_schema`), in order, and what the column of the labels
         says of it."""
         import pyarrow as pa
 
-        look = {
-            "parquet": self._in_parquet,
-            "webdataset": self._in_tars,
-            "imagefolder": self._in_folder,
-        }[self.kind]
         schema = locations_schema()
         batches, values = [], list[Any]()
-        for found in chunks(look(image, label), MAX_LOCATIONS):
+        for found in chunks(self.look(image, label), MAX_LOCATIONS):
             columns = zip(*(location for location, _ in found), strict=True)
             arrays = list(map(pa.array, columns, schema.types))
             batches.append(pa.record_batch(arrays, schema=schema))
             values += [value for _, value in found]
         return pa.Table.from_batches(batches, schema=schema), values
 
-    def _in_parquet(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
-        import pyarrow.parquet as parquet
-        from datasets.table import cast_array_to_feature
 
-        for name in self.files:
-            with _opened(name) as stream, parquet.ParquetFile(stream) as file:
-                values: Sequence[Any] = [None] * file.metadata.num_rows
-                outer, field = split_name(self.features, label or "")
-                if outer in file.schema_arrow.names:
-                    column = file.read(columns=[label or outer]).column(0)
-                    if not field:
-                        column = cast_array_to_feature(column, self.features[outer])
-                    values = [field_of(cell, field) for cell in column.to_pylist()]
-                there = image in file.schema_arrow.names
-            yield from (
-                ((name, row, None, None) if there else NO_LOCATION, value)
-                for row, value in enumerate(values)
-            )
-
-    def _in_tars(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
-        import datasets
-
-        column, field = split_name(self.features, label or "")
-        features = self.features.items()
-        images = [one for one, kind in features if isinstance(kind, datasets.Image)]
-        for name in self.files:
-            for key, members, read in tar_examples(name):
-                value = key if column == "__key__" else None
-                if column in members:
-                    value = read(column)
-                member = image_member(members, image, images)
-                found = None if member is None else members[member]
-                yield _location(name, found), field_of(value, field)
-
-    def _in_folder(self, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
-        import datasets
-
-        column, field = split_name(self.features, label or "")
-        assert self.rows is not None
-        for row in self.rows.cast_column(image, datasets.Image(decode=False)):
-            path = (row[image] or {}).get("path")
-            yield (path, None, None, None), field_of(row.get(column), field)
+def parquet_in_place(files: Sequence[str], features: Any) -> Split:
+    """The rows of Parquet files, by paths or addresses; what a file lacks is missing."""
+    return Split(features, partial(_in_parquet, files, features))
 
 
-def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]:
-    """What opens each split of a data set that ``datasets`` has found and not prepared. Raises
-    DatasetError for one of another kind."""
-    files = getattr(builder.config, "data_files", None)
-    if builder.name not in {"parquet", "webdataset", "imagefolder"} or not files:
-        raise unsupported(source)
+def _in_parquet(
+    files: Sequence[str], features: Any, image: str, label: str | None
+) -> Iterator[tuple[Location, Any]]:
+    import pyarrow.parquet as parquet
+    from datasets.table import cast_array_to_feature
 
-    def opened(name: str) -> Split:
-        if builder.name == "webdataset":  # which `datasets` cannot open in a store
-            return Split(builder.name, tar_features(files[name]), None, files[name])
-        rows = builder.as_streaming_dataset(split=name)
-        return Split(builder.name, rows.features, rows, files[name])
+    outer, field = split_name(features, label or "")
+    for name in files:
+        with opened(name) as stream, parquet.ParquetFile(stream) as file:
+            values: Sequence[Any] = [None] * file.metadata.num_rows
+            if outer in file.schema_arrow.names:
+                column = file.read(columns=[label or outer]).column(0)
+                if not field and not _is_class_number(features[outer], column.type):
+                    column = cast_array_to_feature(column, features[outer])
+                values = [field_of(cell, field) for cell in column.to_pylist()]
+            there = image in file.schema_arrow.names
+        yield from (
+            ((name, row, None, None) if there else NO_LOCATION, value)
+            for row, value in enumerate(values)
+        )
 
-    return {str(name): partial(opened, str(name)) for name in files}
+
+def folder_in_place(rows: datasets.IterableDataset) -> Split:
+    """The files of a folder of images."""
+    return Split(rows.features, partial(_in_folder, rows))
+
+
+def _in_folder(
+    rows: datasets.IterableDataset, image: str, label: str | None
+) -> Iterator[tuple[Location, Any]]:
+    import datasets
+
+    column, field = split_name(rows.features, label or "")
+    for row in rows.cast_column(image, datasets.Image(decode=False)):
+        path = (row[image] or {}).get("path")
+        yield (path, None, None, None), field_of(row.get(column), field)
+
+
+def _is_class_number(feature: Any, kind: Any) -> bool:
+    """Whether classes are stored as numbers, which `datasets` would refuse where one is no
+    class."""
+    import datasets
+    import pyarrow as pa
+
+    return isinstance(feature, datasets.ClassLabel) and pa.types.is_integer(kind)
 
 
 def unsupported(source: str) -> DatasetError:
@@ -187,125 +162,6 @@ def field_of(cell: Any, field: str) -> Any:
     return cell if not field else (cell or {}).get(field)
 
 
-# -- tars
-
-
-Members = dict[str, tarfile.TarInfo]
-"""The files of an example by what follows the first dot of their names."""
-
-
-def tar_examples(name: str) -> Iterator[tuple[str, Members, Callable[[str], Any]]]:
-    """The examples of a tar: key, files, and what gives the content of one of these."""
-    with _opened(name) as stream:
-        for key, members in _examples(name, stream):
-            found = dict(members)
-            yield (
-                key,
-                found,
-                lambda column, found=found: _read_member(  # type: ignore[misc]
-                    column, stream, found[column]
-                ),
-            )
-
-
-def image_member(members: Members, column: str, images: Sequence[str]) -> str | None:
-    """The file that is the image of an example: that of the column, or the only image that no
-    other column is, such as the one ``.jpg`` among many ``.png``."""
-    if column in members:
-        return column
-    others = [
-        one
-        for one in members
-        if one not in images and f".{one.rpartition('.')[2].lower()}" in image_endings()
-    ]
-    absent = [one for one in images if one not in members]
-    return others[0] if len(others) == 1 and absent == [column] else None
-
-
-def _examples(name: str, stream: BinaryIO) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
-    """The files of a tar that belong together, by what follows the first dot of their names; their
-    content is passed over."""
-    key, members = "", dict[str, tarfile.TarInfo]()
-    with tarfile.open(fileobj=stream, mode="r:") as archive:
-        for info in archive:
-            archive.members = []  # type: ignore[attr-defined]  # it would keep all it has seen
-            parts = re.match(r"^((?:.*/|)[^.]+)[.]([^/]*)$", info.name)
-            if not info.isreg() or parts is None or info.name.rpartition("/")[2].startswith("."):
-                continue
-            if members and parts[1] != key:
-                yield key, members
-                members = {}
-            key = parts[1]
-            if parts[2] in members:
-                raise DatasetError(
-                    f"Tar {name} has two files {info.name}. Write it anew, one file of each name."
-                )
-            members[parts[2]] = info
-    if members:
-        yield key, members
-
-
-def _location(name: str, info: tarfile.TarInfo | None) -> Location:
-    return NO_LOCATION if info is None else (name, info.offset_data, info.size, info.name)
-
-
-def tar_features(names: Sequence[str]) -> Any:
-    """Names and types of what belongs together in tars, from the first examples of the first one,
-    as ``datasets`` infers them; image columns of which no example has two are one."""
-    import datasets
-    import pyarrow as pa
-
-    name = names[0]
-    first = _first_examples(name)
-    if not first:
-        raise DatasetError(
-            f"Tar {name} has no images. Give one whose files are named as NUMBER.jpg and "
-            f"NUMBER.cls are."
-        )
-    tables = [pa.Table.from_pylist([example]) for example in first]
-    try:
-        whole = pa.concat_tables(tables, promote_options="default")
-    except pa.ArrowException:  # values of several types, of which the first says enough here
-        columns: dict[str, Any] = {}
-        for table in tables:
-            columns = {**{one.name: one.type for one in table.schema}, **columns}
-        whole = pa.schema(list(columns.items())).empty_table()
-    features = datasets.Features.from_arrow_schema(whole.schema)
-    images = [one for one in features if f".{one.rpartition('.')[2].lower()}" in image_endings()]
-    together = any(sum(one in example for one in images) > 1 for example in first)
-    for column in images:
-        if together or column == images[0]:
-            features[column] = datasets.Image()
-        else:
-            del features[column]
-    return features
-
-
-def _first_examples(name: str) -> list[dict[str, Any]]:
-    """The content of the first examples of a tar, by the names of its columns."""
-    examples = []
-    with _opened(name) as stream:
-        for key, members in itertools.islice(_examples(name, stream), INFERRED_EXAMPLES):
-            content = {one: _read_member(one, stream, info) for one, info in members.items()}
-            examples.append({**content, "__key__": key})
-    return examples
-
-
-def _read_member(column: str, stream: BinaryIO, info: tarfile.TarInfo) -> Any:
-    return _parse(column, _bytes_at(stream, info.offset_data, info.size))
-
-
-def _parse(name: str, data: bytes) -> Any:
-    """The content of a small file of a tar as ``datasets`` parses it by its ending; the bytes
-    themselves for others."""
-    ending = name.rpartition(".")[2].lower()
-    if ending in {"cls", "cls2", "index", "inx", "id"}:
-        return int(data)
-    if ending in {"json", "jsn"}:
-        return json.loads(data)
-    return data.decode() if ending in {"txt", "text", "transcript"} else data
-
-
 # -- reading
 
 
@@ -324,7 +180,7 @@ def read_cells(locations: pyarrow.Table, column: str) -> Iterator[Cell]:
         if first["place"] is None:
             yield from ({"bytes": None, "path": name} for _ in here)
             continue
-        with _opened(name) as stream:
+        with opened(name) as stream:
             if first["size"] is None:
                 yield from _from_parquet(name, stream, column, (entry["place"] for entry in here))
             else:
@@ -332,7 +188,7 @@ def read_cells(locations: pyarrow.Table, column: str) -> Iterator[Cell]:
 
 
 def _from_tar(stream: BinaryIO, entry: dict[str, Any]) -> Cell:
-    return {"bytes": _bytes_at(stream, entry["place"], entry["size"]), "path": entry["path"]}
+    return {"bytes": bytes_at(stream, entry["place"], entry["size"]), "path": entry["path"]}
 
 
 def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int]) -> Iterator[Cell]:
@@ -365,29 +221,3 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, str):
         return {"bytes": None, "path": value}
     return {"bytes": value, "path": None}
-
-
-def _bytes_at(stream: BinaryIO, start: int, size: int) -> bytes:
-    stream.seek(start)
-    return stream.read(size)
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    """A file, wherever fsspec reaches it; whatever goes wrong with it is a DatasetError."""
-    import pyarrow as pa
-    from fsspec.core import url_to_fs
-
-    try:
-        if Path(local_path(name)).is_file():  # whose name may look like an address
-            with Path(local_path(name)).open("rb") as stream:
-                yield stream
-            return
-        system, path = url_to_fs(name)
-        with system.open(path, "rb") as stream:
-            yield stream
-    except (OSError, ImportError, tarfile.TarError, pa.ArrowException) as error:
-        raise DatasetError(
-            f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes "
-            f"{SUPPORTED}. Bring the file back, or name the data set anew with --dataset."
-        ) from error

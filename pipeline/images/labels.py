@@ -36,24 +36,24 @@ class Labels:
     """Names of the classes; None for unlabelled data."""
     numbered: bool = False
     """Whether the classes are numbers, which may be those of a head's outputs."""
+    notes: tuple[str, ...] = ()
+    """What a person should hear of them."""
 
 
 UNLABELLED = Labels(None, None)
 
 
-def read_labels(feature: Any, column: str, values: list[Any]) -> Labels:
+def read_labels(feature: Any, column: str, values: list[Any], *, ignore: bool = False) -> Labels:
     """The labels that a column holds, in the data set's order of classes.
 
     Names that are not declared are sorted: numbers by value, anything else as text. A whole number
     below 0, NaN, None and an empty text mean that there is no label; where no row has one, the data
-    is unlabelled. Raises DatasetError for what is no class.
+    is unlabelled. Raises DatasetError for what is no class, unless that is to ``ignore``.
     """
     import datasets
 
     if isinstance(feature, datasets.ClassLabel):
-        names = [str(name) for name in feature.names]
-        codes = [NO_CLASS if value is None or value < 0 else value for value in values]
-        return Labels(np.array(codes, dtype=np.int32), names)
+        return _declared(feature, column, values, ignore=ignore)
     if any(isinstance(value, (list, dict, bytes)) for value in values):
         raise DatasetError(
             f"Column {column!r} holds {feature}, not one class an image. Name another with "
@@ -72,6 +72,32 @@ def read_labels(feature: Any, column: str, values: list[Any]) -> Labels:
     index = {text: position for position, text in enumerate(ordered)}
     codes = [NO_CLASS if text is None else index[text] for text in texts]
     return Labels(np.array(codes, dtype=np.int32), ordered, numbered)
+
+
+def _declared(feature: Any, column: str, values: list[Any], *, ignore: bool) -> Labels:
+    """The labels of a column whose classes are declared."""
+    names = [str(name) for name in feature.names]
+    codes = [NO_CLASS if value is None or value < 0 else value for value in values]
+    unknown = Counter(code for code in codes if code >= len(names))
+    if not unknown:
+        return Labels(np.array(codes, dtype=np.int32), names)
+    text = (
+        f"{unknown.total():,} of {len(values):,} labels of column {column!r} are none of its "
+        f"{len(names)} classes, which number from 0 to {len(names) - 1}: {_few(sorted(unknown))}"
+    )
+    if not ignore:
+        raise DatasetError(
+            f"{text}. Declare the classes that are missing, name another column with "
+            f"--label-column, or leave such labels out with --ignore-labels."
+        )
+    known = [NO_CLASS if code in unknown else code for code in codes]
+    notes = (f"{text}; these images count as unlabelled",)
+    return Labels(np.array(known, dtype=np.int32), names, notes=notes)
+
+
+def _few(labels: Sequence[Any]) -> str:
+    more = " ..." if len(labels) > MAX_LISTED else ""
+    return ", ".join(map(str, labels[:MAX_LISTED])) + more
 
 
 def _text_of(value: Any) -> str | None:
@@ -159,13 +185,11 @@ def _unknown(
     total = sum(counts[index] for index in unknown)
     if not total:
         return []
-    shown = ", ".join(labels.classes[index] for index in unknown[:MAX_LISTED])
-    more = " ..." if len(unknown) > MAX_LISTED else ""
-    text = f"{total:,} of {len(labels.codes):,} labels are none of {of}: {shown}{more}"
+    shown = _few([labels.classes[index] for index in unknown])
+    text = f"{total:,} of {len(labels.codes):,} labels are none of {of}: {shown}"
     if reference.ignore_labels:
         return [f"{text}; these images count as unlabelled"]
     raise DatasetError(
-        f"{text}. The classes are {', '.join(names[:MAX_LISTED])}"
-        f"{' ...' if len(names) > MAX_LISTED else ''}. Name another column with --label-column, "
-        f"or leave such labels out with --ignore-labels."
+        f"{text}. The classes are {_few(names)}. Name another column with --label-column, or leave "
+        f"such labels out with --ignore-labels."
     )

@@ -6,15 +6,21 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.images.card import Card
 from review_embeddings.pipeline.images.folders import ONLY_SPLIT, Listing
-from review_embeddings.pipeline.images.inplace import Split, tar_features
+from review_embeddings.pipeline.images.inplace import (
+    Split,
+    folder_in_place,
+    parquet_in_place,
+    unsupported,
+)
 from review_embeddings.pipeline.images.splitwords import SPELLINGS, split_names_of
-from review_embeddings.pipeline.images.tars import tar_rows
+from review_embeddings.pipeline.images.tars import read_tars, tars_in_place
 from review_embeddings.pipeline.images.walk import Entry, local_path
 
 LOADERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
@@ -22,6 +28,9 @@ LOADERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 
 PATTERN = re.compile(r"[\[\]*?{}!%\x80-\uffff]|::")
 """What a path may have that ``datasets`` does not take as it is."""
+
+BATCHES = {"batch_size": 1000}
+"""Rows read at once, where a file does not say it."""
 
 NUMBERED = re.compile(r"(?P<split>\w+(\.\w+)*)-\d{5}-of-\d{5,}\.\w+")
 """How ``datasets`` names the files of a split."""
@@ -139,24 +148,94 @@ def open_shards(ending: str, files: Sequence[str], declared: Any) -> Any:
     import datasets
 
     paths = [_plain(local_path(file)) for file in files]
-    if ending == ".tar":
-        return tar_rows(paths)
+    features = features_of_shards(ending, paths, declared)
+    as_numbers, numbers = _numbers_for_classes(features, paths)
+    if ending == ".parquet" and not (paths := [file for file in paths if _rows_in(file)]):
+        empty = features.arrow_schema.empty_table()  # which `datasets` cannot open
+        return datasets.Dataset(empty, info=datasets.DatasetInfo(features=features))
+    sizes = {} if ending != ".parquet" or all(map(_begins_with_rows, paths)) else BATCHES
     builder = datasets.load_dataset_builder(
-        LOADERS[ending],
-        data_files={ONLY_SPLIT: paths},
-        features=features_of_shards(ending, paths, declared),
+        LOADERS[ending], data_files={ONLY_SPLIT: paths}, features=as_numbers, **sizes
     )
     builder.download_and_prepare()
-    return builder.as_dataset(split=ONLY_SPLIT)
+    rows = builder.as_dataset(split=ONLY_SPLIT)
+    return _with_features(rows, {name: features[name] for name in numbers})
+
+
+def _rows_in(file: str) -> int:
+    import pyarrow.parquet as parquet
+
+    rows: int = parquet.read_metadata(file).num_rows
+    return rows
+
+
+def _begins_with_rows(file: str) -> bool:
+    """Whether the first row group of a file is not empty: `datasets` reads as many rows at once as
+    it has."""
+    import pyarrow.parquet as parquet
+
+    return bool(parquet.read_metadata(file).row_group(0).num_rows)
+
+
+def _numbers_for_classes(features: Any, files: Sequence[str]) -> tuple[Any, list[str]]:
+    """The features with numbers instead of the classes that are stored as numbers in all files, and
+    their names: `datasets` opens no file in which a number is no class."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    if features is None:
+        return None, []
+    schemas = [parquet.read_schema(file) for file in files]
+    names = [
+        name
+        for name, feature in features.items()
+        if isinstance(feature, datasets.ClassLabel)
+        and all(
+            pa.types.is_integer(one.field(name).type) or pa.types.is_null(one.field(name).type)
+            for one in schemas
+            if name in one.names
+        )
+    ]
+    number = datasets.Value("int64")
+    changed = {name: number if name in names else one for name, one in features.items()}
+    return datasets.Features(changed), names
+
+
+def _with_features(rows: Any, changed: dict[str, Any]) -> Any:
+    """The rows with other types of the same storage; no value is looked at."""
+    import datasets
+
+    if not changed:
+        return rows
+    info = rows.info.copy()
+    info.features = datasets.Features({**rows.features, **changed})
+    table = rows.data.cast(info.features.arrow_schema)
+    return datasets.Dataset(table, info=info, split=rows.split, fingerprint=rows._fingerprint)
 
 
 def shards_in_place(ending: str, files: Sequence[str], declared: Any) -> Split:
-    """The same, where it lies."""
-    paths = [local_path(file) for file in files]
-    features = (
-        tar_features(paths) if ending == ".tar" else features_of_shards(ending, paths, declared)
-    )
-    return Split(LOADERS[ending], features, None, files)
+    """The same, where it lies; tars are `read_tars`."""
+    features = features_of_shards(ending, [local_path(file) for file in files], declared)
+    return parquet_in_place(files, features)
+
+
+def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]:
+    """What opens each split of a data set that ``datasets`` has found and not prepared. Raises
+    DatasetError for one of another kind."""
+    files = getattr(builder.config, "data_files", None)
+    if builder.name not in {"parquet", "webdataset", "imagefolder"} or not files:
+        raise unsupported(source)
+
+    def opened(name: str) -> Split:
+        if builder.name == "webdataset":  # which `datasets` cannot open in a store
+            return tars_in_place(read_tars(files[name]))
+        rows = builder.as_streaming_dataset(split=name)
+        if builder.name == "imagefolder":
+            return folder_in_place(rows)
+        return parquet_in_place(files[name], rows.features)
+
+    return {str(name): partial(opened, str(name)) for name in files}
 
 
 def _plain(path: str) -> str:

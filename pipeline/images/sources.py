@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,18 @@ from review_embeddings.pipeline.images.folders import (
     list_folder,
     read_folder,
 )
-from review_embeddings.pipeline.images.inplace import splits_in_place, unsupported
+from review_embeddings.pipeline.images.inplace import unsupported
 from review_embeddings.pipeline.images.shards import (
     LOADERS,
     open_shards,
     shard_splits,
     shards_in_place,
     shards_of,
+    splits_in_place,
 )
 from review_embeddings.pipeline.images.splitwords import split_of
-from review_embeddings.pipeline.images.walk import Entry, Walk, escaped, walk
+from review_embeddings.pipeline.images.tars import Tars, read_tars, tar_rows, tars_in_place
+from review_embeddings.pipeline.images.walk import Entry, Walk, escaped, local_path, walk
 from review_embeddings.pipeline.settings import DatasetReference
 
 SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
@@ -80,6 +82,18 @@ class DataSource:
     account: Account = NO_ACCOUNT
     by_split: bool = False
     """Whether only whole splits can be opened, of which slices are cut then."""
+    inside: Callable[[str], Account] = lambda split: NO_ACCOUNT
+    """What lies in the files of a split beside its rows, found out when it is opened."""
+
+    def account_of(self, split: str) -> Account:
+        """The account of one split, or of what a slice names."""
+        known = self.account.without(split)
+        parts = [self.inside(name) for name in _split_parts(split) if name in self.splits]
+        return replace(
+            known,
+            left_out=[*known.left_out, *(one for part in parts for one in part.left_out)],
+            notes=[*known.notes, *(note for part in parts for note in part.notes)],
+        )
 
 
 def find_source(reference: DatasetReference) -> DataSource:
@@ -204,6 +218,8 @@ def _of_shards(
 
     if reference.in_place and ending == ".arrow":
         raise unsupported(reference.source)
+    if ending == ".tar":
+        return _of_tars(files, account, in_place=reference.in_place)
     opened = shards_in_place if reference.in_place else open_shards
     return DataSource(
         list(files),
@@ -211,6 +227,22 @@ def _of_shards(
         sliceable=not reference.in_place,
         account=account,
         by_split=True,
+    )
+
+
+def _of_tars(files: Mapping[str, Sequence[str]], account: Account, *, in_place: bool) -> DataSource:
+    @cache
+    def tars(split: str) -> Tars:
+        return read_tars([local_path(file) for file in files[split]])
+
+    opened = tars_in_place if in_place else tar_rows
+    return DataSource(
+        list(files),
+        lambda split: opened(tars(split)),
+        sliceable=not in_place,
+        account=account,
+        by_split=True,
+        inside=lambda split: Account(ROWS, tars(split).left_out, notes=tars(split).notes),
     )
 
 
@@ -253,7 +285,7 @@ def open_split(source: DataSource, split: str) -> Any:
 
     if split in source.splits or not source.by_split:
         return source.open(split)
-    names = {re.sub(r"\[[^\]]*\]", "", part).strip() for part in split.split("+")}
+    names = _split_parts(split)
     opened = {name: source.open(name) for name in names}
     sizes = {name: len(rows) for name, rows in opened.items()}
     parts = [
@@ -261,6 +293,12 @@ def open_split(source: DataSource, split: str) -> Any:
         for part in datasets.ReadInstruction.from_spec(split).to_absolute(sizes)
     ]
     return datasets.concatenate_datasets(parts)
+
+
+def _split_parts(split: str) -> list[str]:
+    """The splits that a slice names: ``train`` and ``test`` of ``train[:7]+test``."""
+    parts = (re.sub(r"\[[^\]]*\]", "", part).strip() for part in split.split("+"))
+    return list(dict.fromkeys(parts))
 
 
 def _meant(asked: str, splits: Sequence[str]) -> str | None:
@@ -278,12 +316,8 @@ def choose_split(reference: DatasetReference, source: DataSource, option: str) -
         raise DatasetError(f"Data set {reference.source} has no images. Give one that has.")
     if reference.split is None:
         return next((name for name in SPLITS_BY_PREFERENCE if name in splits), splits[0])
-    names = (
-        re.sub(r"\[[^\]]*\]", "", reference.split).split("+")
-        if source.sliceable
-        else [reference.split]
-    )
-    if not all(name.strip() in splits for name in names):
+    names = _split_parts(reference.split) if source.sliceable else [reference.split]
+    if not all(name in splits for name in names):
         if (meant := _meant(reference.split, splits)) is not None:
             return meant
         raise DatasetError(

@@ -1,17 +1,47 @@
-"""Makes rows of WebDataset tars, those that ``datasets`` would refuse among them: whose images have
-several endings, or whose values are of one type here and of another there."""
+"""Makes rows of WebDataset tars, or says where their images lie, in one way for both: those that
+``datasets`` would refuse among them, whose images have several endings, or whose values are of one
+type here and of another there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.images.candidates import image_endings
-from review_embeddings.pipeline.images.inplace import image_member, tar_examples, tar_features
+from review_embeddings.pipeline.errors import DatasetError, reason_of
+from review_embeddings.pipeline.images.folders import LeftOut
+from review_embeddings.pipeline.images.inplace import (
+    NO_LOCATION,
+    Location,
+    Split,
+    field_of,
+    split_name,
+)
+from review_embeddings.pipeline.images.tarfiles import (
+    Member,
+    Members,
+    field_kind,
+    image_member,
+    inside_tar,
+    is_image_field,
+    list_tar,
+    parse,
+    tar_examples,
+)
 
 KEY = "__key__"
+
+INFERRED_EXAMPLES = 5
+"""Examples of the first tar by which it is seen which columns are images, as ``datasets`` takes."""
+
+MAX_NAMED = 3
+"""Files that a note names."""
+
+RULES = 2
+"""Version of the rules by which tars become rows, of which `datasets` keeps a copy."""
 
 FileState = tuple[str, int, int]
 """Path, size and time of a tar: another one is read anew."""
@@ -21,31 +51,157 @@ Kind = Any
 kind; a dict of kinds by key."""
 
 
-def tar_rows(files: Sequence[str]) -> Any:
-    """The rows of one split, as ``datasets`` gives them: a column of each ending, ``json`` as a
-    struct. Raises DatasetError for a tar that cannot be read."""
+@dataclass(frozen=True)
+class Example:
+    """The files of a tar that belong together."""
+
+    file: str
+    """The tar."""
+    images: dict[str, Member]
+    """By column."""
+    values: dict[str, Any]
+    """What it says beside them."""
+    read: Callable[[Member], bytes]
+
+
+@dataclass(frozen=True)
+class Tars:
+    """The tars of one split and what is in them."""
+
+    files: Sequence[str]
+    images: list[str]
+    """Columns of images; those of which no example has two are one."""
+    kinds: dict[str, Kind]
+    """Of the values of each other column."""
+    left_out: list[LeftOut]
+    """Files that may be images and are no row's."""
+    notes: list[str]
+
+    @property
+    def features(self) -> Any:
+        """Names and types of the columns: a column of each ending, ``json`` as a struct."""
+        import datasets
+
+        others = {name: _feature(kind) for name, kind in self.kinds.items()}
+        return datasets.Features({name: datasets.Image() for name in self.images} | others)
+
+    def examples(self, columns: Iterable[str]) -> Iterator[Example]:
+        """All examples, with the values of some columns."""
+        kinds = {name: self.kinds[name] for name in columns if name in self.kinds}
+        for file in self.files:
+            for key, members, read in tar_examples(file):
+                found = _images_of(members, self.images)
+                values = {KEY: key, **_values(members, read, found, kinds)}
+                listed = {name: _as_kind(values.get(name), kind) for name, kind in kinds.items()}
+                yield Example(file, found, listed, read)
+
+
+def read_tars(files: Sequence[str]) -> Tars:
+    """Find out what is in the tars of one split; images are not read. Raises DatasetError for a tar
+    that cannot be read, or without images."""
+    tars = Tars(files, _image_columns(files[0]), {}, [], [])
+    unread = list[str]()
+    for file in files:
+        tars.left_out.extend(list_tar(file).left_out)
+        for _, members, read in tar_examples(file):
+            found = _images_of(members, tars.images)
+            parsed = [name for name in members if field_kind(name) is not None]
+            values = _values(members, read, found, parsed, unread)
+            kinds = {name: _kind_of(value) for name, value in values.items()}
+            others = dict.fromkeys(_others(members, found), "bytes")
+            for name, kind in {**others, **dict.fromkeys(parsed, "null"), **kinds}.items():
+                tars.kinds[name] = _merged(tars.kinds.get(name, "null"), kind)
+            tars.left_out.extend(_other_images(file, members, found))
+    tars.kinds[KEY] = "str"
+    if unread:
+        tars.notes.append(
+            f"JSON files of the tars that cannot be read and count as missing: {len(unread):,}, "
+            f"{', '.join(unread[:MAX_NAMED])}{' ...' if len(unread) > MAX_NAMED else ''}"
+        )
+    return tars
+
+
+def _image_columns(file: str) -> list[str]:
+    """The columns of images: as the first examples have them, one where no example has two."""
+    examples = list(list_tar(file).examples.values())
+    first = examples[:INFERRED_EXAMPLES]
+    found = dict.fromkeys(name for one in first or examples for name in one if is_image_field(name))
+    if not found:  # the first examples have none, others may
+        found = dict.fromkeys(name for one in examples for name in one if is_image_field(name))
+    if not found:
+        raise DatasetError(
+            f"Tar {file} has no images. Give one whose files are named as NUMBER.jpg and "
+            f"NUMBER.cls are."
+        )
+    together = any(sum(name in one for name in found) > 1 for one in first)
+    return list(found) if together else list(found)[:1]
+
+
+def _images_of(members: Members, images: list[str]) -> dict[str, Member]:
+    names = {column: image_member(members, column, images) for column in images}
+    return {column: members[name] for column, name in names.items() if name is not None}
+
+
+def _other_images(file: str, members: Members, found: dict[str, Member]) -> Iterator[LeftOut]:
+    taken = {one.name for one in found.values()}
+    for name, member in members.items():
+        if is_image_field(name) and member.name not in taken:
+            reason = "beside the image of its example, which has one column of images"
+            yield LeftOut(inside_tar(file, member.name), reason)
+
+
+def _others(members: Members, found: dict[str, Member]) -> list[str]:
+    """The columns of an example that are no images."""
+    taken = {one.name for one in found.values()}
+    return [
+        name
+        for name, member in members.items()
+        if member.name not in taken and not is_image_field(name)
+    ]
+
+
+def _values(
+    members: Members,
+    read: Callable[[Member], bytes],
+    found: dict[str, Member],
+    columns: Container[str],
+    unread: list[str] | None = None,
+) -> dict[str, Any]:
+    """What an example says in some columns; names of files that cannot be parsed are added."""
+    values: dict[str, Any] = {}
+    for name in _others(members, found):
+        if name in columns:
+            try:
+                values[name] = parse(name, read(members[name]))
+            except ValueError as error:
+                if unread is not None:
+                    unread.append(f"{members[name].name} ({reason_of(error).rstrip('.')})")
+    return values
+
+
+# -- rows
+
+
+def tar_rows(tars: Tars) -> Any:
+    """The rows of one split, as ``datasets`` gives them."""
     import datasets
 
-    features = tar_features(files)
-    images = [name for name in features if isinstance(features[name], datasets.Image)]
-    kinds: dict[str, Kind] = {}
-    for example in _read(files, images):
-        for name, value in example.items():
-            kinds[name] = _merged(kinds.get(name, "null"), _kind_of(value))
-    columns = {
-        name: datasets.Image(decode=False) if name in images else _feature(kinds[name])
-        for name in [*images, *(name for name in kinds if name not in images)]
+    features = tars.features
+    stored = {
+        name: datasets.Image(decode=False) if name in tars.images else one
+        for name, one in features.items()
     }
-    states: list[FileState] = [_state(name) for name in files]
+    states: list[FileState] = [_state(name) for name in tars.files]
     return datasets.Dataset.from_generator(
         _rows,
-        features=datasets.Features(columns),
-        gen_kwargs={"states": tuple(states), "images": tuple(images), "kinds": kinds},
-    ).cast(
-        datasets.Features(
-            {name: datasets.Image() if name in images else one for name, one in columns.items()}
-        )
-    )
+        features=datasets.Features(stored),
+        gen_kwargs={
+            "states": tuple(states),
+            "images": tuple(tars.images),
+            "kinds": tars.kinds,
+            "rules": RULES,
+        },
+    ).cast(features)
 
 
 def _state(name: str) -> FileState:
@@ -54,36 +210,33 @@ def _state(name: str) -> FileState:
 
 
 def _rows(
-    states: Sequence[FileState], images: Sequence[str], kinds: dict[str, Kind]
+    states: Sequence[FileState], images: Sequence[str], kinds: dict[str, Kind], rules: int
 ) -> Iterator[dict[str, Any]]:
-    for example in _read([name for name, _, _ in states], images, contents=True):
-        yield {
-            name: example.get(name) if name in images else _as_kind(example.get(name), kind)
-            for name, kind in kinds.items()
-        } | {name: example.get(name) for name in images}
+    tars = Tars([name for name, _, _ in states], list(images), kinds, [], [])
+    for one in tars.examples(kinds):
+        cells = {
+            name: {"bytes": one.read(member), "path": member.name}
+            for name, member in one.images.items()
+        }
+        yield dict.fromkeys(images) | cells | one.values
 
 
-def _read(
-    files: Iterable[str], images: Sequence[str], *, contents: bool = False
-) -> Iterator[dict[str, Any]]:
-    """The values of each example; images as cells, only with ``contents``."""
-    for file in files:
-        for key, members, read in tar_examples(file):
-            found = {column: image_member(members, column, images) for column in images}
-            taken = set(filter(None, found.values()))
-            example: dict[str, Any] = {KEY: key}
-            for name in members:
-                if name not in taken and not _is_image(name):
-                    example[name] = read(name)
-            for column, member in found.items():
-                if contents and member is not None:
-                    cell = {"bytes": read(member), "path": members[member].name}
-                    example[column] = cell
-            yield example
+# -- where they lie
 
 
-def _is_image(name: str) -> bool:
-    return f".{name.rpartition('.')[2].lower()}" in image_endings()
+def tars_in_place(tars: Tars) -> Split:
+    """The same rows, where they lie."""
+    return Split(tars.features, partial(_locations, tars))
+
+
+def _locations(tars: Tars, image: str, label: str | None) -> Iterator[tuple[Location, Any]]:
+    column, field = split_name(tars.features, label or "")
+    for one in tars.examples([column]):
+        member = one.images.get(image)
+        found = NO_LOCATION
+        if member is not None:
+            found = (one.file, member.start, member.size, member.name)
+        yield found, field_of(one.values.get(column), field)
 
 
 # -- kinds of values

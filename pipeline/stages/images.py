@@ -260,7 +260,7 @@ def _read(
     session.progress.note(_sum(selected, written))
     for text, some in (
         (f"of {len(rows):,} images that cannot be read", _unread(written.skipped)),
-        ("files that are no rows", [one for one in written.skipped if one.image_id is None]),
+        ("beside the rows", [one for one in written.skipped if one.image_id is None]),
     ):
         if some:
             first = some[0].path or f"row {some[0].image_id}"

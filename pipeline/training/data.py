@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,12 @@ from review_embeddings.pipeline.images.dataset import (
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.models.processor import Processor
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.settings import NOTHING, DatasetReference, Request
+from review_embeddings.pipeline.settings import (
+    NOTHING,
+    READING_FIELDS,
+    DatasetReference,
+    Request,
+)
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.options import FineTuning
 
@@ -66,6 +72,7 @@ def open_splits(request: FineTuning, progress: Progress) -> Splits:
         request.train_split,
         request.image_column,
         request.label_column,
+        **_reading(request),
     )
     names = split_names(reference)
     train = open_dataset(reference, option="--train-split")
@@ -112,9 +119,15 @@ def review_request(request: FineTuning, splits: Splits) -> Request:
             "image_column": request.image_column,
             "label_column": request.label_column,
             "limit": request.probe,
+            **_reading(request),
         },
         settings={"pooling": request.pooling, "precision": request.precision},
     )
+
+
+def _reading(request: FineTuning) -> dict[str, Any]:
+    """How the data set is read."""
+    return {name: getattr(request, name) for name in READING_FIELDS}
 
 
 # -- splits
@@ -128,29 +141,32 @@ def _note_splits(request: FineTuning, splits: Splits, progress: Progress) -> Non
     if splits.evaluation is not None:
         text += f", evaluating on {splits.eval_split!r} ({len(splits.evaluation.rows):,})"
     progress.note(text)
+    opened = (splits.train, splits.evaluation, splits.review)
+    accounts = [one.account for one in opened if one is not None]
+    for note in dict.fromkeys(note for account in accounts for note in account.notes):
+        progress.note(note)
+    left_out = {one.name: one.reason for account in accounts for one in account.left_out}
+    if left_out:
+        name, reason = next(iter(left_out.items()))
+        progress.note(f"Left out {len(left_out):,} beside the rows, such as {name}: {reason}")
 
 
 def _open_evaluation(
     request: FineTuning, train: OpenedDataset, names: Sequence[str], progress: Progress
 ) -> OpenedDataset | None:
-    split = _choose_eval_split(request, names, progress)
-    if split is None:
-        return None
-    return open_dataset(replace(train.reference, split=split), option="--eval-split")
-
-
-def _choose_eval_split(request: FineTuning, names: Sequence[str], progress: Progress) -> str | None:
     if request.eval_split == NOTHING or request.arguments.get("eval_strategy") == "no":
         return None
     if request.eval_split is not None:
-        return request.eval_split
+        named = replace(train.reference, split=request.eval_split)
+        return open_dataset(named, option="--eval-split")
     candidates = (name for name in EVAL_SPLITS_BY_PREFERENCE if name != request.train_split)
-    split = next((name for name in candidates if name in names), None)
-    if split is None:
-        progress.note(
-            "There is no split to evaluate on (validation, test); name one with --eval-split"
-        )
-    return split
+    for split in (name for name in candidates if name in names):
+        opened = open_dataset(replace(train.reference, split=split))
+        if opened.labels is not None and np.any(opened.labels >= 0):
+            return opened
+        progress.note(f"Split {split!r} has no labels and is not evaluated on")
+    progress.note("There is no split to evaluate on (validation, test); name one with --eval-split")
+    return None
 
 
 def _open_review(

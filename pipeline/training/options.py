@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.settings import LATER
 from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.lora import check_lora
 
@@ -100,6 +101,14 @@ class FineTuning:
     device: str | None = None
     """On which to train and embed; None for the best there is. Does not change what the training
     is."""
+    split_folders: bool | None = field(default=None, metadata=LATER)
+    """This and all below as in `DatasetReference`."""
+    labels_from: str | None = field(default=None, metadata=LATER)
+    first_label: int | None = field(default=None, metadata=LATER)
+    ignore_labels: bool = field(default=False, metadata=LATER)
+    class_names: list[str] | None = field(default=None, metadata=LATER)
+    reading: int | None = field(default=None, metadata=LATER)
+    """None in the files of versions that had the first rules only."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.images.dataset import RULES
+from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.files import read_record, storage_errors, write_json
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder, is_run
@@ -30,6 +32,9 @@ NEW_RUN = "Name a new folder with --run"
 
 REQUIRED = {"model": "model to start from", "dataset": "data set"}
 """Options without a default."""
+
+OPTIONS = {"arguments": "--set", "class_names": "--classes"}
+"""Options whose names are not those of their fields."""
 
 EXCLUSIVE = {"frames", "save_steps"}
 """Options of which only one may be given."""
@@ -80,7 +85,8 @@ def resolve_options(run: RunFolder, options: Mapping[str, Any], *, resume: bool)
     stored = read_options(run)
     if stored is None:
         _check_new(run, options, resume=resume)
-        return FineTuning(**options)
+        return FineTuning(**options, reading=RULES)
+    options = {**options, "reading": stored.reading}
     if resume:
         request = _with_changes(stored, options)
     else:
@@ -93,7 +99,8 @@ def read_options(run: RunFolder) -> FineTuning | None:
     """The options that a run was made with; None where no fine-tuning was begun here."""
     if not run.training.is_file():
         return None
-    return _read_file(run).request
+    request = _read_file(run).request
+    return replace(request, reading=request.reading or FIRST_RULES)
 
 
 def _read_file(run: RunFolder) -> TrainingFile:
@@ -155,7 +162,7 @@ def _check_compatible(
         before, now = getattr(stored, name), getattr(request, name)
         if before == now or name == "device" or (resume and name in RESUMABLE_CHANGES):
             continue
-        option = "--set" if name == "arguments" else f"--{name.replace('_', '-')}"
+        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
         other_way = f"--resume without {option} goes on with that one; --run names a new folder"
         raise SettingsError(
             f"{run} holds a fine-tuning with another {option}: {_shown(before)}, not "

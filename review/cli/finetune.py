@@ -11,7 +11,12 @@ import click
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Choice, option, takes, values_of
 from review_embeddings.review.cli.errors import INTERRUPTED, end, stop_requests
-from review_embeddings.review.cli.options import DatasetOptions, EmbeddingOptions, debug_option
+from review_embeddings.review.cli.options import (
+    DatasetOptions,
+    EmbeddingOptions,
+    ReadingOptions,
+    debug_option,
+)
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
 from review_embeddings.review.cli.runs import local_path
 
@@ -30,6 +35,7 @@ class TrainingDataOptions:
         help="Model to start from: a folder, a Hub name, or a timm model on the Hub (timm/…).",
     )
     data: DatasetOptions
+    reading: ReadingOptions
     train_split: str | None = option(
         "--train-split", metavar="NAME", help="Split to train on. Default: train."
     )
@@ -185,7 +191,10 @@ class FinetuneOptions:
 
     def given(self) -> dict[str, Any]:
         """The fields of `FineTuning` that are given."""
+        from review_embeddings.pipeline.api import read_class_names
+
         values = values_of(self.data, self.schedule, self.saving)
+        values["class_names"] = read_class_names(values.pop("classes")) or None
         given = {name: value for name, value in values.items() if value is not None}
         arguments = self.arguments.read()
         return {**given, "arguments": arguments} if arguments or not self.resume else given

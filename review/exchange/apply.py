@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
-from review_embeddings.pipeline.images.dataset import load_rows, split_names
+from review_embeddings.pipeline.images.dataset import load_split, split_names
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
@@ -215,6 +215,8 @@ class _Source:
     rows: dict[str, datasets.Dataset]
     columns: dict[str, str | None]
     """Column of the images of each split."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Files that may be images and are no rows, with the reasons."""
 
     @staticmethod
     def open(
@@ -246,7 +248,9 @@ class _Source:
         classes: Sequence[str],
         progress: Progress,
     ) -> None:
-        name, rows = str(reference.split), load_rows(reference)
+        loaded = load_split(reference)
+        name, rows = str(reference.split), loaded.rows
+        self.left_out.update((one.name, one.reason) for one in loaded.account.left_out)
         column = image_column_of(rows.features, reference)
         title = f"Applying decisions to {name}"
         with progress.stage(title, total=len(rows), unit="images") as advance:
@@ -285,6 +289,7 @@ class _Cleaner:
             (one.labels.column for one in source.splits if one.labels is not None), None
         )
         self._added = self._new_classes()
+        applied.left_out.update(source.left_out)
 
     def clean(self) -> dict[str, CleanedSplit]:
         """All splits, in the order of the source; each cleaned copy behind its original."""

@@ -4,7 +4,6 @@ Parquet. Says before that what a form cannot carry. Knows no decision."""
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -17,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
 from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
-from review_embeddings.review.exchange.folderform import FolderSplit, unsuited, write_folder
+from review_embeddings.review.exchange.folderform import (
+    FolderSplit,
+    names_files,
+    unsuited,
+    write_folder,
+)
+from review_embeddings.review.exchange.formcard import CARD, SplitFiles, card
 from review_embeddings.review.exchange.forms import DISK, FOLDER, FORMS, PARQUET
-from review_embeddings.review.exchange.parquet import write_parquet
+from review_embeddings.review.exchange.parquet import keeps_features, write_parquet
 from review_embeddings.review.exchange.sourcerows import CHUNK, bytes_of, file_name
 
 if TYPE_CHECKING:
     import datasets
-
-CARD = "README.md"
-"""Says which files make up which split, so that `datasets` takes no name for another one."""
 
 SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
 """Names of splits that `datasets` takes."""
@@ -62,15 +64,9 @@ def _problems(cleaned: Mapping[str, CleanedSplit], form: str) -> list[str]:
         if not SPLIT_NAME.fullmatch(name)
     ]
     problems += [
-        f"split {name!r} has no rows, and would be lost"
+        f"split {name!r} has no rows, and `datasets` loads no such file"
         for name, split in cleaned.items()
         if not len(split.rows)
-    ]
-    first = next(iter(cleaned.values()))
-    problems += [
-        f"split {name!r} has other columns than {next(iter(cleaned))!r}, and would be refused"
-        for name, split in cleaned.items()
-        if split.rows.features != first.rows.features
     ]
     if form == FOLDER:
         found = (one for name, split in cleaned.items() for one in unsuited(name, split.folder))
@@ -98,8 +94,8 @@ def write_cleaned(
         with quiet_datasets():
             _write_splits(cleaned, temporary, form, embedded, single=single)
         if form != DISK:
-            card = _card(cleaned, form, _identity(cleaned, out, reports))
-            (temporary / CARD).write_text(card, encoding="utf-8")
+            text = card(_files(cleaned, form), _identity(cleaned, out, reports))
+            (temporary / CARD).write_text(text, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
         if out.exists():
@@ -148,21 +144,17 @@ def _identity(cleaned: Mapping[str, CleanedSplit], out: Path, reports: Mapping[s
     return hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()
 
 
-def _card(cleaned: Mapping[str, CleanedSplit], form: str, identity: str) -> str:
-    """The card of a data set that names the files of each split."""
-    files = [
-        {
-            "split": name,
-            "path": [f"{name}/data.parquet"]
-            if form == PARQUET
-            else [*(f"{name}/{first}" for first in split.folder.first_files()), f"{name}/**"],
-        }
-        for name, split in cleaned.items()
-    ]
-    content = {
-        "configs": [{"config_name": "default", "description": identity, "data_files": files}]
-    }
-    return f"---\n{json.dumps(content, indent=1)}\n---\n"  # JSON is YAML
+def _files(cleaned: Mapping[str, CleanedSplit], form: str) -> dict[str, SplitFiles]:
+    """Where each split lies."""
+    found = {}
+    for name, split in cleaned.items():
+        patterns, features = [f"{name}/data.parquet"], split.rows.features
+        if form == FOLDER:
+            first = (f"{name}/{file}" for file in split.folder.first_files())
+            patterns = [*first, f"{name}/**"]
+        declared = (form == FOLDER and names_files(features)) or not keeps_features(features)
+        found[name] = SplitFiles(patterns, features, declared)
+    return found
 
 
 # -- image files that are only named

@@ -143,7 +143,7 @@ def unsuited(name: str, split: FolderSplit) -> Iterator[str]:
                 yield f"column {column!r} has rows without a list of images"
         elif (kind := _decoded_kind(feature)) is not None:
             yield f"column {column!r} holds {kind}"
-        yield from _taken_for_files(column, feature, image_columns)
+        yield from _taken_for_files(column, image_columns)
 
 
 def _decoded_kind(feature: Any) -> str | None:
@@ -156,12 +156,21 @@ def _decoded_kind(feature: Any) -> str | None:
     return next((kind for kind in kinds if kind is not None), None)
 
 
-def _taken_for_files(column: str, feature: Any, image_columns: set[str]) -> Iterator[str]:
-    """Names of columns, or of parts of one, that `datasets` takes for names of image files."""
+def _taken_for_files(column: str, image_columns: set[str]) -> Iterator[str]:
+    """A column that `datasets` takes for the names of image files, whatever the card says."""
     images = {f"{one}_{ending}" for one in image_columns for ending in (ONE, SEVERAL)}
-    taken = _means_files(column, feature) or column in {ONE, SEVERAL} or column in images
-    if taken or _names_files_inside(feature):
+    if column in {ONE, SEVERAL} or column in images:
         yield f"`datasets` takes the column {column!r} for the names of image files"
+
+
+def names_files(features: Any) -> bool:
+    """Whether `datasets` takes a column, or a part of one, for the names of image files, unless the
+    card says what it holds."""
+    return any(
+        _means_files(name, feature) or _names_files_inside(feature)
+        for name, feature in features.items()
+        if not _is_image(feature)
+    )
 
 
 def _means_files(name: str, feature: Any) -> bool:
@@ -277,7 +286,18 @@ def _write_metadata(
     folder: Path, rows: datasets.Dataset, files: dict[str, tuple[list[Any], Any]]
 ) -> None:
     """Write all columns in their order, those of images as the names of their files."""
-    order = [files[name][1][0] if name in files else name for name in rows.column_names]
-    for names, (key, feature) in files.values():
-        rows = rows.add_column(key, names, feature=feature)
-    write_parquet(rows.select_columns(order), folder / METADATA)
+    import datasets
+    import pyarrow as pa
+
+    features, columns = datasets.Features(), dict[str, Any]()
+    for name in rows.column_names:
+        if name in files:
+            values, (key, feature) = files[name]
+            features[key] = feature
+            columns[key] = pa.array(values, features.arrow_schema.field(key).type)
+        else:
+            features[name] = rows.features[name]
+            columns[name] = rows.select_columns([name]).with_format("arrow")[:].column(name)
+    table = pa.table(columns).cast(features.arrow_schema)
+    info = datasets.DatasetInfo(features=features)
+    write_parquet(datasets.Dataset(table, info=info), folder / METADATA)

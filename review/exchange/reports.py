@@ -61,6 +61,8 @@ class Applied:
     """Why a split stays as it is though decisions are about it."""
     missing: list[tuple[str, int, str, str]] = field(default_factory=list)
     """Split, row, file and reason of each row of the source whose image is not there."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Files of the source that may be images and are no rows of it, with the reasons."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Of the images of each split of the cleaned data set, in order."""
     undecided: bool = False
@@ -137,6 +139,7 @@ def summary(applied: Applied) -> str:
     ]
     lines += _without_effect(applied)
     lines += _missing(applied)
+    lines += _left_out(applied)
     lines += ["There is no decision: all is as it was."] if applied.undecided else []
     lines += [f"left out: {applied.skipped}"] if applied.skipped else []
     return "\n".join(lines) + "\n"
@@ -173,6 +176,14 @@ def _missing(applied: Applied) -> list[str]:
     for split, row, path, reason in applied.missing:
         lines.append(f"  {split}, row {row}: {f'{path}: ' if path else ''}{reason}")
     return lines
+
+
+def _left_out(applied: Applied) -> list[str]:
+    """The files of the source that are no rows."""
+    if not applied.left_out:
+        return []
+    lines = [f"files of the source that are no rows, which are left out: {len(applied.left_out):,}"]
+    return lines + [f"  {name}: {reason}" for name, reason in applied.left_out.items()]
 
 
 def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, form: str) -> str:
