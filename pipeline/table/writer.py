@@ -14,6 +14,7 @@ from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.checksums import file_checksum
 from review_embeddings.pipeline.run.files import storage_errors, whole_file, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord
@@ -118,11 +119,13 @@ def write(
     for part in parts:
         name = f"{part.step:06d}-{suffix}"
         values = _values_of_checkpoint(images, part)
-        _write_columns(run, name, "checkpoint-and-image", values, manifest, len(images))
+        checksum = _write_columns(run, name, "checkpoint-and-image", values, manifest, len(images))
+        manifest.checksums[name] = checksum
         checkpoints.append(_summary_of(part, name, images.labels))
     found = findings()
     values = _values_of_images(images, found)
-    _write_columns(run, manifest.images, "image", values, manifest, len(images))
+    checksum = _write_columns(run, manifest.images, "image", values, manifest, len(images))
+    manifest.checksums[manifest.images] = checksum
     manifest = replace(
         manifest,
         checkpoints=checkpoints,
@@ -166,11 +169,9 @@ def _matched(
 
 
 def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
-    names = (manifest.images, *(one.file for one in manifest.checkpoints))
+    files = {run.table / name for name in manifest.files}
     with storage_errors(run.table):
-        for stale in set(run.table.glob("*-????????.parquet")) - {
-            run.table / name for name in names
-        }:
+        for stale in set(run.table.glob("*-????????.parquet")) - files:
             storage.remove(stale)
 
 
@@ -246,9 +247,9 @@ def _values_of_leaks(leaks: Leaks) -> Values:
 
 def _write_columns(
     run: RunFolder, name: str, per: Per, values: Values, manifest: Manifest, total: int
-) -> None:
-    """Write one of the table's files. Raises ValueError for values of a column that is not
-    declared."""
+) -> str:
+    """Write one of the table's files; its checksum. Raises ValueError for values of a column that
+    is not declared."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -264,6 +265,7 @@ def _write_columns(
         parquet.write_table(
             pa.Table.from_pydict(arrays, schema=arrow_schema(per)), temporary, compression="zstd"
         )
+        return file_checksum(temporary)
 
 
 def _encoded(column: Column, values: Any, manifest: Manifest, total: int) -> Any:

@@ -97,7 +97,13 @@ def read_options(run: RunFolder) -> FineTuning | None:
 
 
 def _read_file(run: RunFolder) -> TrainingFile:
-    return read_record(run.training, TrainingFile, cure=f"{NEW_RUN}.", known_format=TRAINING_FORMAT)
+    return read_record(
+        run.training,
+        TrainingFile,
+        cure=f"{NEW_RUN}.",
+        known_format=TRAINING_FORMAT,
+        shared=True,
+    )
 
 
 def write_records(
