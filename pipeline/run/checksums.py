@@ -38,6 +38,11 @@ _checked: set[tuple[Any, ...]] = set()
 _listener: Callable[[str], None] = logger.warning
 
 
+def forget() -> None:
+    """Check again what was checked in this process, and tell again what was told."""
+    _checked.clear()
+
+
 def report_to(note: Callable[[str], None]) -> None:
     """Say there, instead of in the log, which files were changed by something else."""
     global _listener
