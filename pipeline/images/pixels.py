@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +34,7 @@ from review_embeddings.pipeline.run.files import (
 )
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
-from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX, temporary_path
+from review_embeddings.pipeline.run.temporary import remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 DIGEST_LENGTH = 16
 """Digits of a digest in the name of a file."""
+
+PART_FOLDER = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
+"""Names of the folders with parts of a cache."""
 
 WIDENED_AT_ONCE = 256
 """Images that are rewritten as float32 at once."""
@@ -278,10 +282,9 @@ class PixelParts:
         self._remove_leftovers()
 
     def _remove_leftovers(self) -> None:
-        for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(self._folder)
         for other in self._folder.parent.iterdir():
-            if other != self._folder:
+            if other != self._folder and PART_FOLDER.fullmatch(other.name):
                 storage.remove_folder(other)
 
 

@@ -371,9 +371,12 @@ class RunFolder:
             lock.release()
 
     def _remove_leftovers(self) -> None:
-        """Delete the temporary files that a killed process left behind."""
-        for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
-            remove_leftovers(folder)
+        """Delete the temporary files that a killed process left behind, also in the folders that
+        hold folders of ours."""
+        deep = [*self.shards.glob("*"), *self.cache.glob("*"), *self.cache.glob("*/*")]
+        for folder in (self.path, *self.path.iterdir(), *deep, *self.exports.glob("*")):
+            if folder.is_dir() and not folder.is_symlink():
+                remove_leftovers(folder)
 
 
 @dataclass

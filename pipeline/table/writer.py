@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ from review_embeddings.pipeline.table.schema import arrow_schema, classes_of, st
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PART_NAME = re.compile(r"(\d{6,}|images)-[0-9a-f]{8}\.parquet")
+"""Names of the table's files."""
 
 Values = Mapping[str, Any]
 """Column name -> its values, shape (N,): numbers, texts, or for a category an index into its
@@ -171,8 +175,9 @@ def _matched(
 def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
     files = {run.table / name for name in manifest.files}
     with storage_errors(run.table):
-        for stale in set(run.table.glob("*-????????.parquet")) - files:
-            storage.remove(stale)
+        for stale in set(run.table.glob("*.parquet")) - files:
+            if PART_NAME.fullmatch(stale.name):
+                storage.remove(stale)
 
 
 # -- what the columns hold

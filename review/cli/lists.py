@@ -95,6 +95,7 @@ def export_command(options: ExportOptions) -> None:
         form=options.form,
         out=file_target(options.out, run),
         copy=options.copy,
+        note=progress().note,
     )
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     print_faults(run)

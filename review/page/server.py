@@ -10,7 +10,6 @@ import os
 import secrets
 import signal
 import socket
-import tempfile
 import threading
 import warnings
 import webbrowser
@@ -26,6 +25,7 @@ import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.run.files import write_json
+from review_embeddings.pipeline.run.temporary import working_folder
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.sample import Sample
@@ -39,6 +39,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 PACKAGE_FOLDER = Path(review_embeddings.__file__).parents[1]
 """Where this package was found; it is put on the server's path, because the plugin imports it."""
+
+SESSION_PREFIX = "review-embeddings-"
+"""What the name of the folder of a review begins with, among the machine's temporary ones."""
 
 SESSION_VARIABLE = "REVIEW_EMBEDDINGS_SESSION"
 """How the plugin in Spotlight's server process learns about this session."""
@@ -148,9 +151,9 @@ def serve(
     stopped, working = threading.Event(), threading.Event()
     with (
         _signals_set(stopped, working),
-        tempfile.TemporaryDirectory(prefix="review-embeddings-") as folder,
+        working_folder(SESSION_PREFIX) as folder,
     ):
-        session, token = Path(folder) / "session.json", secrets.token_urlsafe(24)
+        session, token = folder / "session.json", secrets.token_urlsafe(24)
         viewer = _start(page, address, session, token)
         try:
             url = f"{viewer.url}?{TOKEN_PARAMETER}={token}"
