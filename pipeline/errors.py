@@ -3,6 +3,7 @@ what to do.
 
 ReviewError
 ├── RunError          no run, an empty run, a run folder of a newer format
+│   └── DamagedError  a stored file that is not as it was written
 ├── StorageError      a read-only or full disk
 │   ├── BusyError     a run folder that is being written by another process
 │   └── UnwritableError  a folder that is read-only, belongs to others, or has no locks
@@ -18,6 +19,8 @@ ReviewError
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class ReviewError(Exception):
     """Something a person can fix. The message is complete: what, got, do."""
@@ -25,6 +28,15 @@ class ReviewError(Exception):
 
 class RunError(ReviewError):
     """There is no run, it is empty, or this version cannot read it."""
+
+
+class DamagedError(RunError):
+    """A stored file is not as it was written, or no file of its kind."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """``reason`` continues ``FILE is damaged: `` and says what to do."""
+        super().__init__(f"{path} is damaged: {reason}")
+        self.path = path
 
 
 class StorageError(ReviewError):

@@ -4,7 +4,6 @@ Transformer trained on them."""
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from review_embeddings.pipeline.models.libraries import import_transformers, qui
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder, is_run
+from review_embeddings.pipeline.run.temporary import temporary_path
 from review_embeddings.pipeline.training.finetune import finetune
 
 DATA_FOLDER = "data"
@@ -23,6 +23,9 @@ SPLIT = "train"
 
 MODEL_FOLDER = "model"
 """Where the untrained model lies, likewise."""
+
+STATE = "state.json"
+"""What `Dataset.save_to_disk` writes into its folder."""
 
 TRAINING = {
     "train_split": SPLIT,
@@ -41,11 +44,7 @@ def make_demo(run: RunFolder, progress: Progress) -> str:
     """Write the data set and train the model, each only where it is not there yet; returns the data
     set's path."""
     data = run.path / DATA_FOLDER
-    if is_run(run.path) and not data.is_dir():
-        raise SettingsError(
-            f"{run} holds another run, which the demo would write over. Name a new folder with "
-            f"--run."
-        )
+    _check_folder(run)
     with storage_errors(run.path):
         if not data.is_dir():
             _write_digits(data)
@@ -58,6 +57,24 @@ def make_demo(run: RunFolder, progress: Progress) -> str:
                 progress=progress,
             )
     return str(data)
+
+
+def _check_folder(run: RunFolder) -> None:
+    """Raise SettingsError where a folder holds anything but a demo, whole or begun."""
+    visible = {one.name for one in run.path.glob("*") if not one.name.startswith(".")}
+    data, model = run.path / DATA_FOLDER, run.path / MODEL_FOLDER
+    ours = not data.is_dir() or (data / STATE).is_file()
+    if is_run(run.path) and not (ours and data.is_dir() and model.is_dir()):
+        raise SettingsError(
+            f"{run} holds another run, which the demo would write over. Name a new folder with "
+            f"--run."
+        )
+    others = sorted(visible - {DATA_FOLDER, MODEL_FOLDER}) or ([] if ours else [DATA_FOLDER])
+    if others and not is_run(run.path):
+        raise SettingsError(
+            f"{run} holds other things already ({others[0]}), beside which no demo is made. Name "
+            f"a new folder with --run."
+        )
 
 
 def _write_digits(folder: Path) -> None:
@@ -88,8 +105,7 @@ def _save(rows: Any, folder: Path) -> None:
     """Save a data set, the folder whole or absent."""
     import datasets
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".writing-{os.getpid()}-{folder.name}")
+    temporary = temporary_path(folder)
     datasets.disable_progress_bars()
     try:
         rows.save_to_disk(str(temporary))

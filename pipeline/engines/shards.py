@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from review_embeddings.pipeline.engines.work import Part, Result, Work, parts_of, run_of
+from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.files import read_json, whole_file, write_json
+from review_embeddings.pipeline.run.checksums import check, file_checksum
+from review_embeddings.pipeline.run.files import (
+    MADE_AGAIN,
+    open_array,
+    read_json,
+    whole_file,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -45,23 +54,43 @@ class Shards:
         return self.folder / f"{part[0]:09d}.json"
 
     def has(self, part: Part) -> bool:
-        """Whether it is there."""
-        return storage.exists(self.marker(part))
+        """Whether it is there, and whole."""
+        if not storage.exists(self.marker(part)):
+            return False
+        try:
+            self._content(part)
+        except RunError:
+            return False
+        return True
 
     def read(self, part: Part) -> Result:
         """The result for a part."""
-        content = read_json(storage.fetched(self.marker(part)))
-        arrays = {
-            name: np.load(storage.fetched(self.path(part, name))) for name in content["arrays"]
-        }
+        content = self._content(part)
+        paths = {name: self.path(part, name) for name in content["arrays"]}
+        arrays = {name: np.array(open_array(path, MADE_AGAIN)) for name, path in paths.items()}
         return Result(arrays, content["metadata"])
+
+    def _content(self, part: Part) -> dict[str, Any]:
+        """What the marker of a part says, whose arrays are whole. Raises RunError."""
+        content = read_json(storage.fetched(self.marker(part)))
+        for name in content["arrays"]:
+            stored = content.get("checksums", {}).get(name)
+            check(storage.fetched(self.path(part, name)), stored, MADE_AGAIN)
+        return content
 
     def write(self, part: Part, result: Result) -> None:
         """Keep the result for a part, whole or not at all."""
+        checksums = {}
         for name, array in result.arrays.items():
-            with whole_file(self.path(part, name)) as temporary, temporary.open("wb") as file:
-                np.save(file, array)
-        content = {"arrays": list(result.arrays), "metadata": dict(result.metadata)}
+            with whole_file(self.path(part, name)) as temporary:
+                with temporary.open("wb") as file:
+                    np.save(file, array)
+                checksums[name] = file_checksum(temporary)
+        content = {
+            "arrays": list(result.arrays),
+            "checksums": checksums,
+            "metadata": dict(result.metadata),
+        }
         write_json(self.marker(part), content)
 
     def forget(self, part: Part) -> None:

@@ -5,6 +5,8 @@ Knows no model: a `Preprocessor` makes what is kept here."""
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,13 +16,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import DatasetError, RunError
+from review_embeddings.pipeline.errors import (
+    DamagedError,
+    DatasetError,
+    RunError,
+    reason_of,
+)
 from review_embeddings.pipeline.images.normalisation import Normalisation, to_values
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.files import commit, read_json, storage_errors, write_json
+from review_embeddings.pipeline.run.checksums import BlockChecksums, check_blocks
+from review_embeddings.pipeline.run.files import (
+    MADE_AGAIN,
+    commit,
+    read_json,
+    storage_errors,
+    write_json,
+)
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
-from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX, temporary_path
+from review_embeddings.pipeline.run.temporary import remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +43,9 @@ if TYPE_CHECKING:
 
 DIGEST_LENGTH = 16
 """Digits of a digest in the name of a file."""
+
+PART_FOLDER = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
+"""Names of the folders with parts of a cache."""
 
 WIDENED_AT_ONCE = 256
 """Images that are rewritten as float32 at once."""
@@ -57,15 +74,19 @@ class PixelFile:
     """Shape of the array in it, (N, 3, height, width)."""
     normalisation: Normalisation | None
     """Of its 8-bit levels; None where it holds float32 values."""
+    blocks: tuple[str, ...] = ()
+    """Checksums (`checksums.BlockChecksums`); none in files of earlier versions."""
 
-    def open(self) -> NDArray[Any]:
-        """All of it, memory-mapped."""
-        return np.memmap(
-            storage.fetched(self.path),
-            dtype=np.uint8 if self.normalisation else np.float32,
-            mode="r",
-            shape=self.shape,
-        )
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Some of it, memory-mapped. Raises DamagedError."""
+        path = storage.fetched(self.path)
+        kind = np.dtype(np.uint8 if self.normalisation else np.float32)
+        row = kind.itemsize * math.prod(self.shape[1:])
+        check_blocks(path, self.blocks, start * row, stop * row, MADE_AGAIN)
+        try:
+            return np.memmap(path, dtype=kind, mode="r", shape=self.shape)[start:stop]
+        except ValueError as error:
+            raise DamagedError(path, f"{reason_of(error)} {MADE_AGAIN}") from error
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,8 @@ class _Part:
     normalisation: Normalisation | None
     name: str = ""
     """Relative to the folder of the cache."""
+    blocks: tuple[str, ...] = ()
+    """See `PixelFile`."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +111,11 @@ class _Marker:
     shape: tuple[int, ...] = ()
     normalisation: Normalisation | None = None
     files: list[_Part] | None = None
+    blocks: tuple[str, ...] = ()
 
     def parts(self, name: str) -> list[_Part]:
         """The files; ``name`` is that of a single one."""
-        single = _Part(self.shape, self.normalisation, name)
+        single = _Part(self.shape, self.normalisation, name, self.blocks)
         return [single] if self.files is None else self.files
 
 
@@ -118,7 +142,8 @@ class PixelFiles:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop = self._start + rows.start, min(self._start + rows.stop, self._stop)
         concerned = range(bisect_right(self._ends, start), bisect_left(self._ends, stop) + 1)
-        return np.concatenate([self._some_of(number, start, stop) for number in concerned])
+        found = [self._some_of(number, start, stop) for number in concerned]
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def between(self, start: int, stop: int) -> PixelFiles:
         """Some of them, still in their files."""
@@ -128,7 +153,7 @@ class PixelFiles:
         """What one file has of the images from ``start`` to ``stop``."""
         file = self._files[number]
         before = self._ends[number] - file.shape[0]
-        some = file.open()[max(0, start - before) : stop - before]
+        some = file.rows(max(0, start - before), min(stop - before, file.shape[0]))
         if self.normalisation is None and file.normalisation is not None:
             return to_values(some, file.normalisation)
         return some
@@ -193,13 +218,13 @@ class PixelCache:
         if marker.images != images_digest:
             return None
         files = [
-            PixelFile(self.path.parent / part.name, part.shape, part.normalisation)
+            PixelFile(self.path.parent / part.name, part.shape, part.normalisation, part.blocks)
             for part in marker.parts(self.path.name)
         ]
         if not files or not all(storage.exists(file.path) for file in files):
             return None
         array = PixelFiles(files)
-        return Pixels(files[0].open() if len(files) == 1 else array, array.normalisation)
+        return Pixels(array, array.normalisation)
 
     def prepare(self, images: Sequence[Image.Image]) -> NDArray[Any]:
         """What goes to the writer, of a few images (`Preprocessor.prepare`); may be called from
@@ -257,10 +282,9 @@ class PixelParts:
         self._remove_leftovers()
 
     def _remove_leftovers(self) -> None:
-        for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(self._folder)
         for other in self._folder.parent.iterdir():
-            if other != self._folder:
+            if other != self._folder and PART_FOLDER.fullmatch(other.name):
                 storage.remove_folder(other)
 
 
@@ -286,6 +310,7 @@ class PixelWriter:
         with storage_errors(path):
             self._temporary = temporary_path(path)
             self._file = self._temporary.open("wb")
+            self._blocks = BlockChecksums()
             storage.remove(self._marker)
 
     def add(self, batch: NDArray[Any]) -> None:
@@ -302,8 +327,13 @@ class PixelWriter:
             assert self._normalisation is not None
             batch = to_values(batch, self._normalisation)
         with storage_errors(self._path):
-            self._file.write(np.ascontiguousarray(batch).data)
+            self._write(batch)
         self._count += len(batch)
+
+    def _write(self, batch: NDArray[Any]) -> None:
+        data = np.ascontiguousarray(batch).data
+        self._blocks.update(data)
+        self._file.write(data)
 
     def _widen(self) -> None:
         """From here on 8 bits are not enough: rewrite what is there as float32."""
@@ -312,12 +342,13 @@ class PixelWriter:
         narrow = self._temporary.with_name(self._temporary.name + "-8bit")
         self._temporary.rename(narrow)
         self._file = self._temporary.open("wb")
+        self._blocks = BlockChecksums()
         if self._count:
             assert self._shape is not None and self._normalisation is not None
             levels = np.memmap(narrow, dtype=np.uint8, mode="r", shape=(self._count, *self._shape))
             for start in range(0, self._count, WIDENED_AT_ONCE):
                 some = levels[start : start + WIDENED_AT_ONCE]
-                self._file.write(to_values(some, self._normalisation).data)
+                self._write(to_values(some, self._normalisation))
             del levels
         narrow.unlink()
 
@@ -332,6 +363,7 @@ class PixelWriter:
             "shape": [self._count, *(self._shape or ())],
             "dtype": "uint8" if self._narrow else "float32",
             "normalisation": None if kept is None else asdict(kept),
+            "blocks": self._blocks.texts,
         }
         write_json(self._marker, marker)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import DatasetError, RunError, reason_of
+from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.decode import FIRST_GREY_RULES
 from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
 from review_embeddings.pipeline.images.preview import shown_in_browser
@@ -26,12 +26,16 @@ from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, check_format, record_of
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.threads import in_threads
 
 if TYPE_CHECKING:
     import pyarrow
+
+READ_AGAIN = "Delete it; it is read from the data set again."
+"""The cure for a damaged ``images.parquet``."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,10 @@ class RunImages:
         yield from zip(chosen.tolist(), read(chosen, preview=preview), strict=True)
 
     def _read_stored(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
-        import pyarrow.parquet as parquet
-
         rows, start = self._rows_of(positions), 0
         columns = ["image", "preview"] if preview else ["image"]
-        with parquet.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
+        with CheckedParquet(self.path, READ_AGAIN) as file:
+            for group in range(file.metadata.num_row_groups):
                 stop = start + file.metadata.row_group(group).num_rows
                 inside = rows[slice(*np.searchsorted(rows, (start, stop)))]
                 if len(inside):
@@ -143,10 +145,10 @@ class RunImages:
     def locations(self, positions: NDArray[np.int64]) -> pyarrow.Table:
         """Where some of the images lie that are read in place (`inplace.locations_schema`)."""
         import pyarrow as pa
-        import pyarrow.parquet as parquet
 
         rows = self._rows_of(positions)
-        found = parquet.read_table(self.path, columns=locations_schema().names).take(rows)
+        with CheckedParquet(self.path, READ_AGAIN) as file:
+            found = file.read(locations_schema().names).take(rows)
         files = [
             file if _ABSOLUTE.match(file) else f"{folder_of(self.path)}{file}"
             for file in found.column("file").to_pylist()
@@ -220,29 +222,21 @@ def folder_of(file: Path) -> str:
 
 def read_images(run: RunFolder) -> RunImages | None:
     """What is known about the images of a run; None where they were not read yet."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
     if not storage.exists(run.images):
         return None
-    try:
-        file = parquet.ParquetFile(storage.fetched(run.images))
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(
-            f"{run.images} is damaged ({reason_of(error)}) Delete it; it is read from the data set "
-            f"again."
-        ) from error
-    schema = file.schema_arrow
-    with record_errors(run.images, cure="Delete it; it is read from the data set again."):
-        content = _metadata_of({**(schema.metadata or {}), **(file.metadata.metadata or {})})
-        check_format(content)
-        if not _has_columns(schema, images_schema(in_place="column" in content)):
-            return None  # written by an older version: read again from the data set
-        return _from_file(run.images, file, record_of(_Metadata, content))
+    with CheckedParquet(storage.fetched(run.images), READ_AGAIN) as file:
+        known = {**(file.schema.metadata or {}), **(file.metadata.metadata or {})}
+        with record_errors(run.images, cure=READ_AGAIN):
+            content = _metadata_of(known)
+            check_format(content)
+            if not _has_columns(file.schema, images_schema(in_place="column" in content)):
+                return None  # written by an older version: read again from the data set
+            metadata = record_of(_Metadata, content)
+        return _from_file(run.images, file, metadata)
 
 
-def _from_file(path: Path, file: Any, metadata: _Metadata) -> RunImages:
-    table = file.read(columns=["image_id", "image_hash", "label", "path"])
+def _from_file(path: Path, file: CheckedParquet, metadata: _Metadata) -> RunImages:
+    table = file.read(["image_id", "image_hash", "label", "path"])
     labels = None
     if metadata.classes is not None:
         labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.images.reading import ImageMetadata, ImageRecord
 from review_embeddings.pipeline.images.runimages import DEEP, folder_of, images_key, images_schema
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.parquets import add_checksums
 from review_embeddings.pipeline.settings import DatasetReference
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def writing_images(
             for one in opened.account.left_out:
                 writer.add(SkippedImage(None, one.name, one.reason))
             writer.finish(opened.reference)
+        add_checksums(temporary)
         _write_skipped(run.skipped, writer.skipped)
 
 

@@ -443,7 +443,7 @@ def _remembered(run: RunFolder) -> Reference | None:
     if not run.vectors_reference.is_file():
         return None
     cure = "Delete it and name --uri and --collection once more; without them it is a file here."
-    return read_record(run.vectors_reference, Reference, cure=cure)
+    return read_record(run.vectors_reference, Reference, cure=cure, shared=True)
 
 
 @contextmanager

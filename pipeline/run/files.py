@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import RunError, StorageError, UnwritableError
+from review_embeddings.pipeline.errors import (
+    DamagedError,
+    RunError,
+    StorageError,
+    UnwritableError,
+    reason_of,
+)
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.checksums import Checksum, check_object, with_checksum
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
     Record,
@@ -43,13 +51,25 @@ class ArrayFile:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._rows = 0
         self._temporary = temporary_path(path)
+        self._checksum = Checksum()
         self._file = self._temporary.open("wb")
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
             "shape": shape,
         }
-        np.lib.format.write_array_header_1_0(self._file, header)
+        start = io.BytesIO()
+        np.lib.format.write_array_header_1_0(start, header)
+        self._write(start.getvalue())
+
+    @property
+    def checksum(self) -> str:
+        """Of what was written so far, as `checksums.check` takes it."""
+        return self._checksum.text
+
+    def _write(self, data: Any) -> None:
+        self._checksum.update(data)
+        self._file.write(data)
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows; their shape after the first axis must be the array's."""
@@ -57,7 +77,7 @@ class ArrayFile:
             raise ValueError(
                 f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}."
             )
-        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        self._write(np.ascontiguousarray(rows, dtype=self._dtype).data)
         self._rows += len(rows)
 
     def commit(self) -> None:
@@ -71,6 +91,20 @@ class ArrayFile:
         """Remove what was not committed."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def open_array(path: Path, cure: str) -> NDArray[Any]:
+    """An ``.npy`` file as a read-only memory map. Raises DamagedError, with the ``cure``, for one
+    that is none."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DamagedError(path, f"it is not there. {cure}") from error
+    except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
+        raise DamagedError(path, f"{reason_of(error)} {cure}") from error
+    if array.dtype.hasobject or not isinstance(array, np.ndarray):
+        raise DamagedError(path, f"it holds no numbers. {cure}")
+    return array
 
 
 def fingerprint(**parts: Any) -> str:
@@ -101,8 +135,10 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, whole or not at all, the same bytes for the same content."""
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object with its checksum, whole or not at all, the same bytes for the same
+    content."""
+    content = with_checksum(content)
     text = json.dumps(content, indent=2, ensure_ascii=False)
     try:
         data = text.encode()
@@ -112,28 +148,37 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_bytes(data + b"\n")
 
 
-def read_json(path: Path, *, cure: str = MADE_AGAIN, known_format: int = 1) -> dict[str, Any]:
-    """Read a JSON object of a format up to the known one.
+def read_json(
+    path: Path, *, cure: str = MADE_AGAIN, known_format: int = 1, shared: bool = False
+) -> dict[str, Any]:
+    """Read a JSON object of a format up to the known one, without its checksum.
 
-    Raises RunError: with the ``cure`` where the file is damaged, to upgrade where it is newer.
+    Raises RunError: with the ``cure`` where the file is damaged, to upgrade where it is newer. Of a
+    ``shared`` one it is told, not raised, that it is not as it was written (`check_object`).
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise RunError(f"{path} holds no JSON object. {cure}")
+        with record_errors(path, cure=cure):
+            check_format(content, known_format)
+        check_object(content, path, cure, shared=shared)
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path} holds no JSON object. {cure}")
-    with record_errors(path, cure=cure):
-        check_format(content, known_format)
     return content
 
 
 def read_record(
-    path: Path, kind: type[Record], *, cure: str = MADE_AGAIN, known_format: int = 1
+    path: Path,
+    kind: type[Record],
+    *,
+    cure: str = MADE_AGAIN,
+    known_format: int = 1,
+    shared: bool = False,
 ) -> Record:
     """Read a JSON object as a dataclass, by the rule of `pipeline.run.records`. Raises as
     `read_json` does."""
-    content = read_json(path, cure=cure, known_format=known_format)
+    content = read_json(path, cure=cure, known_format=known_format, shared=shared)
     with record_errors(path, cure=cure):
         return record_of(kind, content, known_format=known_format)
 

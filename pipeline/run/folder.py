@@ -10,17 +10,18 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.checksums import check
 from review_embeddings.pipeline.run.files import (
     ArrayFile,
+    open_array,
     read_json,
     record_errors,
     storage_errors,
@@ -62,6 +63,9 @@ MODEL_FILES = (WEIGHTS, f"{WEIGHTS}.index.json", "pytorch_model.bin", "adapter_c
 CURE = "Delete it and name the data set again with --dataset; what was computed is kept."
 """For a ``run.json`` that is damaged."""
 
+VERIFY = "What brings it back says: review-embeddings build --verify --run {run}"
+"""The cure for a damaged result."""
+
 
 @dataclass(frozen=True)
 class ResultHeader:
@@ -71,6 +75,8 @@ class ResultHeader:
     """Of what it was computed from."""
     arrays: dict[str, int]
     """Bytes of each of its files, by the name of the array."""
+    checksums: dict[str, str] = field(default_factory=dict)
+    """Of each of its files (`run.checksums`); none in results of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ class RunFolder:
         unreadable file."""
         if not self.run_json.is_file():
             return None
-        content = read_json(self.run_json, cure=CURE, known_format=FORMAT_VERSION)
+        content = read_json(self.run_json, cure=CURE, known_format=FORMAT_VERSION, shared=True)
         if FORMAT not in content:
             raise RunError(
                 f"{self.run_json} has no {FORMAT}; it is not a run of review-embeddings. Use "
@@ -247,11 +253,19 @@ class RunFolder:
         return sorted(step for step in steps if self.result_metadata(stage, step) is not None)
 
     def read_array(self, name: str, step: int) -> NDArray[Any]:
-        """The stored array as a read-only memory map."""
-        array: NDArray[Any] = np.load(
-            storage.fetched(self.array(name, step)), mmap_mode="r", allow_pickle=False
-        )
-        return array
+        """The stored array as a read-only memory map. Raises DamagedError."""
+        path, cure = storage.fetched(self.array(name, step)), VERIFY.format(run=self)
+        check(path, self._checksum(name, step), cure)
+        return open_array(path, cure)
+
+    def _checksum(self, name: str, step: int) -> str | None:
+        """Of an array, as the metadata of the stage that has it says; None for none."""
+        own = self.array(name, step).with_suffix(".json")
+        for marker in [own] if own.is_file() else self.path.glob(f"*/{own.name}"):
+            checksums = read_json(marker).get("checksums")
+            if isinstance(checksums, dict) and name in checksums:
+                return str(checksums[name])
+        return None
 
     @contextmanager
     def writing(
@@ -273,9 +287,12 @@ class RunFolder:
                 yield writer
                 for file in files.values():
                     file.commit()
-                sizes = {name: self.array(name, step).stat().st_size for name in specs}
-                value = writer.fingerprint or fingerprint
-                write_json(marker, {"fingerprint": value, "arrays": sizes, **writer.metadata})
+                header = ResultHeader(
+                    fingerprint=writer.fingerprint or fingerprint,
+                    arrays={name: self.array(name, step).stat().st_size for name in specs},
+                    checksums={name: file.checksum for name, file in files.items()},
+                )
+                write_json(marker, {**asdict(header), **writer.metadata})
             finally:
                 for file in files.values():
                     file.discard()
@@ -374,9 +391,12 @@ class RunFolder:
             lock.release()
 
     def _remove_leftovers(self) -> None:
-        """Delete the temporary files that a killed process left behind."""
-        for folder in (self.path, *(child for child in self.path.iterdir() if child.is_dir())):
-            remove_leftovers(folder)
+        """Delete the temporary files that a killed process left behind, also in the folders that
+        hold folders of ours."""
+        deep = [*self.shards.glob("*"), *self.cache.glob("*"), *self.cache.glob("*/*")]
+        for folder in (self.path, *self.path.iterdir(), *deep, *self.exports.glob("*")):
+            if folder.is_dir() and not folder.is_symlink():
+                remove_leftovers(folder)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from review_embeddings.pipeline.run.files import MADE_AGAIN, read_record, write_json
+from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import FORMAT, as_json, unknown_keys
 
@@ -134,7 +134,7 @@ def read_history(run: RunFolder) -> TrainingHistory:
     file."""
     if not run.history.is_file():
         return TrainingHistory()
-    return read_record(run.history, TrainingHistory, cure=MADE_AGAIN, known_format=HISTORY_FORMAT)
+    return read_record(run.history, TrainingHistory, known_format=HISTORY_FORMAT, shared=True)
 
 
 def write_history(run: RunFolder, history: TrainingHistory) -> None:

@@ -55,8 +55,9 @@ def plan_reading(
 
 def skipped_rows(run: RunFolder) -> int:
     """How many rows of the split could not be read."""
-    with run.skipped.open(encoding="utf-8", newline="") as file:
-        return sum(bool(line["image_id"]) for line in csv.DictReader(file))
+    with run.skipped.open(encoding="utf-8", errors="replace", newline="") as file:
+        lines = csv.DictReader(line.replace("\0", "\ufffd") for line in file)
+        return sum(bool(line.get("image_id")) for line in lines)
 
 
 def note_better(session: BuildSession, info: RunInfo, images: RunImages) -> None:

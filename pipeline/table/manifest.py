@@ -89,6 +89,13 @@ class Manifest:
     pair."""
     best: int | None = None
     """Step of the checkpoint that evaluated best; None where the run does not say."""
+    checksums: dict[str, str] = field(default_factory=dict)
+    """Of each of the files (`run.checksums`); none in tables of earlier versions."""
+
+    @property
+    def files(self) -> list[str]:
+        """All Parquet files of the table, by their names."""
+        return [self.images, *(one.file for one in self.checkpoints)]
 
     def check(self) -> None:
         """Raise RecordError where there is no checkpoint, or a matrix that is not of all pairs."""

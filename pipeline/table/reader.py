@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.errors import DamagedError, RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.checksums import check
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.table.column import Column
 from review_embeddings.pipeline.table.columns import (
     CHECKPOINT,
@@ -27,7 +29,6 @@ from review_embeddings.pipeline.table.schema import classes_of, stored_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 
 def read(
@@ -74,12 +75,12 @@ def iterate(
     stored = [
         column.name for column in stored_columns("checkpoint-and-image") if column.name in names
     ]
-    once = _read_part(run, manifest.images, of_image).to_pandas() if of_image else None
+    once = _read_part(run, manifest, manifest.images, of_image) if of_image else None
     images = _objects(images_of_table(run).read_bytes()) if IMAGE in names else None
     for one in manifest.checkpoints:
         if one.step not in wanted:
             continue
-        frame = _read_part(run, one.file, stored or [IMAGE_ID]).to_pandas()
+        frame = _read_part(run, manifest, one.file, stored or [IMAGE_ID])
         if once is not None:
             frame[of_image] = once
         if EPOCH in frame.columns:
@@ -112,18 +113,21 @@ def _set_categories(frame: pd.DataFrame, manifest: Manifest) -> None:
             frame[name] = pd.Categorical(frame[name], categories=classes)
 
 
-def _read_part(run: RunFolder, name: str, columns: Sequence[str]) -> pa.Table:
-    """Columns of one of the table's files. Raises RunError for one that is damaged or gone."""
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    try:
-        return parquet.read_table(storage.fetched(run.table / name), columns=list(columns))
-    except (OSError, pa.ArrowException) as error:
-        cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
-        raise RunError(
-            f"{run.table / name} is damaged or was made by another version. {cure}"
-        ) from error
+def _read_part(
+    run: RunFolder, manifest: Manifest, name: str, columns: Sequence[str]
+) -> pd.DataFrame:
+    """Columns of one of the table's files. Raises DamagedError for one that is damaged or gone."""
+    cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
+    path = storage.fetched(run.table / name)
+    if not path.is_file():
+        raise DamagedError(path, f"it is not there. {cure}")
+    check(path, manifest.checksums.get(name), cure)
+    with CheckedParquet(path, cure) as file:
+        absent = set(columns) - set(file.schema.names)
+        if absent:
+            raise DamagedError(path, f"it has no column {min(absent)}. {cure}")
+        frame: pd.DataFrame = file.read(columns).to_pandas()
+        return frame
 
 
 def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.checksums import file_checksum
 from review_embeddings.pipeline.run.files import storage_errors, whole_file, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord
@@ -24,6 +26,9 @@ from review_embeddings.pipeline.table.schema import arrow_schema, classes_of, st
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PART_NAME = re.compile(r"(\d{6,}|images)-[0-9a-f]{8}\.parquet")
+"""Names of the table's files."""
 
 Values = Mapping[str, Any]
 """Column name -> its values, shape (N,): numbers, texts, or for a category an index into its
@@ -118,11 +123,13 @@ def write(
     for part in parts:
         name = f"{part.step:06d}-{suffix}"
         values = _values_of_checkpoint(images, part)
-        _write_columns(run, name, "checkpoint-and-image", values, manifest, len(images))
+        checksum = _write_columns(run, name, "checkpoint-and-image", values, manifest, len(images))
+        manifest.checksums[name] = checksum
         checkpoints.append(_summary_of(part, name, images.labels))
     found = findings()
     values = _values_of_images(images, found)
-    _write_columns(run, manifest.images, "image", values, manifest, len(images))
+    checksum = _write_columns(run, manifest.images, "image", values, manifest, len(images))
+    manifest.checksums[manifest.images] = checksum
     manifest = replace(
         manifest,
         checkpoints=checkpoints,
@@ -166,12 +173,11 @@ def _matched(
 
 
 def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
-    names = (manifest.images, *(one.file for one in manifest.checkpoints))
+    files = {run.table / name for name in manifest.files}
     with storage_errors(run.table):
-        for stale in set(run.table.glob("*-????????.parquet")) - {
-            run.table / name for name in names
-        }:
-            storage.remove(stale)
+        for stale in set(run.table.glob("*.parquet")) - files:
+            if PART_NAME.fullmatch(stale.name):
+                storage.remove(stale)
 
 
 # -- what the columns hold
@@ -246,9 +252,9 @@ def _values_of_leaks(leaks: Leaks) -> Values:
 
 def _write_columns(
     run: RunFolder, name: str, per: Per, values: Values, manifest: Manifest, total: int
-) -> None:
-    """Write one of the table's files. Raises ValueError for values of a column that is not
-    declared."""
+) -> str:
+    """Write one of the table's files; its checksum. Raises ValueError for values of a column that
+    is not declared."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -264,6 +270,7 @@ def _write_columns(
         parquet.write_table(
             pa.Table.from_pydict(arrays, schema=arrow_schema(per)), temporary, compression="zstd"
         )
+        return file_checksum(temporary)
 
 
 def _encoded(column: Column, values: Any, manifest: Manifest, total: int) -> Any:

@@ -34,6 +34,7 @@ from review_embeddings.pipeline.training.log import evaluations
 from review_embeddings.pipeline.training.options import Batch, FineTuning, check_options
 from review_embeddings.pipeline.training.resume import (
     TrainingState,
+    check_new_folder,
     newest_state,
     resolve_options,
     write_records,
@@ -84,6 +85,8 @@ def finetune(
     """
     check_device(options.get("device"), {}, is_new=True)
     request = resolve_options(run, options, resume=resume)
+    if is_main_process() and not run.training.is_file():
+        check_new_folder(run, request)
     values = parse_values(request.arguments)
     check_device(request.device, values, is_new="device" in options)
     batch = Batch.of(request, values)

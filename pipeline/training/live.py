@@ -9,7 +9,6 @@ the weights, and no random numbers are drawn.
 from __future__ import annotations
 
 import copy
-import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -38,7 +37,7 @@ from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_conten
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
+from review_embeddings.pipeline.run.temporary import own_prefix
 from review_embeddings.pipeline.settings import Request, check_settings
 from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory, embed
 from review_embeddings.pipeline.stages.heads import stored_head
@@ -322,8 +321,7 @@ class LiveEmbedding:
         several files, or are those of an adapter."""
         if saved or self._stamps_memory:
             return Path(checkpoint.source)
-        prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-"
-        temporary = tempfile.TemporaryDirectory(dir=self._live.run.path, prefix=prefix)
+        temporary = tempfile.TemporaryDirectory(dir=self._live.run.path, prefix=own_prefix())
         folder = Path(stack.enter_context(temporary)) / f"checkpoint-{checkpoint.step}"
         with quiet_transformers():
             model.save_pretrained(folder)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from review_embeddings.pipeline.run.checksums import KIND, checksum_of, tell
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
 
 COLUMNS = (
@@ -32,6 +33,12 @@ COLUMNS = (
 not logged."""
 
 
+CHECKSUM = "checksum"
+"""The last column: of the row's other cells (`run.checksums`)."""
+
+CHECKSUM_LENGTH = len(checksum_of(b""))
+
+
 class TrainingLog:
     """Appends to ``log.csv``."""
 
@@ -47,13 +54,7 @@ class TrainingLog:
         kept = (
             [row for row in read_rows(self._path) if int(row["step"]) <= step] if step > 0 else []
         )
-        with (
-            whole_file(self._path) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
+        _write_rows(self._path, kept)
         self._step, self._row = None, {}
         if (
             kept and int(kept[-1]["step"]) == step
@@ -62,7 +63,7 @@ class TrainingLog:
             self._row = {
                 name: float(value) for name, value in kept[-1].items() if value and name != "step"
             }
-            self._start = self._path.stat().st_size - len(self._line(step, self._row))
+            self._start = self._path.stat().st_size - len(_line(kept[-1]))
         else:
             self._start = self._path.stat().st_size
 
@@ -81,16 +82,29 @@ class TrainingLog:
         self._row |= values
         with storage_errors(self._path), self._path.open("r+b") as file:
             file.seek(self._start)
-            file.write(self._line(step, self._row))
+            file.write(_line({"step": step, **self._row}))
             file.truncate()
             file.flush()
             os.fsync(file.fileno())
 
-    @staticmethod
-    def _line(step: int, row: Mapping[str, float]) -> bytes:
-        buffer = io.StringIO()
-        csv.DictWriter(buffer, COLUMNS, lineterminator="\n").writerow({"step": step, **row})
-        return buffer.getvalue().encode()
+
+def _line(row: Mapping[str, object]) -> bytes:
+    """A row as it stands in the file."""
+    cells = {name: str(row.get(name, "")) for name in COLUMNS}
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([*cells.values(), _checksum(cells)])
+    return buffer.getvalue().encode()
+
+
+def _checksum(cells: Mapping[str, str]) -> str:
+    """Of a row's cells as text."""
+    return checksum_of(",".join(cells[name] for name in COLUMNS).encode())
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    heading = ",".join([*COLUMNS, CHECKSUM]) + "\n"
+    with whole_file(path) as temporary:
+        temporary.write_bytes(heading.encode() + b"".join(map(_line, rows)))
 
 
 def put_row(path: Path, step: int, logged: Mapping[str, object]) -> None:
@@ -105,10 +119,7 @@ def put_row(path: Path, step: int, logged: Mapping[str, object]) -> None:
         return
     rows = {int(row["step"]): row for row in read_rows(path)}
     rows[step] = {**rows.get(step, {}), "step": str(step), **values}
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[one] for one in sorted(rows))
+    _write_rows(path, (rows[one] for one in sorted(rows)))
 
 
 def evaluations(path: Path) -> dict[int, dict[str, float]]:
@@ -124,10 +135,38 @@ def evaluations(path: Path) -> dict[int, dict[str, float]]:
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out.
-    Empty where there is no file."""
+    Empty where there is no file. Rows that are not as they were written are told, and count."""
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    whole = text[: text.rfind("\n") + 1]
-    rows = [row for row in csv.DictReader(io.StringIO(whole)) if row.get("step", "").isdigit()]
-    return [{name: row.get(name) or "" for name in COLUMNS} for row in rows]
+    text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
+    heading, *lines = text.split("\n")
+    names = _cells(heading)
+    rows: list[dict[str, str]] = []
+    changed = ["?"] if KIND in heading else []  # which the first row has run into
+    for number, line in enumerate(lines, start=1):
+        named = dict(zip(names, _cells(line), strict=False))
+        cells = {name: named.get(name, "") for name in COLUMNS}
+        stored = _stored_checksum(line)
+        as_written = stored in {None, _checksum(cells)}
+        if number == len(lines) and len(stored or "") < CHECKSUM_LENGTH:
+            break  # cut off
+        rows.append(cells)
+        changed += [] if as_written else [cells["step"] or "?"]
+    if changed:
+        tell(
+            path,
+            f"{path}: {len(changed):,} rows (the first: step {changed[0]}) are not as they were "
+            f"written: they were edited, or are damaged. They count as they are.",
+        )
+    return [cells for cells in rows if cells["step"].isdecimal() and cells["step"].isascii()]
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of one line, which hold no line breaks."""
+    return next(csv.reader([line]), [])
+
+
+def _stored_checksum(line: str) -> str | None:
+    """What stands in the place of a row's checksum; None where the row has none."""
+    last = line.rstrip("\r").rpartition(",")[2]
+    return last if KIND in line or len(last) == CHECKSUM_LENGTH else None

@@ -104,7 +104,13 @@ def read_options(run: RunFolder) -> FineTuning | None:
 
 
 def _read_file(run: RunFolder) -> TrainingFile:
-    return read_record(run.training, TrainingFile, cure=f"{NEW_RUN}.", known_format=TRAINING_FORMAT)
+    return read_record(
+        run.training,
+        TrainingFile,
+        cure=f"{NEW_RUN}.",
+        known_format=TRAINING_FORMAT,
+        shared=True,
+    )
 
 
 def write_records(
@@ -144,6 +150,28 @@ def _check_new(run: RunFolder, options: Mapping[str, Any], *, resume: bool) -> N
     for name, noun in REQUIRED.items():
         if not options.get(name):
             raise SettingsError(f"There is no --{name}. Name the {noun}.")
+
+
+def check_new_folder(run: RunFolder, request: FineTuning) -> None:
+    """Raise SettingsError where a new run would lie in its data set, or among other things."""
+    named = [Path(name) for name in (request.model, request.dataset) if name]
+    given = [path.resolve() for path in named if path.exists()]
+    where = run.path.resolve()
+    if request.dataset and Path(request.dataset).resolve() in {where, *where.parents}:
+        raise SettingsError(
+            f"--run {run} lies in the data set, which is never changed. {NEW_RUN} elsewhere."
+        )
+    found = sorted(where.iterdir()) if where.is_dir() else []
+    others = [
+        one.name
+        for one in found
+        if not one.name.startswith(".") and not any(path.is_relative_to(one) for path in given)
+    ]
+    if others:
+        raise SettingsError(
+            f"--run {run} holds other things already ({others[0]}), beside which no run is made. "
+            f"{NEW_RUN}."
+        )
 
 
 def _with_changes(stored: FineTuning, options: Mapping[str, Any]) -> FineTuning:

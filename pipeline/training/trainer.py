@@ -22,7 +22,7 @@ from review_embeddings.pipeline.models.forms.adapters.form import describe_adapt
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance, StopRequests
 from review_embeddings.pipeline.run.files import read_record, write_json
-from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
@@ -146,9 +146,9 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
             final = root / written.name
             shutil.rmtree(final, ignore_errors=True)
             written.rename(final)
-            for other in root.iterdir():
-                if other != final:
-                    shutil.rmtree(other, ignore_errors=True)
+            for other in root.glob(CHECKPOINT_PATTERN):
+                if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
+                    shutil.rmtree(other, ignore_errors=True)  # an earlier state of ours
 
     # A training that is stopped between two rows of the log has losses that are not in any row yet;
     # they go into the next one.

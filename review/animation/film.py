@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from review_embeddings.review.animation.make import Film, frame_style, make_film
 from review_embeddings.review.animation.options import FilmOptions
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.animation.render import Canvas, FrameStyle
+from review_embeddings.review.exchange.ownfiles import OwnFiles
 from review_embeddings.review.exchange.targets import check_target
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from review_embeddings.review.animation.drawing.frame import Frame
 
+
+FRAME = "frame.png"
+"""A kept frame in the folder of its checkpoint."""
 
 __all__ = ["Film", "animate", "draw_frame", "draw_still"]
 
@@ -81,7 +86,8 @@ def draw_still(
     _ending(path, (".png",))
     check_target(run, path)
     style = frame_style(data, chosen)
-    _write_png(path, Canvas(data, style), index)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(_png(Canvas(data, style), index))
     return Film(path, 1, 0.0, style.size, path.stat().st_size)
 
 
@@ -144,21 +150,24 @@ def _keep_frames(
     run: RunFolder, data: FilmData, style: FrameStyle, progress: Progress
 ) -> Iterator[Path]:
     """The frame of every checkpoint as a PNG, in the checkpoint's folder, or in the exports where
-    it has none."""
+    it has none, or holds a picture of that name which is somebody else's."""
     canvas = Canvas(data, style)
     with progress.stage("Keeping frames", total=len(data.steps), unit="frames") as advance:
         for index, step in enumerate(data.steps):
-            folder = run.checkpoint(step)
-            path = run.exports / "frames" / f"frame-{step:06d}.png"
-            path = folder / "frame.png" if folder.is_dir() else path
-            _write_png(path, canvas, index)
+            picture, folder, name = _png(canvas, index), run.checkpoint(step), FRAME
+            if not folder.is_dir() or not OwnFiles(folder).may_write(name, picture):
+                folder, name = run.exports / "frames", f"frame-{step:06d}.png"
+            files = OwnFiles(folder)
+            path = files.write(name, picture)
+            files.finish(keep_earlier=True)
             advance(1)
             yield path
 
 
-def _write_png(path: Path, canvas: Canvas, checkpoint: int) -> None:
+def _png(canvas: Canvas, checkpoint: int) -> bytes:
+    """The frame of a checkpoint as a PNG file."""
     pixels = canvas.draw(Moment(checkpoint))
     size = (pixels.shape[1], pixels.shape[0])
-    packed = png.PngPacker().pack(pixels, None)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        png.write_png(file, size, 1, itertools.repeat((packed, 0.0), 1))
+    packed, file = png.PngPacker().pack(pixels, None), io.BytesIO()
+    png.write_png(file, size, 1, itertools.repeat((packed, 0.0), 1))
+    return file.getvalue()

@@ -11,7 +11,6 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
-from review_embeddings.pipeline.run.temporary import remove_leftovers
 from review_embeddings.review.animation.encode import formats, gif, png, video
 from review_embeddings.review.animation.encode.palette import make_palette
 from review_embeddings.review.animation.filmdata import FilmData
@@ -91,7 +90,6 @@ def make_film(
     before it."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent)
     limit = math.inf if options.max_mb is None else options.max_mb * 1e6
     hopeless = math.inf
     levels = quality_levels(path.suffix.lower())

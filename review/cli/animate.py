@@ -9,7 +9,14 @@ import click
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli import choices
-from review_embeddings.review.cli.declare import option, takes, values_of
+from review_embeddings.review.cli.declare import (
+    Target,
+    file_target,
+    option,
+    output_option,
+    takes,
+    values_of,
+)
 from review_embeddings.review.cli.errors import NOTHING_WRITTEN
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, print_faults, progress
@@ -102,7 +109,7 @@ class AnimateOptions:
     """What is filmed, and where it is written."""
 
     run: str | None = run_option()
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="FILE",
         choices=choices.film_endings,
@@ -145,7 +152,7 @@ def animate_command(options: AnimateOptions) -> None:
 def _still(run: RunFolder, checkpoint: str, options: AnimateOptions) -> None:
     from review_embeddings.review.animation.film import draw_still
 
-    still = draw_still(run, checkpoint, options.out, **values_of(options.film))
+    still = draw_still(run, checkpoint, file_target(options.out, run), **values_of(options.film))
     click.echo(f"Wrote {named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
 
 
@@ -154,7 +161,7 @@ def _film(run: RunFolder, options: AnimateOptions) -> None:
 
     film = animate(
         run,
-        options.out,
+        file_target(options.out, run),
         checkpoints=options.checkpoint,
         keep_frames=options.keep_frames,
         processes=options.processes,

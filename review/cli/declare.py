@@ -9,11 +9,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
 
 import click
 
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.errors import CONTINUES, handled
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -48,6 +53,12 @@ def option(*names: str, choices: Choices | None = None, **settings: Any) -> Any:
         return click.option(*names, name, cls=_Option, choices=choices, **settings)
 
     return dataclasses.field(metadata={PARAMETER: parameter})
+
+
+def output_option(*names: str, **settings: Any) -> Any:
+    """A field that is an option which says where something is written: a `Target`, of which a
+    command gets a path only by having it checked. Every such option is declared with this."""
+    return option(*names, type=OutputPath(names[0]), **settings)
 
 
 def argument(**settings: Any) -> Any:
@@ -120,6 +131,62 @@ class Choice(click.Choice):  # type: ignore[type-arg, unused-ignore]  # generic 
         return tuple(self._load())
 
 
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What an option for output names; a path only once it was checked what is there."""
+
+    name: str
+    option: str
+
+    def file(self, run: RunFolder) -> Path:
+        """The path of a file. Raises SettingsError where it must not be written."""
+        from review_embeddings.review.exchange.targets import check_target
+
+        path = local_path(self.name, self.option)
+        check_target(run, path, self.option)
+        return path
+
+    def folder(self, run: RunFolder) -> Path:
+        """The path of a folder that is new, or empty. Raises SettingsError likewise."""
+        from review_embeddings.review.exchange.targets import check_folder
+
+        path = local_path(self.name, self.option)
+        check_folder(run, path, self.option)
+        return path
+
+
+def file_target(target: Target | None, run: RunFolder) -> Path | None:
+    """The path of a file that an option names, if it is given."""
+    return None if target is None else target.file(run)
+
+
+def local_path(name: str, option: str) -> Path:
+    """A path on this machine. Raises SettingsError for the address of a store."""
+    from review_embeddings.pipeline.run.storage import is_address
+
+    if is_address(name):
+        raise SettingsError(
+            f"{option} {name}: this must be on this machine, not in a store. Name a folder or file "
+            f"here."
+        )
+    return Path(name)
+
+
+class OutputPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # likewise
+    """Where something is written, not looked at yet."""
+
+    name = "path"
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The text as a `Target`."""
+        if not value:
+            self.fail(f"{self._option} is empty. Name a file or folder.", param, ctx)
+        return value if isinstance(value, Target) else Target(value, self._option)
+
+
 class _Option(click.Option):
     """An option whose help may name what there is to choose from."""
 
@@ -152,7 +219,7 @@ def _parameters(kind: type[Any]) -> Iterator[Decorator]:
 def _fields(kind: type[Any]) -> tuple[tuple[str, type[Any] | None], ...]:
     """The names of a dataclass's fields, each with the dataclass that is its group, or None."""
     types = get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
     return tuple(
-        (name, types[name] if dataclasses.is_dataclass(types[name]) else None) for name in names
+        (field.name, None if PARAMETER in field.metadata else types[field.name])
+        for field in dataclasses.fields(kind)
     )

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from review_embeddings.review.cli.declare import option, takes, values_of
+from review_embeddings.review.cli.declare import local_path, option, takes, values_of
 from review_embeddings.review.cli.options import ComputeOptions, ServeOptions, debug_option
 from review_embeddings.review.cli.output import print_checkpoints, progress
-from review_embeddings.review.cli.runs import local_path
 from review_embeddings.review.cli.serving import address_of, show
 
 if TYPE_CHECKING:

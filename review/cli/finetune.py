@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from review_embeddings.review.cli import choices
-from review_embeddings.review.cli.declare import Choice, option, takes, values_of
+from review_embeddings.review.cli.declare import Choice, local_path, option, takes, values_of
 from review_embeddings.review.cli.errors import INTERRUPTED, end, stop_requests
 from review_embeddings.review.cli.options import (
     DatasetOptions,
@@ -18,7 +18,6 @@ from review_embeddings.review.cli.options import (
     debug_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
-from review_embeddings.review.cli.runs import local_path
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.progress import Progress

@@ -9,10 +9,18 @@ import click
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli import choices
-from review_embeddings.review.cli.declare import argument, comma_separated, option, takes
+from review_embeddings.review.cli.declare import (
+    Target,
+    argument,
+    comma_separated,
+    file_target,
+    option,
+    output_option,
+    takes,
+)
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, print_faults, progress
-from review_embeddings.review.cli.runs import existing_run, local_out
+from review_embeddings.review.cli.runs import existing_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ class ExportOptions:
         choices=choices.formats,
         help="{choices}.",
     )
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="FILE",
         help="File to write. Default: exports/LIST.… in the run folder, outliers.… without --list.",
@@ -85,8 +93,9 @@ def export_command(options: ExportOptions) -> None:
         history,
         selection,
         form=options.form,
-        out=local_out(options.out),
+        out=file_target(options.out, run),
         copy=options.copy,
+        note=progress().note,
     )
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     print_faults(run)
@@ -137,7 +146,9 @@ class ApplyOptions:
     """Where the cleaned data set is written, and as what."""
 
     run: str | None = run_option()
-    out: str | None = option("--out", metavar="DIR", help="New folder for the cleaned data set.")
+    out: Target | None = output_option(
+        "--out", metavar="DIR", help="New folder for the cleaned data set."
+    )
     form: str = option(
         "--as",
         default="disk",
@@ -186,9 +197,11 @@ def apply_command(options: ApplyOptions) -> None:
         raise SettingsError(
             "There is no --out. Name a new folder for the cleaned data set, or use --dry-run."
         )
+    run = existing_run(options.run)
+    out = None if options.out is None else options.out.folder(run)
     applied = apply(
-        existing_run(options.run),
-        local_out(options.out),
+        run,
+        out,
         ApplyRequest(
             form=options.form,
             splits=options.split,
@@ -200,8 +213,7 @@ def apply_command(options: ApplyOptions) -> None:
         progress=progress(),
     )
     click.echo(summary(applied), nl=False)
-    if options.out is None or options.dry_run:
+    if out is None or options.dry_run:
         click.echo("Nothing was written.")
         return
-    changes = Path(options.out) / CHANGES_FILE
-    click.echo(f"Wrote {options.out} (what was changed: {changes})")
+    click.echo(f"Wrote {out} (what was changed: {out / CHANGES_FILE})")

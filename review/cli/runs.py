@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.api import make_request
-from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.errors import RunError
 from review_embeddings.review.cli.declare import values_of
 from review_embeddings.review.cli.options import ComputeOptions, InputOptions, ResultOptions
 from review_embeddings.review.cli.output import progress
@@ -51,23 +51,6 @@ def existing_run(name: str | None) -> RunFolder:
             f"--run."
         )
     return run
-
-
-def local_path(name: str, option: str) -> Path:
-    """A path on this machine. Raises SettingsError for the address of a store."""
-    from review_embeddings.pipeline.run.storage import is_address
-
-    if is_address(name):
-        raise SettingsError(
-            f"{option} {name}: this must be on this machine, not in a store. Name a folder or file "
-            f"here."
-        )
-    return Path(name)
-
-
-def local_out(name: str | None) -> Path | None:
-    """The path that ``--out`` names, if it is given."""
-    return local_path(name, "--out") if name else None
 
 
 def request_of(

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.review.cli.declare import argument, option, takes
+from review_embeddings.review.cli.declare import (
+    Target,
+    argument,
+    file_target,
+    local_path,
+    option,
+    output_option,
+    takes,
+)
 from review_embeddings.review.cli.errors import NOTHING_WRITTEN
 from review_embeddings.review.cli.options import (
     ServeOptions,
@@ -21,7 +29,7 @@ from review_embeddings.review.cli.options import (
     run_option,
 )
 from review_embeddings.review.cli.output import print_similar, progress, write_page
-from review_embeddings.review.cli.runs import build_run, existing_run, local_out, local_path
+from review_embeddings.review.cli.runs import build_run, existing_run
 from review_embeddings.review.cli.serving import address_of, show
 
 if TYPE_CHECKING:
@@ -112,7 +120,7 @@ class SimilarOptions:
     )
     json: bool = option("--json", is_flag=True, help="Print JSON.")
     html: bool = option("--html", is_flag=True, help="Write a page with pictures, in one file.")
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="FILE",
         help="The page to write. Default: exports/similar.html in the run folder.",
@@ -178,7 +186,7 @@ def _write_page(
 ) -> None:
     from review_embeddings.review.report.similar_output import as_html
 
-    path = local_out(options.out) or built.run.exports / "similar.html"
+    path = file_target(options.out, built.run) or built.run.exports / "similar.html"
     write_page(
         built.run,
         path,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.review.cli.declare import option, takes
+from review_embeddings.review.cli.declare import Target, file_target, option, output_option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
 from review_embeddings.review.cli.output import progress, write_page
-from review_embeddings.review.cli.runs import existing_run, local_out
+from review_embeddings.review.cli.runs import existing_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class SummaryOptions:
     html: bool = option(
         "--html", is_flag=True, help="Write a page with pictures, in one file, instead."
     )
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="FILE",
         help="The page to write. Default: exports/summary.html in the run folder.",
@@ -43,5 +43,5 @@ def summary_command(options: SummaryOptions) -> None:
     if not options.html:
         click.echo(as_text(summary), nl=False)
         return
-    path = local_out(options.out) or run.exports / "summary.html"
+    path = file_target(options.out, run) or run.exports / "summary.html"
     write_page(run, path, lambda: as_html(summary, images))

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 import click
 
 from review_embeddings.review.cli import choices
-from review_embeddings.review.cli.declare import comma_separated, option, takes
+from review_embeddings.review.cli.declare import (
+    Target,
+    comma_separated,
+    option,
+    output_option,
+    takes,
+)
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import print_faults
-from review_embeddings.review.cli.runs import existing_run, local_path
+from review_embeddings.review.cli.runs import existing_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +25,7 @@ class TableOptions:
 
     run: str | None = run_option()
     checkpoint: tuple[str, ...] = checkpoint_option()
-    out: str = option(
+    out: Target = output_option(
         "--out",
         metavar="FILE",
         required=True,
@@ -42,11 +48,12 @@ def table_command(options: TableOptions) -> None:
     steps = None
     if manifest and options.checkpoint:
         steps = select(manifest.steps, options.checkpoint, best=manifest.best)
+    out = options.out.file(run)
     rows = table.export(
         run,
-        local_path(options.out, "--out"),
+        out,
         checkpoints=steps,
         columns=list(comma_separated(options.columns)) if options.columns else None,
     )
-    click.echo(f"Wrote {rows:,} rows to {options.out}")
+    click.echo(f"Wrote {rows:,} rows to {out}")
     print_faults(run)

@@ -142,7 +142,9 @@ def unreadable_line(number: int, error: RecordError) -> UnreadableLine:
 def _whole(decision: Decision) -> Decision:
     """A decision without half characters, which earlier versions wrote; what is unknown stays."""
     texts = {name: getattr(decision, name) for name in FIELDS}
-    whole: dict[str, Any] = {name: HALF.sub(WHOLE, text) for name, text in texts.items() if isinstance(text, str)}
+    whole: dict[str, Any] = {
+        name: HALF.sub(WHOLE, text) for name, text in texts.items() if isinstance(text, str)
+    }
     return replace(decision, **whole)
 
 

@@ -43,6 +43,7 @@ from review_embeddings.review.exchange.forms import DISK, FORMS
 from review_embeddings.review.exchange.labelcolumn import label_column, relabelled, with_classes
 from review_embeddings.review.exchange.reports import Applied, digest_of, reports
 from review_embeddings.review.exchange.sourcerows import image_column_of, stored_images
+from review_embeddings.review.exchange.targets import check_folder
 
 if TYPE_CHECKING:
     import datasets
@@ -100,7 +101,7 @@ def apply(
         raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
     reference = _reference(run, info)
     if out is not None:
-        _check_out(out, reference)
+        check_folder(run, out)
     decisions, skipped = _decisions(run, request.skip_unreadable, progress)
     source = _Source.open(reference, request, read_images(run), info, progress)
     found = find_changes(
@@ -142,17 +143,6 @@ def _decisions(
     for text in notes:
         progress.note(text)
     return history.current(), skipped
-
-
-def _check_out(out: Path, reference: DatasetReference) -> None:
-    """The cleaned data set never replaces another one and never lies inside its source."""
-    source = Path(reference.source)
-    if source.exists() and source.resolve() in {out.resolve(), *out.resolve().parents}:
-        raise SettingsError(
-            f"--out {out} lies in the data set itself, which is never changed. Name another folder."
-        )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError(f"--out {out} is there already. Name a new folder, or delete it first.")
 
 
 def _groups(run: RunFolder) -> dict[str, str]:

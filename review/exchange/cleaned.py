@@ -4,7 +4,6 @@ Parquet. Says before that what a form cannot carry. Knows no decision."""
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
-from review_embeddings.pipeline.run.temporary import TEMPORARY_PREFIX
+from review_embeddings.pipeline.run.temporary import temporary_path
 from review_embeddings.review.exchange.folderform import (
     FolderSplit,
     names_files,
@@ -84,12 +83,10 @@ def write_cleaned(
 ) -> None:
     """Write the splits in one of `FORMS`, and the reports by file name, beside ``out``, and rename
     it all when it is whole. ``single`` writes the only split as a data set without splits."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
-    embedded = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-images-of-{out.name}")
+    temporary = temporary_path(out)
+    embedded = temporary_path(out.with_name(f"images-of-{out.name}"))
     try:
         for folder in (temporary, embedded):
-            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         with quiet_datasets():
             _write_splits(cleaned, temporary, form, embedded, single=single)

@@ -16,17 +16,19 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
-from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.files import storage_errors, whole_file
+from review_embeddings.pipeline.progress import SILENT
+from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import FORMATS
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.log import Note
 from review_embeddings.review.exchange import columns
 from review_embeddings.review.exchange.formats import ending_of, write_list
 from review_embeddings.review.exchange.imports import filled_in
+from review_embeddings.review.exchange.ownfiles import OwnFiles
 from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.lists import LISTS, ListDefinition, keys
 from review_embeddings.review.lists.candidates import Candidates
@@ -92,6 +94,7 @@ def export_list(
     form: str,
     out: Path | None = None,
     copy: bool = False,
+    note: Note = SILENT.note,
 ) -> tuple[int, int, Path]:
     """Write a list to ``out`` or into the run's exports; with ``copy`` the image files go into a
     folder beside it.
@@ -106,7 +109,7 @@ def export_list(
     _check_filled_in(run, path, history)
     made = make_list(run, images, history, selection)
     if copy:
-        made = copy_images(made, images, path.with_name(f"{path.stem}-images"))
+        made = copy_images(made, images, path.with_name(f"{path.stem}-images"), note)
     write_list(made, path, form)
     return len(made), int((made[DECISION] != "").sum()), path
 
@@ -331,36 +334,27 @@ def _texts(values: Sequence[str | None]) -> NDArray[Any]:
 # -- copies of the images
 
 
-def copy_images(frame: pd.DataFrame, images: RunImages, folder: Path) -> pd.DataFrame:
+def copy_images(
+    frame: pd.DataFrame, images: RunImages, folder: Path, note: Note = SILENT.note
+) -> pd.DataFrame:
     """Write the image files of a list into a folder and name them in its column ``image_file``.
 
     The names are the image's number and an ending by its contents: nothing of the data set's own
-    names is in them.
+    names is in them. Those of an earlier list go; what others have put there stays, and
+    SettingsError is raised where it would be in the way.
     """
     rows = {image: row for row, image in enumerate(images.ids.tolist())}
     wanted = {rows[image]: number for number, image in enumerate(frame[c.IMAGE_ID].tolist())}
     names: list[str | None] = [None] * len(frame)
-    written: list[Path] = []
     with storage_errors(folder), contextlib.ExitStack() as unless_all:
-        unless_all.callback(_remove_written, folder, written)
         folder.mkdir(parents=True, exist_ok=True)
+        files = OwnFiles(folder)
+        unless_all.callback(files.undo)
         for row, data in images.read_some(list(wanted)):
-            path = folder / f"{int(images.ids[row]):07d}{ending_of(data)}"
-            if not path.exists():
-                written.append(path)
-            with whole_file(path) as temporary:
-                temporary.write_bytes(data)
+            path = files.write(f"{int(images.ids[row]):07d}{ending_of(data)}", data)
             names[wanted[row]] = f"{folder.name}/{path.name}"
         unless_all.pop_all()
-        for file in folder.iterdir():  # of an earlier list
-            if re.fullmatch(r"\d{7}\.\w+", file.name) and f"{folder.name}/{file.name}" not in names:
-                file.unlink()
+        gone = files.finish()
+    if gone:
+        note(f"{gone:,} images of an earlier list were deleted from {folder}")
     return frame.assign(**{IMAGE_FILE: _texts(names)})
-
-
-def _remove_written(folder: Path, written: list[Path]) -> None:
-    """Remove new files, and the folder if nothing else is in it."""
-    for path in written:
-        storage.remove(path)
-    with contextlib.suppress(OSError):
-        folder.rmdir()

@@ -78,7 +78,7 @@ class NewAddress:
     """When the other one was used, as HH:MM:SS, and with which browser, for people."""
 
 
-class Entry:
+class EntryControl:
     """Lets into one session. Safe to be called from several threads."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 
 from review_embeddings.pipeline.errors import StorageError
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.temporary import working_folder
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.address import ANY_PORT, Address
 from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
@@ -36,6 +36,9 @@ from review_embeddings.review.page.sample import Sample
 if TYPE_CHECKING:
     import pandas as pd
     from renumics.spotlight.layout import Layout
+
+SESSION_PREFIX = "review-embeddings-"
+"""What the name of the folder of a review begins with, among the machine's temporary ones."""
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the server, for a next page and for addresses that were used."""
@@ -120,14 +123,15 @@ def serve(
 def _session_folder() -> Iterator[Path]:
     """A folder that only we can enter, gone in the end."""
     try:
-        made = tempfile.TemporaryDirectory(prefix="review-embeddings-")
+        made = contextlib.ExitStack()
+        folder = made.enter_context(working_folder(SESSION_PREFIX))
     except OSError as error:
         raise StorageError(
             f"No temporary folder can be made for the review ({error.strerror or error}). Free "
             f"some space, or name a folder of yours in the variable TMPDIR."
         ) from error
-    with made as folder:
-        yield Path(folder)
+    with made:
+        yield folder
 
 
 def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path) -> str:

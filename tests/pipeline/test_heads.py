@@ -220,6 +220,7 @@ def test_a_softmax_over_one_output_that_was_stored_counts_for_nothing(
     built(run, image_folder)
     file = run / "embeddings" / "000010.json"
     content = json.loads(file.read_text())
+    del content["checksum"]
     file.write_text(json.dumps({**content, "head": {"names": None, "count": 1}}))
     (run / "checkpoint-10" / "model.safetensors").unlink()
     reasons = {job.stage.name for job in preview(RunFolder(run), Request())}

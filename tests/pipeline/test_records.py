@@ -19,6 +19,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.index import milvus
+from review_embeddings.pipeline.run.checksums import with_checksum
 from review_embeddings.pipeline.run.files import read_record
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import read_history
@@ -255,9 +256,10 @@ def test_run_json_keeps_what_a_newer_version_wrote(
         changed = replace(info, settings=replace(info.settings, map="umap"), base="b")
         run.write_info(changed)
         written = json.loads(run.run_json.read_text())
-        assert run.read_info() == replace(changed, packages=written["packages"])
+        assert run.read_info() == replace(changed, id=written["id"], packages=written["packages"])
         content["settings"]["map"], content["base"] = "umap", "b"
-        assert written == {**content, "packages": written["packages"]}
+        new = {name: written[name] for name in ("id", "packages")}
+        assert written == with_checksum({**content, **new})
         run.write_info(info.with_source("other"))
         written = json.loads(run.run_json.read_text())
         assert not set(written["dataset"]) & set(dataset), "they were about the other data set"
@@ -273,10 +275,11 @@ def test_an_older_run_json_is_written_as_it_was_but_for_the_rules_of_reading(
     info = run.read_info()
     assert info is not None and info.dataset.reading == 1
     run.write_info(info)
-    packages = (json.loads(text)["packages"], json.loads(run.run_json.read_text())["packages"])
-    old, new = (json.dumps(one, indent=2).replace("\n", "\n  ") for one in packages)
-    written = run.run_json.read_text()
-    assert written.replace(',\n    "reading": 1', "") == text.replace(old, new) != written
+    written, before = json.loads(run.run_json.read_text()), json.loads(text)
+    before["dataset"]["reading"] = 1
+    assert {"id", "checksum"} == set(written) - set(before)
+    new = {name: written[name] for name in ("id", "packages")}
+    assert written == with_checksum({**before, **new})
     run.write_info(replace(info, dataset=replace(info.dataset, reading=None)))
     info = run.read_info()
     assert info is not None and info.dataset.reading is None, "not read yet, by no rules"
@@ -286,14 +289,14 @@ def test_milvus_json_keeps_what_a_newer_version_wrote(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     reference = milvus.Reference("http://localhost:1", "a")
     milvus.remember(run, reference)
-    assert json.loads(run.vectors_reference.read_text()) == {
-        "uri": "http://localhost:1",
-        "collection": "a",
-    }
+    assert json.loads(run.vectors_reference.read_text()) == with_checksum(
+        {"uri": "http://localhost:1", "collection": "a"}
+    )
     kept = {"uri": "http://localhost:1", "collection": "a", "metric": "cosine"}
     run.vectors_reference.write_text(json.dumps(kept))
     milvus.remember(run, milvus.resolve(run, None, "b"))
-    assert json.loads(run.vectors_reference.read_text()) == {**kept, "collection": "b"}
+    written = json.loads(run.vectors_reference.read_text())
+    assert written == with_checksum({**kept, "collection": "b"})
 
 
 def test_training_json_keeps_what_a_newer_version_wrote(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@ on."""
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from review_embeddings.pipeline.run import checksums
+from review_embeddings.pipeline.run.checksums import checksum_of
 from review_embeddings.pipeline.training.log import COLUMNS, TrainingLog, read_rows
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(COLUMNS) + ",checksum"
 
 
 def test_rows_by_hand(tmp_path: Path) -> None:
@@ -19,11 +22,42 @@ def test_rows_by_hand(tmp_path: Path) -> None:
     log.add(10, {"loss": 2.0, "grad_norm": 1.5, "learning_rate": 0.1, "epoch": 0.5})
     log.add(10, {"eval_accuracy": 0.25, "epoch": 0.5})  # the evaluation of the same step
     log.add(20, {"train_runtime": 12.0, "epoch": 1.0})  # nothing that has a column
-    assert path.read_text().splitlines() == [
-        HEADER,
-        "0,0.0,,,,2.5,,,,",
-        "10,0.5,2.0,0.1,1.5,,0.25,,,",
-    ]
+    rows = ["0,0.0,,,,2.5,,,,", "10,0.5,2.0,0.1,1.5,,0.25,,,"]
+    checked = [f"{row},{checksum_of(row.encode())}" for row in rows]
+    assert path.read_text().splitlines() == [HEADER, *checked]
+
+
+def test_a_changed_row_is_told_or_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte of a log, each with two other values."""
+    path, heard = tmp_path / "log.csv", list[str]()
+    monkeypatch.setattr(checksums, "_listener", heard.append)
+    log = TrainingLog(path)
+    log.begin(0)
+    for step in (0, 10, 20):
+        log.add(step, {"loss": 1.25, "eval_accuracy": 0.5, "epoch": step / 10})
+    whole, data = read_rows(path), path.read_bytes()
+    assert not heard
+    changed = tmp_path / "changed.csv"
+    for place in range(len(data)):
+        for flipped in (1, 64):
+            heard.clear()
+            checksums.forget()
+            one = bytes([data[place] ^ flipped])
+            changed.write_bytes(data[:place] + one + data[place + 1 :])
+            assert read_rows(changed) == whole or heard, (place, one)
+
+
+def test_a_log_of_before_has_no_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, heard = tmp_path / "log.csv", list[str]()
+    monkeypatch.setattr(checksums, "_listener", heard.append)
+    path.write_text(",".join(COLUMNS) + "\n0,0.0,,,,2.5,,,,\n10,0.5,2.0,,,,,,,\n20,1.0")
+    assert [(row["step"], row["loss"]) for row in read_rows(path)] == [("0", ""), ("10", "2.0")]
+    log = TrainingLog(path)
+    log.begin(10)
+    log.add(10, {"eval_loss": 1.0})
+    assert [row["eval_loss"] for row in read_rows(path)] == ["2.5", "1.0"] and not heard
 
 
 def test_going_on_takes_back_what_comes_after_the_checkpoint(tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def test_what_draws_and_decides_knows_neither_react_nor_spotlight() -> None:
             code = code_of(source)
             assert not re.search(r"\bReact\b|\bspotlight\b|useDataset", code), name
             if not name.startswith("views/"):
-                assert not re.search(r"\b(document|window|location|sessionStorage|localStorage|fetch)\b", code), name
+                assert not re.search(
+                    r"\b(document|window|location|sessionStorage|localStorage|fetch)\b", code
+                ), name
 
 
 def test_every_module_is_small_and_says_what_it_is() -> None:

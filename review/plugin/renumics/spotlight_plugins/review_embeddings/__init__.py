@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.review.decisions.session import open_session
-from review_embeddings.review.page.entry import Entry
+from review_embeddings.review.page.entry import EntryControl
 from review_embeddings.review.page.process import SESSION_VARIABLE
 
 from .guard import Guard
@@ -42,7 +42,7 @@ def _guard(app: Any) -> None:
     """Put the guard before all that the server does; a middleware would stand behind the one that
     answers faults."""
     build = app.build_middleware_stack
-    entry = Entry(Path(SESSION["folder"]))
+    entry = EntryControl(Path(SESSION["folder"]))
 
     def guarded() -> Guard:
         return Guard(build(), entry, SESSION["hosts"], secure=SESSION["secure"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from review_embeddings.review.page.entry import Admission, Entry
+from review_embeddings.review.page.entry import Admission, EntryControl
 from review_embeddings.review.page.frontend import (
     PREFIX,
     ROUTES,
@@ -51,7 +51,7 @@ class Guard:
     def __init__(
         self,
         app: Callable[..., Awaitable[None]],
-        entry: Entry,
+        entry: EntryControl,
         hosts: Collection[str] | None,
         secure: bool,
     ) -> None:

@@ -1,0 +1,157 @@
+"""Parquet files that hold checksums of their own parts: of the footer, and of each column of each
+row group, so that what is read is checked and nothing else is read for it."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.errors import DamagedError, reason_of
+from review_embeddings.pipeline.run.checksums import KIND, check, checksum_of, file_checksum
+
+if TYPE_CHECKING:
+    import pyarrow
+
+MAGIC = b"PAR1"
+
+TAIL = struct.Struct("<i4s")
+"""What a Parquet file ends with: the bytes of the footer before it, and `MAGIC`."""
+
+COLUMNS, FOOTER = b"column_checksums", b"footer_checksum"
+"""Keys of the metadata: of each column of each row group, in order; of the footer, which has
+`BLANK` in this span then."""
+
+BLANK = KIND.encode() + b"0" * 16
+
+ARROW_SCHEMA = b"ARROW:schema"
+
+
+def add_checksums(path: Path) -> None:
+    """Put checksums into a finished Parquet file."""
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetFile(path) as file:
+        metadata, schema = file.metadata, file.schema_arrow
+    kept = {key: text for key, text in (metadata.metadata or {}).items() if key != ARROW_SCHEMA}
+    sums = [
+        file_checksum(path, (span,)).removeprefix(KIND)
+        for group in range(metadata.num_row_groups)
+        for span in _byte_ranges(metadata, group).values()
+    ]
+    kept |= {COLUMNS: " ".join(sums).encode(), FOOTER: BLANK}
+    written = _footer_of(metadata, schema.remove_metadata(), kept)
+    written = written.replace(BLANK, checksum_of(written).encode())
+    with path.open("rb+") as stored:
+        stored.seek(_footer(path)[0])
+        stored.write(written)
+        stored.truncate()
+
+
+def _footer_of(metadata: Any, schema: pyarrow.Schema, texts: Mapping[bytes, bytes]) -> bytes:
+    """The end of a file with these row groups, and with other texts beside them."""
+    import pyarrow.parquet as parquet
+
+    buffer = io.BytesIO()
+    with parquet.ParquetWriter(buffer, schema) as writer:
+        writer.add_key_value_metadata(dict(texts))
+    combined = parquet.read_metadata(io.BytesIO(buffer.getvalue()))
+    combined.append_row_groups(metadata)
+    buffer = io.BytesIO()
+    combined.write_metadata_file(buffer)
+    return buffer.getvalue()[len(MAGIC) :]
+
+
+class CheckedParquet:
+    """A Parquet file of which only what is whole is read; as it is where it has no checksums."""
+
+    def __init__(self, path: Path, cure: str) -> None:
+        """Raises DamagedError, with the ``cure``, where it is no Parquet file or its footer is
+        damaged."""
+        import pyarrow.parquet as parquet
+
+        self._path, self._cure = path, cure
+        with self._errors():
+            self._file = parquet.ParquetFile(path)
+            self.metadata = self._file.metadata
+            self.schema = self._file.schema_arrow
+            stored = self.metadata.metadata or {}
+            if FOOTER in stored:
+                _check_footer(path, stored[FOOTER], cure)
+            sums = stored.get(COLUMNS, b"").decode("ascii").split()
+        self._sums = [KIND + text for text in sums]
+
+    def __enter__(self) -> CheckedParquet:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def read(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """Columns of all rows. Raises DamagedError."""
+        for group in range(self.metadata.num_row_groups):
+            self._check(group, columns)
+        with self._errors():
+            return self._file.read(columns=None if columns is None else list(columns))
+
+    def read_row_group(self, group: int, columns: Sequence[str]) -> pyarrow.Table:
+        """Columns of the rows of a group. Raises DamagedError."""
+        self._check(group, columns)
+        with self._errors():
+            return self._file.read_row_group(group, columns=list(columns))
+
+    def _check(self, group: int, columns: Sequence[str] | None) -> None:
+        if not self._sums:
+            return
+        ranges = _byte_ranges(self.metadata, group)
+        for index, (name, span) in enumerate(ranges.items()):
+            if columns is None or name in columns:
+                stored = self._sums[group * len(ranges) + index]
+                check(self._path, stored, self._cure, ranges=(span,))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise DamagedError(self._path, f"it is not there. {self._cure}") from error
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk; Arrow's own have no number
+            raise DamagedError(self._path, f"{reason_of(error)} {self._cure}") from error
+
+
+def _byte_ranges(metadata: Any, group: int) -> dict[str, tuple[int, int]]:
+    """Start and length in bytes of each column of a row group, by its name."""
+    rows, ranges = metadata.row_group(group), {}
+    for index in range(rows.num_columns):
+        column = rows.column(index)
+        start = column.data_page_offset
+        if column.has_dictionary_page and column.dictionary_page_offset:
+            start = min(start, column.dictionary_page_offset)
+        ranges[column.path_in_schema] = (start, column.total_compressed_size)
+    return ranges
+
+
+def _footer(path: Path) -> tuple[int, int]:
+    """Start and length in bytes of the footer with the tail."""
+    with path.open("rb") as file:
+        end = file.seek(-TAIL.size, 2) + TAIL.size
+        length, _ = TAIL.unpack(file.read(TAIL.size))
+    return end - TAIL.size - length, length + TAIL.size
+
+
+def _check_footer(path: Path, stored: bytes, cure: str) -> None:
+    start, _ = _footer(path)
+    with path.open("rb") as file:
+        file.seek(start)
+        footer = file.read()
+    if not stored.startswith(KIND.encode()):
+        return
+    if checksum_of(footer.replace(stored, BLANK)).encode() != stored:
+        raise DamagedError(path, f"its bytes are not those that were written. {cure}")
