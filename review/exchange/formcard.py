@@ -1,6 +1,6 @@
 """The card (``README.md``) of a cleaned data set that is written as files: which files make up
-which split, so that `datasets` takes no name for another one, and which splits have columns of their
-own."""
+which split, so that `datasets` takes no name for another one, and which splits have columns of
+their own."""
 
 from __future__ import annotations
 
