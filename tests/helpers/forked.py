@@ -57,16 +57,20 @@ class Forks:
 
     def run_for(self, seconds: float | None, *arguments: object) -> bool:
         """Run a command, and kill it after so many seconds: whether it had not ended before."""
+        code = self.code_of(seconds, *arguments)
+        assert code in (0, None), self.output.read_text()
+        return code is None
+
+    def code_of(self, seconds: float | None, *arguments: object) -> int | None:
+        """Run a command: its exit code, negative for a signal; None where it had to be killed
+        after so many seconds."""
         fork = self._ask(arguments=[str(one) for one in arguments], output=str(self.output))
         assert self._process.stdout is not None
         ended = bool(select.select([self._process.stdout.fileno()], [], [], seconds)[0])
         if not ended:
             os.kill(fork, signal.SIGKILL)
         code = self._answer()
-        if code == -signal.SIGKILL and not ended:
-            return True
-        assert code == 0, self.output.read_text()
-        return False
+        return None if code == -signal.SIGKILL and not ended else code
 
     def close(self) -> None:
         """End the parent."""
@@ -117,11 +121,15 @@ def _become(arguments: list[str], output: str, imported: Path) -> None:
         file = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        from review_embeddings.review.cli.program import cli
+        from review_embeddings.review.cli.program import main as program
 
-        cli(arguments, standalone_mode=False)
-        code = 0
-        imported.write_text("\n".join(list(sys.modules)))
+        sys.argv = ["review-embeddings", *arguments]
+        try:
+            program()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if code == 0:
+            imported.write_text("\n".join(list(sys.modules)))
     except BaseException:
         import traceback
 
