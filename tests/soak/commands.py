@@ -24,12 +24,13 @@ PATIENCE = 300.0
 MAX_OPTIONS = 5
 
 HOSTILE = (
-    "", " ", "0", "-1", "1", "3", "1e9", "99999999999999999999", "nan", "-inf", "0.5", "\u202eabc",
-    "a\nb", "\x1b[2Jx", "=1+1", "..", "/", "/dev/null", "/dev/full", "/proc/self/mem", "~", "*", "[a-",
-    "http://127.0.0.1:9/x", "s3://nobody/x", "nobody/nothing", "data", "data/red", "data/red/0000.png",
-    "run", "run/run.json", "run/images.parquet", "run/table", "run/decisions.jsonl", "model", "list.csv",
-    "new", "new/deep/x.csv", "x.csv", "x.html", "x.mp4", "x.gif", "x.parquet", "x" * 300, "train", "test",
-    "none", "last", "first,last", "0,2", "2..1", "auto", "cpu", "ray", "all", "outliers", "True", "{}",
+    "", " ", "0", "-1", "1", "3", "1e9", "99999999999999999999", "nan", "-inf", "0.5",
+    "\u202eabc", "a\nb", "\x1b[2Jx", "=1+1", "..", "/", "/dev/null", "/dev/full",
+    "/proc/self/mem", "~", "*", "[a-", "http://127.0.0.1:9/x", "s3://nobody/x", "nobody/nothing",
+    "data", "data/red", "data/red/0000.png", "run", "run/run.json", "run/images.parquet",
+    "run/table", "run/decisions.jsonl", "model", "list.csv", "new", "new/deep/x.csv", "x.csv",
+    "x.html", "x.mp4", "x.gif", "x.parquet", "x" * 300, "train", "test", "none", "last",
+    "first,last", "0,2", "2..1", "auto", "cpu", "ray", "all", "outliers", "True", "{}",
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""A run that is fine-tuned, built, decided about, exported and applied, with kills at random moments
-of every command, is the run that was never killed, but for times, host and name."""
+"""A run that is fine-tuned, built, decided about, exported and applied, with kills at random
+moments of every command, is the run that was never killed, but for times, host and name."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ TRIES = 3
 TEXT = (".json", ".jsonl", ".csv", ".md", ".txt")
 VOLATILE = re.compile(
     r'("(?:id|host|pid|process|request|[a-z_]*seconds?|[a-z_]*runtime|[a-z_]*per_second'
-    r'|decisions_sha256|description|train_loss)":\s*)'
+    r'|decisions_sha256|description|train_loss|checksum)":\s*)'
     r'("[^"]*"|[-+.e\d]+)'
 )
 """Keys of times, and of what holds times: the SHA-256 of the decisions, and of the provenance in
 the data set's card. Transformers' ``train_loss`` is the mean since the last start."""
-TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00| UTC)?|\b1[7-9]\d{17}\b")
-"""In words, and in nanoseconds."""
+TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00| UTC)?|\b1[7-9]\d{14}(\d{3})?\b"
+)
+"""In words, in microseconds and in nanoseconds."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -125,7 +127,7 @@ def _undisturbed(started: Forks, folder: Path) -> dict[str, float]:
 
 def _disturbed(
     started: Forks, shared: Path, folder: Path, seconds: dict[str, float], moments: random.Random
-) -> Figures:
+) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for name, command in commands(shared, folder).items():
         for _ in range(KILLS[name]):

@@ -49,7 +49,7 @@ def trial(
 
 def load() -> dict[str, Trial]:
     """All trials, in the order in which they are run."""
-    from tests.soak import commands, kills  # noqa: F401
+    from tests.soak import clients, commands, kills  # noqa: F401
 
     return TRIALS
 
