@@ -28,7 +28,7 @@ def main() -> int:
     until = time.monotonic() + options.seconds
     trials = [load()[name] for name in options.names or load()]
     for trial in trials:
-        _sit(trial, options.state, until)
+        _sit(trial, options.state, until, options.part)
     bad = 0
     for trial in trials:
         done, figures = _figures(trial, options.state)
@@ -46,15 +46,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", help="trials; all where none is named")
     parser.add_argument("--state", type=Path, default=STATE)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of this sitting")
+    parser.add_argument("--part", type=_part, default=(0, 1), metavar="K/N", help="of the rounds")
     return parser.parse_args()
 
 
-def _sit(trial: Trial, state: Path, until: float) -> None:
+def _part(text: str) -> tuple[int, int]:
+    """Every N-th round from the K-th on, for several processes side by side."""
+    first, _, step = text.partition("/")
+    return int(first), int(step)
+
+
+def _sit(trial: Trial, state: Path, until: float, part: tuple[int, int]) -> None:
     """Do the rounds that are not in the state yet, as far as the time goes."""
     done = {line["seed"] for line in _lines(state) if line["trial"] == trial.name}
 
     def seeds() -> Iterator[int]:
-        for seed in range(trial.rounds):
+        for seed in range(part[0], trial.rounds, part[1]):
             if seed not in done and time.monotonic() < until:
                 yield seed
 
