@@ -35,6 +35,13 @@ class DescribedDecision:
             line.request,
         )
 
+    @staticmethod
+    def about(image: str, line: Decision | None) -> DescribedDecision:
+        """What counts for an image; None where nothing does."""
+        if line is None:
+            return DescribedDecision(image, UNDECIDED, None, "", "", "", "")
+        return DescribedDecision.of(line)
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -99,5 +106,5 @@ class Saved:
         revision: int,
     ) -> Saved:
         """For the images of a message and those ``left`` of them."""
-        described = [DescribedDecision.of(counting[image]) for image in left if image in counting]
+        described = [DescribedDecision.about(image, counting.get(image)) for image in left]
         return Saved(len(images) - len(left), revision, described)

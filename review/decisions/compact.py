@@ -81,7 +81,8 @@ def _kept(lines: Sequence[Decision | None]) -> set[int]:
         if line.list is not None:
             requests[line.list] = line.request
         if line.decision is not None:
-            last[line.image_hash, line.reviewer, line.proposal] = number
+            browser = line.client if line.proposal else None  # each may have its own
+            last[line.image_hash, line.reviewer, browser] = number
     of_lists = {
         number
         for number, line in enumerate(lines)

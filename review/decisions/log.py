@@ -117,7 +117,8 @@ class DecisionLog:
         self._torn = b""
         self._line_count = 0
         self._written: set[tuple[str, str, str | None]] = set()
-        self._own: list[Decision] = []
+        self.own: list[Decision] = []
+        """Lines that this process has added."""
         self._sha256 = hashlib.sha256()
 
     @property
@@ -223,7 +224,7 @@ class DecisionLog:
         else:
             self.history.compacted = line.compacted
 
-    def _has(self, line: Decision) -> bool:
+    def has(self, line: Decision) -> bool:
         """Whether the file has a line, or had it before it was compacted."""
         moved = {} if self.history.compacted is None else self.history.compacted.written
         return line.key in self._written or line.image_hash[:PREFIX] in moved.get(line.request, ())
@@ -262,7 +263,7 @@ class DecisionLog:
     @property
     def lacking(self) -> list[Decision]:
         """Lines of this process that the file has not any more."""
-        return [line for line in self._own if not self._has(line)]
+        return [line for line in self.own if not self.has(line)]
 
     def _restore(self) -> None:
         """Add lines of this process again where another program has dropped them."""
@@ -281,21 +282,21 @@ class DecisionLog:
 
         Raises StorageError; where the disk is full nothing stays of what was begun.
         """
-        new = [line for line in decisions if not self._has(line)]
+        new = [line for line in decisions if not self.has(line)]
         if not new:
             return []
         first = max(self.revision + 1, time.time_ns() // 1000)
         new = [replace(line, sequence=first + index) for index, line in enumerate(new)]
         self._write(new)
-        self._own += new
+        self.own += new
         return new
 
     def _write(self, lines: Sequence[Decision]) -> None:
         """Write lines, and again where the file was replaced meanwhile, until it has them."""
         for _ in range(MAX_TRIES):
-            self._write_once([line for line in lines if not self._has(line)])
+            self._write_once([line for line in lines if not self.has(line)])
             self.refresh()
-            if all(map(self._has, lines)):
+            if all(map(self.has, lines)):
                 return
         raise StorageError(
             f"{self.run.decisions} is replaced by another program again and again. Stop it."
