@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from review_embeddings.pipeline.table.column import Column, Exported, Shown, Source
     from review_embeddings.pipeline.table.columns import COLUMNS
+    from review_embeddings.pipeline.table.consistent import consistently
     from review_embeddings.pipeline.table.exporter import export
     from review_embeddings.pipeline.table.formats import FORMATS, Format
     from review_embeddings.pipeline.table.manifest import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "column": ("Column", "Exported", "Shown", "Source"),
     "columns": ("COLUMNS",),
+    "consistent": ("consistently",),
     "exporter": ("export",),
     "formats": ("FORMATS", "Format"),
     "manifest": (
@@ -69,6 +71,7 @@ __all__ = [
     "arrow_schema",
     "as_markdown",
     "columns_from",
+    "consistently",
     "export",
     "iterate",
     "known_steps",

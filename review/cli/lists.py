@@ -84,6 +84,7 @@ class ExportOptions:
 @takes(ExportOptions)
 def export_command(options: ExportOptions) -> None:
     """Write a list of images: decided ones and outliers, in a file for other tools and people."""
+    from review_embeddings.pipeline.table import consistently
     from review_embeddings.review.decisions.log import read_history
     from review_embeddings.review.exchange.export import Selection, export_list
 
@@ -97,15 +98,20 @@ def export_command(options: ExportOptions) -> None:
         checkpoints=options.checkpoint,
     )
     history = read_history(run, progress().note)
-    rows, decided, path = export_list(
-        run,
-        history,
-        selection,
-        form=options.form,
-        out=file_target(options.out, run),
-        copy=options.copy,
-        note=progress().note,
-    )
+    out = file_target(options.out, run)
+
+    def write() -> tuple[int, int, Path]:
+        return export_list(
+            run,
+            history,
+            selection,
+            form=options.form,
+            out=out,
+            copy=options.copy,
+            note=progress().note,
+        )
+
+    rows, decided, path = consistently(run, write)
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     click.echo(f"Decisions as of {history.taken}")
     print_faults(run)

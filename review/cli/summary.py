@@ -34,12 +34,14 @@ class SummaryOptions:
 def summary_command(options: SummaryOptions) -> None:
     """Say on one page how a run went, how far its maps can be trusted, and which images to look at
     first."""
+    from review_embeddings.pipeline.table import consistently
     from review_embeddings.review.report.summary import as_html, as_text, summarize
 
     run = existing_run(options.run)
     if options.out and not options.html:
         raise SettingsError("--out is for the page. Add --html.")
-    summary, images = summarize(run, note=progress().note)
+    note = progress().note
+    summary, images = consistently(run, lambda: summarize(run, note=note))
     if not options.html:
         click.echo(as_text(summary), nl=False)
         return

@@ -44,16 +44,16 @@ def table_command(options: TableOptions) -> None:
     from review_embeddings.pipeline.models.checkpoints import select
 
     run = existing_run(options.run)
-    manifest = table.read_manifest(run)
-    steps = None
-    if manifest and options.checkpoint:
-        steps = select(manifest.steps, options.checkpoint, best=manifest.best)
     out = options.out.file(run)
-    rows = table.export(
-        run,
-        out,
-        checkpoints=steps,
-        columns=list(comma_separated(options.columns)) if options.columns else None,
-    )
+    columns = list(comma_separated(options.columns)) if options.columns else None
+
+    def write() -> int:
+        manifest = table.read_manifest(run)
+        steps = None
+        if manifest and options.checkpoint:
+            steps = select(manifest.steps, options.checkpoint, best=manifest.best)
+        return table.export(run, out, checkpoints=steps, columns=columns)
+
+    rows = table.consistently(run, write)
     click.echo(f"Wrote {rows:,} rows to {out}")
     print_faults(run)

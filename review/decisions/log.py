@@ -70,8 +70,8 @@ def about_unreadable(run: RunFolder, lines: Sequence[UnreadableLine]) -> str:
     cannot."""
     named = ", ".join(f"{line.number} ({line.reason})" for line in lines[:MAX_NAMED])
     more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
-    subject, verb = ("Line", "does") if len(lines) == 1 else ("Lines", "do")
-    return f"{subject} {named}{more} of {run.decisions} cannot be read and {verb} not count."
+    subject, verb = ("Line", "is") if len(lines) == 1 else ("Lines", "are")
+    return f"{subject} {named}{more} of {run.decisions} cannot be read and {verb} left out."
 
 
 @dataclass(frozen=True)

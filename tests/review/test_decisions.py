@@ -174,7 +174,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_said(
     assert [one.image_hash for one in history.lines] == ["aa", "bb"]
     newer = "newer version" in reason
     assert history.unreadable == [UnreadableLine(3, reason, newer=newer)], "an empty one is none"
-    assert notes == [f"Line 3 ({reason}) of {run.decisions} cannot be read and does not count."]
+    assert notes == [f"Line 3 ({reason}) of {run.decisions} cannot be read and is left out."]
 
 
 def test_many_lines_that_cannot_be_read_are_one_sentence(run: RunFolder) -> None:
@@ -186,7 +186,7 @@ def test_many_lines_that_cannot_be_read_are_one_sentence(run: RunFolder) -> None
         writer.append(REVIEWED.decide([11], "keep", reviewer="ada"))
     named = ", ".join(f"{number} (it is no JSON)" for number in range(1, 6))
     assert notes == [
-        f"Lines {named} and 999 more of {run.decisions} cannot be read and do not count."
+        f"Lines {named} and 999 more of {run.decisions} cannot be read and are left out."
     ]
     assert run.decisions.read_bytes().startswith(before), "and stay in the file"
 

@@ -55,7 +55,7 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
 
 
 def sentence(run: RunFolder) -> str:
-    return f"Line 2 (it is no JSON) of {run.decisions} cannot be read and does not count."
+    return f"Line 2 (it is no JSON) of {run.decisions} cannot be read and is left out."
 
 
 def test_it_is_known_of_every_command_whether_it_reads_decisions() -> None:
