@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -250,8 +251,21 @@ def test_two_servers_of_a_run_write_and_show_at_once(run: RunFolder) -> None:
         assert second.save("decisions", message([1], request="b")) == 1
         for server in (first, second):
             assert server.ask("GET", "decisions?since=0")[1]["rows"] == [0, 1]
-            assert server.ask("GET", "facts")[1]["read_only"] == ""
-    assert [line.request for line in read_history(run, print).lines] == ["a", "b"]
+            facts = server.ask("GET", "facts")[1]
+            assert facts["read_only"] == "" and re.fullmatch("[0-9a-f]{32}", facts["run"])
+        status, answer = first.ask("POST", "decisions", message([2], request="c", run="0" * 32))
+        assert (status, answer["reason"]) == (409, "other-run")
+        late = message([1], "keep", "d", run=facts["run"], seen=0, client="another")
+        status, answer = first.ask("POST", "decisions", late)
+        assert (status, answer["saved"], answer["left"][0]["decision"]) == (200, 0, "remove")
+        status, answer = first.ask("GET", "session")
+        assert answer["built"], "by which a page knows that it is older than the run"
+    lines = read_history(run, print).lines
+    assert [(line.request, line.proposal) for line in lines] == [
+        ("a", False),
+        ("b", False),
+        ("d", True),
+    ]
 
 
 def test_on_a_full_disk_it_is_not_saved_and_can_be_sent_again(run: RunFolder) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -353,6 +353,56 @@ def test_two_windows_of_one_reviewer_are_asked_too(run: RunFolder) -> None:
     assert session.decide(said("two", 0, "remove", client="first", seen=0)).left == []
     assert len(session.decide(said("three", 0, "keep", client="second", seen=0)).left) == 1
     assert session.decide(said("same", 0, "remove", client="second", seen=0)).left == []
+
+
+def put(file: Path, content: bytes) -> None:
+    copy = file.with_name("copy")
+    copy.write_bytes(content)
+    copy.replace(file)
+
+
+def other_line(content: bytes) -> bytes:
+    """The first line as another machine decided it."""
+    first = content.splitlines(keepends=True)[0]
+    return first.replace(b'"r0"', b'"other"').replace(b'"remove"', b'"keep"')
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "the same under another inode": lambda file: put(file, file.read_bytes()),
+    "another machine's, with one line more": lambda file: put(
+        file, file.read_bytes() + other_line(file.read_bytes())
+    ),
+    "another machine's alone": lambda file: put(file, other_line(file.read_bytes())),
+    "deleted": lambda file: file.unlink(),
+    "written anew in place": lambda file: file.write_bytes(
+        file.read_bytes().splitlines(keepends=True)[0]
+    ),
+    "emptied": lambda file: file.write_bytes(b""),
+    "without its last line end": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "with Windows line ends": lambda file: put(file, file.read_bytes().replace(b"\n", b"\r\n")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_is_replaced_under_a_review_loses_nothing(run: RunFolder, way: str) -> None:
+    session, reader = DecisionSession(run, "ada"), DecisionSession(run, "bob")
+    for number in range(2):
+        session.decide(said(f"r{number}", number))
+    seen = reader.changes(0).revision
+    WAYS[way](run.decisions)
+    for number in (2, 3):
+        assert session.decide(said(f"r{number}", number)).saved == 1
+    wanted = [f"r{number}" for number in range(4)] + ["other"] * (
+        "another" in way and "line" in way
+    )
+    found = requests_in(run)
+    assert sorted(set(found) | {"other"}) == sorted({*wanted, "other"})
+    assert len(found) == len(set(found))
+    changes = reader.changes(seen)
+    assert set(changes.rows) >= {2, 3} and reader.changes(0).rows
+    assert set(reader.changes(0).rows) == {0, 1, 2, 3}
+    if changes.reset:
+        assert any("replaced by another program" in fault for fault in changes.faults)
 
 
 def test_undo_takes_back_ones_own_last_decision_only(run: RunFolder) -> None:

@@ -13,7 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.session import (
@@ -50,9 +52,20 @@ def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
     """The route that every page asks first."""
 
     def session() -> dict[str, Any]:
-        return read_session(settings)
+        page = read_session(settings)
+        return page | {"built": _built(settings)} if "run" in settings else page
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
+
+
+def _built(settings: Mapping[str, Any]) -> str | None:
+    """Fingerprint of the run's table as it is now, by which a page knows that it is older; None
+    where there is none."""
+    try:
+        manifest = table.read_manifest(RunFolder(Path(settings["run"])))
+    except ReviewError:
+        return None
+    return None if manifest is None else manifest.fingerprint
 
 
 def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
