@@ -290,6 +290,17 @@ class Copy:
         for name in [name for name in self.listing if name.startswith(within)]:
             self.remove(self.root / name)
 
+    def renew(self, path: Path) -> None:
+        """Have a file that grows as the store has it."""
+        with self._errors(path):
+            self._store.invalidate_cache(self._store._parent(self._path_of(path)))
+            try:
+                entry = self._store.info(self._path_of(path))
+            except FileNotFoundError:
+                return
+        self.listing[self._name(path)] = entry
+        self._merge(path, entry)
+
     def _merge(self, path: Path, entry: Entry) -> None:
         """Bring a file that grows, keeping the lines here that did not reach the store, because
         something ended in between."""
@@ -308,12 +319,12 @@ class Copy:
     # -- one writer
 
     @contextmanager
-    def held(self, lock: Path, what: str) -> Iterator[None]:
+    def held(self, lock: Path, what: str, seconds: float = 0) -> Iterator[None]:
         """Hold a lock in the store as long as this process lives. Raises BusyError where another
-        one holds it."""
+        one holds it for more than so many ``seconds``."""
         lease = Lease(self._store, self._path_of(lock))
         with self._errors():
-            lease.take(f"Run {self.address} is {what}")
+            lease.take(f"Run {self.address} is {what}", seconds)
         with lease.renewed():
             yield
 

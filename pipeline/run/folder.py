@@ -16,7 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
+from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
 from review_embeddings.pipeline.run.files import (
@@ -28,7 +28,9 @@ from review_embeddings.pipeline.run.files import (
     write_json,
 )
 from review_embeddings.pipeline.run.info import RunInfo, derived_id, package_versions
+from review_embeddings.pipeline.run.locks import FOREVER
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
+from review_embeddings.pipeline.run.runlocks import RunLocks
 from review_embeddings.pipeline.run.temporary import remove_leftovers
 
 FORMAT_VERSION = 1
@@ -39,13 +41,6 @@ WEIGHTS = "model.safetensors"
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 """Tensors of an adapter in a folder, as PEFT saves them."""
-
-TRAINING_LOCK_SECONDS = 2.0
-"""How long a training waits for its lock, which others take for a moment to see whether there is a
-training."""
-
-DECISION_LOCK_SECONDS = 10.0
-"""How long a process waits to add decisions; others hold the lock for milliseconds."""
 
 CHECKPOINT_PATTERN = "checkpoint-*"
 """How Hugging Face's Trainer names the folders of its checkpoints."""
@@ -80,14 +75,8 @@ class ResultHeader:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(RunLocks):
     """One fine-tuning and everything derived from it."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        """What people call it: the path, or the address of the store that it is a copy of."""
-        return storage.address_of(self.path)
 
     @property
     def reference(self) -> str:
@@ -130,11 +119,6 @@ class RunFolder:
     def checkpoint(self, step: int) -> Path:
         """The folder of a checkpoint that was made here."""
         return self.path / f"checkpoint-{step}"
-
-    @property
-    def decisions(self) -> Path:
-        """What people said about the images; only ever added to."""
-        return self.path / "decisions.jsonl"
 
     @property
     def torn_decisions(self) -> Path:
@@ -213,7 +197,17 @@ class RunFolder:
     def write_info(self, info: RunInfo) -> None:
         """Write ``run.json``, with the versions of the packages in use now; the run keeps its
         id."""
-        info = replace(info, id=info.id or self._id(), packages=package_versions())
+        self._write_info(replace(info, id=info.id or self._id(), packages=package_versions()))
+
+    def write_id(self, identity: str) -> RunInfo:
+        """Give a run of an earlier version its id; all else in ``run.json`` stays."""
+        info = self.read_info()
+        assert info is not None
+        info = replace(info, id=identity)
+        self._write_info(info)
+        return info
+
+    def _write_info(self, info: RunInfo) -> None:
         write_json(self.run_json, {FORMAT: FORMAT_VERSION, **as_json(info)})
 
     def _id(self) -> str:
@@ -321,74 +315,13 @@ class RunFolder:
         With ``wait``, until another process has finished. Raises BusyError where another process is
         writing, StorageError where the folder cannot be written to.
         """
-        with self._locked(
-            ".lock", "being written by another review-embeddings", timeout=-1 if wait else 0
+        with self.locked(
+            ".lock",
+            "being written by another review-embeddings",
+            seconds=FOREVER if wait else 0,
         ):
             self._remove_leftovers()
             yield
-
-    @contextmanager
-    def embedding_lock(self) -> Iterator[None]:
-        """Be the only process that embeds; scores and tables may meanwhile be written by others.
-        Raises as `lock` does."""
-        with self._locked(
-            ".embedding.lock",
-            "being embedded by another process, perhaps the training itself",
-            timeout=0,
-        ):
-            yield
-
-    @contextmanager
-    def decision_lock(self) -> Iterator[None]:
-        """Be the only process that adds decisions, for as long as that takes. Raises as `lock`
-        does."""
-        with self._locked(
-            ".decisions.lock",
-            "being decided about by another process, which takes long to write",
-            timeout=DECISION_LOCK_SECONDS,
-        ):
-            yield
-
-    @contextmanager
-    def training_lock(self) -> Iterator[None]:
-        """Be the only process that trains into this run; others may meanwhile write results. Raises
-        as `lock` does."""
-        with self._locked(
-            ".training.lock",
-            "already being trained into by another process",
-            timeout=TRAINING_LOCK_SECONDS,
-        ):
-            yield
-
-    def is_trained_into(self) -> bool:
-        """Whether a process trains into this run right now."""
-        if not self.path.is_dir():
-            return False
-        try:
-            with self._locked(".training.lock", "being trained into", timeout=0):
-                return False
-        except StorageError:
-            return True
-
-    @contextmanager
-    def _locked(self, name: str, what: str, timeout: float) -> Iterator[None]:
-        import filelock
-
-        with storage_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / name)
-            try:
-                lock.acquire(timeout=timeout)
-            except filelock.Timeout as error:
-                raise BusyError(
-                    f"Run {self} is {what}. Wait until it has finished, or stop it."
-                ) from error
-        try:
-            with storage.held(self.path / name, what):
-                storage.renew(self.path)
-                yield
-        finally:
-            lock.release()
 
     def _remove_leftovers(self) -> None:
         """Delete the temporary files that a killed process left behind, also in the folders that

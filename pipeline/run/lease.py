@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ LEASE_SECONDS = 120.0
 
 RENEWAL_SECONDS = 30.0
 """After which a lock is renewed: several times in a lease."""
+
+
+WAIT_SECONDS = 0.5
+"""Between two tries to take a lock."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,28 @@ class Lease:
         }
         self._content = json.dumps(token).encode()
 
-    def take(self, what: str) -> None:
-        """Take the lock. Raises BusyError, naming ``what`` is busy, where another process has
-        it."""
+    def take(self, what: str, seconds: float = 0) -> None:
+        """Take the lock, within so many ``seconds``. Raises BusyError, naming ``what`` is busy,
+        where another process has it."""
+        until = time.monotonic() + seconds
+        while (owner := self._try_to_take()) is not None:
+            if time.monotonic() >= until:
+                raise BusyError(
+                    f"{what} ({owner}). Wait until it has finished, or stop it; the lock of a "
+                    f"machine that has gone ends by itself after {LEASE_SECONDS:.0f} seconds."
+                )
+            time.sleep(WAIT_SECONDS)
+
+    def _try_to_take(self) -> str | None:
+        """Who holds the lock; None once it is taken."""
         if self._create():
-            return
+            return None
         owner = self._owner()
         if owner is not None:
-            raise BusyError(
-                f"{what} ({owner}). Wait until it has finished, or stop it; the lock of a machine "
-                f"that has gone ends by itself after {LEASE_SECONDS:.0f} seconds."
-            )
+            return owner
         with contextlib.suppress(FileNotFoundError):
             self._store.rm_file(self._path)
-        if not self._create():
-            raise BusyError(f"{what}. Wait until it has finished, or stop it.")
+        return None if self._create() else "another process"
 
     @contextmanager
     def renewed(self) -> Iterator[None]:

@@ -210,19 +210,23 @@ def remove_folder(folder: Path) -> None:
 
 
 @contextmanager
-def held(lock: Path, what: str) -> Iterator[None]:
-    """Be the only one on any machine that holds a lock of the store; nothing to do for a folder.
-    Raises BusyError."""
+def held(lock: Path, what: str, seconds: float = 0) -> Iterator[None]:
+    """Be the only one on any machine that holds a lock of the store, and wait at most so many
+    ``seconds`` for it; nothing to do for a folder. Raises BusyError."""
     copy = _copy_around(lock)
-    with contextlib.nullcontext() if copy is None else copy.held(lock, what):
+    with contextlib.nullcontext() if copy is None else copy.held(lock, what, seconds):
         yield
 
 
-def renew(folder: Path) -> None:
-    """Have the folder of a copy as new as the store's, once more."""
-    copy = copy_of(folder)
-    if copy is not None:
+def renew(path: Path) -> None:
+    """Have the folder of a copy as new as the store's, once more; of a path in it, that file."""
+    copy = copy_of(path)
+    if copy is None:
+        return
+    if path.absolute() == copy.root:
         copy.refresh()
+    else:
+        copy.renew(path)
 
 
 def added_to(path: Path) -> None:

@@ -145,14 +145,29 @@ class DecisionLog:
             file = os.open(self.run.decisions, os.O_RDONLY)
         except FileNotFoundError:
             if self._mark is not None:
-                self._begin_anew()
+                with self._anew():
+                    pass
             return
         try:
-            if self._mark is not None and not self._mark.is_of(file):
-                self._begin_anew()
-            self._read_on(file)
+            if self._mark is None or self._mark.is_of(file):
+                self._read_on(file)
+            else:
+                with self._anew():
+                    self._read_on(file)
         finally:
             os.close(file)
+
+    @contextmanager
+    def _anew(self) -> Iterator[None]:
+        """Read a file from its beginning that was replaced; it is told where that took lines
+        away."""
+        revision, before = self.revision, self.history.lines
+        self.history = History()
+        self._mark, self._torn, self._line_count, self._written = None, b"", 0, set()
+        yield
+        if self.history.lines[: len(before)] != before:
+            self.floor = max(revision, self.revision) + 1
+            self._note(f"{self.run.decisions} was replaced by another program and read anew.")
 
     def _read_on(self, file: int) -> None:
         offset = 0 if self._mark is None else self._mark.offset
@@ -188,13 +203,6 @@ class DecisionLog:
         self.history.lines += numbered
         self.history.lines.sort(key=lambda line: line.sequence)
         self._written |= {line.key for line in numbered}
-
-    def _begin_anew(self) -> None:
-        """Forget a file that was replaced."""
-        self.floor = self.revision + 1
-        self.history = History()
-        self._mark, self._torn, self._line_count, self._written = None, b"", 0, set()
-        self._note(f"{self.run.decisions} was replaced by another program and read anew.")
 
     def report(self) -> None:
         """Tell of lines that cannot be read."""

@@ -10,8 +10,9 @@ holds the lock of the file no longer than that takes.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import RunError, SettingsError, StorageError, UnwritableError
+from review_embeddings.pipeline.errors import (
+    BusyError,
+    ReviewError,
+    RunError,
+    SettingsError,
+    StorageError,
+    UnwritableError,
+)
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.identity import run_id
+from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, Saved
 from review_embeddings.review.decisions.conflicts import Author, as_proposals, undoing
 from review_embeddings.review.decisions.history import History, last_decisions
@@ -36,8 +45,8 @@ class ReadOnlyError(Exception):
     """Nobody can decide here; the message says why."""
 
 
-class OtherRunError(Exception):
-    """A message was made for another run."""
+STORE_SECONDS = 10.0
+"""Between two looks for decisions that other machines put into an object store."""
 
 
 class DecisionSession:
@@ -65,34 +74,59 @@ class DecisionSession:
         self._earlier = [DecisionLog(other, self._note) for other in earlier]
         self._earlier_revisions: list[int] = []
         self._floor = 0
+        self._trouble = ""
         self._rows: dict[str, list[int]] = {}
         for row, image_hash in enumerate(self._images.hashes):
             self._rows.setdefault(image_hash, []).append(row)
-        self.run_id = run_id(run)
+        self._file = RunIdentity(run)
+        self._stack = ExitStack()
+        self._looked = 0.0
         self.read_only = ""
         """Why nothing can be decided; empty where it can."""
-        self._open()
+        with self._guard:
+            self._open()
+            self._refresh()
+
+    @property
+    def run_id(self) -> str:
+        """Names the run that is decided about."""
+        return self._file.id
 
     def _note(self, sentence: str) -> None:
         self._notes[sentence] = None
 
     def _open(self) -> None:
-        """Make the file where there is none, and find out whether it can be written to."""
-        with self._guard:
-            try:
-                with self._log.appending():
-                    self._log.create()
-            except UnwritableError as error:
-                self.read_only = str(error)
-            self._refresh()
+        """Be known to those who must not write while a review is open, make the file where there is
+        none, and find out whether it can be written to."""
+        self.read_only = ""
+        try:
+            self._stack.close()
+            self._stack.enter_context(self._run.review_lock())
+            with self._log.appending():
+                self._log.create()
+        except BusyError:
+            pass  # the next decision waits again
+        except UnwritableError as error:
+            self.read_only = str(error)
 
     def close(self) -> None:
         """End the session."""
+        self._stack.close()
 
     # -- what counts
 
     def _refresh(self) -> None:
-        """Read what others have decided."""
+        """Read what others have decided, but of no other run that lies in the place of this one."""
+        self._trouble = ""
+        try:
+            self._file.check()
+        except (ReviewError, OtherRunError) as error:
+            self._trouble = str(error)
+            return
+        if time.monotonic() - self._looked > STORE_SECONDS:
+            with suppress(StorageError):
+                storage.renew(self._run.decisions)
+            self._looked = time.monotonic()
         self._log.refresh()
         if self._log.lacking:
             self._restore()
@@ -127,7 +161,7 @@ class DecisionSession:
             for log in (self._log, *self._earlier)
             if log.history.unreadable
         ]
-        return [*unreadable, *self._notes]
+        return [*filter(None, [self._trouble]), *unreadable, *self._notes]
 
     def changes(self, since: int) -> Changes:
         """The decision about every image that a line after the revision ``since`` is about; 0 for
@@ -156,6 +190,8 @@ class DecisionSession:
         """What does not change in a session, and the names of the saved lists."""
         copies = [rows for rows in self._rows.values() if len(rows) > 1]
         with self._guard:
+            if self.read_only:
+                self._open()  # it may have become writable
             self._refresh()
             lists = sorted(History(self._lines).saved_lists())
             faults = self._faults
@@ -244,6 +280,7 @@ class DecisionSession:
     def _appending(self) -> Iterator[None]:
         """Be the only one that writes. Raises ReadOnlyError where nobody can."""
         with self._guard:
+            self._file.check()
             try:
                 with self._log.appending():
                     yield
@@ -253,8 +290,9 @@ class DecisionSession:
             self.read_only = ""
 
     def _checked(self, content: object, kind: str) -> Message:
+        """Raises SettingsError, and OtherRunError for a message that was made for another run."""
         message = read_message(content, kind)
-        if message.run is not None and message.run != self.run_id:
+        if message.run not in {None, self.run_id}:
             raise OtherRunError(
                 "This was decided for another run than the one that is open here. Open that one."
             )

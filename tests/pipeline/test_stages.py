@@ -1,6 +1,7 @@
 """What is computed, what is not computed again, and what a change makes stale."""
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -9,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -547,16 +547,14 @@ def test_an_empty_run_and_one_of_pickles(tmp_path: Path, image_folder: Path) -> 
 def test_a_read_only_folder(
     run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acquire = filelock.FileLock.acquire
+    open_file = os.open
 
-    def refuse(lock: filelock.FileLock, *arguments: Any, **options: Any) -> Any:
-        if Path(lock.lock_file) == run_path / ".lock":
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if path == run_path / ".lock":
             raise PermissionError(13, "Permission denied")
-        return acquire(lock, *arguments, **options)
+        return open_file(path, *arguments, **options)
 
-    monkeypatch.setattr(
-        filelock.FileLock, "acquire", refuse
-    )  # the tests may run as root, whom no folder refuses
+    monkeypatch.setattr(os, "open", refuse)  # the tests may run as root, whom no folder refuses
     with pytest.raises(StorageError, match="--run NEW --checkpoints FOLDER"):
         make(run_path, image_folder)
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
-from review_embeddings.pipeline.run import folder
+from review_embeddings.pipeline.run import runlocks
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
 from review_embeddings.review.decisions.lines import (
@@ -239,7 +239,7 @@ def test_only_one_writer_and_a_killed_one_leaves_no_lock(
     )
     code += "run = RunFolder(Path(sys.argv[1]))\n"
     code += "with writing(run, print): print('open', flush=True); time.sleep(60)"
-    monkeypatch.setattr(folder, "DECISION_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(runlocks, "DECISION_LOCK_SECONDS", 0.1)
     with subprocess.Popen(
         [sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True
     ) as process:

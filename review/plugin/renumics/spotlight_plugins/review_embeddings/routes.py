@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.pipeline.run.identity import OtherRunError
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.session import (
     DecisionSession,
-    OtherRunError,
     ReadOnlyError,
     shown_rows,
 )
@@ -109,7 +109,7 @@ class _Images:
 
 def _metadata(deciding: DecisionSession) -> Route:
     async def route(_: Request) -> Response:
-        return _json(await run_in_threadpool(deciding.metadata))
+        return await _answered(deciding.metadata)
 
     return route
 
@@ -126,9 +126,17 @@ def _changes(deciding: DecisionSession) -> Route:
         since = _number(request, "since", default="0")
         if since is None:
             return _error("since is no revision.", 400)
-        return _json(asdict(await run_in_threadpool(deciding.changes, since)))
+        return await _answered(lambda: asdict(deciding.changes(since)))
 
     return route
+
+
+async def _answered(work: Callable[[], object]) -> Response:
+    """What is known of the decisions; where the file cannot be read, why."""
+    try:
+        return _json(await run_in_threadpool(work))
+    except ReviewError as error:
+        return _error(str(error), 503)
 
 
 def _writes(work: Callable[[object], Saved]) -> Route:

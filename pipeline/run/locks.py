@@ -1,0 +1,105 @@
+"""Owns locks of files: taken by one process, or shared by several; a killed process leaves none
+behind. A file system without locks is told by a sentence, and nobody waits for it. Knows no run."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import BusyError, UnwritableError
+
+WAIT_SECONDS = 0.05
+"""Between two tries to take a lock, at most."""
+
+FOREVER = float("inf")
+
+BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
+"""What flock says where another process has the lock."""
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
+"""What it says where a file system has no locks, or a network file system nobody that keeps
+them."""
+
+_held: set[int] = set()
+"""Open files of the locks of this process."""
+
+
+@contextmanager
+def locked(path: Path, busy: str, *, seconds: float = 0, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of a file, alone or ``shared`` with others that do; wait at most so many
+    ``seconds`` for it.
+
+    Raises BusyError with the sentence ``busy`` where others have it, UnwritableError where the file
+    system has no locks, OSError where the file cannot be opened.
+    """
+    until = time.monotonic() + seconds
+    wait = WAIT_SECONDS / 50
+    while (file := _try_to_take(path, shared=shared)) is None:
+        if time.monotonic() >= until:
+            raise BusyError(busy)
+        time.sleep(wait)
+        wait = min(2 * wait, WAIT_SECONDS)
+    _held.add(file)
+    try:
+        yield
+    finally:
+        _held.discard(file)
+        os.close(file)
+
+
+def _try_to_take(path: Path, *, shared: bool) -> int | None:
+    """The open file that holds the lock; None where another process has it."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    file = os.open(path, flags, 0o666)
+    try:
+        _lock(file, shared=shared)
+        if os.path.samestat(os.fstat(file), path.stat()):
+            return file
+    except OSError as error:
+        os.close(file)
+        if error.errno in BUSY or isinstance(error, FileNotFoundError):
+            return None
+        if error.errno in NO_LOCKS:
+            raise UnwritableError(_without_locks(path, error)) from error
+        raise
+    except BaseException:
+        os.close(file)
+        raise
+    os.close(file)  # somebody has deleted it, and others may have made a new one
+    return None
+
+
+def _without_locks(path: Path, error: OSError) -> str:
+    return (
+        f"The file system of {path.parent} has no locks ({error.strerror}), so that two processes "
+        f"could write over each other. Copy the run to a disk of this machine and name the copy "
+        f"with --run."
+    )
+
+
+if os.name == "nt":
+    import msvcrt
+
+    windows: Any = msvcrt
+
+    def _lock(file: int, *, shared: bool) -> None:
+        windows.locking(file, windows.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: int, *, shared: bool) -> None:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+    def _let_go_in_child() -> None:
+        """A child keeps no lock of its parent: it may live longer."""
+        for file in _held:
+            os.close(file)
+        _held.clear()
+
+    os.register_at_fork(after_in_child=_let_go_in_child)
