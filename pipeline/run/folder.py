@@ -125,6 +125,10 @@ class RunFolder(RunLocks):
         """Last lines of it that a crash has cut off."""
         return self.path / "decisions.torn"
 
+    def moved_decisions(self, name: str) -> Path:
+        """Lines that were moved out of `decisions`."""
+        return self.path / f"decisions-{name}.jsonl"
+
     @property
     def port(self) -> Path:
         """Where the run is served to whom; may be deleted."""

@@ -10,6 +10,7 @@ import click
 
 from review_embeddings.review.cli.animate import animate_command
 from review_embeddings.review.cli.build import build_command
+from review_embeddings.review.cli.decisions import decisions_command
 from review_embeddings.review.cli.declare import takes
 from review_embeddings.review.cli.demo import demo_command
 from review_embeddings.review.cli.errors import run_to_exit
@@ -62,6 +63,7 @@ for command in (
     export_command,
     import_command,
     apply_command,
+    decisions_command,
     summary_command,
     index_command,
     similar_command,

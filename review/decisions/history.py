@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.lines import UNDO, Decision, UnreadableLine
+from review_embeddings.review.decisions.lines import UNDO, Compaction, Decision, UnreadableLine
 
 
 @dataclass
@@ -18,6 +18,8 @@ class History:
     unreadable: list[UnreadableLine] = field(default_factory=list)
     taken: str = ""
     """When they were read. As `Decision.time`."""
+    compacted: Compaction | None = None
+    """What lacks among the lines."""
 
     def current(self) -> dict[str, Decision]:
         """The decision that counts for each decided image, by its hash."""

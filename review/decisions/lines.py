@@ -50,6 +50,22 @@ UNDO = "undo-"
 
 
 @dataclass(frozen=True)
+class Compaction:
+    """What a file says in place of lines that were moved out of it."""
+
+    moved_to: str
+    """File beside it."""
+    until: int
+    """Sequence of the last line then: before it, lines may lack."""
+    written: Mapping[str, list[str]]
+    """The images of each request that was moved, by the first `PREFIX` digits of their hash."""
+
+
+PREFIX = 16
+"""Digits by which images are told apart that one request was about."""
+
+
+@dataclass(frozen=True)
 class Decision:
     """One line of the file: a decision about one image, or that it stands in a saved list."""
 
@@ -87,6 +103,8 @@ class Decision:
     arrived."""
     imported: bool = dataclass_field(default=False, metadata=LATER)
     """Whether ``time`` comes from a file and not from the clock of whoever wrote the line."""
+    compacted: Compaction | None = dataclass_field(default=None, repr=False, metadata=LATER)
+    """Of a line that is about no image."""
     unknown: Mapping[str, Any] = unknown_keys()
     """What a newer version wrote beside all this."""
 

@@ -23,6 +23,7 @@ from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.review.decisions.history import History, in_order
 from review_embeddings.review.decisions.lines import (
     MAX_SEQUENCE,
+    PREFIX,
     Decision,
     UnreadableLine,
     as_line,
@@ -191,7 +192,7 @@ class DecisionLog:
             if not line.strip():
                 continue
             try:
-                read.append(_in_range(read_line(line)))
+                self._sort(_in_range(read_line(line)), read)
             except RecordError as error:
                 self.history.unreadable.append(unreadable_line(self._line_count, error))
         if not read:
@@ -203,6 +204,18 @@ class DecisionLog:
         self.history.lines += numbered
         self.history.lines.sort(key=lambda line: line.sequence)
         self._written |= {line.key for line in numbered}
+
+    def _sort(self, line: Decision, read: list[Decision]) -> None:
+        """Add a line to those that were ``read``, unless it is about what was moved."""
+        if line.compacted is None:
+            read.append(line)
+        else:
+            self.history.compacted = line.compacted
+
+    def _has(self, line: Decision) -> bool:
+        """Whether the file has a line, or had it before it was compacted."""
+        moved = {} if self.history.compacted is None else self.history.compacted.written
+        return line.key in self._written or line.image_hash[:PREFIX] in moved.get(line.request, ())
 
     def report(self) -> None:
         """Tell of lines that cannot be read."""
@@ -238,7 +251,7 @@ class DecisionLog:
     @property
     def lacking(self) -> list[Decision]:
         """Lines of this process that the file has not any more."""
-        return [line for line in self._own if line.key not in self._written]
+        return [line for line in self._own if not self._has(line)]
 
     def _restore(self) -> None:
         """Add lines of this process again where another program has dropped them."""
@@ -257,7 +270,7 @@ class DecisionLog:
 
         Raises StorageError; where the disk is full nothing stays of what was begun.
         """
-        new = [line for line in decisions if line.key not in self._written]
+        new = [line for line in decisions if not self._has(line)]
         if not new:
             return []
         first = max(self.revision + 1, time.time_ns() // 1000)
@@ -269,9 +282,9 @@ class DecisionLog:
     def _write(self, lines: Sequence[Decision]) -> None:
         """Write lines, and again where the file was replaced meanwhile, until it has them."""
         for _ in range(MAX_TRIES):
-            self._write_once([line for line in lines if line.key not in self._written])
+            self._write_once([line for line in lines if not self._has(line)])
             self.refresh()
-            if all(line.key in self._written for line in lines):
+            if all(map(self._has, lines)):
                 return
         raise StorageError(
             f"{self.run.decisions} is replaced by another program again and again. Stop it."

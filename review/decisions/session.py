@@ -33,12 +33,12 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, Saved
-from review_embeddings.review.decisions.conflicts import Author, as_proposals, undoing
-from review_embeddings.review.decisions.history import History, last_decisions
-from review_embeddings.review.decisions.lines import UNDO, Decision
+from review_embeddings.review.decisions.history import History
+from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import DecisionLog, about_unreadable
 from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.taking import MessageWriter
 
 
 class ReadOnlyError(Exception):
@@ -71,6 +71,7 @@ class DecisionSession:
         self._guard = threading.Lock()
         self._notes: dict[str, None] = {}
         self._log = DecisionLog(run, self._note)
+        self._writer = MessageWriter(self._reviewed, self._log, reviewer)
         self._earlier = [DecisionLog(other, self._note) for other in earlier]
         self._earlier_revisions: list[int] = []
         self._floor = 0
@@ -150,9 +151,13 @@ class DecisionSession:
         return max(self._log.revision, self._floor)
 
     @property
+    def _lent(self) -> list[Decision]:
+        """Lines of earlier runs."""
+        return [line for log in self._earlier for line in log.history.lines]
+
+    @property
     def _lines(self) -> list[Decision]:
-        lent = [line for log in self._earlier for line in log.history.lines]
-        return [*lent, *self._log.history.lines]
+        return [*self._lent, *self._log.history.lines]
 
     @property
     def _faults(self) -> list[str]:
@@ -216,65 +221,27 @@ class DecisionSession:
         """Write a decision about some images; what became of it, once it is on disk. Raises
         SettingsError for a wrong message."""
         message = self._checked(content, "decide")
-        lines = self._reviewed.decide(
-            self._ids(message),
-            message.text("decision"),
-            new_label=message.text("new_label"),
-            note=message.text("note") or "",
-            checkpoints=message.steps,
-            reviewer=self._reviewer,
-            request=message.request,
-        )
-        return self._write(lines, message)
+        ids = self._ids(message)
+        with self._appending():
+            return self._told(self._writer.decide(message, ids))
 
     def save_list(self, content: object) -> Saved:
         """Write the images, in their order, as a list with a name."""
         message = self._checked(content, "list")
-        lines = self._reviewed.decide(
-            self._ids(message),
-            None,
-            list_name=message.text("name") or "",
-            reviewer=self._reviewer,
-            request=message.request,
-        )
-        return self._write(lines, message)
+        ids = self._ids(message)
+        with self._appending():
+            return self._told(self._writer.save_list(message, ids))
 
     def undo(self, content: object) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
         that somebody has decided about since."""
         message = self._checked(content, "undo")
-        author = Author(self._reviewer, message.client)
         with self._appending():
-            self._log.append(undoing(self._lines, message.request, author))
-            images = self._images_of(message.request)
-            undone = set(self._images_of(UNDO + message.request))
-            return self._saved(images, [image for image in images if image not in undone])
+            return self._told(self._writer.undo(message, self._lent))
 
-    def _write(self, lines: Sequence[Decision], message: Message) -> Saved:
-        author = Author(self._reviewer, message.client)
-        lines = [replace(line, client=author.client) for line in lines]
-        with self._appending():
-            counting = last_decisions(self._log.history.lines)
-            self._log.append(as_proposals(lines, counting, author, self._known(message.seen)))
-            late = {line.image_hash for line in self._lines_of(message.request) if line.proposal}
-            images = list(dict.fromkeys(line.image_hash for line in lines))
-            return self._saved(images, [image for image in images if image in late])
-
-    def _known(self, seen: int | None) -> int | None:
-        """A revision that a page has seen; 0 for one of a file that was replaced since."""
-        return seen if seen is None or self._log.floor <= seen <= self._revision else 0
-
-    def _saved(self, images: Sequence[str], left: Sequence[str]) -> Saved:
-        counting = last_decisions(self._log.history.lines)
-        return Saved.of(images, left, counting, self._revision)
-
-    def _lines_of(self, request: str) -> list[Decision]:
-        return [line for line in self._log.history.lines if line.request == request]
-
-    def _images_of(self, request: str) -> list[str]:
-        """The images that a request has decided about."""
-        lines = self._lines_of(request)
-        return list(dict.fromkeys(line.image_hash for line in lines if line.decision is not None))
+    def _told(self, saved: Saved) -> Saved:
+        """With the revision of this page, which earlier runs raise too."""
+        return replace(saved, revision=self._revision)
 
     @contextmanager
     def _appending(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "export": (),
     "import": ("LIST",),
     "apply": ("--out", "CLEANED", "--skip-unreadable"),
+    "decisions": (),
     "summary": (),
     "similar": ("--image", "3"),
 }

@@ -1,0 +1,95 @@
+"""Writes what messages say into the file of a run, whoever brings them: a page or an outbox that
+was downloaded. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.decisions.answers import Saved
+from review_embeddings.review.decisions.conflicts import Author, as_proposals, undoing
+from review_embeddings.review.decisions.history import last_decisions
+from review_embeddings.review.decisions.lines import UNDO, Decision
+from review_embeddings.review.decisions.log import DecisionLog
+from review_embeddings.review.decisions.messages import Message
+from review_embeddings.review.decisions.reviewed import ReviewedImages
+
+
+class MessageWriter:
+    """Takes messages about the images of a run, inside `DecisionLog.appending`."""
+
+    def __init__(self, reviewed: ReviewedImages, log: DecisionLog, reviewer: str) -> None:
+        self._reviewed, self._log, self._reviewer = reviewed, log, reviewer
+
+    def decide(self, message: Message, ids: Sequence[int], time: str | None = None) -> Saved:
+        """Write a decision about some images; ``time`` is when it was made, None for now. Raises
+        SettingsError for one that cannot be made."""
+        lines = self._reviewed.decide(
+            ids,
+            message.text("decision"),
+            new_label=message.text("new_label"),
+            note=message.text("note") or "",
+            checkpoints=message.steps,
+            reviewer=self._reviewer,
+            request=message.request,
+            time=time,
+        )
+        return self._write(lines, message, imported=time is not None)
+
+    def save_list(self, message: Message, ids: Sequence[int]) -> Saved:
+        """Write images, in their order, as a list with a name. Raises SettingsError."""
+        lines = self._reviewed.decide(
+            ids,
+            None,
+            list_name=message.text("name") or "",
+            reviewer=self._reviewer,
+            request=message.request,
+        )
+        return self._write(lines, message)
+
+    def undo(self, message: Message, lent: Sequence[Decision] = ()) -> Saved:
+        """Give the images of a request the decisions back that they had before it, but for those
+        about which somebody has decided since; earlier runs ``lent`` theirs. Raises
+        SettingsError."""
+        self._check_not_moved(message.request)
+        author = Author(self._reviewer, message.client)
+        self._log.append(undoing([*lent, *self._log.history.lines], message.request, author))
+        undone = {line.image_hash for line in self._lines_of(UNDO + message.request)}
+        lines = self._lines_of(message.request)
+        images = dict.fromkeys(line.image_hash for line in lines if line.decision is not None)
+        return self._saved(list(images), [image for image in images if image not in undone])
+
+    def _check_not_moved(self, request: str) -> None:
+        """Raise SettingsError for a request before which lines may have been moved away."""
+        moved = self._log.history.compacted
+        if moved is None or self._lines_of(UNDO + request):
+            return
+        is_old = any(line.sequence <= moved.until for line in self._lines_of(request))
+        if is_old or request in moved.written:
+            raise SettingsError(
+                f"This was decided before the decisions were compacted (into {moved.moved_to}) and "
+                f"cannot be undone any more. Decide again."
+            )
+
+    def _write(
+        self, lines: Sequence[Decision], message: Message, *, imported: bool = False
+    ) -> Saved:
+        author = Author(self._reviewer, message.client)
+        lines = [replace(line, client=author.client, imported=imported) for line in lines]
+        counting = last_decisions(self._log.history.lines)
+        self._log.append(as_proposals(lines, counting, author, self._known(message.seen)))
+        late = {line.image_hash for line in self._lines_of(message.request) if line.proposal}
+        images = list(dict.fromkeys(line.image_hash for line in lines))
+        return self._saved(images, [image for image in images if image in late])
+
+    def _known(self, seen: int | None) -> int | None:
+        """A revision that a page has seen; 0 for one of a file that was replaced since."""
+        return seen if seen is None or self._log.floor <= seen <= self._log.revision else 0
+
+    def _saved(self, images: Sequence[str], left: Sequence[str]) -> Saved:
+        counting = last_decisions(self._log.history.lines)
+        return Saved.of(images, left, counting, self._log.revision)
+
+    def _lines_of(self, request: str) -> list[Decision]:
+        return [line for line in self._log.history.lines if line.request == request]
