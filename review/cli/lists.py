@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,14 @@ from review_embeddings.review.cli.declare import (
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.runs import existing_run
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.review.exchange.imports import Imported
+
+
+MAX_REFUSED = 3
+"""Messages that could not be taken and are named; the others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +107,7 @@ def export_command(options: ExportOptions) -> None:
         note=progress().note,
     )
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+    click.echo(f"Decisions as of {history.taken}")
     print_faults(run)
 
 
@@ -129,16 +139,33 @@ def import_command(options: ImportOptions) -> None:
     from review_embeddings.review.exchange.imports import import_decisions
 
     run = existing_run(options.run)
-    added, known = import_decisions(
+    imported = import_decisions(
         run,
         Path(options.file),
         options.reviewer or login_name(),
         note=progress().note,
         new_classes=options.new_classes,
     )
+    _print_imported(imported, run)
+
+
+def _print_imported(imported: Imported, run: RunFolder) -> None:
+    """What became of the decisions. Raises SettingsError where some could not be taken."""
+    counts = [
+        (imported.known, "were there already"),
+        (imported.older, "left out: the image was decided about later"),
+        (imported.proposed, "kept as proposals: somebody else decided since, the review asks"),
+    ]
+    others = [f"{count:,} {what}" for count, what in counts if count or what == counts[0][1]]
     click.echo(
-        f"Imported {added:,} decisions into {named(run.decisions)} ({known:,} were there already)"
+        f"Imported {imported.added:,} decisions into {named(run.decisions)} ({', '.join(others)})"
     )
+    if imported.refused:
+        first = " ".join(imported.refused[:MAX_REFUSED])
+        raise SettingsError(
+            f"{len(imported.refused):,} messages of the outbox could not be taken and are in no "
+            f"run. {first}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,18 @@ was proposed, and what an undo gives back. Knows no file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.lines import UNDO, Compaction, Decision, UnreadableLine
+from review_embeddings.review.decisions.lines import (
+    FIRST_SEQUENCE,
+    UNDO,
+    Compaction,
+    Decision,
+    UnreadableLine,
+)
 
 
 @dataclass
@@ -18,6 +25,8 @@ class History:
     unreadable: list[UnreadableLine] = field(default_factory=list)
     taken: str = ""
     """When they were read. As `Decision.time`."""
+    digest: str | None = None
+    """SHA-256 (hex) of the file that was read; None where there is none."""
     compacted: Compaction | None = None
     """What lacks among the lines."""
 
@@ -87,3 +96,28 @@ def standing(lines: Iterable[Decision]) -> list[Decision]:
         else:
             stack.append(line)
     return stack
+
+
+def moment_of(time: str) -> datetime:
+    """A time as it stands in the file; the beginning of all for what is none."""
+    seconds, _, fraction = time.removesuffix("Z").partition(".")
+    try:
+        return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
+    except ValueError:
+        return datetime.min.replace(tzinfo=timezone.utc)
+
+
+def latest_times(lines: Sequence[Decision]) -> dict[str, datetime]:
+    """When the last decision about each image was made at the latest, by its hash.
+
+    A clock that was ahead is known by the lines that were written later: none was made after
+    them."""
+    found: dict[str, datetime] = {}
+    bound = datetime.now(timezone.utc)
+    for line in reversed(lines):
+        made = min(moment_of(line.time), bound)
+        if line.decision is not None and not line.proposal:
+            found.setdefault(line.image_hash, made)
+        if not line.imported and line.sequence >= FIRST_SEQUENCE:
+            bound = made
+    return found

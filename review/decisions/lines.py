@@ -39,11 +39,17 @@ MAX_DECISION = 40
 MAX_SEQUENCE = 2**52
 """Microseconds until the year 2112; larger numbers are no exact ones in a browser."""
 
+FIRST_SEQUENCE = 10**15
+"""Microseconds until 2001; smaller numbers are those of lines of earlier versions, by position."""
+
 HALF = re.compile("[\ud800-\udfff]")
 """Half a character: a UTF-16 surrogate without the other one, which UTF-8 cannot hold."""
 
 WHOLE = "\ufffd"
 """What is read in its place."""
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+"""A time of the file."""
 
 UNDO = "undo-"
 """Before the name of a request: the request that takes it back."""

@@ -8,6 +8,7 @@ anew."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -117,7 +118,7 @@ class DecisionLog:
         self._line_count = 0
         self._written: set[tuple[str, str, str | None]] = set()
         self._own: list[Decision] = []
-        self._is_locked = False
+        self._sha256 = hashlib.sha256()
 
     @property
     def revision(self) -> int:
@@ -140,6 +141,14 @@ class DecisionLog:
             reason = error.strerror or str(error)
             raise RunError(f"{path} cannot be read ({reason}). Check its rights.") from error
         self.history.taken = now()
+        self.history.digest = self._digest()
+
+    def _digest(self) -> str | None:
+        if self._mark is None:
+            return None
+        whole = self._sha256.copy()
+        whole.update(self._torn)
+        return whole.hexdigest()
 
     def _read(self) -> None:
         try:
@@ -165,6 +174,7 @@ class DecisionLog:
         revision, before = self.revision, self.history.lines
         self.history = History()
         self._mark, self._torn, self._line_count, self._written = None, b"", 0, set()
+        self._sha256 = hashlib.sha256()
         yield
         if self.history.lines[: len(before)] != before:
             self.floor = max(revision, self.revision) + 1
@@ -183,6 +193,7 @@ class DecisionLog:
             lines = lines[1:]  # the end of the line that was read before
         self._take(lines)
         self._mark = _mark_at(file, offset + len(content) - len(self._torn), is_open)
+        self._sha256.update(content[: len(content) - len(self._torn)])
 
     def _take(self, lines: Sequence[bytes]) -> None:
         """Add lines, as they stand in the file, to what is known."""

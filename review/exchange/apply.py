@@ -26,7 +26,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.log import about_unreadable, read_history
 from review_embeddings.review.exchange.changes import (
     CLEANED,
@@ -41,7 +41,7 @@ from review_embeddings.review.exchange.cleaned import CleanedSplit, check_form, 
 from review_embeddings.review.exchange.folderform import FolderSplit
 from review_embeddings.review.exchange.forms import DISK, FORMS
 from review_embeddings.review.exchange.labelcolumn import label_column, relabelled, with_classes
-from review_embeddings.review.exchange.reports import Applied, digest_of, reports
+from review_embeddings.review.exchange.reports import Applied, Snapshot, digest_of, reports
 from review_embeddings.review.exchange.sourcerows import image_column_of, stored_images
 from review_embeddings.review.exchange.targets import check_folder
 
@@ -102,7 +102,8 @@ def apply(
     reference = _reference(run, info)
     if out is not None:
         check_folder(run, out)
-    decisions, skipped = _decisions(run, request.skip_unreadable, progress)
+    history, skipped = _decisions(run, request.skip_unreadable, progress)
+    decisions = history.current()
     source = _Source.open(reference, request, read_images(run), info, progress)
     found = find_changes(
         source.splits,
@@ -112,7 +113,7 @@ def apply(
         only=request.splits,
         in_evaluation=request.clean_test,
     )
-    applied = Applied(found, undecided=not decisions, skipped=skipped)
+    applied = Applied(found, Snapshot.of(history), undecided=not decisions, skipped=skipped)
     cleaned = _Cleaner(source, request, applied).clean()
     check_form(cleaned, request.form)
     if applied.undecided:
@@ -125,11 +126,9 @@ def apply(
     return applied
 
 
-def _decisions(
-    run: RunFolder, skip_unreadable: bool, progress: Progress
-) -> tuple[dict[str, Decision], str]:
-    """The decisions that count, by the image's hash, and the sentence about those that cannot be
-    read. Raises RunError where there are such and they are not to be skipped."""
+def _decisions(run: RunFolder, skip_unreadable: bool, progress: Progress) -> tuple[History, str]:
+    """The decisions as they are now, and the sentence about those that cannot be read. Raises
+    RunError where there are such and they are not to be skipped."""
     notes: list[str] = []
     history = read_history(run, notes.append)
     skipped = about_unreadable(run, history.unreadable) if history.unreadable else ""
@@ -142,7 +141,7 @@ def _decisions(
         )
     for text in notes:
         progress.note(text)
-    return history.current(), skipped
+    return history, skipped
 
 
 def _groups(run: RunFolder) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,24 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.history import History
+from review_embeddings.review.decisions.history import (
+    History,
+    last_decisions,
+    latest_times,
+    moment_of,
+)
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.lines import Decision, new_request, now
-from review_embeddings.review.decisions.log import Note, writing
+from review_embeddings.review.decisions.lines import (
+    TIME,
+    Decision,
+    check_text,
+    new_request,
+    now,
+)
+from review_embeddings.review.decisions.log import DecisionLog, Note, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.formats import read_rows
+from review_embeddings.review.exchange.outbox import read_outbox, take_outbox
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
     DECISION,
@@ -27,32 +38,60 @@ from review_embeddings.review.lists.derived import (
 )
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What became of the decisions of a file."""
+
+    added: int
+    known: int = 0
+    """Which the run had already."""
+    older: int = 0
+    """Left out: the image was decided about later."""
+    proposed: int = 0
+    """Kept as proposals: somebody else had decided since, as the page would ask."""
+    refused: tuple[str, ...] = ()
+    """Why messages of an outbox could not be taken, one sentence each."""
+
+
+TEXTS = (NOTE, REVIEWER, NEW_LABEL)
+"""Columns that hold text of people."""
+
+
 def import_decisions(
     run: RunFolder, path: Path, reviewer: str, *, note: Note, new_classes: bool = False
-) -> tuple[int, int]:
+) -> Imported:
     """Add the decisions of a file to those of a run: all of them or, where one row is wrong, none.
 
     What the run itself exported is taken back whatever became of its classes; with ``new_classes``
-    any new label is. Returns how many were added and how many said what the run knew already;
-    ``note`` is told of decisions of the run that cannot be read. Raises SettingsError, and
-    BusyError while the run is open in a review.
+    any new label is. ``note`` is told of decisions of the run that cannot be read. Raises
+    SettingsError, and BusyError where the run is being written to for long.
     """
+    check_text("--reviewer", reviewer)
     reviewed, hashes = _reviewed(run)
+    outbox = read_outbox(path)
     with writing(run, note) as writer:
+        if outbox is not None:
+            taken = take_outbox(outbox, run, reviewed, writer, reviewer, note)
+            return Imported(
+                taken.saved, taken.known, proposed=taken.left, refused=tuple(taken.refused)
+            )
         lines = list(
             read_decisions(
                 path, reviewed, reviewer, hashes, writer.history, new_classes=new_classes
             )
         )
-        request = new_request()
-        exported = exported_lines(writer.history)
-        current = writer.history.current()
-        new = [
-            replace(line, request=request)
-            for read in lines
-            if (line := _as_new(read, exported, current, reviewer)) is not None
-        ]
-        return len(writer.append(new)), len(lines) - len(new)
+        return _added(lines, writer, reviewer)
+
+
+def _added(lines: Sequence[Decision], writer: DecisionLog, reviewer: str) -> Imported:
+    """Write what is new and not older than what the run has."""
+    request, arrival = new_request(), Arrival(writer.history, reviewer)
+    known = [line for line in lines if arrival.knows(line)]
+    others = [line for line in lines if not arrival.knows(line)]
+    new = [replace(arrival.as_made(line), request=request) for line in others]
+    late = [line for line in others if arrival.is_late(line)]
+    added = [line for line, read in zip(new, others, strict=True) if not arrival.is_late(read)]
+    return Imported(len(writer.append(added)), len(known), len(late))
 
 
 def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
@@ -69,7 +108,9 @@ def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
 def exported_lines(history: History) -> dict[tuple[str, str], Decision]:
     """The decisions of a run by what an exported row names of them: image and time."""
     return {
-        (line.image_hash, line.time): line for line in history.lines if line.decision is not None
+        (line.image_hash, line.time): line
+        for line in history.lines
+        if line.decision is not None and not line.proposal
     }
 
 
@@ -93,32 +134,42 @@ def filled_in(path: Path, history: History) -> list[int]:
     return numbers
 
 
-def _as_new(
-    line: Decision,
-    written: Mapping[tuple[str, str], Decision],
-    current: Mapping[str, Decision],
-    reviewer: str,
-) -> Decision | None:
-    """A decision of a file as it is to be added; None for one that is known or older than what is
-    known.
+class Arrival:
+    """What a decision of a file meets in the run."""
 
-    A row that was exported from this run and changed since is the importer's decision, made now.
-    """
-    known = current.get(line.image_hash)
-    exported = written.get((line.image_hash, line.time))
-    if known is None and line.decision == UNDECIDED:
-        return None
-    if (known is not None and _same(line, known)) or (
-        exported is not None and _same(line, exported)
-    ):
-        return None
-    if exported is not None:
-        return replace(line, reviewer=reviewer, time=now())
-    return None if known is not None and line.time < known.time else line
+    def __init__(self, history: History, reviewer: str) -> None:
+        self._reviewer = reviewer
+        self._exported = exported_lines(history)
+        self._last = last_decisions(history.lines)
+        self._latest = latest_times(history.lines)
 
+    def knows(self, line: Decision) -> bool:
+        """Whether the run has it already, or nothing that it takes back."""
+        last = self._last.get(line.image_hash)
+        if line.decision == UNDECIDED and (last is None or last.decision == UNDECIDED):
+            return True
+        exported = self._export_of(line)
+        return any(one is not None and line.same_as(one) for one in (last, exported))
 
-def _same(one: Decision, other: Decision) -> bool:
-    return (one.decision, one.new_label, one.note) == (other.decision, other.new_label, other.note)
+    def is_late(self, line: Decision) -> bool:
+        """Whether somebody has decided about the image later: after the row was exported, or after
+        the time that it says. A row without a time is decided now."""
+        last, exported = self._last.get(line.image_hash), self._export_of(line)
+        if last is None or not line.imported:
+            return False
+        if exported is not None:
+            return last.sequence > exported.sequence
+        return moment_of(line.time) < self._latest[line.image_hash]
+
+    def as_made(self, line: Decision) -> Decision:
+        """A row that was exported from this run and changed since is the importer's decision, made
+        now."""
+        if self._export_of(line) is None:
+            return line
+        return replace(line, reviewer=self._reviewer, time=now(), imported=False)
+
+    def _export_of(self, line: Decision) -> Decision | None:
+        return self._exported.get((line.image_hash, line.time))
 
 
 def read_decisions(
@@ -154,7 +205,7 @@ def read_decisions(
             if NOTE not in listed.columns and line.image_hash in current:
                 line = replace(line, note=current[line.image_hash].note)
             earlier = read.setdefault(line.image_hash, line)
-            if not _same(replace(line, note=""), replace(earlier, note="")):
+            if not replace(line, note="").same_as(replace(earlier, note="")):
                 raise SettingsError("an earlier row says something else of the same image.")
         except SettingsError as error:
             raise SettingsError(f"{path}, row {number}: {error} Nothing was imported.") from error
@@ -182,7 +233,7 @@ def _is_decided(row: Mapping[str, Any]) -> bool:
 
 def _when(row: Mapping[str, Any]) -> str:
     when = _cell(row, DECIDED_AT)
-    if when and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", when):
+    if when and not TIME.fullmatch(when):
         raise SettingsError(f"decided_at {when!r} is no time such as {now()}.")
     return when
 
@@ -213,7 +264,9 @@ def _decision_of(
         reviewer=_cell(row, REVIEWER) or reviewer,
         time=_when(row) or None,
     )
-    return line
+    for name in TEXTS:
+        check_text(name, _cell(row, name))
+    return replace(line, imported=bool(_when(row)))
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -10,13 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import guarded
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import program_version
 from review_embeddings.review.exchange.changes import (
     REMOVED,
@@ -46,11 +46,29 @@ MAX_NAMED = 5
 """Images that a line of the summary names; the others are counted."""
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """Which state of the decisions was applied, whatever was decided since."""
+
+    taken: str
+    """When it was read. UTC, ISO 8601."""
+    images: int
+    """Decided ones."""
+    digest: str | None
+    """SHA-256 (hex) of the file; None where there was none."""
+
+    @staticmethod
+    def of(history: History) -> Snapshot:
+        """What a history holds."""
+        return Snapshot(history.taken, len(history.current()), history.digest)
+
+
 @dataclass
 class Applied:
     """What was or would be changed."""
 
     found: FoundChanges
+    snapshot: Snapshot
     rows: dict[str, int] = field(default_factory=dict)
     """Rows of each split of the source."""
     kept: dict[str, int] = field(default_factory=dict)
@@ -140,6 +158,7 @@ def summary(applied: Applied) -> str:
     lines += _without_effect(applied)
     lines += _missing(applied)
     lines += _left_out(applied)
+    lines += [f"decisions: {applied.snapshot.images:,} images, as of {applied.snapshot.taken}"]
     lines += ["There is no decision: all is as it was."] if applied.undecided else []
     lines += [f"left out: {applied.skipped}"] if applied.skipped else []
     return "\n".join(lines) + "\n"
@@ -192,7 +211,8 @@ def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, fo
         "format": 1,
         "made_by": f"review-embeddings {program_version()}",
         "run": str(run),
-        "decisions_sha256": _sha256_of(run.decisions),
+        "decisions_sha256": applied.snapshot.digest,
+        "decisions_as_of": applied.snapshot.taken,
         "dataset": {
             "source": reference.source,
             "config": reference.config,
@@ -214,10 +234,6 @@ def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, fo
         "left_out": applied.skipped,
     }
     return json.dumps(content, indent=1, ensure_ascii=True) + "\n"
-
-
-def _sha256_of(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def digest_of(hashes: Mapping[int, str | None]) -> str:

@@ -28,7 +28,7 @@ from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import as_markdown, list_names
 from review_embeddings.review.exchange.export import Selection, default_name, make_list
 from review_embeddings.review.exchange.formats import read_rows, write_list
-from review_embeddings.review.exchange.imports import import_decisions
+from review_embeddings.review.exchange.imports import Imported, import_decisions
 from review_embeddings.review.lists.choose import ready_made_lists
 
 CommandLine = Callable[..., tuple[int, str, str]]
@@ -332,7 +332,7 @@ def test_undecided_in_a_file_takes_a_decision_back(run: RunFolder, tmp_path: Pat
     decide(run, ids[:2], "remove")
     file = tmp_path / "back.csv"
     file.write_text(f"image_id,decision\n{ids[0]}.0,undecided\n{ids[5]},undecided\n")
-    assert import_decisions(run, file, "bob", note=print) == (1, 1)
+    assert import_decisions(run, file, "bob", note=print) == Imported(1, 1)
     assert [line.image_id for line in read_history(run, print).current().values()] == [ids[1]]
 
 
@@ -344,7 +344,7 @@ def test_a_spreadsheet_with_semicolons_and_a_byte_order_mark_is_read(
     file.write_bytes(
         f"﻿image_id;decision;note\r\n{ids[4]};remove;zu dunkel\r\n{ids[5]};;\r\n".encode()
     )
-    assert import_decisions(run, file, "ada", note=print) == (1, 0)
+    assert import_decisions(run, file, "ada", note=print) == Imported(1, 0)
     (line,) = read_history(run, print).lines
     assert (line.image_id, line.decision, line.note, line.reviewer) == (
         ids[4],
@@ -362,7 +362,7 @@ def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(
     file.write_bytes(
         f"Image_ID\t Decision\tNote\r\n{ids[4]}\tkeep\tschön, hell; ja\r\n".encode("utf-16")
     )
-    assert import_decisions(run, file, "ada", note=print) == (1, 0)
+    assert import_decisions(run, file, "ada", note=print) == Imported(1, 0)
     (line,) = read_history(run, print).lines
     assert (line.image_id, line.decision, line.note) == (ids[4], "keep", "schön, hell; ja")
 
@@ -379,7 +379,7 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
     old = tmp_path / "old.csv"
     write_list(listed(run, kind="decided"), old, "csv")
     decide(run, ids[:1], "remove")
-    assert import_decisions(run, old, "carl", note=print) == (0, 2)
+    assert import_decisions(run, old, "carl", note=print) == Imported(0, 2)
     with old.open(newline="") as file:
         rows = list(csv.DictReader(file))
     rows[[row["image_id"] for row in rows].index(str(ids[1]))]["decision"] = "Unsure"
@@ -387,7 +387,7 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
         writer = csv.DictWriter(file, list_names())
         writer.writeheader()
         writer.writerows(rows)
-    assert import_decisions(run, old, "carl", note=print) == (1, 1)
+    assert import_decisions(run, old, "carl", note=print) == Imported(1, 1)
     current = {
         line.image_id: (line.decision, line.reviewer)
         for line in read_history(run, print).current().values()
@@ -531,7 +531,7 @@ def test_an_import_without_notes_keeps_them(run: RunFolder, tmp_path: Path) -> N
     decide(run, [image], "keep", note="look at the ear")
     file = tmp_path / "decisions.csv"
     file.write_text(f"image_id,decision\n{image},remove\n")
-    assert import_decisions(run, file, "bob", note=print) == (1, 0)
+    assert import_decisions(run, file, "bob", note=print) == Imported(1, 0)
     (line,) = read_history(run, print).current().values()
     assert (line.decision, line.note) == ("remove", "look at the ear")
 
@@ -572,9 +572,9 @@ def test_what_the_run_exported_is_taken_back_though_the_classes_changed(
     lines = run.decisions.read_text().replace('"red"', '"crimson"')
     file.write_text(text)
     run.decisions.write_text(lines)  # decided when there was such a class
-    assert import_decisions(run, file, "ada", note=print) == (0, 1)
+    assert import_decisions(run, file, "ada", note=print) == Imported(0, 1)
     fresh = tmp_path / "fresh.csv"
     fresh.write_text(f"image_id,decision,new_label\n{image},relabel,pink\n")
     with pytest.raises(SettingsError, match="none of the classes"):
         import_decisions(run, fresh, "ada", note=print)
-    assert import_decisions(run, fresh, "ada", note=print, new_classes=True) == (1, 0)
+    assert import_decisions(run, fresh, "ada", note=print, new_classes=True) == Imported(1, 0)

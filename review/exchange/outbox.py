@@ -1,0 +1,115 @@
+"""Takes the decisions that a page could not send and that were downloaded as a file: the messages,
+in the order in which they were made, as if the page had sent them now. One that was saved already
+is not saved twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.identity import run_id
+from review_embeddings.review.decisions.answers import Saved
+from review_embeddings.review.decisions.lines import TIME
+from review_embeddings.review.decisions.log import DecisionLog, Note
+from review_embeddings.review.decisions.messages import read_message
+from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.taking import MessageWriter
+
+FORMAT, VERSION = "review-embeddings-outbox", 1
+"""What the page writes (``frontend/core/file.js``)."""
+
+KINDS = {"decisions": "decide", "lists": "list", "undo": "undo"}
+"""What a message of each route is."""
+
+BESIDE = ("path", "time", "reason")
+"""What stands beside a message in the file."""
+
+
+@dataclass
+class TakenOutbox:
+    """What became of the messages."""
+
+    saved: int = 0
+    """Images on which they had an effect."""
+    left: int = 0
+    """Images about which somebody else had decided since."""
+    known: int = 0
+    """Messages that were saved before."""
+    refused: list[str] = field(default_factory=list)
+    """Why others could not be taken."""
+
+
+def read_outbox(path: Path) -> dict[str, Any] | None:
+    """The contents of an outbox; None for a file that is none. Raises SettingsError for one of a
+    newer version."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return None
+    if content.get("version") != VERSION or not isinstance(content.get("messages"), list):
+        raise SettingsError(
+            f"{path} was written by a newer version of review-embeddings, or is damaged. Upgrade: "
+            f"pip install -U review-embeddings"
+        )
+    return content
+
+
+def take_outbox(
+    content: Mapping[str, Any],
+    run: RunFolder,
+    reviewed: ReviewedImages,
+    log: DecisionLog,
+    reviewer: str,
+    note: Note,
+) -> TakenOutbox:
+    """Write what the messages say, inside `DecisionLog.appending`."""
+    is_ours = content.get("run") == run_id(run)
+    if not is_ours:
+        note("The file was made for another run; what it says about images of this one is taken.")
+    writer, taken = MessageWriter(reviewed, log, reviewer), TakenOutbox()
+    for number, one in enumerate(content["messages"], start=1):
+        try:
+            known = len(log.history.lines)
+            saved = _take(one, writer, reviewed, is_ours=is_ours)
+        except SettingsError as error:
+            taken.refused.append(f"Message {number}: {error}")
+            continue
+        if len(log.history.lines) == known:
+            taken.known += 1
+        else:
+            taken.saved += saved.saved
+            taken.left += len(saved.left)
+    return taken
+
+
+def _take(one: object, writer: MessageWriter, reviewed: ReviewedImages, *, is_ours: bool) -> Saved:
+    """Raises SettingsError for a message that is wrong."""
+    if not isinstance(one, dict) or one.get("path") not in KINDS:
+        raise SettingsError("It is no message.")
+    kind = KINDS[one["path"]]
+    body = {name: value for name, value in one.items() if name not in BESIDE}
+    if not is_ours:
+        body["seen"] = 0  # its revisions are those of another file
+    message = read_message(body, kind)
+    if kind == "undo":
+        return writer.undo(message)
+    ids = reviewed.ids_of(message.content.get("images"))
+    if kind == "list":
+        return writer.save_list(message, ids)
+    return writer.decide(message, ids, _time_of(one))
+
+
+def _time_of(one: Mapping[str, Any]) -> str | None:
+    """When it was decided, by the browser's clock; None where that is not said."""
+    time = one.get("time")
+    is_time = isinstance(time, str) and TIME.fullmatch(time)
+    return str(time) if is_time else None
