@@ -3,6 +3,7 @@ sends. They turn requests into calls and errors into status codes, and decide no
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -13,7 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.session import (
@@ -47,12 +50,22 @@ def read_session(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
-    """The route that every page asks first."""
+    """The route that every page asks first, and again to see whether it is older than the run."""
 
     def session() -> dict[str, Any]:
-        return read_session(settings)
+        return read_session(settings) | _built(settings)
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
+
+
+def _built(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """Fingerprint of the run's table as it is now."""
+    if "run" not in settings:
+        return {}
+    with contextlib.suppress(ReviewError):
+        manifest = table.read_manifest(RunFolder(Path(settings["run"])))
+        return {"built": None if manifest is None else manifest.fingerprint}
+    return {"built": None}
 
 
 def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
