@@ -50,6 +50,8 @@ class Review:
         self.started.process.wait(30)
         for server in servers:
             server.wait(60)
+        assert self.started.process.stdout is not None
+        self.started.process.stdout.close()
         self.started = None
 
 
