@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ROUTES } from "page/constants.js";
+import { OUTBOX, ROUTES } from "page/constants.js";
 import { failureOf, STRANGER } from "page/core/answers.js";
 import { outboxFile } from "page/core/file.js";
-import { OUTBOX } from "page/core/kept.js";
 import { Outbox } from "page/core/outbox.js";
 
 import { AWAY, FakeBrowser, FakeServer, FakeStorage, imageOf, RUN, settled } from "./fakes.js";
@@ -134,7 +133,7 @@ test("a message goes to no other run, is kept for its own and can be had as a fi
     assert.equal(outbox.entries.length, 0);
     assert.deepEqual(outbox.others, [RUN]);
     const { name, text } = outboxFile(outbox.entriesOf(RUN));
-    assert.equal(name, `review-embeddings-outbox-${RUN.slice(0, 8)}.json`);
+    assert.equal(name, `${OUTBOX}-${RUN.slice(0, 8)}.json`);
     const { run, messages } = JSON.parse(text);
     assert.equal(run, RUN);
     const [{ time, ...content }] = messages;
