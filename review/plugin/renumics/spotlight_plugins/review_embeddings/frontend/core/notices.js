@@ -151,16 +151,14 @@ const AGES = {
 /** @param {Decisions} decisions @returns {Notice[]} */
 function elsewhere(decisions) {
     const { outbox } = decisions;
-    return outbox.others.map((run) => {
-        const entries = outbox.entriesOf(run);
-        return {
-            key: `run ${run}`,
-            tone: "told",
-            text: `Not saved, ${countOf(entries)} for another run (id ${run.slice(0, 8)} …).`,
-            rest: "Kept in this browser, and sent once its review is open at this address.",
-            actions: [{ text: "download", run: () => download(decisions, entries) }],
-        };
-    });
+    const others = [...outbox.others].filter(([, entries]) => entries.length);
+    return others.map(([run, entries]) => ({
+        key: `run ${run}`,
+        tone: "told",
+        text: `Not saved, ${countOf(entries)} for another run (id ${run.slice(0, 8)} …).`,
+        rest: "Kept in this browser, and sent once its review is open at this address.",
+        actions: [{ text: "download", run: () => download(decisions, entries) }],
+    }));
 }
 
 /**
