@@ -11,6 +11,9 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.decisions.lines import MAX_SEQUENCE, UNDO, check_text
 
+OUTBOX = "review-embeddings-outbox"
+"""What the page keeps unsaved messages under, and the format of the file that it makes of them."""
+
 MAX_REQUEST = 100
 """Characters of a request's name."""
 

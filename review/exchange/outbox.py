@@ -16,12 +16,12 @@ from review_embeddings.pipeline.run.identity import run_id
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.lines import TIME
 from review_embeddings.review.decisions.log import DecisionLog, Note
-from review_embeddings.review.decisions.messages import read_message
+from review_embeddings.review.decisions.messages import OUTBOX, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.decisions.taking import MessageWriter
 
-FORMAT, VERSION = "review-embeddings-outbox", 1
-"""What the page writes (``frontend/core/file.js``)."""
+VERSION = 1
+"""Of the format that the page writes (``frontend/core/file.js``)."""
 
 KINDS = {"decisions": "decide", "lists": "list", "undo": "undo"}
 """What a message of each route is."""
@@ -53,7 +53,7 @@ def read_outbox(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != OUTBOX:
         return None
     if content.get("version") != VERSION or not isinstance(content.get("messages"), list):
         raise SettingsError(

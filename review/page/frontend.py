@@ -22,7 +22,7 @@ from review_embeddings.review.decisions.kinds import (
     UNSURE,
 )
 from review_embeddings.review.decisions.lines import MAX_LIST_NAME, MAX_NOTE
-from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST
+from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST, OUTBOX
 from review_embeddings.review.lists import EVEN
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 
@@ -114,6 +114,7 @@ def shared_constants() -> dict[str, object]:
         "MAX_NOTE": MAX_NOTE,
         "MAX_LIST_NAME": MAX_LIST_NAME,
         "MAX_REQUEST": MAX_REQUEST,
+        "OUTBOX": OUTBOX,
         "MAX_CHECKPOINTS": MAX_CHECKPOINTS,
         "WIDGETS": WIDGETS,
         "LENSES": LENSES,
@@ -166,9 +167,7 @@ def handover_page() -> str:
     """The page that everybody gets who is not known yet: it holds nothing of the session, and all
     of its script, because modules need the cookie too."""
     source = (FRONTEND_FOLDER / ENTER_MODULE).read_text(encoding="utf-8")
-    imported = ENTER_IMPORT.search(source)
-    assert imported is not None
-    names = imported[1].split(", ")
+    names = {name for line in ENTER_IMPORT.findall(source) for name in line.split(", ")}
     constants = {name: value for name, value in shared_constants().items() if name in names}
     script = constants_module(constants) + ENTER_IMPORT.sub("", source)
     return HANDOVER_PAGE.replace("SCRIPT", script)

@@ -186,6 +186,7 @@ test("what was refused is said with its reason, can be shown, sent again and cle
         [1, 2].map((row) => [[imageOf(row)], "a"]),
     );
     assert.equal(found().length, 1);
+    assert.match(textOf(view()), /^0 of 4 decided2 selected1 not taken/);
     button(view(), "send again")?.props.onClick();
     await settled();
     assert.equal(found().length, 0);
@@ -242,7 +243,7 @@ test("a question shows both decisions, and each can be taken", async () => {
     });
     assert.equal(holding.questions.length, 1);
     const [box = assert.fail()] = boxes(view(), "asks");
-    assert.match(textOf(box), /^Image 11: /);
+    assert.match(textOf(box), /^Two decisions about image 11: /);
     assert.match(textOf(box), /→ red \(sure\) by bob/);
     assert.match(textOf(box), new RegExp(`${ONE} by ada`));
     button(box, `take “${ONE}”`)?.props.onClick();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOW_COLUMNS, PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "page/constants.js";
+import { NOW_COLUMNS, OUTBOX, PREFIX, ROUTES } from "page/constants.js";
+import { TOKEN_HEADER, TOKEN_PARAMETER } from "page/constants.js";
 import { failureOf, STRANGER, UNREACHABLE } from "page/core/answers.js";
 import { enter, fetchingWithToken } from "page/enter.js";
 import { reviewServer } from "page/server.js";
@@ -74,6 +75,27 @@ test("who is not let in stays and reads why", async () => {
     await enter(silent.storage, say, silent.fetching);
     assert.equal(sentences[0], "no");
     assert.match(sentences[1] ?? "", /does not answer/);
+    assert.deepEqual(gone, []);
+});
+
+test("who is not let in reads how much is kept in this browser until then", async () => {
+    browserAt("");
+    /** @type {string[]} */
+    const sentences = [];
+    const { fetching } = answering({ error: "No." }, 403);
+    const storage = { getItem: () => null, setItem() {}, [`${OUTBOX}:a:1:x`]: "", other: "" };
+    await enter(storage, (sentence) => sentences.push(sentence), fetching);
+    assert.match(sentences[0] ?? "", /^No\. Decisions that are not saved yet \(1\) are kept/);
+});
+
+test("who is let in by a browser that keeps nothing reads why it goes no further", async () => {
+    const gone = browserAt(`?${TOKEN_PARAMETER}=key`);
+    /** @type {string[]} */
+    const sentences = [];
+    const { fetching, storage } = answering({ token: "secret" });
+    storage.storage.room = 0;
+    await enter(storage, (sentence) => sentences.push(sentence), fetching);
+    assert.match(sentences[0] ?? "", /keeps nothing for this page/);
     assert.deepEqual(gone, []);
 });
 

@@ -4,7 +4,6 @@ exported list say the same."""
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deciding import FLAGS, decided, said, select, state
 from playwright.sync_api import Browser, Page, sync_playwright
 from samples import CLASSES
 from serving import serving
@@ -20,14 +20,6 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
 
 pytestmark = pytest.mark.browser
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 
 @pytest.fixture
@@ -45,28 +37,10 @@ def opened(browser: Browser, address: str) -> Page:
     return page
 
 
-def state(page: Page, expression: str) -> Any:
-    return page.evaluate(
-        f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
-    )
-
-
-def decided(page: Page) -> dict[int, str]:
-    """Row and decision of every image that has one, from the table's columns."""
-    names = state(page, "s.columnsByKey.decision.type.invertedCategories")
-    codes = state(page, "Array.from(s.columnData.decision)")
-    found = {row: names[str(code)] for row, code in enumerate(codes)}
-    return {row: name for row, name in found.items() if name != "undecided"}
-
-
 def saved(page: Page) -> None:
     page.wait_for_function(
         "document.querySelector('[data-test-tag=review-status]').textContent.startsWith('Saved')"
     )
-
-
-def select(page: Page, rows: list[int]) -> None:
-    page.evaluate(f"() => spotlight.useDataset.getState().selectRows({json.dumps(rows)})")
 
 
 def press(page: Page, key: str) -> None:
@@ -202,21 +176,28 @@ def state_ids(run: RunFolder) -> list[int]:
     return list(images.ids.tolist())
 
 
-def test_without_the_token_nothing_is_told_and_nothing_taken(chromium: str, run: RunFolder) -> None:
-    with (
-        serving("--first", "--last", "--run", run.path, "--no-browser") as started,
-        sync_playwright() as playwright,
-    ):
-        page = playwright.chromium.launch(executable_path=chromium, args=FLAGS).new_page()
+def test_without_the_token_nothing_is_told_and_a_second_review_follows_the_first(
+    chromium: str, run: RunFolder
+) -> None:
+    options = ("--first", "--last", "--run", run.path, "--no-browser")
+    with serving(*options) as started, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page()
         page.goto(started.url)
-        page.wait_for_selector("text=open the address that the terminal printed")
-        with serving(
-            "--first", "--last", "--run", run.path, "--no-browser"
-        ) as second:  # the run is open already
-            page.goto(second.address)
-            page.wait_for_selector("text=Read only")
-            assert page.locator("[data-test-tag=review-panel] button").first.is_disabled()
-    assert not read_history(run, print).lines
+        page.wait_for_selector("text=pen the address that the terminal printed")
+        assert not read_history(run, print).lines
+        page = opened(browser, started.address)
+        with serving(*options) as another:
+            second = opened(browser, another.address)
+            select(page, [4])
+            press(page, "k")
+            said(second, "1 of 36 decided")
+            select(second, [5])
+            press(second, "r")
+            said(page, "2 of 36 decided")
+            assert decided(page) == decided(second) == {4: "keep", 5: "remove"}
+        said(second, "the server does not answer")
+        browser.close()
 
 
 def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_run: Path) -> None:

@@ -211,6 +211,26 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TestClient:
     return TestClient(app, base_url=HOME, headers=HEADERS)
 
 
+def test_the_session_says_which_table_the_run_has_now(
+    built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By it a page knows that the run was built again since it was opened."""
+    from fastapi import FastAPI
+
+    run = Path(shutil.copytree(built_run, tmp_path / "run"))
+    session = session_in(tmp_path, run=str(run), reviewer="ada")
+    monkeypatch.setenv("REVIEW_EMBEDDINGS_SESSION", session)
+    app = FastAPI()
+    load_plugin().__activate__(app)
+    client = TestClient(app, base_url=HOME, headers=HEADERS)
+    manifest = table.read_manifest(RunFolder(run))
+    assert manifest is not None
+    address = f"/api/review/{ROUTES['session']}"
+    assert client.get(address).json() == {"built": manifest.fingerprint}
+    shutil.rmtree(run / "table")
+    assert client.get(address).json() == {"built": None}
+
+
 def test_modules_are_served_as_javascript_and_only_kept_while_they_are_current(
     client: TestClient,
 ) -> None:

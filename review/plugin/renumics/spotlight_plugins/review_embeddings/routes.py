@@ -3,6 +3,7 @@ sends. They turn requests into calls and errors into status codes, and decide no
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -49,7 +50,7 @@ def read_session(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
-    """The route that every page asks first."""
+    """The route that every page asks first, and again to see whether it is older than the run."""
 
     def session() -> dict[str, Any]:
         page = read_session(settings)

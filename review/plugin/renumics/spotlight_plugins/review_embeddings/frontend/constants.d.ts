@@ -24,6 +24,7 @@ export const NO_NEW_LABEL: string;
 export const MAX_NOTE: number;
 export const MAX_LIST_NAME: number;
 export const MAX_REQUEST: number;
+export const OUTBOX: string;
 export const MAX_CHECKPOINTS: number;
 export const WIDGETS: Record<"panel" | "neighbors" | "checkpoints", string>;
 export const LENSES: Record<"image" | "summary", string>;

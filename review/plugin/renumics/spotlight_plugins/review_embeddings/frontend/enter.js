@@ -4,9 +4,14 @@
 
 /** @import { TextStorage } from "./types.js" */
 
+import { OUTBOX } from "./constants.js";
 import { PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
 
 const STORED = "review-embeddings-token";
+
+const NO_ROOM =
+    "This browser keeps nothing for this page: it has no room left, or is told not to. " +
+    "Free some, and start the review again.";
 
 /**
  * The header that writing needs, as it is now: an older page goes on with a newer session's.
@@ -52,10 +57,27 @@ export async function enter(storage, say, fetching = (...asked) => fetch(...aske
     try {
         const response = await fetching(PREFIX + ROUTES.enter, { method: "POST", headers, body });
         const answer = await response.json();
-        if (!response.ok) return say(answer.error);
-        if (answer.token) storage.setItem(STORED, answer.token);
+        if (!response.ok) return say(`${answer.error}${unsaved(storage)}`);
+        if (answer.token && !keep(storage, answer.token)) return say(NO_ROOM);
         location.replace(location.pathname);
     } catch {
         say("The review does not answer. Is it still running in the terminal?");
     }
+}
+
+/** @param {TextStorage} storage @param {string} token */
+function keep(storage, token) {
+    try {
+        storage.setItem(STORED, token);
+        return true;
+    } catch {
+        return false;
+    }
+}
+
+/** What waits in this browser to be saved, in a sentence. @param {TextStorage} storage */
+function unsaved(storage) {
+    const count = Object.keys(storage).filter((key) => key.startsWith(`${OUTBOX}:`)).length;
+    if (count === 0) return "";
+    return ` Decisions that are not saved yet (${count}) are kept in this browser and sent then.`;
 }

@@ -20,7 +20,7 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
      * @param {string} path
      * @param {RequestInit} [options]
      */
-    const ask = (path, options = {}) => {
+    const ask = async (path, options = {}) => {
         const headers = { ...tokenHeader(storage), ...options.headers };
         return fetching(PREFIX + path, { redirect: "manual", ...options, headers });
     };

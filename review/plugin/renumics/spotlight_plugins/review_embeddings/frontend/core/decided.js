@@ -43,7 +43,7 @@ export class Decided {
     /**
      * The server says this.
      * @param {Changes["decided"]} decided
-     * @returns {number[]} Rows to be painted.
+     * @returns {number[]} Rows that are shown differently now.
      */
     settle(decided) {
         for (const [row, decision] of decided) {
@@ -56,7 +56,7 @@ export class Decided {
     /**
      * These messages wait, and no others.
      * @param {[key: string, effect: () => Effect][]} messages Oldest first.
-     * @returns {number[]} Rows to be painted.
+     * @returns {number[]} Rows that are shown differently now.
      */
     wait(messages) {
         const before = this.#waiting;
@@ -71,12 +71,13 @@ export class Decided {
 
     /** @param {number[]} rows */
     #refresh(rows) {
-        const asked = new Set(rows);
-        for (const row of asked) put(this.#shown, row, this.#saved.get(row));
+        const before = new Map(rows.map((row) => [row, this.#shown.get(row)]));
+        for (const row of before.keys()) put(this.#shown, row, this.#saved.get(row));
         for (const effect of this.#waiting.values())
             for (const [row, decision] of effect)
-                if (asked.has(row)) put(this.#shown, row, decision);
-        return [...asked];
+                if (before.has(row)) put(this.#shown, row, decision);
+        const changed = [...before].filter(([row, held]) => !isSame(held, this.#shown.get(row)));
+        return changed.map(([row]) => row);
     }
 }
 

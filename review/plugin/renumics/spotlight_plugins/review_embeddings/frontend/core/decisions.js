@@ -170,7 +170,7 @@ export class Decisions {
         if (!isFailure(answer)) this.#saved(entry, answer);
         else if (LOST.includes(answer.kind)) this.connection.lose(answer);
         else if (answer.kind === "invalid") this.steps.drop(entry.message.body.request);
-        void this.catchUp();
+        if (isFailure(answer) || !this.outbox.waiting.length) void this.catchUp();
     }
 
     /**

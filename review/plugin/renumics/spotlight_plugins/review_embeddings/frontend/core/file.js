@@ -3,7 +3,7 @@
 
 /** @import { Entry } from "../types.js" */
 
-export const FILE_FORMAT = "review-embeddings-outbox";
+import { OUTBOX } from "../constants.js";
 
 const VERSION = 1;
 
@@ -16,6 +16,6 @@ export function outboxFile(entries) {
         ...(reason === undefined ? {} : { reason }),
         ...body,
     }));
-    const text = JSON.stringify({ format: FILE_FORMAT, version: VERSION, run, messages }, null, 1);
-    return { name: `${FILE_FORMAT}-${run.slice(0, 8)}.json`, text: `${text}\n` };
+    const text = JSON.stringify({ format: OUTBOX, version: VERSION, run, messages }, null, 1);
+    return { name: `${OUTBOX}-${run.slice(0, 8)}.json`, text: `${text}\n` };
 }

@@ -1,6 +1,6 @@
 // Follows what is decided in other windows and by other people: asks again and again.
 // An answer that was asked for before something was saved here may be older than that; it is not
-// taken.
+// taken, and asked for again.
 
 /** @import { ReviewServer } from "../types.js" */
 /** @import { Connection } from "./connection.js" */
@@ -14,6 +14,7 @@ export const POLL = 2 * 1000;
 export class Following {
     #saves = 0;
     #isAsking = false;
+    #isAskedAgain = false;
 
     /**
      * @param {Pick<ReviewServer, "changes">} server
@@ -31,22 +32,24 @@ export class Following {
         this.#saves += 1;
     }
 
-    /** @returns {Promise<boolean>} Whether it was asked; false while a question is open. */
+    /** @returns {Promise<boolean>} Whether it was asked; false where somebody else asks already. */
     async catchUp() {
+        this.#isAskedAgain = this.#isAsking;
         if (this.#isAsking || this.connection.isWithout) return false;
         this.#isAsking = true;
-        await this.#ask().catch(() => this.connection.lose(UNREACHABLE));
+        do {
+            this.#isAskedAgain = false;
+            await this.#ask().catch(() => this.connection.lose(UNREACHABLE));
+        } while (this.#isAskedAgain);
         this.#isAsking = false;
         return true;
     }
 
     async #ask() {
         if (!(await this.connection.check())) return;
-        for (let saves = -1; saves !== this.#saves; ) {
-            saves = this.#saves;
-            const changes = await this.server.changes(this.holding.since);
-            if (isFailure(changes)) return this.connection.lose(changes);
-            if (saves === this.#saves) this.holding.take(changes);
-        }
+        const saves = this.#saves;
+        const changes = await this.server.changes(this.holding.since);
+        if (isFailure(changes)) this.connection.lose(changes);
+        else if (saves === this.#saves) this.holding.take(changes);
     }
 }

@@ -3,8 +3,9 @@
 
 /** @import { Entry, Message, SharedStorage } from "../types.js" */
 
-/** Entries are called so, then the id of their run, then their order. */
-export const OUTBOX = "review-embeddings-outbox";
+import { OUTBOX } from "../constants.js";
+
+// An entry is called OUTBOX, then by the id of its run, its order and its request.
 
 const DIGITS = 15; // of milliseconds since 1970, enough for 30,000 years
 

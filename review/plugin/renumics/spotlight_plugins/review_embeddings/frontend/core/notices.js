@@ -18,6 +18,7 @@ export const UNSAVED = "unsaved";
  * @property {"waits" | "wrong" | "told"} tone
  * @property {string} text One sentence.
  * @property {string} [rest] More about it.
+ * @property {string} [short] What has to be seen without scrolling to it.
  * @property {{ text: string, run: () => void }[]} [actions]
  */
 
@@ -55,6 +56,7 @@ function unsaved(decisions) {
         {
             key: UNSAVED,
             tone: unstored ? "wrong" : "waits",
+            short: `${waiting.length} not saved`,
             text: `Not saved, ${countOf(waiting)}${failure ? `: ${failure.reason}` : ""}.`,
             rest: unstored ? loose : kept,
             actions: [{ text: "download", run: () => download(decisions, waiting) }],
@@ -103,6 +105,7 @@ function refused(decisions) {
         return {
             key: `refused ${reason}`,
             tone: "wrong",
+            short: `${those.length} not taken`,
             text: `Not taken, ${countOf(those)}: ${reason}.`,
             rest: "Kept in this browser. What is shown for the images is what counts.",
             actions: [
@@ -148,16 +151,14 @@ const AGES = {
 /** @param {Decisions} decisions @returns {Notice[]} */
 function elsewhere(decisions) {
     const { outbox } = decisions;
-    return outbox.others.map((run) => {
-        const entries = outbox.entriesOf(run);
-        return {
-            key: `run ${run}`,
-            tone: "told",
-            text: `Not saved, ${countOf(entries)} for another run (id ${run.slice(0, 8)} …).`,
-            rest: "Kept in this browser, and sent once its review is open at this address.",
-            actions: [{ text: "download", run: () => download(decisions, entries) }],
-        };
-    });
+    const others = [...outbox.others].filter(([, entries]) => entries.length);
+    return others.map(([run, entries]) => ({
+        key: `run ${run}`,
+        tone: "told",
+        text: `Not saved, ${countOf(entries)} for another run (id ${run.slice(0, 8)} …).`,
+        rest: "Kept in this browser, and sent once its review is open at this address.",
+        actions: [{ text: "download", run: () => download(decisions, entries) }],
+    }));
 }
 
 /**

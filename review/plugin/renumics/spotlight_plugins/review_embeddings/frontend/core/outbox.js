@@ -22,6 +22,8 @@ export class Outbox {
 
     /** @type {KeptEntries | undefined} */
     #kept;
+    /** Until the storage changes. @type {Map<string, Entry[]> | undefined} */
+    #others;
     #isSending = false;
     #isWaiting = false;
 
@@ -36,19 +38,14 @@ export class Outbox {
         this.storage = storage;
         this.later = later;
         this.now = now;
+        storage.onChange((key) => this.#hear(key));
     }
 
     /** Send what is kept for the run, and from then on take messages. @param {string} run */
     open(run) {
         if (this.#kept) return;
-        const kept = new KeptEntries(this.storage, run);
-        this.#kept = kept;
-        this.storage.onChange((key) => {
-            if (key === null) kept.restore();
-            else kept.read();
-            if (this.waiting.length) this.#sendLater(); // the other tab may be closed by then
-            this.changed.call(true);
-        });
+        this.#kept = new KeptEntries(this.storage, run);
+        this.#others = undefined;
         void this.send();
     }
 
@@ -71,14 +68,13 @@ export class Outbox {
         return this.#kept?.unstored ?? 0;
     }
 
-    /** Ids of other runs for which messages wait; of all, before one is open. */
+    /** Messages for other runs, by their ids; for all, before one is open. */
     get others() {
-        return runsOf(this.storage).filter((run) => run !== this.#kept?.run);
-    }
-
-    /** Messages for another run. @param {string} run */
-    entriesOf(run) {
-        return new KeptEntries(this.storage, run).all;
+        const runs = () => runsOf(this.storage).filter((run) => run !== this.#kept?.run);
+        this.#others ??= new Map(
+            runs().map((run) => [run, new KeptEntries(this.storage, run).all]),
+        );
+        return this.#others;
     }
 
     /**
@@ -132,6 +128,15 @@ export class Outbox {
         this.tried.call(entry, answer);
         this.changed.call(false);
         return !failure || isRefused;
+    }
+
+    /** Another tab changed something. @param {string | null} key */
+    #hear(key) {
+        this.#others = undefined;
+        if (key === null) this.#kept?.restore();
+        else this.#kept?.read();
+        if (this.waiting.length) this.#sendLater(); // the other tab may be closed by then
+        this.changed.call(true);
     }
 
     #sendLater() {

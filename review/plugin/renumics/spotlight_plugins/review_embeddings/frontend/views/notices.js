@@ -8,7 +8,7 @@
 
 import { COLUMNS, UNDECIDED } from "../constants.js";
 import { verdict } from "../core/card.js";
-import { shortTime } from "../core/format.js";
+import { counted, shortTime } from "../core/format.js";
 import { UNSAVED } from "../core/notices.js";
 import { h } from "../dom/node.js";
 import { decisionStyles, noticeStyles, styles } from "./styles.js";
@@ -31,11 +31,12 @@ export const noticeView = ({ key, tone, text, rest, actions = [] }) =>
 export function questionView(decisions, question) {
     const { key, proposed, holds, images } = question;
     const [row] = question.rows;
-    const one = `Image ${row === undefined ? "" : decisions.table.value(COLUMNS.imageId, row)}`;
-    const about = images.length === 1 ? one : `${images.length.toLocaleString()} images`;
+    const id = row === undefined ? "" : decisions.table.value(COLUMNS.imageId, row);
+    const one = `Two decisions about image ${id}: which one counts?`;
+    const many = `Two decisions about ${images.length.toLocaleString()} images: which ones count?`;
     return box(key, "asks", [
-        h("div", { style: styles.name }, `${about}: somebody was faster.`),
-        line("counts", holds),
+        h("div", { style: styles.name }, images.length === 1 ? one : many),
+        line("counts now", holds),
         line("came later", proposed),
         actionRow([
             { text: "show", run: () => decisions.holding.show(images) },
@@ -44,6 +45,30 @@ export function questionView(decisions, question) {
         ]),
     ]);
 }
+
+/**
+ * What has to be seen without scrolling; a click goes to it.
+ * @param {Notice[]} notices
+ * @param {number} questions
+ */
+export function signs(notices, questions) {
+    const said = notices.flatMap(({ short, tone }) => (short ? [{ text: short, tone }] : []));
+    const asked = { text: counted(questions, "question"), tone: /** @type {const} */ ("asks") };
+    return [...said, ...(questions ? [asked] : [])].map(({ text, tone }) => {
+        const onClick = (/** @type {any} */ event) => showBox(event.target, tone);
+        const style = { ...noticeStyles.sign, ...noticeStyles.tones[tone] };
+        return h("button", { key: text, style, onClick }, text);
+    });
+}
+
+/**
+ * @param {Element} sign
+ * @param {string} tone
+ */
+const showBox = (sign, tone) =>
+    sign.parentElement?.parentElement
+        ?.querySelector(`[data-test-tag=review-${tone}]`)
+        ?.scrollIntoView({ block: "nearest" });
 
 /**
  * @param {string} what

@@ -17,7 +17,7 @@ import { NEXT_KEY, UNDO_KEY } from "../core/keyboard.js";
 import { noticesOf, UNSAVED } from "../core/notices.js";
 import { PanelForm } from "../core/panel.js";
 import { h } from "../dom/node.js";
-import { noticeView, questionView, STATUS } from "./notices.js";
+import { noticeView, questionView, signs, STATUS } from "./notices.js";
 import { relabelView } from "./relabel.js";
 import { decisionStyles, styles } from "./styles.js";
 
@@ -68,7 +68,7 @@ export function panelView(decisions, form) {
  * @param {number} images
  * @param {Notice[]} notices
  */
-function countRow({ holding, table, status, isLeft, outbox }, images, notices) {
+function countRow({ holding, table, status, isLeft }, images, notices) {
     const decided = holding.isKnown ? holding.count.toLocaleString() : "–";
     const isUnsaved = notices.some(({ key }) => key === UNSAVED);
     return h(
@@ -76,9 +76,8 @@ function countRow({ holding, table, status, isLeft, outbox }, images, notices) {
         { key: "count", style: styles.row },
         h("b", {}, `${decided} of ${images.toLocaleString()} decided`),
         h("span", { style: styles.muted }, `${table.selected.length.toLocaleString()} selected`),
-        isUnsaved
-            ? h("span", { style: styles.wrong }, `${outbox.waiting.length} not saved`)
-            : h("span", { style: isLeft ? styles.wrong : styles.muted, ...STATUS }, status),
+        !isUnsaved && h("span", { style: isLeft ? styles.wrong : styles.muted, ...STATUS }, status),
+        signs(notices, holding.questions.length),
     );
 }
 

@@ -84,6 +84,13 @@ export const noticeStyles = {
         told: { background: "#f2f5f8", borderColor: "#9aa5b1" },
         asks: { background: "#eaf2ff", borderColor: "#1f6feb" },
     },
+    sign: {
+        padding: "0 8px",
+        border: "1px solid",
+        borderRadius: "10px",
+        fontWeight: 600,
+        cursor: "pointer",
+    },
     line: { display: "flex", flexWrap: "wrap", gap: "0 8px" },
     what: { color: GREY, minWidth: "76px" },
 };

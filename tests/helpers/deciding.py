@@ -1,0 +1,82 @@
+"""A page in a real browser on which images are decided about: opens it, and reads what it shows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+PANEL = "[data-test-tag=review-panel]"
+STATUS = "[data-test-tag=review-status]"
+
+
+def ready(page: Page) -> Page:
+    """Once the images and what was decided about them are there."""
+    page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().length > 0")
+    page.wait_for_selector(f"{PANEL} button")
+    return page
+
+
+def opened(context: BrowserContext, address: str) -> Page:
+    """A new tab with the page."""
+    page = context.new_page()
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.goto(address)
+    return ready(page)
+
+
+def state(page: Page, expression: str) -> Any:
+    """Something of Spotlight's store, which is called ``s``."""
+    return page.evaluate(
+        f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
+    )
+
+
+def select(page: Page, rows: list[int]) -> None:
+    """Select rows, as a click does."""
+    state(page, f"s.selectRows({json.dumps(rows)})")
+
+
+def decide(page: Page, rows: list[int], key: str) -> None:
+    """Select rows and press a key."""
+    select(page, rows)
+    page.keyboard.press(key)
+
+
+def decided(page: Page) -> dict[int, str]:
+    """Row and decision of every image that has one, from the table's columns."""
+    names = state(page, "s.columnsByKey.decision.type.invertedCategories")
+    codes = state(page, "Array.from(s.columnData.decision)")
+    found = {row: names[str(code)] for row, code in enumerate(codes)}
+    return {row: name for row, name in found.items() if name != "undecided"}
+
+
+def said(page: Page, text: str) -> None:
+    """Wait until the panel says this."""
+    page.wait_for_function(
+        "([panel, text]) => document.querySelector(panel)?.textContent.includes(text)",
+        arg=[PANEL, text],
+    )
+
+
+def unsaid(page: Page, text: str) -> None:
+    """Wait until the panel does not say this any more."""
+    page.wait_for_function(
+        "([panel, text]) => !document.querySelector(panel)?.textContent.includes(text)",
+        arg=[PANEL, text],
+    )
+
+
+def kept(page: Page) -> int:
+    """How many messages the browser keeps because they are not saved yet."""
+    names = "Object.keys(localStorage).filter((key) => key.startsWith('review-embeddings-outbox:'))"
+    return int(page.evaluate(f"{names}.length"))
