@@ -3,7 +3,6 @@ sends. They turn requests into calls and errors into status codes, and decide no
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
