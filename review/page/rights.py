@@ -31,7 +31,7 @@ def printed_to_others(stream: TextIO = sys.stdout) -> str:
         descriptor = stream.fileno()
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return ""
-        file = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        file = Path(f"/proc/self/fd/{descriptor}").readlink()
     except (OSError, ValueError, AttributeError):
         return ""
     if not (readers := readers_of(file)):
