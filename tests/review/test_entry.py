@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from review_embeddings.review.page import opening
-from review_embeddings.review.page.entry import Entry, EntrySecrets, Offers
+from review_embeddings.review.page.entry import EntryControl, EntrySecrets, Offers
 from review_embeddings.review.page.frontend import (
     PLUGIN_FOLDER,
     PREFIX,
@@ -224,7 +224,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_key_is_good_once_and_then_makes_one_new_address(folder: Path) -> None:
-    entry, offers = Entry(folder), Offers(folder)
+    entry, offers = EntryControl(folder), Offers(folder)
     firefox = "Mozilla/5.0 Gecko/20100101 Firefox/130.0"
     assert entry.admit("printed", is_known=False, agent=firefox).token == "token"
     assert offers.next() is None
@@ -242,7 +242,7 @@ def test_a_key_is_good_once_and_then_makes_one_new_address(folder: Path) -> None
 
 
 def test_who_was_let_in_goes_on_with_any_address_and_is_not_told_the_token(folder: Path) -> None:
-    entry, offers = Entry(folder), Offers(folder)
+    entry, offers = EntryControl(folder), Offers(folder)
     entry.admit("printed", is_known=False, agent="")
     for key in ("printed", "", "guess"):
         known = entry.admit(key, is_known=True, agent="")
@@ -283,7 +283,7 @@ def test_whatever_is_sent_to_enter_is_refused(client: TestClient, body: bytes) -
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
 def test_files_of_a_session_are_the_owners_alone(folder: Path) -> None:
-    entry = Entry(folder)
+    entry = EntryControl(folder)
     for _ in range(2):
         entry.admit("printed", is_known=False, agent="")
     files = list(folder.iterdir())
@@ -327,7 +327,7 @@ with opening.opened_in_browser({HOME + "/?token=a&b"!r}, Path({str(tmp_path)!r})
     assert Path(f"{seen}.mode").read_text().strip() == "600"
     assert list(home.iterdir()) == [], "gone in the end"
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "none" / "there")
-    monkeypatch.setattr(opening.webbrowser, "open", lambda _: True)
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
     (tmp_path / "none").write_text("")
     with opening.opened_in_browser(HOME, tmp_path):  # where there is no home to write to
         assert [file.suffix for file in tmp_path.glob("review-*")] == [".html"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, Response, sync_playwright
 from serving import Serving, serving
 
 pytestmark = pytest.mark.browser
@@ -125,10 +125,13 @@ def is_there(page: Page) -> None:
 def test_the_ways_in_which_people_open_it(
     context: BrowserContext, served: Serving, elsewhere: int
 ) -> None:
-    page, asked, faults = context.new_page(), [], []
+    page = context.new_page()
+    asked: list[Request] = []
+    answers: list[Response] = []
+    messages: list[str] = []
     context.on("request", lambda one: asked.append(one))
-    context.on("response", lambda one: faults.append(one.url) if one.status >= 400 else None)
-    page.on("console", lambda one: faults.append(one.text) if "Security Policy" in one.text else 0)
+    context.on("response", lambda one: answers.append(one))
+    page.on("console", lambda one: messages.append(one.text))
     page.goto(served.address)
     is_there(page)
     assert page.url == served.url, "nothing secret stays in the address"
@@ -148,7 +151,8 @@ def test_the_ways_in_which_people_open_it(
     (cookie,) = [one for one in context.cookies() if one["name"].startswith("review-embeddings-")]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["expires"] == -1
     assert cookie["value"] not in page.evaluate("document.cookie + JSON.stringify(localStorage)")
-    assert faults == []
+    assert [answer.url for answer in answers if answer.status >= 400] == []
+    assert [message for message in messages if "Security Policy" in message] == []
     referers = [one.headers.get("referer", "") for one in asked]
     assert not any("token" in referer for referer in referers)
     key = served.printed.partition("?token=")[2]
@@ -159,7 +163,8 @@ def test_the_ways_in_which_people_open_it(
 def test_a_page_of_another_origin_gets_nothing_of_it(
     context: BrowserContext, served: Serving, elsewhere: int, host: str
 ) -> None:
-    page, answers = context.new_page(), []
+    page = context.new_page()
+    answers: list[tuple[str, int]] = []
     page.on("response", lambda one: answers.append((one.url, one.status)))
     page.goto(f"http://{host}:{elsewhere}/")
     found: dict[str, Any] = page.evaluate(ATTACK, served.url)
