@@ -8,8 +8,9 @@ import hashlib
 import io
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,17 @@ def commit(temporary: Path, path: Path) -> None:
     renamed over what was there."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
+    _keep_rights(temporary, path)
     with storage.putting(temporary, path):
         temporary.replace(path)
+
+
+def _keep_rights(temporary: Path, path: Path) -> None:
+    """Give a file the rights of the one that it replaces; a new one follows the umask."""
+    with suppress(OSError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            temporary.chmod(stat.S_IMODE(mode))
 
 
 @contextmanager

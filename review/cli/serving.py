@@ -50,8 +50,8 @@ def serve_page(
     """Serve a page and say where; ``next_page`` gives another one that takes its place."""
     from review_embeddings.review.page.server import Announcements, serve
 
-    if address.warning:
-        click.echo(f"Warning: {address.warning}")
+    for sentence in _warnings(page, address):
+        click.echo(f"Warning: {sentence}")
     serve(
         page,
         address,
@@ -59,6 +59,14 @@ def serve_page(
         announce=Announcements(_say_ready, _say_renewed),
         next_page=next_page,
     )
+
+
+def _warnings(page: Page, address: Address) -> list[str]:
+    """Who else can read or take over what is served, each said once."""
+    from review_embeddings.review.page.rights import open_to_others, printed_to_others
+
+    in_files = [] if page.run is None else open_to_others(page.run)
+    return [*filter(None, (address.warning, printed_to_others())), *in_files]
 
 
 def _say_ready(url: str) -> None:

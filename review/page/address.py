@@ -170,7 +170,7 @@ def _check_pem(what: str, path: Path) -> None:
 
 
 def _why_no_pair(certificate: str, key: str, error: ssl.SSLError) -> str:
-    if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}:
+    if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}:
         return (
             f"The key of --tls-key {key} does not belong to the certificate of --tls-cert "
             f"{certificate}. Give the two that were made together."

@@ -73,6 +73,8 @@ class Asked:
     @property
     def is_opened(self) -> bool:
         """Whether a person may have opened it as a page, from wherever: typed, or a link."""
+        if "origin" in self.headers and not self.is_surely_own:  # asked by the script of a page
+            return False
         if self.site in {"", "none", "same-origin"}:
             return True
         how = self.headers.get("sec-fetch-mode"), self.headers.get("sec-fetch-dest")
