@@ -24,6 +24,7 @@ from review_embeddings.review.exchange.changes import (
     Change,
     FoundChanges,
 )
+from review_embeddings.review.exchange.formcard import DEFAULT
 from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
 
 CHANGES_FILE, SUMMARY_FILE, PROVENANCE_FILE = "changes.csv", "summary.txt", "provenance.json"
@@ -63,6 +64,8 @@ class Applied:
     """Split, row, file and reason of each row of the source whose image is not there."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Files of the source that may be images and are no rows of it, with the reasons."""
+    configurations: dict[str, list[str]] = field(default_factory=dict)
+    """Splits of each configuration of a data set that is written as files."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Of the images of each split of the cleaned data set, in order."""
     undecided: bool = False
@@ -137,6 +140,7 @@ def summary(applied: Applied) -> str:
         f"  {old or 'no label'} -> {new}: {count:,}"
         for (old, new), count in sorted(applied.relabelled.items())
     ]
+    lines += _configurations(applied)
     lines += _without_effect(applied)
     lines += _missing(applied)
     lines += _left_out(applied)
@@ -152,6 +156,18 @@ def _split_line(applied: Applied, split: str) -> str:
     if reason:
         return f"{line} ({reason})"
     return line if origin == split else f"{line} ({origin}, cleaned)"
+
+
+def _configurations(applied: Applied) -> list[str]:
+    """How splits with other columns are loaded."""
+    if len(applied.configurations) < 2:
+        return []
+    lines = ["splits differ in their columns, so that there are configurations:"]
+    for name, splits in applied.configurations.items():
+        call = "load_dataset(DIR)" if name == DEFAULT else f"load_dataset(DIR, {name!r})"
+        what = "all splits, null for what one lacks" if name == DEFAULT else ", ".join(splits)
+        lines.append(f"  {call}: {what}")
+    return lines
 
 
 def _without_effect(applied: Applied) -> list[str]:
