@@ -166,13 +166,15 @@ def _load_saved(path: Path) -> Any:
 # -- folders
 
 
-def is_image_folder(reference: DatasetReference) -> bool:
-    """Whether a data set is a folder of this machine in which images lie as files."""
+def kind_of_folder(reference: DatasetReference) -> str:
+    """What a folder of this machine holds its images in: an ending of `LOADERS`, or `FILES`; empty
+    for other data sets."""
     path = Path(reference.source)
     if not path.is_dir() or any((path / name).is_file() for name in (SAVED, SAVED_SPLITS)):
-        return False
+        return ""
     listing = list_folder(walk(reference.source))
-    return bool(listing.images) and not shards_of(listing)[1]
+    ending, _ = shards_of(listing)
+    return ending or (FILES if listing.images else "")
 
 
 def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:

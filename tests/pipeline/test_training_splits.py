@@ -53,7 +53,9 @@ def test_labels_that_are_no_class_end_a_fine_tuning_or_are_ignored(tmp_path: Pat
     request = FineTuning("model", str(tmp_path), ignore_labels=True, **given)
     splits = open_splits(request, notes)
     assert splits.classes == ["cat", "dog"] and splits.labels.tolist() == [0, 1, 0]
-    assert any("1 of 4 labels are none of the classes of --classes: 3" in one for one in notes.lines)
+    assert any(
+        "1 of 4 labels are none of the classes of --classes: 3" in one for one in notes.lines
+    )
 
 
 def test_a_split_without_the_column_of_labels_is_not_evaluated_on(tmp_path: Path) -> None:

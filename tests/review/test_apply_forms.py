@@ -1,5 +1,5 @@
-"""What the forms of a cleaned data set carry: splits with other columns, names that `datasets` takes
-for files, files that are no rows; and what `datasets` itself cannot load."""
+"""What the forms of a cleaned data set carry: splits with other columns, names that `datasets`
+takes for files, files that are no rows; and what `datasets` itself cannot load."""
 
 from __future__ import annotations
 
@@ -180,6 +180,8 @@ def test_files_of_the_source_that_are_no_rows_are_named(tmp_path: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,label\n0.png,a\n1.png,b\ngone.png,a\n")
     run = reviewed(tmp_path, "train")
     text = summary(apply(run, None, ApplyRequest(dry_run=True)))
-    assert "no rows, which are left out: 1\n  gone.png: named by metadata.csv, and not there" in text
+    assert (
+        "no rows, which are left out: 1\n  gone.png: named by metadata.csv, and not there" in text
+    )
     assert summary(apply(run, tmp_path / "out")) == text
     assert (tmp_path / "out" / "summary.txt").read_text() == text
