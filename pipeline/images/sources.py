@@ -42,6 +42,9 @@ does."""
 FIRST_RULES = 1
 """Version of the rules by which `datasets` alone said what a folder holds."""
 
+MAX_NAMED = 3
+"""Files that a note names."""
+
 FILES, ROWS = "files", "rows"
 
 
@@ -216,6 +219,10 @@ def _of_shards(
             if one.name not in used
         ),
     ]
+    others = [one.name for one in listing.others if one.ending in LOADERS and one not in shards]
+    if others:
+        more = " ..." if len(others) > MAX_NAMED else ""
+        notes.append(f"Not read beside {ending} files: {', '.join(others[:MAX_NAMED])}{more}")
     account = Account(ROWS, left_out, len(listing.others) - len(shards), notes)
 
     if reference.in_place and ending == ".arrow":

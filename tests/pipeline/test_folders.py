@@ -293,6 +293,29 @@ def test_boxes_are_not_read_and_that_is_said(tmp_path: Path) -> None:
     assert any("COCO" in note for note in opened(coco).account.notes)
 
 
+def test_what_is_beside_the_images_and_is_not_read_is_named(tmp_path: Path) -> None:
+    root = fill(tmp_path, "1.png", "2.png")
+    fill(root, "more.tar.gz", "train.csv", "broken.zip", data=b"id,label\n1,cat\n")
+    found = opened(root)
+    assert any("more.tar.gz" in note for note in found.account.notes)
+    assert any("train.csv" in note and "metadata.csv" in note for note in found.account.notes)
+    assert [one.name for one in found.account.left_out] == ["broken.zip"]
+    assert "not a zip" in found.account.left_out[0].reason
+    fill(root, "metadata.csv", data=b"file_name,label\n1.png,cat\n2.png,dog\n")
+    assert not any("train.csv" in note for note in opened(root).account.notes)
+
+
+def test_metadata_beside_a_zip_file_of_the_images(tmp_path: Path) -> None:
+    """As in huggingface/datasets #7337."""
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in ("1.png", "2.png"):
+            archive.writestr(name, PNG)
+    (tmp_path / "metadata.jsonl").write_text(
+        '{"file_name": "1.png", "label": "x"}\n{"file_name": "2.png", "label": "y"}\n'
+    )
+    assert opened(tmp_path).classes == ["x", "y"]
+
+
 # -- the promise
 
 COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "60"))
