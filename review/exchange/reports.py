@@ -43,6 +43,9 @@ CHANGES = (
 )
 """Columns of ``changes.csv``."""
 
+MAX_LEFT_OUT = 20
+"""Files of the source that the summary names."""
+
 MAX_NAMED = 5
 """Images that a line of the summary names; the others are counted."""
 
@@ -199,7 +202,10 @@ def _left_out(applied: Applied) -> list[str]:
     if not applied.left_out:
         return []
     lines = [f"files of the source that are no rows, which are left out: {len(applied.left_out):,}"]
-    return lines + [f"  {name}: {reason}" for name, reason in applied.left_out.items()]
+    named = list(applied.left_out.items())[:MAX_LEFT_OUT]
+    lines += [f"  {name}: {reason}" for name, reason in named]
+    more = len(applied.left_out) - len(named)
+    return [*lines, f"  and {more:,} more, which skipped.csv of the run names"] if more else lines
 
 
 def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, form: str) -> str:
