@@ -12,7 +12,13 @@ from pathlib import Path
 from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.candidates import is_candidate, is_hidden, names_classes
 from review_embeddings.pipeline.images.card import Card
-from review_embeddings.pipeline.images.metadata import Metadata, is_metadata, read_metadata
+from review_embeddings.pipeline.images.metadata import (
+    FILE_NAME,
+    NAMELESS,
+    Metadata,
+    is_metadata,
+    read_metadata,
+)
 from review_embeddings.pipeline.images.splitwords import (
     UNLABELLED,
     in_order,
@@ -314,8 +320,11 @@ def _note_depth(depths: set[int], above: int, notes: list[str], *, strays: int) 
 def _not_there(metadata: Metadata, listing: Listing) -> Iterator[LeftOut]:
     known = {entry.name for entry in listing.images} | {one.name for one in listing.left_out}
     others = {entry.name for entry in listing.others}
+    if nameless := len(metadata.rows.get(NAMELESS, ())):
+        reason = f"{nameless:,} of its rows have no {FILE_NAME}"
+        yield LeftOut(metadata.files[0], reason)
     for name in metadata.rows:
-        if name not in known:
+        if name not in known and name != NAMELESS:
             what = "no image" if name in others else "not there"
             yield LeftOut(name, f"named by {_few(metadata.files)}, and {what}")
 

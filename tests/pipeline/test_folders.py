@@ -260,6 +260,19 @@ def test_metadata_that_names_some_of_the_files(tmp_path: Path) -> None:
     assert found.rows.column_names == ["image", "label", "seen"]
 
 
+def test_rows_are_in_the_order_of_the_metadata(tmp_path: Path) -> None:
+    """As `datasets` has them; images that it does not name come last."""
+    fill(tmp_path, "1.png", "2.png", "3.png", "4.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\n3.png,a\n,b\n1.png,b\n3.png,c\n")
+    found = opened(tmp_path)
+    paths = [Path(cell["path"]).name for cell in found.rows[:]["image"]]
+    assert paths == ["3.png", "1.png", "3.png", "2.png", "4.png"]
+    assert found.rows["label"][:] == ["a", "b", "c", None, None]
+    assert [(one.name, one.reason) for one in found.account.left_out] == [
+        ("metadata.csv", "1 of its rows have no file_name")
+    ]
+
+
 def test_labels_are_those_of_metadata_or_of_folders_as_asked(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png", "b/2.png")
     (tmp_path / "metadata.jsonl").write_text(
