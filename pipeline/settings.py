@@ -78,7 +78,10 @@ class DatasetReference:
     opened. A run that says nothing of it was read by the first ones."""
 
 
-READING_FIELDS = tuple(entry.name for entry in fields(DatasetReference) if entry.metadata == LATER)
+READING_FIELDS = (
+    *(entry.name for entry in fields(DatasetReference) if entry.metadata == LATER),
+    "reading",
+)
 """Fields of `DatasetReference` that say how a data set is read where it can be read in two ways."""
 
 

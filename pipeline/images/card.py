@@ -74,12 +74,15 @@ def _read(path: Path, config: str | None) -> Card:
     patterns = sanitize_patterns(of_config["data_files"]) if "data_files" in of_config else {}
     inside = str(of_config.get("data_dir") or "").strip("./")
     prefix = f"{inside}/" if inside else ""
+    features = of_config.get("features") or (
+        infos[str(chosen)].features if str(chosen) in infos else None
+    )
     return Card(
         {
             str(split): [f"{prefix}{one.removeprefix('./')}" for one in some]
             for split, some in patterns.items()
         },
-        infos[str(chosen)].features if str(chosen) in infos else None,
+        features,
         "" if patterns else prefix,
     )
 

@@ -20,6 +20,9 @@ JSON_NAMES = ("json", "jsn")
 """Columns in which WebDataset keeps all that is known of an image: the label may be a field of
 them, ``json.label``."""
 
+TEXT_ENDINGS = ("cls", "txt")
+"""Endings of WebDataset's files that may hold nothing but the label, as in ``0001.label.txt``."""
+
 NO_LABELS = NOTHING
 """Given as the label column, it means: use no labels."""
 
@@ -107,7 +110,11 @@ def find_label_column(features: Any, reference: DatasetReference, image_column: 
             f"Data set {reference.source} has several label columns: {quoted_names(class_labels)}. "
             f"Name the one to use with --label-column."
         )
-    columns = [*LABEL_NAMES, *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES)]
+    columns = [
+        *LABEL_NAMES,
+        *(f"{name}.{ending}" for ending in TEXT_ENDINGS for name in LABEL_NAMES),
+        *(f"{outer}.{name}" for outer in JSON_NAMES for name in LABEL_NAMES),
+    ]
     others = (name for name in columns if name != image_column)
     return next((name for name in others if feature_of(features, name) is not None), None)
 

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SPLITS_BY_PREFERENCE"]
 
-RULES = 2
-"""Version of the rules by which images and labels are found; `FIRST_RULES` for older runs."""
+RULES = 3
+"""Version of the rules by which images and labels are found; `FIRST_RULES` for runs from before
+there were others. 2 read folders, and 3 tars, other than before."""
 
 
 @dataclass(frozen=True)

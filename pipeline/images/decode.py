@@ -32,7 +32,16 @@ UNREADABLE = (UnreadableError, OSError)
 RUNS_PROGRAMS = frozenset({"EPS", "IPTC"})
 """Formats of Pillow that hand a file to Ghostscript, or may hold one that is."""
 
-POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
+_POSTSCRIPT = "PostScript, which only another program could draw"
+
+INSTEAD = {
+    b"%!ps": _POSTSCRIPT,
+    b"\xc5\xd0\xd3\xc6": _POSTSCRIPT,
+    b"version https://git-lfs": "a pointer of Git LFS; `git lfs pull` brings the image",
+    b"<!doctype html": "a web page, such as a download that failed leaves",
+    b"<html": "a web page, such as a download that failed leaves",
+}
+"""How files begin that have the name of an image and are none, and what they are."""
 
 FIRST_GREY_RULES, GREY_RULES = 1, 2
 """Versions of the rule by which grey of more than 8 bits is shown."""
@@ -91,10 +100,19 @@ def decode(data: bytes) -> Image.Image:
 
 def open_image(data: bytes) -> Image.Image:
     """An image file of which only the beginning is read. Raises as `decode` does."""
-    if data.startswith(POSTSCRIPT):
-        raise UnreadableError("PostScript, which only another program could draw")
+    if reason := _not_an_image(data):
+        raise UnreadableError(reason)
     with _unreadable():
         return Image.open(io.BytesIO(data), formats=_formats())
+
+
+def _not_an_image(data: bytes) -> str:
+    """What a file is that only has the name of an image, where that can be told."""
+    if not data:
+        return "an empty file"
+    begin = data[:64].lstrip().lower()
+    found = (what for start, what in INSTEAD.items() if begin.startswith(start))
+    return next(found, "")
 
 
 @cache

@@ -39,7 +39,8 @@ def _label_of(table: pyarrow.Table, reference: DatasetReference) -> str | None:
 
 
 def folder_rows(read: FolderSplits, split: str, features: Any) -> datasets.Dataset:
-    """The rows of a split, by name of file; ``features`` are those of the card, or None.
+    """The rows of a split in the order of the metadata, and by name of file where it says nothing;
+    ``features`` are those of the card, or None.
 
     Raises DatasetError where these do not fit.
     """
@@ -52,6 +53,7 @@ def folder_rows(read: FolderSplits, split: str, features: Any) -> datasets.Datas
         for entry in entries
         for row in (metadata.rows.get(entry.name, [None]) if metadata else [None])
     ]
+    pairs.sort(key=lambda pair: (pair[1] is None, pair[1] or 0))
     files = [{"bytes": None, "path": entry.file} for entry, _ in pairs]
     columns: dict[str, Any] = {}
     kinds = datasets.Features()

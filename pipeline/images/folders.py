@@ -6,13 +6,19 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.candidates import is_candidate, is_hidden, names_classes
 from review_embeddings.pipeline.images.card import Card
-from review_embeddings.pipeline.images.metadata import Metadata, is_metadata, read_metadata
+from review_embeddings.pipeline.images.metadata import (
+    FILE_NAME,
+    NAMELESS,
+    Metadata,
+    is_metadata,
+    read_metadata,
+)
 from review_embeddings.pipeline.images.splitwords import (
     UNLABELLED,
     in_order,
@@ -27,6 +33,10 @@ ONLY_SPLIT = "train"
 
 FOLDERS = ("folder", "top-folder")
 """Ways of ``--labels-from`` by which metadata is not read."""
+
+ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
+
+TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx", ".xls"})
 
 Folders = tuple[str, ...]
 """Names of folders, the outermost first."""
@@ -79,7 +89,7 @@ def list_folder(walk: Walk) -> Listing:
         if is_metadata(entry):
             metadata.append(entry)
         elif not is_candidate(entry):
-            if entry.problem and not entry.ending:  # a folder that cannot be listed, or a dead link
+            if entry.problem and entry.ending in {"", ".zip"}:  # a folder, a dead link, an archive
                 left_out.append(LeftOut(entry.name, entry.problem))
             else:
                 others.append(entry)
@@ -95,22 +105,28 @@ def list_folder(walk: Walk) -> Listing:
 def _with_zipped(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The files, and after each zip file those in it, as if it had been unpacked where it lies."""
     for entry in entries:
-        yield entry
-        if entry.ending == ".zip" and not entry.problem and "://" not in entry.file:
-            yield from _zipped(entry)
+        if entry.ending != ".zip" or entry.problem or "://" in entry.file:
+            yield entry
+            continue
+        try:
+            inside = _zipped(entry)
+        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+            yield replace(entry, problem=f"cannot be opened: {reason_of(error)}")
+        else:
+            yield entry
+            yield from inside
 
 
-def _zipped(entry: Entry) -> Iterator[Entry]:
+def _zipped(entry: Entry) -> list[Entry]:
     folder, stem = posixpath.split(entry.name[: -len(".zip")])
     inside = (folder, stem) if split_of(stem) else (folder,)
-    try:
-        with zipfile.ZipFile(local_path(entry.file)) as archive:
-            members = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        return
-    for member in members:
-        name = escaped(posixpath.join(*inside, member))
-        yield Entry(name.lstrip("/"), f"zip://{member}::{Path(entry.file)}")
+    with zipfile.ZipFile(local_path(entry.file)) as archive:
+        members = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+    names = [escaped(posixpath.join(*inside, member)).lstrip("/") for member in members]
+    return [
+        Entry(name, f"zip://{member}::{Path(entry.file)}")
+        for name, member in zip(names, members, strict=True)
+    ]
 
 
 def read_folder(
@@ -146,6 +162,7 @@ def read_folder(
             f"Add one with the columns file_name and label, or use --labels-from folder."
         )
     _note_annotations(listing, notes)
+    _note_unread(listing, notes, labelled=bool(labels) or metadata is not None)
     if listing.runs:
         notes.append(f"Passed over folders that hold a run or a model: {_few(listing.runs)}")
     classes = sorted_names(set(labels.values()))
@@ -303,8 +320,11 @@ def _note_depth(depths: set[int], above: int, notes: list[str], *, strays: int) 
 def _not_there(metadata: Metadata, listing: Listing) -> Iterator[LeftOut]:
     known = {entry.name for entry in listing.images} | {one.name for one in listing.left_out}
     others = {entry.name for entry in listing.others}
+    if nameless := len(metadata.rows.get(NAMELESS, ())):
+        reason = f"{nameless:,} of its rows have no {FILE_NAME}"
+        yield LeftOut(metadata.files[0], reason)
     for name in metadata.rows:
-        if name not in known:
+        if name not in known and name != NAMELESS:
             what = "no image" if name in others else "not there"
             yield LeftOut(name, f"named by {_few(metadata.files)}, and {what}")
 
@@ -328,6 +348,19 @@ def _note_annotations(listing: Listing, notes: list[str]) -> None:
         )
     if any(_is_coco(entry) for entry in listing.others):
         notes.append("The COCO annotations are not read: whole images are reviewed, not boxes")
+
+
+def _note_unread(listing: Listing, notes: list[str], *, labelled: bool) -> None:
+    """Say what is beside the images, may hold more of them or their labels, and is not read."""
+    archives = [entry.name for entry in listing.others if entry.ending in ARCHIVES]
+    if archives:
+        notes.append(f"Not looked into, as they are neither unpacked nor .zip: {_few(archives)}")
+    tables = [entry.name for entry in listing.others if entry.ending in TABLES]
+    if tables and not labelled:
+        notes.append(
+            f"Not read: {_few(tables)}; what is known of the images is read of metadata.csv, "
+            f".jsonl or .parquet, with the columns file_name and label"
+        )
 
 
 def _stem(entry: Entry) -> str:

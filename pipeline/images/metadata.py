@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
+NAMELESS = ""
+"""Stands for the file of a row that names none."""
+
 FILE_NAME = "file_name"
 """The column that names the images."""
 
@@ -62,7 +65,7 @@ def read_metadata(entries: Sequence[Entry]) -> Metadata | None:
             )
         folder = "/".join(entry.parts)
         named = table.column(FILE_NAME).cast(pa.string()).to_pylist()
-        names += [_in_folder(folder, name or "") for name in named]
+        names += [_in_folder(folder, name) if name else NAMELESS for name in named]
         tables.append(table.drop_columns([FILE_NAME]))
     if not tables:
         return None

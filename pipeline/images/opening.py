@@ -30,10 +30,30 @@ def opened(name: str) -> Iterator[BinaryIO]:
         with system.open(path, "rb") as stream:
             yield stream
     except (OSError, ImportError, tarfile.TarError, pa.ArrowException) as error:
-        raise DatasetError(
-            f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes "
-            f"{SUPPORTED}. Bring the file back, or name the data set anew with --dataset."
-        ) from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{name} cannot be read where it lies: {reason_of(error)} --in-place takes {SUPPORTED}. "
+        f"Bring the file back, or name the data set anew with --dataset."
+    )
+
+
+def state_of(name: str) -> str:
+    """What is different where a file has become another one: size and time, or what a store says.
+    Raises DatasetError for a file that is not there."""
+    from fsspec.core import url_to_fs
+
+    path = Path(local_path(name))
+    if path.is_file():
+        status = path.stat()
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    try:
+        system, inside = url_to_fs(name)
+        return str(system.ukey(inside))
+    except (OSError, ImportError) as error:
+        raise _unreadable(name, error) from error
 
 
 def bytes_at(stream: BinaryIO, start: int, size: int) -> bytes:

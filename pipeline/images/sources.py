@@ -42,6 +42,9 @@ does."""
 FIRST_RULES = 1
 """Version of the rules by which `datasets` alone said what a folder holds."""
 
+MAX_NAMED = 3
+"""Files that a note names."""
+
 FILES, ROWS = "files", "rows"
 
 
@@ -166,13 +169,15 @@ def _load_saved(path: Path) -> Any:
 # -- folders
 
 
-def is_image_folder(reference: DatasetReference) -> bool:
-    """Whether a data set is a folder of this machine in which images lie as files."""
+def kind_of_folder(reference: DatasetReference) -> str:
+    """What a folder of this machine holds its images in: an ending of `LOADERS`, or `FILES`; empty
+    for other data sets."""
     path = Path(reference.source)
     if not path.is_dir() or any((path / name).is_file() for name in (SAVED, SAVED_SPLITS)):
-        return False
+        return ""
     listing = list_folder(walk(reference.source))
-    return bool(listing.images) and not shards_of(listing)[1]
+    ending, _ = shards_of(listing)
+    return ending or (FILES if listing.images else "")
 
 
 def _in_folder(reference: DatasetReference, path: Path) -> DataSource | None:
@@ -214,6 +219,10 @@ def _of_shards(
             if one.name not in used
         ),
     ]
+    others = [one.name for one in listing.others if one.ending in LOADERS and one not in shards]
+    if others:
+        more = " ..." if len(others) > MAX_NAMED else ""
+        notes.append(f"Not read beside {ending} files: {', '.join(others[:MAX_NAMED])}{more}")
     account = Account(ROWS, left_out, len(listing.others) - len(shards), notes)
 
     if reference.in_place and ending == ".arrow":

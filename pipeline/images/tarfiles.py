@@ -9,6 +9,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from review_embeddings.pipeline.errors import reason_of
@@ -18,7 +19,7 @@ from review_embeddings.pipeline.images.candidates import (
     image_endings,
 )
 from review_embeddings.pipeline.images.folders import LeftOut
-from review_embeddings.pipeline.images.opening import bytes_at, opened
+from review_embeddings.pipeline.images.opening import bytes_at, opened, state_of
 
 NAME = re.compile(r"(?P<key>(?:.*/|)[^.]+)[.](?P<field>[^/]*)", re.DOTALL)
 """The name of a file of an example: its key, and the column that it is in."""
@@ -63,6 +64,12 @@ def list_tar(name: str) -> TarListing:
 
     Raises DatasetError for one that cannot be opened.
     """
+    return _listing(name, state_of(name))
+
+
+@lru_cache(maxsize=2)
+def _listing(name: str, state: str) -> TarListing:
+    """Of a tar in this state; the last ones are kept, since each is gone through several times."""
     found = TarListing({}, [])
     with opened(name) as stream:
         members = _members(name, stream, found.left_out)

@@ -7,17 +7,20 @@ import re
 from dataclasses import dataclass, replace
 
 from review_embeddings.pipeline.errors import DatasetError
-from review_embeddings.pipeline.images.dataset import open_dataset, source_signature
+from review_embeddings.pipeline.images.dataset import RULES, open_dataset, source_signature
 from review_embeddings.pipeline.images.runimages import RunImages
-from review_embeddings.pipeline.images.sources import FIRST_RULES, is_image_folder
+from review_embeddings.pipeline.images.sources import FILES, FIRST_RULES, kind_of_folder
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.settings import NOTHING, DatasetReference
 from review_embeddings.pipeline.stages.plan import why_images_stale
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.session import BuildSession
 
 REREAD = "`build --reread`"
+
+CHANGED = {FILES: (FIRST_RULES,), ".tar": (FIRST_RULES, 2)}
+"""By what a folder holds its images in: the older rules that find others in it than today's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def plan_reading(
     reason = why_images_stale(images, info, signature, before)
     if reread and images is not None:
         reason = "--reread"
-    if reason is not None and images is not None and info.dataset.reading == FIRST_RULES:
+    if reason is not None and images is not None and info.dataset.reading not in {None, RULES}:
         info = replace(info, dataset=replace(info.dataset, reading=None))
         reference, signature = opened_reference(run, info)
     return PlannedReading(info, reference, signature, reason)
@@ -63,21 +66,26 @@ def skipped_rows(run: RunFolder) -> int:
 def note_better(session: BuildSession, info: RunInfo, images: RunImages) -> None:
     """Say what reading the images of an older run again would add."""
     reference, _ = opened_reference(session.run, info)
-    if info.dataset.reading != FIRST_RULES:
+    if info.dataset.reading in {None, RULES}:
         return
-    if any(re.fullmatch(r"-\d+", name) for name in images.classes or []):
+    if info.dataset.reading == FIRST_RULES and any(
+        re.fullmatch(r"-\d+", name) for name in images.classes or []
+    ):
         session.progress.note(
             f"Labels below 0 are no label by today's rules of reading; {REREAD} reads anew"
         )
-    if info.dataset.limit is not None or not is_image_folder(reference):
+    kind = kind_of_folder(reference)
+    if info.dataset.limit is not None or info.dataset.reading not in CHANGED.get(kind, ()):
         return
+    column = NOTHING if reference.label_column == NOTHING else None
+    now = replace(reference, reading=None, label_column=column, in_place=kind != FILES)
     try:
-        opened = open_dataset(replace(reference, reading=None, label_column=None))
+        opened = open_dataset(now)
     except DatasetError as error:
         session.progress.note(f"By today's rules of reading: {error}")
         return
     more = len(opened.rows) - len(images) - skipped_rows(session.run)
-    if more or opened.classes != images.classes:
+    if more or (opened.classes != images.classes and not opened.numbered):
         classes = "no classes" if opened.classes is None else f"{len(opened.classes)} classes"
         session.progress.note(
             f"Today's rules of reading find {len(opened.rows):,} images of {classes} in split "

@@ -98,6 +98,7 @@ class EmbeddingCallback(LogCallback):
         image_column: str | None = None,
         label_column: str | None = None,
         limit: int | None = None,
+        reading: Mapping[str, Any] | None = None,
         pooling: str | None = None,
         precision: str | None = None,
         batch_size: int | None = None,
@@ -109,7 +110,9 @@ class EmbeddingCallback(LogCallback):
         """Say what is embedded; the arguments are those of `settings.DatasetReference` and
         `Settings`.
 
-        ``limit`` embeds only so many images, a seeded sample balanced over the classes.
+        ``limit`` embeds only so many images, a seeded sample balanced over the classes. ``reading``
+        holds further fields of the reference (`settings.READING_FIELDS`), where a data set can be
+        read in two ways.
         ``processor`` is the image processor where the Trainer was not given it as
         ``processing_class``. ``report`` is called after each checkpoint with ``eval_loss``,
         ``eval_accuracy`` and so on of the embedded images, where they are what is evaluated.
@@ -123,6 +126,7 @@ class EmbeddingCallback(LogCallback):
             "image_column": image_column,
             "label_column": label_column,
             "limit": limit,
+            **(reading or {}),
         }
         self._settings = {"pooling": pooling, "precision": precision}
         check_settings(Settings(pooling=pooling or AUTO, precision=precision or AUTO))

@@ -18,6 +18,7 @@ from review_embeddings.pipeline.models.libraries import import_transformers, qui
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import READING_FIELDS
 from review_embeddings.pipeline.training.data import review_request
 from review_embeddings.pipeline.training.images import collate
 from review_embeddings.pipeline.training.lora import load_adapter
@@ -83,9 +84,11 @@ def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
 
     review = review_request(setup.request, setup.splits)
     dataset = dict(review.dataset)
+    reading = {name: dataset.pop(name) for name in READING_FIELDS}
     return EmbeddingCallback(
         dataset.pop("source"),
         **dataset,
+        reading=reading,
         **review.settings,
         processor=setup.processor,
         progress=progress,

@@ -39,6 +39,7 @@ from review_embeddings.review.exchange.changes import (
 )
 from review_embeddings.review.exchange.cleaned import CleanedSplit, check_form, write_cleaned
 from review_embeddings.review.exchange.folderform import FolderSplit
+from review_embeddings.review.exchange.formcard import configurations
 from review_embeddings.review.exchange.forms import DISK, FORMS
 from review_embeddings.review.exchange.labelcolumn import label_column, relabelled, with_classes
 from review_embeddings.review.exchange.reports import Applied, Snapshot, digest_of, reports
@@ -116,6 +117,9 @@ def apply(
     applied = Applied(found, Snapshot.of(history), undecided=not decisions, skipped=skipped)
     cleaned = _Cleaner(source, request, applied).clean()
     check_form(cleaned, request.form)
+    if request.form != DISK:
+        features = {name: split.rows.features for name, split in cleaned.items()}
+        applied.configurations = configurations(features)
     if applied.undecided:
         progress.note("There is no decision to apply: what is written is the source as it is")
     if out is not None and not request.dry_run:

@@ -21,7 +21,7 @@ from review_embeddings.review.exchange.folderform import (
     unsuited,
     write_folder,
 )
-from review_embeddings.review.exchange.formcard import CARD, SplitFiles, card
+from review_embeddings.review.exchange.formcard import CARD, SplitFiles, card, common_columns
 from review_embeddings.review.exchange.forms import DISK, FOLDER, FORMS, PARQUET
 from review_embeddings.review.exchange.parquet import keeps_features, write_parquet
 from review_embeddings.review.exchange.sourcerows import CHUNK, bytes_of, file_name
@@ -110,12 +110,13 @@ def _write_splits(
         with_files = {name: _with_files(one.rows, work / name) for name, one in cleaned.items()}
         _save_to_disk(with_files, folder, single=single)
         return
+    columns = common_columns({name: split.rows.features for name, split in cleaned.items()})
     for name, split in cleaned.items():
         (folder / name).mkdir(parents=True)
         if form == PARQUET:
             write_parquet(_with_files(split.rows, work / name), folder / name / "data.parquet")
         else:
-            write_folder(folder / name, split.folder)
+            write_folder(folder / name, split.folder, columns or split.rows.features)
 
 
 def _save_to_disk(splits: Mapping[str, Any], folder: Path, *, single: bool) -> None:

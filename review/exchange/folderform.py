@@ -195,18 +195,21 @@ def _names_files_inside(feature: Any) -> bool:
 # -- writing
 
 
-def write_folder(folder: Path, split: FolderSplit) -> None:
-    """Write the images and the metadata of a split."""
+def write_folder(folder: Path, split: FolderSplit, features: Any) -> None:
+    """Write the images and the metadata of a split; ``features`` are the columns of all splits, of
+    which `datasets` wants the same in each: those that it lacks are null."""
     import datasets
 
     rows, names = split.rows, split.names()
-    columns = [name for name, one in rows.features.items() if _is_image(one)]
+    columns = [name for name, one in features.items() if _is_image(one)]
     metadata: dict[str, tuple[list[Any], Any]] = {}
     taken = {name.partition("/")[0].lower() for name in names if name is not None}
     for column in columns:
-        several = rows.features[column] != datasets.Image()
-        if column == split.image_column:
-            files: list[Any] = _write_images(folder, rows, column, names)
+        several = features[column] != datasets.Image()
+        if column not in rows.features:
+            files: list[Any] = [None] * len(rows)
+        elif column == split.image_column:
+            files = _write_images(folder, rows, column, names)
         elif several:
             files = _write_lists(folder, rows, column, _subfolder(column, taken))
         else:
@@ -218,7 +221,7 @@ def write_folder(folder: Path, split: FolderSplit) -> None:
         if columns == ["image"]:
             key = ONE
         metadata[column] = (files, (key, datasets.List(text) if several else text))
-    _write_metadata(folder, rows, metadata)
+    _write_metadata(folder, rows, features, metadata)
 
 
 def _is_image(feature: Any) -> bool:
@@ -283,21 +286,21 @@ def _write_lists(
 
 
 def _write_metadata(
-    folder: Path, rows: datasets.Dataset, files: dict[str, tuple[list[Any], Any]]
+    folder: Path, rows: datasets.Dataset, features: Any, files: dict[str, tuple[list[Any], Any]]
 ) -> None:
     """Write all columns in their order, those of images as the names of their files."""
     import datasets
     import pyarrow as pa
 
-    features, columns = datasets.Features(), dict[str, Any]()
-    for name in rows.column_names:
-        if name in files:
-            values, (key, feature) = files[name]
-            features[key] = feature
-            columns[key] = pa.array(values, features.arrow_schema.field(key).type)
+    kinds, columns = datasets.Features(), dict[str, Any]()
+    for name, feature in features.items():
+        values, (key, kind) = files.get(name, (None, (name, feature)))
+        kinds[key] = kind
+        if values is None and name in rows.features:
+            columns[key] = rows.select_columns([name]).with_format("arrow")[:].column(name)
         else:
-            features[name] = rows.features[name]
-            columns[name] = rows.select_columns([name]).with_format("arrow")[:].column(name)
-    table = pa.table(columns).cast(features.arrow_schema)
-    info = datasets.DatasetInfo(features=features)
+            type_ = kinds.arrow_schema.field(key).type
+            columns[key] = pa.array(values or [None] * len(rows), type_)
+    table = pa.table(columns).cast(kinds.arrow_schema)
+    info = datasets.DatasetInfo(features=kinds)
     write_parquet(datasets.Dataset(table, info=info), folder / METADATA)

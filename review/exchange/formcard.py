@@ -30,11 +30,25 @@ class SplitFiles:
     thing."""
 
 
-def configurations(features: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The splits of each configuration: splits with other columns, or in another order, need one of
-    their own, since `datasets` gives all splits of one the same columns.
+def common_columns(features: Mapping[str, Any]) -> Any:
+    """The columns that any of the splits has; None where two have columns of one name and of
+    different types."""
+    import datasets
 
-    With several none is the default, so that no split is passed over without a word.
+    found = datasets.Features()
+    for columns in features.values():
+        for name, feature in columns.items():
+            if found.setdefault(name, feature) != feature:
+                return None
+    return found
+
+
+def configurations(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The splits of each configuration, since `datasets` gives all splits of one the same columns.
+
+    The default one has all splits; a column that a split lacks is null there. Where splits differ
+    in their columns, or in the order of these, further ones hold each split as it is. There is no
+    default where the columns do not fit together, so that no split is passed over without a word.
     """
     groups: list[list[str]] = []
     for split in features:
@@ -46,17 +60,19 @@ def configurations(features: Mapping[str, Any]) -> dict[str, list[str]]:
             group.append(split)
     if len(groups) == 1:
         return {DEFAULT: groups[0]}
-    return {_name_of(group): group for group in groups}
+    fits = common_columns(features) is not None
+    return {**({DEFAULT: list(features)} if fits else {}), **{_name_of(one): one for one in groups}}
 
 
 def _name_of(splits: Sequence[str]) -> str:
     name = "-".join(splits)
-    return name if len(name) <= MAX_NAME else f"{splits[0]}-and-{len(splits) - 1}-more"
+    if len(name) > MAX_NAME:
+        name = f"{splits[0]}-and-{len(splits) - 1}-more"
+    return f"{name}-only" if name == DEFAULT else name
 
 
 def card(splits: Mapping[str, SplitFiles], identity: str) -> str:
-    """The card; ``identity`` is a fingerprint of the data set, the same for all of its
-    configurations."""
+    """The card; ``identity`` is a fingerprint of the data set."""
     groups = configurations({name: one.features for name, one in splits.items()})
     configs = [
         {
@@ -65,14 +81,15 @@ def card(splits: Mapping[str, SplitFiles], identity: str) -> str:
             "data_files": [
                 {"split": split, "path": list(splits[split].patterns)} for split in group
             ],
-            **_declared([splits[split] for split in group]),
+            **_declared({split: splits[split] for split in group}, always=len(groups) > 1),
         }
         for name, group in groups.items()
     ]
     return f"---\n{json.dumps({'configs': configs}, indent=1)}\n---\n"  # JSON is YAML
 
 
-def _declared(group: Sequence[SplitFiles]) -> dict[str, Any]:
-    if not any(one.declared for one in group):
+def _declared(group: Mapping[str, SplitFiles], *, always: bool) -> dict[str, Any]:
+    if not always and not any(one.declared for one in group.values()):
         return {}
-    return {"features": group[0].features._to_yaml_list()}
+    features = common_columns({name: one.features for name, one in group.items()})
+    return {"features": features._to_yaml_list()}

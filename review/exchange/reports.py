@@ -24,6 +24,7 @@ from review_embeddings.review.exchange.changes import (
     Change,
     FoundChanges,
 )
+from review_embeddings.review.exchange.formcard import DEFAULT
 from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
 
 CHANGES_FILE, SUMMARY_FILE, PROVENANCE_FILE = "changes.csv", "summary.txt", "provenance.json"
@@ -41,6 +42,9 @@ CHANGES = (
     NOTE,
 )
 """Columns of ``changes.csv``."""
+
+MAX_LEFT_OUT = 20
+"""Files of the source that the summary names."""
 
 MAX_NAMED = 5
 """Images that a line of the summary names; the others are counted."""
@@ -81,6 +85,8 @@ class Applied:
     """Split, row, file and reason of each row of the source whose image is not there."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Files of the source that may be images and are no rows of it, with the reasons."""
+    configurations: dict[str, list[str]] = field(default_factory=dict)
+    """Splits of each configuration of a data set that is written as files."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Of the images of each split of the cleaned data set, in order."""
     undecided: bool = False
@@ -155,6 +161,7 @@ def summary(applied: Applied) -> str:
         f"  {old or 'no label'} -> {new}: {count:,}"
         for (old, new), count in sorted(applied.relabelled.items())
     ]
+    lines += _configurations(applied)
     lines += _without_effect(applied)
     lines += _missing(applied)
     lines += _left_out(applied)
@@ -171,6 +178,18 @@ def _split_line(applied: Applied, split: str) -> str:
     if reason:
         return f"{line} ({reason})"
     return line if origin == split else f"{line} ({origin}, cleaned)"
+
+
+def _configurations(applied: Applied) -> list[str]:
+    """How splits with other columns are loaded."""
+    if len(applied.configurations) < 2:
+        return []
+    lines = ["splits differ in their columns, so that there are configurations:"]
+    for name, splits in applied.configurations.items():
+        call = "load_dataset(DIR)" if name == DEFAULT else f"load_dataset(DIR, {name!r})"
+        what = "all splits, null for what one lacks" if name == DEFAULT else ", ".join(splits)
+        lines.append(f"  {call}: {what}")
+    return lines
 
 
 def _without_effect(applied: Applied) -> list[str]:
@@ -202,7 +221,10 @@ def _left_out(applied: Applied) -> list[str]:
     if not applied.left_out:
         return []
     lines = [f"files of the source that are no rows, which are left out: {len(applied.left_out):,}"]
-    return lines + [f"  {name}: {reason}" for name, reason in applied.left_out.items()]
+    named = list(applied.left_out.items())[:MAX_LEFT_OUT]
+    lines += [f"  {name}: {reason}" for name, reason in named]
+    more = len(applied.left_out) - len(named)
+    return [*lines, f"  and {more:,} more, which skipped.csv of the run names"] if more else lines
 
 
 def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, form: str) -> str:

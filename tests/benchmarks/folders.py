@@ -72,13 +72,18 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="2,000 images")
     options = parser.parse_args()
     count = 2_000 if options.smoke else options.images
+    import datasets  # noqa: F401  # by neither of the two: it takes seconds
+
     with TemporaryDirectory() as place:
         make(Path(place), count)
         rows, seconds, listed = ours(Path(place) / "data")
         others, other_seconds = theirs(Path(place) / "data", Path(place) / "cache")
-    print(f"{count:,} files in {CLASSES + 1} folders; folders listed: {listed}")
-    print(f"ours      {rows:,} rows  {seconds:.1f} s")
+    assert rows == others == count, (rows, others)
+    assert listed == CLASSES + 1, f"{listed} folders were listed, and there are {CLASSES + 1}"
+    print(f"{count:,} files in {CLASSES + 1} folders, each listed once (walks: 1)")
+    print(f"ours      {rows:,} rows  {seconds:.1f} s  (its files' fingerprint among it)")
     print(f"datasets  {others:,} rows  {other_seconds:.1f} s")
+    print(f"ours takes {seconds / other_seconds:.2f} of the time of datasets")
 
 
 if __name__ == "__main__":

@@ -260,6 +260,19 @@ def test_metadata_that_names_some_of_the_files(tmp_path: Path) -> None:
     assert found.rows.column_names == ["image", "label", "seen"]
 
 
+def test_rows_are_in_the_order_of_the_metadata(tmp_path: Path) -> None:
+    """As `datasets` has them; images that it does not name come last."""
+    fill(tmp_path, "1.png", "2.png", "3.png", "4.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\n3.png,a\n,b\n1.png,b\n3.png,c\n")
+    found = opened(tmp_path)
+    paths = [Path(cell["path"]).name for cell in found.rows[:]["image"]]
+    assert paths == ["3.png", "1.png", "3.png", "2.png", "4.png"]
+    assert found.rows["label"][:] == ["a", "b", "c", None, None]
+    assert [(one.name, one.reason) for one in found.account.left_out] == [
+        ("metadata.csv", "1 of its rows have no file_name")
+    ]
+
+
 def test_labels_are_those_of_metadata_or_of_folders_as_asked(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png", "b/2.png")
     (tmp_path / "metadata.jsonl").write_text(
@@ -291,6 +304,29 @@ def test_boxes_are_not_read_and_that_is_said(tmp_path: Path) -> None:
     coco = fill(tmp_path / "coco", "train2017/1.png", "val2017/2.png")
     fill(coco, "annotations/instances.json", data=b'{"images": [], "annotations": []}')
     assert any("COCO" in note for note in opened(coco).account.notes)
+
+
+def test_what_is_beside_the_images_and_is_not_read_is_named(tmp_path: Path) -> None:
+    root = fill(tmp_path, "1.png", "2.png")
+    fill(root, "more.tar.gz", "train.csv", "broken.zip", data=b"id,label\n1,cat\n")
+    found = opened(root)
+    assert any("more.tar.gz" in note for note in found.account.notes)
+    assert any("train.csv" in note and "metadata.csv" in note for note in found.account.notes)
+    assert [one.name for one in found.account.left_out] == ["broken.zip"]
+    assert "not a zip" in found.account.left_out[0].reason
+    fill(root, "metadata.csv", data=b"file_name,label\n1.png,cat\n2.png,dog\n")
+    assert not any("train.csv" in note for note in opened(root).account.notes)
+
+
+def test_metadata_beside_a_zip_file_of_the_images(tmp_path: Path) -> None:
+    """As in huggingface/datasets #7337."""
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in ("1.png", "2.png"):
+            archive.writestr(name, PNG)
+    (tmp_path / "metadata.jsonl").write_text(
+        '{"file_name": "1.png", "label": "x"}\n{"file_name": "2.png", "label": "y"}\n'
+    )
+    assert opened(tmp_path).classes == ["x", "y"]
 
 
 # -- the promise

@@ -196,3 +196,17 @@ def test_the_first_rule_of_deep_grey_is_kept_for_older_runs() -> None:
     image = Image.fromarray(np.array([[0, 4095]], dtype=np.uint16))
     assert np.asarray(to_rgb(image, 1))[0, :, 0].tolist() == [0, 16]
     assert np.asarray(to_rgb(image))[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "an empty file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"no image", "not an image of a known format"),
+    ],
+)
+def test_what_has_only_the_name_of_an_image_is_said(data: bytes, reason: str) -> None:
+    record = read_image(0, 0, {"bytes": data, "path": "1.jpg"})
+    assert isinstance(record, SkippedImage) and reason in record.reason

@@ -514,7 +514,7 @@ def test_images_of_a_further_column_do_not_take_the_place_of_a_class(tmp_path: P
     kinds = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
     rows = datasets.Dataset.from_dict({"image": files[:1], "mask": files[1:]}, features=kinds)
     known = FolderSplit(rows, "image", ["mask-images"], [""], [".png"], [True])
-    write_folder(tmp_path, known)
+    write_folder(tmp_path, known, known.rows.features)
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
     assert names == ["mask-images/0000000.png", "mask-images_/0000000.png"]
 
