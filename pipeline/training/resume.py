@@ -103,6 +103,11 @@ def read_options(run: RunFolder) -> FineTuning | None:
     return replace(request, reading=request.reading or FIRST_RULES)
 
 
+def planned_steps(run: RunFolder) -> int | None:
+    """Optimizer steps that were asked for; None where no fine-tuning was begun here."""
+    return _read_file(run).steps if run.training.is_file() else None
+
+
 def _read_file(run: RunFolder) -> TrainingFile:
     return read_record(
         run.training,

@@ -72,6 +72,12 @@ class Forks:
         code = self._answer()
         return None if code == -signal.SIGKILL and not ended else code
 
+    def end_of(self, *arguments: object) -> tuple[int, str]:
+        """Run a command to its end, whatever that is: its exit code, and all that it printed."""
+        self._ask(arguments=[str(one) for one in arguments], output=str(self.output))
+        code = self._answer()
+        return code, self.output.read_text(errors="replace")
+
     def close(self) -> None:
         """End the parent."""
         assert self._process.stdin is not None and self._process.stdout is not None

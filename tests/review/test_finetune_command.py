@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_reviewed_and_goes_on(
             time.sleep(0.2)
         process.send_signal(getattr(signal, name))
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
+    assert process.returncode == 128 + getattr(signal, name), output
     assert (
         "Stopping after this step" in output
         and "Go on with: review-embeddings finetune --resume" in output
