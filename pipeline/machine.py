@@ -1,5 +1,5 @@
 """Turns what the machine refuses (room on a disk, a file, memory) into a sentence that names the
-file and says what to do, in whichever way a library reports it. Catches nothing itself."""
+file and says what to do, in whichever way a library reports it. Catches nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from review_embeddings.pipeline.errors import ReviewError, reason_of
+from review_embeddings.pipeline.errors import ReviewError, StorageError, reason_of
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """There is no room."""
@@ -22,10 +22,7 @@ READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 FAILING = frozenset(
     getattr(errno, name)
-    for name in (
-        *("EIO", "ENXIO", "ENODEV", "ESTALE"),
-        *("EREMOTEIO", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT"),
-    )
+    for name in ("EIO", "ENXIO", "ENODEV", "ESTALE", "EREMOTEIO")
     if hasattr(errno, name)
 )
 """The disk or the network share does not work."""
@@ -43,6 +40,9 @@ UNUSABLE = frozenset(
     }
 )
 """The file system has not what is needed, or somebody else uses the file."""
+
+UNAVAILABLE = FAILING | TOO_MANY
+"""Says nothing of the file: it may be whole, and is not to be taken for damaged or absent."""
 
 OF_FILES = FULL | READ_ONLY | FAILING | TOO_MANY | MISPLACED | UNUSABLE
 
@@ -121,6 +121,16 @@ def about_any(error: BaseException, place: object = None) -> str | None:
     full = full_folder(place) if refusal.path is None and refusal.number in FULL else None
     where = refusal.path or full or place or Path.cwd()
     return sentence_about(refusal, where, writing=refusal.number in FULL)
+
+
+def raise_unavailable(
+    error: BaseException, path: object, numbers: frozenset[int] = UNAVAILABLE
+) -> None:
+    """Raise StorageError where the machine refused to read a file; to be called before an error of
+    reading is taken for what the file is."""
+    refusal = refusal_in(error)
+    if refusal is not None and refusal.number in numbers:
+        raise StorageError(sentence_about(refusal, path, writing=False)) from error
 
 
 def named_path(name: str) -> str:

@@ -27,8 +27,10 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.machine import (
     READ_ONLY,
+    UNAVAILABLE,
     Refusal,
     is_out_of_memory,
+    raise_unavailable,
     refusal_in,
     sentence_about,
 )
@@ -200,6 +202,7 @@ def read_json(
             check_format(content, known_format)
         check_object(content, path, cure, shared=shared)
     except (OSError, ValueError, RecursionError) as error:
+        raise_unavailable(error, path, UNAVAILABLE | READ_ONLY)
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
     return content
 

@@ -1,5 +1,6 @@
 /* A library to be loaded before all others (LD_PRELOAD): lets the n-th call that changes or opens a
-   file below a folder fail with an errno, in whichever library it is made, and sets the clock back.
+   file below a folder fail with an errno, or sends a signal before it, in whichever library it is
+   made; and sets the clock back.
 
    What is to fail stands in a file that all processes map (FAILING_CONTROL, see failing.py). Calls
    that the C library makes inside itself (fwrite, static programs) are not seen. */
@@ -31,8 +32,8 @@ static const char *const NAMES[] = {"read", "open", "write", "fsync", "rename",
 struct control {
   int32_t mode; /* 0 nothing, 1 note all calls, 2 fail */
   int32_t number; /* of the call that fails, from 1 */
-  int32_t error; /* errno */
-  int32_t lasting; /* whether all calls after it that need room fail too */
+  int32_t error; /* errno; a signal that is sent before the call, where it is negative */
+  int32_t lasting; /* whether all calls after it that need room fail too; the signal comes twice */
   int32_t partial; /* whether half of a write is done before it fails */
   int32_t count; /* calls so far */
   int32_t failed; /* calls that were made to fail */
@@ -104,14 +105,19 @@ static int fails(int kind, int folder, const char *name) {
     return 0;
   }
   int number = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
+  int past = number - control->number;
   int needs_room = kind != READ && kind != UNLINK;
-  if (number != control->number && !(number > control->number && control->lasting && needs_room))
-    return 0;
+  int again = control->error < 0 ? past == 1 : needs_room;
+  if (past != 0 && !(past > 0 && control->lasting && again)) return 0;
   int first = __atomic_fetch_add(&control->failed, 1, __ATOMIC_SEQ_CST) == 0;
   if (first) {
     strncpy(control->function, NAMES[kind], sizeof control->function - 1);
     strncpy(control->path, path, sizeof control->path - 1);
     if (kind == WRITE && control->partial) return 2;
+  }
+  if (control->error < 0) {
+    syscall(SYS_kill, syscall(SYS_getpid), -control->error);
+    return 0;
   }
   errno = control->error;
   return 1;

@@ -1,5 +1,6 @@
-"""Lets the n-th call that opens or changes a file below a folder fail with an errno, in whichever
-library it is made: a layer in Python would not reach Arrow, safetensors, torch, Pillow or SQLite.
+"""Lets the n-th call that opens or changes a file below a folder fail with an errno, or sends a
+signal before it, in whichever library it is made: a layer in Python would not reach Arrow,
+safetensors, torch, Pillow or SQLite.
 
 The library is C (failing.c) and compiled with the compiler of the machine: the one that ``CC``
 names, else ``cc``, ``gcc`` or ``clang``. It is loaded with ``LD_PRELOAD`` and needs Linux.
@@ -102,6 +103,13 @@ class Failing:
         """
         self._control.number, self._control.error = number, error
         self._control.lasting, self._control.partial = error in OF_ROOM, partial
+        self._begin(root, mode=2)
+
+    def signal(self, root: Path, number: int, signal: int, *, twice: bool = False) -> None:
+        """Send a signal to the process before its call of this number below ``root``, and with
+        ``twice`` once more before the next one."""
+        self._control.number, self._control.error = number, -signal
+        self._control.lasting, self._control.partial = twice, False
         self._begin(root, mode=2)
 
     def set_clock_back(self, *, after: int, seconds: int) -> None:

@@ -33,11 +33,12 @@ WORDS: dict[int, str] = {
 
 PROGRAM = ("fault of the program", "Traceback", "Exception ignored")
 
-TIMES = re.compile(
-    rb'"(time|request|train_runtime|train_samples_per_second|train_steps_per_second|'
-    rb'eval_runtime|eval_samples_per_second|eval_steps_per_second|id|stamp|seconds)": ?'
-    rb"(\[[^\]]*\]|[^,}\n]*)"
+_DIFFERENT = (
+    "time|request|id|key|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
+    "train_loss"  # of what this process has trained
 )
+
+TIMES = re.compile(rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)'.encode())
 """What differs between two runs of one command."""
 
 
