@@ -198,10 +198,10 @@ def _full(path: object, reason: str, writing: bool) -> str:
     )
 
 
-def _over_quota(path: object, reason: str, writing: bool) -> str:
+def _over_limit(path: object, reason: str, writing: bool) -> str:
     return (
-        f"There is no room for {path} ({reason}): a quota or a limit of the size of files "
-        f"(`ulimit -f`) is reached. Free some space or have it raised, then start the same "
+        f"The disk is full while writing {path} ({reason}: a quota, or a limit of the size of "
+        f"files as of `ulimit -f`). Free some space or have it raised, then start the same "
         f"command again."
     )
 
@@ -254,7 +254,7 @@ _Sentence = Callable[[object, str, bool], str]
 
 _SENTENCES: Iterable[tuple[frozenset[int], _Sentence]] = (
     (frozenset({errno.ENOSPC}), _full),
-    (FULL, _over_quota),
+    (FULL, _over_limit),
     (READ_ONLY, _forbidden),
     (FAILING, _failing),
     (TOO_MANY, _too_many),
