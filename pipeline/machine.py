@@ -67,7 +67,7 @@ UNWRITTEN = re.compile(r"inline_container|PytorchStreamWriter|iostream error", r
 LITTLE = 1 << 20
 """Bytes that are free on a disk which is full."""
 
-_TEMPORARY = re.compile(r"^\.writing-\d+-")
+_TEMPORARY = re.compile(r"^\.writing-(?:[0-9a-f]{8}-)?\d+-")
 
 
 @dataclass(frozen=True)

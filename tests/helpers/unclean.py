@@ -289,6 +289,6 @@ def names(sentence: str, path: str, place: Path) -> bool:
     """Whether a sentence names a file: itself, what it takes the place of, or a folder around it
     that the command writes."""
     inside = Path(os.path.relpath(path, place))
-    parts = [re.sub(r"^\.writing-\d+-", "", part) for part in inside.parts]
+    parts = [re.sub(r"^\.writing-(?:[0-9a-f]{8}-)?\d+-", "", part) for part in inside.parts]
     around = [place.joinpath(*parts[:count]) for count in range(len(parts) + 1)]
     return any(str(one) in sentence for one in around)
