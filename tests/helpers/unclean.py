@@ -44,7 +44,7 @@ SIGNALS = (
 """Which signals come, and whether twice."""
 
 _DIFFERENT = (
-    "time|request|id|key|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
+    "time|request|id|key|checksum|sequence|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
     "train_loss"  # of what this process has trained
 )
 
