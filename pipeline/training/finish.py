@@ -24,6 +24,9 @@ NOT_OF_THE_MODEL = re.compile(
 )
 """Files of a full state, or of a checkpoint, that are the training's."""
 
+WRITING = ".writing"
+"""Folder beside the full states where the next one is written."""
+
 COMPARED = (".json", ".safetensors")
 """Endings of the files that make the model; others, such as a model card, people may change."""
 
@@ -63,6 +66,7 @@ def put_final(run: RunFolder, state: TrainingState, best: int | None) -> None:
         if not _is_same(file, run.path / file.name):
             (run.path / file.name).unlink(missing_ok=True)
     rest = [file for file in files if file not in weights]
+    shutil.rmtree(state.folder.with_name(WRITING), ignore_errors=True)  # of a kill
     for file in (*rest, state.folder / TRAINER_STATE, *sorted(weights, key=_is_last)):
         if not _is_same(file, run.path / file.name):
             _link_or_copy(file, run.path / file.name)

@@ -29,6 +29,7 @@ from review_embeddings.pipeline.run.files import (
 )
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
+from review_embeddings.pipeline.training.finish import WRITING
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
 
@@ -146,7 +147,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         there; all processes call it. Raises StorageError."""
         root = self.run_folder.resume
         name = self.run_folder.checkpoint(self.state.global_step).name
-        writing = root / ".writing"
+        writing = root / WRITING
         with storage_errors(root / name):
             self._clear(writing)
             self.args.save_only_model = False
@@ -172,6 +173,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         final = root / written.name
         shutil.rmtree(final, ignore_errors=True)
         written.rename(final)
+        shutil.rmtree(written.parent, ignore_errors=True)
         for other in root.glob(CHECKPOINT_PATTERN):
             if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
                 shutil.rmtree(other, ignore_errors=True)  # an earlier state of ours
