@@ -17,10 +17,9 @@ import click
 
 from review_embeddings.pipeline import machine
 from review_embeddings.pipeline.errors import ReviewError
-from review_embeddings.pipeline.progress import StopRequests
+from review_embeddings.pipeline.progress import Interrupted, StopRequests
 from review_embeddings.review.cli.signals import (
     FROM_SIGNALS,
-    Interrupted,
     OutputError,
     code_of,
     code_without_output,

@@ -12,20 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from review_embeddings.pipeline.progress import Interrupted
+
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a command. SIGINT also where it was ignored, as by a shell without job control
 for what runs in the background; SIGHUP not: that is what nohup asks for."""
 
 FROM_SIGNALS = 128
 """Exit codes of what a signal has ended are this and its number, as in a shell."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal asks to end, as Ctrl-C does."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
 
 
 class OutputError(Exception):

@@ -9,7 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_back_changes_nothing(scene: tuple[Scene, Failing]) 
     assert got == expected
 
 
-def start(arguments: list[object], **options: object) -> subprocess.Popen[bytes]:
+def start(arguments: Sequence[object], **options: object) -> subprocess.Popen[bytes]:
     words = [*PROGRAM, *map(str, arguments)]
     return subprocess.Popen(words, **options)  # type: ignore[call-overload,no-any-return]
 
