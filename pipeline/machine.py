@@ -30,6 +30,9 @@ FAILING = frozenset(
 TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 """Files that are open."""
 
+NO_MEMORY = frozenset({errno.ENOMEM})
+"""What the kernel needs for a file."""
+
 MISPLACED = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG})
 """There can be no such file, such as in /proc."""
 
@@ -41,10 +44,10 @@ UNUSABLE = frozenset(
 )
 """The file system has not what is needed, or somebody else uses the file."""
 
-UNAVAILABLE = FAILING | TOO_MANY
+UNAVAILABLE = FAILING | TOO_MANY | NO_MEMORY
 """Says nothing of the file: it may be whole, and is not to be taken for damaged or absent."""
 
-OF_FILES = FULL | READ_ONLY | FAILING | TOO_MANY | MISPLACED | UNUSABLE
+OF_FILES = FULL | READ_ONLY | UNAVAILABLE | MISPLACED | UNUSABLE
 
 NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\berrno (\d+)\b", re.IGNORECASE)
 """How Rust (safetensors, tokenizers) and Arrow name an errno."""
@@ -130,7 +133,8 @@ def raise_unavailable(
     reading is taken for what the file is."""
     refusal = refusal_in(error)
     if refusal is not None and refusal.number in numbers:
-        raise StorageError(sentence_about(refusal, path, writing=False)) from error
+        where = path if refusal.path is None else refusal.path
+        raise StorageError(sentence_about(refusal, where, writing=False)) from error
 
 
 def named_path(name: str) -> str:
@@ -229,6 +233,13 @@ def _too_many(path: object, reason: str, writing: bool) -> str:
     )
 
 
+def _no_memory(path: object, reason: str, writing: bool) -> str:
+    return (
+        f"There is not enough memory to open or write {path} ({reason}). Close other programs, then "
+        f"start the same command again."
+    )
+
+
 def _misplaced(path: object, reason: str, writing: bool) -> str:
     what = "written to" if writing else "opened"
     return f"{path} cannot be {what} ({reason}). Use another path."
@@ -258,6 +269,7 @@ _SENTENCES: Iterable[tuple[frozenset[int], _Sentence]] = (
     (READ_ONLY, _forbidden),
     (FAILING, _failing),
     (TOO_MANY, _too_many),
+    (NO_MEMORY, _no_memory),
     (MISPLACED, _misplaced),
     (UNUSABLE, _unusable),
 )

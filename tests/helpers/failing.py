@@ -27,10 +27,10 @@ OF_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Fail every call from one on, until somebody makes room."""
 
 ERRORS: dict[str, tuple[int, ...]] = {
-    "read": (errno.EIO, errno.EMFILE, errno.EACCES),
+    "read": (errno.EIO, errno.EMFILE, errno.EACCES, errno.ENOMEM),
     "open": (
         errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE,
-        errno.ENAMETOOLONG,
+        errno.ENAMETOOLONG, errno.ENOMEM,
     ),
     "write": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
     "fsync": (errno.EIO, errno.ENOSPC, errno.EDQUOT),

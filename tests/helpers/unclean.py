@@ -29,6 +29,7 @@ WORDS: dict[int, str] = {
     errno.EIO: "Input/output error",
     errno.EMFILE: "Too many open files",
     errno.ENAMETOOLONG: "File name too long",
+    errno.ENOMEM: "Cannot allocate memory",
 }
 """What a sentence says of an error."""
 
