@@ -235,8 +235,8 @@ def _too_many(path: object, reason: str, writing: bool) -> str:
 
 def _no_memory(path: object, reason: str, writing: bool) -> str:
     return (
-        f"There is not enough memory to open or write {path} ({reason}). Close other programs, then "
-        f"start the same command again."
+        f"There is not enough memory to open or write {path} ({reason}). Close other programs, "
+        f"then start the same command again."
     )
 
 

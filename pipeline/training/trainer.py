@@ -155,8 +155,9 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
                 with self._redirected_to(writing):
                     super()._save_checkpoint(self.model, None)
                 self._keep_loss(writing / name)
-            except Exception:
-                self._clear(writing)
+            except BaseException:  # no process waits for the others any more
+                if self.is_world_process_zero():
+                    shutil.rmtree(writing, ignore_errors=True)
                 raise
             finally:
                 self.args.save_only_model = True

@@ -22,7 +22,7 @@ PROGRAM = [sys.executable, "-m", "review_embeddings"]
 SHORT = ("build", "import", "apply folder", "summary")
 """Commands that are tried here, each at few calls; all at all calls by `tests.unclean`."""
 
-FEW = 3
+FEW = 2
 
 
 @pytest.fixture(scope="module")
