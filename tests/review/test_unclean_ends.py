@@ -4,6 +4,7 @@ clock that is set back."""
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import signal
@@ -16,6 +17,8 @@ import pytest
 from failing import Failing
 from forked import forks
 from unclean import Scene, in_turn
+
+from review_embeddings.review.cli.errors import handled
 
 PROGRAM = [sys.executable, "-m", "review_embeddings"]
 
@@ -125,8 +128,6 @@ def test_after_a_signal_the_code_has_its_number(name: str) -> None:
 
 
 def test_under_nohup_a_hangup_is_nothing() -> None:
-    from review_embeddings.review.cli.errors import handled
-
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with handled(debug=False):
@@ -136,3 +137,25 @@ def test_under_nohup_a_hangup_is_nothing() -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MemoryError(), 2, "Error: There is not enough memory. Close other programs"),
+        (RuntimeError("CUDA out of memory."), 2, "Error: There is not enough memory (CUDA out of"),
+        (OSError(errno.EMFILE, "", "/x"), 2, "Error: /x cannot be opened (Too many open files)."),
+        (OSError(errno.EIO, ""), 2, "Error: The disk or network share fails while reading or"),
+        (PermissionError(errno.EACCES, "", "/x"), 2, "Error: /x cannot be read or written"),
+        (ZeroDivisionError(), 1, "this is a fault of the program"),
+        (OSError(errno.EBADF, ""), 1, "this is a fault of the program"),
+    ],
+)
+def test_what_reaches_the_top_is_told(
+    error: Exception, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Errors of memory that are raised stand for a machine that has none."""
+    with pytest.raises(SystemExit) as ended, handled(debug=False, place="runs/mine"):
+        raise error
+    printed = capsys.readouterr().err
+    assert ended.value.code == code and said in printed and printed.count("\n") == 1
