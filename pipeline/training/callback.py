@@ -113,6 +113,7 @@ class EmbeddingCallback(LogCallback):
         progress: Progress = SILENT,
         report: Callable[[dict[str, float]], None] | None = None,
         strict: bool = False,
+        reading: Mapping[str, Any] | None = None,
     ) -> None:
         """Say what is embedded; the arguments are those of `settings.DatasetReference` and
         `Settings`.
@@ -121,7 +122,7 @@ class EmbeddingCallback(LogCallback):
         ``processor`` is the image processor where the Trainer was not given it as
         ``processing_class``. ``report`` is called after each checkpoint with ``eval_loss``,
         ``eval_accuracy`` and so on of the embedded images, where they are what is evaluated.
-        ``strict`` as of `FaultSwitch`.
+        ``strict`` as of `FaultSwitch`; ``reading`` holds further fields of `DatasetReference`.
         """
         super().__init__(run, progress, strict=strict)
         self._reference = {
@@ -132,6 +133,7 @@ class EmbeddingCallback(LogCallback):
             "image_column": image_column,
             "label_column": label_column,
             "limit": limit,
+            **(reading or {}),
         }
         self._settings = {"pooling": pooling, "precision": precision}
         check_settings(Settings(pooling=pooling or AUTO, precision=precision or AUTO))

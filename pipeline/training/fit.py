@@ -14,6 +14,7 @@ from review_embeddings.pipeline.models.classifier import load_saved
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import READING_FIELDS
 from review_embeddings.pipeline.training.data import review_request
 from review_embeddings.pipeline.training.finish import best_step, is_final_in_place, put_final
 from review_embeddings.pipeline.training.images import collate
@@ -95,6 +96,7 @@ def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
     dataset = dict(review.dataset)
     return EmbeddingCallback(
         dataset.pop("source"),
+        reading={name: dataset.pop(name) for name in READING_FIELDS},
         **dataset,
         **review.settings,
         processor=setup.processor,
