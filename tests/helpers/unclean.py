@@ -21,6 +21,8 @@ from failing import ERRORS, Call, Failing
 from forked import Forks
 from samples import save_checkpoint, save_start_model, write_splits
 
+from review_embeddings.review.cli.program import cli
+
 WORDS: dict[int, str] = {
     errno.ENOSPC: "The disk is full",
     errno.EDQUOT: "Disk quota exceeded",
@@ -87,7 +89,7 @@ class Command:
     patches: Mapping[str, str] = field(default_factory=dict)
     """What is replaced by what, both as ``module:name``."""
     ignored: str = ""
-    """Pattern of files whose content differs each time."""
+    """Pattern of files that differ each time."""
 
 
 class Scene:
@@ -109,7 +111,9 @@ class Scene:
         self._forks.run("export", "--run", run, "--out", listed)
         fill_in(listed)
         self._forks.run("import", listed, "--run", run)
-        shutil.rmtree(run / "exports", ignore_errors=True)
+        twice = shutil.copytree(self.folder / "decided", self.folder / "twice") / "run"
+        fill_in(listed.with_name("second.csv"), listed, first=1)
+        self._forks.run("import", listed.with_name("second.csv"), "--run", twice)
 
     def _build(self, run: Path) -> list[object]:
         data = ["--checkpoints", self.folder / "trained", "--dataset", self.folder / "data"]
@@ -146,6 +150,12 @@ class Scene:
             *(
                 Command(f"animate {ending}", [*film, place / f"f.{ending}"], "built")
                 for ending in ("gif", "png", "mp4")
+            ),
+            Command("index", ["index", "--run", run], "built", ignored=r"run/milvus\.db.*"),
+            *(
+                [Command("decisions", ["decisions", "--compact", "--run", run], "twice")]
+                if "decisions" in cli.commands
+                else []
             ),
             Command("demo", ["demo", "--no-serve", "--run", run], patches=demo),
         ]  # fmt: skip
@@ -234,9 +244,9 @@ class Scene:
         files = (path for path in self.place.rglob("*") if path.is_file())
         named = {path.relative_to(self.place).as_posix(): path for path in sorted(files)}
         return {
-            name: b"" if re.fullmatch(command.ignored, name) else without_times(path)
+            name: without_times(path)
             for name, path in named.items()
-            if not name.endswith(".lock")
+            if not name.endswith(".lock") and not re.fullmatch(command.ignored, name)
         }
 
     def _different(self, command: Command, expected: dict[str, bytes]) -> list[str]:
@@ -263,11 +273,11 @@ def in_turn(calls: Iterable[Call]) -> Iterator[Trial]:
         yield some[turn % len(some)]
 
 
-def fill_in(listed: Path) -> None:
+def fill_in(listed: Path, source: Path | None = None, *, first: int = 0) -> None:
     """Decide in a list: remove, keep and relabel in turn."""
-    with listed.open(newline="") as file:
+    with (source or listed).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, start=first):
         row["decision"] = ("remove", "keep", "relabel")[number % 3]
         row["new_label"] = "blue" if number % 3 == 2 else ""
     with listed.open("w", newline="") as file:
