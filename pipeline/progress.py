@@ -46,6 +46,14 @@ class _Silent:
 SILENT: Progress = _Silent()
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal asks to end at once, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class StopRequests:
     """Whether somebody has asked to stop; can be asked for at any time, and from signal handlers.
 

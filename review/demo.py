@@ -4,17 +4,16 @@ Transformer trained on them."""
 from __future__ import annotations
 
 import io
-import shutil
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.files import storage_errors, whole_folder
 from review_embeddings.pipeline.run.folder import RunFolder, is_run
-from review_embeddings.pipeline.run.temporary import temporary_path
 from review_embeddings.pipeline.training.finetune import finetune
+from review_embeddings.pipeline.training.finish import is_finished
 
 DATA_FOLDER = "data"
 """Where the demo keeps its data set, inside the run folder so that it can be copied as a whole."""
@@ -48,7 +47,7 @@ def make_demo(run: RunFolder, progress: Progress) -> str:
     with storage_errors(run.path):
         if not data.is_dir():
             _write_digits(data)
-        if not (run.path / "trainer_state.json").is_file():
+        if not is_finished(run):
             if not (run.path / MODEL_FOLDER / "preprocessor_config.json").is_file():
                 _write_model(run.path / MODEL_FOLDER, [str(digit) for digit in range(10)])
             finetune(
@@ -105,14 +104,12 @@ def _save(rows: Any, folder: Path) -> None:
     """Save a data set, the folder whole or absent."""
     import datasets
 
-    temporary = temporary_path(folder)
     datasets.disable_progress_bars()
     try:
-        rows.save_to_disk(str(temporary))
-        temporary.rename(folder)
+        with whole_folder(folder) as temporary:
+            rows.save_to_disk(str(temporary))
     finally:
         datasets.enable_progress_bars()
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_model(folder: Path, names: list[str]) -> None:
@@ -129,6 +126,7 @@ def _write_model(folder: Path, names: list[str]) -> None:
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
     )
-    with quiet_transformers():
-        transformers.ViTForImageClassification(config).save_pretrained(folder)
-        transformers.ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+    with quiet_transformers(), whole_folder(folder) as temporary:
+        transformers.ViTForImageClassification(config).save_pretrained(temporary)
+        processor = transformers.ViTImageProcessorPil(size={"height": 16, "width": 16})
+        processor.save_pretrained(temporary)

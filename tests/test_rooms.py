@@ -15,6 +15,7 @@ PACKAGE = "review_embeddings"
 
 LAYERS = (
     "pipeline.errors",
+    "pipeline.machine",
     "pipeline.lazy",
     "pipeline.progress",
     "pipeline.threads",

@@ -38,6 +38,12 @@ from review_embeddings.pipeline.images.sources import (
     open_split,
 )
 from review_embeddings.pipeline.images.walk import walk
+from review_embeddings.pipeline.machine import (
+    FULL,
+    UNAVAILABLE,
+    full_folder,
+    raise_unavailable,
+)
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -262,6 +268,7 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     except (DatasetError, KeyboardInterrupt):
         raise
     except Exception as error:
+        raise_unavailable(error, full_folder() or _cache(), FULL | UNAVAILABLE)
         where, cure = (
             "",
             "Give a Hub name that can be reached, a folder of images by class, a .parquet file or "
@@ -277,6 +284,13 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
         raise DatasetError(
             f"Data set {reference.source} {where}cannot be loaded: {_causes(error)} {cure}"
         ) from error
+
+
+def _cache() -> str:
+    """Where `datasets` writes."""
+    import datasets
+
+    return str(datasets.config.HF_DATASETS_CACHE)
 
 
 def _causes(error: BaseException) -> str:

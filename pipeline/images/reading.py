@@ -24,6 +24,7 @@ from review_embeddings.pipeline.images.decode import (
 from review_embeddings.pipeline.images.inplace import Cell
 from review_embeddings.pipeline.images.preview import make_preview
 from review_embeddings.pipeline.images.walk import escaped, local_path
+from review_embeddings.pipeline.machine import TOO_MANY, raise_unavailable
 from review_embeddings.pipeline.threads import chunks, in_threads
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def read_image(
     except UnreadableError as error:
         return SkippedImage(image_id, path, str(error))
     except Exception as error:  # of a disk, an archive or a server; one file never ends a run
+        raise_unavailable(error, path or "an image", TOO_MANY)
         return SkippedImage(image_id, path, reason_of(error).replace(repr(file), "the file"))
     return ImageRecord(
         image_id,

@@ -28,6 +28,7 @@ from review_embeddings.pipeline.errors import (
     VectorsError,
     reason_of,
 )
+from review_embeddings.pipeline.machine import FULL, UNAVAILABLE, raise_unavailable
 from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.files import read_record, write_json
@@ -456,6 +457,7 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
     except MilvusException as error:
         text = str(getattr(error, "message", "") or error)
         where = reference.uri or "the run folder"
+        raise_unavailable(error, f"the vector database in {where}", FULL | UNAVAILABLE)
         # the code stands for a wrong token too
         if error.code == CANNOT_CONNECT and reference.uri is not None:
             if listens(reference.uri, port=19530, seconds=CONNECT_SECONDS):

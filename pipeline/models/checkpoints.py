@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError, reason_of
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.final import (
     StoredWeights,
     final_model,
@@ -210,6 +211,7 @@ def _problem_with(path: Path, base: str | None = None) -> str | None:
     try:
         return form_of(path, base).problem(path)
     except OSError as error:
+        raise_unavailable(error, path)
         return f"it cannot be read: {reason_of(error)}"
 
 

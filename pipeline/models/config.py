@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.machine import raise_unavailable
 
 CONFIG = "config.json"
 UNWRITTEN_CLASSES = 2
@@ -34,6 +35,7 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        raise_unavailable(error, path)
         raise CheckpointError(f"{path} cannot be read: {reason_of(error)}") from error
     except ValueError as error:
         raise CheckpointError(f"{path} is cut off or no JSON: {reason_of(error)}") from error

@@ -79,15 +79,6 @@ def cpu_capabilities() -> Mapping[str, object]:
     return dict(read()) if read else {}
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory of the machine or of its accelerator does not
-    suffice."""
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
-    )
-
-
 def free_memory(device: torch.device) -> None:
     """Let go of the accelerator memory that a failed batch has taken."""
     import torch

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.images.pixels import Pixels
-from review_embeddings.pipeline.models.device import free_memory, is_out_of_memory
+from review_embeddings.pipeline.machine import is_out_of_memory
+from review_embeddings.pipeline.models.device import free_memory
 from review_embeddings.pipeline.models.encoder import Encoder
 from review_embeddings.pipeline.models.heads import SOFTMAX, probabilities_of
 

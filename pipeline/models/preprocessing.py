@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import hub_file, is_timm
 from review_embeddings.pipeline.models.forms import config_of
 from review_embeddings.pipeline.run.files import fingerprint
@@ -159,7 +160,8 @@ def _is_nested(file: Path) -> bool:
     that cannot be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        raise_unavailable(error, file)
         return True
     return isinstance(content, dict) and content.get(NESTED) is not None
 
@@ -196,6 +198,7 @@ def settings_problem(file: Path) -> str | None:
     except (ValueError, RecursionError):
         return f"{file.name} is {'empty' if not file.stat().st_size else 'no whole JSON file'}"
     except OSError as error:
+        raise_unavailable(error, file)
         return f"{file.name} cannot be read ({error.strerror})"
     if not isinstance(content, dict):
         return f"{file.name} holds no settings, it is {json.dumps(content)[:40]}"

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms import form_of, weight_files
 from review_embeddings.pipeline.run import storage
 
@@ -70,7 +71,8 @@ def opened_weights(source: str) -> Iterator[Weights | None]:
         try:
             here = [storage.fetched(one) for one in files if whole]
             opened = [stack.enter_context(safe_open(str(one), "pt")) for one in here]
-        except (OSError, SafetensorError):
+        except (OSError, SafetensorError) as error:
+            raise_unavailable(error, source)
             opened = []
         yield Weights(opened) if opened else None
 

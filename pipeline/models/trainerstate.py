@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.run.history import (
@@ -82,10 +83,12 @@ def record_from(rows: Rows, step: int) -> CheckpointRecord:
 
 
 def read_state(path: Path) -> TrainerState | None:
-    """A ``trainer_state.json``; None where it cannot be read. Raises nothing."""
+    """A ``trainer_state.json``; None where it cannot be read. Raises StorageError
+    where the disk fails."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        raise_unavailable(error, path)
         return None
     if not isinstance(content, dict):
         return None

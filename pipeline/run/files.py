@@ -3,26 +3,36 @@ fingerprints."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import (
     DamagedError,
+    ReviewError,
     RunError,
     StorageError,
     UnwritableError,
     reason_of,
+)
+from review_embeddings.pipeline.machine import (
+    READ_ONLY,
+    UNAVAILABLE,
+    Refusal,
+    is_out_of_memory,
+    raise_unavailable,
+    refusal_in,
+    sentence_about,
 )
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import Checksum, check_object, with_checksum
@@ -51,9 +61,7 @@ class ArrayFile:
         self._path = path
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._rows = 0
-        self._temporary = temporary_path(path)
         self._checksum = Checksum()
-        self._file = self._temporary.open("wb")
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
@@ -61,7 +69,10 @@ class ArrayFile:
         }
         start = io.BytesIO()
         np.lib.format.write_array_header_1_0(start, header)
-        self._write(start.getvalue())
+        with storage_errors(path):
+            self._temporary = temporary_path(path)
+            self._file = self._temporary.open("wb")
+            self._write(start.getvalue())
 
     @property
     def checksum(self) -> str:
@@ -78,20 +89,21 @@ class ArrayFile:
             raise ValueError(
                 f"Rows of shape {rows.shape[1:]} do not fit an array of {self._shape[1:]}."
             )
-        self._write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        with storage_errors(self._path):
+            self._write(np.ascontiguousarray(rows, dtype=self._dtype).data)
         self._rows += len(rows)
 
     def commit(self) -> None:
         """Put the file in its place; every row must have been written."""
-        self._file.close()
+        with storage_errors(self._path):
+            self._file.close()
         if self._rows != self._shape[0]:
             raise ValueError(f"{self._path} got {self._rows} of its {self._shape[0]} rows.")
         commit(self._temporary, self._path)
 
     def discard(self) -> None:
         """Remove what was not committed."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        discard(self._temporary, self._file)
 
 
 def open_array(path: Path, cure: str) -> NDArray[Any]:
@@ -117,11 +129,22 @@ def fingerprint(**parts: Any) -> str:
 def commit(temporary: Path, path: Path) -> None:
     """Put a finished file in its place: on disk first, then in the store if there is one, then
     renamed over what was there."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    _keep_rights(temporary, path)
-    with storage.putting(temporary, path):
-        temporary.replace(path)
+    with storage_errors(path):
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        _keep_rights(temporary, path)
+        with storage.putting(temporary, path):
+            temporary.replace(path)
+
+
+def discard(temporary: Path, file: IO[Any] | None = None) -> None:
+    """Remove what was being written, after whatever happened; what cannot be removed now goes with
+    the leftovers."""
+    if file is not None:
+        with suppress(OSError):  # it writes what it still holds
+            file.close()
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def _keep_rights(temporary: Path, path: Path) -> None:
@@ -142,7 +165,21 @@ def whole_file(path: Path) -> Iterator[Path]:
             yield temporary
             commit(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder: give a path at which a new one is to be made."""
+    with storage_errors(path):
+        temporary = temporary_path(path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            yield temporary
+            shutil.rmtree(path, ignore_errors=True)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -174,6 +211,7 @@ def read_json(
             check_format(content, known_format)
         check_object(content, path, cure, shared=shared)
     except (OSError, ValueError, RecursionError) as error:
+        raise_unavailable(error, path, UNAVAILABLE | READ_ONLY)
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
     return content
 
@@ -206,29 +244,25 @@ def record_errors(what: object, *, cure: str = MADE_AGAIN) -> Iterator[None]:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write into a StorageError that says what to do."""
+    """Turn the machine's refusal to write ``path``, or a file that the error names, into a
+    StorageError that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StorageError(
-                f"The disk is full while writing {path}. Free some space and start the same "
-                f"command again."
-            ) from error
-        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            raise UnwritableError(
-                f"{path} cannot be written to ({error.strerror}). Use a place of your own with "
-                f"--out or --run "
-                "(--run NEW --checkpoints FOLDER reviews checkpoints that lie elsewhere)."
-            ) from error
-        if error.errno in {
-            errno.ENOTDIR,
-            errno.EEXIST,
-            errno.EISDIR,
-            errno.ENOENT,
-        }:  # the last one from places such as /proc
-            raise StorageError(
-                f"{path} cannot be written to ({error.strerror}: {error.filename}). Use another "
-                f"path."
-            ) from error
+    except ReviewError:
         raise
+    except Exception as error:
+        refusal = refusal_in(error)
+        if refusal is None or is_out_of_memory(error):
+            raise
+        kind = UnwritableError if refusal.number in READ_ONLY else StorageError
+        raise kind(_refused(refusal, path)) from error
+
+
+def _refused(refusal: Refusal, path: Path) -> str:
+    """About the file that was refused, which may be another one than the one to be written."""
+    if refusal.path is None or Path(refusal.path) == path:
+        return sentence_about(refusal, path)
+    around = {*path.absolute().parents, path.absolute()}
+    named = Path(refusal.path).absolute()
+    is_written = named in around or path.absolute() in named.parents
+    return sentence_about(refusal, refusal.path, writing=is_written)

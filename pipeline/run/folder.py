@@ -17,6 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
 from review_embeddings.pipeline.run.files import (
@@ -372,7 +373,8 @@ def is_run(folder: Path) -> bool:
         return True
     try:
         return any(CHECKPOINT_NAME.fullmatch(child.name) for child in folder.iterdir())
-    except OSError:  # no folder, or none that may be read
+    except OSError as error:  # no folder, or none that may be read
+        raise_unavailable(error, folder)
         return False
 
 

@@ -19,7 +19,7 @@ from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.forms.adapters.form import describe_adapter, is_adapted
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import SILENT, Progress
-from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.files import whole_folder
 from review_embeddings.pipeline.run.folder import RunFolder, reference_to
 from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
 from review_embeddings.pipeline.training.faults import FaultSwitch
@@ -37,11 +37,18 @@ class LogCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defi
     A file that cannot be written is told once, and ends no training.
     """
 
-    def __init__(self, run: str | Path | None = None, progress: Progress = SILENT) -> None:
-        """``run`` is the run folder; by default the Trainer's output folder."""
+    def __init__(
+        self,
+        run: str | Path | None = None,
+        progress: Progress = SILENT,
+        *,
+        strict: bool = False,
+    ) -> None:
+        """``run`` is the run folder; by default the Trainer's output folder. ``strict`` as of
+        `FaultSwitch`."""
         self._run = run
         self._log: TrainingLog | None = None
-        self._log_switch = FaultSwitch("log.csv", progress, self._stop_logging)
+        self._log_switch = FaultSwitch("log.csv", progress, self._stop_logging, strict=strict)
 
     def _stop_logging(self) -> None:
         self._log = None
@@ -106,6 +113,7 @@ class EmbeddingCallback(LogCallback):
         run: str | Path | None = None,
         progress: Progress = SILENT,
         report: Callable[[dict[str, float]], None] | None = None,
+        strict: bool = False,
     ) -> None:
         """Say what is embedded; the arguments are those of `settings.DatasetReference` and
         `Settings`.
@@ -116,8 +124,9 @@ class EmbeddingCallback(LogCallback):
         ``processor`` is the image processor where the Trainer was not given it as
         ``processing_class``. ``report`` is called after each checkpoint with ``eval_loss``,
         ``eval_accuracy`` and so on of the embedded images, where they are what is evaluated.
+        ``strict`` as of `FaultSwitch`.
         """
-        super().__init__(run, progress)
+        super().__init__(run, progress, strict=strict)
         self._reference = {
             "source": str(dataset),
             "split": split,
@@ -136,7 +145,7 @@ class EmbeddingCallback(LogCallback):
         self.report = report
         self._metrics: dict[str, float] = {}
         self._live: LiveEmbedding | None = None
-        self._switch = FaultSwitch("The embedding", progress, self._release)
+        self._switch = FaultSwitch("The embedding", progress, self._release, strict=strict)
 
     def on_train_begin(
         self,
@@ -160,8 +169,7 @@ class EmbeddingCallback(LogCallback):
         run, step = self.run_folder(args), state.global_step
         folder = run.checkpoint(0)
         if step == 0:
-            with storage_errors(folder):
-                save_first(model, processor, state, folder)
+            save_first(model, processor, state, folder)
         elif not is_saved(folder):
             folder = Path(args.output_dir) / f"checkpoint-{step}"
         self._live = LiveEmbedding(run, self._request(args, run), self._progress)
@@ -259,9 +267,11 @@ def whole_model(model: Any) -> Any:
 
 
 def save_first(model: Any, processor: Any, state: Any, folder: Path) -> None:
-    """Write the model before its first step as a checkpoint like the Trainer's."""
-    with quiet_transformers():
-        model.save_pretrained(folder)
-        describe_adapter(model, folder)
-        processor.save_pretrained(folder)
-    state.save_to_json(str(folder / "trainer_state.json"))
+    """Write the model before its first step as a checkpoint like the Trainer's, whole or not at
+    all. Raises StorageError."""
+    with whole_folder(folder) as temporary:
+        with quiet_transformers():
+            model.save_pretrained(temporary)
+            describe_adapter(model, temporary)
+            processor.save_pretrained(temporary)
+        state.save_to_json(str(temporary / "trainer_state.json"))

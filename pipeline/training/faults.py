@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from review_embeddings.pipeline.errors import ReviewError, reason_of
+from review_embeddings.pipeline.errors import BusyError, ReviewError, StorageError, reason_of
+from review_embeddings.pipeline.machine import refusal_in
 from review_embeddings.pipeline.progress import SILENT, Progress
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,16 @@ class FaultSwitch:
     An interrupt (KeyboardInterrupt, SystemExit) is no fault and goes through.
     """
 
-    def __init__(self, what: str, progress: Progress, release: Callable[[], None]) -> None:
+    def __init__(
+        self, what: str, progress: Progress, release: Callable[[], None], *, strict: bool = False
+    ) -> None:
         """``what`` is what people call it; ``release`` lets go of all that it holds, such as locks,
-        and is called once."""
+        and is called once.
+
+        With ``strict`` what the machine refuses (a full disk) ends the training: one that goes on
+        from its last full state loses nothing then.
+        """
+        self._strict = strict
         self._what = what
         self._progress = progress
         self._release = release
@@ -41,11 +49,13 @@ class FaultSwitch:
             yield
         except ReviewError as error:
             self.switch_off()
-            if refuses:
+            if refuses or (self._strict and _is_of_the_machine(error)):
                 raise
             self._tell(str(error))
         except Exception as error:  # whatever it is, it must not end a training of hours
             self.switch_off()
+            if self._strict and _is_of_the_machine(error):
+                raise
             self._tell(f"{type(error).__name__}: {reason_of(error)}")
 
     def switch_off(self) -> None:
@@ -68,3 +78,10 @@ class FaultSwitch:
     def _tell(self, reason: str) -> None:
         stop = "" if reason.rstrip().endswith((".", "!", "?")) else "."
         self.note(f"{self._what} is switched off, and the training goes on: {reason}{stop}")
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether a disk refused something; another process that holds a lock is no such thing."""
+    if isinstance(error, ReviewError):
+        return isinstance(error, StorageError) and not isinstance(error, BusyError)
+    return refusal_in(error) is not None

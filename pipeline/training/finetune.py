@@ -20,15 +20,15 @@ from review_embeddings.pipeline.errors import (
     TrainingError,
     reason_of,
 )
+from review_embeddings.pipeline.machine import is_out_of_memory
 from review_embeddings.pipeline.models.classifier import read_model_config
-from review_embeddings.pipeline.models.device import is_out_of_memory
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training.arguments import parse_values
 from review_embeddings.pipeline.training.data import Splits, open_splits, review_request
 from review_embeddings.pipeline.training.devices import check_device, training_arithmetic
 from review_embeddings.pipeline.training.disk import check_disk
-from review_embeddings.pipeline.training.fit import fit
+from review_embeddings.pipeline.training.fit import finish, fit
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.log import evaluations
 from review_embeddings.pipeline.training.options import Batch, FineTuning, check_options
@@ -124,8 +124,8 @@ class _FineTuner:
             while True:
                 setup = self._set_up(batch)
                 state = newest_state(self.run)
-                if self._is_finished(setup, state):
-                    return self._result(setup, setup.schedule.total, None)
+                if self._is_at_the_end(setup, state):
+                    return self._finish(setup, lock)
                 check_disk(self.run, setup, has_state=state is not None)
                 self._lock(lock)
                 self._note_start(setup, state)
@@ -143,7 +143,15 @@ class _FineTuner:
     def _set_up(self, batch: Batch) -> Setup:
         return set_up(self.run, self.request, self.values, batch, self.splits, self.progress)
 
-    def _is_finished(self, setup: Setup, state: TrainingState | None) -> bool:
+    def _finish(self, setup: Setup, lock: ExitStack) -> FineTuned:
+        """Make up for what a kill has kept from being made after the last step."""
+        best = None
+        if is_main_process():
+            self._lock(lock)
+            best = finish(self.run, self.request)
+        return self._result(setup, setup.schedule.total, best)
+
+    def _is_at_the_end(self, setup: Setup, state: TrainingState | None) -> bool:
         total = setup.schedule.total
         if state is not None and state.step > total:
             raise SettingsError(

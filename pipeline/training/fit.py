@@ -3,11 +3,8 @@ the final model in the run folder. Decides nothing about the training."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +13,14 @@ from review_embeddings.pipeline.analysis.metrics import classification_metrics
 from review_embeddings.pipeline.models.classifier import load_saved
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import READING_FIELDS
 from review_embeddings.pipeline.training.data import review_request
+from review_embeddings.pipeline.training.finish import best_step, is_final_in_place, put_final
 from review_embeddings.pipeline.training.images import collate
 from review_embeddings.pipeline.training.lora import load_adapter
-from review_embeddings.pipeline.training.resume import TrainingState
+from review_embeddings.pipeline.training.options import FineTuning
+from review_embeddings.pipeline.training.resume import TrainingState, newest_state
 from review_embeddings.pipeline.training.setup import Setup
 
 if TYPE_CHECKING:
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
         Outcome,
         PlanCallback,
     )
-
-TRAINER_RECORD = "trainer_state.json"
-"""The Trainer's record, which belongs to a checkpoint and not to the final model."""
 
 
 def fit(
@@ -56,7 +51,9 @@ def fit(
     plan = trainers.PlanCallback(setup.data.train, stop, progress.note, seconds)
     embedding = _embedding_callback(setup, progress) if setup.request.embed else None
     first = trainers.FirstCheckpoint(run, setup.processor)
-    recorders = [first, LogCallback(progress=progress)] if embedding is None else [embedding]
+    recorders = (
+        [first, LogCallback(progress=progress, strict=True)] if embedding is None else [embedding]
+    )
     _complete_arguments(setup, is_resumed=state is not None)
     model = setup.model if state is None else _model_of(setup, state)
     with quiet_transformers(), ExitStack() as stack:
@@ -68,8 +65,21 @@ def fit(
             stack.callback(embedding.close)
         _train(trainer, plan, setup, state, progress)
         if trainer.is_world_process_zero() and plan.outcome.step >= setup.schedule.total:
-            _save_final_model(run, setup, trainer, plan.outcome)
+            finish(run, setup.request)
     return plan.outcome
+
+
+def finish(run: RunFolder, request: FineTuning) -> int | None:
+    """Put the final model, the best or the last, into the run folder where it is not there; returns
+    the step that evaluated best. The training's last step must have been made."""
+    state = newest_state(run)
+    assert state is not None
+    best = best_step(state)
+    wanted = best if request.load_best else None
+    if not is_final_in_place(run, state, wanted):
+        with run.lock(wait=True):
+            put_final(run, state, wanted)
+    return best
 
 
 def _model_of(setup: Setup, state: TrainingState) -> Any:
@@ -84,14 +94,14 @@ def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
 
     review = review_request(setup.request, setup.splits)
     dataset = dict(review.dataset)
-    reading = {name: dataset.pop(name) for name in READING_FIELDS}
     return EmbeddingCallback(
         dataset.pop("source"),
+        reading={name: dataset.pop(name) for name in READING_FIELDS},
         **dataset,
-        reading=reading,
         **review.settings,
         processor=setup.processor,
         progress=progress,
+        strict=True,
     )
 
 
@@ -142,30 +152,6 @@ def _train(
         suppress(StoppedAtStartError),
     ):
         trainer.train(resume_from_checkpoint=None if state is None else str(state.folder))
-
-
-def _save_final_model(
-    run: RunFolder, setup: Setup, trainer: CheckpointTrainer, outcome: Outcome
-) -> None:
-    """Put the final model, the best or the last, into the run's own folder, where
-    ``from_pretrained`` finds it."""
-    best = outcome.best_step if setup.request.load_best else None
-    saved = run.checkpoint(outcome.step if best is None else best)
-    trainer.save_state()
-    if not saved.is_dir():
-        trainer.save_model(str(run.path))
-        return
-    for file in saved.iterdir():
-        if file.name != TRAINER_RECORD:
-            _link_or_copy(file, run.path / file.name)
-
-
-def _link_or_copy(file: Path, target: Path) -> None:
-    with whole_file(target) as temporary:
-        try:
-            os.link(file, temporary)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(file, temporary)
 
 
 def _metrics_of(evaluated: Any) -> dict[str, float]:

@@ -103,6 +103,11 @@ def read_options(run: RunFolder) -> FineTuning | None:
     return replace(request, reading=request.reading or FIRST_RULES)
 
 
+def planned_steps(run: RunFolder) -> int | None:
+    """Optimizer steps that were asked for; None where no fine-tuning was begun here."""
+    return _read_file(run).steps if run.training.is_file() else None
+
+
 def _read_file(run: RunFolder) -> TrainingFile:
     return read_record(
         run.training,
@@ -121,16 +126,18 @@ def write_records(
     classes: list[str],
     progress: Progress,
 ) -> None:
-    """Write ``run.json`` for the review and ``training.json`` for going on."""
-    with storage_errors(run.path), ExitStack() as stack:
-        session = BuildSession(run, review, progress, stack, wait=True)
-        session.write_info(resolve_info(run, review))
+    """Write ``training.json`` for going on, then ``run.json`` for the review: a folder with the
+    second alone would be another run."""
+    info = resolve_info(run, review)
     with run.lock(wait=True):
         unknown = _read_file(run).unknown if run.training.is_file() else {}
         file = TrainingFile(
             request, schedule.total, schedule.frames, classes, package_versions(), unknown
         )
         write_json(run.training, {FORMAT: TRAINING_FORMAT, **as_json(file)})
+    with storage_errors(run.path), ExitStack() as stack:
+        session = BuildSession(run, review, progress, stack, wait=True)
+        session.write_info(info)
 
 
 def _absolute(name: str | None) -> str | None:

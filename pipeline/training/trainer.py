@@ -21,9 +21,15 @@ from review_embeddings.pipeline.models.classifier import logits_of, size_options
 from review_embeddings.pipeline.models.forms.adapters.form import describe_adapter
 from review_embeddings.pipeline.models.libraries import import_transformers, random_state_kept
 from review_embeddings.pipeline.progress import Advance, StopRequests
-from review_embeddings.pipeline.run.files import read_record, write_json
+from review_embeddings.pipeline.run.files import (
+    read_record,
+    storage_errors,
+    whole_folder,
+    write_json,
+)
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.training.callback import save_first, whole_model
+from review_embeddings.pipeline.training.finish import WRITING
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
 
@@ -120,35 +126,67 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.state.global_step in self.plan.kept:
-            super()._save_checkpoint(model, trial)
+            self.save_weights()
 
     def save_weights(self) -> None:
-        """Write the weights of this step as a checkpoint, whatever the plan says."""
-        super()._save_checkpoint(self.model, None)
+        """Write the weights of this step as a checkpoint, whatever the plan says; whole or not at
+        all."""
+        if not self.is_world_process_zero():
+            super()._save_checkpoint(self.model, None)
+            return
+        checkpoint = self.run_folder.checkpoint(self.state.global_step)
+        with whole_folder(checkpoint) as temporary, self._redirected_to(temporary):
+            super()._save_checkpoint(self.model, None)
+            written = temporary / checkpoint.name
+            for file in list(written.iterdir()):
+                file.rename(temporary / file.name)
+            written.rmdir()
 
     def save_state_to_resume(self) -> None:
         """Write weights, optimizer, schedule and random states in place of the full state that was
-        there; all processes call it."""
-        step, root = self.state.global_step, self.run_folder.resume
-        self._redirected = root / ".writing"
+        there; all processes call it. Raises StorageError."""
+        root = self.run_folder.resume
+        name = self.run_folder.checkpoint(self.state.global_step).name
+        writing = root / WRITING
+        with storage_errors(root / name):
+            self._clear(writing)
+            self.args.save_only_model = False
+            try:
+                with self._redirected_to(writing):
+                    super()._save_checkpoint(self.model, None)
+                self._keep_loss(writing / name)
+            except BaseException:  # no process waits for the others any more
+                if self.is_world_process_zero():
+                    shutil.rmtree(writing, ignore_errors=True)
+                raise
+            finally:
+                self.args.save_only_model = True
+            self.accelerator.wait_for_everyone()
+            if self.is_world_process_zero():
+                self._replace_state(root, writing / name)
+
+    def _clear(self, folder: Path) -> None:
         if self.is_world_process_zero():
-            shutil.rmtree(self._redirected, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        self.args.save_only_model = False
+
+    def _replace_state(self, root: Path, written: Path) -> None:
+        final = root / written.name
+        shutil.rmtree(final, ignore_errors=True)
+        written.rename(final)
+        shutil.rmtree(written.parent, ignore_errors=True)
+        for other in root.glob(CHECKPOINT_PATTERN):
+            if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
+                shutil.rmtree(other, ignore_errors=True)  # an earlier state of ours
+
+    @contextmanager
+    def _redirected_to(self, root: Path) -> Iterator[None]:
+        """Have checkpoints written into another folder."""
+        self._redirected = root
         try:
-            super()._save_checkpoint(self.model, None)
-            self._keep_loss(self._redirected / f"checkpoint-{step}")
+            yield
         finally:
-            self.args.save_only_model = True
-            written, self._redirected = self._redirected / f"checkpoint-{step}", None
-        self.accelerator.wait_for_everyone()
-        if self.is_world_process_zero():
-            final = root / written.name
-            shutil.rmtree(final, ignore_errors=True)
-            written.rename(final)
-            for other in root.glob(CHECKPOINT_PATTERN):
-                if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
-                    shutil.rmtree(other, ignore_errors=True)  # an earlier state of ours
+            self._redirected = None
 
     # A training that is stopped between two rows of the log has losses that are not in any row yet;
     # they go into the next one.

@@ -76,7 +76,7 @@ def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
         @functools.wraps(function)
         def call(*arguments: Any, **values: Any) -> None:
             options = collect(kind, values)
-            with handled(debug=options.debug, stopped=stopped):
+            with handled(debug=options.debug, stopped=stopped, place=_place_of(options)):
                 function(*arguments, options)
 
         command: Command = call
@@ -85,6 +85,12 @@ def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
         return command
 
     return decorate
+
+
+def _place_of(options: CommandOptions) -> str | None:
+    """Where a command writes: what it makes, else its run."""
+    given = (getattr(options, name, None) for name in ("out", "run"))
+    return next((str(one) for one in given if one), None)
 
 
 def collect(kind: type[Group], values: Mapping[str, Any]) -> Group:

@@ -1,7 +1,7 @@
 """What comes of an error or a signal: one message, and an exit code.
 
-Everything that a person can fix is a `ReviewError` and ends with `USER_ERROR`; Ctrl-C and SIGTERM
-end quietly.
+Everything that a person can fix is a `ReviewError`, or something that the machine refused, and
+ends with `USER_ERROR`; signals end quietly.
 """
 
 from __future__ import annotations
@@ -10,13 +10,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import click
 
+from review_embeddings.pipeline import machine
 from review_embeddings.pipeline.errors import ReviewError
-from review_embeddings.pipeline.progress import StopRequests
+from review_embeddings.pipeline.progress import Interrupted, StopRequests
+from review_embeddings.review.cli.signals import (
+    FROM_SIGNALS,
+    OutputError,
+    code_of,
+    code_without_output,
+    end_at_once,
+    guard_streams,
+    handlers,
+    interrupt,
+    let_output_go,
+)
 
 PROGRAM_ERROR = 1
 """A fault of the program."""
@@ -24,60 +36,96 @@ PROGRAM_ERROR = 1
 USER_ERROR = 2
 """Something that a person can fix."""
 
-INTERRUPTED = 130
-"""Stopped with Ctrl-C or SIGTERM."""
+INTERRUPTED = FROM_SIGNALS + signal.SIGINT
+"""Stopped with Ctrl-C. After SIGTERM and SIGHUP the code has their number."""
 
 CONTINUES = "The same command goes on where it was."
 NOTHING_WRITTEN = "Nothing was written."
 
+OUTPUT = "the output of the command"
+"""What is written where standard output leads to a file."""
+
 
 @contextmanager
-def handled(*, debug: bool, stopped: str = CONTINUES) -> Iterator[None]:
+def handled(*, debug: bool, stopped: str = CONTINUES, place: str | None = None) -> Iterator[None]:
     """End the program with a message and an exit code where something goes wrong inside.
 
-    With ``debug`` the exception goes on; ``stopped`` is what is said after Ctrl-C.
+    With ``debug`` the exception goes on; ``stopped`` is what is said after Ctrl-C, and ``place``
+    where files were written that an error does not name.
     """
-    _interrupt_on_sigterm()
-    try:
-        yield
-    except ReviewError as error:
-        if debug:
+    with handlers(interrupt):
+        try:
+            yield
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt as stop:
+            with handlers(lambda number, frame: None):  # once more changes nothing now
+                if debug:
+                    raise
+                end(f"Stopped. {stopped}", code_of(stop))
+        except Exception as error:
+            if debug and not isinstance(error, (OutputError, BrokenPipeError)):
+                raise
+            _end_with(error, place)
+
+
+def _end_with(error: Exception, place: str | None) -> NoReturn:
+    if isinstance(error, OutputError):
+        _end_output(error.error)
+    if isinstance(error, BrokenPipeError):  # of a stream that is not guarded
+        _end_output(error)
+    if isinstance(error, ReviewError):
         end(f"Error: {error}", USER_ERROR)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        end(f"Stopped. {stopped}", INTERRUPTED)
-    except (click.ClickException, click.exceptions.Exit):
-        raise
-    except BrokenPipeError:  # whoever read the output has gone, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
-    except Exception as error:
-        if debug:
-            raise
-        reason = f"{type(error).__name__}: {error}"
-        end(f"Error: {reason} (this is a fault of the program; --debug shows where)", PROGRAM_ERROR)
+    sentence = machine.about_any(error, place)
+    if sentence is not None:
+        end(f"Error: {sentence}", USER_ERROR)
+    reason = f"{type(error).__name__}: {error}"
+    end(f"Error: {reason} (this is a fault of the program; --debug shows where)", PROGRAM_ERROR)
+
+
+def _end_output(error: OSError) -> NoReturn:
+    """End where standard output cannot be written any more."""
+    let_output_go()
+    code = code_without_output(error)
+    if code is not None:
+        raise SystemExit(code) from None
+    end(f"Error: {machine.about_any(error, OUTPUT) or error}", USER_ERROR)
 
 
 def end(message: str, code: int) -> NoReturn:
     """Say why, and end."""
-    click.echo(message, err=True)
+    with suppress(OSError):  # a closed terminal
+        click.echo(message, err=True)
     raise SystemExit(code)
 
 
 def run_to_exit(command: click.Command, name: str) -> NoReturn:
     """Run a command as the program ``name``; a wrong option gets one line like any other error."""
+    guard_streams()
+    try:
+        with handlers(interrupt):
+            code = _code_of(command, name)
+            sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort) as stop:
+        interrupt_of = stop.__context__ if isinstance(stop, click.Abort) else stop
+        known = isinstance(interrupt_of, KeyboardInterrupt)
+        code = code_of(interrupt_of) if known else INTERRUPTED  # type: ignore[arg-type]
+    except OutputError as error:
+        _end_output(error.error)
+    finally:
+        end_at_once()
+    sys.exit(code)
+
+
+def _code_of(command: click.Command, name: str) -> int:
     try:
         code = command(prog_name=name, standalone_mode=False)
     except click.UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # click's way to the help, from 8.2 on
             click.echo(error.format_message())
-            sys.exit(0)
+            return 0
         _end_usage(error, name)
-    except click.Abort:
-        end("Stopped.", INTERRUPTED)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _end_usage(error: click.UsageError, name: str) -> NoReturn:
@@ -86,39 +134,40 @@ def _end_usage(error: click.UsageError, name: str) -> NoReturn:
     end(f"Error: {message}. `{command} --help` lists what there is.", USER_ERROR)
 
 
+class SignalRequests(StopRequests):
+    """Requests to stop that signals have made."""
+
+    number: int = signal.SIGINT
+    """The signal that asked."""
+
+    @property
+    def code(self) -> int:
+        """The exit code of what was stopped."""
+        return FROM_SIGNALS + self.number
+
+
 @contextmanager
-def stop_requests(note: Callable[[str], None]) -> Iterator[StopRequests]:
-    """Let Ctrl-C and SIGTERM be requests to stop a training after its step; once more ends it.
+def stop_requests(note: Callable[[str], None]) -> Iterator[SignalRequests]:
+    """Let Ctrl-C, SIGTERM and SIGHUP be requests to stop a training after its step; once more ends
+    it.
 
     Under several processes none is taken: they would not agree on the step, and the last full state
     is there.
     """
-    requests = StopRequests()
+    requests = SignalRequests()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         yield requests
         return
 
-    def stop(number: int, frame: object) -> None:
+    def stop(number: int, frame: Any) -> None:
         if requests():
-            raise KeyboardInterrupt
+            raise Interrupted(number)
+        requests.number = number
         requests.add()
         note(
             "Stopping after this step and what belongs to it (evaluation, checkpoint, embedding); "
             "once more stops at once."
         )
 
-    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handlers(stop):
         yield requests
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
-def _interrupt_on_sigterm() -> None:
-    """SIGTERM ends the work like Ctrl-C does: temporary files go, the lock is released."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)

@@ -10,7 +10,7 @@ import click
 
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Choice, local_path, option, takes, values_of
-from review_embeddings.review.cli.errors import INTERRUPTED, end, stop_requests
+from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
 from review_embeddings.review.cli.options import (
     DatasetOptions,
     EmbeddingOptions,
@@ -223,21 +223,21 @@ def finetune_command(options: FinetuneOptions) -> None:
             stop=stop,
         )
     if is_main_process():
-        _report(tuned, options, shown, is_stopped=stop())
+        _report(tuned, options, shown, stop)
 
 
 def _report(
-    tuned: FineTuned, options: FinetuneOptions, shown: Progress, *, is_stopped: bool
+    tuned: FineTuned, options: FinetuneOptions, shown: Progress, stop: SignalRequests
 ) -> None:
-    """Print what came of it; end with the code of Ctrl-C where it was stopped."""
+    """Print what came of it; end with the code of the signal that stopped it."""
     from review_embeddings.pipeline.api import build
 
     print_fine_tuned(tuned)
-    unmade = is_stopped and bool(options.saving.embed)
+    unmade = stop() and bool(options.saving.embed)
     if tuned.finished and options.saving.embed and not unmade:
         print_checkpoints(build(tuned.run, progress=shown, wait=True, device=tuned.device))
     click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
     if not tuned.finished:
-        end(f"Go on with: review-embeddings finetune --resume --run {options.run}", INTERRUPTED)
+        end(f"Go on with: review-embeddings finetune --resume --run {options.run}", stop.code)
     if unmade:
-        end(f"Make its table with: review-embeddings build --run {options.run}", INTERRUPTED)
+        end(f"Make its table with: review-embeddings build --run {options.run}", stop.code)

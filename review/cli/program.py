@@ -1,7 +1,9 @@
 """The command ``review-embeddings`` and its entry point; each family of commands has a file of its
 own.
 
-Exit codes: 0 done, 1 a fault of the program, 2 something a person can fix, 130 stopped with Ctrl-C.
+Exit codes: 0 done, 1 a fault of the program, 2 something a person can fix, and after a signal 128
+and its number: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP or a closed terminal, 141 the reader of the
+output has gone.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from review_embeddings.pipeline.errors import StorageError
+from review_embeddings.pipeline.progress import Interrupted
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.temporary import working_folder
 from review_embeddings.review.lists import ImageList
@@ -204,10 +205,12 @@ def _signals_set(stopped: threading.Event, working: threading.Event) -> Any:
 
     def stop(number: int, frame: FrameType | None) -> None:
         if stopped.is_set() or working.is_set():
-            raise KeyboardInterrupt
+            raise Interrupted(number)
         stopped.set()
 
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if "SIGHUP" in names and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        names.remove("SIGHUP")  # as nohup asks for
     before = {name: signal.signal(getattr(signal, name), stop) for name in names}
     try:
         yield

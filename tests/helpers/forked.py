@@ -15,8 +15,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 class Forks:
@@ -72,6 +73,18 @@ class Forks:
         code = self._answer()
         return None if code == -signal.SIGKILL and not ended else code
 
+    def end_of(
+        self, *arguments: object, patches: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Run a command to its end, whatever that is: its exit code, and all that it printed.
+
+        ``patches`` names what is replaced by what first, both as ``module:name``.
+        """
+        words = [str(one) for one in arguments]
+        self._ask(arguments=words, output=str(self.output), patches=dict(patches or {}))
+        code = self._answer()
+        return code, self.output.read_text(errors="replace")
+
     def close(self) -> None:
         """End the parent."""
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -98,7 +111,8 @@ def main() -> None:
         _import_all(imported)
         fork = os.fork()
         if fork == 0:
-            _become(request["arguments"], request["output"], imported)
+            patches = request.get("patches", {})
+            _become(request["arguments"], request["output"], imported, patches)
         os.write(1, b"%d\n" % fork)
         _, status = os.waitpid(fork, 0)
         os.write(1, b"%d\n" % os.waitstatus_to_exitcode(status))
@@ -114,7 +128,12 @@ def _import_all(names: Path) -> None:
         names.unlink()
 
 
-def _become(arguments: list[str], output: str, imported: Path) -> None:
+def _named(name: str) -> tuple[Any, str]:
+    module, _, attribute = name.partition(":")
+    return importlib.import_module(module), attribute
+
+
+def _become(arguments: list[str], output: str, imported: Path, patches: Mapping[str, str]) -> None:
     """Run the command line as this process, and never return."""
     code = 1
     try:
@@ -123,6 +142,9 @@ def _become(arguments: list[str], output: str, imported: Path) -> None:
         os.dup2(file, 2)
         from review_embeddings.review.cli.program import main as program
 
+        values = {name: getattr(*_named(value)) for name, value in patches.items()}
+        for name, value in values.items():
+            setattr(*_named(name), value)
         sys.argv = ["review-embeddings", *arguments]
         try:
             program()

@@ -3,6 +3,7 @@ process is killed."""
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from typing import Any
 
 import decision_server
 import pytest
+from failing import ERRORS, Failing
 
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
@@ -36,13 +38,14 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
 class Server:
     """The plugin in a process of its own."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
             [sys.executable, decision_server.__file__, str(self.port), str(run.path)],
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **environment},
         )
         deadline = time.monotonic() + 120
         while True:
@@ -90,8 +93,8 @@ class Server:
 
 
 @contextmanager
-def serving_decisions(run: RunFolder) -> Iterator[Server]:
-    server = Server(run)
+def serving_decisions(run: RunFolder, **environment: str) -> Iterator[Server]:
+    server = Server(run, **environment)
     try:
         yield server
     finally:
@@ -284,6 +287,36 @@ def test_on_a_full_disk_it_is_not_saved_and_can_be_sent_again(run: RunFolder) ->
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, whole)
         assert server.save("decisions", message(list(range(10)), request="b")) == 10
     assert len(read_history(run, print).lines) == 11
+
+
+def test_whatever_call_fails_a_decision_is_saved_or_sent_again(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    """Each call that opens or changes a file of the run while a decision is saved, with every error
+    that it can end with."""
+    failing = Failing(tmp_path)
+    with serving_decisions(run, **failing.environment) as server:
+        assert server.save("decisions", message([0], request="first")) == 1
+        failing.note_calls(run.path)
+        assert server.save("decisions", message([1], request="noted")) == 1
+        calls = failing.calls()
+        failing.stop()
+        trials = [(call, error) for call in calls for error in ERRORS[call.kind]]
+        assert {"write", "fsync"} <= {call.kind for call in calls}
+        for number, (call, error) in enumerate(trials):
+            sent = message([number % 36], request=f"trial {number}")
+            failing.fail(run.path, call.number, error, partial=number % 2 == 0)
+            status, answer = server.ask("POST", "decisions", sent)
+            failing.stop()
+            if status != 200:
+                assert status in (507, 409) and str(run.path) in answer["error"], (call, answer)
+                assert server.save("decisions", sent) == 1, (call, error)
+        for name in ("facts", "decisions?since=0", "nearest?row=0"):
+            failing.fail(run.path, 1, errno.EIO)
+            assert server.ask("GET", name)[0] in (200, 503, 422)
+            failing.stop()
+    lines = read_history(run, print).lines
+    assert [line.request for line in lines[2:]] == [f"trial {n}" for n in range(len(trials))]
 
 
 def test_what_was_answered_saved_survives_being_killed(run: RunFolder) -> None:

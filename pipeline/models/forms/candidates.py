@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms.kinds import NO_WEIGHTS
 from review_embeddings.pipeline.models.forms.pickles import read_pickle
 from review_embeddings.pipeline.models.forms.timmfile import read_timm_file
@@ -92,7 +93,8 @@ def weights_below(root: Path) -> list[Path]:
 def _children(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:  # replaced at this moment
+    except OSError as error:  # replaced at this moment
+        raise_unavailable(error, folder)
         return []
 
 

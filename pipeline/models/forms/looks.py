@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.machine import raise_unavailable
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS has not fetched. Source: the specification of Git LFS."""
 
@@ -30,7 +32,8 @@ def first_bytes(path: Path, count: int) -> bytes:
     try:
         with path.open("rb") as stream:
             return stream.read(count)
-    except OSError:
+    except OSError as error:
+        raise_unavailable(error, path)
         return b""
 
 
@@ -69,7 +72,8 @@ def pickled_text(path: Path) -> bytes:
                 return b""
             with archive.open(names[0]) as stream:
                 return stream.read(MAX_PICKLE_BYTES)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise_unavailable(error, path)
         return b""
 
 
@@ -78,7 +82,8 @@ def is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("constants.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, zipfile.BadZipFile) as error:
+        raise_unavailable(error, path)
         return False
 
 
@@ -94,7 +99,11 @@ def safetensors_header(path: Path) -> dict[str, Any] | None:
             header = json.loads(stream.read(length))
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    except (OSError, struct.error, ValueError, AttributeError, TypeError, KeyError, IndexError):
+    except (
+        *(OSError, struct.error, ValueError, AttributeError),
+        *(TypeError, KeyError, IndexError),
+    ) as error:
+        raise_unavailable(error, path)
         return None
     return entries if size == HEADER_LENGTH_BYTES + length + end else None
 

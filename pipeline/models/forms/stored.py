@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import CONFIG, read_object
 from review_embeddings.pipeline.models.forms.looks import (
     holds_placeholders,
@@ -76,6 +77,7 @@ def _tensors_in(file: Path, title: str) -> dict[str, torch.Tensor]:
         try:
             return dict(load_file(file))
         except (OSError, SafetensorError) as error:
+            raise_unavailable(error, file)
             raise CheckpointError(f"{title} cannot be loaded: {reason_of(error)}") from error
     found = tensors_of(read_pickle(file, title))
     if not found:
@@ -99,7 +101,8 @@ def stored_weights(folder: Path) -> WeightFiles | None:
 def _numbered(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if NUMBERED.fullmatch(path.name))
-    except OSError:
+    except OSError as error:
+        raise_unavailable(error, folder)
         return []
 
 
@@ -155,6 +158,7 @@ def _faults_of(file: Path) -> Iterator[str]:
         with file.open("rb"):
             pass
     except OSError as error:
+        raise_unavailable(error, file)
         yield f"{file.name} cannot be read: {reason_of(error)}"
         return
     if file.suffix != ".safetensors":

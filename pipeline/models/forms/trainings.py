@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms.kinds import Kind, answer_for, kind_of
 from review_embeddings.pipeline.models.forms.stored import quoted
 from review_embeddings.pipeline.run.folder import CHECKPOINT_NAME, is_run
@@ -118,7 +119,8 @@ def _children(folder: Path) -> tuple[list[Path], list[Path]]:
             and child.name not in OWN_FOLDERS
         ]
         return folders, [child for child in children if child.is_file()]
-    except OSError:
+    except OSError as error:
+        raise_unavailable(error, error.filename)
         return [], []
 
 

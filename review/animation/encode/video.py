@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import ReviewError, StorageError
+from review_embeddings.pipeline.machine import Refusal, named_path, refusal_in, sentence_about
 
 
 class RawPacker:
@@ -81,11 +84,10 @@ def _feed(process: subprocess.Popen[bytes], frames: Iterable[tuple[bytes, int]])
 def _error_of(messages: IO[bytes], path: Path, code: int) -> ReviewError:
     messages.seek(0)
     lines = messages.read().decode(errors="replace").strip().splitlines()
-    if any("No space left" in line for line in lines):
-        return StorageError(
-            f"The disk is full while writing {path.name}. Free some space and start the "
-            f"same command again."
-        )
+    too_large = code == -getattr(signal, "SIGXFSZ", 0)
+    refusal = Refusal(errno.EFBIG) if too_large else refusal_in(Exception("\n".join(lines)))
+    if refusal is not None:
+        return StorageError(sentence_about(refusal, named_path(str(path))))
     return ReviewError(
         f"ffmpeg could not write {path.suffix} "
         f"({lines[-1] if lines else code}). Use another ending."

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.pipeline.machine import about_any
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError
 from review_embeddings.review.decisions.answers import Saved
@@ -84,9 +85,27 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "undo": deciding.undo,
     }
     for name, route in reading.items():
-        app.add_route(PREFIX + ROUTES[name], route, ["GET"])
+        app.add_route(PREFIX + ROUTES[name], _answering(route, 503), ["GET"])
     for name, work in writing.items():
-        app.add_route(PREFIX + ROUTES[name], _writes(work), ["POST"])
+        app.add_route(PREFIX + ROUTES[name], _answering(_writes(work), 507), ["POST"])
+
+
+def _answering(route: Route, status: int) -> Route:
+    """The same route, with an answer where the machine refuses something, such as to read a file:
+    the page asks, or sends what is not saved, again."""
+
+    async def answering(request: Request) -> Response:
+        try:
+            return await route(request)
+        except ReviewError as error:
+            return _error(str(error), status, "storage")
+        except Exception as error:
+            sentence = about_any(error)
+            if sentence is None:
+                raise
+            return _error(sentence, status, "storage")
+
+    return answering
 
 
 class _Images:
