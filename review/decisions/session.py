@@ -223,23 +223,23 @@ class DecisionSession:
         message = self._checked(content, "decide")
         ids = self._ids(message)
         with self._appending():
-            return self._told(self._writer.decide(message, ids))
+            return self._answer(self._writer.decide(message, ids))
 
     def save_list(self, content: object) -> Saved:
         """Write the images, in their order, as a list with a name."""
         message = self._checked(content, "list")
         ids = self._ids(message)
         with self._appending():
-            return self._told(self._writer.save_list(message, ids))
+            return self._answer(self._writer.save_list(message, ids))
 
     def undo(self, content: object) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
         that somebody has decided about since."""
         message = self._checked(content, "undo")
         with self._appending():
-            return self._told(self._writer.undo(message, self._lent))
+            return self._answer(self._writer.undo(message, self._lent))
 
-    def _told(self, saved: Saved) -> Saved:
+    def _answer(self, saved: Saved) -> Saved:
         """With the revision of this page, which earlier runs raise too."""
         return replace(saved, revision=self._revision)
 
