@@ -55,7 +55,7 @@ def _id_of(run: RunFolder) -> str:
     """The run's id; where it has none, its path."""
     with contextlib.suppress(ReviewError):
         info = run.read_info()
-        found = info.unknown.get("id") if info is not None else None
+        found = None if info is None else getattr(info, "id", None) or info.unknown.get("id")
         if isinstance(found, str):
             return found
     return str(run.path.resolve())

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +114,17 @@ def test_a_run_keeps_its_port(run: RunFolder) -> None:
     remember_port(run, first[0])  # a second review of the run, while the first one is open
     assert ports_of(run)[0] == first[3], "the first one stays"
     assert ports_of(RunFolder(run.path / "other"))[0] != first[0]
+
+
+def test_a_copy_of_a_run_has_the_port_of_its_id(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = SimpleNamespace(id="0" * 32, unknown={})
+    monkeypatch.setattr(RunFolder, "read_info", lambda _: info)
+    before = ports_of(run)
+    assert before == ports_of(RunFolder(run.path / "copy"))
+    info.id = "1" * 32
+    assert before[0] != ports_of(run)[0]
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", '{"a": 1}', "\xff", '{"WHO": "22"}'])
