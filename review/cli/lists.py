@@ -113,7 +113,7 @@ def export_command(options: ExportOptions) -> None:
 
     rows, decided, path = consistently(run, write)
     click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
-    click.echo(f"Decisions as of {history.taken}")
+    progress().note(f"Decisions as of {history.taken}")
     print_faults(run)
 
 

@@ -251,7 +251,7 @@ def test_a_body_of_100_megabytes_is_refused_before_it_is_read(run: RunFolder) ->
 def test_two_servers_of_a_run_write_and_show_at_once(run: RunFolder) -> None:
     with serving_decisions(run) as first, serving_decisions(run) as second:
         assert first.save("decisions", message([0], request="a")) == 1
-        assert second.save("decisions", message([1], request="b")) == 1
+        assert second.save("decisions", message([1], request="b", client="tab")) == 1
         for server in (first, second):
             assert server.ask("GET", "decisions?since=0")[1]["rows"] == [0, 1]
             facts = server.ask("GET", "facts")[1]
