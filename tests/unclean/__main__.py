@@ -62,8 +62,10 @@ def work(options: Any, state: Path, worker: int, until: float | None) -> None:
                 if options.names and command.name not in options.names:
                     continue
                 expected, calls = scene.undisturbed(command)
-                mine = list(every_trial(calls))[:: options.stride][worker :: options.workers]
-                for trial in mine:
+                trials = list(every_trial(calls))
+                if worker == 0:
+                    print(f"{command.name}: {len(calls):,} calls, {len(trials):,} trials in all")
+                for trial in trials[:: options.stride][worker :: options.workers]:
                     key = f"{command.name}: {trial}"
                     if key in known or (until is not None and time.monotonic() > until):
                         continue
