@@ -62,11 +62,15 @@ class Snapshot:
     """Decided ones."""
     digest: str | None
     """SHA-256 (hex) of the file; None where there was none."""
+    last: str = ""
+    """When the last of the decisions that count was made; empty where there is none."""
 
     @staticmethod
     def of(history: History) -> Snapshot:
         """What a history holds."""
-        return Snapshot(history.taken, len(history.current()), history.digest)
+        current = history.current().values()
+        last = max((one.time for one in current), default="")
+        return Snapshot(history.taken, len(current), history.digest, last)
 
 
 @dataclass
@@ -112,6 +116,11 @@ class Applied:
     def changes(self) -> list[dict[str, str]]:
         """A row for each image that is changed, with `CHANGES`."""
         return [_row(change) for change in self.found.changes]
+
+    def repeatable(self) -> Applied:
+        """The same with the time of the last decision for that of reading them: the same decisions
+        give the same reports."""
+        return replace(self, snapshot=replace(self.snapshot, taken=self.snapshot.last))
 
     def for_everyone(self, root: str) -> Applied:
         """The same without reviewers, notes and places on this machine; ``root`` is what the paths

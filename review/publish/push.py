@@ -199,7 +199,13 @@ def _pack(
     names = write_splits(data.splits, folder, work, bare=not target.with_names)
     config = data.reference.config or DEFAULT
     card = HubCard.read(state.card if state is not None else "")
-    texts = reports(data.applied, run, data.reference, PARQUET, for_everyone=not target.with_names)
+    texts = reports(
+        data.applied.repeatable(),
+        run,
+        data.reference,
+        PARQUET,
+        for_everyone=not target.with_names,
+    )
     found = _differences(data)
     text = _text(found, data.applied)
     if not card.body.strip():
