@@ -13,13 +13,17 @@ ReviewError
 │   └── NotFiniteError  a model that gives values that are not finite
 ├── TrainingError     a training that diverged, or does not fit the memory
 ├── ClusterError      workers that die of the same piece of work again and again
+├── HubError          the Hugging Face Hub that cannot be reached, or refuses
 ├── VectorsError      a vector database that is not there, refuses, or lacks what is asked for
 └── SettingsError     options that contradict each other or are out of range
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ReviewError(Exception):
@@ -46,6 +50,11 @@ class StorageError(ReviewError):
 class BusyError(StorageError):
     """Another process is writing what was to be written."""
 
+    def __init__(self, message: str, *, lock: Path | None = None) -> None:
+        super().__init__(message)
+        self.lock = lock
+        """File of the lock that it holds; None where there is none on this machine."""
+
 
 class UnwritableError(StorageError):
     """Nothing can be written to a place, however long one waits."""
@@ -66,6 +75,10 @@ class TrainingError(ReviewError):
 
 class ClusterError(ReviewError):
     """The workers of a cluster cannot do what they were given."""
+
+
+class HubError(ReviewError):
+    """The Hugging Face Hub cannot be reached, or refuses."""
 
 
 class VectorsError(ReviewError):

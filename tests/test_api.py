@@ -19,8 +19,8 @@ from review_embeddings.review.cli.build import build_command
 
 ROOT = Path(__file__).parents[1]
 
-ONLY_PYTHON = {"progress", "wait"}
-ONLY_COMMAND = {"debug", "dry_run"}
+ONLY_PYTHON = {"progress"}
+ONLY_COMMAND = {"debug", "dry_run", "json_lines"}
 
 
 @pytest.mark.parametrize("package", [pipeline, review])

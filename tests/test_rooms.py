@@ -41,6 +41,8 @@ LAYERS = (
     "review.exchange",
     "review.page",
     "review.report",
+    "review.difference",
+    "review.publish",
     "review.animation",
     "review.demo",
     "review",

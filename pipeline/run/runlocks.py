@@ -12,6 +12,7 @@ from pathlib import Path
 from review_embeddings.pipeline.errors import BusyError, UnwritableError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.holder import busy_error, holding
 from review_embeddings.pipeline.run.locks import locked
 
 TRAINING_LOCK_SECONDS = 2.0
@@ -106,11 +107,16 @@ class RunLocks:
     ) -> Iterator[None]:
         """Hold one of the run's locks, with the copy of a store as new as the store, or the file
         ``renewed`` of it."""
-        busy = f"Run {self} is {what}. Wait until it has finished, or stop it."
         with contextlib.ExitStack() as stack:
             with storage_errors(self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(self.path / name, busy, seconds=seconds, shared=shared))
+                try:
+                    held = locked(self.path / name, what, seconds=seconds, shared=shared)
+                    stack.enter_context(held)
+                except BusyError as error:
+                    raise busy_error(f"Run {self} is {what}", self.path / name) from error
+            if renewed is None:  # those of decisions are held for moments
+                stack.enter_context(holding(self.path / name))
             if not shared:
                 stack.enter_context(storage.held(self.path / name, what, seconds))
             storage.renew(renewed or self.path)

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import option, takes
+from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
     ComputeOptions,
     InputOptions,
     ResultOptions,
     checkpoint_option,
     debug_option,
+    json_option,
     run_option,
+    wait_option,
 )
 from review_embeddings.review.cli.output import (
     print_checkpoints,
     print_jobs,
     print_seconds,
     print_table_size,
+    progress,
 )
 from review_embeddings.review.cli.runs import build_run, find_run, preview_run, request_of
+from review_embeddings.review.cli.waiting import when_free
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.pipeline.stages.stage import Job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,8 @@ class BuildOptions:
         is_flag=True,
         help="Print what would be computed, for which checkpoint and why; compute nothing.",
     )
+    json_lines: bool = json_option()
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
@@ -73,10 +85,35 @@ def build_command(options: BuildOptions) -> None:
         address=options.address,
         reread=options.reread,
     )
+    run = find_run(options.run)
     if options.dry_run:
-        print_jobs(preview_run(find_run(options.run), request))
+        jobs = preview_run(run, request)
+        listed = [_job(job) for job in jobs]
+        if not write_result("build --dry-run", run=str(run), jobs=listed):
+            print_jobs(jobs)
         return
-    built = build_run(find_run(options.run), request)
+    built = when_free(lambda: build_run(run, request), progress().note, wait=options.wait)
+    if write_result("build", **_result(built)):
+        return
     print_checkpoints(built)
     print_seconds(built)
     print_table_size(built)
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "stage": job.stage.name,
+        "checkpoint": job.checkpoint,
+        "reason": job.reason,
+        "seconds": job.seconds,
+    }
+
+
+def _result(built: Built) -> dict[str, Any]:
+    return {
+        "run": str(built.run),
+        "images": len(built.images),
+        "steps": built.manifest.steps,
+        "waiting": built.waiting,
+        "seconds": built.seconds,
+    }

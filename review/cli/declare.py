@@ -16,6 +16,7 @@ import click
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.errors import CONTINUES, handled
+from review_embeddings.review.cli.jsonlines import writing_lines
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
@@ -76,7 +77,9 @@ def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
         @functools.wraps(function)
         def call(*arguments: Any, **values: Any) -> None:
             options = collect(kind, values)
-            with handled(debug=options.debug, stopped=stopped, place=_place_of(options)):
+            lines = writing_lines(getattr(options, "json_lines", False))
+            place = _place_of(options)
+            with lines, handled(debug=options.debug, stopped=stopped, place=place):
                 function(*arguments, options)
 
         command: Command = call
@@ -150,6 +153,15 @@ class Target:
 
         path = local_path(self.name, self.option)
         check_target(run, path, self.option)
+        return path
+
+    def file_beside(self, sources: Iterable[Path]) -> Path:
+        """The path of a file that is of no run, outside some data sets. Raises SettingsError
+        likewise."""
+        from review_embeddings.review.exchange.targets import check_target_beside
+
+        path = local_path(self.name, self.option)
+        check_target_beside(sources, path, self.option)
         return path
 
     def folder(self, run: RunFolder) -> Path:

@@ -36,6 +36,9 @@ PROGRAM_ERROR = 1
 USER_ERROR = 2
 """Something that a person can fix."""
 
+DIFFERENT = 3
+"""Done, and what was compared is different, where that was asked for."""
+
 INTERRUPTED = FROM_SIGNALS + signal.SIGINT
 """Stopped with Ctrl-C. After SIGTERM and SIGHUP the code has their number."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,17 @@ import click
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Choice, local_path, option, takes, values_of
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
+from review_embeddings.review.cli.jsonlines import current, write_result
 from review_embeddings.review.cli.options import (
     DatasetOptions,
     EmbeddingOptions,
     ReadingOptions,
     debug_option,
+    json_option,
+    wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
+from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.progress import Progress
@@ -186,6 +191,8 @@ class FinetuneOptions:
         is_flag=True,
         help="Go on with the options of before; more --steps or --epochs may be asked for.",
     )
+    json_lines: bool = json_option()
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
     def given(self) -> dict[str, Any]:
@@ -214,14 +221,14 @@ def finetune_command(options: FinetuneOptions) -> None:
 
     given = options.given()
     shown: Progress = progress() if is_main_process() else SILENT
-    with stop_requests(shown.note) as stop:
-        tuned = finetune(
-            RunFolder(local_path(options.run, "--run")),
-            given,
-            resume=options.resume,
-            progress=shown,
-            stop=stop,
-        )
+    run = RunFolder(local_path(options.run, "--run"))
+
+    def train() -> tuple[FineTuned, SignalRequests]:
+        with stop_requests(shown.note) as stop:
+            return finetune(run, given, resume=options.resume, progress=shown, stop=stop), stop
+
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"  # others would wait for this one only so long
+    tuned, stop = when_free(train, shown.note, wait=options.wait and alone)
     if is_main_process():
         _report(tuned, options, shown, stop)
 
@@ -232,12 +239,28 @@ def _report(
     """Print what came of it; end with the code of the signal that stopped it."""
     from review_embeddings.pipeline.api import build
 
-    print_fine_tuned(tuned)
+    for_people = current() is None
+    if for_people:
+        print_fine_tuned(tuned)
     unmade = stop() and bool(options.saving.embed)
     if tuned.finished and options.saving.embed and not unmade:
-        print_checkpoints(build(tuned.run, progress=shown, wait=True, device=tuned.device))
-    click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
+        built = build(tuned.run, progress=shown, wait=True, device=tuned.device)
+        if for_people:
+            print_checkpoints(built)
+    if not write_result("finetune", **_result(tuned)):
+        click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
     if not tuned.finished:
         end(f"Go on with: review-embeddings finetune --resume --run {options.run}", stop.code)
     if unmade:
         end(f"Make its table with: review-embeddings build --run {options.run}", stop.code)
+
+
+def _result(tuned: FineTuned) -> dict[str, Any]:
+    return {
+        "run": str(tuned.run),
+        "steps": tuned.steps,
+        "total": tuned.total,
+        "finished": tuned.finished,
+        "best_step": tuned.best_step,
+        "metrics": tuned.metrics,
+    }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,13 +20,22 @@ from review_embeddings.review.cli.declare import (
     output_option,
     takes,
 )
-from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.jsonlines import write_result
+from review_embeddings.review.cli.options import (
+    checkpoint_option,
+    debug_option,
+    json_option,
+    run_option,
+)
 from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.exchange.forms import DISK, PARQUET
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.review.exchange.apply import ApplyRequest
     from review_embeddings.review.exchange.imports import Imported
+    from review_embeddings.review.exchange.reports import Applied
 
 
 MAX_REFUSED = 3
@@ -77,6 +87,7 @@ class ExportOptions:
     copy: bool = option(
         "--images", is_flag=True, help="Copy the image files into a folder beside the list."
     )
+    json_lines: bool = json_option()
     debug: bool = debug_option()
 
 
@@ -112,7 +123,9 @@ def export_command(options: ExportOptions) -> None:
         )
 
     rows, decided, path = consistently(run, write)
-    click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+    result = {"run": str(run), "file": named(path), "images": rows, "decided": decided}
+    if not write_result("export", **result):
+        click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     progress().note(f"Decisions as of {history.taken}")
     print_faults(run)
 
@@ -182,13 +195,28 @@ class ApplyOptions:
     out: Target | None = output_option(
         "--out", metavar="DIR", help="New folder for the cleaned data set."
     )
-    form: str = option(
+    form: str | None = option(
         "--as",
-        default="disk",
-        show_default=True,
         metavar="FORM",
         choices=choices.cleaned_forms,
-        help="{choices}: as save_to_disk does, images by class, a file a split.",
+        help="{choices}: as save_to_disk does (the default), images by class, a file a split.",
+    )
+    repo: str | None = option(
+        "--push-to-hub",
+        metavar="REPO",
+        help="Push the cleaned data set to this one on the Hugging Face Hub, as Parquet and in one "
+        "commit. What leaves is listed before; --dry-run lists it and sends nothing.",
+    )
+    create_pr: bool = option(
+        "--create-pr", is_flag=True, help="Push it as a pull request that says what is different."
+    )
+    private: bool = option(
+        "--private", is_flag=True, help="Make the data set on the Hub a private one, if it is new."
+    )
+    with_names: bool = option(
+        "--with-names",
+        is_flag=True,
+        help="Push reviewers, notes and local paths, too. Without it none of them leaves.",
     )
     split: tuple[str, ...] = option(
         "--split",
@@ -215,6 +243,7 @@ class ApplyOptions:
         is_flag=True,
         help="Leave out decisions that cannot be read, instead of applying none.",
     )
+    json_lines: bool = json_option()
     debug: bool = debug_option()
 
 
@@ -223,30 +252,93 @@ class ApplyOptions:
 def apply_command(options: ApplyOptions) -> None:
     """Write a cleaned data set: without removed images and second copies, with new labels. The
     source stays as it is."""
-    from review_embeddings.review.exchange.apply import ApplyRequest, apply
+    from review_embeddings.review.exchange.apply import apply
     from review_embeddings.review.exchange.reports import CHANGES_FILE, summary
 
-    if options.out is None and not options.dry_run:
-        raise SettingsError(
-            "There is no --out. Name a new folder for the cleaned data set, or use --dry-run."
-        )
+    _check_apply(options)
+    if options.repo is not None:
+        _push(options)
+        return
     run = existing_run(options.run)
     out = None if options.out is None else options.out.folder(run)
-    applied = apply(
-        run,
-        out,
-        ApplyRequest(
-            form=options.form,
-            splits=options.split,
-            clean_test=options.clean_test,
-            new_classes=options.new_classes,
-            skip_unreadable=options.skip_unreadable,
-            dry_run=options.dry_run,
-        ),
-        progress=progress(),
-    )
+    applied = apply(run, out, _apply_request(options), progress=progress())
+    written = None if options.dry_run else out
+    if write_result("apply", **_result(run, applied, written)):
+        return
     click.echo(summary(applied), nl=False)
-    if out is None or options.dry_run:
+    if written is None:
         click.echo("Nothing was written.")
         return
-    click.echo(f"Wrote {out} (what was changed: {out / CHANGES_FILE})")
+    click.echo(f"Wrote {written} (what was changed: {written / CHANGES_FILE})")
+
+
+def _result(run: RunFolder, applied: Applied, to: Path | str | None) -> dict[str, Any]:
+    return {
+        "run": str(run),
+        "to": to,
+        "splits": {
+            name: {"from": origin, "rows_before": applied.rows[origin], "rows": applied.kept[name]}
+            for name, origin in applied.origins.items()
+        },
+        "removed": applied.removed,
+        "duplicates": applied.duplicates,
+        "relabelled": applied.relabelled.total(),
+        "without_effect": len(applied.found.without_effect),
+        "missing": len(applied.missing),
+    }
+
+
+def _check_apply(options: ApplyOptions) -> None:
+    """Refuse options that contradict each other."""
+    if options.repo is None:
+        given = {"--create-pr": options.create_pr, "--private": options.private}
+        given["--with-names"] = options.with_names
+        if alone := [name for name, there in given.items() if there]:
+            raise SettingsError(f"{alone[0]} is for the Hub. Add --push-to-hub REPO.")
+        if options.out is None and not options.dry_run:
+            raise SettingsError(
+                "There is no --out. Name a new folder for the cleaned data set, or use --dry-run."
+            )
+        return
+    if options.out is not None:
+        raise SettingsError("--out and --push-to-hub are two places. Give one of them.")
+    if options.form not in {None, PARQUET}:
+        raise SettingsError(
+            f"--push-to-hub pushes Parquet, not --as {options.form}. Leave out --as."
+        )
+    if options.create_pr and options.private:
+        raise SettingsError(
+            "--create-pr is for a data set that is there, --private for a new one. Give one of "
+            "them."
+        )
+
+
+def _apply_request(options: ApplyOptions) -> ApplyRequest:
+    from review_embeddings.review.exchange.apply import ApplyRequest
+
+    return ApplyRequest(
+        form=options.form or DISK,
+        splits=options.split,
+        clean_test=options.clean_test,
+        new_classes=options.new_classes,
+        skip_unreadable=options.skip_unreadable,
+        dry_run=options.dry_run,
+    )
+
+
+def _push(options: ApplyOptions) -> None:
+    from review_embeddings.review.publish.push import PushRequest, push
+
+    target = PushRequest(str(options.repo), options.create_pr, options.private, options.with_names)
+    run = existing_run(options.run)
+    # What leaves is listed for people where results are for programs, too.
+    show = partial(click.echo, err=options.json_lines)
+    pushed = push(run, _apply_request(options), target, show, progress=progress())
+    if write_result("apply", **_result(run, pushed.applied, pushed.address or None)):
+        return
+    if not pushed.address:
+        click.echo("Nothing was sent.")
+    elif pushed.new:
+        click.echo(f"Pushed: {pushed.address}")
+    else:
+        click.echo(f"It is there already: {pushed.address}. Nothing was sent.")

@@ -36,6 +36,22 @@ def debug_option() -> Any:
     return option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
+def json_option() -> Any:
+    """Of commands that are run by other programs."""
+    return option(
+        "--json",
+        is_flag=True,
+        help="Write progress and results as JSON, an object a line, to standard output.",
+    )
+
+
+def wait_option() -> Any:
+    """Of commands that write to a run."""
+    return option(
+        "--wait", is_flag=True, help="Where another process is writing to the run, wait for it."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
     """Where the images are."""

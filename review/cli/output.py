@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from review_embeddings.review.cli import jsonlines
+
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from review_embeddings.pipeline.progress import Progress
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
     from review_embeddings.pipeline.stages.stage import Job
@@ -48,8 +51,14 @@ METRIC_COLUMNS = {
 """Headings, and the names in the log after ``eval_``."""
 
 
+def progress() -> Progress:
+    """What shows the progress: the terminal, and lines for programs where these are wanted."""
+    lines = jsonlines.current()
+    return _terminal() if lines is None else jsonlines.ReportedProgress(_terminal(), lines)
+
+
 @functools.cache
-def progress() -> TerminalProgress:
+def _terminal() -> TerminalProgress:
     """The one that draws: there is one terminal."""
     from rich.console import Console
 

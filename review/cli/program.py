@@ -15,6 +15,7 @@ from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command
 from review_embeddings.review.cli.declare import takes
 from review_embeddings.review.cli.demo import demo_command
+from review_embeddings.review.cli.diff import diff_command
 from review_embeddings.review.cli.errors import run_to_exit
 from review_embeddings.review.cli.finetune import finetune_command
 from review_embeddings.review.cli.lists import apply_command, export_command, import_command
@@ -66,6 +67,7 @@ for command in (
     import_command,
     apply_command,
     decisions_command,
+    diff_command,
     summary_command,
     index_command,
     similar_command,

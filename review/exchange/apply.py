@@ -95,14 +95,40 @@ def apply(
     Raises ReviewError; RunError where a decision cannot be read, since its image would stay or keep
     its label, unless that is asked for; SettingsError where the form cannot carry the data set.
     """
-    if request.form not in FORMS:
-        raise SettingsError(f"--as {request.form} is not known. Use one of {', '.join(FORMS)}.")
-    info = run.read_info()
-    if info is None:
-        raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
+    info = _info(run)
     reference = _reference(run, info)
     if out is not None:
         check_folder(run, out)
+    data = clean(run, request, progress=progress)
+    applied = data.applied
+    if out is not None and not request.dry_run:
+        texts = reports(applied, run, info.dataset, request.form)
+        single = request.form == DISK and len(data.splits) == 1 and _is_single(reference)
+        with storage_errors(out):
+            write_cleaned(data.splits, out, request.form, texts, single=single)
+    return applied
+
+
+@dataclass(frozen=True)
+class CleanedData:
+    """A cleaned data set that is not written yet."""
+
+    applied: Applied
+    splits: dict[str, CleanedSplit]
+    source: list[SplitRows]
+    """The splits of the source as they were."""
+    reference: DatasetReference
+    """The source as the run names it."""
+
+
+def clean(
+    run: RunFolder, request: ApplyRequest = EVERYTHING, *, progress: Progress = SILENT
+) -> CleanedData:
+    """The run's data set, cleaned as `apply` says, in memory. Raises as `apply` does."""
+    if request.form not in FORMS:
+        raise SettingsError(f"--as {request.form} is not known. Use one of {', '.join(FORMS)}.")
+    info = _info(run)
+    reference = _reference(run, info)
     history, skipped = _decisions(run, request.skip_unreadable, progress)
     decisions = history.current()
     source = _Source.open(reference, request, read_images(run), info, progress)
@@ -122,12 +148,14 @@ def apply(
         applied.configurations = configurations(features)
     if applied.undecided:
         progress.note("There is no decision to apply: what is written is the source as it is")
-    if out is not None and not request.dry_run:
-        texts = reports(applied, run, info.dataset, request.form)
-        single = request.form == DISK and len(cleaned) == 1 and _is_single(reference)
-        with storage_errors(out):
-            write_cleaned(cleaned, out, request.form, texts, single=single)
-    return applied
+    return CleanedData(applied, cleaned, source.splits, info.dataset)
+
+
+def _info(run: RunFolder) -> RunInfo:
+    info = run.read_info()
+    if info is None:
+        raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
+    return info
 
 
 def _decisions(run: RunFolder, skip_unreadable: bool, progress: Progress) -> tuple[History, str]:
@@ -350,7 +378,7 @@ class _Cleaner:
             [image.ending for image in images],
             [image.image_hash is not None for image in images],
         )
-        return CleanedSplit(rows, folder)
+        return CleanedSplit(rows, folder, list(hashes.values()))
 
 
 def _class_after(split: SplitRows, row: int, changes: Mapping[int, Change]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from review_embeddings.review.exchange.folderform import (
 from review_embeddings.review.exchange.formcard import CARD, SplitFiles, card, common_columns
 from review_embeddings.review.exchange.forms import DISK, FOLDER, FORMS, PARQUET
 from review_embeddings.review.exchange.parquet import keeps_features, write_parquet
-from review_embeddings.review.exchange.sourcerows import CHUNK, bytes_of, file_name
+from review_embeddings.review.exchange.sourcerows import CHUNK, bare_name, bytes_of, file_name
 
 if TYPE_CHECKING:
     import datasets
@@ -40,6 +40,8 @@ class CleanedSplit:
     rows: datasets.Dataset
     folder: FolderSplit
     """What a folder of images needs to know of it."""
+    hashes: Sequence[str | None] = ()
+    """SHA-256 (hex) of the image of each row; None for one without."""
 
 
 def check_form(cleaned: Mapping[str, CleanedSplit], form: str) -> None:
@@ -107,14 +109,14 @@ def _write_splits(
     cleaned: Mapping[str, CleanedSplit], folder: Path, form: str, work: Path, *, single: bool
 ) -> None:
     if form == DISK:
-        with_files = {name: _with_files(one.rows, work / name) for name, one in cleaned.items()}
-        _save_to_disk(with_files, folder, single=single)
+        filled = {name: with_files(one.rows, work / name) for name, one in cleaned.items()}
+        _save_to_disk(filled, folder, single=single)
         return
     columns = common_columns({name: split.rows.features for name, split in cleaned.items()})
     for name, split in cleaned.items():
         (folder / name).mkdir(parents=True)
         if form == PARQUET:
-            write_parquet(_with_files(split.rows, work / name), folder / name / "data.parquet")
+            write_parquet(with_files(split.rows, work / name), folder / name / "data.parquet")
         else:
             write_folder(folder / name, split.folder, columns or split.rows.features)
 
@@ -158,17 +160,22 @@ def _files(cleaned: Mapping[str, CleanedSplit], form: str) -> dict[str, SplitFil
 # -- image files that are only named
 
 
-def _with_files(rows: datasets.Dataset, work: Path) -> datasets.Dataset:
+def with_files(rows: datasets.Dataset, work: Path, *, bare: bool = False) -> datasets.Dataset:
     """The rows with the bytes of image files that they only name; one that is not there is null.
 
-    ``work`` is a new folder for what is made on the way.
+    ``work`` is a new folder for what is made on the way. With ``bare`` no image keeps more of its
+    path than the name of the file.
     """
-    columns = [name for name in rows.column_names if _lacks_bytes(rows, name)]
+    columns = [
+        name
+        for name in rows.column_names
+        if _lacks_bytes(rows, name) or (bare and holds_images(rows.features[name]))
+    ]
     if not columns or not len(rows):
         return rows
     work.mkdir()
     embedded = rows.with_format("arrow").map(
-        partial(_embed, features=rows.features, columns=columns),
+        partial(_embed, features=rows.features, columns=columns, bare=bare),
         batched=True,
         batch_size=CHUNK,
         features=rows.features,
@@ -184,7 +191,7 @@ def _lacks_bytes(rows: datasets.Dataset, column: str) -> bool:
 
     feature = rows.features[column]
     if not isinstance(feature, datasets.Image):
-        return _holds_images(feature)
+        return holds_images(feature)
     table = rows.data.column(column)  # of all rows of the source: it is only looked at
     return any(
         pc.any(pc.and_(chunk.is_valid(), pc.struct_field(chunk, "bytes").is_null())).as_py()
@@ -193,42 +200,44 @@ def _lacks_bytes(rows: datasets.Dataset, column: str) -> bool:
     )
 
 
-def _holds_images(feature: Any) -> bool:
+def holds_images(feature: Any) -> bool:
+    """Whether there are images in a column, or in a part of what it holds."""
     import datasets
 
     if isinstance(feature, datasets.Image):
         return True
     if isinstance(feature, dict):
-        return any(map(_holds_images, feature.values()))
+        return any(map(holds_images, feature.values()))
     if isinstance(feature, list):
-        return _holds_images(feature[0])
+        return holds_images(feature[0])
     inner = getattr(feature, "feature", None)
-    return inner is not None and _holds_images(inner)
+    return inner is not None and holds_images(inner)
 
 
-def _embed(table: Any, *, features: Any, columns: list[str]) -> Any:
+def _embed(table: Any, *, features: Any, columns: list[str], bare: bool) -> Any:
     import pyarrow as pa
 
     for name in columns:
         position = table.column_names.index(name)
         kind = table.schema.field(name).type
-        cells = [_embedded(features[name], value) for value in table.column(name).to_pylist()]
+        cells = [_embedded(features[name], one, bare) for one in table.column(name).to_pylist()]
         table = table.set_column(position, table.schema.field(name), pa.array(cells, type=kind))
     return table
 
 
-def _embedded(feature: Any, value: Any) -> Any:
+def _embedded(feature: Any, value: Any, bare: bool) -> Any:
     """A value with the bytes of every image file in it."""
     import datasets
 
-    if value is None or not _holds_images(feature):
+    if value is None or not holds_images(feature):
         return value
     if isinstance(feature, datasets.Image):
-        if value.get("bytes") is not None or not value.get("path"):
-            return value
+        path, data = value.get("path"), value.get("bytes")
+        if data is not None or not path:
+            return {**value, "path": bare_name(path)} if bare and path else value
         data, _ = bytes_of(value)
-        return None if data is None else {"bytes": data, "path": file_name(value["path"])}
+        return None if data is None else {"bytes": data, "path": file_name(path)}
     if isinstance(feature, dict):
-        return {name: _embedded(feature[name], one) for name, one in value.items()}
+        return {name: _embedded(feature[name], one, bare) for name, one in value.items()}
     inner = feature[0] if isinstance(feature, list) else feature.feature
-    return [_embedded(inner, one) for one in value]
+    return [_embedded(inner, one, bare) for one in value]

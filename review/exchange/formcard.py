@@ -71,13 +71,13 @@ def _name_of(splits: Sequence[str]) -> str:
     return f"{name}-only" if name == DEFAULT else name
 
 
-def card(splits: Mapping[str, SplitFiles], identity: str) -> str:
-    """The card; ``identity`` is a fingerprint of the data set."""
+def card_configs(splits: Mapping[str, SplitFiles]) -> list[dict[str, Any]]:
+    """What a card says of each configuration: its name, the files of its splits and, where it has
+    to, its columns."""
     groups = configurations({name: one.features for name, one in splits.items()})
-    configs = [
+    return [
         {
             "config_name": name,
-            "description": identity,
             "data_files": [
                 {"split": split, "path": list(splits[split].patterns)} for split in group
             ],
@@ -85,6 +85,11 @@ def card(splits: Mapping[str, SplitFiles], identity: str) -> str:
         }
         for name, group in groups.items()
     ]
+
+
+def card(splits: Mapping[str, SplitFiles], identity: str) -> str:
+    """The card; ``identity`` is a fingerprint of the data set."""
+    configs = [{"description": identity, **one} for one in card_configs(splits)]
     return f"---\n{json.dumps({'configs': configs}, indent=1)}\n---\n"  # JSON is YAML
 
 

@@ -9,7 +9,8 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -25,6 +26,7 @@ from review_embeddings.review.exchange.changes import (
     FoundChanges,
 )
 from review_embeddings.review.exchange.formcard import DEFAULT
+from review_embeddings.review.exchange.sourcerows import name_inside, root_of
 from review_embeddings.review.lists.derived import DECIDED_AT, NEW_LABEL, NOTE, REVIEWER
 
 CHANGES_FILE, SUMMARY_FILE, PROVENANCE_FILE = "changes.csv", "summary.txt", "provenance.json"
@@ -60,11 +62,15 @@ class Snapshot:
     """Decided ones."""
     digest: str | None
     """SHA-256 (hex) of the file; None where there was none."""
+    last: str = ""
+    """When the last of the decisions that count was made; empty where there is none."""
 
     @staticmethod
     def of(history: History) -> Snapshot:
         """What a history holds."""
-        return Snapshot(history.taken, len(history.current()), history.digest)
+        current = history.current().values()
+        last = max((one.time for one in current), default="")
+        return Snapshot(history.taken, len(current), history.digest, last)
 
 
 @dataclass
@@ -111,6 +117,28 @@ class Applied:
         """A row for each image that is changed, with `CHANGES`."""
         return [_row(change) for change in self.found.changes]
 
+    def repeatable(self) -> Applied:
+        """The same with the time of the last decision for that of reading them: the same decisions
+        give the same reports."""
+        return replace(self, snapshot=replace(self.snapshot, taken=self.snapshot.last))
+
+    def for_everyone(self, root: str) -> Applied:
+        """The same without reviewers, notes and places on this machine; ``root`` is what the paths
+        of the data set's files begin with."""
+        changes = [
+            replace(
+                one,
+                path=name_inside(one.path, root),
+                decision=replace(one.decision, reviewer="", note=""),
+            )
+            for one in self.found.changes
+        ]
+        missing = [(split, row, "", "no image") for split, row, _, _ in self.missing]
+        found = FoundChanges(changes, self.found.without_effect)
+        skipped = "decisions that cannot be read" if self.skipped else ""
+        left_out = dict.fromkeys((name_inside(one, root) for one in self.left_out), "no image")
+        return replace(self, found=found, missing=missing, skipped=skipped, left_out=left_out)
+
 
 def _row(change: Change) -> dict[str, str]:
     decision = change.decision
@@ -130,13 +158,25 @@ def _row(change: Change) -> dict[str, str]:
 
 
 def reports(
-    applied: Applied, run: RunFolder, reference: DatasetReference, form: str
+    applied: Applied,
+    run: RunFolder,
+    reference: DatasetReference,
+    form: str,
+    *,
+    for_everyone: bool = False,
 ) -> dict[str, str]:
-    """What lies beside the splits, by file name."""
+    """What lies beside the splits, by file name; ``for_everyone`` without reviewers, notes and
+    places on this machine."""
+    name = str(run)
+    if for_everyone:
+        local = root_of(reference.source) or Path(reference.source).is_absolute()
+        applied, name = applied.for_everyone(root_of(reference.source)), ""
+        if local or "://" in reference.source or Path(reference.source).exists():
+            reference = replace(reference, source="")
     return {
         CHANGES_FILE: changes_csv(applied),
         SUMMARY_FILE: summary(applied),
-        PROVENANCE_FILE: provenance(applied, run, reference, form),
+        PROVENANCE_FILE: provenance(applied, name, reference, form),
     }
 
 
@@ -227,12 +267,12 @@ def _left_out(applied: Applied) -> list[str]:
     return [*lines, f"  and {more:,} more, which skipped.csv of the run names"] if more else lines
 
 
-def provenance(applied: Applied, run: RunFolder, reference: DatasetReference, form: str) -> str:
+def provenance(applied: Applied, run: str, reference: DatasetReference, form: str) -> str:
     """Which decisions, by whom, from which run, about which images (JSON)."""
     content: dict[str, Any] = {
         "format": 1,
         "made_by": f"review-embeddings {program_version()}",
-        "run": str(run),
+        "run": run,
         "decisions_sha256": applied.snapshot.digest,
         "decisions_as_of": applied.snapshot.taken,
         "dataset": {

@@ -4,14 +4,16 @@ and whether it is there."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.columns import find_image_column
 from review_embeddings.pipeline.images.reading import read_file
+from review_embeddings.pipeline.images.walk import escaped
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.review.exchange.formats import ending_of
 
@@ -108,3 +110,25 @@ def ending_by_content(data: bytes) -> str:
 def file_name(path: str) -> str:
     """The last part of a file's name, also of one in an archive (``zip://a/b.png::/data/x.zip``)."""
     return PurePosixPath(path.split("::")[0]).name
+
+
+def root_of(source: str) -> str:
+    """What the paths of the images of a folder begin with; empty for other data sets."""
+    path = Path(source)
+    return escaped(f"{path.resolve()}/") if path.is_dir() else ""
+
+
+def name_inside(path: str, root: str) -> str:
+    """A file's name inside the data set whose `root_of` this is: that in the archive for one in an
+    archive, the last part for one that lies elsewhere."""
+    if root and path.startswith(root):
+        return path[len(root) :]
+    name = path.split("::")[0]
+    if "://" in name:
+        return bare_name(name) if name.startswith("file:") else name.split("://", 1)[1]
+    return bare_name(name) if re.match(r"[/\\~]|\w:[/\\]|\.\.", name) else name
+
+
+def bare_name(path: str) -> str:
+    """The last part of a path of any system."""
+    return re.split(r"[/\\]", path.split("::")[0])[-1]

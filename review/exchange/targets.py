@@ -4,7 +4,7 @@ a data set holds, or of a file that is no earlier one of its kind."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import SettingsError
@@ -41,6 +41,24 @@ def check_target(run: RunFolder, path: Path, option: str = OPTION) -> None:
     run or another one (their exports excepted), in the data set, in the place of what is no file,
     or of a file that is not of the kind."""
     _check_place(run, path, option)
+    _check_file(path, option)
+
+
+def check_target_beside(sources: Iterable[Path], path: Path, option: str = OPTION) -> None:
+    """The same for a file that is of no run, and must lie in none of the data sets or runs
+    ``sources``, but in the exports of one."""
+    where = path.resolve()
+    for source in sources:
+        exports = RunFolder(source.resolve()).exports
+        if source.resolve() in {where, *where.parents} and exports not in where.parents:
+            raise SettingsError(
+                f"{option} {path} lies in {source}, which is never changed. Use another place."
+            )
+    _check_runs(path, option)
+    _check_file(path, option)
+
+
+def _check_file(path: Path, option: str) -> None:
     if path.is_dir():
         raise SettingsError(f"{option} {path} is a folder. Name a file in it.")
     if path.exists() and not path.is_file():
@@ -74,7 +92,13 @@ def _check_place(run: RunFolder, path: Path, option: str) -> None:
         raise SettingsError(
             f"{option} {path} lies in the data set, which is never changed. Use another place."
         )
-    for folder in () if own else (where, *where.parents):
+    if not own:
+        _check_runs(path, option)
+
+
+def _check_runs(path: Path, option: str) -> None:
+    where, exports = path.resolve(), RunFolder(path).exports
+    for folder in (where, *where.parents):
         if _is_other_run(folder) and folder / exports.name not in where.parents:
             raise SettingsError(
                 f"{option} {path} lies among the files of the run {folder}. Use "
