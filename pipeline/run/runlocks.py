@@ -12,6 +12,7 @@ from pathlib import Path
 from review_embeddings.pipeline.errors import BusyError, UnwritableError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run.inside import make_run_folder
 from review_embeddings.pipeline.run.locks import locked
 
 TRAINING_LOCK_SECONDS = 2.0
@@ -109,7 +110,7 @@ class RunLocks:
         busy = f"Run {self} is {what}. Wait until it has finished, or stop it."
         with contextlib.ExitStack() as stack:
             with storage_errors(self.path):
-                self.path.mkdir(parents=True, exist_ok=True)
+                make_run_folder(self.path, lock=name)
                 stack.enter_context(locked(self.path / name, busy, seconds=seconds, shared=shared))
             if not shared:
                 stack.enter_context(storage.held(self.path / name, what, seconds))

@@ -18,6 +18,7 @@ from review_embeddings.review.cli.options import (
     debug_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
+from review_embeddings.review.cli.printing import say
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.progress import Progress
@@ -236,7 +237,7 @@ def _report(
     unmade = stop() and bool(options.saving.embed)
     if tuned.finished and options.saving.embed and not unmade:
         print_checkpoints(build(tuned.run, progress=shown, wait=True, device=tuned.device))
-    click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
+    say(f"Review it with: review-embeddings --first --last --run {options.run}")
     if not tuned.finished:
         end(f"Go on with: review-embeddings finetune --resume --run {options.run}", stop.code)
     if unmade:

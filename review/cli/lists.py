@@ -21,6 +21,7 @@ from review_embeddings.review.cli.declare import (
 )
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, print_faults, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def export_command(options: ExportOptions) -> None:
         )
 
     rows, decided, path = consistently(run, write)
-    click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
-    click.echo(f"Decisions as of {history.taken}")
+    say(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+    say(f"Decisions as of {history.taken}")
     print_faults(run)
 
 
@@ -163,9 +164,7 @@ def _print_imported(imported: Imported, run: RunFolder) -> None:
         (imported.proposed, "kept as proposals: somebody else decided since, the review asks"),
     ]
     others = [f"{count:,} {what}" for count, what in counts if count or what == counts[0][1]]
-    click.echo(
-        f"Imported {imported.added:,} decisions into {named(run.decisions)} ({', '.join(others)})"
-    )
+    say(f"Imported {imported.added:,} decisions into {named(run.decisions)} ({', '.join(others)})")
     if imported.refused:
         first = " ".join(imported.refused[:MAX_REFUSED])
         raise SettingsError(
@@ -245,8 +244,8 @@ def apply_command(options: ApplyOptions) -> None:
         ),
         progress=progress(),
     )
-    click.echo(summary(applied), nl=False)
+    say(*summary(applied).splitlines())
     if out is None or options.dry_run:
-        click.echo("Nothing was written.")
+        say("Nothing was written.")
         return
-    click.echo(f"Wrote {out} (what was changed: {out / CHANGES_FILE})")
+    say(f"Wrote {out} (what was changed: {out / CHANGES_FILE})")

@@ -30,6 +30,7 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import read_npy
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, Saved
@@ -223,23 +224,23 @@ class DecisionSession:
         message = self._checked(content, "decide")
         ids = self._ids(message)
         with self._appending():
-            return self._told(self._writer.decide(message, ids))
+            return self._answered(self._writer.decide(message, ids))
 
     def save_list(self, content: object) -> Saved:
         """Write the images, in their order, as a list with a name."""
         message = self._checked(content, "list")
         ids = self._ids(message)
         with self._appending():
-            return self._told(self._writer.save_list(message, ids))
+            return self._answered(self._writer.save_list(message, ids))
 
     def undo(self, content: object) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
         that somebody has decided about since."""
         message = self._checked(content, "undo")
         with self._appending():
-            return self._told(self._writer.undo(message, self._lent))
+            return self._answered(self._writer.undo(message, self._lent))
 
-    def _told(self, saved: Saved) -> Saved:
+    def _answered(self, saved: Saved) -> Saved:
         """With the revision of this page, which earlier runs raise too."""
         return replace(saved, revision=self._revision)
 
@@ -307,4 +308,4 @@ def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
 
 def shown_rows(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
     """The rows of the run's arrays that the page shows; None for all."""
-    return np.load(settings["places"]) if "places" in settings else None
+    return read_npy(Path(settings["places"])) if "places" in settings else None
