@@ -15,6 +15,8 @@ PACKAGE = "review_embeddings"
 
 LAYERS = (
     "pipeline.errors",
+    "pipeline.text",
+    "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",
     "pipeline.progress",

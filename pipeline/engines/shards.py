@@ -24,6 +24,7 @@ from review_embeddings.pipeline.run.files import (
     whole_file,
     write_json,
 )
+from review_embeddings.pipeline.run.inside import is_within, within
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Shards:
         return run_of(self.run, self.key).shards / self.key
 
     def path(self, part: Part, name: str) -> Path:
-        """Where an array of a part is."""
-        return self.folder / f"{part[0]:09d}-{name}.npy"
+        """Where an array of a part is. Raises ValueError for a name that leads elsewhere."""
+        return within(self.folder, f"{part[0]:09d}-{name}.npy")
 
     def marker(self, part: Part) -> Path:
         """What says that a part is there."""
@@ -73,6 +74,8 @@ class Shards:
     def _content(self, part: Part) -> dict[str, Any]:
         """What the marker of a part says, whose arrays are whole. Raises RunError."""
         content = read_json(storage.fetched(self.marker(part)))
+        if not all(is_within(str(name)) for name in content["arrays"]):
+            raise RunError(f"{self.marker(part)} names files elsewhere. {MADE_AGAIN}")
         for name in content["arrays"]:
             stored = content.get("checksums", {}).get(name)
             check(storage.fetched(self.path(part, name)), stored, MADE_AGAIN)

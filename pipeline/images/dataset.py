@@ -27,6 +27,7 @@ from review_embeddings.pipeline.images.inplace import (
     split_name,
 )
 from review_embeddings.pipeline.images.labels import UNLABELLED, Labels, number_labels, read_labels
+from review_embeddings.pipeline.images.opening import follow
 from review_embeddings.pipeline.images.sources import (
     FIRST_RULES,
     NO_ACCOUNT,
@@ -262,7 +263,8 @@ def load_split(reference: DatasetReference, option: str = "--split") -> LoadedSp
 @contextmanager
 def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     """Whatever ``datasets`` raises while it loads becomes one DatasetError; it has no common base
-    class of its own."""
+    class of its own. What lies below the data set's address may be read from here on."""
+    follow(reference.source)
     try:
         yield
     except (DatasetError, KeyboardInterrupt):

@@ -1,9 +1,11 @@
-"""Opens files wherever fsspec reaches them, and reads parts of them."""
+"""Opens files wherever fsspec reaches them, and reads parts of them: on a server those alone that
+lie below a data set that was opened by its address. An address in a cell or in a run's files is not
+followed because it stands there."""
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +28,7 @@ def opened(name: str) -> Iterator[BinaryIO]:
             with Path(local_path(name)).open("rb") as stream:
                 yield stream
             return
+        check_followed(name)
         system, path = url_to_fs(name)
         with system.open(path, "rb") as stream:
             yield stream
@@ -60,3 +63,42 @@ def bytes_at(stream: BinaryIO, start: int, size: int) -> bytes:
     """Some bytes of a file."""
     stream.seek(start)
     return stream.read(size)
+
+
+# -- addresses
+
+_OPENED: set[str] = set()
+"""Of data sets, and of files of these, that this process was told to read."""
+
+HUB = "hf://datasets/"
+
+MEMBER = "zip://"
+"""How the first part of a chain begins that names a file in an archive."""
+
+
+def follow(source: str) -> None:
+    """Let addresses be read that are, or lie below, that of a data set; for a name those that it
+    has on the Hub."""
+    _OPENED.add(source.rstrip("/") if "://" in source else f"{HUB}{source}")
+
+
+def check_followed(path: str) -> None:
+    """Raise OSError for an address that is no part of a data set that was opened."""
+    for target in _targets(path):
+        if not any(_is_below(target, one) for one in _OPENED):
+            raise OSError(
+                f"it lies at {target[:100]}, which is no part of the data set, and nothing is "
+                f"fetched because a file names it"
+            )
+
+
+def _is_below(target: str, opened: str) -> bool:
+    ends = ("/", "@") if opened.startswith(HUB) else ("/",)  # behind it stands a revision
+    return target == opened or target.startswith(tuple(opened + end for end in ends))
+
+
+def _targets(path: str) -> Iterable[str]:
+    """The addresses in a path or in a chain as ``datasets`` writes it: ``zip://a.png::s3://b/x``."""
+    first, *rest = path.split("::") if "://" in path else [path]
+    parts = rest if first.startswith(MEMBER) and rest else [first, *rest]
+    return [part for part in parts if "://" in part]

@@ -33,6 +33,7 @@ from review_embeddings.pipeline.run.files import (
     write_json,
 )
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import is_within, remove_file
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.run.temporary import remove_leftovers, temporary_path
 
@@ -217,9 +218,12 @@ class PixelCache:
             return None
         if marker.images != images_digest:
             return None
+        parts = marker.parts(self.path.name)
+        if not all(is_within(part.name) for part in parts):
+            return None
         files = [
             PixelFile(self.path.parent / part.name, part.shape, part.normalisation, part.blocks)
-            for part in marker.parts(self.path.name)
+            for part in parts
         ]
         if not files or not all(storage.exists(file.path) for file in files):
             return None
@@ -278,7 +282,7 @@ class PixelParts:
         for part in parts:
             _check_sizes(tuple(parts[0]["shape"][1:]), tuple(part["shape"][1:]))
         write_json(self._cache.with_suffix(".json"), {"images": images_digest, "files": parts})
-        self._cache.unlink(missing_ok=True)
+        remove_file(self._cache)
         self._remove_leftovers()
 
     def _remove_leftovers(self) -> None:
@@ -350,7 +354,7 @@ class PixelWriter:
                 some = levels[start : start + WIDENED_AT_ONCE]
                 self._write(to_values(some, self._normalisation))
             del levels
-        narrow.unlink()
+        remove_file(narrow)
 
     def finish(self, images_digest: str) -> None:
         """Put the cache in its place."""

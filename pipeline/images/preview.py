@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.images.decode import (
     GREY_RULES,
     UPRIGHT,
+    UnreadableError,
     decode,
     open_image,
     orientation_of,
@@ -26,6 +28,28 @@ JPEG_QUALITY = 90
 
 BROWSER_FORMATS = {"JPEG", "PNG", "GIF", "WEBP"}
 """What a browser shows as it is, provided it is 8-bit and not turned by EXIF."""
+
+
+RASTER = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
+"""How files of these formats begin."""
+
+NOTHING = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
+    b"\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+"""A black pixel: what is shown of a file that no decoder of ours takes."""
+
+
+def for_viewers(data: bytes) -> bytes:
+    """What is given to a viewer that opens whatever there is: a file of the formats of browsers, so
+    that no other decoder, and no program that one would start, gets to see what a run holds."""
+    if RASTER.match(data):
+        return data
+    try:
+        shown = shown_in_browser(data)
+    except UnreadableError:
+        return NOTHING
+    return shown if RASTER.match(shown) else NOTHING
 
 
 def shown_in_browser(data: bytes, rules: int = GREY_RULES) -> bytes:

@@ -22,6 +22,7 @@ from review_embeddings.pipeline.images.decode import (
     to_rgb,
 )
 from review_embeddings.pipeline.images.inplace import Cell
+from review_embeddings.pipeline.images.opening import MEMBER, check_followed
 from review_embeddings.pipeline.images.preview import make_preview
 from review_embeddings.pipeline.images.walk import escaped, local_path
 from review_embeddings.pipeline.machine import TOO_MANY, raise_unavailable
@@ -151,12 +152,13 @@ def read_file(path: str) -> bytes:
     (``zip://a.png::/data/images.zip``)."""
     if "://" not in path:
         return Path(local_path(path)).read_bytes()
-    if path.startswith("zip://") and "://" not in path[len("zip://") :]:
-        member, _, archive = path.removeprefix("zip://").partition("::")
+    if path.startswith(MEMBER) and "://" not in path[len(MEMBER) :]:
+        member, _, archive = path.removeprefix(MEMBER).partition("::")
         with _archive(archive).open(member) as zipped:
             return zipped.read()
     import fsspec
 
+    check_followed(path)
     with fsspec.open(path, "rb") as file:
         data: bytes = file.read()
     return data

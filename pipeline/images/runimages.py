@@ -7,7 +7,6 @@ where to find them."""
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +19,12 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.decode import FIRST_GREY_RULES
 from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
-from review_embeddings.pipeline.images.preview import shown_in_browser
+from review_embeddings.pipeline.images.opening import check_followed, follow
+from review_embeddings.pipeline.images.preview import for_viewers, shown_in_browser
 from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import parse_json
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 READ_AGAIN = "Delete it; it is read from the data set again."
 """The cure for a damaged ``images.parquet``."""
+
+
+FEW = 16
+"""Images that are decoded from Parquet at once."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +142,9 @@ class RunImages:
                 stop = start + file.metadata.row_group(group).num_rows
                 inside = rows[slice(*np.searchsorted(rows, (start, stop)))]
                 if len(inside):
-                    found = file.read_row_group(group, columns=columns).take(inside - start)
-                    for one in found.to_pylist():
-                        yield one.get("preview") or one["image"]
+                    for one in _rows_of_group(file, group, columns, inside - start):
+                        data = one.get("preview") or one["image"]
+                        yield for_viewers(data) if preview else data
                 start = stop
 
     def locations(self, positions: NDArray[np.int64]) -> pyarrow.Table:
@@ -153,14 +158,23 @@ class RunImages:
             file if _ABSOLUTE.match(file) else f"{folder_of(self.path)}{file}"
             for file in found.column("file").to_pylist()
         ]
+        self._follow_source()
+        for name in {*files}:
+            _check_location(name)
         return found.set_column(
             found.schema.get_field_index("file"), "file", pa.array(files, pa.string())
         )
 
+    def _follow_source(self) -> None:
+        """Let the address be read that ``run.json`` names as the data set's."""
+        info = RunFolder(self.path.parent).read_info()
+        if info is not None:
+            follow(info.dataset.source)
+
     def _read_in_place(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
         def read(item: tuple[int, Cell]) -> bytes:
             data = self._checked(*item)
-            return shown_in_browser(data, self.grey_rules) if preview else data
+            return for_viewers(shown_in_browser(data, self.grey_rules)) if preview else data
 
         cells = read_cells(self.locations(positions), str(self.column))
         return in_threads(read, zip(positions.tolist(), cells, strict=True))
@@ -189,6 +203,18 @@ class RunImages:
         return (data for _, data in self.read_some(range(len(self))))
 
 
+def _rows_of_group(
+    file: CheckedParquet, group: int, columns: list[str], rows: NDArray[np.int64]
+) -> Iterator[dict[str, bytes]]:
+    """Some rows of a row group, ascending, few in memory at once: one image in its dictionary may
+    stand for all rows."""
+    start = 0
+    for batch in file.batches(group, columns, FEW):
+        inside = rows[slice(*np.searchsorted(rows, (start, start + len(batch))))]
+        yield from batch.take(inside - start).to_pylist()
+        start += len(batch)
+
+
 def images_schema(*, in_place: bool = False) -> pyarrow.Schema:
     """Columns of ``images.parquet``: with the images, or with where they lie."""
     import pyarrow as pa
@@ -209,6 +235,16 @@ def images_schema(*, in_place: bool = False) -> pyarrow.Schema:
             ),
         ]
     )
+
+
+def _check_location(file: str) -> None:
+    try:
+        check_followed(file)
+    except OSError as error:
+        raise DatasetError(
+            f"An image of the run cannot be read where it lies: {error}. Name the data set anew "
+            f"with --dataset."
+        ) from error
 
 
 _ABSOLUTE = re.compile(r"/|\w+:[/\\]")
@@ -270,10 +306,15 @@ class _Metadata:
 DEEP = "deep"
 """Key of the rules of deep grey, of files that hold some."""
 
+
+def _json(text: str) -> Any:
+    return parse_json(text.encode())
+
+
 METADATA: dict[str, Callable[[str], Any]] = {
     "key": str,
-    "classes": json.loads,
-    "signature": json.loads,
+    "classes": _json,
+    "signature": _json,
     "column": str,
     "version": int,
     DEEP: int,
@@ -284,7 +325,7 @@ METADATA: dict[str, Callable[[str], Any]] = {
 def _metadata_of(stored: Mapping[bytes, bytes]) -> dict[str, Any]:
     """The metadata that this version knows. Raises RecordError for what cannot be decoded."""
     content: dict[str, Any] = {}
-    for key, read in {FORMAT: json.loads, **METADATA}.items():
+    for key, read in {FORMAT: _json, **METADATA}.items():
         if key.encode() in stored:
             try:
                 content[key] = read(stored[key.encode()].decode())

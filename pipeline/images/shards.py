@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.images.card import Card
@@ -19,15 +15,13 @@ from review_embeddings.pipeline.images.inplace import (
     parquet_in_place,
     unsupported,
 )
+from review_embeddings.pipeline.images.plainpath import plain_path
 from review_embeddings.pipeline.images.splitwords import SPELLINGS, split_names_of
 from review_embeddings.pipeline.images.tars import read_tars, tars_in_place
 from review_embeddings.pipeline.images.walk import Entry, local_path
 
 LOADERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 """What reads files with these endings."""
-
-PATTERN = re.compile(r"[\[\]*?{}!%\x80-\uffff]|::")
-"""What a path may have that ``datasets`` does not take as it is."""
 
 BATCHES = {"batch_size": 1000}
 """Rows read at once, where a file does not say it."""
@@ -147,7 +141,7 @@ def open_shards(ending: str, files: Sequence[str], declared: Any) -> Any:
     """
     import datasets
 
-    paths = [_plain(local_path(file)) for file in files]
+    paths = [plain_path(local_path(file)) for file in files]
     features = features_of_shards(ending, paths, declared)
     as_numbers, numbers = _numbers_for_classes(features, paths)
     if ending == ".parquet" and not (paths := [file for file in paths if _rows_in(file)]):
@@ -236,18 +230,3 @@ def splits_in_place(builder: Any, source: str) -> dict[str, Callable[[], Split]]
         return parquet_in_place(files[name], rows.features)
 
     return {str(name): partial(opened, str(name)) for name in files}
-
-
-def _plain(path: str) -> str:
-    """A path without characters that ``datasets`` takes for a pattern or an address: a link, where
-    it has any."""
-    import datasets
-
-    if not PATTERN.search(path):
-        return path
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "links"
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}{Path(path).suffix}"
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(Path(path).resolve())
-    return str(link)

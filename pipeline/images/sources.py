@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from review_embeddings.pipeline.images.folders import (
     read_folder,
 )
 from review_embeddings.pipeline.images.inplace import unsupported
+from review_embeddings.pipeline.images.plainpath import plain_path
 from review_embeddings.pipeline.images.shards import (
     LOADERS,
     open_shards,
@@ -33,6 +33,7 @@ from review_embeddings.pipeline.images.shards import (
 from review_embeddings.pipeline.images.splitwords import split_of
 from review_embeddings.pipeline.images.tars import Tars, read_tars, tar_rows, tars_in_place
 from review_embeddings.pipeline.images.walk import Entry, Walk, escaped, local_path, walk
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.settings import DatasetReference
 
 SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
@@ -149,7 +150,7 @@ def _saved(reference: DatasetReference, path: Path) -> DataSource:
         saved = _load_saved(path)
         assert isinstance(saved, datasets.Dataset)
         return DataSource([str(saved.split or "train")], lambda name: saved)
-    names = json.loads((path / SAVED_SPLITS).read_text(encoding="utf-8"))["splits"]
+    names = read_json_file(path / SAVED_SPLITS)["splits"]
     listed = [str(name) for name in names]
     return DataSource(listed, lambda name: _load_saved(path / name), sliceable=True, by_split=True)
 
@@ -158,9 +159,9 @@ def _load_saved(path: Path) -> Any:
     """One saved split; ``datasets`` cannot load one without rows."""
     import datasets
 
-    state = json.loads((path / SAVED).read_text(encoding="utf-8"))
+    state = read_json_file(path / SAVED)
     if state.get("_data_files"):
-        return datasets.load_from_disk(str(path))
+        return datasets.load_from_disk(plain_path(str(path)))
     info = datasets.DatasetInfo.from_directory(str(path))
     empty = info.features.arrow_schema.empty_table()
     return datasets.Dataset(empty, info=info, split=datasets.NamedSplit(state["_split"] or "train"))

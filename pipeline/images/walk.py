@@ -15,20 +15,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from review_embeddings.pipeline.run.inside import OF_A_RUN
+
 RUN_MARKS = frozenset({"run.json", "model.safetensors", "pytorch_model.bin"})
 """A folder inside a data set that has one of these is a run or a model."""
 
 CHECKPOINT_FOLDER = re.compile(r"checkpoint-\d+")
 
 MODEL_MARKS = RUN_MARKS | {"config.json", "trainer_state.json"}
-
-OF_A_RUN = re.compile(
-    r"(run|training|milvus|lease)\.json|images\.parquet|skipped\.csv|log\.csv|decisions\.jsonl|"
-    r"milvus\.db|resume|cache|exports|embeddings|probabilities|neighbors|distances|outliers|"
-    r"projections|quality|heldout|trust|motion|duplicates|leaks|against|image_quality|table|"
-    r"checkpoint-\d+"
-)
-"""What a run folder has of its own, where it is itself the folder of the images."""
 
 
 @dataclass(frozen=True)

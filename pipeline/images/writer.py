@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.csvfile import csv_bytes
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.dataset import OpenedDataset
 from review_embeddings.pipeline.images.decode import GREY_RULES
@@ -149,7 +149,6 @@ class ImagesWriter:
 
 
 def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image_id", "path", "reason"])
-        rows.writerows([image.image_id, image.path, image.reason] for image in skipped)
+    rows = [(image.image_id, image.path, image.reason) for image in skipped]
+    with whole_file(path) as temporary:
+        temporary.write_bytes(csv_bytes([("image_id", "path", "reason"), *rows]))

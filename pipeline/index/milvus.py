@@ -33,6 +33,7 @@ from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import check_no_link
 from review_embeddings.pipeline.run.records import as_json, unknown_keys
 
 BATCH = 1000
@@ -132,6 +133,8 @@ def resolve(run: RunFolder, uri: str | None, collection: str | None) -> Referenc
     """
     known = _remembered(run)
     _check_names(uri, collection)
+    if known is not None:
+        _check_names(known.uri, known.collection or None)
     if uri is None:
         default = Reference(None, "images") if known is None else known
         return replace(default, collection=collection or default.collection or "images")
@@ -394,6 +397,8 @@ def opened(
         ) from error
     for name in ("pymilvus", "grpc"):  # they report every error that they raise
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if reference.uri is None:
+        check_no_link(run.vectors, run.path)
     with milvus_errors(reference):
         uri = reference.uri or str(run.vectors.resolve())
         try:

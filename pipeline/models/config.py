@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.machine import raise_unavailable
+from review_embeddings.pipeline.run.bounded import read_json_file
 
 CONFIG = "config.json"
 UNWRITTEN_CLASSES = 2
@@ -33,7 +33,7 @@ def read_config(source: str) -> dict[str, Any]:
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON file that holds an object. Raises CheckpointError where it does not."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_file(path)
     except OSError as error:
         raise_unavailable(error, path)
         raise CheckpointError(f"{path} cannot be read: {reason_of(error)}") from error
@@ -61,7 +61,7 @@ def hub_config(name: str) -> dict[str, Any]:
     """The ``config.json`` of a model in the Hub's cache; empty where it is not there."""
     file = hub_file(name, "config.json")
     try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file else {}
+        content = read_json_file(file) if file else {}
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

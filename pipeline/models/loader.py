@@ -8,6 +8,7 @@ there. Where anything else differs, a checkpoint is loaded anew.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.forms import config_of, form_of
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import safetensors_header
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import WEIGHTS
 
@@ -133,5 +135,6 @@ def _header(file: Path) -> str:
     no such file."""
     if not file.is_file():
         return ""
-    with file.open("rb") as stream:
-        return stream.read(int.from_bytes(stream.read(8), "little")).decode("utf-8", "replace")
+    with suppress(ValueError):
+        return safetensors_header(file).decode("utf-8", "replace")
+    return ""

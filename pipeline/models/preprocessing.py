@@ -13,6 +13,7 @@ from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import hub_file, is_timm
 from review_embeddings.pipeline.models.forms import config_of
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.files import fingerprint
 
 SETTINGS_FILE = "preprocessor_config.json"
@@ -159,7 +160,7 @@ def _is_nested(file: Path) -> bool:
     """Whether a file of a processor of several inputs is asked for the image processor: so is one
     that cannot be read."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json_file(file)
     except (OSError, ValueError, RecursionError) as error:
         raise_unavailable(error, file)
         return True
@@ -185,7 +186,7 @@ def read_settings(file: Path) -> ProcessorSettings:
             f"The settings of the image processor in {file.parent} cannot be used: {problem}. Copy "
             f"the file from the model that was fine-tuned, or name that model with --processor."
         )
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json_file(file)
     if "pretrained_cfg" in content:
         return ProcessorSettings({"pretrained_cfg": content["pretrained_cfg"]}, "")
     return ProcessorSettings(content, _class_name(content, file.parent))
@@ -194,7 +195,7 @@ def read_settings(file: Path) -> ProcessorSettings:
 def settings_problem(file: Path) -> str | None:
     """Why a file cannot be the settings of an image processor; None where it can."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json_file(file)
     except (ValueError, RecursionError):
         return f"{file.name} is {'empty' if not file.stat().st_size else 'no whole JSON file'}"
     except OSError as error:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.run.history import (
     CheckpointRecord,
@@ -86,8 +86,8 @@ def read_state(path: Path) -> TrainerState | None:
     """A ``trainer_state.json``; None where it cannot be read. Raises StorageError
     where the disk fails."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json_file(path)
+    except (OSError, ValueError) as error:
         raise_unavailable(error, path)
         return None
     if not isinstance(content, dict):

@@ -4,7 +4,6 @@ step."""
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.bounded import read_json_file
+from review_embeddings.pipeline.run.inside import is_within, open_inside, remove_file
 from review_embeddings.pipeline.run.lease import Lease
 from review_embeddings.pipeline.run.records import NewerFormatError, made_by_newer, record_of
 from review_embeddings.pipeline.run.store import (
@@ -104,7 +105,7 @@ class _Original:
 def _address_in(root: Path) -> str:
     """The address of which a folder is a copy. Raises RunError where that cannot be read."""
     try:
-        return record_of(_Original, json.loads((root / ADDRESS).read_bytes())).address
+        return record_of(_Original, read_json_file(root / ADDRESS)).address
     except NewerFormatError as error:
         raise RunError(made_by_newer(root / ADDRESS)) from error
     except ValueError as error:
@@ -177,7 +178,7 @@ class Copy:
 
     def _by_name(self, found: dict[str, Entry]) -> dict[str, Entry]:
         start = len(self._store_root) + 1
-        return {path[start:]: entry for path, entry in found.items()}
+        return {path[start:]: entry for path, entry in found.items() if is_within(path[start:])}
 
     def _is_current(self, name: str, entry: Entry | None) -> bool:
         """Whether a file here is as the store has it; one that grows is merged later."""
@@ -188,7 +189,7 @@ class Copy:
     def _forget(self, name: str) -> None:
         """Delete a file here, and what is remembered of it."""
         for path in (self.root / name, self.root / VERSIONS / name):
-            path.unlink(missing_ok=True)
+            remove_file(path)
             with contextlib.suppress(OSError):  # there is more in it
                 path.parent.rmdir()
 
@@ -280,7 +281,7 @@ class Copy:
         """Delete a file of the store."""
         with self._errors(path), contextlib.suppress(FileNotFoundError):
             self._store.rm_file(self._path_of(path))
-        (self.root / VERSIONS / self._name(path)).unlink(missing_ok=True)
+        remove_file(self.root / VERSIONS / self._name(path))
         self.listing.pop(self._name(path), None)
 
     def remove_folder(self, folder: Path) -> None:
@@ -312,7 +313,7 @@ class Copy:
         self.fetch(path)
         theirs = set(path.read_bytes().splitlines(keepends=True))
         if new := [line for line in mine if line.endswith(b"\n") and line not in theirs]:
-            with path.open("ab") as file:
+            with os.fdopen(open_inside(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
                 file.writelines(new)
             self.note(path, self.put(path, path))
 

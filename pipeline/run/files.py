@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -35,7 +34,9 @@ from review_embeddings.pipeline.machine import (
     sentence_about,
 )
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import read_json_file, read_npy
 from review_embeddings.pipeline.run.checksums import Checksum, check_object, with_checksum
+from review_embeddings.pipeline.run.inside import remove_tree
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
     Record,
@@ -110,7 +111,7 @@ def open_array(path: Path, cure: str) -> NDArray[Any]:
     """An ``.npy`` file as a read-only memory map. Raises DamagedError, with the ``cure``, for one
     that is none."""
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = read_npy(path, mapped=True)
     except FileNotFoundError as error:
         raise DamagedError(path, f"it is not there. {cure}") from error
     except (ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
@@ -173,13 +174,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """The same for a folder: give a path at which a new one is to be made."""
     with storage_errors(path):
         temporary = temporary_path(path)
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_tree(temporary)
         try:
             yield temporary
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
             temporary.rename(path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -204,7 +205,7 @@ def read_json(
     ``shared`` one it is told, not raised, that it is not as it was written (`check_object`).
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json_file(path)
         if not isinstance(content, dict):
             raise RunError(f"{path} holds no JSON object. {cure}")
         with record_errors(path, cure=cure):

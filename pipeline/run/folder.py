@@ -29,6 +29,7 @@ from review_embeddings.pipeline.run.files import (
     write_json,
 )
 from review_embeddings.pipeline.run.info import RunInfo, derived_id, package_versions
+from review_embeddings.pipeline.run.inside import is_within
 from review_embeddings.pipeline.run.locks import FOREVER
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
 from review_embeddings.pipeline.run.runlocks import RunLocks
@@ -73,6 +74,12 @@ class ResultHeader:
     """Bytes of each of its files, by the name of the array."""
     checksums: dict[str, str] = field(default_factory=dict)
     """Of each of its files (`run.checksums`); none in results of earlier versions."""
+
+    def checked(self) -> ResultHeader:
+        """The same. Raises RecordError for a name that leads out of the run folder."""
+        if not all(map(is_within, self.arrays)):
+            raise RecordError("names files elsewhere", "arrays")
+        return self
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,7 @@ class RunFolder(RunLocks):
         if isinstance(dataset := content.get("dataset"), dict):
             dataset.setdefault("reading", 1)  # of runs from before there were others
         with record_errors(self.run_json, cure=CURE):
-            return record_of(RunInfo, content, known_format=FORMAT_VERSION)
+            return record_of(RunInfo, content, known_format=FORMAT_VERSION).checked()
 
     def write_info(self, info: RunInfo) -> None:
         """Write ``run.json``, with the versions of the packages in use now; the run keeps its
@@ -232,7 +239,7 @@ class RunFolder(RunLocks):
             return None
         content = read_json(path)
         try:
-            stored = record_of(ResultHeader, content)
+            stored = record_of(ResultHeader, content).checked()
         except RecordError:
             return None
         sizes = {name: storage.size_of(self.array(name, step)) for name in stored.arrays}

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from review_embeddings.pipeline.errors import BusyError
+from review_embeddings.pipeline.errors import BusyError, ReviewError, StorageError
+from review_embeddings.pipeline.run.bounded import read_json_file
+from review_embeddings.pipeline.run.inside import open_inside, remove_file
 from review_embeddings.pipeline.run.temporary import is_alive
 
 ENDING = ".holder"
@@ -43,15 +45,15 @@ def holding(lock: Path) -> Iterator[None]:
     path = _file_of(lock)
     since = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     content = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StorageError):
         _write(path, json.dumps(content).encode())
     owner = os.getpid()
     try:
         yield
     finally:
         if os.getpid() == owner:  # a fork does not hold it
-            with contextlib.suppress(OSError):
-                path.unlink()
+            with contextlib.suppress(OSError, StorageError):
+                remove_file(path)
 
 
 def busy_error(what: str, lock: Path) -> BusyError:
@@ -64,14 +66,10 @@ def busy_error(what: str, lock: Path) -> BusyError:
 def holder_of(lock: Path) -> LockHolder | None:
     """Who holds a lock that is held; None where that is not known."""
     try:
-        file = os.open(_file_of(lock), os.O_RDONLY | _NO_LINK)
-        try:
-            content = json.loads(os.read(file, MAX_BYTES))
-        finally:
-            os.close(file)
+        content = read_json_file(_file_of(lock), MAX_BYTES)
         process, host, since = (content[name] for name in ("process", "host", "since"))
         when = datetime.strptime(since, "%Y-%m-%d %H:%M:%S")
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ReviewError, ValueError, TypeError, KeyError):
         return None
     known = isinstance(process, int) and isinstance(host, str) and host.isprintable()
     if not known or (host == socket.gethostname() and not _is_there(process)):
@@ -83,15 +81,12 @@ def _is_there(process: int) -> bool:
     return 0 < process < 2**31 and is_alive(process)
 
 
-_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
-
-
 def _file_of(lock: Path) -> Path:
     return lock.with_name(f"{lock.name}{ENDING}")
 
 
 def _write(path: Path, content: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o666)
+    file = open_inside(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         os.write(file, content)
     finally:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.run.records import as_json, unknown_keys
+from review_embeddings.pipeline.run.records import RecordError, as_json, unknown_keys
 from review_embeddings.pipeline.settings import LATER, DatasetReference, Settings
 
 
@@ -36,6 +38,16 @@ class RunInfo:
     """Versions of the packages that made the run folder."""
     unknown: Mapping[str, Any] = unknown_keys()
     """What a newer version wrote beside all this."""
+
+    def checked(self) -> RunInfo:
+        """The same. Raises RecordError for a relative path that leads out of the run folder: we
+        write none."""
+        paths = {"dataset.source": self.dataset.source, "checkpoints": self.checkpoints}
+        for key, path in paths.items():
+            relative = not Path(path).is_absolute() and "://" not in path
+            if relative and ".." in re.split(r"[/\\]", path):
+                raise RecordError("leads out of the run folder", key)
+        return self
 
     def with_source(self, source: str) -> RunInfo:
         """The same run on another data set, to which nothing applies that was known of the old

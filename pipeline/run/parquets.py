@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DamagedError, reason_of
+from review_embeddings.pipeline.run.bounded import open_parquet, read_parquet
 from review_embeddings.pipeline.run.checksums import KIND, check, checksum_of, file_checksum
 
 if TYPE_CHECKING:
@@ -71,11 +72,9 @@ class CheckedParquet:
     def __init__(self, path: Path, cure: str) -> None:
         """Raises DamagedError, with the ``cure``, where it is no Parquet file or its footer is
         damaged."""
-        import pyarrow.parquet as parquet
-
         self._path, self._cure = path, cure
         with self._errors():
-            self._file = parquet.ParquetFile(path)
+            self._file = open_parquet(path)
             self.metadata = self._file.metadata
             self.schema = self._file.schema_arrow
             stored = self.metadata.metadata or {}
@@ -95,13 +94,15 @@ class CheckedParquet:
         for group in range(self.metadata.num_row_groups):
             self._check(group, columns)
         with self._errors():
-            return self._file.read(columns=None if columns is None else list(columns))
+            return read_parquet(self._path, columns)
 
-    def read_row_group(self, group: int, columns: Sequence[str]) -> pyarrow.Table:
-        """Columns of the rows of a group. Raises DamagedError."""
+    def batches(
+        self, group: int, columns: Sequence[str], size: int
+    ) -> Iterator[pyarrow.RecordBatch]:
+        """Columns of the rows of a group, so many rows at once. Raises DamagedError."""
         self._check(group, columns)
         with self._errors():
-            return self._file.read_row_group(group, columns=list(columns))
+            yield from self._file.iter_batches(size, row_groups=[group], columns=list(columns))
 
     def _check(self, group: int, columns: Sequence[str] | None) -> None:
         if not self._sums:

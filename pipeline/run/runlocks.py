@@ -13,6 +13,7 @@ from review_embeddings.pipeline.errors import BusyError, UnwritableError
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.holder import busy_error, holding
+from review_embeddings.pipeline.run.inside import make_run_folder
 from review_embeddings.pipeline.run.locks import locked
 
 TRAINING_LOCK_SECONDS = 2.0
@@ -109,7 +110,7 @@ class RunLocks:
         ``renewed`` of it."""
         with contextlib.ExitStack() as stack:
             with storage_errors(self.path):
-                self.path.mkdir(parents=True, exist_ok=True)
+                make_run_folder(self.path, lock=name)
                 try:
                     held = locked(self.path / name, what, seconds=seconds, shared=shared)
                     stack.enter_context(held)

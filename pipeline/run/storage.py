@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -30,6 +29,7 @@ from review_embeddings.pipeline.run.copies import (
     copies_home,
     write_small,
 )
+from review_embeddings.pipeline.run.inside import remove_file, remove_tree
 from review_embeddings.pipeline.run.store import store_of, version_of
 
 FOLDER_ADDRESS = re.compile(r"[^:/]+://[^/]+/.+|(file|local|memory)://.+")
@@ -198,7 +198,7 @@ def remove(path: Path) -> None:
     copy = copy_of(path)
     if copy is not None:
         copy.remove(path)
-    path.unlink(missing_ok=True)
+    remove_file(path)
 
 
 def remove_folder(folder: Path) -> None:
@@ -206,7 +206,7 @@ def remove_folder(folder: Path) -> None:
     copy = copy_of(folder)
     if copy is not None:
         copy.remove_folder(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
 
 
 @contextmanager

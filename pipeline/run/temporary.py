@@ -9,13 +9,19 @@ import functools
 import hashlib
 import os
 import re
-import shutil
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from review_embeddings.pipeline.run.inside import (
+    make_folder,
+    remove_file,
+    remove_tree,
+    set_aside_link,
+)
 
 TEMPORARY_PREFIX = ".writing-"
 
@@ -44,12 +50,14 @@ def temporary_path(path: Path) -> Path:
     """A path in the same folder (created where missing) to write to until all of it is there.
 
     What a killed process has left of the same file or folder goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     name = _shortened(path.name)
     for found in _first_seen(str(path.parent.absolute())):
         if (match := _writer(found, TEMPORARY_PREFIX)) and match["name"] == name:
             _remove_leftover(path.parent / found, match)
-    return path.with_name(own_prefix() + name)
+    temporary = path.with_name(own_prefix() + name)
+    set_aside_link(temporary)
+    return temporary
 
 
 def _shortened(name: str) -> str:
@@ -106,10 +114,10 @@ def _remove_leftover(path: Path, writer: re.Match[str]) -> None:
     try:
         old = time.time() - path.lstat().st_mtime > FOREIGN_SECONDS
         gone = process == os.getpid() or not is_alive(process) if here else old
-        if gone and path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+        if gone and path.is_dir():
+            remove_tree(path)
         elif gone:
-            path.unlink(missing_ok=True)
+            remove_file(path)
     except OSError:  # somebody else's, or gone by now
         return
 

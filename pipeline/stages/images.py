@@ -73,6 +73,10 @@ def _images_of(
     wanted: Sequence[int],
     processor: ProcessorSource | None,
 ) -> CurrentImages:
+    if storage.is_address(info.dataset.source):
+        session.progress.note(
+            f"The data set lies on a server and is asked there: {info.dataset.source}"
+        )
     images, reread = read_images(session.run), session.request.reread
     planned = plan_reading(session.run, info, images, None, reread=reread)
     if images is not None and planned.reason is None:

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.stages.heads import outputs_of_head, stored_head
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
@@ -110,7 +111,7 @@ class OpenedCheckpoints(Sequence[Mapping[str, Any]]):
 
 def scratch_folder(run: RunFolder) -> Path:
     """A folder for what is needed for a while and may be large."""
-    run.cache.mkdir(exist_ok=True)
+    make_folder(run.cache)
     return run.cache
 
 

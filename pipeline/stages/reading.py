@@ -21,6 +21,7 @@ from review_embeddings.pipeline.engines.shards import Shards
 from review_embeddings.pipeline.engines.work import Result, Work, parts_of, run_of
 from review_embeddings.pipeline.images.decode import GREY_RULES
 from review_embeddings.pipeline.images.inplace import read_cells
+from review_embeddings.pipeline.images.opening import follow
 from review_embeddings.pipeline.images.pixels import PixelCache, PixelParts
 from review_embeddings.pipeline.images.reading import ImageMetadata, SkippedImage, read_all
 from review_embeddings.pipeline.models.processor import load_processor
@@ -173,6 +174,8 @@ def read_rows(
 ) -> Result:
     """Read and decode some images: a structured array with `FIELDS`."""
     some = locations.slice(rows.start, rows.stop - rows.start)
+    for file in {*some["file"].to_pylist()}:
+        follow(str(file))  # checked where the locations come from; this may be another process
     ids, labels = some["image_id"].to_pylist(), some["label"].to_pylist()
     cells = zip(ids, labels, read_cells(some, column), strict=True)
     prepare = preprocessed[0].prepare if preprocessed else None

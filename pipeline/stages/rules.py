@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, replace
 
+from review_embeddings.pipeline.csvfile import csv_rows
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.dataset import RULES, open_dataset, source_signature
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.images.sources import FILES, FIRST_RULES, kind_of_folder
+from review_embeddings.pipeline.run.bounded import read_bytes
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference
@@ -57,10 +58,12 @@ def plan_reading(
 
 
 def skipped_rows(run: RunFolder) -> int:
-    """How many rows of the split could not be read."""
-    with run.skipped.open(encoding="utf-8", errors="replace", newline="") as file:
-        lines = csv.DictReader(line.replace("\0", "\ufffd") for line in file)
-        return sum(bool(line.get("image_id")) for line in lines)
+    """How many rows of the split could not be read; -1 where that is not known."""
+    try:
+        text = read_bytes(run.skipped).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return -1
+    return sum(bool(row.get("image_id")) for row in csv_rows(text))
 
 
 def note_better(session: BuildSession, info: RunInfo, images: RunImages) -> None:

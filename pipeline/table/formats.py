@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.csvfile import append_frame, csv_bytes, unguarded
 from review_embeddings.pipeline.registry import Registry
+from review_embeddings.pipeline.run.bounded import parse_json, read_bytes, read_parquet
 from review_embeddings.pipeline.table.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run."""
 
-GUARD = "'"
-"""Stands before such a cell, and before one that begins with it, to be removed again."""
+MAX_LIST_BYTES = 256 << 20
+"""Of a list that came back: a million rows."""
 
 
 @dataclass(frozen=True)
@@ -99,36 +99,15 @@ def format_of(path: Path) -> Format | None:
 # -- CSV
 
 
-def guarded(text: str) -> str:
-    """A CSV cell that no spreadsheet runs as a formula; `unguarded` gives it back."""
-    return GUARD + text if text.startswith((*FORMULA, GUARD)) else text
-
-
-def unguarded(text: str) -> str:
-    """The text that `guarded` was given. A single quote that a person wrote before other text
-    stays."""
-    return text[1:] if text.startswith(GUARD) and text[1:].startswith((*FORMULA, GUARD)) else text
-
-
 def _write_csv(parts: Iterable[pd.DataFrame], path: Path) -> None:
     for number, part in enumerate(parts):
-        part.to_csv(path, mode="a", header=number == 0, index=False)
+        append_frame(part, path, header=number == 0)
 
 
 def _write_csv_list(frame: pd.DataFrame, path: Path) -> None:
     """Text quoted, and no cell that a spreadsheet runs."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(frame.columns)
-    for record in _records(frame):
-        writer.writerow([_cell(value) for value in record.values()])
-    path.write_bytes(_encoded(buffer.getvalue()))
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return guarded(value) if isinstance(value, str) else value
+    records = [list(record.values()) for record in _records(frame)]
+    path.write_bytes(csv_bytes([list(frame.columns), *records], quoting=csv.QUOTE_NONNUMERIC))
 
 
 def _read_csv(path: Path) -> list[dict[str, Any]]:
@@ -171,7 +150,7 @@ def _write_json(parts: Iterable[pd.DataFrame], path: Path) -> None:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(_text_of(path))
+    return parse_json(_text_of(path).encode("utf-8", "surrogatepass"), MAX_LIST_BYTES)
 
 
 def _write_jsonl(parts: Iterable[pd.DataFrame], path: Path) -> None:
@@ -187,7 +166,7 @@ def _read_jsonl(path: Path) -> list[Any]:
 def _numbered_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(_text_of(path).split("\n"), start=1):
         if line.strip():
-            yield number, json.loads(line)
+            yield number, parse_json(line.encode("utf-8", "surrogatepass"))
 
 
 def _read_jsonl_list(path: Path) -> ListRows:
@@ -235,16 +214,14 @@ def _as_arrow(frame: pd.DataFrame) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as parquet
 
-    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    rows: list[dict[str, Any]] = read_parquet(path).to_pylist()
     return rows
 
 
 def _read_parquet_list(path: Path) -> ListRows:
-    import pyarrow.parquet as parquet
 
-    table = parquet.read_table(path)
+    table = read_parquet(path)
     return ListRows(table.column_names, table.to_pylist(), list(range(1, len(table) + 1)))
 
 
@@ -283,7 +260,7 @@ def _encoded(text: str) -> bytes:
 
 def _text_of(path: Path) -> str:
     """The text of a file, also where a spreadsheet wrote it as "Unicode text"."""
-    data = path.read_bytes()
+    data = read_bytes(path, MAX_LIST_BYTES)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     return data.decode("utf-8-sig", "surrogatepass")

@@ -10,6 +10,7 @@ from review_embeddings.pipeline.models.trainerstate import history_of, number_of
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord, TrainingHistory
+from review_embeddings.pipeline.run.inside import is_within
 from review_embeddings.pipeline.run.records import RecordError, record_of
 
 STEP_NOT_KNOWN = "(final, step not known)"
@@ -101,6 +102,9 @@ class Manifest:
         """Raise RecordError where there is no checkpoint, or a matrix that is not of all pairs."""
         if not self.checkpoints:
             raise RecordError("is empty", "checkpoints")
+        for name in (self.images, *(one.file for one in self.checkpoints)):
+            if not is_within(name):
+                raise RecordError(f"{name[:40]!r} leads out of the run folder")
         count = len(self.checkpoints)
         for name in ("rank_correlation", "outlier_overlap"):
             if [len(row) for row in getattr(self, name)] != [count] * count:

@@ -24,6 +24,7 @@ from review_embeddings.pipeline.machine import is_out_of_memory
 from review_embeddings.pipeline.models.classifier import read_model_config
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import check_trained_into
 from review_embeddings.pipeline.training.arguments import parse_values
 from review_embeddings.pipeline.training.data import Splits, open_splits, review_request
 from review_embeddings.pipeline.training.devices import check_device, training_arithmetic
@@ -164,6 +165,7 @@ class _FineTuner:
         """Take the training's lock once; the first process does for all."""
         if is_main_process() and not self.is_locked:
             lock.enter_context(self.run.training_lock())
+            check_trained_into(self.run.path)
             self.is_locked = True
 
     def _fit(self, setup: Setup, state: TrainingState | None) -> Outcome:

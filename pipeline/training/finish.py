@@ -13,6 +13,7 @@ from pathlib import Path
 from review_embeddings.pipeline.models.trainerstate import TRAINER_STATE, read_state
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, MODEL_FILES, RunFolder
+from review_embeddings.pipeline.run.inside import remove_file, remove_tree
 from review_embeddings.pipeline.training.resume import (
     TrainingState,
     newest_state,
@@ -64,9 +65,9 @@ def put_final(run: RunFolder, state: TrainingState, best: int | None) -> None:
     weights = [file for file in files if _holds_weights(file.name)]
     for file in weights:
         if not _is_same(file, run.path / file.name):
-            (run.path / file.name).unlink(missing_ok=True)
+            remove_file(run.path / file.name)
     rest = [file for file in files if file not in weights]
-    shutil.rmtree(state.folder.with_name(WRITING), ignore_errors=True)  # of a kill
+    remove_tree(state.folder.with_name(WRITING))  # of a kill
     for file in (*rest, state.folder / TRAINER_STATE, *sorted(weights, key=_is_last)):
         if not _is_same(file, run.path / file.name):
             _link_or_copy(file, run.path / file.name)

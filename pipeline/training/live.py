@@ -35,6 +35,7 @@ from review_embeddings.pipeline.models.heads import SOFTMAX, Head, kind_of
 from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights
 from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, safetensors_header
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import own_prefix
@@ -373,6 +374,6 @@ def _same_header(content: bytes | None, file: Path) -> bool:
     only the weights differ."""
     if content is None or not file.is_file():
         return False
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        return content[: 8 + length] == length.to_bytes(8, "little") + stream.read(length)
+    header = safetensors_header(file)
+    head = len(header).to_bytes(HEADER_LENGTH_BYTES, "little") + header
+    return content[: len(head)] == head

@@ -9,13 +9,18 @@ the rows after it, so that no step is there twice.
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from review_embeddings.pipeline.csvfile import Number, csv_bytes, unguarded
+from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.bounded import read_bytes
 from review_embeddings.pipeline.run.checksums import KIND, checksum_of, tell
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
+from review_embeddings.pipeline.run.inside import open_inside
 
 COLUMNS = (
     "step",
@@ -32,6 +37,9 @@ COLUMNS = (
 """``step``: global training step; ``epoch``: passes over the data; the rest is empty where it was
 not logged."""
 
+
+MAX_LOG_BYTES = 256 << 20
+"""Of the file: two million steps."""
 
 CHECKSUM = "checksum"
 """The last column: of the row's other cells (`run.checksums`)."""
@@ -80,7 +88,10 @@ class TrainingLog:
             self._start = self._path.stat().st_size
             self._step, self._row = step, {}
         self._row |= values
-        with storage_errors(self._path), self._path.open("r+b") as file:
+        with (
+            storage_errors(self._path),
+            os.fdopen(open_inside(self._path, os.O_RDWR), "r+b") as file,
+        ):
             file.seek(self._start)
             file.write(_line({"step": step, **self._row}))
             file.truncate()
@@ -91,9 +102,14 @@ class TrainingLog:
 def _line(row: Mapping[str, object]) -> bytes:
     """A row as it stands in the file."""
     cells = {name: str(row.get(name, "")) for name in COLUMNS}
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([*cells.values(), _checksum(cells)])
-    return buffer.getvalue().encode()
+    return csv_bytes([[*map(_number, cells.values()), _checksum(cells)]])
+
+
+def _number(text: str) -> Any:
+    """The number that a cell is, which is no formula; the text itself where it is none."""
+    with suppress(ValueError):
+        return Number(text) if text else ""
+    return text
 
 
 def _checksum(cells: Mapping[str, str]) -> str:
@@ -138,7 +154,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     Empty where there is no file. Rows that are not as they were written are told, and count."""
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace").replace("\0", "\ufffd")
+    try:
+        text = read_bytes(path, MAX_LOG_BYTES).decode("utf-8", "replace").replace("\0", "\ufffd")
+    except ValueError as error:
+        raise RunError(f"{path} cannot be read: {error}. Move it away.") from error
     heading, *lines = text.split("\n")
     names = _cells(heading)
     rows: list[dict[str, str]] = []
@@ -163,7 +182,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def _cells(line: str) -> list[str]:
     """The cells of one line, which hold no line breaks."""
-    return next(csv.reader([line]), [])
+    return [unguarded(cell) for cell in next(csv.reader([line]), [])]
 
 
 def _stored_checksum(line: str) -> str | None:

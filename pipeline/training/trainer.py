@@ -8,7 +8,6 @@ so that a training that was killed can go on. Importing this module imports tran
 from __future__ import annotations
 
 import inspect
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from review_embeddings.pipeline.run.files import (
     write_json,
 )
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
+from review_embeddings.pipeline.run.inside import check_no_link, remove_file, remove_tree
 from review_embeddings.pipeline.training.callback import save_first, whole_model
 from review_embeddings.pipeline.training.finish import WRITING
 from review_embeddings.pipeline.training.images import LabelledImages
@@ -157,7 +157,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
                 self._keep_loss(writing / name)
             except BaseException:  # no process waits for the others any more
                 if self.is_world_process_zero():
-                    shutil.rmtree(writing, ignore_errors=True)
+                    remove_tree(writing)
                 raise
             finally:
                 self.args.save_only_model = True
@@ -167,17 +167,18 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
 
     def _clear(self, folder: Path) -> None:
         if self.is_world_process_zero():
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         self.accelerator.wait_for_everyone()
 
     def _replace_state(self, root: Path, written: Path) -> None:
         final = root / written.name
-        shutil.rmtree(final, ignore_errors=True)
+        remove_tree(final)
+        check_no_link(final)
         written.rename(final)
-        shutil.rmtree(written.parent, ignore_errors=True)
+        remove_tree(written.parent)
         for other in root.glob(CHECKPOINT_PATTERN):
             if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
-                shutil.rmtree(other, ignore_errors=True)  # an earlier state of ours
+                remove_tree(other)  # an earlier state of ours
 
     @contextmanager
     def _redirected_to(self, root: Path) -> Iterator[None]:
@@ -214,7 +215,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
         folder = Path(output_dir or self.args.output_dir)
-        (folder / PICKLED_ARGUMENTS).unlink(missing_ok=True)
+        remove_file(folder / PICKLED_ARGUMENTS)
         describe_adapter(whole_model(self.model), folder)
 
 
@@ -337,7 +338,7 @@ class PlanCallback(transformers.TrainerCallback):  # type: ignore[misc, name-def
         if step not in plan.kept:
             self._trainer.save_weights()
         if last_best is not None and last_best not in plan.kept:
-            shutil.rmtree(self._trainer.run_folder.checkpoint(last_best), ignore_errors=True)
+            remove_tree(self._trainer.run_folder.checkpoint(last_best))
 
     def _is_due(self) -> bool:
         """Whether it is time for a full state; the first process decides for all."""

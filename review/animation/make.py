@@ -11,6 +11,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.animation.encode import formats, gif, png, video
 from review_embeddings.review.animation.encode.palette import make_palette
 from review_embeddings.review.animation.filmdata import FilmData
@@ -89,7 +90,7 @@ def make_film(
     """Make a film, lowered as far as its largest size asks for; `film.animate` reads and checks
     before it."""
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     limit = math.inf if options.max_mb is None else options.max_mb * 1e6
     hopeless = math.inf
     levels = quality_levels(path.suffix.lower())

@@ -20,6 +20,7 @@ from review_embeddings.review.cli.declare import (
 from review_embeddings.review.cli.errors import NOTHING_WRITTEN
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import named, print_faults, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _still(run: RunFolder, checkpoint: str, options: AnimateOptions) -> None:
     from review_embeddings.review.animation.film import draw_still
 
     still = draw_still(run, checkpoint, file_target(options.out, run), **values_of(options.film))
-    click.echo(f"Wrote {named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
+    say(f"Wrote {named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
 
 
 def _film(run: RunFolder, options: AnimateOptions) -> None:
@@ -169,8 +170,8 @@ def _film(run: RunFolder, options: AnimateOptions) -> None:
         **values_of(options.film),
     )
     size = f"{film.size[0]} x {film.size[1]} pixels, {film.bytes / 1e6:.1f} MB"
-    click.echo(f"Wrote {named(film.path)}: {film.frames:,} frames, {film.seconds:.1f} s, {size}")
+    say(f"Wrote {named(film.path)}: {film.frames:,} frames, {film.seconds:.1f} s, {size}")
     if film.lowered:
-        click.echo(f"Lowered to stay under {options.film.max_mb:g} MB: {film.lowered}")
+        say(f"Lowered to stay under {options.film.max_mb:g} MB: {film.lowered}")
     if film.kept:
-        click.echo(f"Kept {len(film.kept):,} frames: {film.kept[0]} …")
+        say(f"Kept {len(film.kept):,} frames: {film.kept[0]} …")

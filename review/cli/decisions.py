@@ -10,6 +10,7 @@ import click
 from review_embeddings.review.cli.declare import option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
 from review_embeddings.review.cli.output import named, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
 
 if TYPE_CHECKING:
@@ -44,17 +45,17 @@ def decisions_command(options: DecisionsOptions) -> None:
         return
     done = compact(run, progress().note)
     moved = "" if done.file is None else f", {done.moved:,} moved to {named(done.file)}"
-    click.echo(f"{named(run.decisions)}: {done.kept:,} lines{moved}")
+    say(f"{named(run.decisions)}: {done.kept:,} lines{moved}")
 
 
 def _print(run: RunFolder, history: History) -> None:
     current = history.current()
     reviewers = sorted({line.reviewer for line in history.lines})
-    click.echo(f"{named(run.decisions)}, as of {history.taken}")
-    click.echo(f"lines       {len(history.lines):,}")
-    click.echo(f"decided     {len(current):,} images")
-    click.echo(f"lists       {len(history.saved_lists()):,}")
-    click.echo(f"proposals   {len(history.proposals()):,} to be answered in a review")
-    click.echo(f"reviewers   {', '.join(reviewers) or 'nobody yet'}")
+    say(f"{named(run.decisions)}, as of {history.taken}")
+    say(f"lines       {len(history.lines):,}")
+    say(f"decided     {len(current):,} images")
+    say(f"lists       {len(history.saved_lists()):,}")
+    say(f"proposals   {len(history.proposals()):,} to be answered in a review")
+    say(f"reviewers   {', '.join(reviewers) or 'nobody yet'}")
     if history.compacted is not None:
-        click.echo(f"compacted   earlier lines are in {history.compacted.moved_to}")
+        say(f"compacted   earlier lines are in {history.compacted.moved_to}")

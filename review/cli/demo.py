@@ -10,6 +10,7 @@ import click
 from review_embeddings.review.cli.declare import local_path, option, takes, values_of
 from review_embeddings.review.cli.options import ComputeOptions, ServeOptions, debug_option
 from review_embeddings.review.cli.output import print_checkpoints, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.serving import address_of, show
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def demo_command(options: DemoOptions) -> None:
     built = _build(options)
     print_checkpoints(built)
     images, steps = len(built.images), len(built.manifest.steps)
-    click.echo(f"Run: {built.run.path.resolve()} ({images:,} images x {steps} checkpoints)")
-    click.echo(f"Open it again with: review-embeddings --first --last --run {built.run}")
+    say(f"Run: {built.run.path.resolve()} ({images:,} images x {steps} checkpoints)")
+    say(f"Open it again with: review-embeddings --first --last --run {built.run}")
     if address is not None:
         ends = [built.wanted[0], built.wanted[-1]]
         show(replace(built, wanted=ends), address, options.serve)

@@ -21,6 +21,7 @@ from review_embeddings.review.cli.declare import (
 from review_embeddings.review.cli.errors import DIFFERENT, NOTHING_WRITTEN
 from review_embeddings.review.cli.options import ReadingOptions, debug_option
 from review_embeddings.review.cli.output import progress
+from review_embeddings.review.cli.printing import say
 
 if TYPE_CHECKING:
     from review_embeddings.review.difference.compare import Differences
@@ -103,7 +104,7 @@ def diff_command(options: DiffOptions) -> None:
     for note in notes:
         progress().note(note)
     for line in lines(found):
-        click.echo(line)
+        say(line)
     if out is not None:
         _write_list(found, out)
     if page is not None:
@@ -146,7 +147,7 @@ def _write_list(found: Differences, path: Path) -> None:
     form = format_of(path)
     assert form is not None
     write_list(as_frame(found), path, form.key)
-    click.echo(f"Wrote {len(found.rows):,} differences to {path}")
+    say(f"Wrote {len(found.rows):,} differences to {path}")
 
 
 def _write_page(
@@ -158,4 +159,4 @@ def _write_page(
     page = as_html(sides.before, sides.after, found, notes, limit)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
-    click.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -18,6 +18,7 @@ import click
 from review_embeddings.pipeline import machine
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.progress import Interrupted, StopRequests
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.signals import (
     FROM_SIGNALS,
     OutputError,
@@ -98,7 +99,7 @@ def _end_output(error: OSError) -> NoReturn:
 def end(message: str, code: int) -> NoReturn:
     """Say why, and end."""
     with suppress(OSError):  # a closed terminal
-        click.echo(message, err=True)
+        say(message, err=True)
     raise SystemExit(code)
 
 
@@ -125,7 +126,7 @@ def _code_of(command: click.Command, name: str) -> int:
         code = command(prog_name=name, standalone_mode=False)
     except click.UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # click's way to the help, from 8.2 on
-            click.echo(error.format_message())
+            say(*error.format_message().splitlines())
             return 0
         _end_usage(error, name)
     return code if isinstance(code, int) else 0

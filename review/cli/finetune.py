@@ -22,6 +22,7 @@ from review_embeddings.review.cli.options import (
     wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _report(
         if for_people:
             print_checkpoints(built)
     if not write_result("finetune", **_result(tuned)):
-        click.echo(f"Review it with: review-embeddings --first --last --run {options.run}")
+        say(f"Review it with: review-embeddings --first --last --run {options.run}")
     if not tuned.finished:
         end(f"Go on with: review-embeddings finetune --resume --run {options.run}", stop.code)
     if unmade:

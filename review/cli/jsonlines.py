@@ -4,10 +4,8 @@ of which each part is declared here. Messages for people stay on standard error.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from review_embeddings.pipeline.progress import Advance, Progress
+from review_embeddings.review.cli.printing import say_json
 
 FORMAT = 1
 """Raised when a field that was there means something else, or is there no more."""
@@ -137,10 +136,8 @@ class JsonLines:
         """Write a line of a kind."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         line = {"format": FORMAT, "time": now.replace("+00:00", "Z"), "event": kind.name, **values}
-        text = json.dumps(_plain(line), allow_nan=False)
         with self._lock:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+            say_json(_plain(line), indent=None)
 
 
 def _plain(value: Any) -> Any:

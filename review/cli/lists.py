@@ -28,6 +28,7 @@ from review_embeddings.review.cli.options import (
     run_option,
 )
 from review_embeddings.review.cli.output import named, print_faults, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
 from review_embeddings.review.exchange.forms import DISK, PARQUET
 
@@ -125,7 +126,7 @@ def export_command(options: ExportOptions) -> None:
     rows, decided, path = consistently(run, write)
     result = {"run": str(run), "file": named(path), "images": rows, "decided": decided}
     if not write_result("export", **result):
-        click.echo(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
+        say(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     progress().note(f"Decisions as of {history.taken}")
     print_faults(run)
 
@@ -176,9 +177,7 @@ def _print_imported(imported: Imported, run: RunFolder) -> None:
         (imported.proposed, "kept as proposals: somebody else decided since, the review asks"),
     ]
     others = [f"{count:,} {what}" for count, what in counts if count or what == counts[0][1]]
-    click.echo(
-        f"Imported {imported.added:,} decisions into {named(run.decisions)} ({', '.join(others)})"
-    )
+    say(f"Imported {imported.added:,} decisions into {named(run.decisions)} ({', '.join(others)})")
     if imported.refused:
         first = " ".join(imported.refused[:MAX_REFUSED])
         raise SettingsError(
@@ -265,11 +264,11 @@ def apply_command(options: ApplyOptions) -> None:
     written = None if options.dry_run else out
     if write_result("apply", **_result(run, applied, written)):
         return
-    click.echo(summary(applied), nl=False)
+    say(*summary(applied).splitlines())
     if written is None:
-        click.echo("Nothing was written.")
+        say("Nothing was written.")
         return
-    click.echo(f"Wrote {written} (what was changed: {written / CHANGES_FILE})")
+    say(f"Wrote {written} (what was changed: {written / CHANGES_FILE})")
 
 
 def _result(run: RunFolder, applied: Applied, to: Path | str | None) -> dict[str, Any]:
@@ -332,13 +331,13 @@ def _push(options: ApplyOptions) -> None:
     target = PushRequest(str(options.repo), options.create_pr, options.private, options.with_names)
     run = existing_run(options.run)
     # What leaves is listed for people where results are for programs, too.
-    show = partial(click.echo, err=options.json_lines)
+    show = partial(say, err=options.json_lines)
     pushed = push(run, _apply_request(options), target, show, progress=progress())
     if write_result("apply", **_result(run, pushed.applied, pushed.address or None)):
         return
     if not pushed.address:
-        click.echo("Nothing was sent.")
+        say("Nothing was sent.")
     elif pushed.new:
-        click.echo(f"Pushed: {pushed.address}")
+        say(f"Pushed: {pushed.address}")
     else:
-        click.echo(f"It is there already: {pushed.address}. Nothing was sent.")
+        say(f"It is there already: {pushed.address}. Nothing was sent.")

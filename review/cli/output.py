@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from review_embeddings.review.cli import jsonlines
+from review_embeddings.review.cli.printing import TextTable, console, say
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from review_embeddings.pipeline.progress import Progress
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
@@ -60,12 +56,10 @@ def progress() -> Progress:
 @functools.cache
 def _terminal() -> TerminalProgress:
     """The one that draws: there is one terminal."""
-    from rich.console import Console
-
     from review_embeddings.pipeline.run import copies
     from review_embeddings.review.cli.terminal import TerminalProgress
 
-    shown = TerminalProgress(Console(stderr=True))
+    shown = TerminalProgress(console(err=True))
     copies.report_to(shown)
     return shown
 
@@ -86,13 +80,13 @@ def write_page(run: RunFolder, path: Path, make: Callable[[], str], *, err: bool
     check_target(run, path)
     with whole_file(path) as temporary:
         temporary.write_text(make(), encoding="utf-8", errors="replace")
-    click.echo(f"Wrote {named(path)} ({path.stat().st_size / 1e6:.1f} MB)", err=err)
+    say(f"Wrote {named(path)} ({path.stat().st_size / 1e6:.1f} MB)", err=err)
 
 
 def print_checkpoints(built: Built) -> None:
     """One line a checkpoint of the table: variance and neighbours that its map keeps, its
     trustworthiness, what the alignment did."""
-    shown = _table(*CHECKPOINT_COLUMNS)
+    shown = TextTable(*CHECKPOINT_COLUMNS)
     marked = built.wanted if len(built.wanted) < len(built.manifest.steps) else ()
     metrics = _metrics(built)
     for one in built.manifest.checkpoints:
@@ -108,11 +102,11 @@ def print_checkpoints(built: Built) -> None:
             f"{one.scale:.3g}",
             "shown" if one.step in marked else "",
         )
-    _print(shown)
+    shown.print()
     _explain_accuracy(metrics.values())
     others = len(set(built.available) - set(built.manifest.steps))
     if others:
-        click.echo(
+        say(
             f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
             f"{built.run}"
         )
@@ -123,7 +117,7 @@ def _explain_accuracy(metrics: Iterable[CheckpointMetrics]) -> None:
     from review_embeddings.pipeline.training.curves import OF_REVIEWED_NOTE
 
     if any(one.measured == "reviewed images" for one in metrics):
-        click.echo(OF_REVIEWED_NOTE)
+        say(OF_REVIEWED_NOTE)
 
 
 def _metrics(built: Built) -> dict[int, CheckpointMetrics]:
@@ -138,7 +132,7 @@ def print_faults(run: RunFolder) -> None:
     from review_embeddings.pipeline.stages.known import faults_in_words
 
     for sentence in faults_in_words(run):
-        click.echo(sentence, err=True)
+        say(sentence, err=True)
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
@@ -146,20 +140,20 @@ def print_jobs(jobs: Sequence[Job]) -> None:
     from review_embeddings.pipeline.stages.plan import NEW
 
     if not jobs:
-        click.echo("Nothing to do.")
+        say("Nothing to do.")
         return
-    shown = _table("stage", "checkpoints", "reason", "estimate", numbers=False)
+    shown = TextTable("stage", "checkpoints", "reason", "estimate", numbers=False)
     for (stage, reason), some in grouped_jobs(jobs).items():
         steps = [str(job.checkpoint) for job in some if job.checkpoint is not None]
         seconds = sum(job.seconds or 0.0 for job in some)
         shown.add_row(stage, _few(steps), reason, _duration(seconds))
-    _print(shown)
+    shown.print()
     if any(job.stage.name == "images" and job.reason != NEW for job in jobs):
-        click.echo(
+        say(
             "Whether the images themselves have changed shows when they are read; if so, all that "
             "follows from them is computed again."
         )
-    click.echo("Nothing was computed. The same command without --dry-run does it.")
+    say("Nothing was computed. The same command without --dry-run does it.")
 
 
 def grouped_jobs(jobs: Sequence[Job]) -> dict[tuple[str, str], list[Job]]:
@@ -187,9 +181,9 @@ def _duration(seconds: float) -> str:
 def print_seconds(built: Built) -> None:
     """One line a stage that had something to do."""
     if not built.seconds:
-        click.echo("Everything was up to date.")
+        say("Everything was up to date.")
     for stage, seconds in built.seconds.items():
-        click.echo(
+        say(
             f"{stage:>12}: {seconds:8.1f} s  ({built.work[stage] / seconds:,.0f} a second)"
             if seconds > 0
             else stage
@@ -199,52 +193,46 @@ def print_seconds(built: Built) -> None:
 def print_table_size(built: Built) -> None:
     """How large the table is, and how to open it."""
     images, steps = len(built.images), len(built.manifest.steps)
-    click.echo(
-        f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}"
-    )
-    click.echo(f"Review it with: review-embeddings --first --last --run {built.run}")
+    say(f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}")
+    say(f"Review it with: review-embeddings --first --last --run {built.run}")
 
 
 def print_fine_tuned(tuned: FineTuned) -> None:
     """What came of a fine-tuning: the metrics of the first, the best and the last evaluation."""
     if not tuned.finished:
-        click.echo(
-            f"Stopped at step {tuned.steps} of {tuned.total}. What is there can be reviewed."
-        )
+        say(f"Stopped at step {tuned.steps} of {tuned.total}. What is there can be reviewed.")
     elif not tuned.metrics:
-        click.echo(f"Step {tuned.steps} of {tuned.total} is done.")
+        say(f"Step {tuned.steps} of {tuned.total} is done.")
     if not tuned.metrics:
         return
-    shown = _table("step", *METRIC_COLUMNS, "")
+    shown = TextTable("step", *METRIC_COLUMNS, "")
     best = {step for step in tuned.metrics if step == tuned.best_step}
     for step in sorted({min(tuned.metrics), max(tuned.metrics), *best}):
         values = [f"{tuned.metrics[step][f'eval_{name}']:.3f}" for name in METRIC_COLUMNS.values()]
         shown.add_row(str(step), *values, "best" if step in best else "")
-    _print(shown)
+    shown.print()
 
 
 def print_similar(results: Sequence[SearchResults]) -> None:
     """The images that were found, those of several checkpoints beside each other."""
-    from rich.text import Text
-
     from review_embeddings.review.report.similar import in_common
 
-    shown = _table()
-    shown.add_column("", justify="right")
+    shown = TextTable()
+    shown.add_column("", right=True)
     for found in results:
-        shown.add_column(f"step {found.step}", justify="right")
+        shown.add_column(f"step {found.step}", right=True)
         shown.add_column("label")
-        shown.add_column("similarity", justify="right")
-        shown.add_column("OOD", justify="right")
+        shown.add_column("similarity", right=True)
+        shown.add_column("OOD", right=True)
         shown.add_column("")
     for rank, texts in enumerate(_similar_rows(results), 1):
-        shown.add_row(str(rank), *map(Text, texts))
-    if not shown.rows:
-        click.echo("No image fulfils the conditions.")
+        shown.add_row(str(rank), *texts)
+    if not len(shown):
+        say("No image fulfils the conditions.")
         return
-    _print(shown)
+    shown.print()
     if summary := in_common(results):
-        click.echo(summary)
+        say(summary)
 
 
 def _similar_rows(results: Sequence[SearchResults]) -> Iterator[list[str]]:
@@ -264,19 +252,3 @@ def _similar_rows(results: Sequence[SearchResults]) -> Iterator[list[str]]:
                 ]
             )
         yield cells
-
-
-def _table(*headings: str, numbers: bool = True) -> Table:
-    """An empty table without lines; columns with a heading are of numbers, if any."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading and numbers else "left")
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    Console(file=sys.stdout).print(table)

@@ -19,6 +19,7 @@ from review_embeddings.review.cli.diff import diff_command
 from review_embeddings.review.cli.errors import run_to_exit
 from review_embeddings.review.cli.finetune import finetune_command
 from review_embeddings.review.cli.lists import apply_command, export_command, import_command
+from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
 from review_embeddings.review.cli.similar import index_command, similar_command
 from review_embeddings.review.cli.summary import summary_command
@@ -80,7 +81,8 @@ for command in (
 
 def main() -> None:
     """Entry point of the console command."""
-    run_to_exit(cli, NAME)
+    with guarded_streams():
+        run_to_exit(cli, NAME)
 
 
 def _refuse_options_before(context: click.Context, command: str) -> None:

@@ -19,6 +19,7 @@ from review_embeddings.review.cli.options import (
     run_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, progress
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, request_of
 from review_embeddings.review.cli.serving import address_of, serve_page, show
 
@@ -101,13 +102,13 @@ def _watch(options: ReviewOptions, address: Address) -> None:
     request = request_of(options.inputs, options.results, options.compute)
     watcher = Watcher(run, request, progress(), probe=options.probe)
     print_checkpoints(built := watcher.wait())
-    click.echo("Starting Spotlight …")
+    say("Starting Spotlight …")
 
     def next_page() -> Page | None:
         built = watcher.look()
         if built is None:
             return None
-        click.echo(watcher.news)
+        say(watcher.news)
         return page_for(built, news=watcher.news, sample=page.sample, **settings)
 
     page = page_for(built, rows=options.serve.rows, **settings)

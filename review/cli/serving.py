@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
+from review_embeddings.review.cli.printing import say
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
@@ -34,10 +33,10 @@ def show(built: Built, address: Address, options: ServeOptions, **settings: Any)
     """Show a run; ``settings`` are those of `page_for`."""
     from review_embeddings.review.page.page import page_for
 
-    click.echo("Starting Spotlight …")
+    say("Starting Spotlight …")
     page = page_for(built, rows=options.rows, note=progress().note, **settings)
     if page.sample is not None:
-        click.echo(page.sample.description)
+        say(page.sample.description)
     serve_page(page, address, options)
 
 
@@ -51,7 +50,7 @@ def serve_page(
     from review_embeddings.review.page.server import Announcements, serve
 
     for sentence in _warnings(page, address):
-        click.echo(f"Warning: {sentence}")
+        say(f"Warning: {sentence}")
     serve(
         page,
         address,
@@ -70,12 +69,12 @@ def _warnings(page: Page, address: Address) -> list[str]:
 
 
 def _say_ready(url: str) -> None:
-    click.echo(f"Spotlight: {url}   (good for one browser; Ctrl-C ends it)")
+    say(f"Spotlight: {url}   (good for one browser; Ctrl-C ends it)")
 
 
 def _say_renewed(url: str, used: str) -> None:
-    click.echo(
+    say(
         f"The address was used at {used} already, and was opened again just now. If that was not "
-        f"you, somebody else sees the review: end it with Ctrl-C and start it again.\n"
-        f"New address: {url}"
+        f"you, somebody else sees the review: end it with Ctrl-C and start it again.",
+        f"New address: {url}",
     )

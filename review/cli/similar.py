@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from review_embeddings.review.cli.options import (
     run_option,
 )
 from review_embeddings.review.cli.output import print_similar, progress, write_page
+from review_embeddings.review.cli.printing import say, say_json
 from review_embeddings.review.cli.runs import build_run, existing_run
 from review_embeddings.review.cli.serving import address_of, show
 
@@ -68,12 +68,12 @@ def index_command(options: IndexOptions) -> None:
     built = build_run(existing_run(options.run), _request(options.checkpoint))
     added = index(built, reference, token=token, progress=progress())
     for step, count in added.items():
-        click.echo(
+        say(
             f"Checkpoint {step}: {count:,} images added, {len(built.images):,} there, in the "
             f"{reference.description}"
         )
     for one in check(built, reference, token=token) if options.check else ():
-        click.echo(
+        say(
             f"Checkpoint {one.step}: recall@10 {one.recall:.4f} against the exact search "
             f"({one.sample} images), {one.milliseconds:.0f} ms a query"
         )
@@ -154,7 +154,7 @@ def similar_command(options: SimilarOptions) -> None:
     built = build_run(existing_run(options.run), request)
     results = _search(options, built, query, reference, token)
     if options.json:
-        click.echo(json.dumps(as_json(query, results), ensure_ascii=False, indent=1))
+        say_json(as_json(query, results))
     else:
         print_similar(results)
     if options.html:
@@ -213,4 +213,10 @@ def _database(run: str | None, options: VectorOptions) -> tuple[Reference, str |
             f"--token-env {name}: there is no environment variable {name}, or it is empty. Put the "
             f"token into it."
         )
-    return resolve(existing_run(run), options.uri, options.collection), token
+    reference = resolve(existing_run(run), options.uri, options.collection)
+    if token and options.uri is None and reference.uri is not None:
+        raise SettingsError(
+            f"The run names the server {reference.uri}, and there is a token in {name}. To send it "
+            f"there, name the server yourself: --uri {reference.uri}"
+        )
+    return reference, token if reference.uri else None

@@ -16,6 +16,7 @@ from review_embeddings.review.cli.declare import (
 )
 from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
 from review_embeddings.review.cli.output import print_faults
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
 
 
@@ -30,7 +31,8 @@ class TableOptions:
         metavar="FILE",
         required=True,
         choices=choices.endings,
-        help="File to write: {choices}. Only .parquet holds vectors and images.",
+        help="File to write: {choices}. Only .parquet holds vectors and images; in .csv a text "
+        "that a spreadsheet would run, such as =1, stands behind a single quote.",
     )
     columns: str | None = option("--columns", metavar="A,B,…", help="Only these columns.")
     debug: bool = debug_option()
@@ -55,5 +57,5 @@ def table_command(options: TableOptions) -> None:
         return table.export(run, out, checkpoints=steps, columns=columns)
 
     rows = table.consistently(run, write)
-    click.echo(f"Wrote {rows:,} rows to {out}")
+    say(f"Wrote {rows:,} rows to {out}")
     print_faults(run)

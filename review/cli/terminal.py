@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.text import visible
 
 QUIET = 60.0
 """Seconds between the lines about a stage where there is no terminal to draw on."""
@@ -47,7 +48,8 @@ class TerminalProgress:
 
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
-        started = noted = time.perf_counter()
+        title, started = visible(title), time.perf_counter()
+        noted = started
         done = 0
         with self._drawing() as bars:
             task = bars.add_task(title, total=total, unit=unit, latest="")
@@ -96,10 +98,10 @@ class TerminalProgress:
                 self._bars = None
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(Text(visible(text)), soft_wrap=True)
 
     def latest(self, text: str) -> None:
-        self._latest = text
+        self._latest = text = visible(text)
         if self._bars is not None:
             # a line of its own, so that the bar does not move
             self._bars.update(self._running[-1], latest=f"\n  {text}")

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.bounded import parse_json
 from review_embeddings.pipeline.run.records import (
     UNKNOWN,
     NewerFormatError,
@@ -137,13 +138,17 @@ class UnreadableLine:
     """Whether a newer version can."""
 
 
+MAX_LINE_BYTES = 1 << 20
+"""Of a line: far more than the longest note has."""
+
+
 def read_line(line: bytes) -> Decision:
     """A line without its end. Raises RecordError, NewerFormatError."""
     try:
-        content = json.loads(line)
+        content = parse_json(line, MAX_LINE_BYTES)
     except UnicodeDecodeError as error:
         raise RecordError(f"it is no UTF-8 text at byte {error.start + 1}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise RecordError("it is no JSON") from None
     decision = record_of(Decision, content)
     if b"\\ud" in line.lower():

@@ -18,8 +18,10 @@ from pathlib import Path
 
 from review_embeddings.pipeline.errors import RunError, StorageError
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import open_regular
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import open_inside
 from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.review.decisions.history import History, in_order
 from review_embeddings.review.decisions.lines import (
@@ -35,6 +37,12 @@ from review_embeddings.review.decisions.lines import (
 
 Note = Callable[[str], None]
 """Takes one line that a person should read."""
+
+MAX_FILE_BYTES = 256 << 20
+"""Of the file: some 800,000 decisions."""
+
+ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+"""How a file is opened that only grows."""
 
 MAX_NAMED = 5
 """Unreadable lines that are named; the others are counted."""
@@ -153,7 +161,7 @@ class DecisionLog:
 
     def _read(self) -> None:
         try:
-            file = os.open(self.run.decisions, os.O_RDONLY)
+            file = open_regular(self.run.decisions)
         except FileNotFoundError:
             if self._mark is not None:
                 with self._anew():
@@ -256,7 +264,7 @@ class DecisionLog:
         cannot be written to."""
         with storage_errors(self.run.decisions):
             existed = self.run.decisions.exists()
-            os.close(os.open(self.run.decisions, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666))
+            os.close(open_inside(self.run.decisions, ADD, run=self.run.path))
         if not existed:
             _sync_folder(self.run)
 
@@ -309,7 +317,7 @@ class DecisionLog:
         path = self.run.decisions
         with storage_errors(path):
             existed = path.exists()
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            file = open_inside(path, ADD, run=self.run.path)
             try:
                 size = os.fstat(file).st_size
                 try:
@@ -331,8 +339,8 @@ class DecisionLog:
         if not self._torn or self._mark is None:
             return
         path, aside = self.run.decisions, self.run.torn_decisions
-        with storage_errors(path), path.open("r+b") as file:
-            with aside.open("ab") as torn:
+        with storage_errors(path), os.fdopen(open_inside(path, os.O_RDWR), "r+b") as file:
+            with os.fdopen(open_inside(aside, ADD), "ab") as torn:
                 torn.write(self._torn + b"\n")
                 torn.flush()
                 os.fsync(torn.fileno())
@@ -370,7 +378,10 @@ def _read_from(file: int, offset: int) -> bytes:
     """The rest of an open file."""
     with os.fdopen(os.dup(file), "rb") as opened:
         opened.seek(offset)
-        return opened.read()
+        content = opened.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise OSError(f"more than {MAX_FILE_BYTES >> 20} MB")
+    return content
 
 
 def _mark_at(file: int, offset: int, is_open: bool) -> _Mark:

@@ -30,6 +30,7 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import read_npy
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, Saved
@@ -307,4 +308,4 @@ def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
 
 def shown_rows(settings: Mapping[str, Any]) -> NDArray[np.int64] | None:
     """The rows of the run's arrays that the page shows; None for all."""
-    return np.load(settings["places"]) if "places" in settings else None
+    return read_npy(Path(settings["places"])) if "places" in settings else None

@@ -3,9 +3,9 @@ of each kind. Nothing of the data sets' names is read as HTML."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 
+from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.difference.compare import (
     KINDS,
     MOVED,
@@ -48,18 +48,18 @@ def as_html(
     said."""
     shown = {kind: _first(found, kind, limit) for kind in KINDS}
     addresses = _addresses(before, after, [one for some in shown.values() for one in some])
-    title = html.escape(f"{before.name} → {after.name}")
+    title = html_text(f"{before.name} → {after.name}")
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{html_text(POLICY)}">',
         f"<title>{title}</title>",
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}{MORE_STYLE}</style>'
         f"</head><body><h1>{title}</h1>",
-        *(f'<p class="muted">{html.escape(note)}</p>' for note in notes),
+        *(f'<p class="muted">{html_text(note)}</p>' for note in notes),
         '<table class="summary">',
         *(
-            f'<tr class="{"inner" if row.inner else ""}"><td>{html.escape(row.name)}</td>'
-            f"<td>{html.escape(row.text)}</td></tr>"
+            f'<tr class="{"inner" if row.inner else ""}"><td>{html_text(row.name)}</td>'
+            f"<td>{html_text(row.text)}</td></tr>"
             for row in summary_rows(found)
         ),
         "</table>",
@@ -118,7 +118,7 @@ def _figure(one: Difference, addresses: Addresses) -> str:
         if row is not None and (REPLACED in one.kinds or name == "after" or one.after is None)
     ]
     kind = ' class="two"' if len(pictures) > 1 else ""
-    heading, *others = map(html.escape, _caption(one))
+    heading, *others = map(html_text, _caption(one))
     small = "".join(f'<br><span class="muted">{line}</span>' for line in others)
     return (
         f"<figure{kind}>{' '.join(pictures)}<figcaption><b>{heading}</b>{small}</figcaption>"
@@ -130,7 +130,7 @@ def _picture(name: str, row: ComparedRow, addresses: Addresses) -> str:
     address = addresses.get((name, row.split, row.row))
     if not address:
         return '<span class="none">cannot be shown</span>'
-    alt = html.escape(f"{name}: {row.split} {row.row}")
+    alt = html_text(f"{name}: {row.split} {row.row}")
     return f'<img alt="{alt}" src="{address}">'
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
+from review_embeddings.pipeline.images.plainpath import plain_folder
 from review_embeddings.pipeline.run.temporary import temporary_path
 from review_embeddings.review.exchange.folderform import (
     FolderSplit,
@@ -90,8 +91,8 @@ def write_cleaned(
     try:
         for folder in (temporary, embedded):
             folder.mkdir()
-        with quiet_datasets():
-            _write_splits(cleaned, temporary, form, embedded, single=single)
+        with quiet_datasets(), plain_folder(temporary) as whole, plain_folder(embedded) as work:
+            _write_splits(cleaned, whole, form, work, single=single)
         if form != DISK:
             text = card(_files(cleaned, form), _identity(cleaned, out, reports))
             (temporary / CARD).write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import FORMATS
 from review_embeddings.review.decisions.history import History
@@ -26,9 +27,10 @@ from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note
 from review_embeddings.review.exchange import columns
-from review_embeddings.review.exchange.formats import ending_of, write_list
+from review_embeddings.review.exchange.formats import write_list
 from review_embeddings.review.exchange.imports import filled_in
 from review_embeddings.review.exchange.ownfiles import OwnFiles
+from review_embeddings.review.exchange.sourcerows import ending_by_content
 from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.lists import LISTS, ListDefinition, keys
 from review_embeddings.review.lists.candidates import Candidates
@@ -347,11 +349,13 @@ def copy_images(
     wanted = {rows[image]: number for number, image in enumerate(frame[c.IMAGE_ID].tolist())}
     names: list[str | None] = [None] * len(frame)
     with storage_errors(folder), contextlib.ExitStack() as unless_all:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         files = OwnFiles(folder)
         unless_all.callback(files.undo)
         for row, data in images.read_some(list(wanted)):
-            path = files.write(f"{int(images.ids[row]):07d}{ending_of(data)}", data)
+            path = files.write(
+                f"{int(images.ids[row]):07d}{ending_by_content(data) or '.bin'}", data
+            )
             names[wanted[row]] = f"{folder.name}/{path.name}"
         unless_all.pop_all()
         gone = files.finish()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.images.decode import open_image
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.table.formats import FORMATS, ListRows, endings, format_of
 
@@ -48,8 +48,6 @@ def read_rows(path: Path) -> ListRows:
 
 def ending_of(data: bytes) -> str:
     """The ending of an image file, by its contents."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
+    with open_image(data) as image:
         known = {"JPEG": ".jpg", "TIFF": ".tif"}
         return known.get(str(image.format), f".{str(image.format).lower()}")

@@ -4,13 +4,13 @@ is not saved twice."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import run_id
 from review_embeddings.review.decisions.answers import Saved
@@ -50,8 +50,8 @@ def read_outbox(path: Path) -> dict[str, Any] | None:
     if path.suffix.lower() != ".json" or not path.is_file():
         return None
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json_file(path)
+    except (OSError, ValueError):
         return None
     if not isinstance(content, dict) or content.get("format") != OUTBOX:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.csvfile import csv_text
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.table.formats import guarded
+from review_embeddings.pipeline.text import visible
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import program_version
 from review_embeddings.review.exchange.changes import (
@@ -182,11 +182,8 @@ def reports(
 
 def changes_csv(applied: Applied) -> str:
     """The changes as a CSV file, cells that a spreadsheet would run made harmless."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(CHANGES)
-    writer.writerows([guarded(change[name]) for name in CHANGES] for change in applied.changes)
-    return buffer.getvalue()
+    rows = ([change[name] for name in CHANGES] for change in applied.changes)
+    return csv_text([CHANGES, *rows], quoting=csv.QUOTE_ALL)
 
 
 def summary(applied: Applied) -> str:
@@ -208,7 +205,7 @@ def summary(applied: Applied) -> str:
     lines += [f"decisions: {applied.snapshot.images:,} images, as of {applied.snapshot.taken}"]
     lines += ["There is no decision: all is as it was."] if applied.undecided else []
     lines += [f"left out: {applied.skipped}"] if applied.skipped else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(visible, lines)) + "\n"
 
 
 def _split_line(applied: Applied, split: str) -> str:

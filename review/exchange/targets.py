@@ -3,11 +3,11 @@ a data set holds, or of a file that is no earlier one of its kind."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import FORMAT
 
@@ -112,8 +112,8 @@ def _is_other_run(folder: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json_file(file)
+    except (OSError, ValueError):
         return RunFolder(folder).images.exists()
     return isinstance(content, dict) and FORMAT in content
 

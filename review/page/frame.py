@@ -420,9 +420,9 @@ def _check(frame: pd.DataFrame) -> None:
             f"again."
         )
     for name in frame.columns:
-        if frame[name].dtype == object and not all(
-            isinstance(cell, bytes) for cell in frame[name].array
-        ):
+        values = frame[name]
+        known = values.dtype == "category" or values.dtype.kind in "biuf"
+        if not known and not all(isinstance(cell, bytes) for cell in values.array):
             raise ReviewError(
                 f"Column {name} of the review holds free values. Delete the run's table folder and "
                 f"build it again."

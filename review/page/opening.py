@@ -6,7 +6,6 @@ see what a program is started with.
 from __future__ import annotations
 
 import contextlib
-import html
 import os
 import secrets
 import threading
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import StorageError
+from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.page.private import private_file
 
 FILE_NAME = "review-embeddings-{random}.html"
@@ -54,7 +54,7 @@ def opened_in_browser(url: str, folder: Path) -> Iterator[None]:
 
 def _written(url: str, folder: Path) -> Path:
     name = FILE_NAME.format(random=secrets.token_hex(4))
-    content = PAGE.format(url=html.escape(url)).encode()
+    content = PAGE.format(url=html_text(url)).encode()
     for place in (Path.home(), folder):
         with contextlib.suppress(StorageError, OSError), private_file(place / name) as file:
             file.write(content)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.report.similar import Query, SearchResults, SimilarImage, in_common
@@ -55,14 +55,14 @@ def as_html(title: str, query: Query, results: Sequence[SearchResults], images: 
     everywhere = _found_everywhere(results)
     parts = [*_head(title), *_query_figures(query, queried, images, addresses), "</div>"]
     if common := in_common(results):
-        parts.append(f'<p class="muted">{html.escape(common)}</p>')
+        parts.append(f'<p class="muted">{html_text(common)}</p>')
     for found in results:
         parts += _section(found, everywhere, addresses)
     return "\n".join([*parts, "</body></html>", ""])
 
 
 def _head(title: str) -> list[str]:
-    title = html.escape(title)
+    title = html_text(title)
     return [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
@@ -111,7 +111,7 @@ def _note(image: SimilarImage, everywhere: bool) -> str:
 
 def _figure(name: str, number: str, note: str, address: str) -> str:
     return (
-        f'<figure><img alt="{html.escape(number or name)}" '
-        f'src="{address}"><figcaption><b>{html.escape(name)}</b> {html.escape(number)}<br>'
-        f'<span class="muted">{html.escape(note)}</span></figcaption></figure>'
+        f'<figure><img alt="{html_text(number or name)}" '
+        f'src="{address}"><figcaption><b>{html_text(name)}</b> {html_text(number)}<br>'
+        f'<span class="muted">{html_text(note)}</span></figcaption></figure>'
     )

@@ -4,7 +4,6 @@ first, as text and as HTML."""
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.text import html_text, visible
 from review_embeddings.pipeline.training.curves import (
     OF_REVIEWED_NOTE,
     CheckpointMetrics,
@@ -263,7 +263,7 @@ def as_text(summary: Summary) -> str:
         lines += [
             f"  {image.image_id:>8}  {image.label:<16} {image.note}" for image in listed.images
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(visible, lines)) + "\n"
 
 
 # -- as a page
@@ -308,7 +308,7 @@ HEADINGS = (
 def as_html(summary: Summary, images: RunImages) -> str:
     """The page with pictures, in one file that needs nothing else; nothing of the data set's names
     is read as HTML."""
-    title = html.escape(summary.title)
+    title = html_text(summary.title)
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" '
@@ -331,7 +331,7 @@ def _properties_as_html(summary: Summary) -> Iterator[str]:
     ]
     yield '<table class="facts">'
     for name, value in properties:
-        yield f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
+        yield f"<tr><td>{html_text(name)}</td><td>{html_text(value)}</td></tr>"
     yield "</table>"
 
 
@@ -351,7 +351,7 @@ def _checkpoints_as_html(summary: Summary) -> Iterator[str]:
             f"{100 * one.map_kept:.0f} %",
             *(f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)),
         ]
-        yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        yield "<tr>" + "".join(f"<td>{html_text(cell)}</td>" for cell in cells) + "</tr>"
     yield "</table></div>"
     if any(one.measured == "reviewed images" for one in summary.metrics.values()):
         yield f'<p class="muted">{OF_REVIEWED_NOTE}</p>'
@@ -361,13 +361,13 @@ def _lists_as_html(summary: Summary, images: RunImages) -> Iterator[str]:
     wanted = sorted({image.row for listed in summary.lists.values() for image in listed.images})
     pictures = {row: picture_address(data) for row, data in images.read_some(wanted, preview=True)}
     for listed in summary.lists.values():
-        yield f'<h2>{html.escape(listed.heading)}</h2><div class="images">'
+        yield f'<h2>{html_text(listed.heading)}</h2><div class="images">'
         for image in listed.images:
-            label = html.escape(image.label or "no label")
+            label = html_text(image.label or "no label")
             yield (
                 f'<figure><img alt="image {image.image_id}" src="{pictures.get(image.row, "")}">'
                 f"<figcaption><b>{label}</b> #{image.image_id}<br>"
-                f'<span class="muted">{html.escape(image.note)}</span></figcaption></figure>'
+                f'<span class="muted">{html_text(image.note)}</span></figcaption></figure>'
             )
         yield "</div>"
 

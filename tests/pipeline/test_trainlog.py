@@ -4,7 +4,7 @@ on."""
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.run import checksums
@@ -82,6 +82,7 @@ def test_going_on_takes_back_what_comes_after_the_checkpoint(tmp_path: Path) -> 
     assert read_rows(path) == [] and path.read_text() == HEADER + "\n"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(0, 80))
 def test_killed_anywhere_and_gone_on_gives_the_same_rows(
     tmp_path_factory: object, gaps: list[int], cut: int

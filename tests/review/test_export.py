@@ -19,10 +19,10 @@ from listing import candidates_of
 from samples import write_splits
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.csvfile import guarded, unguarded
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.table.formats import guarded, unguarded
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import as_markdown, list_names

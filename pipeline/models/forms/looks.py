@@ -3,14 +3,14 @@ Nothing is unpickled, and no tensor is read."""
 
 from __future__ import annotations
 
-import json
 import shlex
-import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.machine import raise_unavailable
+from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, parse_json
+from review_embeddings.pipeline.run.bounded import safetensors_header as read_header
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS has not fetched. Source: the specification of Git LFS."""
@@ -23,8 +23,6 @@ PICKLE_PROTOCOL = b"\x80"
 
 MAX_PICKLE_BYTES = 1 << 26
 """Of the pickle inside a file that are searched; tensors lie outside of it."""
-
-HEADER_LENGTH_BYTES = 8
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -92,20 +90,17 @@ def safetensors_header(path: Path) -> dict[str, Any] | None:
     long as they say. Source: the format's description, github.com/huggingface/safetensors."""
     try:
         size = path.stat().st_size
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(HEADER_LENGTH_BYTES))
-            if length > size:
-                return None
-            header = json.loads(stream.read(length))
+        content = read_header(path)
+        header = parse_json(content)
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
     except (
-        *(OSError, struct.error, ValueError, AttributeError),
+        *(OSError, ValueError, AttributeError),
         *(TypeError, KeyError, IndexError),
     ) as error:
         raise_unavailable(error, path)
         return None
-    return entries if size == HEADER_LENGTH_BYTES + length + end else None
+    return entries if size == HEADER_LENGTH_BYTES + len(content) + end else None
 
 
 def holds_placeholders(header: dict[str, Any]) -> bool:

@@ -23,6 +23,7 @@ from review_embeddings.pipeline.models.libraries import (
     random_state_kept,
     require_timm,
 )
+from review_embeddings.pipeline.run.bounded import read_bytes
 
 SUFFIX = ".pth.tar"
 
@@ -31,6 +32,9 @@ CHANNELS = 3
 
 OPTIONS_FILE = "args.yaml"
 """The options of the training, beside the checkpoints."""
+
+MAX_OPTIONS_BYTES = 1 << 20
+"""Of that file."""
 
 AVERAGED = "state_dict_ema"
 """The averaged weights (``--model-ema``): timm evaluates these, and loads them first."""
@@ -122,10 +126,10 @@ def _options(content: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
     import yaml
 
     try:
-        stored = yaml.safe_load((path.parent / OPTIONS_FILE).read_text(encoding="utf-8"))
+        stored = yaml.safe_load(read_bytes(path.parent / OPTIONS_FILE, MAX_OPTIONS_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise CheckpointError(f"{OPTIONS_FILE} cannot be read: {reason_of(error)}") from error
     return stored if isinstance(stored, dict) else None
 

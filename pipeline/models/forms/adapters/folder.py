@@ -3,7 +3,6 @@ model to which it belongs. Loads no tensors but those of a pickled file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from review_embeddings.pipeline.models.config import is_timm, read_config
 from review_embeddings.pipeline.models.forms.adapters.hub import HubModel
 from review_embeddings.pipeline.models.forms.pretrained import PretrainedFolder, files_of
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import parse_json, read_json_file, safetensors_header
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class AdapterFolder:
         if folder is None:
             raise CheckpointError(f"{path} has no {ADAPTER_CONFIG}.")
         try:
-            content = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+            content = read_json_file(folder / ADAPTER_CONFIG)
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"its {ADAPTER_CONFIG} cannot be read: {reason_of(error)}"
@@ -176,9 +176,7 @@ def _is_model(folder: Path) -> bool:
 @lru_cache(maxsize=64)
 def _hub_config(name: str) -> Mapping[str, Any]:
     """The ``config.json`` of a model of the Hub. Raises CheckpointError."""
-    content: dict[str, Any] = json.loads(
-        HubModel.of(name).file("config.json").read_text(encoding="utf-8")
-    )
+    content: dict[str, Any] = read_json_file(HubModel.of(name).file("config.json"))
     return content
 
 
@@ -206,8 +204,10 @@ def _read_shapes(file: Path, size: int, changed: int) -> Shapes:
     if file.suffix != ".safetensors":
         tensors = read_tensors(file, str(file))
         return tuple((name, tuple(tensor.shape)) for name, tensor in tensors.items())
-    with file.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    try:
+        header = parse_json(safetensors_header(file))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file.name} cannot be read: {reason_of(error)}") from error
     return tuple(
         (name, tuple(entry["shape"])) for name, entry in header.items() if name != "__metadata__"
     )
