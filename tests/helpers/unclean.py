@@ -52,7 +52,7 @@ _DIFFERENT = (
 )
 
 TIMES = re.compile(
-    rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|"files": \[(\s*\[[^\]]*\],?)*\s*\]'.encode()
+    rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|"(?:weight_)?files": \[(\s*\[[^\]]*\],?)*\s*\]'.encode()
 )
 """What differs between two runs of one command."""
 
