@@ -395,7 +395,7 @@ def opened(
             "This needs Milvus' client, which is not installed. Run: pip install "
             "'review-embeddings[milvus]'"
         ) from error
-    for name in ("pymilvus", "grpc"):  # they report every error that they raise
+    for name in ("pymilvus", "grpc", "milvus_lite"):  # they report every error that they raise
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if reference.uri is None:
         check_no_link(run.vectors, run.path)

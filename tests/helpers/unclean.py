@@ -51,9 +51,9 @@ _DIFFERENT = (
     "train_loss"  # of what this process has trained
 )
 
-TIMES = re.compile(
-    rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|"files": \[(\s*\[[^\]]*\],?)*\s*\]'.encode()
-)
+_STAMPS = r'"(?:weight_)?files": \[(\s*\[[^\]]*\],?)*\s*\]'
+
+TIMES = re.compile(rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|{_STAMPS}'.encode())
 """What differs between two runs of one command."""
 
 
