@@ -94,7 +94,13 @@ RESULTS = (
     ),
     LineKind(
         "export",
-        {"run": "its folder", "file": "the list", "images": "in it", "decided": "of these"},
+        {
+            "run": "its folder",
+            "file": "the list",
+            "images": "in it",
+            "decided": "of these",
+            "decisions_as_of": "when the decisions were read",
+        },
     ),
     LineKind(
         "apply",
@@ -107,6 +113,7 @@ RESULTS = (
             "relabelled": "images",
             "without_effect": "decisions",
             "missing": "rows without an image",
+            "decisions_as_of": "when the decisions were read",
         },
     ),
 )

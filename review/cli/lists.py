@@ -125,7 +125,7 @@ def export_command(options: ExportOptions) -> None:
 
     rows, decided, path = consistently(run, write)
     result = {"run": str(run), "file": named(path), "images": rows, "decided": decided}
-    if not write_result("export", **result):
+    if not write_result("export", **result, decisions_as_of=history.taken):
         say(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
     progress().note(f"Decisions as of {history.taken}")
     print_faults(run)
@@ -284,6 +284,7 @@ def _result(run: RunFolder, applied: Applied, to: Path | str | None) -> dict[str
         "relabelled": applied.relabelled.total(),
         "without_effect": len(applied.found.without_effect),
         "missing": len(applied.missing),
+        "decisions_as_of": applied.snapshot.taken,
     }
 
 
