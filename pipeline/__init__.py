@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         BusyError,
         CheckpointError,
         ClusterError,
+        DamagedError,
         DatasetError,
         HubError,
         ReviewError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         SettingsError,
         StorageError,
         TrainingError,
+        UnwritableError,
         VectorsError,
     )
     from review_embeddings.pipeline.progress import Progress
@@ -46,6 +48,7 @@ __all__ = [
     "BusyError",
     "CheckpointError",
     "ClusterError",
+    "DamagedError",
     "DatasetError",
     "EmbeddingCallback",
     "HubError",
@@ -59,6 +62,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "TrainingError",
+    "UnwritableError",
     "VectorsError",
     "build",
     "preview",

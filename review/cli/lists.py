@@ -125,9 +125,9 @@ def export_command(options: ExportOptions) -> None:
 
     rows, decided, path = consistently(run, write)
     result = {"run": str(run), "file": named(path), "images": rows, "decided": decided}
+    progress().note(f"Decisions as of {history.taken}")
     if not write_result("export", **result, decisions_as_of=history.taken):
         say(f"Wrote {rows:,} images ({decided:,} decided) to {named(path)}")
-    progress().note(f"Decisions as of {history.taken}")
     print_faults(run)
 
 

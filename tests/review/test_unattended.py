@@ -111,7 +111,7 @@ def test_an_export_and_an_apply_say_what_they_wrote(
     run: Path, tmp_path: Path, review_embeddings: CommandLine
 ) -> None:
     code, out, _ = review_embeddings("export", "--run", run, "--top", 3, "--json")
-    (line,) = lines_of(out)
+    *_, line = lines_of(out)
     assert (code, line["images"], line["decided"]) == (0, 3, 0)
     assert line["file"] == str(run / "exports/outliers.csv")
     code, out, err = review_embeddings("apply", "--run", run, "--out", tmp_path / "out", "--json")
