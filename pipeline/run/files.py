@@ -197,9 +197,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(
-    path: Path, *, cure: str = MADE_AGAIN, known_format: int = 1, shared: bool = False
+    path: Path,
+    *,
+    cure: str = MADE_AGAIN,
+    known_format: int = 1,
+    shared: bool = False,
+    keep_checksum: bool = False,
 ) -> dict[str, Any]:
-    """Read a JSON object of a format up to the known one, without its checksum.
+    """Read a JSON object of a format up to the known one, its checksum left out unless kept.
 
     Raises RunError: with the ``cure`` where the file is damaged, to upgrade where it is newer. Of a
     ``shared`` one it is told, not raised, that it is not as it was written (`check_object`).
@@ -210,11 +215,11 @@ def read_json(
             raise RunError(f"{path} holds no JSON object. {cure}")
         with record_errors(path, cure=cure):
             check_format(content, known_format)
-        check_object(content, path, cure, shared=shared)
+        plain = check_object(content, path, cure, shared=shared)
     except (OSError, ValueError, RecursionError) as error:
         raise_unavailable(error, path, UNAVAILABLE | READ_ONLY)
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
-    return content
+    return content if keep_checksum else plain
 
 
 def read_record(

@@ -104,6 +104,12 @@ class CheckedParquet:
         with self._errors():
             yield from self._file.iter_batches(size, row_groups=[group], columns=list(columns))
 
+    def verify(self) -> bool:
+        """Check all of it; whether it has checksums. Raises DamagedError."""
+        for group in range(self.metadata.num_row_groups):
+            self._check(group, None)
+        return bool(self._sums)
+
     def _check(self, group: int, columns: Sequence[str] | None) -> None:
         if not self._sums:
             return
