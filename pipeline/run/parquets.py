@@ -24,7 +24,7 @@ TAIL = struct.Struct("<i4s")
 
 COLUMNS, FOOTER = b"column_checksums", b"footer_checksum"
 """Keys of the metadata: of each column of each row group, in order; of the footer, which has
-`BLANK` in this span then."""
+`BLANK` there then."""
 
 BLANK = KIND.encode() + b"0" * 16
 
