@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check, forget
-from review_embeddings.pipeline.run.files import open_array, read_json
+from review_embeddings.pipeline.run.files import CHECKSUMS, check_files, open_array, read_json
 from review_embeddings.pipeline.run.folder import ResultHeader, RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import record_of
@@ -99,7 +100,7 @@ def _records(run: RunFolder) -> Iterator[tuple[Path, Check]]:
         if path.is_file():
             yield path, _json_check(path, f"{cure}.")
     if run.log.is_file():
-        yield run.log, lambda: _check_log(run.log)
+        yield run.log, partial(_check_log, run.log)
 
 
 def _json_check(path: Path, cure: str) -> Check:
@@ -193,10 +194,17 @@ def _part_check(run: RunFolder, name: str, checksums: Mapping[str, str], cure: s
 def _passing(run: RunFolder) -> Iterator[tuple[Path, Check]]:
     """What is made anew where it is gone: preprocessed images, parts of results."""
     for marker in sorted(run.cache.glob("pixels-*.json")):
-        yield marker, lambda marker=marker: verify_cached(marker)  # type: ignore[misc]
+        yield marker, partial(verify_cached, marker)
+    for sums in sorted(run.resume.glob(f"*/{CHECKSUMS}")):
+        yield sums.parent, partial(_check_state, run, sums.parent)
     for marker in sorted(run.shards.glob("*/*.json")):
-        part = Shards(run.reference, marker.parent.name)
-        yield marker, lambda part=part, at=marker: part.verify(int(at.stem))  # type: ignore[misc]
+        shards = Shards(run.reference, marker.parent.name)
+        yield marker, partial(shards.verify, int(marker.stem))
+
+
+def _check_state(run: RunFolder, folder: Path) -> bool:
+    check_files(folder, f"Delete {run.resume}; the same finetune trains from the start.")
+    return True
 
 
 def _weights(run: RunFolder) -> Iterator[tuple[Path, Check]]:

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +36,13 @@ from review_embeddings.pipeline.machine import (
 )
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_json_file, read_npy
-from review_embeddings.pipeline.run.checksums import Checksum, check_object, with_checksum
+from review_embeddings.pipeline.run.checksums import (
+    Checksum,
+    check,
+    check_object,
+    file_checksum,
+    with_checksum,
+)
 from review_embeddings.pipeline.run.inside import remove_tree
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
@@ -46,6 +53,9 @@ from review_embeddings.pipeline.run.records import (
     record_of,
 )
 from review_embeddings.pipeline.run.temporary import temporary_path
+
+CHECKSUMS = "checksums.json"
+"""Of the files of a folder, in it."""
 
 MADE_AGAIN = "Delete it; what it held is made again."
 """The cure for a damaged file of which nothing is lost."""
@@ -194,6 +204,30 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         data = json.dumps(content, indent=2).encode()
     with whole_file(path) as temporary:
         temporary.write_bytes(data + b"\n")
+
+
+def write_checksums(folder: Path) -> None:
+    """Write down the checksums of all files in a folder that is finished, in the folder itself."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    files = {path.name: file_checksum(path) for path in paths if path.name != CHECKSUMS}
+    write_json(folder / CHECKSUMS, {"files": files})
+
+
+def check_files(folder: Path, cure: str) -> None:
+    """Raise DamagedError where a file in a folder is not as it was when `write_checksums` looked;
+    nothing is known of folders of earlier versions."""
+    if not (folder / CHECKSUMS).is_file():
+        return
+    for name, stored in read_record(folder / CHECKSUMS, _Checksums, cure=cure).files.items():
+        check(folder / Path(name).name, stored, cure)
+
+
+@dataclass(frozen=True)
+class _Checksums:
+    """The contents of `CHECKSUMS`."""
+
+    files: dict[str, str]
+    """By the name of the file."""
 
 
 def read_json(
