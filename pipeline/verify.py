@@ -15,12 +15,23 @@ from review_embeddings.pipeline.engines.shards import Shards
 from review_embeddings.pipeline.errors import DamagedError, ReviewError, RunError
 from review_embeddings.pipeline.images.pixels import verify_cached
 from review_embeddings.pipeline.images.runimages import READ_AGAIN, read_images
-from review_embeddings.pipeline.models.checkpoints import Checkpoint, find_checkpoints
+from review_embeddings.pipeline.models.checkpoints import (
+    Checkpoint,
+    SkippedCheckpoint,
+    find_checkpoints,
+)
+from review_embeddings.pipeline.models.loader import config_fingerprint
 from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check, forget
-from review_embeddings.pipeline.run.files import CHECKSUMS, check_files, open_array, read_json
+from review_embeddings.pipeline.run.files import (
+    CHECKSUMS,
+    check_files,
+    open_array,
+    read_json,
+    record_errors,
+)
 from review_embeddings.pipeline.run.folder import ResultHeader, RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import record_of
@@ -155,7 +166,8 @@ def _cure_of(run: RunFolder, marker: Path) -> str:
 def _result_check(run: RunFolder, marker: Path, cure: str) -> Check:
     def is_known() -> bool:
         content = read_json(marker, cure=cure, keep_checksum=True)
-        header = record_of(ResultHeader, content)
+        with record_errors(marker, cure=cure):
+            header = record_of(ResultHeader, content)
         for name, size in header.arrays.items():
             path = run.array(name, int(marker.stem))
             if storage.size_of(path) != size:
@@ -213,7 +225,10 @@ def _weights(run: RunFolder) -> Iterator[tuple[Path, Check]]:
         info = run.read_info()
         if info is None or info.recorded:
             return
-        for checkpoint in find_checkpoints(run.checkpoint_root(info)).usable:
+        found = find_checkpoints(run.checkpoint_root(info))
+        for skipped in found.skipped:
+            yield run.checkpoint_root(info) / skipped.name, partial(_refuse, skipped)
+        for checkpoint in found.usable:
             stored = run.result_metadata("embeddings", checkpoint.step) or {}
             if not checkpoint.is_base and isinstance(stored.get("key"), dict):
                 yield Path(checkpoint.source), _weights_check(checkpoint, stored["key"])
@@ -221,14 +236,20 @@ def _weights(run: RunFolder) -> Iterator[tuple[Path, Check]]:
         return
 
 
+def _refuse(skipped: SkippedCheckpoint) -> bool:
+    raise RunError(f"{skipped.name} is left out: {skipped.reason}. Bring back a copy.")
+
+
 def _weights_check(checkpoint: Checkpoint, key: Mapping[str, Any]) -> Check:
     def is_known() -> bool:
         stamp = stamp_weights(checkpoint.source, base=checkpoint.adapts)
-        if stamp.sha256 != key.get("weights"):
-            raise RunError(
-                f"{checkpoint.source} has other weights than were embedded: it was trained again, "
-                f"or is damaged. Bring back a copy; a build embeds what is there now."
-            )
+        config = config_fingerprint(checkpoint.source, checkpoint.adapts)
+        for name, value in (("weights", stamp.sha256), ("config", config)):
+            if value != key.get(name):
+                raise RunError(
+                    f"{checkpoint.source} has another {name} than was embedded: it was changed, or "
+                    f"is damaged. Bring back a copy; a build embeds what is there now."
+                )
         return True
 
     return is_known
