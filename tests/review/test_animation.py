@@ -1,9 +1,10 @@
 """The film: what a frame shows, when, in which colours, and that the file holds what was drawn."""
 
-from __future__ import json
+from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
 import re
 import shutil
