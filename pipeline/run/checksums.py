@@ -104,7 +104,7 @@ def check(
     if stored is None or not stored.startswith(KIND):
         return
     try:
-        mark = (*_mark(path), stored, ranges)
+        mark = (*mark_of(path), stored, ranges)
     except FileNotFoundError as error:
         raise DamagedError(path, f"it is not there. {cure}") from error
     if mark in _checked:
@@ -116,7 +116,7 @@ def check(
     _checked.add(mark)
 
 
-def _mark(path: Path) -> tuple[Any, ...]:
+def mark_of(path: Path) -> tuple[Any, ...]:
     """What changes when a file does."""
     status = path.stat()
     times = (status.st_mtime_ns, status.st_ctime_ns)
@@ -191,7 +191,7 @@ def check_object(
 
 def tell(path: Path, sentence: str) -> None:
     """Say something about a file once, as long as it stays as it is."""
-    if (mark := (*_mark(path), sentence)) not in _checked:
+    if (mark := (*mark_of(path), sentence)) not in _checked:
         _checked.add(mark)
         _listener(sentence)
 

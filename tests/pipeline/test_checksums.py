@@ -22,7 +22,7 @@ from review_embeddings.pipeline.engines.work import Result
 from review_embeddings.pipeline.errors import DamagedError, RunError
 from review_embeddings.pipeline.images.normalisation import Normalisation
 from review_embeddings.pipeline.images.pixels import PixelFile, PixelWriter
-from review_embeddings.pipeline.run import checksums
+from review_embeddings.pipeline.run import checksums, folder
 from review_embeddings.pipeline.run.checksums import (
     BlockChecksums,
     check,
@@ -332,3 +332,45 @@ def test_verify_names_each_damaged_file_and_what_brings_it_back(
     for arguments in (["build"], ["build", "--verify"]):
         code, _, errors = review_embeddings(*arguments, "--run", run.path)
         assert code == 0, errors
+
+
+def test_an_array_that_is_written_anew_while_it_is_read_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    run.write_arrays(0, "f", {"outliers": np.array([0.5])}, {})
+    late = [True]
+
+    def stored_then_written(run: RunFolder, name: str, step: int) -> str | None:
+        found = read(run, name, step)
+        if late.pop() if late else False:
+            run.write_arrays(0, "g", {"outliers": np.array([0.25])}, {})
+        return found
+
+    read = folder._stored_checksum
+    monkeypatch.setattr(folder, "_stored_checksum", stored_then_written)
+    assert run.read_array("outliers", 0).tolist() == [0.25]
+
+
+def test_who_reads_a_table_while_it_is_written_anew_goes_on_with_the_one_before(
+    built_run: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from review_embeddings.pipeline import table
+    from review_embeddings.pipeline.settings import Request
+    from review_embeddings.pipeline.stages.build import build
+
+    run = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    before = table.read(run, columns=["image_id", "checkpoint", "x"])
+    reading = table.iterate(run, columns=["image_id", "checkpoint", "x"])
+    parts = [next(reading)[1]]
+    build(run, Request(settings={"scaling": "common"}))
+    parts += [part for _, part in reading]
+    joined = np.concatenate([part["x"].to_numpy() for part in parts])
+    assert (joined == before["x"].to_numpy()).all(), "none of the parts is of the new one"
+    after = table.read(run, columns=["image_id", "checkpoint", "x"])
+    assert (after["x"].to_numpy() != joined).any()
+    build(run, Request(settings={"align_to": "first"}))
+    files = len(list(run.table.glob("*.parquet")))
+    assert files == 2 * 4, "this table and the one before, and none of earlier ones"
