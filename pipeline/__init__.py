@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SettingsError,
         StorageError,
         TrainingError,
+        UnwritableError,
         VectorsError,
     )
     from review_embeddings.pipeline.progress import Progress
@@ -61,6 +62,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "TrainingError",
+    "UnwritableError",
     "VectorsError",
     "build",
     "preview",
