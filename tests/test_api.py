@@ -20,7 +20,7 @@ from review_embeddings.review.cli.build import build_command
 ROOT = Path(__file__).parents[1]
 
 ONLY_PYTHON = {"progress"}
-ONLY_COMMAND = {"debug", "dry_run", "json_lines"}
+ONLY_COMMAND = {"debug", "dry_run", "json_lines", "verify"}
 
 
 @pytest.mark.parametrize("package", [pipeline, review])

@@ -36,6 +36,7 @@ LAYERS = (
     "pipeline.stages",
     "pipeline.training",
     "pipeline.index",
+    "pipeline.verify",
     "pipeline.api",
     "pipeline",
     "review.decisions",

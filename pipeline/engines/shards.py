@@ -81,6 +81,10 @@ class Shards:
             check(storage.fetched(self.path(part, name)), stored, MADE_AGAIN)
         return content
 
+    def verify(self, start: int) -> bool:
+        """Whether the part from a row on has checksums. Raises DamagedError."""
+        return bool(self._content((start, start)).get("checksums"))
+
     def write(self, part: Part, result: Result) -> None:
         """Keep the result for a part, whole or not at all."""
         checksums = {}

@@ -249,6 +249,16 @@ class PixelCache:
         return PixelParts(self.path, fingerprint, normalisation)
 
 
+def verify_cached(marker: Path) -> bool:
+    """Whether the files that a marker of the cache names have checksums. Raises DamagedError."""
+    parts = record_of(_Marker, read_json(marker)).parts(marker.with_suffix(".bin").name)
+    for part in parts:
+        file = PixelFile(marker.parent / part.name, part.shape, part.normalisation, part.blocks)
+        if part.blocks and part.shape:
+            file.rows(0, part.shape[0])
+    return all(part.blocks for part in parts)
+
+
 def _read_marker(file: Path) -> dict[str, Any]:
     """What is kept beside a file of the cache. Raises RunError."""
     return read_json(storage.fetched(file.with_suffix(".json")))

@@ -16,6 +16,7 @@ from typing import Any
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_json_file
+from review_embeddings.pipeline.run.checksums import tell
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.run.history import (
     CheckpointRecord,
@@ -191,9 +192,26 @@ def refreshed(history: TrainingHistory, root: Path, name: str) -> TrainingHistor
         return history
     history = replace(history, root=name)
     for folder, stamp in changed.items():
-        state = _read_once(root / folder / TRAINER_STATE, tuple(stamp))
+        path = root / folder / TRAINER_STATE
+        state = _read_once(path, tuple(stamp))
+        if folder in history.states:
+            _tell_changes(path, history.rows(), state)
         history = _with_state(history, folder, stamp, state)
     return history
+
+
+def _tell_changes(path: Path, known: Rows, state: TrainerState | None) -> None:
+    """Say that a record which was read before has other numbers about the same steps now."""
+    before = {row["step"]: row for row in known}
+    rows = [] if state is None else state.rows
+    others = [row["step"] for row in rows if _differs(before.get(row["step"], {}), row)]
+    if others or state is None:
+        what = f"says other numbers of step {others[0]:g}" if others else "cannot be read"
+        tell(path, f"{path} {what}, unlike before: it was written again, or is damaged.")
+
+
+def _differs(known: Mapping[str, float], read: Mapping[str, float]) -> bool:
+    return any(name in known and known[name] != value for name, value in read.items())
 
 
 def _without_gone(

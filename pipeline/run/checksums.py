@@ -104,7 +104,7 @@ def check(
     if stored is None or not stored.startswith(KIND):
         return
     try:
-        mark = (*_mark(path), stored, ranges)
+        mark = (*mark_of(path), stored, ranges)
     except FileNotFoundError as error:
         raise DamagedError(path, f"it is not there. {cure}") from error
     if mark in _checked:
@@ -116,7 +116,7 @@ def check(
     _checked.add(mark)
 
 
-def _mark(path: Path) -> tuple[Any, ...]:
+def mark_of(path: Path) -> tuple[Any, ...]:
     """What changes when a file does."""
     status = path.stat()
     times = (status.st_mtime_ns, status.st_ctime_ns)
@@ -168,16 +168,17 @@ def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, KEY: _of_object(plain)}
 
 
-def check_object(content: dict[str, Any], path: Path, cure: str, *, shared: bool) -> None:
-    """Take the checksum out of an object that was read, and raise DamagedError where it is
-    another.
+def check_object(
+    content: Mapping[str, Any], path: Path, cure: str, *, shared: bool
+) -> dict[str, Any]:
+    """An object that was read without its checksum. Raises DamagedError where that is another.
 
     A ``shared`` file is one that people edit, and that earlier versions write again with keys they
     do not know: a change is told, and counts.
     """
-    stored = content.pop(KEY, None)
-    if not isinstance(stored, str) or not stored.startswith(KIND) or stored == _of_object(content):
-        return
+    plain, stored = {name: one for name, one in content.items() if name != KEY}, content.get(KEY)
+    if not isinstance(stored, str) or not stored.startswith(KIND) or stored == _of_object(plain):
+        return plain
     if not shared:
         raise DamagedError(path, f"its checksum is another one. {cure}")
     tell(
@@ -185,11 +186,12 @@ def check_object(content: dict[str, Any], path: Path, cure: str, *, shared: bool
         f"{path} is not as review-embeddings wrote it: it was edited, or is damaged. It counts "
         f"as it is.",
     )
+    return plain
 
 
 def tell(path: Path, sentence: str) -> None:
     """Say something about a file once, as long as it stays as it is."""
-    if (mark := (*_mark(path), sentence)) not in _checked:
+    if (mark := (*mark_of(path), sentence)) not in _checked:
         _checked.add(mark)
         _listener(sentence)
 

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +36,13 @@ from review_embeddings.pipeline.machine import (
 )
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_json_file, read_npy
-from review_embeddings.pipeline.run.checksums import Checksum, check_object, with_checksum
+from review_embeddings.pipeline.run.checksums import (
+    Checksum,
+    check,
+    check_object,
+    file_checksum,
+    with_checksum,
+)
 from review_embeddings.pipeline.run.inside import remove_tree
 from review_embeddings.pipeline.run.records import (
     NewerFormatError,
@@ -46,6 +53,9 @@ from review_embeddings.pipeline.run.records import (
     record_of,
 )
 from review_embeddings.pipeline.run.temporary import temporary_path
+
+CHECKSUMS = "checksums.json"
+"""Of the files of a folder, in it."""
 
 MADE_AGAIN = "Delete it; what it held is made again."
 """The cure for a damaged file of which nothing is lost."""
@@ -196,10 +206,39 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(data + b"\n")
 
 
+def write_checksums(folder: Path) -> None:
+    """Write down the checksums of all files in a folder that is finished, in the folder itself."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    files = {path.name: file_checksum(path) for path in paths if path.name != CHECKSUMS}
+    write_json(folder / CHECKSUMS, {"files": files})
+
+
+def check_files(folder: Path, cure: str) -> None:
+    """Raise DamagedError where a file in a folder is not as it was when `write_checksums` looked;
+    nothing is known of folders of earlier versions."""
+    if not (folder / CHECKSUMS).is_file():
+        return
+    for name, stored in read_record(folder / CHECKSUMS, _Checksums, cure=cure).files.items():
+        check(folder / Path(name).name, stored, cure)
+
+
+@dataclass(frozen=True)
+class _Checksums:
+    """The contents of `CHECKSUMS`."""
+
+    files: dict[str, str]
+    """By the name of the file."""
+
+
 def read_json(
-    path: Path, *, cure: str = MADE_AGAIN, known_format: int = 1, shared: bool = False
+    path: Path,
+    *,
+    cure: str = MADE_AGAIN,
+    known_format: int = 1,
+    shared: bool = False,
+    keep_checksum: bool = False,
 ) -> dict[str, Any]:
-    """Read a JSON object of a format up to the known one, without its checksum.
+    """Read a JSON object of a format up to the known one, its checksum left out unless kept.
 
     Raises RunError: with the ``cure`` where the file is damaged, to upgrade where it is newer. Of a
     ``shared`` one it is told, not raised, that it is not as it was written (`check_object`).
@@ -210,11 +249,11 @@ def read_json(
             raise RunError(f"{path} holds no JSON object. {cure}")
         with record_errors(path, cure=cure):
             check_format(content, known_format)
-        check_object(content, path, cure, shared=shared)
+        plain = check_object(content, path, cure, shared=shared)
     except (OSError, ValueError, RecursionError) as error:
         raise_unavailable(error, path, UNAVAILABLE | READ_ONLY)
         raise RunError(f"{path} cannot be read ({error}). {cure}") from error
-    return content
+    return content if keep_checksum else plain
 
 
 def read_record(

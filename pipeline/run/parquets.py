@@ -10,9 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.errors import DamagedError, reason_of
+from review_embeddings.pipeline.errors import DamagedError, RunError, reason_of
 from review_embeddings.pipeline.run.bounded import open_parquet, read_parquet
-from review_embeddings.pipeline.run.checksums import KIND, check, checksum_of, file_checksum
+from review_embeddings.pipeline.run.checksums import (
+    KIND,
+    check,
+    checksum_of,
+    file_checksum,
+    mark_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,7 +30,7 @@ TAIL = struct.Struct("<i4s")
 
 COLUMNS, FOOTER = b"column_checksums", b"footer_checksum"
 """Keys of the metadata: of each column of each row group, in order; of the footer, which has
-`BLANK` in this span then."""
+`BLANK` there then."""
 
 BLANK = KIND.encode() + b"0" * 16
 
@@ -74,6 +80,7 @@ class CheckedParquet:
         damaged."""
         self._path, self._cure = path, cure
         with self._errors():
+            self._mark = mark_of(path)
             self._file = open_parquet(path)
             self.metadata = self._file.metadata
             self.schema = self._file.schema_arrow
@@ -104,6 +111,12 @@ class CheckedParquet:
         with self._errors():
             yield from self._file.iter_batches(size, row_groups=[group], columns=list(columns))
 
+    def verify(self) -> bool:
+        """Check all of it; whether it has checksums. Raises DamagedError."""
+        for group in range(self.metadata.num_row_groups):
+            self._check(group, None)
+        return bool(self._sums)
+
     def _check(self, group: int, columns: Sequence[str] | None) -> None:
         if not self._sums:
             return
@@ -111,7 +124,18 @@ class CheckedParquet:
         for index, (name, span) in enumerate(ranges.items()):
             if columns is None or name in columns:
                 stored = self._sums[group * len(ranges) + index]
-                check(self._path, stored, self._cure, ranges=(span,))
+                try:
+                    check(self._path, stored, self._cure, ranges=(span,))
+                except DamagedError:
+                    self._refuse_replaced()
+                    raise
+
+    def _refuse_replaced(self) -> None:
+        """Raise RunError where another file is in the place of the one that was opened."""
+        if self._path.is_file() and mark_of(self._path) != self._mark:
+            raise RunError(
+                f"{self._path} was written anew while it was read. Start the same command again."
+            )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

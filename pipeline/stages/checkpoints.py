@@ -15,7 +15,7 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
-from review_embeddings.pipeline.stages.plan import Before, plan
+from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.resolve import embedded_steps
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Job
@@ -77,6 +77,8 @@ def choose(session: BuildSession, state: RunState, wanted: Wanted, before: Befor
             chosen.current.append(step)
             _note_version(session, state, step)
         elif _can_be_embedded(session, state, wanted, stale[step]):
+            if stale[step].reason != NEW:
+                session.progress.note(f"Checkpoint {step} is embedded again: {stale[step].reason}")
             if step in now:
                 chosen.jobs.append(stale[step])
             else:

@@ -157,6 +157,15 @@ def known_steps(run: RunFolder) -> list[int]:
     return [checkpoint.step for checkpoint in manifest.checkpoints]
 
 
+def named_files(run: RunFolder) -> set[str]:
+    """The files of the table that is there now; none of one that cannot be read."""
+    try:
+        manifest = read_manifest(run)
+    except RunError:
+        return set()
+    return set() if manifest is None else set(manifest.files)
+
+
 def _cure(run: RunFolder) -> str:
     return f"Delete it and run: review-embeddings build --run {run}"
 

@@ -21,7 +21,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.column import Column, Per
-from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest
+from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest, named_files
 from review_embeddings.pipeline.table.schema import arrow_schema, classes_of, stored_columns
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def write(
         rank_correlation=found.trajectories.correlation,
         outlier_overlap=found.trajectories.overlap,
     )
+    before = named_files(run)
     write_json(run.table_manifest, asdict(manifest))
-    _remove_replaced(run, manifest)
+    _remove_replaced(run, {*before, *manifest.files})
     return manifest
 
 
@@ -172,8 +173,9 @@ def _matched(
     return float((predictions == labels)[labels >= 0].mean())
 
 
-def _remove_replaced(run: RunFolder, manifest: Manifest) -> None:
-    files = {run.table / name for name in manifest.files}
+def _remove_replaced(run: RunFolder, kept: set[str]) -> None:
+    """Let go of what earlier tables left, but for the last one: whoever is reading that goes on."""
+    files = {run.table / name for name in kept}
     with storage_errors(run.table):
         for stale in set(run.table.glob("*.parquet")) - files:
             if PART_NAME.fullmatch(stale.name):

@@ -36,6 +36,7 @@ from review_embeddings.pipeline.training.options import Batch, FineTuning, check
 from review_embeddings.pipeline.training.resume import (
     TrainingState,
     check_new_folder,
+    check_state,
     newest_state,
     resolve_options,
     write_records,
@@ -127,6 +128,8 @@ class _FineTuner:
                 state = newest_state(self.run)
                 if self._is_at_the_end(setup, state):
                     return self._finish(setup, lock)
+                if state is not None:
+                    check_state(self.run, state)
                 check_disk(self.run, setup, has_state=state is not None)
                 self._lock(lock)
                 self._note_start(setup, state)

@@ -152,8 +152,26 @@ def evaluations(path: Path) -> dict[int, dict[str, float]]:
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a ``log.csv`` as text, in order; a last row that a crash has cut off is left out.
     Empty where there is no file. Rows that are not as they were written are told, and count."""
+    rows, changed = _read(path)
+    if changed:
+        tell(
+            path,
+            f"{path}: {len(changed):,} rows (the first: step {changed[0]}) are not as they were "
+            f"written: they were edited, or are damaged. They count as they are.",
+        )
+    return [cells for cells in rows if cells["step"].isdecimal() and cells["step"].isascii()]
+
+
+def changed_rows(path: Path) -> tuple[int, list[str]]:
+    """How many rows a ``log.csv`` has, and the steps of those that are not as they were written."""
+    rows, changed = _read(path)
+    return len(rows), changed
+
+
+def _read(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """All rows, and the steps of those that are not as they were written."""
     if not path.is_file():
-        return []
+        return [], []
     try:
         text = read_bytes(path, MAX_LOG_BYTES).decode("utf-8", "replace").replace("\0", "\ufffd")
     except ValueError as error:
@@ -171,13 +189,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             break  # cut off
         rows.append(cells)
         changed += [] if as_written else [cells["step"] or "?"]
-    if changed:
-        tell(
-            path,
-            f"{path}: {len(changed):,} rows (the first: step {changed[0]}) are not as they were "
-            f"written: they were edited, or are damaged. They count as they are.",
-        )
-    return [cells for cells in rows if cells["step"].isdecimal() and cells["step"].isascii()]
+    return rows, changed
 
 
 def _cells(line: str) -> list[str]:

@@ -15,7 +15,12 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.dataset import RULES
 from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.progress import Progress
-from review_embeddings.pipeline.run.files import read_record, storage_errors, write_json
+from review_embeddings.pipeline.run.files import (
+    check_files,
+    read_record,
+    storage_errors,
+    write_json,
+)
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder, is_run
 from review_embeddings.pipeline.run.info import package_versions
 from review_embeddings.pipeline.run.records import FORMAT, as_json, unknown_keys
@@ -71,6 +76,12 @@ def newest_state(run: RunFolder) -> TrainingState | None:
         if (folder / "trainer_state.json").is_file()
     ]
     return max(states, key=lambda state: state.step, default=None)
+
+
+def check_state(run: RunFolder, state: TrainingState) -> None:
+    """Raise DamagedError where a file of a full state is not as it was written."""
+    cure = f"Delete {run.resume}; the same command trains from the start."
+    check_files(state.folder, cure)
 
 
 def resolve_options(run: RunFolder, options: Mapping[str, Any], *, resume: bool) -> FineTuning:

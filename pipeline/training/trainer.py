@@ -24,6 +24,7 @@ from review_embeddings.pipeline.run.files import (
     read_record,
     storage_errors,
     whole_folder,
+    write_checksums,
     write_json,
 )
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
@@ -171,6 +172,7 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         self.accelerator.wait_for_everyone()
 
     def _replace_state(self, root: Path, written: Path) -> None:
+        write_checksums(written)
         final = root / written.name
         remove_tree(final)
         check_no_link(final)

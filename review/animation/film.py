@@ -20,7 +20,6 @@ from review_embeddings.review.animation.make import Film, frame_style, make_film
 from review_embeddings.review.animation.options import FilmOptions
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.animation.render import Canvas, FrameStyle
-from review_embeddings.review.exchange.ownfiles import OwnFiles
 from review_embeddings.review.exchange.targets import check_target
 
 if TYPE_CHECKING:
@@ -155,11 +154,11 @@ def _keep_frames(
     with progress.stage("Keeping frames", total=len(data.steps), unit="frames") as advance:
         for index, step in enumerate(data.steps):
             picture, folder, name = _png(canvas, index), run.checkpoint(step), FRAME
-            if not folder.is_dir() or not OwnFiles(folder).may_write(name, picture):
+            if not folder.is_dir() or not png.may_replace(folder / name, picture):
                 folder, name = run.exports / "frames", f"frame-{step:06d}.png"
-            files = OwnFiles(folder)
-            path = files.write(name, picture)
-            files.finish(keep_earlier=True)
+            path = folder / name
+            with whole_file(path) as temporary:
+                temporary.write_bytes(picture)
             advance(1)
             yield path
 

@@ -9,6 +9,7 @@ import click
 
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import option, takes
+from review_embeddings.review.cli.errors import USER_ERROR, end
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
     ComputeOptions,
@@ -27,10 +28,17 @@ from review_embeddings.review.cli.output import (
     print_table_size,
     progress,
 )
-from review_embeddings.review.cli.runs import build_run, find_run, preview_run, request_of
+from review_embeddings.review.cli.runs import (
+    build_run,
+    existing_run,
+    find_run,
+    preview_run,
+    request_of,
+)
 from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
     from review_embeddings.pipeline.stages.stage import Job
 
@@ -67,6 +75,12 @@ class BuildOptions:
         is_flag=True,
         help="Print what would be computed, for which checkpoint and why; compute nothing.",
     )
+    verify: bool = option(
+        "--verify",
+        is_flag=True,
+        help="Compare every stored file with its checksum, and say what brings back the damaged "
+        "ones; compute nothing.",
+    )
     json_lines: bool = json_option()
     wait: bool = wait_option()
     debug: bool = debug_option()
@@ -79,6 +93,9 @@ def build_command(options: BuildOptions) -> None:
 
     Can be stopped at any time: the same command goes on where it was.
     """
+    if options.verify:
+        _verify(existing_run(options.run))
+        return
     request = replace(
         request_of(options.inputs, options.results, options.compute, options.checkpoint),
         engine=options.engine,
@@ -117,3 +134,17 @@ def _result(built: Built) -> dict[str, Any]:
         "waiting": built.waiting,
         "seconds": built.seconds,
     }
+
+
+def _verify(run: RunFolder) -> None:
+    """Say which stored files are damaged; end with the code of an error where some are."""
+    from review_embeddings.pipeline.verify import verify
+
+    found = verify(run, progress())
+    for one in found.damaged:
+        click.echo(one.message, err=True)
+    click.echo(f"{found.checked:,} stored files are as they were written.")
+    if found.unknown:
+        click.echo(f"{found.unknown:,} more were written by a version without checksums.")
+    if found.damaged:
+        end(f"{len(found.damaged):,} stored files are damaged.", USER_ERROR)

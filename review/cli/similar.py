@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -140,13 +141,14 @@ def similar_command(options: SimilarOptions) -> None:
     has made of "similar".
     """
     from review_embeddings.review.report.similar import Query
-    from review_embeddings.review.report.similar_output import as_json, as_lists
+    from review_embeddings.review.report.similar_output import as_html, as_json, as_lists
 
     if options.out and not options.html:
         raise SettingsError("--out is for the page. Add --html.")
     address = address_of(options.serve) if options.open else None
     if address is not None:
         address.check()
+    page = file_target(options.out, existing_run(options.run))
     reference, token = _database(options.run, options.vectors)
     query = Query([local_path(name, "FILE") for name in options.files], options.images)
     query.check()
@@ -158,7 +160,10 @@ def similar_command(options: SimilarOptions) -> None:
     else:
         print_similar(results)
     if options.html:
-        _write_page(options, built, query, results)
+        path = page or built.run.exports / "similar.html"
+        title = f"Similar to {query}"
+        html = partial(as_html, title, query, results, built.images)
+        write_page(built.run, path, html, err=options.json)
     if address is not None:
         show(built, address, options.serve, found=as_lists(query, results))
 
@@ -178,20 +183,6 @@ def _search(
         filters=filters,
         device=options.device,
         note=progress().note,
-    )
-
-
-def _write_page(
-    options: SimilarOptions, built: Built, query: Query, results: Sequence[SearchResults]
-) -> None:
-    from review_embeddings.review.report.similar_output import as_html
-
-    path = file_target(options.out, built.run) or built.run.exports / "similar.html"
-    write_page(
-        built.run,
-        path,
-        lambda: as_html(f"Similar to {query}", query, results, built.images),
-        err=options.json,
     )
 
 

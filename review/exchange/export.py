@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.progress import SILENT
-from review_embeddings.pipeline.run.files import storage_errors
+from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.table import columns as c
@@ -27,9 +30,8 @@ from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note
 from review_embeddings.review.exchange import columns
-from review_embeddings.review.exchange.formats import write_list
+from review_embeddings.review.exchange.formats import read_rows, write_list
 from review_embeddings.review.exchange.imports import filled_in
-from review_embeddings.review.exchange.ownfiles import OwnFiles
 from review_embeddings.review.exchange.sourcerows import ending_by_content
 from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.lists import LISTS, ListDefinition, keys
@@ -111,7 +113,8 @@ def export_list(
     _check_filled_in(run, path, history)
     made = make_list(run, images, history, selection)
     if copy:
-        made = copy_images(made, images, path.with_name(f"{path.stem}-images"), note)
+        folder = path.with_name(f"{path.stem}-images")
+        made = copy_images(made, images, folder, _copies_of(path, folder), note)
     write_list(made, path, form)
     return len(made), int((made[DECISION] != "").sum()), path
 
@@ -337,28 +340,78 @@ def _texts(values: Sequence[str | None]) -> NDArray[Any]:
 
 
 def copy_images(
-    frame: pd.DataFrame, images: RunImages, folder: Path, note: Note = SILENT.note
+    frame: pd.DataFrame,
+    images: RunImages,
+    folder: Path,
+    earlier: Mapping[Path, str] = MappingProxyType({}),
+    note: Note = SILENT.note,
 ) -> pd.DataFrame:
     """Write the image files of a list into a folder and name them in its column ``image_file``.
 
     The names are the image's number and an ending by its contents: nothing of the data set's own
-    names is in them. Those of an earlier list go; what others have put there stays, and
-    SettingsError is raised where it would be in the way.
+    names is in them. Those of an ``earlier`` list, given with their hashes, go; what others have
+    put there stays, and SettingsError is raised where it would be in the way.
     """
     rows = {image: row for row, image in enumerate(images.ids.tolist())}
     wanted = {rows[image]: number for number, image in enumerate(frame[c.IMAGE_ID].tolist())}
     names: list[str | None] = [None] * len(frame)
+    written: list[Path] = []
     with storage_errors(folder), contextlib.ExitStack() as unless_all:
+        unless_all.callback(_remove_written, folder, written)
         make_folder(folder)
-        files = OwnFiles(folder)
-        unless_all.callback(files.undo)
         for row, data in images.read_some(list(wanted)):
-            path = files.write(
-                f"{int(images.ids[row]):07d}{ending_by_content(data) or '.bin'}", data
-            )
+            path = folder / f"{int(images.ids[row]):07d}{ending_by_content(data) or '.bin'}"
+            _check_free(path, data, earlier)
+            if not path.exists():
+                written.append(path)
+            with whole_file(path) as temporary:
+                temporary.write_bytes(data)
             names[wanted[row]] = f"{folder.name}/{path.name}"
         unless_all.pop_all()
-        gone = files.finish()
+        old = [path for path in earlier if f"{folder.name}/{path.name}" not in names]
+        gone = [path for path in old if _is_copy(path, earlier[path])]
+        for path in gone:
+            storage.remove(path)
     if gone:
-        note(f"{gone:,} images of an earlier list were deleted from {folder}")
+        note(f"{len(gone):,} images of the earlier list were deleted from {folder}")
     return frame.assign(**{IMAGE_FILE: _texts(names)})
+
+
+def _copies_of(path: Path, folder: Path) -> dict[Path, str]:
+    """The image files in a folder that an earlier list names, with their hashes."""
+    try:
+        rows = read_rows(path).rows if path.is_file() else []
+    except SettingsError:  # no list: it names none
+        return {}
+    named = {str(row.get(IMAGE_FILE) or ""): str(row.get(c.IMAGE_HASH) or "") for row in rows}
+    files = {PurePosixPath(name): image for name, image in named.items()}
+    return {folder / one.name: files[one] for one in files if one.parts[:-1] == (folder.name,)}
+
+
+def _is_copy(path: Path, image: str) -> bool:
+    """Whether a file is the one with this hash."""
+    whole = path.is_file() and not path.is_symlink()
+    return whole and _hash(path.read_bytes()) == image
+
+
+def _check_free(path: Path, data: bytes, earlier: Mapping[Path, str]) -> None:
+    """Raise SettingsError where a file of somebody else is in the place of an image."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if not any(_is_copy(path, image) for image in (earlier.get(path), _hash(data)) if image):
+        raise SettingsError(
+            f"{path} is there already and is no image of an earlier list. Name another place with "
+            f"--out, or move it away."
+        )
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _remove_written(folder: Path, written: list[Path]) -> None:
+    """Remove new files, and the folder if nothing else is in it."""
+    for path in written:
+        storage.remove(path)
+    with contextlib.suppress(OSError):
+        folder.rmdir()

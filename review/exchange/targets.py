@@ -81,7 +81,7 @@ def check_folder(run: RunFolder, path: Path, option: str = OPTION) -> None:
 
 def _check_place(run: RunFolder, path: Path, option: str) -> None:
     where, exports = path.resolve(), run.exports.resolve()
-    if run.path.resolve() in {where, *where.parents} and exports not in where.parents:
+    if run.path.resolve() in where.parents and exports not in where.parents:
         raise SettingsError(
             f"{option} {path} lies among the run's own files. Use {run.exports / path.name}, or a "
             f"place outside the run."

@@ -56,6 +56,12 @@ class Forks:
         assert not killed
         return time.monotonic() - started
 
+    def answer(self, seconds: float, *arguments: object) -> tuple[int | None, str]:
+        """Run a command whatever comes of it: its exit code, None where it was not done after so
+        many seconds, and what it printed."""
+        code = self.code_of(seconds, *arguments)
+        return code, self.output.read_text(errors="replace")
+
     def run_for(self, seconds: float | None, *arguments: object) -> bool:
         """Run a command, and kill it after so many seconds: whether it had not ended before."""
         code = self.code_of(seconds, *arguments)

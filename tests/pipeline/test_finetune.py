@@ -159,7 +159,7 @@ def test_the_log_has_a_row_a_step_and_always_the_same_columns(
     run = train().run
     rows = rows_of(run)
     assert [int(row["step"]) for row in rows] == list(range(9))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == (*COLUMNS, "checksum")
     assert rows[0]["eval_accuracy"] and not rows[0]["loss"]
     assert rows[8]["eval_accuracy"] and rows[8]["loss"] and rows[8]["grad_norm"]
     assert not rows[5]["eval_accuracy"]
@@ -376,7 +376,7 @@ def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> N
     longer = train(resume=True, steps=12, save_steps=4)
     kept = json.loads(short.run.training.read_text())
     assert (kept["host"], kept["request"]["ema"], kept["request"]["steps"]) == ("h", 0.9, 12)
-    assert list(kept)[:-1] == list(written), "what a newer version wrote comes behind the rest"
+    assert list(kept) == [*list(written)[:-1], "host", "checksum"], "behind the rest"
     assert longer.finished
     assert find_checkpoints(short.run.path).steps == [0, 2, 4, 6, 8, 12]
     assert [int(row["step"]) for row in rows_of(short.run)] == list(range(13))

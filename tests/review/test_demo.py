@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.training.log import read_rows
@@ -60,3 +62,14 @@ def test_demo_does_not_write_over_another_run(
     before = sorted(built_run.rglob("*"))
     code, _, err = review_embeddings("demo", "--no-serve", "--run", built_run)
     assert code == 2 and "holds another run" in err and sorted(built_run.rglob("*")) == before
+
+
+@pytest.mark.parametrize("held", ["cat.png", "photos/cat.png", "data/cat.png", "model.txt"])
+def test_demo_is_not_made_among_other_things(
+    held: str, tmp_path: Path, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
+    (tmp_path / held).parent.mkdir(exist_ok=True)
+    (tmp_path / held).write_bytes(b"mine")
+    code, _, err = review_embeddings("demo", "--no-serve", "--run", tmp_path)
+    assert code == 2 and "holds other things already" in err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / held]

@@ -26,7 +26,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.columns import as_markdown, list_names
-from review_embeddings.review.exchange.export import Selection, default_name, make_list
+from review_embeddings.review.exchange.export import Selection, default_name, export_list, make_list
 from review_embeddings.review.exchange.formats import read_rows, write_list
 from review_embeddings.review.exchange.imports import Imported, import_decisions
 from review_embeddings.review.lists.choose import ready_made_lists
@@ -578,3 +578,44 @@ def test_what_the_run_exported_is_taken_back_though_the_classes_changed(
     with pytest.raises(SettingsError, match="none of the classes"):
         import_decisions(run, fresh, "ada", note=print)
     assert import_decisions(run, fresh, "ada", note=print, new_classes=True) == Imported(1, 0)
+
+
+def test_images_of_others_are_neither_deleted_nor_replaced(run: RunFolder, tmp_path: Path) -> None:
+    """A folder with pictures of somebody's own, named by numbers as cameras and crawlers do it."""
+    history, path = read_history(run, print), tmp_path / "photos" / "list.csv"
+    folder, notes = tmp_path / "photos" / "list-images", list[str]()
+    mine = ["9000001.png", "9000002.jpg", "2024001.txt", "img_1.jpg"]
+    folder.mkdir(parents=True)
+    for name in mine:
+        (folder / name).write_bytes(b"mine")
+
+    def export(**options: Any) -> list[str]:
+        chosen = Selection(kind="worst", **options)
+        export_list(run, history, chosen, form="csv", out=path, copy=True, note=notes.append)
+        return sorted({file.name for file in folder.iterdir()} - set(mine))
+
+    first = export(top=3)
+    assert len(first) == 3 and not notes
+    assert export(top=1) == [next(name for name in first if name in path.read_text())]
+    assert notes == [f"2 images of the earlier list were deleted from {folder}"]
+    assert all((folder / name).read_bytes() == b"mine" for name in mine)
+    (only,) = export(top=1)
+    (folder / only).write_bytes(b"edited")
+    with pytest.raises(SettingsError, match="is there already and is no image"):
+        export(top=3)
+    assert (folder / only).read_bytes() == b"edited", "and nothing else was written"
+    assert {file.name for file in folder.iterdir()} == {*mine, only}
+
+
+def test_a_list_whose_names_lead_elsewhere_deletes_nothing(run: RunFolder, tmp_path: Path) -> None:
+    history, path = read_history(run, print), tmp_path / "list.csv"
+    victim = tmp_path / "victim.png"
+    data = images_of(run).read_bytes()[0]
+    victim.write_bytes(data)
+    image = images_of(run).hashes[0]
+    names = ("../victim.png", str(victim), "list-images/../victim.png", "victim.png")
+    rows = "".join(f"{image},{name}\n" for name in names)
+    path.write_text(f"image_hash,image_file\n{rows}")
+    (tmp_path / "list-images").mkdir()
+    export_list(run, history, Selection(top=1), form="csv", out=path, copy=True)
+    assert victim.read_bytes() == data

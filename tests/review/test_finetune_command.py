@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,26 @@ def test_a_missing_data_set_or_model_is_asked_for(
         "finetune", "--run", tmp_path / "run", "--model", "somebody/vit"
     )
     assert code == 2 and "There is no --dataset" in errors
+
+
+def test_a_run_is_not_begun_in_its_data_set_or_among_other_things(
+    model: Path, pictures: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    data = Path(shutil.copytree(pictures, tmp_path / "data"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    (tmp_path / "mine" / ".git").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    for run, words in (
+        (data, "lies in the data set"),
+        (data / "train" / "run", "lies in the data set"),
+        (tmp_path / "mine", "holds other things already (config.json)"),
+    ):
+        code, _, errors = review_embeddings(
+            "finetune", "--run", run, "--model", model, "--dataset", data, "--steps", 1
+        )
+        assert code == 2 and words in errors, errors
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -1,17 +1,23 @@
-"""Where a file that is asked for may be written."""
+"""Where a file that is asked for may be written: whatever command asks, by the options that are
+declared."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
-from review_embeddings.review.exchange.targets import check_target
+from review_embeddings.review.cli.declare import OutputPath
+from review_embeddings.review.cli.program import cli
+from review_embeddings.review.exchange.targets import KINDS, check_target
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -79,3 +85,109 @@ def test_the_exports_of_a_run_inside_its_data_set_may_be_written(working_directo
     check_target(run, run.exports / "list.csv")
     with pytest.raises(SettingsError, match="lies in the data set"):
         check_target(run, data / "list.csv")
+
+
+# -- every option of every command
+
+WRITERS: dict[str, tuple[list[str], str]] = {
+    "table": ([], ".csv"),
+    "export": ([], ".csv"),
+    "apply": ([], ""),
+    "animate": (["--frame", "last", "--size", "480"], ".png"),
+    "summary": (["--html"], ".html"),
+    "similar": (["--image", "1", "--html"], ".html"),
+}
+"""Commands with an option for output, what else they need, and how the names of their files end."""
+
+WRITES = ("--out", "--output", "--to", "--into", "--report")
+"""How options are called that say where something is written."""
+
+
+def declared() -> Iterator[tuple[str, click.Option]]:
+    for name, command in cli.commands.items():
+        for one in command.params:
+            if isinstance(one, click.Option):
+                yield name, one
+
+
+def test_every_option_for_output_is_checked_before_there_is_a_path() -> None:
+    typed = {name for name, one in declared() if isinstance(one.type, OutputPath)}
+    assert typed == set(WRITERS), "a new command belongs into WRITERS"
+    for name, one in declared():
+        writes = "write" in (one.help or "").split(":")[0].lower()
+        if (writes and one.metavar in {"FILE", "DIR"}) or set(one.opts) & set(WRITES):
+            assert isinstance(one.type, OutputPath), f"{name} {one.opts}: use output_option"
+
+
+@pytest.fixture(scope="module")
+def protected(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, another one, a model, a data set, and files of other kinds; only to be
+    read."""
+    folder = tmp_path_factory.mktemp("protected")
+    for name in ("run", "other"):
+        shutil.copytree(built_run, folder / name)
+    source = json.loads((built_run / "run.json").read_text())["dataset"]["source"]
+    shutil.copytree(source, folder / "data")
+    for name in ("run", "other"):
+        content = json.loads((folder / name / "run.json").read_text())
+        content["dataset"]["source"] = str(folder / "data")
+        (folder / name / "run.json").write_text(json.dumps(content))
+    for ending in (*KINDS, ""):
+        (folder / f"mine{ending}").write_bytes(b"\x89PNG" if ending != ".png" else b"PK\x03\x04")
+        (folder / f"link{ending}").symlink_to(folder / "run" / "images.parquet")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+        if not path.name.endswith(".lock")
+    }
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_no_output_takes_the_place_of_anything_else(command: str, protected: Path) -> None:
+    arguments, ending = WRITERS[command]
+    before = contents(protected)
+    for place in (
+        f"run/new{ending}",
+        f"run/table/new{ending}",
+        f"other/new{ending}",
+        f"other/checkpoint-10/new{ending}",
+        f"data/new{ending}",
+        f"data/train/new{ending}",
+        f"mine{ending}",
+        f"link{ending}",
+        "run",
+        "data",
+    ):
+        given = [command, *arguments, "--run", str(protected / "run")]
+        result = CliRunner().invoke(cli, [*given, "--out", str(protected / place)])
+        assert result.exit_code == 2, (place, result.output)
+        told = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+        assert len(told) == 1 and "--out" in told[0], (place, result.output)
+    assert contents(protected) == before
+
+
+def test_a_pipe_is_no_file_to_write(protected: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.html")
+    for path in (tmp_path / "pipe.html", Path("/dev/null")):
+        with pytest.raises(SettingsError, match="is a device or a pipe"):
+            check_target(RunFolder(protected / "run"), path)
+
+
+def test_an_earlier_file_of_the_kind_is_written_again(protected: Path, tmp_path: Path) -> None:
+    run = RunFolder(protected / "run")
+    starts = {".csv": b"my own table", ".json": b"[\n ", ".jsonl": b"{", ".parquet": b"PAR1"}
+    starts |= {".html": b"<!doctype html>", ".png": b"\x89PNG\r\n"}
+    for ending, start in starts.items():
+        (tmp_path / f"list{ending}").write_bytes(start)
+        check_target(run, tmp_path / f"list{ending}")
+        (tmp_path / f"empty{ending}").touch()
+        check_target(run, tmp_path / f"empty{ending}")
+
+
+def test_a_run_inside_another_one_has_exports_of_its_own(protected: Path) -> None:
+    inner = RunFolder(protected / "other" / "against-test")
+    check_target(inner, inner.exports / "list.csv")

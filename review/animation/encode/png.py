@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -17,6 +18,10 @@ MAX_MILLISECONDS = 65535
 
 HEADER = struct.Struct("<4I")
 """Left, top, width and height before the data of a packed frame."""
+
+
+SIGNED_WITHIN = 256
+"""Bytes from the start of a file that hold its signature."""
 
 
 class PngPacker:
@@ -49,7 +54,7 @@ def write_png(
     """Write packed frames with their seconds as an animated PNG, or a still. Source: W3C 2025, PNG
     third edition."""
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
-    file.write(b"\x89PNG\r\n\x1a\n" + header)
+    file.write(b"\x89PNG\r\n\x1a\n" + header + SIGNATURE)
     if total > 1:
         file.write(_chunk(b"acTL", struct.pack(">II", total, 0)))
     number = 0  # of the chunks that are about the animation
@@ -66,6 +71,15 @@ def write_png(
     file.write(_chunk(b"IEND", b""))
 
 
+def may_replace(path: Path, picture: bytes) -> bool:
+    """Whether there is no file in the place of a picture, or one that was written here: signed, or
+    the same but for that."""
+    if path.is_symlink() or not path.exists():
+        return not path.is_symlink()
+    there = path.read_bytes()
+    return SIGNATURE in there[:SIGNED_WITHIN] or there == picture.replace(SIGNATURE, b"", 1)
+
+
 def _control(number: int, packed: bytes, seconds: float) -> bytes:
     """The chunk that says where and how long a frame is shown."""
     left, top, width, height = HEADER.unpack(packed[: HEADER.size])
@@ -76,3 +90,7 @@ def _control(number: int, packed: bytes, seconds: float) -> bytes:
 
 def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+SIGNATURE = _chunk(b"tEXt", b"Software\0review-embeddings")
+"""Says in a picture what wrote it."""
