@@ -188,8 +188,15 @@ def _tables(run: RunFolder) -> Iterator[tuple[Path, Check]]:
         manifest = table.read_manifest(run)
     except RunError:  # told of the manifest
         return
-    for name in [] if manifest is None else manifest.files:
-        yield run.table / name, _part_check(run, name, manifest.checksums if manifest else {}, cure)
+    if manifest is None:
+        yield run.table_manifest, partial(_refuse_table, run, cure)
+        return
+    for name in manifest.files:
+        yield run.table / name, _part_check(run, name, manifest.checksums, cure)
+
+
+def _refuse_table(run: RunFolder, cure: str) -> bool:
+    raise DamagedError(run.table_manifest, f"it is none of this version. {cure}")
 
 
 def _part_check(run: RunFolder, name: str, checksums: Mapping[str, str], cure: str) -> Check:

@@ -99,6 +99,9 @@ WRITERS: dict[str, tuple[list[str], str]] = {
 }
 """Commands with an option for output, what else they need, and how the names of their files end."""
 
+COMPARING = "diff"
+"""The command of no run, with an option for output of a list and one of a page."""
+
 WRITES = ("--out", "--output", "--to", "--into", "--report")
 """How options are called that say where something is written."""
 
@@ -112,7 +115,7 @@ def declared() -> Iterator[tuple[str, click.Option]]:
 
 def test_every_option_for_output_is_checked_before_there_is_a_path() -> None:
     typed = {name for name, one in declared() if isinstance(one.type, OutputPath)}
-    assert typed == set(WRITERS), "a new command belongs into WRITERS"
+    assert typed == {*WRITERS, COMPARING}, "a new command belongs into WRITERS"
     for name, one in declared():
         writes = "write" in (one.help or "").split(":")[0].lower()
         if (writes and one.metavar in {"FILE", "DIR"}) or set(one.opts) & set(WRITES):
@@ -167,6 +170,24 @@ def test_no_output_takes_the_place_of_anything_else(command: str, protected: Pat
         assert result.exit_code == 2, (place, result.output)
         told = [line for line in result.output.splitlines() if line.startswith("Error: ")]
         assert len(told) == 1 and "--out" in told[0], (place, result.output)
+    assert contents(protected) == before
+
+
+@pytest.mark.parametrize(("option", "ending"), [("--out", ".csv"), ("--html", ".html")])
+def test_no_comparison_takes_the_place_of_anything_else(
+    option: str, ending: str, protected: Path
+) -> None:
+    before, data = contents(protected), str(protected / "data")
+    for place in (
+        f"run/new{ending}",
+        f"other/table/new{ending}",
+        f"data/new{ending}",
+        f"mine{ending}",
+        f"link{ending}",
+        "data",
+    ):
+        result = CliRunner().invoke(cli, [COMPARING, data, data, option, str(protected / place)])
+        assert result.exit_code == 2 and option in result.output, (place, result.output)
     assert contents(protected) == before
 
 
