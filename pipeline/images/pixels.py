@@ -28,6 +28,7 @@ from review_embeddings.pipeline.run.checksums import BlockChecksums, check_block
 from review_embeddings.pipeline.run.files import (
     MADE_AGAIN,
     commit,
+    discard,
     read_json,
     storage_errors,
     write_json,
@@ -323,9 +324,13 @@ class PixelWriter:
         self._shape: tuple[int, ...] | None = None
         with storage_errors(path):
             self._temporary = temporary_path(path)
-            self._file = self._temporary.open("wb")
             self._blocks = BlockChecksums()
-            storage.remove(self._marker)
+            try:
+                self._file = self._temporary.open("wb")
+                storage.remove(self._marker)
+            except BaseException:  # a signal, too
+                discard(self._temporary)
+                raise
 
     def add(self, batch: NDArray[Any]) -> None:
         """Append the next images, in order: 8-bit levels, or float32 values where these were not
@@ -353,7 +358,7 @@ class PixelWriter:
         """From here on 8 bits are not enough: rewrite what is there as float32."""
         self._narrow = False
         self._file.close()
-        narrow = self._temporary.with_name(self._temporary.name + "-8bit")
+        narrow = self._eight_bit
         self._temporary.rename(narrow)
         self._file = self._temporary.open("wb")
         self._blocks = BlockChecksums()
@@ -365,6 +370,11 @@ class PixelWriter:
                 self._write(to_values(some, self._normalisation))
             del levels
         remove_file(narrow)
+
+    @property
+    def _eight_bit(self) -> Path:
+        """What was written before 8 bits were not enough."""
+        return self._temporary.with_name(self._temporary.name + "-8bit")
 
     def finish(self, images_digest: str) -> None:
         """Put the cache in its place."""
@@ -383,5 +393,5 @@ class PixelWriter:
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        discard(self._temporary, self._file)
+        discard(self._eight_bit)

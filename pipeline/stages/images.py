@@ -334,7 +334,7 @@ def _read_copies(session: BuildSession, selected: Selected) -> ImagesWriter:
     cache = PixelCache(session.run, processor.load(), processor.digest)
     with writing_pixels(cache) as pixels:
         images = _write_copies(session, selected, cache, pixels)
-    pixels.finish(pixels_key(_digest_of(session.run)))
+        pixels.finish(pixels_key(_digest_of(session.run)))
     return images
 
 
@@ -423,7 +423,7 @@ def _preprocess_copies(
         for batch in in_threads(prepare, chunks(images.read_files(), CHUNK)):
             pixels.add(batch)
             advance(len(batch))
-    pixels.finish(pixels_key(images.digest))
+        pixels.finish(pixels_key(images.digest))
 
 
 def _preprocess_in_place(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,8 +72,20 @@ def _problems(cleaned: Mapping[str, CleanedSplit], form: str) -> list[str]:
     ]
     if form == FOLDER:
         found = (one for name, split in cleaned.items() for one in unsuited(name, split.folder))
-        problems += dict.fromkeys(found)
+        problems += dict.fromkeys([*found, *_partial_image_lists(cleaned)])
     return problems
+
+
+def _partial_image_lists(cleaned: Mapping[str, CleanedSplit]) -> Iterator[str]:
+    """Columns of lists of images that some splits lack: `datasets` takes no null for a list of
+    files."""
+    import datasets
+
+    features = [split.rows.features for split in cleaned.values()]
+    for column in dict.fromkeys(name for one in features for name in one):
+        lists = [one.get(column) == datasets.List(datasets.Image()) for one in features]
+        if any(lists) and not all(lists):
+            yield f"column {column!r} of lists of images is not in all splits"
 
 
 def write_cleaned(
