@@ -271,7 +271,17 @@ def may_be_refused(case: Case, right: Mapping[str, list[dict[str, Any]]]) -> boo
         return True
     imageless = any(all(row[case.column] == "none" for row in listed) for listed in right.values())
     named = any(FOLDER_TAKES_FOR_FILES in kinds for kinds in case.features.values())
-    return case.request.form == "folder" and (imageless or named)
+    origins = {name.removesuffix("_cleaned") for name in right}
+    lists = [
+        {
+            column
+            for column, kind in case.features[name].items()
+            if kind == datasets.List(datasets.Image())
+        }
+        for name in origins
+    ]
+    partial = any(one != lists[0] for one in lists)
+    return case.request.form == "folder" and (imageless or named or partial)
 
 
 def load(out: Path, form: str, work: Path) -> dict[str, datasets.Dataset]:
