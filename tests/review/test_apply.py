@@ -200,7 +200,7 @@ def test_dry_run_writes_nothing(
     code, _, errors = review_embeddings(
         "apply", "--run", decided.path, "--dry-run", "--out", decided.path
     )
-    assert code == 2 and "own files" in errors
+    assert code == 2 and "among the files of the run" in errors
 
 
 def test_where_it_may_not_write(
@@ -209,7 +209,7 @@ def test_where_it_may_not_write(
     for out, said in (
         (source, "never changed"),
         (source / "inner", "never changed"),
-        (decided.path, "own files"),
+        (decided.path, "among the files of the run"),
     ):
         with pytest.raises(SettingsError, match=said):
             clean(decided, out)

@@ -80,8 +80,8 @@ def test_the_run_in_this_folder_or_the_newest_in_runs(
     shutil.copytree(built_run, working_directory / "runs" / "mine")
     assert review_embeddings("build")[0] == 0
     monkeypatch.chdir(working_directory / "runs" / "mine")
-    assert review_embeddings("table", "--out", "t.csv")[0] == 0
-    assert (working_directory / "runs" / "mine" / "t.csv").is_file()
+    assert review_embeddings("table", "--out", "exports/t.csv")[0] == 0
+    assert (working_directory / "runs" / "mine" / "exports" / "t.csv").is_file()
 
 
 def test_nothing_given_shows_the_help_and_no_run_says_what_to_do(
