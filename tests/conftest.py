@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from samples import CLASSES, need, picture, save_checkpoint
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup pytest` hands on that it is ignored
 
 ROOT = Path(__file__).parents[1]
 # What the tests start runs the checkout too, not a copy that may be installed.

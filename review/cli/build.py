@@ -28,6 +28,7 @@ from review_embeddings.review.cli.output import (
     print_table_size,
     progress,
 )
+from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import (
     build_run,
     existing_run,
@@ -142,9 +143,9 @@ def _verify(run: RunFolder) -> None:
 
     found = verify(run, progress())
     for one in found.damaged:
-        click.echo(one.message, err=True)
-    click.echo(f"{found.checked:,} stored files are as they were written.")
+        say(one.message, err=True)
+    say(f"{found.checked:,} stored files are as they were written.")
     if found.unknown:
-        click.echo(f"{found.unknown:,} more were written by a version without checksums.")
+        say(f"{found.unknown:,} more were written by a version without checksums.")
     if found.damaged:
         end(f"{len(found.damaged):,} stored files are damaged.", USER_ERROR)

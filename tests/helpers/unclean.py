@@ -47,7 +47,7 @@ SIGNALS = (
 """Which signals come, and whether twice."""
 
 _DIFFERENT = (
-    "time|request|id|key|checksum|sequence|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
+    "time|decisions_as_of|request|id|key|checksum|sequence|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
     "train_loss"  # of what this process has trained
 )
 
@@ -55,6 +55,9 @@ _STAMPS = r'"(?:weight_)?files": \[(\s*\[[^\]]*\],?)*\s*\]'
 
 TIMES = re.compile(rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|{_STAMPS}'.encode())
 """What differs between two runs of one command."""
+
+AS_OF = re.compile(rb"as of [-0-9T:.]+Z")
+"""In the summary of a cleaned data set."""
 
 
 @dataclass(frozen=True)
@@ -289,6 +292,8 @@ def fill_in(listed: Path, source: Path | None = None, *, first: int = 0) -> None
 def without_times(path: Path) -> bytes:
     """What a file holds, but for what differs each time."""
     content = path.read_bytes()
+    if path.suffix == ".txt":
+        return AS_OF.sub(b"", content)
     return TIMES.sub(b"", content) if path.suffix in (".json", ".jsonl") else content
 
 

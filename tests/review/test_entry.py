@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,10 @@ def client(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         patch.setenv("SPOTLIGHT_OPT_OUT", "true")
         from renumics.spotlight.app import SpotlightApp
 
-        yield TestClient(SpotlightApp(), base_url=HOME, raise_server_exceptions=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            app = SpotlightApp()
+        yield TestClient(app, base_url=HOME, raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")

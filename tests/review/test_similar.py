@@ -281,10 +281,9 @@ def test_addresses_and_what_is_remembered(run: RunFolder) -> None:
     assert made.collection.startswith("review_run_")
     vectors.remember(run, made)
     assert resolve(run, None, None) == resolve(run, "http://host:19530", None) == made
-    assert json.loads(run.vectors_reference.read_text()) == {
-        "uri": "http://host:19530",
-        "collection": made.collection,
-    }
+    stored = json.loads(run.vectors_reference.read_text())
+    assert stored.pop("checksum").startswith("xxh3:")
+    assert stored == {"uri": "http://host:19530", "collection": made.collection}
     assert resolve(run, None, "other").collection == "other"
 
 
