@@ -30,7 +30,7 @@ READERS: dict[str, tuple[str, ...]] = {
 }
 """The commands that read decisions, each with what it needs beside ``--run``."""
 
-OTHERS = {"build", "finetune", "table", "index", "animate"}
+OTHERS = {"build", "finetune", "table", "index", "animate", "diff"}
 """Commands that read none."""
 
 AS_REVIEW = {"demo"}

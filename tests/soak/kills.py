@@ -36,13 +36,22 @@ TIME = re.compile(
 )
 """In words, in microseconds and in nanoseconds."""
 
+OF_TIMES = {
+    "history.json": r'"key": "\w+"|"stamp": \[[^\]]*\]',
+    "checksums.json": r'"trainer_state.json": "[^"]*"',
+}
+"""What is made from the times of files, or from files that hold times, by the file it stands in."""
+
+HOLDER = ".holder"
+"""Ending of what says who holds a lock; a kill may leave it, and it counts for nothing alone."""
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, without what may differ between two runs."""
     return {
         str(path.relative_to(folder)): _settled(path, folder)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
+        if path.is_file() and not path.is_symlink() and path.suffix != HOLDER
     }
 
 
@@ -50,8 +59,9 @@ def _settled(path: Path, folder: Path) -> bytes:
     if path.suffix not in TEXT:
         return path.read_bytes()
     text = path.read_text().replace(str(folder), "FOLDER")
-    if path.name == "history.json":
-        text = re.sub(r'"key": "\w+"', "KEY", text)  # of the times of the weights' files
+    for name, varying in OF_TIMES.items():
+        if path.name == name:
+            text = re.sub(varying, "OF_TIMES", text)
     return TIME.sub("TIME", VOLATILE.sub(r"\1VOLATILE", text)).encode()
 
 
