@@ -79,17 +79,23 @@ MEMBER = "zip://"
 def follow(source: str) -> None:
     """Let addresses be read that are, or lie below, that of a data set; for a name those that it
     has on the Hub."""
-    _OPENED.add(source.rstrip("/") if "://" in source else f"{HUB}{source}")
+    _OPENED.add(_plain(source) if "://" in source else f"{HUB}{source}")
 
 
 def check_followed(path: str) -> None:
     """Raise OSError for an address that is no part of a data set that was opened."""
     for target in _targets(path):
-        if not any(_is_below(target, one) for one in _OPENED):
+        if not any(_is_below(_plain(target), one) for one in _OPENED):
             raise OSError(
                 f"it lies at {target[:100]}, which is no part of the data set, and nothing is "
                 f"fetched because a file names it"
             )
+
+
+def _plain(address: str) -> str:
+    """An address without the slashes that some file systems add or leave out."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.strip('/')}"
 
 
 def _is_below(target: str, opened: str) -> bool:

@@ -334,7 +334,7 @@ def test_balanced_sample_is_as_even_as_it_can_be(values: list[int], limit: int, 
 def test_key_of_the_images_is_kept(tmp_path: Path, image_folder: Path) -> None:
     run = RunFolder(tmp_path / "run")
     write(run, image_folder)
-    metadata = parquet.read_schema(run.images).metadata
+    metadata = parquet.read_metadata(run.images).metadata
     assert json.loads(metadata[b"classes"]) == CLASSES
     images = read_images(run)
     assert images is not None and images.key == images_key(opened(image_folder).reference)

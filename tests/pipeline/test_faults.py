@@ -187,7 +187,7 @@ def test_where_the_weights_are_gone_everything_says_what_is_wrong(
     faults = {one.step: one.faults for one in manifest.checkpoints}
     assert faults == {10: ["they were bent"], 20: ["they were bent"], 100: []}
     assert "Checkpoint 10, 20: wrong" in review_embeddings("summary", "--run", finished)[1]
-    shown = review_embeddings("table", "--run", finished, "--out", finished / "table.csv")
+    shown = review_embeddings("table", "--run", finished, "--out", finished / "exports/t.csv")
     assert "Checkpoint 10, 20: wrong" in shown[2] and "they were bent" in shown[2]
     assert preview(RunFolder(finished), Request()) == []
     shutil.rmtree(finished / "checkpoint-10")

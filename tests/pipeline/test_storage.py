@@ -65,15 +65,17 @@ def test_built_there_and_the_same_on_another_machine_which_brings_only_what_it_n
             recursive=True,
         )
     assert len(build(run_at(address), Request(dataset=said, checkpoints=trained)).wanted) == 2
+    before = {file for file in files(bucket) if file.endswith(".parquet")} - {"images.parquet"}
     store.put(
         f"{trainer_output}/checkpoint-100/", f"{name}/trained/checkpoint-100/", recursive=True
     )  # the training goes on
     built = build(run_at(address), Request())
     assert str(built.run) == address
     same(built_run, built.run)
+    assert before <= set(files(bucket)), "somebody may still read the table of before"
     there = {
         file for file in files(bucket) if not file.startswith("duplicates/000020")
-    }  # which was the last one for a while
+    } - before  # which was the last one for a while
     here = {
         path.relative_to(built_run).as_posix() for path in built_run.rglob("*") if path.is_file()
     }
