@@ -37,17 +37,21 @@ def opened(browser: Browser, address: str) -> Page:
     return page
 
 
+DONE = ("Saved", "Taken back")
+"""How the status begins when what was sent is on disk."""
+
+
 def saved(page: Page) -> None:
     page.wait_for_function(
-        "document.querySelector('[data-test-tag=review-status]').textContent.startsWith('Saved')"
+        "(done) => done.some((word) => document.querySelector("
+        "'[data-test-tag=review-status]').textContent.startsWith(word))",
+        arg=list(DONE),
     )
 
 
 def press(page: Page, key: str) -> None:
     before = page.locator("[data-test-tag=review-status]").inner_text()
-    time.sleep(
-        1.1 if before.startswith("Saved") else 0
-    )  # so that the time it was saved at is another
+    time.sleep(1.1 if before.startswith(DONE) else 0)  # so that the time it was saved at is another
     page.keyboard.press(key)
     page.wait_for_function(
         "(before) => document.querySelector('[data-test-tag=review-status]').textContent !== "
