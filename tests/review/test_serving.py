@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.page.address import Address, check_tls
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
-from review_embeddings.review.page.process import SpotlightProcess, last_line
+from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
@@ -242,6 +243,27 @@ def started(
 
     yield process, start
     process.stop()
+
+
+def test_a_server_imports_nothing_of_the_folder_that_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, session = tmp_path / "run", tmp_path / "session"
+    for folder in (stranger, stranger / "lib", session):
+        folder.mkdir()
+    for name in ("uvicorn", "http", "click", "renumics"):
+        (stranger / f"{name}.py").write_text(f"open({str(tmp_path / 'harm')!r}, 'w')")
+    (stranger / "lib" / "uvicorn.py").write_text("raise SystemExit('of the path')")
+    monkeypatch.chdir(stranger)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(("", "lib", "")))
+    process = SpotlightProcess(Address(), session)
+    try:
+        with pytest.raises(ReviewError, match="of the path"):  # a relative path stays right
+            environment = server_environment(tmp_path / "none", {})
+            process.start(None, Address().listen(0), environment)
+    finally:
+        process.stop()
+    assert not (tmp_path / "harm").exists()
 
 
 @pytest.mark.parametrize(
