@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
+from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
 from review_embeddings.review.page.private import create_private
 
@@ -203,7 +204,7 @@ def import_spotlight() -> tuple[Any, Any]:
         from loguru import logger
 
         logger.disable("renumics.spotlight")
-        from renumics import spotlight
+        spotlight = import_settled("renumics.spotlight")
     from renumics.spotlight.analysis.typing import DataIssue
 
     return spotlight, DataIssue
