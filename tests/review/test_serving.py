@@ -20,6 +20,7 @@ import pytest
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
 from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
@@ -223,6 +224,19 @@ def test_a_file_that_is_replaced_keeps_its_rights(tmp_path: Path) -> None:
             file.chmod(mode)
             write_json(file, {"a": mode})
             assert file.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+
+
+@posix
+def test_a_lock_can_be_opened_by_those_who_can_write_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        for rights, expected in ((0o755, 0o600), (0o775, 0o660), (0o777, 0o666)):
+            tmp_path.chmod(rights)
+            lock = tmp_path / f"{rights}.lock"
+            with locked(lock, ""):
+                assert lock.stat().st_mode & 0o777 == expected
     finally:
         os.umask(before)
 
