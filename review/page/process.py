@@ -21,6 +21,7 @@ from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
+from review_embeddings.review.page.cache import cache_environment, cache_somewhere
 from review_embeddings.review.page.private import create_private
 
 if TYPE_CHECKING:
@@ -77,12 +78,18 @@ class SpotlightProcess:
             "CONNECTION_PORT": str(server._connection_listener.address[1]),
             "CONNECTION_AUTHKEY": server._connection_authkey,
         }
+        cache = cache_environment(self._log.parent)
         self._empty.mkdir(mode=0o700, exist_ok=True)
         with bound, create_private(self._log) as log:
             server.process = subprocess.Popen(
                 self._command(bound),
                 cwd=self._empty,
-                env={**os.environ, **environment, **connection},
+                env={
+                    **os.environ,
+                    **cache_environment(self._log.parent),
+                    **environment,
+                    **connection,
+                },
                 pass_fds=() if os.name == "nt" else (bound.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -204,7 +211,10 @@ def import_spotlight() -> tuple[Any, Any]:
         from loguru import logger
 
         logger.disable("renumics.spotlight")
-        spotlight = import_settled("renumics.spotlight")
+        if "renumics.spotlight" not in sys.modules:
+            with cache_somewhere():
+                import_settled("renumics.spotlight")
+        from renumics import spotlight
     from renumics.spotlight.analysis.typing import DataIssue
 
     return spotlight, DataIssue

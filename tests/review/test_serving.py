@@ -22,6 +22,11 @@ from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
+from review_embeddings.review.page.cache import (
+    CACHE_VARIABLE,
+    cache_environment,
+    cache_somewhere,
+)
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
 from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
@@ -242,6 +247,19 @@ def test_a_lock_can_be_opened_by_those_who_can_write_only(tmp_path: Path) -> Non
 
 
 # -- servers that do not start
+
+
+def test_a_home_that_cannot_be_written_is_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    assert cache_environment(tmp_path) == {}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    assert cache_environment(tmp_path) == {CACHE_VARIABLE: str(tmp_path)}
+    with cache_somewhere():
+        assert Path(os.environ[CACHE_VARIABLE]).is_dir()
+    assert os.environ[CACHE_VARIABLE] == str(tmp_path / "file")
 
 
 @pytest.fixture
