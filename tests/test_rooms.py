@@ -19,6 +19,7 @@ LAYERS = (
     "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",
+    "pipeline.settled",
     "pipeline.progress",
     "pipeline.threads",
     "pipeline.network",

@@ -4,7 +4,6 @@ them aligned. Which kinds there are is declared in `mapkinds`."""
 from __future__ import annotations
 
 import functools
-import importlib
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from review_embeddings.pipeline.analysis.mapkinds import MapKind, Scope, map_kin
 from review_embeddings.pipeline.analysis.project import Moments, Projection, project
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.settled import import_settled
 
 NEIGHBORS = 15
 """Neighbours of UMAP's graph, its default."""
@@ -66,7 +66,7 @@ def _function_of(kind: MapKind) -> Callable[..., Any]:
     function = kind.function
     if isinstance(function, str):
         module, name = function.split(":")
-        function = getattr(importlib.import_module(module), name)
+        function = getattr(import_settled(module), name)
     return function if kind.cap is None else functools.partial(function, cap=kind.cap)
 
 
@@ -194,8 +194,7 @@ def _centred(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _umap() -> Any:
     with _quiet():
-        import umap
-    return umap
+        return import_settled("umap")
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.settled import import_settled
+
 if TYPE_CHECKING:
     import torch
 
@@ -193,10 +195,9 @@ def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[n
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pynndescent import NNDescent
-
+        descent = import_settled("pynndescent").NNDescent
         vectors = search.unit_vectors()
-        found, _ = NNDescent(
+        found, _ = descent(
             vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True
         ).neighbor_graph
     own = found == np.arange(len(found))[:, None]

@@ -55,7 +55,7 @@ def locked(path: Path, busy: str, *, seconds: float = 0, shared: bool = False) -
 def _try_to_take(path: Path, *, shared: bool) -> int | None:
     """The open file that holds the lock; None where another process has it."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    file = os.open(path, flags, 0o666)
+    file = os.open(path, flags, _mode_in(path.parent))
     try:
         _lock(file, shared=shared)
         if os.path.samestat(os.fstat(file), path.stat()):
@@ -72,6 +72,16 @@ def _try_to_take(path: Path, *, shared: bool) -> int | None:
         raise
     os.close(file)  # somebody has deleted it, and others may have made a new one
     return None
+
+
+def _mode_in(folder: Path) -> int:
+    """For those who can write into the folder, and nobody else: who can open a file can lock it,
+    for ever."""
+    try:
+        writers = folder.stat().st_mode & 0o022
+    except OSError:  # opening the file says what is wrong
+        writers = 0
+    return 0o600 | writers | writers << 1
 
 
 def _without_locks(path: Path, error: OSError) -> str:

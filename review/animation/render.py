@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
 
@@ -68,6 +69,7 @@ class Canvas:
     """Draws moments of a film on Agg, redrawing only what differs from one to the next."""
 
     def __init__(self, data: FilmData, style: FrameStyle) -> None:
+        import_settled("matplotlib")
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
+from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
+from review_embeddings.review.page.cache import cache_environment, cache_somewhere
 from review_embeddings.review.page.private import create_private
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ browser that the program opens gets the environment too."""
 LOG_FILE = "server.log"
 """In the session's folder: what the server writes."""
 
+EMPTY_FOLDER = "empty"
+"""In the session's folder: where the server runs. It would import modules and obey files of the
+folder that it runs in, such as a run that somebody else has made."""
+
 LOOK_EVERY = 0.2
 """Seconds between two looks at a server that is starting."""
 
@@ -53,6 +59,7 @@ class SpotlightProcess:
 
         self._address = address
         self._log = folder / LOG_FILE
+        self._empty = folder.absolute() / EMPTY_FOLDER
         # It would make an IPv4 socket of its own, drop what the process writes and wait for 120 s
         # whatever becomes of it; here it only keeps the connection to the process.
         self._server: Any = Server(host="127.0.0.1")
@@ -71,10 +78,18 @@ class SpotlightProcess:
             "CONNECTION_PORT": str(server._connection_listener.address[1]),
             "CONNECTION_AUTHKEY": server._connection_authkey,
         }
+        cache = cache_environment(self._log.parent)
+        self._empty.mkdir(mode=0o700, exist_ok=True)
         with bound, create_private(self._log) as log:
             server.process = subprocess.Popen(
                 self._command(bound),
-                env={**os.environ, **environment, **connection},
+                cwd=self._empty,
+                env={
+                    **os.environ,
+                    **cache_environment(self._log.parent),
+                    **environment,
+                    **connection,
+                },
                 pass_fds=() if os.name == "nt" else (bound.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -90,8 +105,8 @@ class SpotlightProcess:
         else:
             options += ["--fd", str(bound.fileno())]
         if self._address.certificate and self._address.key:
-            options += ["--ssl-certfile", self._address.certificate]
-            options += ["--ssl-keyfile", self._address.key]
+            options += ["--ssl-certfile", str(Path(self._address.certificate).absolute())]
+            options += ["--ssl-keyfile", str(Path(self._address.key).absolute())]
         return [sys.executable, "-m", "uvicorn", "renumics.spotlight.app:SpotlightApp", *options]
 
     def show(self, config: Any) -> None:
@@ -177,12 +192,11 @@ def page_config(frame: pd.DataFrame, issues: list[DataIssue], layout: Layout | N
 
 
 def server_environment(plugin: Path, session: dict[str, Any]) -> dict[str, str]:
-    """What the server process starts with beside our own environment."""
-    paths = [str(plugin), str(PACKAGE_FOLDER)]
-    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    """What the server process starts with beside our own environment; it runs in another folder."""
+    paths = [str(plugin), str(PACKAGE_FOLDER), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {
         "SPOTLIGHT_OPT_OUT": "true",  # no telemetry, whatever the version's default is
-        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in paths if path),
         SESSION_VARIABLE: json.dumps(session),
     }
 
@@ -197,6 +211,9 @@ def import_spotlight() -> tuple[Any, Any]:
         from loguru import logger
 
         logger.disable("renumics.spotlight")
+        if "renumics.spotlight" not in sys.modules:
+            with cache_somewhere():
+                import_settled("renumics.spotlight")
         from renumics import spotlight
     from renumics.spotlight.analysis.typing import DataIssue
 

@@ -17,6 +17,7 @@ from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, visible
@@ -390,9 +391,9 @@ def picture_address(data: bytes) -> str:
 def _plots(summary: Summary) -> str:
     """Loss and accuracy, the trust of the maps, and the rank correlation of the outliers, as one
     PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13.5, 3.4), dpi=110, layout="constrained")
+    figure = import_settled("matplotlib.figure").Figure(
+        figsize=(13.5, 3.4), dpi=110, layout="constrained"
+    )
     training, trust, matrix = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
     _plot_training(training, summary)
     steps, checkpoints = summary.manifest.steps, summary.manifest.checkpoints

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -19,9 +20,15 @@ import pytest
 from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
+from review_embeddings.review.page.cache import (
+    CACHE_VARIABLE,
+    cache_environment,
+    cache_somewhere,
+)
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
-from review_embeddings.review.page.process import SpotlightProcess, last_line
+from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
@@ -226,7 +233,33 @@ def test_a_file_that_is_replaced_keeps_its_rights(tmp_path: Path) -> None:
         os.umask(before)
 
 
+@posix
+def test_a_lock_can_be_opened_by_those_who_can_write_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        for rights, expected in ((0o755, 0o600), (0o775, 0o660), (0o777, 0o666)):
+            tmp_path.chmod(rights)
+            lock = tmp_path / f"{rights}.lock"
+            with locked(lock, ""):
+                assert lock.stat().st_mode & 0o777 == expected
+    finally:
+        os.umask(before)
+
+
 # -- servers that do not start
+
+
+def test_a_home_that_cannot_be_written_is_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    assert cache_environment(tmp_path) == {}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    assert cache_environment(tmp_path) == {CACHE_VARIABLE: str(tmp_path)}
+    with cache_somewhere():
+        assert Path(os.environ[CACHE_VARIABLE]).is_dir()
+    assert os.environ[CACHE_VARIABLE] == str(tmp_path / "file")
 
 
 @pytest.fixture
@@ -242,6 +275,27 @@ def started(
 
     yield process, start
     process.stop()
+
+
+def test_a_server_imports_nothing_of_the_folder_that_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, session = tmp_path / "run", tmp_path / "session"
+    for folder in (stranger, stranger / "lib", session):
+        folder.mkdir()
+    for name in ("uvicorn", "http", "click", "renumics"):
+        (stranger / f"{name}.py").write_text(f"open({str(tmp_path / 'harm')!r}, 'w')")
+    (stranger / "lib" / "uvicorn.py").write_text("raise SystemExit('of the path')")
+    monkeypatch.chdir(stranger)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(("", "lib", "")))
+    process = SpotlightProcess(Address(), session)
+    try:
+        with pytest.raises(ReviewError, match="of the path"):  # a relative path stays right
+            environment = server_environment(tmp_path / "none", {})
+            process.start(None, Address().listen(0), environment)
+    finally:
+        process.stop()
+    assert not (tmp_path / "harm").exists()
 
 
 @pytest.mark.parametrize(
