@@ -223,7 +223,11 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
 def _read_parquet_list(path: Path) -> ListRows:
 
     table = read_parquet(path)
-    return ListRows(table.column_names, table.to_pylist(), list(range(1, len(table) + 1)))
+    try:
+        rows = table.to_pylist()
+    except OverflowError as error:
+        raise ValueError(f"it holds a time that is out of range ({error})") from error
+    return ListRows(table.column_names, rows, list(range(1, len(table) + 1)))
 
 
 # -- what they share
