@@ -145,12 +145,14 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 @contextmanager
 def for_arrow(path: Path, mode: str = "rb") -> Iterator[Any]:
     """What pyarrow takes to read or write a file: the path, or where that has bytes that are no
-    UTF-8, which it cannot open, the open file."""
+    UTF-8, which it cannot open, the open file: by its number, as the threads of pyarrow that call
+    Python can end the process when it ends."""
     if is_utf8(str(path)):
         yield path
     else:
         with path.open(mode) as file:
-            yield file
+            numbered = Path(f"/proc/self/fd/{file.fileno()}")
+            yield numbered if numbered.exists() else file
 
 
 def is_utf8(text: str) -> bool:
