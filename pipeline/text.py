@@ -28,6 +28,12 @@ def _escape(found: re.Match[str]) -> str:
     return SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number in the digits 0 to 9: `str.isdigit` also takes a ``²``,
+    which `int` does not."""
+    return text.isascii() and text.isdecimal()
+
+
 def json_text(content: Any, *, indent: int | None = None) -> str:
     """Content as JSON that any terminal and any reader takes: what is unsafe is escaped."""
     text = json.dumps(content, ensure_ascii=False, indent=indent)

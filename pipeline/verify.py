@@ -12,9 +12,10 @@ from typing import Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.engines.shards import Shards
-from review_embeddings.pipeline.errors import DamagedError, ReviewError, RunError
+from review_embeddings.pipeline.errors import DamagedError, ReviewError, RunError, StorageError
 from review_embeddings.pipeline.images.pixels import verify_cached
 from review_embeddings.pipeline.images.runimages import READ_AGAIN, read_images
+from review_embeddings.pipeline.machine import refusal_in, sentence_about
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
     SkippedCheckpoint,
@@ -60,6 +61,8 @@ class VerifiedRun:
     unknown: int = 0
     """Files that an earlier version wrote without a checksum, as far as can be told whole."""
     damaged: list[Damage] = field(default_factory=list)
+    unreadable: list[Damage] = field(default_factory=list)
+    """Files that the machine refuses to read, which says nothing of what they hold."""
 
 
 Check = Callable[[], bool]
@@ -78,6 +81,13 @@ def verify(run: RunFolder, progress: Progress = SILENT) -> VerifiedRun:
         for path, is_known in checks:
             try:
                 known = is_known()
+            except StorageError as error:
+                found.unreadable.append(Damage(path, str(error)))
+            except OSError as error:
+                if (refusal := refusal_in(error)) is None:
+                    raise
+                where = sentence_about(refusal, refusal.path or path, writing=False)
+                found.unreadable.append(Damage(path, where))
             except ReviewError as error:
                 found.damaged.append(Damage(path, str(error)))
             else:
@@ -234,7 +244,10 @@ def _weights(run: RunFolder) -> Iterator[tuple[Path, Check]]:
             return
         found = find_checkpoints(run.checkpoint_root(info))
         for skipped in found.skipped:
-            yield run.checkpoint_root(info) / skipped.name, partial(_refuse, skipped)
+            yield (
+                run.checkpoint_root(info) / skipped.name,
+                partial(_refuse, run.checkpoint_root(info) / skipped.name, skipped),
+            )
         for checkpoint in found.usable:
             stored = run.result_metadata("embeddings", checkpoint.step) or {}
             if not checkpoint.is_base and isinstance(stored.get("key"), dict):
@@ -243,8 +256,13 @@ def _weights(run: RunFolder) -> Iterator[tuple[Path, Check]]:
         return
 
 
-def _refuse(skipped: SkippedCheckpoint) -> bool:
-    raise RunError(f"{skipped.name} is left out: {skipped.reason}. Bring back a copy.")
+def _refuse(path: Path, skipped: SkippedCheckpoint) -> bool:
+    """Raise RunError, or PermissionError where it is not known what the files hold."""
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            file.open("rb").close()
+    reason = skipped.reason.removesuffix(".")
+    raise RunError(f"{skipped.name} is left out: {reason}. Bring back a copy.")
 
 
 def _weights_check(checkpoint: Checkpoint, key: Mapping[str, Any]) -> Check:

@@ -46,6 +46,7 @@ from review_embeddings.pipeline.machine import (
     raise_unavailable,
 )
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import is_utf8
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference
@@ -264,6 +265,7 @@ def load_split(reference: DatasetReference, option: str = "--split") -> LoadedSp
 def _loading_errors(reference: DatasetReference) -> Iterator[None]:
     """Whatever ``datasets`` raises while it loads becomes one DatasetError; it has no common base
     class of its own. What lies below the data set's address may be read from here on."""
+    _refuse_halves(reference)
     follow(reference.source)
     try:
         yield
@@ -286,6 +288,17 @@ def _loading_errors(reference: DatasetReference) -> Iterator[None]:
         raise DatasetError(
             f"Data set {reference.source} {where}cannot be loaded: {_causes(error)} {cure}"
         ) from error
+
+
+def _refuse_halves(reference: DatasetReference) -> None:
+    """Raise DatasetError for a name with a byte that is no UTF-8: ``datasets`` opens none."""
+    for what in ("source", "config", "revision", "split"):
+        name = getattr(reference, what)
+        if name is not None and not is_utf8(name):
+            raise DatasetError(
+                f"The {'path' if what == 'source' else what} of the data set, {name}, has a byte "
+                f"that is no UTF-8, and no such data set can be read. Give it another name."
+            )
 
 
 def _cache() -> str:

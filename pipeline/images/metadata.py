@@ -146,7 +146,11 @@ def _from_json(text: str) -> pyarrow.Table:
 
     import pyarrow as pa
 
-    rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines() if line.strip()]
+    lines = (line for line in text.splitlines() if line.strip())
+    try:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line is no JSON object")
     columns = list(dict.fromkeys(name for row in rows for name in row))

@@ -14,6 +14,7 @@ from review_embeddings.pipeline.images.dataset import OpenedDataset
 from review_embeddings.pipeline.images.decode import GREY_RULES
 from review_embeddings.pipeline.images.reading import ImageMetadata, ImageRecord, SkippedImage
 from review_embeddings.pipeline.images.runimages import DEEP, folder_of, images_key, images_schema
+from review_embeddings.pipeline.run.bounded import for_arrow
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.parquets import add_checksums
@@ -49,9 +50,12 @@ def writing_images(
     schema = images_schema(in_place=opened.reference.in_place)
     locations = opened.rows.data.table if opened.reference.in_place else None
     with whole_file(run.images) as temporary:
-        with parquet.ParquetWriter(
-            temporary, schema.with_metadata(metadata), compression="zstd"
-        ) as file:
+        with (
+            for_arrow(temporary, "wb") as target,
+            parquet.ParquetWriter(
+                target, schema.with_metadata(metadata), compression="zstd"
+            ) as file,
+        ):
             writer = ImagesWriter(
                 file,
                 schema,

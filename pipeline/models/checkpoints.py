@@ -26,6 +26,10 @@ from review_embeddings.pipeline.models.forms.form import Form
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.history import CheckpointRecord, StateSummary, TrainingHistory
+from review_embeddings.pipeline.text import is_number
+
+MAX_DIGITS = 18
+"""Of a step that somebody names."""
 
 BEST = "best"
 """Names the checkpoint that evaluated best."""
@@ -270,6 +274,7 @@ def _not_there(steps: Sequence[int], name: str, best: int | None) -> str:
             f"Which checkpoint is the best is not known: no trainer_state.json of this run names "
             f"one. Name a step, first or last; there are {there}."
         )
+    name = name if len(name) <= 2 * MAX_DIGITS + 1 else f"{name[:MAX_DIGITS]}…"
     which = f"{name} (step {best})" if name == BEST else name
     return (
         f"There is no checkpoint {which}; there are {there}. Name one, first, last, best or a "
@@ -280,7 +285,9 @@ def _not_there(steps: Sequence[int], name: str, best: int | None) -> str:
 def _in_range(steps: Sequence[int], name: str, named: Mapping[str, int]) -> set[int]:
     """The steps that ``20``, ``first`` or ``20-last`` names; empty where it names none."""
     words = name.split("-")
-    known = [word for word in words if word in named or word.isdecimal()]
+    known = [
+        word for word in words if word in named or (is_number(word) and len(word) <= MAX_DIGITS)
+    ]
     if len(known) != len(words) or len(words) > 2:
         return set()
     numbers = [named[word] if word in named else int(word) for word in words]

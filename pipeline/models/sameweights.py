@@ -17,6 +17,7 @@ from typing import Any
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms import form_of, weight_files
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.text import is_number
 
 WRAPPERS = re.compile(r"^((module|_orig_mod|base_model\.model)\.)+")
 """What wrappers of a model put before the names of its tensors."""
@@ -160,8 +161,8 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """An order in which layer 10 comes after layer 9."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if is_number(part) else (-1, part) for part in parts]
 
 
 def _equal(one: Any, other: Any) -> bool:

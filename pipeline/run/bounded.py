@@ -9,7 +9,8 @@ import json
 import math
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,18 +142,38 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 # -- Parquet
 
 
-def open_parquet(path: Path) -> Any:
+@contextmanager
+def for_arrow(path: Path, mode: str = "rb") -> Iterator[Any]:
+    """What pyarrow takes to read or write a file: the path, or where that has bytes that are no
+    UTF-8, which it cannot open, the open file: by its number, as the threads of pyarrow that call
+    Python can end the process when it ends."""
+    if is_utf8(str(path)):
+        yield path
+    else:
+        with path.open(mode) as file:
+            numbered = Path(f"/proc/self/fd/{file.fileno()}")
+            yield numbered if numbered.exists() else file
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it has no half of a character, which stands for a
+    byte of a path that is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
     """A `pyarrow.parquet.ParquetFile`, its footer looked through. Raises OSError, ValueError and
     `pyarrow.ArrowException`."""
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(path)
-    try:
+    with for_arrow(path) as source, parquet.ParquetFile(source) as file:
         _check_footer(file.metadata, path.stat().st_size)
-    except BaseException:
-        file.close()
-        raise
-    return file
+        yield file
 
 
 def _check_footer(footer: Any, size: int) -> None:
@@ -178,6 +199,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
     with open_parquet(path) as file:
         schema = file.schema_arrow
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise ValueError(f"it has several columns that are called {twice[0][:40]!r}")
     names = schema.names if columns is None else list(columns)
     texts = [
         name
@@ -185,7 +209,10 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         if name in schema.names
         and (pa.types.is_string(kind := schema.field(name).type) or pa.types.is_binary(kind))
     ]
-    with parquet.ParquetFile(path, read_dictionary=texts) as file:
+    with (
+        for_arrow(path) as source,
+        parquet.ParquetFile(source, read_dictionary=texts) as file,
+    ):
         table = file.read(columns=None if columns is None else names)
     for name in texts:
         position = table.column_names.index(name)

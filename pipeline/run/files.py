@@ -134,7 +134,7 @@ def open_array(path: Path, cure: str) -> NDArray[Any]:
 def fingerprint(**parts: Any) -> str:
     """SHA-256 (hex, 32 digits) of named values; changes when one of them does."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def commit(temporary: Path, path: Path) -> None:

@@ -34,6 +34,7 @@ from review_embeddings.pipeline.run.locks import FOREVER
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
 from review_embeddings.pipeline.run.runlocks import RunLocks
 from review_embeddings.pipeline.run.temporary import remove_leftovers
+from review_embeddings.pipeline.text import is_number
 
 FORMAT_VERSION = 1
 """Raised when an older version of this program could no longer read the folder."""
@@ -254,7 +255,7 @@ class RunFolder(RunLocks):
     def steps_with(self, stage: str) -> list[int]:
         """Steps for which the stage has a complete result, ascending."""
         steps = (
-            int(path.stem) for path in (self.path / stage).glob("*.json") if path.stem.isdigit()
+            int(path.stem) for path in (self.path / stage).glob("*.json") if is_number(path.stem)
         )
         return sorted(step for step in steps if self.result_metadata(stage, step) is not None)
 

@@ -129,6 +129,19 @@ def open_inside(path: Path, flags: int, mode: int = 0o666, run: Path | None = No
         os.close(folder)
 
 
+def open_alone(path: Path, flags: int, run: Path | None = None) -> int:
+    """The same for a file that grows and has no other name: what is added would also be in a backup
+    that ``cp -al`` has made, or in a file outside of the run. Raises StorageError likewise."""
+    descriptor = open_inside(path, flags, run=run)
+    if os.fstat(descriptor).st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    raise StorageError(
+        f"{path} is a hard link: the same file has another name elsewhere, which would change too. "
+        f"Put a copy of it in its place: cp {path} {path}.copy && mv {path}.copy {path}"
+    )
+
+
 def _open_at(name: str, flags: int, mode: int, folder: int, path: Path) -> int:
     try:
         return os.open(name, flags | NO_FOLLOW, mode, dir_fd=folder)

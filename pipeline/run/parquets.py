@@ -7,12 +7,12 @@ import io
 import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DamagedError, RunError, reason_of
-from review_embeddings.pipeline.run.bounded import open_parquet, read_parquet
+from review_embeddings.pipeline.run.bounded import for_arrow, open_parquet, read_parquet
 from review_embeddings.pipeline.run.checksums import (
     KIND,
     check,
@@ -47,7 +47,7 @@ def add_checksums(path: Path) -> None:
     """Put checksums into a finished Parquet file."""
     import pyarrow.parquet as parquet
 
-    with parquet.ParquetFile(path) as file:
+    with for_arrow(path) as source, parquet.ParquetFile(source) as file:
         metadata, schema = file.metadata, file.schema_arrow
     kept = {key: text for key, text in (metadata.metadata or {}).items() if key != ARROW_SCHEMA}
     sums = [
@@ -84,11 +84,11 @@ class CheckedParquet:
     def __init__(self, path: Path, cure: str) -> None:
         """Raises DamagedError, with the ``cure``, where it is no Parquet file or its footer is
         damaged."""
-        self._path, self._cure = path, cure
+        self._path, self._cure, self._opened = path, cure, ExitStack()
         with self._errors():
             self._mark = mark_of(path)
             _check_footer(path, cure)
-            self._file = open_parquet(path)
+            self._file = self._opened.enter_context(open_parquet(path))
             self.metadata = self._file.metadata
             self.schema = self._file.schema_arrow
             stored = self.metadata.metadata or {}
@@ -99,7 +99,7 @@ class CheckedParquet:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        self._opened.close()
 
     def read(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
         """Columns of all rows. Raises DamagedError."""

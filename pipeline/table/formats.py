@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.csvfile import append_frame, csv_bytes, unguarded
 from review_embeddings.pipeline.registry import Registry
-from review_embeddings.pipeline.run.bounded import parse_json, read_bytes, read_parquet
+from review_embeddings.pipeline.run.bounded import for_arrow, parse_json, read_bytes, read_parquet
 from review_embeddings.pipeline.table.columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -187,14 +187,15 @@ def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
     import pyarrow.parquet as parquet
 
     writer: Any = None
-    try:
-        for part in parts:
-            table = _as_arrow(part)
-            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+    with for_arrow(path, "wb") as target:
+        try:
+            for part in parts:
+                table = _as_arrow(part)
+                writer = writer or parquet.ParquetWriter(target, table.schema, compression="zstd")
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
 
 
 def _as_arrow(frame: pd.DataFrame) -> pa.Table:
@@ -222,7 +223,11 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
 def _read_parquet_list(path: Path) -> ListRows:
 
     table = read_parquet(path)
-    return ListRows(table.column_names, table.to_pylist(), list(range(1, len(table) + 1)))
+    try:
+        rows = table.to_pylist()
+    except OverflowError as error:
+        raise ValueError(f"it holds a time that is out of range ({error})") from error
+    return ListRows(table.column_names, rows, list(range(1, len(table) + 1)))
 
 
 # -- what they share

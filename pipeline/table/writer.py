@@ -15,6 +15,7 @@ from review_embeddings.pipeline.analysis.trajectories import Trajectories
 from review_embeddings.pipeline.analysis.trust import MapTrust
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import for_arrow
 from review_embeddings.pipeline.run.checksums import file_checksum
 from review_embeddings.pipeline.run.files import storage_errors, whole_file, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -269,9 +270,10 @@ def _write_columns(
         for column in declared
     }
     with whole_file(run.table / name) as temporary:
-        parquet.write_table(
-            pa.Table.from_pydict(arrays, schema=arrow_schema(per)), temporary, compression="zstd"
-        )
+        with for_arrow(temporary, "wb") as target:
+            parquet.write_table(
+                pa.Table.from_pydict(arrays, schema=arrow_schema(per)), target, compression="zstd"
+            )
         return file_checksum(temporary)
 
 

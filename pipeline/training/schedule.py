@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.settings import SPACINGS
+from review_embeddings.pipeline.text import is_number
 from review_embeddings.pipeline.training.options import KEEP_ALL
 
 MAX_LISTED = 6
@@ -82,7 +83,7 @@ def kept_steps(keep: str, frames: Sequence[int]) -> list[int]:
 def _kept_step(name: str, frames: Sequence[int]) -> int:
     if name in {"first", "last"}:
         return frames[0] if name == "first" else frames[-1]
-    if name.isdigit() and int(name) in frames:
+    if is_number(name) and int(name) in frames:
         return int(name)
     raise SettingsError(
         f"--keep {name}: no checkpoint is made there. Use {KEEP_ALL}, or some of first, last and "

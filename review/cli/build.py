@@ -9,7 +9,7 @@ import click
 
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import option, takes
-from review_embeddings.review.cli.errors import USER_ERROR, end
+from review_embeddings.review.cli.errors import USER_ERROR
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
     ComputeOptions,
@@ -142,10 +142,14 @@ def _verify(run: RunFolder) -> None:
     from review_embeddings.pipeline.verify import verify
 
     found = verify(run, progress())
-    for one in found.damaged:
+    for one in (*found.damaged, *found.unreadable):
         say(one.message, err=True)
     say(f"{found.checked:,} stored files are as they were written.")
     if found.unknown:
         say(f"{found.unknown:,} more were written by a version without checksums.")
+    if found.unreadable:
+        say(f"{len(found.unreadable):,} stored files cannot be read.", err=True)
     if found.damaged:
-        end(f"{len(found.damaged):,} stored files are damaged.", USER_ERROR)
+        say(f"{len(found.damaged):,} stored files are damaged.", err=True)
+    if found.damaged or found.unreadable:
+        raise SystemExit(USER_ERROR)

@@ -147,6 +147,9 @@ class Target:
     name: str
     option: str
 
+    def __str__(self) -> str:
+        return self.name
+
     def file(self, run: RunFolder) -> Path:
         """The path of a file. Raises SettingsError where it must not be written."""
         from review_embeddings.review.exchange.targets import check_target

@@ -21,7 +21,7 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import open_regular
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.inside import open_inside
+from review_embeddings.pipeline.run.inside import open_alone, open_inside
 from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.review.decisions.history import History, in_order
 from review_embeddings.review.decisions.lines import (
@@ -264,7 +264,7 @@ class DecisionLog:
         cannot be written to."""
         with storage_errors(self.run.decisions):
             existed = self.run.decisions.exists()
-            os.close(open_inside(self.run.decisions, ADD, run=self.run.path))
+            os.close(open_alone(self.run.decisions, ADD, run=self.run.path))
         if not existed:
             _sync_folder(self.run)
 
@@ -317,7 +317,7 @@ class DecisionLog:
         path = self.run.decisions
         with storage_errors(path):
             existed = path.exists()
-            file = open_inside(path, ADD, run=self.run.path)
+            file = open_alone(path, ADD, run=self.run.path)
             try:
                 size = os.fstat(file).st_size
                 try:
@@ -339,7 +339,7 @@ class DecisionLog:
         if not self._torn or self._mark is None:
             return
         path, aside = self.run.decisions, self.run.torn_decisions
-        with storage_errors(path), os.fdopen(open_inside(path, os.O_RDWR), "r+b") as file:
+        with storage_errors(path), os.fdopen(open_alone(path, os.O_RDWR), "r+b") as file:
             with os.fdopen(open_inside(aside, ADD), "ab") as torn:
                 torn.write(self._torn + b"\n")
                 torn.flush()

@@ -342,7 +342,7 @@ def test_a_table_with_more_rows_than_bytes_or_that_unpacks_too_far_is_refused(
     parquet.write_table(pa.table({"n": np.zeros(300_000, np.int8)}), file)
     assert file.stat().st_size < 200_000
     with pytest.raises(TooLargeError, match="300,000 rows"):
-        open_parquet(file)
+        open_parquet(file).__enter__()
     monkeypatch.setattr(bounded, "MIN_CHECKED_BYTES", 0)
     parquet.write_table(
         pa.table({"n": [bytes(1_000_000)]}), file, compression="zstd", use_dictionary=False

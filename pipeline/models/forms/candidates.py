@@ -14,6 +14,7 @@ from review_embeddings.pipeline.models.forms.kinds import NO_WEIGHTS
 from review_embeddings.pipeline.models.forms.pickles import read_pickle
 from review_embeddings.pipeline.models.forms.timmfile import read_timm_file
 from review_embeddings.pipeline.run.folder import CHECKPOINT_NAME
+from review_embeddings.pipeline.text import is_number
 
 BEST_FILE = "model_best.pth.tar"
 """timm's copy of the checkpoint that evaluated best."""
@@ -149,7 +150,7 @@ def _timm_candidate(path: Path) -> Candidate:
         content = read_timm_file(path)
     except CheckpointError as error:
         number = path.name.removeprefix("checkpoint-").partition(".")[0]
-        return Candidate(path, int(number) if number.isdigit() else None, problem=str(error))
+        return Candidate(path, int(number) if is_number(number) else None, problem=str(error))
     return Candidate(path, content.epoch, epoch=content.epoch + 1.0, loss=content.loss)
 
 

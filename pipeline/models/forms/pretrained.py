@@ -33,6 +33,7 @@ from review_embeddings.pipeline.models.libraries import (
 )
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import WEIGHTS
+from review_embeddings.pipeline.text import is_number
 
 OTHER_LIBRARIES = (
     ("tf_model.h5", "TensorFlow", "from_tf"),
@@ -190,7 +191,7 @@ def _problem_with_config(folder: Path) -> str | None:
     if not (isinstance(architectures, list) and all(isinstance(one, str) for one in architectures)):
         return f"its {CONFIG} does not name its architecture"
     names = config.get("id2label", {"0": ""})
-    if not (names and isinstance(names, dict) and all(map(str.isdigit, names))):
+    if not (names and isinstance(names, dict) and all(map(is_number, names))):
         return f"its {CONFIG} has an id2label that does not number classes"
     return None
 

@@ -18,6 +18,7 @@ from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsEr
 from review_embeddings.pipeline.machine import about_any
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError
+from review_embeddings.pipeline.text import is_number
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.session import (
     DecisionSession,
@@ -210,7 +211,7 @@ def _error(sentence: str, status: int, reason: str = "") -> Response:
 def _number(request: Request, name: str, default: str = "") -> int | None:
     """A number of the address; None for anything else."""
     value = request.query_params.get(name, default)
-    return int(value) if value.isdigit() and len(value) <= MAX_DIGITS else None
+    return int(value) if is_number(value) and len(value) <= MAX_DIGITS else None
 
 
 class _TooLargeError(Exception):
@@ -220,7 +221,7 @@ class _TooLargeError(Exception):
 async def _body(request: Request) -> bytes:
     """The body of a request, never more than `MAX_BODY` of it."""
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    if not is_number(length) or int(length) > MAX_BODY:
         raise _TooLargeError
     content = bytearray()
     async for part in request.stream():
