@@ -22,6 +22,7 @@ from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
 from review_embeddings.review.page.cache import cache_environment, cache_somewhere
+from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.private import create_private
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class SpotlightProcess:
         # It would make an IPv4 socket of its own, drop what the process writes and wait for 120 s
         # whatever becomes of it; here it only keeps the connection to the process.
         self._server: Any = Server(host="127.0.0.1")
+        self._server._connection_listener.close()
+        self._server._connection_listener = PatientListener(
+            self._server._connection_authkey.encode()
+        )
         self._pass_on = self._server._handle_message
         self._server._handle_message = self._handle
         self._error: Exception | None = None
@@ -86,7 +91,7 @@ class SpotlightProcess:
                 cwd=self._empty,
                 env={
                     **os.environ,
-                    **cache_environment(self._log.parent),
+                    **cache,
                     **environment,
                     **connection,
                 },

@@ -27,6 +27,7 @@ from review_embeddings.review.page.cache import (
     cache_environment,
     cache_somewhere,
 )
+from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
 from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
@@ -331,6 +332,29 @@ one.recv()
 """
     with pytest.raises(ReviewError, match="cannot show the review .no such column"):
         started[1](client)
+
+
+def test_another_user_who_connects_first_keeps_nobody_waiting() -> None:
+    import threading
+    from multiprocessing.connection import Client
+
+    listener = PatientListener(b"key")
+    silent = socket.create_connection(listener.address)
+    wrong = socket.create_connection(listener.address)
+    wrong.sendall(b"\x00\x00\x00\x04none")
+    clients = []
+
+    def connect() -> None:
+        clients.append(Client(listener.address, authkey=b"key"))
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    with silent, wrong, listener.accept() as accepted:
+        thread.join(10)
+        clients[0].send("here")
+        assert accepted.recv() == "here"
+    clients[0].close()
+    listener.close()
 
 
 def test_the_last_line_of_a_log_is_that_of_the_exception(tmp_path: Path) -> None:
