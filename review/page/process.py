@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
 from review_embeddings.review.page.cache import cache_environment, cache_somewhere
@@ -84,17 +85,12 @@ class SpotlightProcess:
             "CONNECTION_AUTHKEY": server._connection_authkey,
         }
         cache = cache_environment(self._log.parent)
-        self._empty.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._empty)
         with bound, create_private(self._log) as log:
             server.process = subprocess.Popen(
                 self._command(bound),
                 cwd=self._empty,
-                env={
-                    **os.environ,
-                    **cache,
-                    **environment,
-                    **connection,
-                },
+                env={**os.environ, **cache, **environment, **connection},
                 pass_fds=() if os.name == "nt" else (bound.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -24,6 +24,7 @@ from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
 from review_embeddings.review.page.cache import (
     CACHE_VARIABLE,
+    SETTINGS_VARIABLE,
     cache_environment,
     cache_somewhere,
 )
@@ -254,10 +255,13 @@ def test_a_home_that_cannot_be_written_is_not_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / "settings"))
     assert cache_environment(tmp_path) == {}
     (tmp_path / "file").touch()
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     assert cache_environment(tmp_path) == {CACHE_VARIABLE: str(tmp_path)}
+    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / "file" / "below"))
+    assert set(cache_environment(tmp_path)) == {CACHE_VARIABLE, SETTINGS_VARIABLE}
     with cache_somewhere():
         assert Path(os.environ[CACHE_VARIABLE]).is_dir()
     assert os.environ[CACHE_VARIABLE] == str(tmp_path / "file")
