@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
 from review_embeddings.review.page.cache import cache_environment, cache_somewhere
+from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.private import create_private
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ class SpotlightProcess:
         # It would make an IPv4 socket of its own, drop what the process writes and wait for 120 s
         # whatever becomes of it; here it only keeps the connection to the process.
         self._server: Any = Server(host="127.0.0.1")
+        self._server._connection_listener.close()
+        self._server._connection_listener = PatientListener(
+            self._server._connection_authkey.encode()
+        )
         self._pass_on = self._server._handle_message
         self._server._handle_message = self._handle
         self._error: Exception | None = None
@@ -79,17 +85,12 @@ class SpotlightProcess:
             "CONNECTION_AUTHKEY": server._connection_authkey,
         }
         cache = cache_environment(self._log.parent)
-        self._empty.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._empty)
         with bound, create_private(self._log) as log:
             server.process = subprocess.Popen(
                 self._command(bound),
                 cwd=self._empty,
-                env={
-                    **os.environ,
-                    **cache_environment(self._log.parent),
-                    **environment,
-                    **connection,
-                },
+                env={**os.environ, **cache, **environment, **connection},
                 pass_fds=() if os.name == "nt" else (bound.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -24,9 +24,11 @@ from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
 from review_embeddings.review.page.cache import (
     CACHE_VARIABLE,
+    SETTINGS_VARIABLE,
     cache_environment,
     cache_somewhere,
 )
+from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
 from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
@@ -253,10 +255,13 @@ def test_a_home_that_cannot_be_written_is_not_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / "settings"))
     assert cache_environment(tmp_path) == {}
     (tmp_path / "file").touch()
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     assert cache_environment(tmp_path) == {CACHE_VARIABLE: str(tmp_path)}
+    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / "file" / "below"))
+    assert set(cache_environment(tmp_path)) == {CACHE_VARIABLE, SETTINGS_VARIABLE}
     with cache_somewhere():
         assert Path(os.environ[CACHE_VARIABLE]).is_dir()
     assert os.environ[CACHE_VARIABLE] == str(tmp_path / "file")
@@ -331,6 +336,29 @@ one.recv()
 """
     with pytest.raises(ReviewError, match="cannot show the review .no such column"):
         started[1](client)
+
+
+def test_another_user_who_connects_first_keeps_nobody_waiting() -> None:
+    import threading
+    from multiprocessing.connection import Client
+
+    listener = PatientListener(b"key")
+    silent = socket.create_connection(listener.address)
+    wrong = socket.create_connection(listener.address)
+    wrong.sendall(b"\x00\x00\x00\x04none")
+    clients = []
+
+    def connect() -> None:
+        clients.append(Client(listener.address, authkey=b"key"))
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    with silent, wrong, listener.accept() as accepted:
+        thread.join(10)
+        clients[0].send("here")
+        assert accepted.recv() == "here"
+    clients[0].close()
+    listener.close()
 
 
 def test_the_last_line_of_a_log_is_that_of_the_exception(tmp_path: Path) -> None:
