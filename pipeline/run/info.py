@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,10 +41,12 @@ class RunInfo:
     """What a newer version wrote beside all this."""
 
     def checked(self) -> RunInfo:
-        """The same. Raises RecordError for a relative path that leads out of the run folder: we
-        write none."""
+        """The same. Raises RecordError for a relative path that leads out of the run folder, or
+        one that no file can have: we write none."""
         paths = {"dataset.source": self.dataset.source, "checkpoints": self.checkpoints}
         for key, path in paths.items():
+            if not _is_path(path):
+                raise RecordError("is no path", key)
             relative = not Path(path).is_absolute() and "://" not in path
             if relative and ".." in re.split(r"[/\\]", path):
                 raise RecordError("leads out of the run folder", key)
@@ -54,6 +57,14 @@ class RunInfo:
         one."""
         unknown = {name: value for name, value in self.unknown.items() if name != "dataset"}
         return replace(self, dataset=DatasetReference(source), classes=None, unknown=unknown)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a file can be called so: with no half a character but one that stands for a byte."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def derived_id(info: RunInfo) -> str:

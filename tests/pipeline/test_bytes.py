@@ -27,8 +27,10 @@ from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.run.bounded import for_arrow
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.inside import open_alone
 from review_embeddings.pipeline.run.parquets import CheckedParquet, add_checksums
+from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.text import is_number
 from review_embeddings.pipeline.verify import verify
@@ -65,6 +67,16 @@ def test_a_parquet_file_whose_path_is_no_utf8_is_written_and_read(tmp_path: Path
     add_checksums(file)
     with CheckedParquet(file, "") as checked:
         assert checked.read()["n"].to_pylist() == [1, 2]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a path can be anything there")
+@pytest.mark.parametrize("name", ["\ud800", "a\0b"])
+def test_what_no_file_can_be_called_is_no_path_in_a_run(name: str) -> None:
+    with pytest.raises(RecordError, match="checkpoints is no path"):
+        RunInfo(DatasetReference("x"), checkpoints=name).checked()
+    with pytest.raises(RecordError, match=r"dataset\.source is no path"):
+        RunInfo(DatasetReference(name)).checked()
+    assert RunInfo(DatasetReference(BYTE)).checked()
 
 
 def test_a_fingerprint_of_half_a_character_is_one_of_its_own() -> None:
