@@ -227,6 +227,8 @@ def _read_parquet_list(path: Path) -> ListRows:
         rows = table.to_pylist()
     except OverflowError as error:
         raise ValueError(f"it holds a time that is out of range ({error})") from error
+    except KeyError as error:
+        raise ValueError(f"it holds times of an unknown time zone ({error})") from error
     return ListRows(table.column_names, rows, list(range(1, len(table) + 1)))
 
 

@@ -126,6 +126,11 @@ def test_a_parquet_list_with_a_name_twice_or_a_time_out_of_range_is_refused(
         read_rows(twice)
     with pytest.raises(SettingsError, match="out of range"):
         read_rows(late)
+    parquet.write_table(
+        pa.table({"decided_at": pa.array([1], pa.timestamp("ms", "No/Zone"))}), late
+    )
+    with pytest.raises(SettingsError, match="unknown time zone"):
+        read_rows(late)
 
 
 def test_a_step_of_thousands_of_digits_is_not_there() -> None:
