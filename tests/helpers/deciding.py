@@ -76,7 +76,16 @@ def unsaid(page: Page, text: str) -> None:
     )
 
 
+KEPT = (
+    "Object.keys(localStorage).filter((key) => key.startsWith('review-embeddings-outbox:')).length"
+)
+
+
 def kept(page: Page) -> int:
     """How many messages the browser keeps because they are not saved yet."""
-    names = "Object.keys(localStorage).filter((key) => key.startsWith('review-embeddings-outbox:'))"
-    return int(page.evaluate(f"{names}.length"))
+    return int(page.evaluate(KEPT))
+
+
+def all_saved(page: Page) -> None:
+    """Wait until the browser keeps none."""
+    page.wait_for_function(f"{KEPT} === 0")

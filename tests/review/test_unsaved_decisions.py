@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deciding import FLAGS, PANEL, decide, decided, kept, opened, ready, said, unsaid
+from deciding import FLAGS, PANEL, all_saved, decide, decided, kept, opened, ready, said, unsaid
 from playwright.sync_api import Browser, Route, sync_playwright
 from serving import Serving
 
@@ -104,6 +104,7 @@ def test_decisions_outlive_the_server_the_tab_and_the_token(
     page.close()
     page = opened(context, address)
     said(page, "4 of 36 decided")
+    all_saved(page)
     unsaid(page, "ot saved")
     expected = {0: "keep", 1: "remove", 2: "unsure", 3: "duplicate"}
     assert decided(page) == expected and kept(page) == 0
