@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from samples import CLASSES, need, picture, save_checkpoint
+from serving import Serving, serving
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
 
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Path:
     need((SHARED / "data").is_dir(), "the folder ../shared with real data and models")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def served(built_run: Path) -> Iterator[Serving]:
+    """A review of its first and last checkpoint."""
+    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -148,8 +148,8 @@ def _verify(run: RunFolder) -> None:
     if found.unknown:
         say(f"{found.unknown:,} more were written by a version without checksums.")
     if found.unreadable:
-        say(f"{len(found.unreadable):,} stored files cannot be read.", err=True)
+        say(f"Files that cannot be read: {len(found.unreadable):,}.", err=True)
     if found.damaged:
-        say(f"{len(found.damaged):,} stored files are damaged.", err=True)
+        say(f"Damaged files: {len(found.damaged):,}.", err=True)
     if found.damaged or found.unreadable:
         raise SystemExit(USER_ERROR)

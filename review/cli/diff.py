@@ -19,7 +19,13 @@ from review_embeddings.review.cli.declare import (
     values_of,
 )
 from review_embeddings.review.cli.errors import DIFFERENT, NOTHING_WRITTEN
-from review_embeddings.review.cli.options import ReadingOptions, debug_option
+from review_embeddings.review.cli.options import (
+    ReadingOptions,
+    config_option,
+    debug_option,
+    image_column_option,
+    label_column_option,
+)
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
 
@@ -44,17 +50,9 @@ class DiffOptions:
         help="Column that says which row is which where an image has changed. Default: a column "
         "such as id, else file names. Repeatable.",
     )
-    config: str | None = option(
-        "--config", metavar="NAME", help="Configuration (subset) of the data sets."
-    )
-    image_column: str | None = option(
-        "--image-column", metavar="NAME", help="Column of the images. Default: found by its type."
-    )
-    label_column: str | None = option(
-        "--label-column",
-        metavar="NAME",
-        help="Column of the labels; 'none' for no labels. Default: found by its type.",
-    )
+    config: str | None = config_option()
+    image_column: str | None = image_column_option()
+    label_column: str | None = label_column_option()
     reading: ReadingOptions
     out: Target | None = output_option(
         "--out",

@@ -36,6 +36,27 @@ def debug_option() -> Any:
     return option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
+def config_option() -> Any:
+    """``--config``."""
+    return option("--config", metavar="NAME", help="Configuration (subset) of a data set.")
+
+
+def image_column_option() -> Any:
+    """``--image-column``."""
+    return option(
+        "--image-column", metavar="NAME", help="Column of the images. Default: found by its type."
+    )
+
+
+def label_column_option() -> Any:
+    """``--label-column``."""
+    return option(
+        "--label-column",
+        metavar="NAME",
+        help="Column of the labels; 'none' for no labels. Default: found by its type.",
+    )
+
+
 def json_option() -> Any:
     """Of commands that are run by other programs."""
     return option(
@@ -61,9 +82,7 @@ class DatasetOptions:
         metavar="NAME",
         help="Hub name, folder of images by class, Parquet, WebDataset or save_to_disk, or s3://….",
     )
-    config: str | None = option(
-        "--config", metavar="NAME", help="Configuration (subset) of the data set."
-    )
+    config: str | None = config_option()
     revision: str | None = option(
         "--revision", metavar="REV", help="Revision of a data set on the Hub."
     )
@@ -72,14 +91,8 @@ class DatasetOptions:
         metavar="NAME",
         help="Split to review. Default: test, else validation, else train.",
     )
-    image_column: str | None = option(
-        "--image-column", metavar="NAME", help="Column of the images. Default: found by its type."
-    )
-    label_column: str | None = option(
-        "--label-column",
-        metavar="NAME",
-        help="Column of the labels; 'none' for no labels. Default: found by its type.",
-    )
+    image_column: str | None = image_column_option()
+    label_column: str | None = label_column_option()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,10 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks.large import make
-from tests.benchmarks.screenshot import FLAGS, chromium_here
+from tests.benchmarks.screenshot import chromium_here
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from chromium import FLAGS
 from serving import serving
 
 FLOOR = """

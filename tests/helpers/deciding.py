@@ -7,14 +7,6 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-
 PANEL = "[data-test-tag=review-panel]"
 STATUS = "[data-test-tag=review-status]"
 

@@ -112,7 +112,7 @@ def test_a_file_that_may_not_be_read_is_not_damaged(
     assert ".." not in found.unreadable[0].message.replace(str(run), "")
     result = CliRunner().invoke(cli, ["build", "--verify", "--run", str(run)])
     assert result.exit_code == 2
-    assert "1 stored files cannot be read." in result.output
+    assert "Files that cannot be read: 1." in result.output
     assert "damaged" not in result.output
 
 

@@ -315,7 +315,7 @@ def test_verify_names_each_damaged_file_and_what_brings_it_back(
     damage(run.images, 400)
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     code, output, errors = review_embeddings("build", "--verify", "--run", run.path)
-    assert code == 2 and "4 stored files are damaged." in errors
+    assert code == 2 and "Damaged files: 4." in errors
     for name, cure in (
         ("outliers/000020.npy", "outliers/000020.json; review-embeddings build"),
         ("embeddings/000010.npy", "embeds it again where the weights of checkpoint 10"),

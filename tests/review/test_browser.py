@@ -6,30 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import FLAGS
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import Serving, serving
+from serving import Serving
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-
 KNOWN_FAULTS = ("process is not defined",)
 """Spotlight 1.8.2's relevance worker ends with this in every session."""
-
-
-@pytest.fixture(scope="module")
-def served(built_run: Path) -> Iterator[Serving]:
-    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deciding import FLAGS, decided, said, select, state
+from chromium import FLAGS
+from deciding import decided, said, select, state
 from playwright.sync_api import Browser, Page, sync_playwright
 from samples import CLASSES
 from serving import serving

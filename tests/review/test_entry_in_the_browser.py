@@ -7,21 +7,17 @@ import http.server
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import FLAGS
 from playwright.sync_api import BrowserContext, Page, Request, Response, sync_playwright
-from serving import Serving, serving
+from serving import Serving
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
+FOREIGN_FLAGS = [
+    *FLAGS,
     "--host-resolver-rules=MAP foreign.example 127.0.0.1, MAP rebound.example 127.0.0.1",
     "--disable-features=BlockInsecurePrivateNetworkRequests,LocalNetworkAccessChecks",
 ]
@@ -101,16 +97,10 @@ def elsewhere() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def served(built_run: Path) -> Iterator[Serving]:
-    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def context(chromium: str) -> Iterator[BrowserContext]:
     """A person's browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FOREIGN_FLAGS)
         yield browser.new_context(viewport={"width": 1600, "height": 900})
         browser.close()
 

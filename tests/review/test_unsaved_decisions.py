@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deciding import FLAGS, PANEL, all_saved, decide, decided, kept, opened, ready, said, unsaid
+from chromium import FLAGS
+from deciding import PANEL, all_saved, decide, decided, kept, opened, ready, said, unsaid
 from playwright.sync_api import Browser, Route, sync_playwright
 from serving import Serving
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import FLAGS
 from playwright.sync_api import expect, sync_playwright
 from samples import save_checkpoint, save_start_model
 from serving import serving
@@ -26,14 +27,6 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.page.watch import Watcher
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 
 def add_checkpoint(run: Path, step: int) -> None:
