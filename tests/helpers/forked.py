@@ -75,7 +75,8 @@ class Forks:
         assert self._process.stdout is not None
         ended = bool(select.select([self._process.stdout.fileno()], [], [], seconds)[0])
         if not ended:
-            os.kill(fork, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
+                os.kill(fork, signal.SIGKILL)
         code = self._answer()
         return None if code == -signal.SIGKILL and not ended else code
 
