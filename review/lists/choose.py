@@ -67,7 +67,7 @@ def _of_page(definition: ListDefinition, candidates: Candidates) -> Iterator[Ima
     whole = made_list(definition, candidates, worst)
     short = made_list(definition, candidates, SHORT)
     if definition.short and worst > SHORT and short.rows and short.rows != whole.rows:
-        yield replace(short, severity="high")
+        yield replace(short, severity="high", key="")
     if whole.rows:
         alone = definition.short and worst <= SHORT
         yield replace(whole, severity="high") if alone else whole
@@ -88,4 +88,6 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         definition.severity,
         list(definition.page_columns),
         definition.description.format(**values),
+        definition.key,
+        definition.suggests,
     )

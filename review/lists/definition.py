@@ -18,6 +18,9 @@ Severity = Literal["high", "medium", "low"]
 
 Surface = Literal["page", "export", "summary"]
 
+Suggestion = Literal["relabel", "duplicate", "remove", ""]
+"""The decision that a list suggests about its images; empty for none."""
+
 EVERYWHERE: tuple[Surface, ...] = ("page", "export", "summary")
 
 
@@ -33,6 +36,9 @@ class ImageList:
     columns: list[str]
     """Columns of the page that it was made from."""
     description: str
+    key: str = ""
+    """What the page calls it; empty for a list that is only one of Spotlight's."""
+    suggests: Suggestion = ""
 
 
 def _nothing_is_missing(candidates: Candidates) -> str:
@@ -80,6 +86,8 @@ class ListDefinition:
     several: bool = False
     """Only offered where the table has several checkpoints."""
     severity: Severity = "medium"
+    suggests: Suggestion = ""
+    """The decision that fits most of its images: relabelled to the suggested class, for one."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     surfaces: tuple[Surface, ...] = EVERYWHERE

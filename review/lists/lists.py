@@ -193,6 +193,7 @@ LISTS.add(
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
         short=True,
+        suggests="relabel",
     )
 )
 LISTS.add(
@@ -207,6 +208,7 @@ LISTS.add(
         note=_note_of_copy,
         columns=COPY_COLUMNS,
         page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_KIND),
+        suggests="duplicate",
     )
 )
 LISTS.add(
@@ -254,6 +256,7 @@ LISTS.add(
         page_columns=(c.LEAK_OF,),
         needs=_needs_another_split,
         severity="high",
+        suggests="remove",
     )
 )
 LISTS.add(
@@ -271,6 +274,7 @@ LISTS.add(
         needs=_needs_another_split,
         severity="high",
         surfaces=("page", "export"),
+        suggests="remove",
     )
 )
 LISTS.add(

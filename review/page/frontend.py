@@ -57,6 +57,7 @@ ROUTES = {
         "undo",
         "nearest",
         "values",
+        "card",
     )
 }
 """Behind `PREFIX`."""
@@ -68,6 +69,13 @@ WIDGETS = {
     "panel": "ReviewPanel",
     "neighbors": "ReviewNeighbors",
     "checkpoints": "ReviewCheckpoints",
+    "review": "ReviewCard",
+    "map0": "ReviewMap0",  # Spotlight tells a widget nothing but its type
+    "map1": "ReviewMap1",
+    "map2": "ReviewMap2",
+    "map3": "ReviewMap3",
+    "lists": "ReviewLists",
+    "classes": "ReviewClasses",
 }
 """Types by which a layout names our widgets; layouts that people saved hold them."""
 

@@ -29,6 +29,18 @@ def plotted(review: ReviewFrame) -> list[int]:
     return [*review.shown[: room - 1], review.last]
 
 
+def maps_of(review: ReviewFrame) -> list[int | str]:
+    """What each map shows, from left to right: a step, or `FIRST`, `LAST` or `NOW`.
+
+    They stay as they are when checkpoints are added, so that the page is left as somebody arranged
+    it.
+    """
+    maps: list[int | str] = [FIRST, LAST] if review.watching else [*plotted(review)]
+    if has_slider(review):
+        maps.insert(len(maps) - 1, NOW)
+    return maps
+
+
 def has_slider(review: ReviewFrame) -> bool:
     """Whether there are checkpoints that no plot of their own shows, or will be."""
     return review.watching or len(review.steps) > len(plotted(review))
@@ -59,18 +71,8 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
 
 def _plots(review: ReviewFrame) -> list[Any]:
-    """Those of single checkpoints, and the slider's before the last.
-
-    They stay as they are when checkpoints are added, so that the page is left as somebody arranged
-    it.
-    """
-    if review.watching:
-        plots = [_plot(FIRST, "First", review.color_by), _plot(LAST, "Last", review.color_by)]
-    else:
-        plots = [_plot(step, plot_title(review, step), review.color_by) for step in plotted(review)]
-    if has_slider(review):
-        plots.insert(len(plots) - 1, _plot(NOW, "Slider", review.color_by))
-    return plots
+    """Those of single checkpoints, and the slider's before the last."""
+    return [_plot(place, map_title(review, place), review.color_by) for place in maps_of(review)]
 
 
 def _image_table(review: ReviewFrame) -> Any:
@@ -116,6 +118,14 @@ def _below(review: ReviewFrame) -> Any:
         weight=40,
         orientation="horizontal",
     )
+
+
+MAP_TITLES = {FIRST: "First", LAST: "Last", NOW: "Slider"}
+
+
+def map_title(review: ReviewFrame, place: int | str) -> str:
+    """What stands above a map."""
+    return plot_title(review, place) if isinstance(place, int) else MAP_TITLES[place]
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:

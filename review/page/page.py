@@ -19,7 +19,12 @@ from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page.frame import ReviewFrame, long_frame, wide_frame, with_pictures
-from review_embeddings.review.page.layout import has_slider, long_layout, wide_layout
+from review_embeddings.review.page.layout import (
+    has_slider,
+    long_layout,
+    maps_of,
+    wide_layout,
+)
 from review_embeddings.review.page.process import import_spotlight
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
 from review_embeddings.review.page.server import Page
@@ -83,6 +88,7 @@ def page_for(
     review = with_pictures(review, images)
     session = _session(built, review, sample) | {
         "selected": lists[0].rows if lists else [],
+        "lists": [_listed(made) for made in lists if made.key],
         "watching": watching,
         "news": news,
     }
@@ -101,10 +107,17 @@ def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[s
     return {
         "title": _title(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
+        "maps": maps_of(review),
         "table": built.manifest.fingerprint,
         "checkpoints": _checkpoints(built, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }
+
+
+def _listed(made: ImageList) -> dict[str, Any]:
+    """A list for a person to go through."""
+    keys = ("key", "title", "rows", "suggests", "description")
+    return {key: getattr(made, key) for key in keys}
 
 
 def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:

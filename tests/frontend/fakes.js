@@ -1,7 +1,7 @@
 // A table and a server in memory, in place of Spotlight and of our routes.
 // They show that the page's modules need nothing else.
 
-/** @import { Changes, DecisionInfo, Failure, Message, Nearest, Numbers } from "page/types.js" */
+/** @import { Card, Changes, DecisionInfo, Failure, Message, Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
@@ -87,6 +87,14 @@ export class FakeTable {
         this.selectionChanged.call();
     }
 
+    /** @type {number | undefined} */
+    highlighted;
+
+    /** @param {number | undefined} row */
+    highlight(row) {
+        this.highlighted = row;
+    }
+
     /** @param {Record<string, Numbers>} columns */
     write(columns) {
         this.writes.push(Object.keys(columns));
@@ -142,6 +150,24 @@ export const changes = (part) => ({
     ...part,
 });
 
+/** @param {Partial<Card>} part @returns {Card} */
+export const cardOf = (part) => ({
+    row: 0,
+    imageId: 10,
+    label: "blue",
+    suggested: null,
+    reasons: [],
+    lists: [],
+    ends: [],
+    classes: [],
+    steps: [],
+    labelCurve: null,
+    suggestedCurve: null,
+    percentileCurve: [],
+    way: [],
+    ...part,
+});
+
 /** @implements {ReviewServer} */
 export class FakeServer {
     /** @type {Session} */
@@ -162,6 +188,8 @@ export class FakeServer {
     columns = {};
     /** By row. @type {Record<number, Nearest[]>} */
     near = {};
+    /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
+    cards = {};
 
     async session() {
         return this.given;
@@ -184,6 +212,11 @@ export class FakeServer {
     /** @param {number} row */
     async nearest(row) {
         return this.near[row] ?? [];
+    }
+
+    /** @param {number} row @returns {Promise<Card | Failure>} */
+    async card(row) {
+        return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
     }
 
     /** @param {number} step */

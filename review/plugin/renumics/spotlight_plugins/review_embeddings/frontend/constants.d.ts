@@ -13,7 +13,8 @@ export const ROUTES: Record<
     | "lists"
     | "undo"
     | "nearest"
-    | "values",
+    | "values"
+    | "card",
     string
 >;
 export const DECISIONS: string[];
@@ -26,7 +27,19 @@ export const MAX_LIST_NAME: number;
 export const MAX_REQUEST: number;
 export const OUTBOX: string;
 export const MAX_CHECKPOINTS: number;
-export const WIDGETS: Record<"panel" | "neighbors" | "checkpoints", string>;
+export const WIDGETS: Record<
+    | "panel"
+    | "neighbors"
+    | "checkpoints"
+    | "review"
+    | "map0"
+    | "map1"
+    | "map2"
+    | "map3"
+    | "lists"
+    | "classes",
+    string
+>;
 export const LENSES: Record<"image" | "summary", string>;
 export const COLUMNS: Record<
     | "image"

@@ -51,10 +51,12 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             answer(`${ROUTES.decisions}?since=${since}`, async (given) =>
                 readChanges(await given.json()),
             ),
-        async nearest(row) {
-            const response = await ask(`${ROUTES.nearest}?row=${row}`);
+        async nearest(row, step) {
+            const at = step === undefined ? "" : `&step=${step}`;
+            const response = await ask(`${ROUTES.nearest}?row=${row}${at}`);
             return response.ok ? response.json() : [];
         },
+        card: (row) => answer(`${ROUTES.card}?row=${row}`, async (given) => given.json()),
         async values(step, table) {
             const response = await ask(`${ROUTES.values}?step=${step}&table=${table}`);
             if (!response.ok) throw new Error((await response.json()).error);

@@ -30,6 +30,8 @@ interface SpotlightState {
     selectedIndices: Int32Array;
     filteredIndices: Int32Array;
     selectRows(rows: number[]): void;
+    highlightRowAt(row: number, alone?: boolean): void;
+    dehighlightAll(): void;
 }
 
 interface SpotlightStore {

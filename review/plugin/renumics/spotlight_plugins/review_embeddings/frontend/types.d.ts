@@ -28,13 +28,71 @@ export interface Checkpoint {
     faults?: string[];
 }
 
+/** A list of images to go through, in its own order. */
+export interface ReviewList {
+    /** Tells it from others: that of a ready-made list, or one of the page's own. */
+    key: string;
+    title: string;
+    rows: number[];
+    /** The decision that fits most of its images; empty for none. */
+    suggests: "relabel" | "duplicate" | "remove" | "";
+    /** Which images these are, for people. */
+    description: string;
+}
+
+/** What is known of one image at one end of the training; null where it is not. */
+export interface CardEnd {
+    step: number;
+    prediction: string | null;
+    /** Probability of the prediction, in [0, 1]. */
+    confidence: number | null;
+    /** Probability of the given label, in [0, 1]. */
+    labelConfidence: number | null;
+    /** By its outlier score: 1 is the most atypical image of all. */
+    outlierRank: number;
+    /** In [0, 100]: low is atypical. */
+    outlierPercentile: number;
+}
+
+/** All that the review shows of one image; one number a checkpoint where there are several. */
+export interface Card {
+    row: number;
+    imageId: number;
+    label: string | null;
+    /** The class that fits best, where another one fits better than the label. */
+    suggested: string | null;
+    /** Why it is listed, in words, the strongest reason first. */
+    reasons: string[];
+    /** Keys of the lists that it is in. */
+    lists: string[];
+    /** The first and the last checkpoint on the page, or one. */
+    ends: CardEnd[];
+    /** Classes in order of their probability at the last checkpoint; empty without them. */
+    classes: [name: string, probability: number][];
+    /** All checkpoints, ascending. */
+    steps: number[];
+    /** Probability of the given label; null where it has none. */
+    labelCurve: (number | null)[] | null;
+    /** Probability of the suggested class; null without one. */
+    suggestedCurve: (number | null)[] | null;
+    /** Percentile of the outlier score, in [0, 100]: low is atypical. */
+    percentileCurve: number[];
+    /** Its place on the map at each checkpoint. */
+    way: [x: number, y: number][];
+}
+
 /** What a page has to know of its run. Empty where the server does not answer us. */
 export interface Session {
     title?: string;
     /** Rows selected at first. */
     selected?: number[];
+    /** Ready-made lists, in the order in which they are offered. */
+    lists?: ReviewList[];
     /** Steps of the checkpoints with columns of their own. */
     shown?: number[];
+    /** What each map shows, from left to right: a step, an end of a run that is watched, or the
+     * slider's checkpoint. */
+    maps?: (number | "first" | "last" | "now")[];
     checkpoints?: Checkpoint[];
     /** Step at which the slider stands at first; absent for a page without a slider. */
     start?: number;
@@ -167,9 +225,11 @@ export interface ReviewTable {
     codes(column: string): Record<string, number> | undefined;
     /** The value of one cell, categories by name. */
     value(column: string, row: number): string | number | undefined;
-    /** Address of an image. */
-    picture(row: number): string;
+    /** Address of an image of at most so many pixels a side; without a number, as it is. */
+    picture(row: number, side?: number): string;
     select(rows: number[]): void;
+    /** Point at one image in all views, which selects nothing; undefined for none. */
+    highlight(row: number | undefined): void;
     /** Replace columns; all that shows them follows. */
     write(columns: Record<string, Numbers>): void;
     setTitle(title: string): void;
@@ -187,7 +247,9 @@ export interface ReviewServer {
     /** 32 bytes an image, by row. */
     hashes(): Promise<Uint8Array | Failure>;
     changes(since: number): Promise<Changes | Failure>;
-    nearest(row: number): Promise<Nearest[]>;
+    /** At one step, by default at the first and the last one on the page. */
+    nearest(row: number, step?: number): Promise<Nearest[]>;
+    card(row: number): Promise<Card | Failure>;
     /** The slider's columns at a checkpoint. Throws an Error with the reason. */
     values(step: number, table: string | undefined): Promise<Float32Array[]>;
     send(message: Message): Promise<Saved | Failure>;

@@ -3,6 +3,7 @@
 
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
+import { Current } from "./current.js";
 import { Decisions } from "./decisions.js";
 import { Listeners } from "./listeners.js";
 import { Slider } from "./slider.js";
@@ -25,6 +26,7 @@ export class ReviewPage {
         this.values = new CheckpointValues(server);
         this.slider = new Slider(table, this.values);
         this.decisions = new Decisions(table, server, surroundings);
+        this.current = new Current(table);
     }
 
     /** Read the session and show it; then follow the run. */

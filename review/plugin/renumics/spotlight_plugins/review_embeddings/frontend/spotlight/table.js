@@ -33,6 +33,10 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
         picture: (row) =>
             `/api/table/${COLUMNS.image}/${row}?generation_id=${state().generationID}`,
         select: (rows) => state().selectRows(rows),
+        highlight(row) {
+            if (row === undefined) state().dehighlightAll();
+            else state().highlightRowAt(row, true);
+        },
         write: (columns) => write(useDataset, makeColumnsStats, columns),
         setTitle: (filename) => useDataset.setState({ filename }),
         notify: (message) => notify(message),
