@@ -25,8 +25,10 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
+from review_embeddings.review.page.card import Cards
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.slider import values_at
 
 MAX_BODY = 16 * 1024 * 1024
@@ -41,20 +43,13 @@ INVALID = "invalid"
 Route = Callable[[Request], Awaitable[Response]]
 
 
-def read_session(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page needs to know: its title, the images selected at first, the checkpoints of the
-    slider, what is new."""
-    if "page" not in settings:
-        return {}
-    page: dict[str, Any] = json.loads(Path(settings["page"]).read_text(encoding="utf-8"))
-    return page
-
-
 def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
     """The route that every page asks first, and again to see whether it is older than the run."""
 
+    file = SessionFile.of(settings)
+
     def session() -> dict[str, Any]:
-        page = read_session(settings)
+        page = file.read()
         return page | {"built": _built(settings)} if "run" in settings else page
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
@@ -76,6 +71,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
     reading: dict[str, Route] = {
         "nearest": images.get_nearest,
         "values": images.get_values,
+        "card": images.get_card,
         "facts": _metadata(deciding),
         "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
@@ -113,21 +109,32 @@ class _Images:
     """What the page asks about its images."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
+        self._session = SessionFile.of(settings)
         self._run = Path(settings["run"])
         self._rows = shown_rows(settings)
+        self._cards = Cards(self._run, self._session, self._rows)
 
     async def get_nearest(self, request: Request) -> Response:
         row = _number(request, "row")
         if row is None:
             return _error("row is no row.", 400)
-        shown = read_session(self._settings).get("shown", [])
+        shown = self._session.read().get("shown", [])
         ends = (shown[0], shown[-1]) if shown else ()
         try:
             nearest = await run_in_threadpool(nearest_images, self._run, row, ends, self._rows)
         except ReviewError as error:
             return _error(str(error), 422)
         return _json(nearest)
+
+    async def get_card(self, request: Request) -> Response:
+        row = _number(request, "row")
+        if row is None:
+            return _error("row is no row.", 400)
+        try:
+            card = await run_in_threadpool(self._cards.card, row)
+        except ReviewError as error:
+            return _error(str(error), 422)
+        return _json(card.as_json)
 
     async def get_values(self, request: Request) -> Response:
         step, table = _number(request, "step"), request.query_params.get("table", "")
