@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +95,11 @@ class CardSource:
     listed: Mapping[int, Sequence[str]]
     """Keys of the lists that an image is in, by its row."""
 
+    @property
+    def end_steps(self) -> list[int]:
+        """The steps at the ends of the page."""
+        return [self.shown.steps[at] for at in self.ends]
+
     def card(self, row: int) -> ImageCard:
         """The card of an image. Raises SettingsError for a row that the page has not."""
         shown, position = self.shown, self.shown.position_of(row)
@@ -163,11 +167,10 @@ class Cards:
     """The cards of the page that is shown now. Safe to be asked from several threads."""
 
     def __init__(
-        self, run: RunFolder | Path, session: SessionFile, positions: NDArray[np.int64] | None
+        self, run: RunFolder, session: SessionFile, positions: NDArray[np.int64] | None
     ) -> None:
         """``positions`` are the rows of the run that the page shows; None for all."""
-        self._run = run if isinstance(run, RunFolder) else RunFolder(run)
-        self._session, self._positions = session, positions
+        self._run, self._session, self._positions = run, session, positions
         self._guard = threading.Lock()
         self._made: tuple[Any, CardSource] | None = None
 

@@ -24,6 +24,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.heads import StoredProbabilities, stored_probabilities
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.page.slider import BUILT_ANEW
 
 NUMBERS = (
     c.X,
@@ -34,8 +35,6 @@ NUMBERS = (
     c.CONFIDENCE,
 )
 """Columns of every checkpoint that are kept as they are."""
-
-BUILT_ANEW = "The run was built anew since this page was opened. Start the same command again."
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,9 @@ class ShownRun:
     """Column name -> shape (checkpoints, rows of the page)."""
     predictions: NDArray[np.int32]
     """Shape (checkpoints, rows of the page): index into the prediction classes; -1 for none."""
+    accuracy: NDArray[np.float64]
+    """Shape (checkpoints, classes): share of the images of a class in the whole run whose label is
+    predicted; NaN where there are none, or no predictions."""
     probabilities: tuple[StoredProbabilities | None, ...]
     """By which labels are judged, one a checkpoint; None where the nearest images judge them."""
     neighbors: tuple[NDArray[Any], ...]
@@ -100,19 +102,25 @@ def read_shown(
     if manifest is None or images is None or info is None or manifest.fingerprint != fingerprint:
         raise RunError(BUILT_ANEW)
     chosen = np.arange(len(images)) if positions is None else positions
-    columns = [*NUMBERS, c.PREDICTION]
-    parts = [part.iloc[chosen] for _, part in table.iterate(folder, columns=columns)]
-    steps = manifest.steps
+    numbers: dict[str, list[NDArray[Any]]] = {name: [] for name in NUMBERS}
+    predictions, accuracy = [], []
+    for _, part in table.iterate(folder, columns=[*NUMBERS, c.PREDICTION]):
+        for name, values in numbers.items():
+            values.append(part[name].to_numpy()[chosen])
+        codes = np.array(part[c.PREDICTION].cat.codes, dtype=np.int32)
+        predictions.append(codes[chosen])
+        accuracy.append(_class_accuracy(images, codes))
     return ShownRun(
         folder,
         manifest,
         info.settings,
         images,
         chosen,
-        {name: np.stack([part[name].to_numpy() for part in parts]) for name in NUMBERS},
-        np.stack([part[c.PREDICTION].cat.codes.to_numpy(np.int32) for part in parts]),
-        tuple(_probabilities(folder, images, info.settings, step) for step in steps),
-        tuple(folder.read_array("neighbors", step) for step in steps),
+        {name: np.stack(values) for name, values in numbers.items()},
+        np.stack(predictions),
+        np.stack(accuracy),
+        tuple(_probabilities(folder, images, info.settings, step) for step in manifest.steps),
+        tuple(folder.read_array("neighbors", step) for step in manifest.steps),
     )
 
 
@@ -122,3 +130,16 @@ def _probabilities(
     if images.classes is None:
         return None
     return stored_probabilities(folder, images, settings.cross_validate, step)
+
+
+def _class_accuracy(images: RunImages, predictions: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Share of the images of each class whose label is predicted, shape (classes,); NaN where there
+    are none, or no predictions. ``predictions``, shape (N,): class index, -1 for none."""
+    count, labels = len(images.classes or []), images.labels
+    if labels is None or not (predictions >= 0).any():
+        return np.full(count, np.nan)
+    known = labels >= 0
+    total = np.bincount(labels[known], minlength=count)
+    right = np.bincount(labels[known & (labels == predictions)], minlength=count)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(right / total)

@@ -1,7 +1,8 @@
 // A table and a server in memory, in place of Spotlight and of our routes.
 // They show that the page's modules need nothing else.
 
-/** @import { Card, Changes, DecisionInfo, Failure, Message, Nearest, Numbers } from "page/types.js" */
+/** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
+/** @import { Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
@@ -191,6 +192,11 @@ export class FakeServer {
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
+    /** Class codes by step. @type {Record<number, number[]>} */
+    predicted = {};
+    /** @type {ClassAccuracy} */
+    accuracies = { steps: [], classes: CLASSES, accuracy: [] };
+
     async session() {
         return this.given;
     }
@@ -217,6 +223,15 @@ export class FakeServer {
     /** @param {number} row @returns {Promise<Card | Failure>} */
     async card(row) {
         return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+    }
+
+    /** @param {number} step */
+    async predictions(step) {
+        return Int32Array.from(this.predicted[step] ?? []);
+    }
+
+    async accuracy() {
+        return this.accuracies;
     }
 
     /** @param {number} step */

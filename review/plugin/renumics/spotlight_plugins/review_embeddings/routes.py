@@ -26,6 +26,7 @@ from review_embeddings.review.decisions.session import (
     shown_rows,
 )
 from review_embeddings.review.page.card import Cards
+from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.sessionfile import SessionFile
@@ -72,6 +73,8 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "nearest": images.get_nearest,
         "values": images.get_values,
         "card": images.get_card,
+        "predictions": images.get_predictions,
+        "accuracy": images.get_accuracy,
         "facts": _metadata(deciding),
         "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
@@ -109,42 +112,61 @@ class _Images:
     """What the page asks about its images."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._session = SessionFile.of(settings)
         self._run = Path(settings["run"])
         self._rows = shown_rows(settings)
-        self._cards = Cards(self._run, self._session, self._rows)
+        self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows)
 
     async def get_nearest(self, request: Request) -> Response:
-        row = _number(request, "row")
+        row, step = _number(request, "row"), _number(request, "step")
         if row is None:
             return _error("row is no row.", 400)
-        shown = self._session.read().get("shown", [])
-        ends = (shown[0], shown[-1]) if shown else ()
-        try:
-            nearest = await run_in_threadpool(nearest_images, self._run, row, ends, self._rows)
-        except ReviewError as error:
-            return _error(str(error), 422)
-        return _json(nearest)
+        if step is None and "step" in request.query_params:
+            return _error("step is no step.", 400)
+
+        def nearest() -> object:
+            source = self._cards.source()
+            return nearest_images(source.shown, row, source.end_steps if step is None else [step])
+
+        return await _given(nearest)
 
     async def get_card(self, request: Request) -> Response:
         row = _number(request, "row")
         if row is None:
             return _error("row is no row.", 400)
-        try:
-            card = await run_in_threadpool(self._cards.card, row)
-        except ReviewError as error:
-            return _error(str(error), 422)
-        return _json(card.as_json)
+        return await _given(lambda: self._cards.card(row).as_json)
+
+    async def get_accuracy(self, _: Request) -> Response:
+        return await _given(lambda: accuracy_of(self._cards.source().shown))
+
+    async def get_predictions(self, request: Request) -> Response:
+        def predictions(step: int, table: str) -> bytes:
+            return predictions_at(self._cards.source().shown, step, table)
+
+        return await self._at_step(request, predictions)
 
     async def get_values(self, request: Request) -> Response:
+        def values(step: int, table: str) -> bytes:
+            return values_at(self._run, step, table, self._rows)
+
+        return await self._at_step(request, values)
+
+    async def _at_step(self, request: Request, work: Callable[[int, str], bytes]) -> Response:
+        """The bytes of one number an image, at a checkpoint of a table."""
         step, table = _number(request, "step"), request.query_params.get("table", "")
         if step is None:
             return _error("step is no step.", 400)
-        try:
-            values = await run_in_threadpool(values_at, self._run, step, table, self._rows)
-        except ReviewError as error:
-            return _error(str(error), 422)
-        return Response(values, media_type="application/octet-stream")
+        return await _given(lambda: work(step, table))
+
+
+async def _given(work: Callable[[], object]) -> Response:
+    """What is known of the images, as JSON or bytes; why it is not."""
+    try:
+        content = await run_in_threadpool(work)
+    except ReviewError as error:
+        return _error(str(error), 422)
+    if isinstance(content, bytes):
+        return Response(content, media_type="application/octet-stream")
+    return _json(content)
 
 
 def _metadata(deciding: DecisionSession) -> Route:
