@@ -29,6 +29,7 @@ from review_embeddings.review.page.card import Cards
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.pictures import Picture, Pictures
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.slider import values_at
 
@@ -86,6 +87,8 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
     }
     for name, route in reading.items():
         app.add_route(PREFIX + ROUTES[name], _answering(route, 503), ["GET"])
+    picture = _answering(images.get_picture, 503)
+    app.add_route(f"{PREFIX}{ROUTES['image']}/{{row}}", picture, ["GET"])
     for name, work in writing.items():
         app.add_route(PREFIX + ROUTES[name], _answering(_writes(work), 507), ["POST"])
 
@@ -115,6 +118,7 @@ class _Images:
         self._run = Path(settings["run"])
         self._rows = shown_rows(settings)
         self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows)
+        self._pictures = Pictures(RunFolder(self._run), self._rows)
 
     async def get_nearest(self, request: Request) -> Response:
         row, step = _number(request, "row"), _number(request, "step")
@@ -134,6 +138,14 @@ class _Images:
         if row is None:
             return _error("row is no row.", 400)
         return await _given(lambda: self._cards.card(row).as_json)
+
+    async def get_picture(self, request: Request) -> Response:
+        row, side = _whole(request.path_params["row"]), _number(request, "side")
+        if row is None:
+            return _error("row is no row.", 400)
+        if side is None and "side" in request.query_params:
+            return _error("side is no number of pixels.", 400)
+        return await _given(lambda: self._pictures.picture(row, side))
 
     async def get_accuracy(self, _: Request) -> Response:
         return await _given(lambda: accuracy_of(self._cards.source().shown))
@@ -164,6 +176,8 @@ async def _given(work: Callable[[], object]) -> Response:
         content = await run_in_threadpool(work)
     except ReviewError as error:
         return _error(str(error), 422)
+    if isinstance(content, Picture):
+        return Response(content.data, media_type=content.media_type)
     if isinstance(content, bytes):
         return Response(content, media_type="application/octet-stream")
     return _json(content)
@@ -239,8 +253,11 @@ def _error(sentence: str, status: int, reason: str = "") -> Response:
 
 def _number(request: Request, name: str, default: str = "") -> int | None:
     """A number of the address; None for anything else."""
-    value = request.query_params.get(name, default)
-    return int(value) if is_number(value) and len(value) <= MAX_DIGITS else None
+    return _whole(request.query_params.get(name, default))
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if is_number(text) and len(text) <= MAX_DIGITS else None
 
 
 class _TooLargeError(Exception):
