@@ -300,6 +300,17 @@ export interface Surroundings {
     guardLeaving(isNeeded: () => boolean): void;
     download(name: string, text: string): void;
     reload(): void;
+    /** Rejected where there is no such picture, or none that can be shown. */
+    loadPicture(address: string): Promise<LoadedPicture>;
+}
+
+/** A picture that is decoded, and shown at once by its address. */
+export interface LoadedPicture {
+    address: string;
+    /** How many it has. */
+    pixels: number;
+    /** Let go of it; the address is none any more. */
+    release(): void;
 }
 
 /** What is to stand in the page: an element, described. */
