@@ -3,7 +3,7 @@ library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,8 +65,11 @@ class ListDefinition:
     """Shape (N,): they are listed by ascending values, equal ones in image order."""
     reason: Callable[[Candidates, int], str]
     """Why the image in a row is listed, for the column ``listed_as``."""
-    note: Callable[[Candidates, int], str] | None = None
-    """What the summary says of the image in a row; None for the reason."""
+    words: Callable[[Candidates, int], Sequence[str]] | None = None
+    """What people are told of why the image in a row is in it, the strongest first; None for the
+    reason."""
+    strength: int = 0
+    """How telling that is among what other lists tell of the same image: the highest first."""
     size: Literal["first", "all", "within"] = "all"
     """How a number cuts it. ``first``: so many images, as many as count as outliers where none is
     given. ``all``: so many, all where none is given. ``within``: `select` is about the images
@@ -92,6 +95,10 @@ class ListDefinition:
     """Whether the page has a short list of it too, of one row of images."""
     surfaces: tuple[Surface, ...] = EVERYWHERE
     """Where it is found."""
+
+    def why(self, images: Candidates, row: int) -> list[str]:
+        """Why the image in a row is in it, for people."""
+        return [self.reason(images, row)] if self.words is None else [*self.words(images, row)]
 
     @property
     def between(self) -> bool:

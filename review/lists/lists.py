@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.lists import words
 from review_embeddings.review.lists.definition import LISTS, ListDefinition
 from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     label_rank,
-    suggested_label,
 )
 
 if TYPE_CHECKING:
@@ -37,16 +37,6 @@ def _why_label(images: Candidates, row: int) -> str:
     return f"label fits worst at step {images.last_step}"
 
 
-def _note_of_label(images: Candidates, row: int) -> str:
-    suggested = suggested_label(images, row)
-    sure = images.text(c.SELF_CONFIDENCE, row)
-    sure = f"given label {100 * float(sure):.0f} %" if sure else ""
-    learnt_at = images.value(c.LEARNT_AT, row)
-    if suggested is not None:
-        return f"{suggested}? {sure}"
-    return f"fits since step {learnt_at}, {sure}" if learnt_at >= 0 else sure
-
-
 def _needs_labels(images: Candidates) -> str:
     if (images.last(c.LABEL_RANK) > 0).any():
         return ""
@@ -64,22 +54,9 @@ def _is_copy(images: Candidates) -> NDArray[Any]:
     return chosen
 
 
-def _note_of_copy(images: Candidates, row: int) -> str:
-    first, kind = images.value(c.DUPLICATE_GROUP, row), images.value(c.DUPLICATE_KIND, row)
-    if first == images.ids[row]:
-        return f"{kind}, first of its group"
-    return f"{kind}, copy of {first} ({images.labels[images.row_of(first)] or ''})"
-
-
 def _is_leak(images: Candidates) -> NDArray[Any]:
     chosen: NDArray[Any] = images.last(c.LEAK_OF) >= 0
     return chosen
-
-
-def _note_of_leak(images: Candidates, row: int) -> str:
-    label = images.text(c.LEAK_LABEL, row)
-    there = f" ({label})" if label else ""
-    return f"{images.value(c.LEAK_KIND, row)}, row {images.value(c.LEAK_OF, row)} there{there}"
 
 
 def _needs_another_split(images: Candidates) -> str:
@@ -143,7 +120,8 @@ LISTS.add(
         select=_everything,
         order=lambda images: images.last(c.OOD_RANK),
         reason=_why_outlier,
-        note=lambda images, row: f"OOD score {images.value(c.OOD_SCORE, row):.3f}",
+        words=words.of_last,
+        strength=45,
         size="first",
         columns=(c.OOD_RANK, c.OOD_SCORE),
         page_columns=(_at(c.OOD_SCORE, "last"),),
@@ -159,7 +137,8 @@ LISTS.add(
         select=_everything,
         order=lambda images: images.last(c.CONSENSUS_RANK),
         reason=lambda images, row: "worst over all checkpoints",
-        note=lambda images, row: f"mean percentile {images.value(c.MEAN_PERCENTILE, row):.1f}",
+        words=words.of_consensus,
+        strength=40,
         size="first",
         columns=(c.OOD_RANK, c.CONSENSUS_RANK, c.MEAN_PERCENTILE),
         page_columns=(c.CONSENSUS_RANK,),
@@ -176,7 +155,8 @@ LISTS.add(
         order=lambda images: images.last(label_rank(images)),
         extend=lambda images: images.last(label_rank(images)) > 0,
         reason=_why_label,
-        note=_note_of_label,
+        words=words.of_label,
+        strength=70,
         size="first",
         columns=LABEL_COLUMNS,
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
@@ -194,7 +174,8 @@ LISTS.add(
         select=_is_copy,
         order=lambda images: images.last(c.DUPLICATE_GROUP),
         reason=lambda images, row: f"{images.value(c.DUPLICATE_KIND, row)} duplicate",
-        note=_note_of_copy,
+        words=words.of_copy,
+        strength=55,
         columns=COPY_COLUMNS,
         page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_KIND),
         suggests="duplicate",
@@ -209,7 +190,8 @@ LISTS.add(
         select=lambda images: images.last(c.DUPLICATE_LABELS_DIFFER),
         order=lambda images: images.last(c.DUPLICATE_GROUP),
         reason=lambda images, row: "duplicate with another label",
-        note=_note_of_copy,
+        words=words.of_copy_with_another_label,
+        strength=80,
         columns=COPY_COLUMNS,
         page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_LABELS_DIFFER),
         severity="high",
@@ -224,6 +206,8 @@ LISTS.add(
         select=_is_poor,
         order=lambda images: images.last(c.IMAGE_ISSUE_RANK),
         reason=lambda images, row: str(images.value(c.IMAGE_ISSUE, row)),
+        words=words.of_picture,
+        strength=50,
         columns=(c.IMAGE_ISSUE, c.IMAGE_ISSUE_RANK),
         page_columns=(c.IMAGE_ISSUE, c.IMAGE_ISSUE_RANK),
         needs=_needs_image_quality,
@@ -240,7 +224,8 @@ LISTS.add(
         reason=lambda images, row: (
             f"also row {images.value(c.LEAK_OF, row)} of {images.settings.against}"
         ),
-        note=_note_of_leak,
+        words=words.of_leak,
+        strength=65,
         columns=LEAK_COLUMNS,
         page_columns=(c.LEAK_OF,),
         needs=_needs_another_split,
@@ -257,7 +242,8 @@ LISTS.add(
         select=lambda images: _is_leak(images) & (images.leak_order() == 0),
         order=lambda images: images.last(c.LEAK_OF),
         reason=lambda images, row: f"{images.text(c.LEAK_LABEL, row)} in the other split",
-        note=_note_of_leak,
+        words=words.of_leak,
+        strength=90,
         columns=LEAK_COLUMNS,
         page_columns=(c.LEAK_OF, c.LEAK_LABEL),
         needs=_needs_another_split,
@@ -275,6 +261,8 @@ LISTS.add(
         select=lambda images: images.last(c.FORGOTTEN) > 1,
         order=lambda images: -images.last(c.FORGOTTEN),
         reason=lambda images, row: f"forgotten {images.value(c.FORGOTTEN, row)} times",
+        words=words.of_forgotten,
+        strength=35,
         size="first",
         columns=(c.FORGOTTEN,),
         page_columns=(c.FORGOTTEN,),
@@ -292,6 +280,8 @@ LISTS.add(
         select=_rank_changed,
         order=lambda images: -abs(images.since),
         reason=lambda images, row: f"percentile changed by {images.since[row]:+.1f}",
+        words=words.of_changed_rank,
+        strength=30,
         columns=(c.OOD_PERCENTILE,),
         page_columns=(PERCENTILE_BEFORE, PERCENTILE_SINCE),
         severity="high",
@@ -307,6 +297,8 @@ LISTS.add(
         select=_everything,
         order=lambda images: images.first(c.OOD_RANK),
         reason=lambda images, row: f"worst at step {images.first_step}",
+        words=words.of_first,
+        strength=20,
         size="first",
         columns=(c.OOD_RANK,),
         first_columns=(c.OOD_RANK,),
@@ -327,7 +319,8 @@ LISTS.add(
         ),
         order=lambda images: images.first(c.OOD_RANK) + images.last(c.OOD_RANK),
         reason=lambda images, row: f"worst at step {images.first_step} and {images.last_step}",
-        note=lambda images, row: "always",
+        words=words.of_both_ends,
+        strength=42,
         size="within",
         columns=(c.OOD_RANK,),
         first_columns=(c.OOD_RANK,),
@@ -348,7 +341,8 @@ LISTS.add(
         ),
         order=lambda images: images.last(c.OOD_RANK),
         reason=lambda images, row: f"new {_between(images)}",
-        note=lambda images, row: f"since step {images.value(c.OUTLIER_SINCE, row)}",
+        words=words.of_new,
+        strength=41,
         size="within",
         columns=(c.OOD_RANK, c.OUTLIER_SINCE),
         first_columns=(c.OOD_RANK,),
@@ -367,7 +361,8 @@ LISTS.add(
         ),
         order=lambda images: images.first(c.OOD_RANK),
         reason=lambda images, row: f"resolved {_between(images)}",
-        note=lambda images, row: f"until step {images.value(c.OUTLIER_SINCE, row)}",
+        words=words.of_resolved,
+        strength=25,
         size="within",
         columns=(c.OOD_RANK, c.OUTLIER_SINCE),
         first_columns=(c.OOD_RANK,),
@@ -384,6 +379,8 @@ LISTS.add(
         select=lambda images: images.moved() > 0,
         order=lambda images: -images.moved(),
         reason=lambda images, row: f"moved {images.moved()[row]:.2f} {_between(images)}",
+        words=words.of_mover,
+        strength=10,
         size="first",
         columns=(c.X, c.Y),
         first_columns=(c.X, c.Y),

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.checksums import mark_of
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
+from review_embeddings.review.lists.words import DISAGREEMENT, disagreement, reasons
+from review_embeddings.review.page.nearest import SHOWN as NEAREST
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownrun import ShownRun, read_shown
 
@@ -112,7 +115,7 @@ class CardSource:
             image_id=int(shown.images.ids[position]),
             label=label,
             suggested=suggested,
-            reasons=[LISTS[key].reason(self.candidates, position) for key in listed],
+            reasons=self._reasons(listed, position),
             lists=list(listed),
             ends=[self._end(at, row) for at in self.ends],
             classes=self._classes(position),
@@ -122,6 +125,13 @@ class CardSource:
             percentile_curve=_rounded(numbers[c.OOD_PERCENTILE][:, row], 3),
             way=[(x, y) for x, y in _rounded(way, 4)],
         )
+
+    def _reasons(self, keys: Sequence[str], position: int) -> list[str]:
+        near = self.shown.neighbors[self.ends[-1]][position][:NEAREST]
+        label = self.shown.label_of(position)
+        other = disagreement(label, [self.shown.label_of(int(one)) for one in near])
+        others = [] if other is None else [(DISAGREEMENT, other)]
+        return reasons([LISTS[key] for key in keys], self.candidates, position, others)
 
     def _end(self, at: int, row: int) -> CardEnd:
         numbers = self.shown.numbers
@@ -180,11 +190,13 @@ class Cards:
         return self.source().card(row)
 
     def source(self) -> CardSource:
-        """What makes them, read once a page."""
-        session = self._session.read()
+        """What makes them, read once for a page and a table. Raises as `card`."""
+        session, manifest = self._session.read(), self._run.table_manifest
         with self._guard:
-            if self._made is None or self._made[0] is not session:
-                self._made = (session, self._read(session))
+            key = (session, mark_of(manifest) if manifest.is_file() else None)
+            if self._made is None or self._made[0] != key:
+                self._made = None  # not both in memory
+                self._made = (key, self._read(session))
             return self._made[1]
 
     def _read(self, session: Mapping[str, Any]) -> CardSource:

@@ -194,7 +194,6 @@ def _lists(candidates: Candidates) -> dict[str, ListedImages]:
 
 def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
     made = made_list(definition, candidates, candidates.worst)
-    note = definition.note or definition.reason
     counted = "{count}" in definition.title
     return ListedImages(
         made.title if counted else f"{made.title} ({len(made.rows):,})",
@@ -204,7 +203,7 @@ def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
                 int(candidates.ids[row]),
                 row,
                 candidates.labels[row] or "",
-                note(candidates, row),
+                definition.why(candidates, row)[0],
             )
             for row in made.rows[:SHOWN]
         ],

@@ -56,7 +56,7 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     new = made.lists["new"]
     assert new.size == len(became) > 0
     assert [(image.image_id, image.note) for image in new.images] == [
-        (int(image_id), f"since step {since}")
+        (int(image_id), f"new among the outliers since step {since}")
         for image_id, since in zip(became["image_id"], became["outlier_since"], strict=True)
     ][:8]
 

@@ -1,0 +1,60 @@
+"""Our plugin around a page of a run, asked in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from decision_server import HEADERS, load_plugin, session_in
+from starlette.testclient import TestClient
+
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.run.folder import RunFolder
+
+HOME = "http://127.0.0.1:8000"
+
+
+def page_routes(
+    run: RunFolder,
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    *,
+    shown: Sequence[int] | None = None,
+    lists: Mapping[str, Sequence[int]] | None = None,
+    positions: Sequence[int] | None = None,
+) -> TestClient:
+    """The routes of a page that shows the first and last checkpoint of a run, or others; ``lists``
+    are its lists with their rows, ``positions`` the rows of the run that it shows."""
+    from fastapi import FastAPI
+
+    settings = {"run": str(run.path), "reviewer": "ada", "page": str(folder / "session.json")}
+    write_session(run, folder, shown=shown, lists=lists)
+    if positions is not None:
+        np.save(folder / "places.npy", np.array(positions))
+        settings["places"] = str(folder / "places.npy")
+    patch.setenv("REVIEW_EMBEDDINGS_SESSION", session_in(folder, **settings))
+    app = FastAPI()
+    load_plugin().__activate__(app)
+    return TestClient(app, base_url=f"{HOME}/api/review/", headers=HEADERS)
+
+
+def write_session(
+    run: RunFolder,
+    folder: Path,
+    *,
+    shown: Sequence[int] | None = None,
+    lists: Mapping[str, Sequence[int]] | None = None,
+) -> None:
+    """What the page has to know of the run as it is now."""
+    manifest = table.read_manifest(run)
+    assert manifest is not None
+    session: dict[str, Any] = {
+        "table": manifest.fingerprint,
+        "shown": list(shown or (manifest.steps[0], manifest.steps[-1])),
+        "lists": [{"key": key, "rows": list(rows)} for key, rows in (lists or {}).items()],
+    }
+    (folder / "session.json").write_text(json.dumps(session))
