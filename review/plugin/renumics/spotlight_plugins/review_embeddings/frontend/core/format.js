@@ -5,6 +5,25 @@
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
 /**
+ * A probability; one that is not quite 0 or 1 does not look like it.
+ * @param {number} share In [0, 1].
+ */
+export function probability(share) {
+    if (share > 0 && share < 0.005) return "<1 %";
+    if (share < 1 && share >= 0.995) return ">99 %";
+    return percent(share);
+}
+
+/**
+ * A percentile: one decimal for the most atypical tenth, where ranks differ by less than one.
+ * @param {number} value In [0, 100].
+ */
+export function percentile(value) {
+    if (value < 0.05) return "<0.1";
+    return value < 9.95 ? value.toFixed(1) : value.toFixed(0);
+}
+
+/**
  * @param {number} count
  * @param {string} noun In the singular; its plural ends with s.
  */

@@ -6,6 +6,7 @@
 import { Current } from "./current.js";
 import { Decisions } from "./decisions.js";
 import { Listeners } from "./listeners.js";
+import { NearestImages } from "./nearest.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -27,6 +28,7 @@ export class ReviewPage {
         this.slider = new Slider(table, this.values);
         this.decisions = new Decisions(table, server, surroundings);
         this.current = new Current(table);
+        this.nearest = new NearestImages(server);
     }
 
     /** Read the session and show it; then follow the run. */

@@ -1,0 +1,75 @@
+// How the part of the card that says why looks.
+
+const INK = "var(--review-ink, #1f2937)";
+const MUTED = "var(--review-muted, #555)";
+const LINE = "var(--review-line, #c3ccd5)";
+const RAISED = "var(--review-raised, #fff)";
+const CUT = { overflow: "hidden", textOverflow: "ellipsis" };
+
+export const whyStyles = {
+    good: "var(--review-good, #1b7f3b)",
+    bad: "var(--review-bad, #b3261e)",
+    plain: MUTED,
+    given: "var(--review-accent, #1f6feb)",
+    suggested: "var(--review-warn, #7a4a00)",
+    outlier: "var(--review-bad, #b3261e)",
+    why: {
+        display: "flex",
+        flexWrap: "wrap",
+        gap: "6px 16px",
+        fontSize: "12px",
+        lineHeight: "16px",
+        color: INK,
+    },
+    ends: { flex: "1 1 320px", minWidth: 0, display: "flex", flexDirection: "column", gap: "6px" },
+    words: { flex: "1 1 170px", minWidth: 0, maxWidth: "320px" },
+    heading: { font: "inherit", fontWeight: 600, margin: 0 },
+    reasons: { margin: "0 0 4px", paddingLeft: "16px", listStyle: "disc" },
+    muted: { color: MUTED, fontVariantNumeric: "tabular-nums", margin: 0 },
+    end: { display: "flex", gap: "10px", alignItems: "flex-start" },
+    numbers: { flex: "0 0 128px", minWidth: 0 },
+    prediction: { fontVariantNumeric: "tabular-nums", overflowWrap: "anywhere" },
+    bar: { height: "5px", borderRadius: "3px", background: LINE, margin: "1px 0 2px" },
+    filled: { height: "100%", borderRadius: "3px" },
+    nearest: {
+        flex: "1 1 0",
+        minWidth: 0,
+        minHeight: "60px",
+        display: "grid",
+        gridTemplateColumns: "repeat(6, minmax(0, 72px))",
+        gap: "6px",
+    },
+    neighbor: {
+        display: "flex",
+        flexDirection: "column",
+        padding: 0,
+        border: "none",
+        background: "none",
+        color: INK,
+        font: "inherit",
+        fontSize: "11px",
+        lineHeight: "14px",
+        textAlign: "center",
+        cursor: "pointer",
+        minWidth: 0,
+    },
+    thumbnail: { width: "100%", aspectRatio: "1", objectFit: "cover", display: "block" },
+    same: { ...CUT, whiteSpace: "nowrap" },
+    other: { ...CUT, whiteSpace: "nowrap", color: "var(--review-bad, #b3261e)" },
+    toggle: {
+        padding: "1px 8px",
+        border: `1px solid ${LINE}`,
+        borderRadius: "4px",
+        background: RAISED,
+        color: INK,
+        font: "inherit",
+        cursor: "pointer",
+    },
+    curves: { cursor: "pointer" },
+    legend: { color: MUTED, display: "flex", flexWrap: "wrap", gap: "0 8px" },
+    chart: { display: "block", width: "100%", borderBottom: `1px solid ${LINE}` },
+    axis: { color: MUTED, display: "flex", justifyContent: "space-between", fontSize: "11px" },
+    sliderMark: { stroke: INK, strokeWidth: 1, strokeDasharray: "3 2" },
+    readMark: { stroke: LINE, strokeWidth: 1 },
+    dashed: { strokeDasharray: "4 2" },
+};
