@@ -24,6 +24,20 @@ export function percentile(value) {
 }
 
 /**
+ * A name of at most so many letters: of a longer one the begin and the end, which tell names of a
+ * kind from each other.
+ * @param {string} name
+ * @param {number} most
+ */
+export function shortName(name, most) {
+    const letters = Array.from(name);
+    if (letters.length <= most) return name;
+    const end = Math.floor((most - 1) / 2);
+    const begin = most - 1 - end;
+    return `${letters.slice(0, begin).join("")}…${letters.slice(-end).join("")}`;
+}
+
+/**
  * @param {number} count
  * @param {string} noun In the singular; its plural ends with s.
  */

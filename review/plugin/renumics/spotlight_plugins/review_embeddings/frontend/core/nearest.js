@@ -1,7 +1,7 @@
 // The nearest images of the images that are looked at, fetched once each and kept for a while.
 // An answer belongs to the image and the checkpoint that were asked about, whenever it comes.
 
-/** @import { Nearest, ReviewServer } from "../types.js" */
+/** @import { Nearest, ReviewServer, ReviewTable } from "../types.js" */
 
 import { Listeners } from "./listeners.js";
 
@@ -13,9 +13,13 @@ export class NearestImages {
     /** By row and step; null while it is waited for. @type {Map<string, Nearest[] | null>} */
     #answers = new Map();
 
-    /** @param {Pick<ReviewServer, "nearest">} server */
-    constructor(server) {
+    /**
+     * @param {Pick<ReviewTable, "onRead">} table
+     * @param {Pick<ReviewServer, "nearest">} server
+     */
+    constructor(table, server) {
         this.server = server;
+        table.onRead(() => this.#forget()); // rows may mean other images now
     }
 
     /**
@@ -38,13 +42,12 @@ export class NearestImages {
         const answers = this.#answers;
         this.#keep(key, null);
         const found = await this.server.nearest(row, step).catch(() => []);
-        if (this.#answers !== answers) return; // another table since
+        if (this.#answers !== answers) return; // the table was read again since
         this.#keep(key, found);
         this.changed.call(row);
     }
 
-    /** Rows mean other images now. */
-    forget() {
+    #forget() {
         this.#answers = new Map();
     }
 

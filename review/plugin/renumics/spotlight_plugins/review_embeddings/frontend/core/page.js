@@ -28,7 +28,7 @@ export class ReviewPage {
         this.slider = new Slider(table, this.values);
         this.decisions = new Decisions(table, server, surroundings);
         this.current = new Current(table);
-        this.nearest = new NearestImages(server);
+        this.nearest = new NearestImages(table, server);
     }
 
     /** Read the session and show it; then follow the run. */

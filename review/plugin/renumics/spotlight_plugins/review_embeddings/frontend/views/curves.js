@@ -1,7 +1,7 @@
 // Curves over all checkpoints: how probable the label was, and how atypical the image.
 // What is pointed at, or where the slider stands, is read off them in words.
 
-/** @import { Card, Children } from "../types.js" */
+/** @import { Card, Style } from "../types.js" */
 /** @import { Range } from "../core/curves.js" */
 /** @import { Why } from "./why.js" */
 
@@ -15,13 +15,22 @@ import {
     stretches,
     xOf,
 } from "../core/curves.js";
-import { percentile, probability } from "../core/format.js";
+import { percentile, probability, shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { whyStyles as look } from "./whystyles.js";
 
-const BOX = { width: 200, height: 46, pad: 5 };
+const LEGEND_LETTERS = 22;
 
-/** @typedef {{ name: string, values: (number | null)[], range: Range, color: string, dashed: boolean }} Curve */
+const BOX = { width: 200, height: 46, pad: 4 };
+
+/**
+ * @typedef {object} Curve
+ * @property {string} name Of the class; empty for what is no probability of one.
+ * @property {(number | null)[]} values One a checkpoint.
+ * @property {Range} range
+ * @property {string} color
+ * @property {boolean} isDashed
+ */
 
 /** @param {Pick<Why, "card" | "step" | "at" | "point" | "goTo">} shown */
 export function curvesView(shown) {
@@ -59,23 +68,22 @@ export function curvesView(shown) {
             onKeyDown: move,
             onClick: (/** @type {any} */ event) => goTo?.(steps[of(event)] ?? 0),
         },
-        chartView("Probability", probabilities(card), steps, { slider, read }),
-        chartView("Outlier percentile", percentiles(card), steps, { slider, read }),
+        chartsOf(card).map((chart) => chartView(chart, steps, { slider, read })),
         h(
             "div",
             { style: look.axis },
             h("span", {}, `step ${steps[0]}`),
+            h("span", { style: look.read }, `at step ${steps[read]}`),
             h("span", {}, `step ${steps.at(-1)}`),
         ),
-        h("div", { style: look.muted, "data-test-tag": "review-curves-read" }, readAt(card, read)),
     );
 }
 
 /** @param {Card} card @returns {Curve[]} */
 function probabilities({ label, suggested, labelCurve, suggestedCurve }) {
     const curves = [
-        { name: label, values: labelCurve, color: look.given, dashed: false },
-        { name: suggested, values: suggestedCurve, color: look.suggested, dashed: true },
+        { name: label, values: labelCurve, color: look.given, isDashed: false },
+        { name: suggested, values: suggestedCurve, color: look.suggested, isDashed: true },
     ];
     return curves.flatMap(({ name, values, ...drawn }) =>
         name === null || values === null ? [] : [{ name, values, range: PROBABILITY, ...drawn }],
@@ -84,7 +92,26 @@ function probabilities({ label, suggested, labelCurve, suggestedCurve }) {
 
 /** @param {Card} card @returns {Curve[]} */
 const percentiles = ({ percentileCurve }) => [
-    { name: "", values: percentileCurve, range: PERCENTILE, color: look.outlier, dashed: false },
+    { name: "", values: percentileCurve, range: PERCENTILE, color: look.outlier, isDashed: false },
+];
+
+/**
+ * @typedef {object} Chart
+ * @property {string} title
+ * @property {string} hint Which end is up.
+ * @property {Curve[]} curves
+ * @property {(value: number) => string} write
+ */
+
+/** @param {Card} card @returns {Chart[]} */
+const chartsOf = (card) => [
+    { title: "Probability", hint: "", curves: probabilities(card), write: probability },
+    {
+        title: "Outlier percentile",
+        hint: "↑ atypical",
+        curves: percentiles(card),
+        write: percentile,
+    },
 ];
 
 /**
@@ -103,49 +130,78 @@ function readAt(card, index) {
 }
 
 /**
- * @param {string} title
- * @param {Curve[]} curves
+ * @param {Chart} chart
  * @param {number[]} steps
  * @param {{ slider: number, read: number }} marked
  */
-function chartView(title, curves, steps, { slider, read }) {
+function chartView({ title, hint, curves, write }, steps, { slider, read }) {
     if (curves.length === 0) return null;
-    const { width, height } = BOX;
-    const write = title === "Probability" ? probability : percentile;
     const words = curves.map(({ name, values }) => inWords(name || title, steps, values, write));
-    const line = (/** @type {number} */ index, /** @type {object} */ props) =>
-        h("line", { x1: xOf(index, steps.length, BOX), x2: xOf(index, steps.length, BOX), y1: 0, y2: height, ...props });
     return h(
         "div",
-        { key: title },
-        h("div", { style: look.legend }, title, curves.map(legendOf)),
+        { key: title, style: look.chart },
+        h("div", { style: look.legend }, 
+            title,
+            curves.map((curve) => legendOf(curve, curve.values[read], write)),
+            h("span", {}, hint),
+        ),
         h(
             "svg",
-            { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words.join(". "), style: look.chart },
-            slider >= 0 && line(slider, { key: "slider", style: look.sliderMark }),
-            read >= 0 && line(read, { key: "read", style: look.readMark }),
+            {
+                viewBox: `0 0 ${BOX.width} ${BOX.height}`,
+                preserveAspectRatio: "none",
+                role: "img",
+                "aria-label": words.join(". "),
+                style: look.drawing,
+            },
+            markView(xOf(read, steps.length, BOX), "read", look.readMark),
+            slider >= 0 && markView(xOf(slider, steps.length, BOX), "slider", look.sliderMark),
             curves.map((curve) => curveView(curve, read)),
         ),
     );
 }
 
-/** @param {Curve} curve @returns {Children} */
-const legendOf = ({ name, color, dashed }) =>
-    name && h("span", { key: name, style: { color } }, `${dashed ? "┄" : "─"} ${name}`);
+/**
+ * @param {number} x
+ * @param {string} key
+ * @param {Style} style
+ */
+const markView = (x, key, style) =>
+    h("path", { key, d: `M${x} 0V${BOX.height}`, ...UNSCALED, style });
+
+/**
+ * What a line is, and its value at the checkpoint that is read off.
+ * @param {Curve} curve
+ * @param {number | null | undefined} value
+ * @param {(value: number) => string} write
+ */
+function legendOf({ name, color, isDashed }, value, write) {
+    const sign = name && `${isDashed ? "┄" : "─"} ${shortName(name, LEGEND_LETTERS)}`;
+    const text = [sign, isKnown(value) ? write(value) : "not known"].filter(Boolean).join(" ");
+    return h("span", { key: name, title: name, style: { ...look.value, color } }, text);
+}
+
+/** The drawing is as wide as there is room; lines and points keep their shape. */
+const UNSCALED = { fill: "none", "vector-effect": "non-scaling-stroke" };
 
 /**
  * @param {Curve} curve
  * @param {number} read
  */
-function curveView({ name, values, range, color, dashed }, read) {
+function curveView({ name, values, range, color, isDashed }, read) {
     const parts = stretches(values, range, BOX);
-    const path = { fill: "none", style: { stroke: color, strokeWidth: 1.5, ...(dashed ? look.dashed : {}) } };
+    const line = { stroke: color, strokeWidth: "1.5px", ...(isDashed ? look.dashed : {}) };
+    const point = { stroke: color, strokeLinecap: "round" };
     return h(
         "g",
         { key: name },
-        parts.map((points, index) => h("path", { key: `line ${index}`, d: pathOf(points), ...path })),
-        parts.flat().map(({ index, x, y }) =>
-            h("circle", { key: index, cx: x, cy: y, r: index === read ? 3 : 1.6, style: { fill: color } }),
+        parts.map((points, key) =>
+            h("path", { key: `line ${key}`, d: pathOf(points), ...UNSCALED, style: line }),
         ),
+        parts.flat().map(({ index, x, y }) => {
+            const strokeWidth = index === read ? "7px" : "4px";
+            const style = { ...point, strokeWidth };
+            return h("path", { key: index, d: `M${x} ${y}h0`, ...UNSCALED, style });
+        }),
     );
 }

@@ -4,14 +4,16 @@
 /** @import { Card, CardEnd, Nearest, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { COLUMNS } from "../constants.js";
-import { percentile, probability } from "../core/format.js";
+import { isKnown } from "../core/curves.js";
+import { percentile, probability, shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
+import { nearestView } from "./nearest.js";
 import { whyStyles as look } from "./whystyles.js";
 
-/** Nearest images of each checkpoint. */
-export const NEAREST_SHOWN = 6;
+const NEAREST_SHOWN = 6; // of each checkpoint
+
+const NAME_LETTERS = 26; // beside a probability
 
 /**
  * @typedef {object} Why
@@ -48,6 +50,7 @@ export function why(page, redraw) {
     };
     const stops = [
         current.changed.add(ask),
+        table.onRead(ask),
         slider.changed.add(change),
         nearest.changed.add((row) => row === current.row && redraw()),
     ];
@@ -141,7 +144,7 @@ function endView(shown, end, name) {
             predictionView(card, end),
             rankView(card, end),
         ),
-        nearestView(shown, end.step),
+        nearestView({ ...shown, count: NEAREST_SHOWN }, end.step),
     );
 }
 
@@ -155,15 +158,15 @@ function predictionView({ label }, { prediction, confidence, labelConfidence }) 
     const { sign, title, color } = VERDICTS[kind];
     const sure = confidence === null ? "" : ` ${probability(confidence)}`;
     return [
-        h("div", { title, style: { ...look.prediction, color } }, `${sign}${prediction}${sure}`),
-        confidence !== null && barView(confidence, color),
+        h(
+            "span",
+            { title, style: { ...look.prediction, color } },
+            `${sign}${shortName(prediction, NAME_LETTERS)}${sure}`,
+            confidence !== null && barView(confidence, color),
+        ),
         kind === "wrong" &&
             labelConfidence !== null &&
-            h(
-                "div",
-                { title: "Probability of the label", style: look.muted },
-                `${label} ${probability(labelConfidence)}`,
-            ),
+            h("span", { style: look.muted }, `label ${shortName(label ?? "", NAME_LETTERS)} ${probability(labelConfidence)}`),
     ];
 }
 
@@ -179,9 +182,9 @@ const VERDICTS = {
  */
 const barView = (share, color) =>
     h(
-        "div",
+        "span",
         { style: look.bar, "aria-hidden": "true" },
-        h("div", { style: { ...look.filled, width: `${100 * share}%`, background: color } }),
+        h("span", { style: { ...look.filled, width: `${100 * share}%`, background: color } }),
     );
 
 /**
@@ -189,9 +192,10 @@ const barView = (share, color) =>
  * @param {CardEnd} end
  */
 function rankView({ images }, { outlierRank, outlierPercentile }) {
+    const rank = outlierRank.toLocaleString("en");
     const of = images === undefined ? "" : ` of ${images.toLocaleString("en")}`;
     const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
-    return h("div", { title, style: look.muted }, `outlier rank ${outlierRank.toLocaleString("en")}${of}`);
+    return h("span", { title, style: look.muted }, `outlier rank ${rank}${of}`);
 }
 
 /**
@@ -214,7 +218,7 @@ function sliderEnd(shown) {
         "section",
         { key: "slider", style: look.end, "aria-label": `slider · step ${step}` },
         h("div", { style: look.numbers }, button, sliderNumbers(card, index)),
-        nearestView(shown, step),
+        nearestView({ ...shown, count: NEAREST_SHOWN }, step),
     );
 }
 
@@ -223,85 +227,13 @@ function sliderEnd(shown) {
  * @param {number} index
  */
 function sliderNumbers({ label, suggested, labelCurve, suggestedCurve, percentileCurve }, index) {
-    const line = (/** @type {string | null} */ name, /** @type {number | null | undefined} */ share) =>
-        name === null || share === null || share === undefined
-            ? null
-            : h("div", { style: look.muted }, `${name} ${probability(share)}`);
+    const given = labelCurve?.[index];
+    const better = suggestedCurve?.[index];
     const rank = percentileCurve[index];
-    return [
-        line(label, labelCurve?.[index]),
-        line(suggested, suggestedCurve?.[index]),
-        rank !== undefined &&
-            h("div", { style: look.muted }, `outlier percentile ${percentile(rank)}`),
+    const texts = [
+        isKnown(given) && `label ${label} ${probability(given)}`,
+        isKnown(better) && `${suggested} ${probability(better)}`,
+        isKnown(rank) && `outlier percentile ${percentile(rank)}`,
     ];
-}
-
-/**
- * @param {Why} shown
- * @param {number} step
- */
-function nearestView({ card, nearest, table, go, colorOf }, step) {
-    const found = nearest?.find((one) => one.step === step);
-    if (!found) {
-        const text = nearest ? "Nearest images are not known." : "";
-        return h("div", { style: look.nearest, "aria-busy": String(!nearest) }, text);
-    }
-    const rows = found.rows.slice(0, NEAREST_SHOWN);
-    return h(
-        "div",
-        {
-            style: look.nearest,
-            role: "group",
-            "aria-label": `Nearest images at step ${step}`,
-            "data-test-tag": `nearest-${step}`,
-            onKeyDown: moveFocus,
-        },
-        rows.map((row, index) => thumbnail({ card, table, go, colorOf }, row, index)),
-    );
-}
-
-/**
- * @param {Pick<Why, "card" | "table" | "go" | "colorOf">} shown
- * @param {number} row
- * @param {number} index
- */
-function thumbnail({ card, table, go, colorOf }, row, index) {
-    const label = table.value(COLUMNS.label, row);
-    const id = `#${table.value(COLUMNS.imageId, row)}`;
-    const isOther = card.label !== null && label !== undefined && label !== card.label;
-    const name = label === undefined ? id : String(label);
-    const color = label === undefined ? look.plain : colorOf(name);
-    const title = `${name === id ? id : `${name} ${id}`}${isOther ? ", another label" : ""}`;
-    return h(
-        "button",
-        {
-            key: row,
-            title,
-            tabIndex: index === 0 ? 0 : -1,
-            style: look.neighbor,
-            onClick: () => go(row),
-        },
-        h("img", {
-            src: table.picture(row, 128),
-            alt: title,
-            style: { ...look.thumbnail, borderBottom: `3px solid ${color}` },
-        }),
-        h(
-            "span",
-            { "aria-hidden": "true", style: isOther ? look.other : look.same },
-            `${isOther ? "≠ " : ""}${name}`,
-        ),
-    );
-}
-
-/** Arrows go along the nearest images; the page does not get them. @param {any} event */
-function moveFocus(event) {
-    const { key, target } = event;
-    const next = { ArrowRight: "nextElementSibling", ArrowLeft: "previousElementSibling" }[
-        String(key)
-    ];
-    if (!next) return;
-    event.stopPropagation();
-    event.preventDefault();
-    target[next]?.focus();
+    return texts.map((text) => text && h("span", { style: look.muted }, text));
 }
