@@ -145,7 +145,8 @@ const shownOf = (part, more = {}) =>
  */
 function nodes(node, tag) {
     if (node === null || typeof node === "string") return [];
-    return [...(node.tag === tag ? [node] : []), ...node.children.flatMap((one) => nodes(one, tag))];
+    const below = node.children.flatMap((one) => nodes(one, tag));
+    return node.tag === tag ? [node, ...below] : below;
 }
 
 /** @param {Child} view @param {string} name */
@@ -155,8 +156,8 @@ const section = (view, name) =>
 test("the first and the last checkpoint say what they predict, with a sign and a word", () => {
     const view = shownOf(SUSPECT);
     const [first, last] = ["first · step 0", "last · step 40"].map((name) => section(view, name));
-    assert.match(textOf(first ?? null), /✓ blue 41 %outlier rank 858 of 1,000/);
-    assert.match(textOf(last ?? null), /✗ red 76 %label blue 12 %outlier rank 3 of 1,000/);
+    assert.match(textOf(first ?? null), /✓ blue: 41 %outlier rank 858 of 1,000/);
+    assert.match(textOf(last ?? null), /✗ red: 76 %label blue: 12 %outlier rank 3 of 1,000/);
     const titles = nodes(view, "span").map((one) => one.props.title);
     assert(titles.includes("Predicted: the label"));
     assert(titles.includes("Predicted, and not the label"));
@@ -218,7 +219,7 @@ test("the slider's checkpoint is shown on request, where it is none of the ends"
         nearest: [...NEAR, { step: 20, rows: [0], distances: [0] }],
     });
     const slider = section(open, "slider · step 20");
-    assert.match(textOf(slider), /− step 20red 50 %outlier percentile 40blue$/);
+    assert.match(textOf(slider), /− step 20red: 50 %outlier percentile 40blue$/);
 });
 
 test("curves name their ends, the checkpoint that is read off, and its values", () => {
@@ -228,12 +229,12 @@ test("curves name their ends, the checkpoint that is read off, and its values", 
         return { text: textOf(curves ?? null), props: curves?.props ?? {} };
     };
     const last = read({});
-    assert.match(last.text, /Probability─ blue 12 %┄ red 76 %.*Outlier percentile0\.3↑ atypical/);
+    assert.match(last.text, /Probability─ blue: 12 %┄ red: 76 %.*Outlier percentile0\.3↑ atypical/);
     assert.match(last.text, /step 0at step 40step 40$/);
     const slider = read({ step: 20 });
-    assert.match(slider.text, /─ blue not known┄ red 50 %.*Outlier percentile40/);
-    assert.equal(slider.props["aria-valuetext"], "step 20: red 50 %, outlier percentile 40");
-    assert.match(read({ step: 20, at: 0 }).text, /─ blue 41 %┄ red 20 %.*at step 0/);
+    assert.match(slider.text, /─ blue: not known┄ red: 50 %.*Outlier percentile40/);
+    assert.equal(slider.props["aria-valuetext"], "At step 20. red: 50 %, outlier percentile 40");
+    assert.match(read({ step: 20, at: 0 }).text, /─ blue: 41 %┄ red: 20 %.*at step 0/);
 });
 
 test("the whole curves are there for those who do not see them", () => {
@@ -284,11 +285,11 @@ test("one checkpoint has no curves, and no labels have no probabilities", () => 
     assert.equal(nodes(without, "svg").length, 1);
     assert(!/Probability|✓|✗|null/.test(textOf(without)));
     const predicted = shownOf({ ...SUSPECT, ...bare });
-    assert.match(textOf(predicted), /red 76 %outlier rank/);
+    assert.match(textOf(predicted), /red: 76 %outlier rank/);
     assert(!/✓|✗/.test(textOf(predicted)));
 });
 
-test("neighbours are fetched once, and those of a table that was read again are not kept", async () => {
+test("neighbours are fetched once, and anew for a table that was read again", async () => {
     const server = new FakeServer();
     const table = new FakeTable();
     /** @type {[number, number | undefined][]} */

@@ -1,19 +1,13 @@
 // Why an image is worth a look: reasons in words, what the checkpoints say of it and which images
 // are nearest to it there, and curves over all checkpoints.
 
-/** @import { Card, CardEnd, Nearest, ReviewTable } from "../types.js" */
+/** @import { Card, Nearest, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { isKnown } from "../core/curves.js";
-import { percentile, probability, shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
-import { nearestView } from "./nearest.js";
+import { endView, sliderEndView } from "./ends.js";
 import { whyStyles as look } from "./whystyles.js";
-
-const NEAREST_SHOWN = 6; // of each checkpoint
-
-const NAME_LETTERS = 26; // beside a probability
 
 /**
  * @typedef {object} Why
@@ -94,8 +88,8 @@ export function whyView(shown) {
         h(
             "div",
             { style: look.ends },
-            card.ends.map((end, index) => endView(shown, end, nameOf(card, index))),
-            sliderEnd(shown),
+            card.ends.map((_, index) => endView(shown, index)),
+            sliderEndView(shown),
         ),
         h("div", { style: look.words }, reasonsView(card), curvesView(shown)),
     );
@@ -115,125 +109,4 @@ function reasonsView({ reasons }) {
                 reasons.map((reason) => h("li", { key: reason }, reason)),
             ),
     );
-}
-
-/**
- * @param {Card} card
- * @param {number} index
- */
-function nameOf({ ends }, index) {
-    if (ends.length < 2) return "";
-    return index === 0 ? "first" : index === ends.length - 1 ? "last" : "";
-}
-
-/**
- * @param {Why} shown
- * @param {CardEnd} end
- * @param {string} name
- */
-function endView(shown, end, name) {
-    const { card } = shown;
-    const heading = name ? `${name} · step ${end.step}` : `step ${end.step}`;
-    return h(
-        "section",
-        { key: end.step, style: look.end, "aria-label": heading },
-        h(
-            "div",
-            { style: look.numbers },
-            h("h3", { style: look.heading }, heading),
-            predictionView(card, end),
-            rankView(card, end),
-        ),
-        nearestView({ ...shown, count: NEAREST_SHOWN }, end.step),
-    );
-}
-
-/**
- * @param {Card} card
- * @param {CardEnd} end
- */
-function predictionView({ label }, { prediction, confidence, labelConfidence }) {
-    if (prediction === null) return null;
-    const kind = label === null ? "open" : prediction === label ? "right" : "wrong";
-    const { sign, title, color } = VERDICTS[kind];
-    const sure = confidence === null ? "" : ` ${probability(confidence)}`;
-    return [
-        h(
-            "span",
-            { title, style: { ...look.prediction, color } },
-            `${sign}${shortName(prediction, NAME_LETTERS)}${sure}`,
-            confidence !== null && barView(confidence, color),
-        ),
-        kind === "wrong" &&
-            labelConfidence !== null &&
-            h("span", { style: look.muted }, `label ${shortName(label ?? "", NAME_LETTERS)} ${probability(labelConfidence)}`),
-    ];
-}
-
-const VERDICTS = {
-    right: { sign: "✓ ", title: "Predicted: the label", color: look.good },
-    wrong: { sign: "✗ ", title: "Predicted, and not the label", color: look.bad },
-    open: { sign: "", title: "Predicted", color: look.plain },
-};
-
-/**
- * @param {number} share
- * @param {string} color
- */
-const barView = (share, color) =>
-    h(
-        "span",
-        { style: look.bar, "aria-hidden": "true" },
-        h("span", { style: { ...look.filled, width: `${100 * share}%`, background: color } }),
-    );
-
-/**
- * @param {Card} card
- * @param {CardEnd} end
- */
-function rankView({ images }, { outlierRank, outlierPercentile }) {
-    const rank = outlierRank.toLocaleString("en");
-    const of = images === undefined ? "" : ` of ${images.toLocaleString("en")}`;
-    const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
-    return h("span", { title, style: look.muted }, `outlier rank ${rank}${of}`);
-}
-
-/**
- * The slider's checkpoint, where it is none of the ends: what is asked for by a button.
- * @param {Why} shown
- */
-function sliderEnd(shown) {
-    const { card, step, isOpen = false, toggle } = shown;
-    const index = step === undefined ? -1 : card.steps.indexOf(step);
-    if (step === undefined || index < 0 || card.ends.some((end) => end.step === step)) return null;
-    const text = `${isOpen ? "−" : "+"} step ${step}`;
-    const title = "The slider's checkpoint beside the first and the last one";
-    const button = h(
-        "button",
-        { title, style: look.toggle, "aria-expanded": String(isOpen), onClick: toggle },
-        text,
-    );
-    if (!isOpen) return h("div", { key: "slider" }, button);
-    return h(
-        "section",
-        { key: "slider", style: look.end, "aria-label": `slider · step ${step}` },
-        h("div", { style: look.numbers }, button, sliderNumbers(card, index)),
-        nearestView({ ...shown, count: NEAREST_SHOWN }, step),
-    );
-}
-
-/**
- * @param {Card} card
- * @param {number} index
- */
-function sliderNumbers({ label, suggested, labelCurve, suggestedCurve, percentileCurve }, index) {
-    const given = labelCurve?.[index];
-    const better = suggestedCurve?.[index];
-    const rank = percentileCurve[index];
-    const texts = [
-        isKnown(given) && `label ${label} ${probability(given)}`,
-        isKnown(better) && `${suggested} ${probability(better)}`,
-        isKnown(rank) && `outlier percentile ${percentile(rank)}`,
-    ];
-    return texts.map((text) => text && h("span", { style: look.muted }, text));
 }

@@ -8,6 +8,9 @@ const COLUMN = { display: "flex", flexDirection: "column", minWidth: 0 };
 const FAINT = { color: MUTED, fontSize: "11px", lineHeight: "15px" };
 const WRAPPED = { overflow: "hidden", overflowWrap: "anywhere", maxHeight: "28px" };
 
+/** How a drawing fills its element: as wide and as high as that is. */
+export const STRETCHED = "none";
+
 export const whyStyles = {
     good: "var(--review-good, #1b7f3b)",
     bad: "var(--review-bad, #b3261e)",
@@ -65,6 +68,8 @@ export const whyStyles = {
         borderTop: `1px dotted ${LINE}`,
         boxSizing: "border-box",
     },
+    /** The drawing is as wide as there is room; lines and points keep their shape. */
+    line: { fill: "none", vectorEffect: "non-scaling-stroke" },
     axis: { ...FAINT, display: "flex", justifyContent: "space-between" },
     sliderMark: { stroke: INK, strokeWidth: 1, strokeDasharray: "3 2" },
     readMark: { stroke: LINE, strokeWidth: 1 },
