@@ -16,6 +16,7 @@ PACKAGE = "review_embeddings"
 LAYERS = (
     "pipeline.errors",
     "pipeline.text",
+    "pipeline.textcolumns",
     "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",

@@ -10,7 +10,7 @@ import click
 from review_embeddings.review.cli.declare import option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
 from review_embeddings.review.cli.output import named, progress
-from review_embeddings.review.cli.printing import say
+from review_embeddings.review.cli.printing import TextTable, say
 from review_embeddings.review.cli.runs import existing_run
 
 if TYPE_CHECKING:
@@ -52,10 +52,12 @@ def _print(run: RunFolder, history: History) -> None:
     current = history.current()
     reviewers = sorted({line.reviewer for line in history.lines})
     say(f"{named(run.decisions)}, as of {history.taken}")
-    say(f"lines       {len(history.lines):,}")
-    say(f"decided     {len(current):,} images")
-    say(f"lists       {len(history.saved_lists()):,}")
-    say(f"proposals   {len(history.proposals()):,} to be answered in a review")
-    say(f"reviewers   {', '.join(reviewers) or 'nobody yet'}")
+    shown = TextTable("", "")
+    shown.add_row("lines", f"{len(history.lines):,}")
+    shown.add_row("decided", f"{len(current):,} images")
+    shown.add_row("lists", f"{len(history.saved_lists()):,}")
+    shown.add_row("proposals", f"{len(history.proposals()):,} to be answered in a review")
+    shown.add_row("reviewers", ", ".join(reviewers) or "nobody yet")
     if history.compacted is not None:
-        say(f"compacted   earlier lines are in {history.compacted.moved_to}")
+        shown.add_row("compacted", f"earlier lines are in {history.compacted.moved_to}")
+    shown.print()

@@ -34,6 +34,9 @@ CHECKPOINT_COLUMNS = (
     "",
 )
 
+LEAST_IMPORTANT = ("scale", "disparity", "epoch", "variance", "kept", "trust")
+"""Those that go first where a terminal is too narrow, in this order."""
+
 MAX_STEPS_SHOWN = 6
 """Checkpoints that are named one by one."""
 
@@ -86,7 +89,7 @@ def write_page(run: RunFolder, path: Path, make: Callable[[], str], *, err: bool
 def print_checkpoints(built: Built) -> None:
     """One line a checkpoint of the table: variance and neighbours that its map keeps, its
     trustworthiness, what the alignment did."""
-    shown = TextTable(*CHECKPOINT_COLUMNS)
+    shown = TextTable(*CHECKPOINT_COLUMNS, least=LEAST_IMPORTANT)
     marked = built.wanted if len(built.wanted) < len(built.manifest.steps) else ()
     metrics = _metrics(built)
     for one in built.manifest.checkpoints:
@@ -182,12 +185,14 @@ def print_seconds(built: Built) -> None:
     """One line a stage that had something to do."""
     if not built.seconds:
         say("Everything was up to date.")
+    shown = TextTable()
+    shown.add_column("", right=True)
+    shown.add_column("", right=True)
+    shown.add_column("")
     for stage, seconds in built.seconds.items():
-        say(
-            f"{stage:>12}: {seconds:8.1f} s  ({built.work[stage] / seconds:,.0f} a second)"
-            if seconds > 0
-            else stage
-        )
+        rate = f"({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else ""
+        shown.add_row(stage, f"{seconds:.1f} s" if seconds > 0 else "", rate)
+    shown.print()
 
 
 def print_table_size(built: Built) -> None:
@@ -214,25 +219,32 @@ def print_fine_tuned(tuned: FineTuned) -> None:
 
 
 def print_similar(results: Sequence[SearchResults]) -> None:
-    """The images that were found, those of several checkpoints beside each other."""
+    """The images that were found: those of several checkpoints beside each other, or below each
+    other where the terminal is too narrow for that."""
     from review_embeddings.review.report.similar import in_common
 
+    if not any(found.images for found in results):
+        say("No image fulfils the conditions.")
+        return
+    whole = _similar_table(results)
+    for shown in [whole] if whole.fits() else [_similar_table([found]) for found in results]:
+        shown.print()
+    if summary := in_common(results):
+        say(summary)
+
+
+def _similar_table(results: Sequence[SearchResults]) -> TextTable:
     shown = TextTable()
     shown.add_column("", right=True)
     for found in results:
         shown.add_column(f"step {found.step}", right=True)
         shown.add_column("label")
         shown.add_column("similarity", right=True)
-        shown.add_column("OOD", right=True)
+        shown.add_column("outlier rank", right=True)
         shown.add_column("")
     for rank, texts in enumerate(_similar_rows(results), 1):
         shown.add_row(str(rank), *texts)
-    if not len(shown):
-        say("No image fulfils the conditions.")
-        return
-    shown.print()
-    if summary := in_common(results):
-        say(summary)
+    return shown
 
 
 def _similar_rows(results: Sequence[SearchResults]) -> Iterator[list[str]]:
@@ -247,7 +259,7 @@ def _similar_rows(results: Sequence[SearchResults]) -> Iterator[list[str]]:
                     str(one.image_id),
                     one.label or "",
                     f"{one.similarity:.3f}",
-                    f"{one.ood_score:.3f}",
+                    f"{one.ood_rank:,}",
                     "" if one.decision == "undecided" else one.decision,
                 ]
             )

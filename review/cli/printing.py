@@ -5,13 +5,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from review_embeddings.pipeline.text import UNSAFE, json_text, visible
+from review_embeddings.pipeline.textcolumns import (
+    MIN_WIDTH,
+    Laid,
+    TextColumn,
+    lay_out,
+    width_of,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,34 +45,59 @@ def say_json(content: Any, *, indent: int | None = 1) -> None:
 
 
 class TextTable:
-    """A table without lines, whose cells are plain text."""
+    """A table without lines, whose cells are plain text. On a terminal it is as wide as that at
+    most; a file gets it as wide as it is."""
 
-    def __init__(self, *headings: str, numbers: bool = True) -> None:
-        """Columns with a heading are of ``numbers``, if any."""
-        from rich.table import Table
-
-        self._table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    def __init__(self, *headings: str, numbers: bool = True, least: Sequence[str] = ()) -> None:
+        """Columns with a heading are of ``numbers``, if any; the others may go on in the next line.
+        Of the ``least`` important ones the first go first, where the terminal is too narrow."""
+        self._columns: list[TextColumn] = []
+        self._rows: list[tuple[str, ...]] = []
         for heading in headings:
-            self.add_column(heading, right=bool(heading) and numbers)
+            rank = least.index(heading) if heading in least else None
+            self.add_column(heading, right=bool(heading) and numbers, dispensable=rank)
 
-    def add_column(self, heading: str, *, right: bool = False) -> None:
+    def add_column(
+        self, heading: str, *, right: bool = False, dispensable: int | None = None
+    ) -> None:
         """Add a column behind the others."""
-        from rich.text import Text
-
-        self._table.add_column(Text(visible(heading)), justify="right" if right else "left")
+        column = TextColumn(visible(heading), (), right, not right, dispensable)
+        self._columns.append(column)
 
     def add_row(self, *cells: str) -> None:
         """Add a row below the others."""
-        from rich.text import Text
-
-        self._table.add_row(*(Text(visible(cell)) for cell in cells))
+        self._rows.append(tuple(map(visible, cells)))
 
     def __len__(self) -> int:
-        return self._table.row_count
+        return len(self._rows)
+
+    def fits(self) -> bool:
+        """Whether the terminal is wide enough for all of it."""
+        width, whole = terminal_width(), self._laid(None)
+        return width is None or all(width_of(one) <= width for one in whole.heading + whole.rows)
 
     def print(self) -> None:
         """Print it."""
-        console().print(self._table)
+        width, out = terminal_width(), console()
+        laid = self._laid(width)
+        for line in laid.heading:
+            out.print(line, style="bold", soft_wrap=True, markup=False, emoji=False)
+        say(*laid.rows)
+        if laid.left_out and width is not None:
+            say(*wrapped(laid.about_left_out(), width))
+
+    def _laid(self, width: int | None) -> Laid:
+        cells = zip(*self._rows, strict=True) if self._rows else ((),) * len(self._columns)
+        columns = [
+            replace(column, cells=own) for column, own in zip(self._columns, cells, strict=True)
+        ]
+        return lay_out(columns, width)
+
+
+def terminal_width() -> int | None:
+    """How wide the terminal is that lines are printed on; None where there is none."""
+    is_there = sys.stdout is not None and sys.stdout.isatty()
+    return max(MIN_WIDTH, get_terminal_size().columns) if is_there else None
 
 
 def console(*, err: bool = False) -> Console:

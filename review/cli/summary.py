@@ -10,7 +10,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.declare import Target, file_target, option, output_option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
 from review_embeddings.review.cli.output import progress, write_page
-from review_embeddings.review.cli.printing import say
+from review_embeddings.review.cli.printing import say, terminal_width
 from review_embeddings.review.cli.runs import existing_run
 
 
@@ -44,7 +44,7 @@ def summary_command(options: SummaryOptions) -> None:
     note = progress().note
     summary, images = consistently(run, lambda: summarize(run, note=note))
     if not options.html:
-        say(*as_text(summary).splitlines())
+        say(*as_text(summary, terminal_width()).splitlines())
         return
     path = file_target(options.out, run) or run.exports / "summary.html"
     write_page(run, path, lambda: as_html(summary, images))

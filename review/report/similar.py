@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.outliers import rank_scores
 from review_embeddings.pipeline.errors import DatasetError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.index.milvus import (
@@ -149,6 +150,8 @@ class SimilarImage:
     """Cosine, in [-1, 1]; higher is more similar."""
     label: str | None
     ood_score: float
+    ood_rank: int
+    """Among all images of the run: 1 is the most atypical."""
     decision: str
     path: str | None
     index: int
@@ -289,7 +292,9 @@ def similar(
             if condition is not None:
                 hits = vectors.search(step, value, vector[None, :], top, condition)[0]
             seconds = time.perf_counter() - started
-            results.append(SearchResults(step, _described(hits, images, decisions), seconds))
+            ranks = rank_scores(built.run.read_array("outliers", step)).rank
+            described = _described(hits, images, ranks, decisions)
+            results.append(SearchResults(step, described, seconds))
     return results
 
 
@@ -301,7 +306,7 @@ def _decisions(run: RunFolder, images: RunImages, note: Note) -> list[str]:
 
 
 def _described(
-    hits: Sequence[Hit], images: RunImages, decisions: Sequence[str]
+    hits: Sequence[Hit], images: RunImages, ranks: NDArray[np.int32], decisions: Sequence[str]
 ) -> list[SimilarImage]:
     index_of = _index_of(images)
     described = []
@@ -314,6 +319,7 @@ def _described(
                 hit.similarity,
                 hit.label,
                 hit.ood_score,
+                int(ranks[row]),
                 decisions[row],
                 images.paths[row],
                 row,

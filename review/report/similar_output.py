@@ -12,7 +12,16 @@ from review_embeddings.review.lists import ImageList
 from review_embeddings.review.report.similar import Query, SearchResults, SimilarImage, in_common
 from review_embeddings.review.report.summary import STYLE, picture_address
 
-JSON_KEYS = ("rank", "image_id", "similarity", "label", "ood_score", "decision", "path")
+JSON_KEYS = (
+    "rank",
+    "image_id",
+    "similarity",
+    "label",
+    "ood_score",
+    "ood_rank",
+    "decision",
+    "path",
+)
 """What the JSON says of each image."""
 
 

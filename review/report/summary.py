@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.text import html_text, visible
+from review_embeddings.pipeline.text import html_text, is_number, visible
+from review_embeddings.pipeline.textcolumns import INDENT, TextColumn, lay_out, wrapped
 from review_embeddings.pipeline.training.curves import (
     OF_REVIEWED_NOTE,
     CheckpointMetrics,
@@ -252,18 +254,41 @@ def _from_to(curve: Curve) -> str:
     return f"{begin:.3f} at step {first}, {end:.3f} at step {last}"
 
 
-def as_text(summary: Summary) -> str:
-    """The page for a terminal, without its pictures."""
-    lines = [summary.title, *(f"  {name:<12} {value}" for name, value in summary.properties)]
-    lines += [f"  {name:<12} {value}" for name, value in _training(summary)]
-    lines.append(f"  {'outliers':<12} {stability(summary)}")
-    lines.append(f"  {'decided':<12} {_decided(summary)}")
+def as_text(summary: Summary, width: int | None = None) -> str:
+    """The page for a terminal of some width, without its pictures; without one its lines are as
+    long as they are."""
+
+    def heading(text: str) -> list[str]:
+        return wrapped(visible(text), width or sys.maxsize)
+
+    lines = [*heading(summary.title), *_rows(_named_values(summary), width)]
     for listed in summary.lists.values():
-        lines += ["", listed.heading]
-        lines += [
-            f"  {image.image_id:>8}  {image.label:<16} {image.note}" for image in listed.images
-        ]
-    return "\n".join(map(visible, lines)) + "\n"
+        cells = [(str(one.image_id), one.label, one.note) for one in listed.images]
+        lines += ["", *heading(listed.heading), *_rows(cells, width)]
+    return "\n".join(lines) + "\n"
+
+
+def _named_values(summary: Summary) -> list[tuple[str, str]]:
+    """What is said of the run, line by line."""
+    return [
+        *summary.properties,
+        *_training(summary),
+        ("outliers", stability(summary)),
+        ("decided", _decided(summary)),
+    ]
+
+
+def _rows(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Cells below each other, further in than the lines above them; numbers end below each
+    other."""
+    columns = [
+        TextColumn(
+            "", [visible(cell) for cell in cells], right=all(map(is_number, cells)), wraps=True
+        )
+        for cells in zip(*rows, strict=True)
+    ]
+    room = None if width is None else width - len(INDENT)
+    return [f"{INDENT}{line}" for line in lay_out(columns, room).rows]
 
 
 # -- as a page
@@ -323,14 +348,8 @@ def as_html(summary: Summary, images: RunImages) -> str:
 
 
 def _properties_as_html(summary: Summary) -> Iterator[str]:
-    properties = [
-        *summary.properties,
-        *_training(summary),
-        ("outliers", stability(summary)),
-        ("decided", _decided(summary)),
-    ]
     yield '<table class="facts">'
-    for name, value in properties:
+    for name, value in _named_values(summary):
         yield f"<tr><td>{html_text(name)}</td><td>{html_text(value)}</td></tr>"
     yield "</table>"
 

@@ -215,8 +215,8 @@ export class FakeServer {
         return this.changed;
     }
 
-    /** @param {number} row */
-    async nearest(row) {
+    /** @param {number} row @param {number} [_step] @returns {Promise<Nearest[]>} */
+    async nearest(row, _step) {
         return this.near[row] ?? [];
     }
 

@@ -94,32 +94,28 @@ test("what is wrong with the embeddings of a checkpoint stands below the table",
     );
 });
 
-test("the nearest images of the selected one, those with another label marked", async () => {
+test("the nearest images of the current one, those with another label marked", async () => {
     const { table, server, page } = pageOf();
     server.near = { 0: [{ step: 100, rows: [3, 1], distances: [0.125, 0.5] }], 1: [] };
     const element = host();
     mount(element, neighbors, page, {});
-    assert.match(element.textContent, /^Select an image/);
-    table.select([0]);
+    assert.match(element.textContent, /^The nearest images of the current image/);
+    page.current.go(0);
     await settled();
     const cards = all(element, "button");
     assert.deepEqual(
         cards.map((card) => card.title),
-        [10, 13, 11].map((id) => `Select image ${id}`),
+        ["blue #13, cosine distance 0.13", "green #11, another label, cosine distance 0.50"],
     );
     assert.deepEqual(
         cards.map((card) => card.textContent),
-        ["blueselected", "blue0.13", "green0.50"],
+        ["blue0.13", "≠\u00a0green0.50"],
     );
-    const [, same, other] = cards.map((card) => all(card, "span")[0].style.color);
-    assert(!same && other);
-    cards[2].onclick();
+    cards[1].onclick();
     await settled();
-    assert.deepEqual(table.selected, [1]);
-    assert.deepEqual(
-        all(element, "button").map((card) => card.textContent),
-        ["greenselected"],
-    );
+    assert.equal(page.current.row, 1);
+    assert.deepEqual(table.selected, []);
+    assert.match(element.textContent, /^green #11Its nearest images are not known/);
 });
 
 test("without labels images are named by their id", async () => {
@@ -130,19 +126,21 @@ test("without labels images are named by their id", async () => {
     const element = host();
     mount(element, neighbors, page, {});
     await settled();
-    assert.match(element.textContent, /image 12selectedNearest at step 0image 131\.0/);
+    assert.match(element.textContent, /#12Nearest at step 0#131\.0/);
 });
 
 test("an answer that comes late is not shown beside another image", async () => {
-    const { table, server, page } = pageOf();
+    const { server, page } = pageOf();
     let answer = (/** @type {any} */ _) => {};
     server.nearest = (row) => (row ? Promise.resolve([]) : new Promise((done) => (answer = done)));
     const element = host();
     mount(element, neighbors, page, {});
-    table.select([0]);
-    table.select([1]);
+    page.current.go(0);
+    page.current.go(1);
     answer([{ step: 100, rows: [2], distances: [0] }]);
     await settled();
+    assert.equal(all(element, "button").length, 0);
+    page.current.go(0);
     assert.equal(all(element, "button").length, 1);
 });
 

@@ -1,5 +1,6 @@
 """The page in a real browser: linked plots, lists with one click, the slider, the pictures."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(
         shown = widget.locator(f"[data-test-tag=nearest-{step}] button")
         shown.nth(7).wait_for()
         assert [
-            int(title.split()[-1])
+            int(re.findall(r"#(\d+)", title)[0])
             for title in shown.evaluate_all("all => all.map((one) => one.title)")
         ] == expected
         page.wait_for_function(
@@ -233,7 +234,9 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(
     last = widget.locator("[data-test-tag=nearest-100] button").first
     assert frame["label"][first] in last.inner_text()
     last.click()
-    assert selected(page) == [first]
+    label = frame["label"][first]
+    expect(widget.locator("figcaption")).to_have_text(f"{label} #{first}")
+    assert selected(page) == [7]
 
 
 def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(

@@ -59,6 +59,8 @@ export interface Card {
     row: number;
     imageId: number;
     label: string | null;
+    /** How many images its ranks are among. */
+    images?: number;
     /** The class that fits best, where another one fits better than the label. */
     suggested: string | null;
     /** Why it is listed, in words, the strongest reason first. */

@@ -5,6 +5,39 @@
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
 /**
+ * A probability; one that is not quite 0 or 1 does not look like it.
+ * @param {number} share In [0, 1].
+ */
+export function probability(share) {
+    if (share > 0 && share < 0.005) return "<1 %";
+    if (share < 1 && share >= 0.995) return ">99 %";
+    return percent(share);
+}
+
+/**
+ * A percentile: one decimal for the most atypical tenth, where ranks differ by less than one.
+ * @param {number} value In [0, 100].
+ */
+export function percentile(value) {
+    if (value < 0.05) return "<0.1";
+    return value < 9.95 ? value.toFixed(1) : value.toFixed(0);
+}
+
+/**
+ * A name of at most so many letters: of a longer one the begin and the end, which tell names of a
+ * kind from each other.
+ * @param {string} name
+ * @param {number} most
+ */
+export function shortName(name, most) {
+    const letters = Array.from(name);
+    if (letters.length <= most) return name;
+    const end = Math.floor((most - 1) / 2);
+    const begin = most - 1 - end;
+    return `${letters.slice(0, begin).join("")}…${letters.slice(-end).join("")}`;
+}
+
+/**
  * @param {number} count
  * @param {string} noun In the singular; its plural ends with s.
  */

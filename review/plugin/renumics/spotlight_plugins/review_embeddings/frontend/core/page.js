@@ -7,6 +7,7 @@ import { Current } from "./current.js";
 import { Decisions } from "./decisions.js";
 import { Listeners } from "./listeners.js";
 import { Pictures } from "./pictures.js";
+import { NearestImages } from "./nearest.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -29,6 +30,7 @@ export class ReviewPage {
         this.decisions = new Decisions(table, server, surroundings);
         this.current = new Current(table);
         this.pictures = new Pictures(table, surroundings);
+        this.nearest = new NearestImages(table, server);
     }
 
     /** Read the session and show it; then follow the run. */

@@ -68,6 +68,12 @@ export class Slider {
         }
     }
 
+    /** Go to the checkpoint of a step. @param {number} step */
+    async goTo(step) {
+        const index = indexOf(this.checkpoints, step);
+        if (index >= 0) await this.go(index);
+    }
+
     async #show() {
         const { current } = this;
         if (!current) return;

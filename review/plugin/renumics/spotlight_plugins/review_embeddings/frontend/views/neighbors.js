@@ -1,104 +1,88 @@
-// The nearest images of the selected one in the whole embedding, at the first and last checkpoint.
-// A click on one of them selects it.
+// The nearest images of the current one in the whole embedding, at the first and the last
+// checkpoint, with their distances. A click on one of them makes it the current image.
 
 /** @import { Nearest, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { COLUMNS } from "../constants.js";
 import { h } from "../dom/node.js";
-import { neighborStyles, styles } from "./styles.js";
+import { idOf, labelOf, nearestView } from "./nearest.js";
+import { styles } from "./styles.js";
+import { nearestStyles as look } from "./whystyles.js";
 
-const THUMBNAIL = 256; // pixels: twice as many as are shown, for screens of two in each
+const SHOWN = 8; // of each checkpoint
+
+const SIDE = 240; // pixels of the picture that is fetched
 
 /** @type {MakeWidget<{}>} */
-export function neighbors({ table, server }, redraw) {
-    /** @type {number | undefined} */
-    let row;
-    /** @type {Nearest[]} */
-    let found = [];
-    const ask = async () => {
-        const asked = (row = table.selected[0]);
-        found = [];
+export function neighbors({ table, nearest, current }, redraw) {
+    const rowOf = () => current.row ?? table.selected[0];
+    const follow = () => {
+        const row = rowOf();
         redraw();
-        if (asked === undefined) return;
-        const answer = await server.nearest(asked);
-        if (row !== asked) return; // somebody has gone on
-        found = answer;
-        redraw();
+        if (row !== undefined) void nearest.ask(row);
     };
-    const select = () => (table.selected[0] === row ? undefined : void ask());
-    const stops = [table.onSelection(select), table.onRead(() => void ask())];
-    if (table.selected.length) queueMicrotask(() => void ask());
+    const stops = [
+        current.changed.add(follow),
+        table.onSelection(follow),
+        table.onRead(follow),
+        nearest.changed.add((row) => row === rowOf() && redraw()),
+    ];
+    queueMicrotask(follow);
     return {
-        view: () => neighborsView(table, row, found),
+        view() {
+            const row = rowOf();
+            const found = row === undefined ? undefined : nearest.of(row);
+            return neighborsView({ table, row, found, go: (other) => current.go(other) });
+        },
         close: () => stops.forEach((stop) => stop()),
     };
 }
 
 /**
- * @param {ReviewTable} table
- * @param {number | undefined} row
- * @param {Nearest[]} found
+ * @param {object} shown
+ * @param {Pick<ReviewTable, "value" | "picture">} shown.table
+ * @param {number | undefined} shown.row
+ * @param {Nearest[] | undefined} shown.found Undefined until they are known.
+ * @param {(row: number) => void} shown.go
  */
-export function neighborsView(table, row, found) {
+export function neighborsView({ table, row, found, go }) {
     if (row === undefined) {
-        const hint = "Select an image: its nearest images in the whole embedding are shown here.";
+        const hint = "The nearest images of the current image are shown here.";
         return h("div", { style: styles.panel }, hint);
     }
+    const colorOf = () => "#9aa5b1";
+    const shown = { card: { row }, nearest: found, table, go, colorOf, hasDistances: true };
     return h(
         "div",
         { style: styles.beside, "data-test-tag": "review-neighbors" },
-        card(table, row, "selected", "selected"),
+        currentView(table, row),
         h(
             "div",
-            {},
-            found.map((nearest) => nearestAt(table, row, nearest)),
+            { style: look.rows },
+            found?.length === 0 && "Its nearest images are not known.",
+            found?.map(({ step }) =>
+                h(
+                    "section",
+                    { key: step },
+                    h("div", { style: styles.name }, `Nearest at step ${step}`),
+                    nearestView({ ...shown, count: SHOWN }, step),
+                ),
+            ),
         ),
     );
 }
 
 /**
- * @param {ReviewTable} table
+ * @param {Pick<ReviewTable, "value" | "picture">} table
  * @param {number} row
- * @param {Nearest} nearest
  */
-function nearestAt(table, row, { step, rows, distances }) {
-    const isOther = (/** @type {number} */ other) =>
-        table.has(COLUMNS.label) && labelOf(table, other) !== labelOf(table, row);
-    const cards = rows.map((other, index) => {
-        const distance = distances[index]?.toPrecision(2) ?? "";
-        return card(table, other, other, distance, isOther(other));
-    });
+function currentView(table, row) {
+    const [label, id] = [labelOf(table, row), idOf(table, row)];
+    const name = [label, id].filter(Boolean).join(" ");
     return h(
-        "div",
-        { key: step, "data-test-tag": `nearest-${step}` },
-        h("div", { style: styles.name }, `Nearest at step ${step}`),
-        h("div", { style: neighborStyles.neighbors }, cards),
+        "figure",
+        { key: row, style: look.current },
+        h("img", { src: table.picture(row, SIDE), alt: name, style: look.picture }),
+        h("figcaption", { style: look.same }, name),
     );
 }
-
-/**
- * @param {ReviewTable} table
- * @param {number} row
- * @param {string | number} key
- * @param {string} distance
- * @param {boolean} [isOther] Whether it has another label than the selected image.
- */
-function card(table, row, key, distance, isOther = false) {
-    const title = `Select image ${table.value(COLUMNS.imageId, row)}`;
-    const onClick = () => table.select([row]);
-    return h(
-        "button",
-        { key, title, onClick, style: neighborStyles.neighbor },
-        h("img", { src: table.picture(row, THUMBNAIL), alt: "", style: neighborStyles.thumbnail }),
-        h("span", { style: isOther ? styles.wrong : {} }, labelOf(table, row)),
-        h("span", { title: "Distance in the embedding (cosine)", style: styles.muted }, distance),
-    );
-}
-
-/**
- * @param {ReviewTable} table
- * @param {number} row
- */
-const labelOf = (table, row) =>
-    table.value(COLUMNS.label, row) ?? `image ${table.value(COLUMNS.imageId, row)}`;

@@ -1,0 +1,106 @@
+// One drawing of curves over the checkpoints, with the checkpoints that are marked, and the values
+// that are read off.
+
+/** @import { Style } from "../types.js" */
+/** @import { Range } from "../core/curves.js" */
+
+import { inWords, isKnown, pathOf, stretches, xOf } from "../core/curves.js";
+import { shortName } from "../core/format.js";
+import { h } from "../dom/node.js";
+import { STRETCHED, whyStyles as look } from "./whystyles.js";
+
+/** Of a drawing, before it is made as wide as there is room. */
+export const BOX = { width: 200, height: 46, pad: 4 };
+
+const LEGEND_LETTERS = 22;
+
+/**
+ * @typedef {object} Curve
+ * @property {string} name Of the class; empty for what is no probability of one.
+ * @property {(number | null)[]} values One a checkpoint.
+ * @property {Range} range
+ * @property {string} color
+ * @property {boolean} isDashed
+ */
+
+/**
+ * @typedef {object} Chart
+ * @property {string} title
+ * @property {string} hint Which end is up.
+ * @property {Curve[]} curves
+ * @property {(value: number) => string} write
+ */
+
+/**
+ * @param {Chart} chart
+ * @param {number[]} steps
+ * @param {{ slider: number, read: number }} marked
+ */
+export function chartView({ title, hint, curves, write }, steps, { slider, read }) {
+    if (curves.length === 0) return null;
+    const words = curves.map(({ name, values }) => inWords(name || title, steps, values, write));
+    return h(
+        "div",
+        { key: title, style: look.chart },
+        h("div", { style: look.legend }, 
+            title,
+            curves.map((curve) => legendOf(curve, curve.values[read], write)),
+            h("span", {}, hint),
+        ),
+        h(
+            "svg",
+            {
+                viewBox: `0 0 ${BOX.width} ${BOX.height}`,
+                preserveAspectRatio: STRETCHED,
+                role: "img",
+                "aria-label": words.join(". "),
+                style: look.drawing,
+            },
+            markView(xOf(read, steps.length, BOX), "read", look.readMark),
+            slider >= 0 && markView(xOf(slider, steps.length, BOX), "slider", look.sliderMark),
+            curves.map((curve) => curveView(curve, read)),
+        ),
+    );
+}
+
+/**
+ * @param {number} x
+ * @param {string} key
+ * @param {Style} style
+ */
+const markView = (x, key, style) =>
+    h("path", { key, d: `M${x} 0V${BOX.height}`, style: { ...look.line, ...style } });
+
+/**
+ * What a line is, and its value at the checkpoint that is read off.
+ * @param {Curve} curve
+ * @param {number | null | undefined} value
+ * @param {(value: number) => string} write
+ */
+function legendOf({ name, color, isDashed }, value, write) {
+    const sign = name && `${isDashed ? "┄" : "─"} ${shortName(name, LEGEND_LETTERS)}`;
+    const text = [sign, isKnown(value) ? write(value) : "not known"].filter(Boolean).join(": ");
+    return h("span", { key: name, title: name, style: { ...look.value, color } }, text);
+}
+
+/**
+ * @param {Curve} curve
+ * @param {number} read
+ */
+function curveView({ name, values, range, color, isDashed }, read) {
+    const parts = stretches(values, range, BOX);
+    const line = { ...look.line, stroke: color, strokeWidth: "1.5px", ...(isDashed ? look.dashed : {}) };
+    const point = { ...look.line, stroke: color, strokeLinecap: "round" };
+    return h(
+        "g",
+        { key: name },
+        parts.map((points, key) =>
+            h("path", { key: `line ${key}`, d: pathOf(points), style: line }),
+        ),
+        parts.flat().map(({ index, x, y }) => {
+            const strokeWidth = index === read ? "7px" : "4px";
+            const style = { ...point, strokeWidth };
+            return h("path", { key: index, d: `M${x} ${y}h0`, style });
+        }),
+    );
+}

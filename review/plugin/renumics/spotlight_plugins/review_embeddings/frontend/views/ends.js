@@ -1,0 +1,147 @@
+// What one checkpoint says of an image: its prediction with a bar, how atypical it is, and which
+// images are nearest to it.
+
+/** @import { Card, CardEnd } from "../types.js" */
+/** @import { Why } from "./why.js" */
+
+import { isKnown } from "../core/curves.js";
+import { percentile, probability, shortName } from "../core/format.js";
+import { h } from "../dom/node.js";
+import { nearestView } from "./nearest.js";
+import { whyStyles as look } from "./whystyles.js";
+
+const NEAREST_SHOWN = 6;
+
+const NAME_LETTERS = 26; // beside a probability
+
+/**
+ * One of the card's ends.
+ * @param {Why} shown
+ * @param {number} index
+ */
+export function endView(shown, index) {
+    const { card } = shown;
+    const end = card.ends[index];
+    if (!end) return null;
+    const name = nameOf(card, index);
+    const heading = name ? `${name} · step ${end.step}` : `step ${end.step}`;
+    return h(
+        "section",
+        { key: end.step, style: look.end, "aria-label": heading },
+        h(
+            "div",
+            { style: look.numbers },
+            h("h3", { style: look.heading }, heading),
+            predictionView(card, end),
+            rankView(card, end),
+        ),
+        nearestView({ ...shown, count: NEAREST_SHOWN }, end.step),
+    );
+}
+
+/**
+ * The slider's checkpoint, where it is none of the ends: what is asked for by a button.
+ * @param {Why} shown
+ */
+export function sliderEndView(shown) {
+    const { card, step, isOpen = false, toggle } = shown;
+    const index = step === undefined ? -1 : card.steps.indexOf(step);
+    if (step === undefined || index < 0 || card.ends.some((end) => end.step === step)) return null;
+    const text = `${isOpen ? "−" : "+"} step ${step}`;
+    const title = "The slider's checkpoint beside the first and the last one";
+    const button = h(
+        "button",
+        { title, style: look.toggle, "aria-expanded": String(isOpen), onClick: toggle },
+        text,
+    );
+    if (!isOpen) return h("div", { key: "slider" }, button);
+    return h(
+        "section",
+        { key: "slider", style: look.end, "aria-label": `slider · step ${step}` },
+        h("div", { style: look.numbers }, button, sliderNumbers(card, index)),
+        nearestView({ ...shown, count: NEAREST_SHOWN }, step),
+    );
+}
+
+/**
+ * @param {Card} card
+ * @param {number} index
+ */
+function nameOf({ ends }, index) {
+    if (ends.length < 2) return "";
+    return index === 0 ? "first" : index === ends.length - 1 ? "last" : "";
+}
+
+/**
+ * @param {Card} card
+ * @param {CardEnd} end
+ */
+function predictionView({ label }, { prediction, confidence, labelConfidence }) {
+    if (prediction === null) return null;
+    const kind = label === null ? "open" : prediction === label ? "right" : "wrong";
+    const { sign, title, color } = VERDICTS[kind];
+    const name = shortName(prediction, NAME_LETTERS);
+    const sure = confidence === null ? name : shareOf(prediction, confidence);
+    return [
+        h(
+            "span",
+            { title, style: { ...look.prediction, color } },
+            `${sign}${sure}`,
+            confidence !== null && barView(confidence, color),
+        ),
+        kind === "wrong" &&
+            label !== null &&
+            labelConfidence !== null &&
+            h("span", { style: look.muted }, `label ${shareOf(label, labelConfidence)}`),
+    ];
+}
+
+/**
+ * @param {string} name Of a class.
+ * @param {number} share
+ */
+const shareOf = (name, share) => `${shortName(name, NAME_LETTERS)}: ${probability(share)}`;
+
+const VERDICTS = {
+    right: { sign: "✓ ", title: "Predicted: the label", color: look.good },
+    wrong: { sign: "✗ ", title: "Predicted, and not the label", color: look.bad },
+    open: { sign: "", title: "Predicted", color: look.plain },
+};
+
+/**
+ * @param {number} share
+ * @param {string} color
+ */
+const barView = (share, color) =>
+    h(
+        "span",
+        { style: look.bar, "aria-hidden": "true" },
+        h("span", { style: { ...look.filled, width: `${100 * share}%`, background: color } }),
+    );
+
+/**
+ * @param {Card} card
+ * @param {CardEnd} end
+ */
+function rankView({ images }, { outlierRank, outlierPercentile }) {
+    const rank = outlierRank.toLocaleString("en");
+    const of = images === undefined ? "" : ` of ${images.toLocaleString("en")}`;
+    const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
+    return h("span", { title, style: look.muted }, `outlier rank ${rank}${of}`);
+}
+
+/**
+ * @param {Card} card
+ * @param {number} index
+ */
+function sliderNumbers({ label, suggested, labelCurve, suggestedCurve, percentileCurve }, index) {
+    const given = labelCurve?.[index];
+    const better = suggestedCurve?.[index];
+    const rank = percentileCurve[index];
+    const texts = [
+        label !== null && isKnown(given) && `label ${shareOf(label, given)}`,
+        suggested !== null && isKnown(better) && shareOf(suggested, better),
+        isKnown(rank) && `outlier percentile ${percentile(rank)}`,
+    ];
+    return texts.map((text) => text && h("span", { style: look.muted }, text));
+}

@@ -1,0 +1,99 @@
+// How the part of the card that says why looks, and the nearest images on it and elsewhere.
+
+const INK = "var(--review-ink, #1f2937)";
+const MUTED = "var(--review-muted, #555)";
+const LINE = "var(--review-line, #c3ccd5)";
+const RAISED = "var(--review-raised, #fff)";
+const COLUMN = { display: "flex", flexDirection: "column", minWidth: 0 };
+const FAINT = { color: MUTED, fontSize: "11px", lineHeight: "15px" };
+const WRAPPED = { overflow: "hidden", overflowWrap: "anywhere", maxHeight: "28px" };
+
+/** How a drawing fills its element: as wide and as high as that is. */
+export const STRETCHED = "none";
+
+export const whyStyles = {
+    good: "var(--review-good, #1b7f3b)",
+    bad: "var(--review-bad, #b3261e)",
+    plain: MUTED,
+    given: "var(--review-accent, #1f6feb)",
+    suggested: "var(--review-warn, #7a4a00)",
+    outlier: "var(--review-bad, #b3261e)",
+    why: {
+        display: "flex",
+        flexWrap: "wrap",
+        gap: "6px 16px",
+        fontSize: "12px",
+        lineHeight: "16px",
+        color: INK,
+    },
+    ends: { ...COLUMN, flex: "1.8 1 320px", gap: "5px" },
+    words: { ...COLUMN, flex: "1 1 170px" },
+    heading: { font: "inherit", fontWeight: 600, margin: 0 },
+    reasons: { margin: "0 0 4px", paddingLeft: "16px", listStyle: "disc" },
+    muted: { color: MUTED, fontVariantNumeric: "tabular-nums", margin: 0 },
+    end: { ...COLUMN, gap: "2px" },
+    numbers: { display: "flex", flexWrap: "wrap", gap: "0 9px", alignItems: "center" },
+    prediction: { fontVariantNumeric: "tabular-nums", overflowWrap: "anywhere" },
+    bar: {
+        display: "inline-block",
+        width: "44px",
+        height: "6px",
+        marginLeft: "6px",
+        borderRadius: "3px",
+        background: LINE,
+        verticalAlign: "middle",
+        overflow: "hidden",
+    },
+    filled: { display: "block", height: "100%" },
+    toggle: {
+        padding: "1px 8px",
+        border: `1px solid ${LINE}`,
+        borderRadius: "4px",
+        background: RAISED,
+        color: INK,
+        font: "inherit",
+        cursor: "pointer",
+    },
+    curves: { ...COLUMN, flex: "1 1 auto", cursor: "pointer" },
+    chart: { ...COLUMN, flex: "1 1 auto", maxHeight: "110px" },
+    legend: { ...FAINT, display: "flex", flexWrap: "wrap", gap: "0 7px" },
+    read: { fontWeight: 600 },
+    value: { fontVariantNumeric: "tabular-nums" },
+    drawing: {
+        flex: "1 1 36px",
+        minHeight: "36px",
+        height: "36px",
+        width: "100%",
+        borderBottom: `1px solid ${LINE}`,
+        borderTop: `1px dotted ${LINE}`,
+        boxSizing: "border-box",
+    },
+    /** The drawing is as wide as there is room; lines and points keep their shape. */
+    line: { fill: "none", vectorEffect: "non-scaling-stroke" },
+    axis: { ...FAINT, display: "flex", justifyContent: "space-between" },
+    sliderMark: { stroke: INK, strokeWidth: 1, strokeDasharray: "3 2" },
+    readMark: { stroke: LINE, strokeWidth: 1 },
+    dashed: { strokeDasharray: "4 2" },
+};
+
+export const nearestStyles = {
+    rows: { ...COLUMN, flex: 1, gap: "8px" },
+    row: { minHeight: "60px", display: "grid", gap: "6px" },
+    neighbor: {
+        ...COLUMN,
+        padding: 0,
+        border: "none",
+        background: "none",
+        color: INK,
+        font: "inherit",
+        fontSize: "11px",
+        lineHeight: "14px",
+        textAlign: "center",
+        cursor: "pointer",
+    },
+    picture: { width: "100%", aspectRatio: "1", objectFit: "contain", display: "block" },
+    current: { margin: 0, flex: "0 1 160px", minWidth: "64px", textAlign: "center" },
+    same: WRAPPED,
+    other: { ...WRAPPED, color: "var(--review-bad, #b3261e)" },
+    distance: { color: MUTED, fontVariantNumeric: "tabular-nums" },
+};
