@@ -46,8 +46,8 @@ export class OfferedLists {
     #filter() {
         const rows = worstFirst(this.table, this.table.filtered);
         const isAll = rows.length === this.table.length;
-        const description = isAll ? "All images, the most atypical first." : "What the filter leaves.";
         const title = isAll ? "All images" : "Filter";
+        const description = `${isAll ? title : "What the filter leaves"}, the most atypical first.`;
         return { key: FILTERED, title, rows, suggests: "", description };
     }
 }

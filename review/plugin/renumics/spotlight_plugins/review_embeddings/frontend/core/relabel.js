@@ -8,7 +8,8 @@ const PREFIX = 1;
 const WITHIN = 2;
 
 /**
- * The classes to choose from: the suggested one, then by probability, then as the data set has them.
+ * The classes to choose from: the suggested one, then by probability, then as the data set has
+ * them.
  * @param {string[]} classes
  * @param {Pick<Card, "suggested" | "classes"> | undefined} card
  * @param {string | undefined} given The label that it has, which is not offered.

@@ -39,6 +39,7 @@ export function suggestionOf({ list, isInList, card, classes }) {
 function relabelling(card, classes) {
     if (!card) return none("…");
     const { suggested } = card;
-    if (suggested === null || !classes.includes(suggested)) return none("no other class fits better");
+    const isKnown = suggested !== null && classes.includes(suggested);
+    if (!isKnown) return none("no other class fits better");
     return { decision: RELABEL, newLabel: suggested, text: `${RELABEL} to ${suggested}` };
 }

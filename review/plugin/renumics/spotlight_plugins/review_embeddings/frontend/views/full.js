@@ -15,6 +15,7 @@ export function fullView(page) {
     const { row } = page.current;
     if (row === undefined) return null;
     const name = nameOf(page, row);
+    const close = () => page.overlay.close();
     return h(
         "div",
         { class: "review-whole" },
@@ -24,7 +25,7 @@ export function fullView(page) {
             titleView(page, row),
             h("span", { class: "review-position", "aria-live": "polite" }, positionText(page)),
             h("span", { class: "review-muted" }, page.deciding.last),
-            h("button", { class: "review-close", onClick: () => page.overlay.close() }, "Close (Esc)"),
+            h("button", { class: "review-close", onClick: close }, "Close (Esc)"),
         ),
         h(
             "div",

@@ -47,14 +47,16 @@ function listMenu(page) {
             value: review.list?.key ?? "",
             onChange,
         },
-        review.lists.map((list) =>
-            h("option", { key: list.key, value: list.key, selected: isOpen(page, list) }, titleOf(page, list)),
-        ),
+        review.lists.map((list) => option(page, list)),
     );
 }
 
 /** @param {ReviewPage} page @param {ReviewList} list */
-const isOpen = ({ review }, list) => review.list?.key === list.key;
+function option(page, list) {
+    const { key } = list;
+    const selected = page.review.list?.key === key;
+    return h("option", { key, value: key, selected }, titleOf(page, list));
+}
 
 /** @param {ReviewPage} page @param {ReviewList} list */
 function titleOf({ review, decisions }, list) {
@@ -132,10 +134,10 @@ function progressView({ review, decisions }) {
 function statusView({ decisions, deciding }, notices) {
     const { status, isLeft, holding } = decisions;
     const isUnsaved = notices.some(({ key }) => key === UNSAVED);
+    const tone = isLeft ? "review-wrong" : "review-muted";
     return [
         h("span", { key: "last", class: "review-muted", "aria-live": "polite" }, deciding.last),
-        !isUnsaved &&
-            h("span", { key: "status", class: isLeft ? "review-wrong" : "review-muted", ...STATUS }, status),
+        !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
     ];
 }

@@ -53,7 +53,12 @@ const keyTable = (title, keys) =>
             "tbody",
             {},
             keys.map(([key = "", does]) =>
-                h("tr", { key }, h("th", { scope: "row" }, key.split(" ").map(one)), h("td", {}, does)),
+                h(
+                    "tr",
+                    { key },
+                    h("th", { scope: "row" }, key.split(" ").map(one)),
+                    h("td", {}, does),
+                ),
             ),
         ),
     );

@@ -10,7 +10,8 @@ import { h } from "../dom/node.js";
 /** @param {ReviewPage} page */
 export function moreView(page) {
     const { review, deciding, overlay } = page;
-    const rows = review.list?.rows ?? [];
+    const { isUndecidedOnly, list } = review;
+    const rows = list?.rows ?? [];
     return h(
         "details",
         { key: "more", class: "review-more", onMount: closesOutside, onKeyDown: closeOnEscape },
@@ -18,8 +19,8 @@ export function moreView(page) {
         h(
             "div",
             { class: "review-popup" },
-            check("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
-            check("Undecided only", review.isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
+            onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
+            onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
             h(
                 "button",
                 { key: "all", disabled: !rows.length, onClick: () => review.marks.add(rows) },
@@ -33,19 +34,14 @@ export function moreView(page) {
 
 /**
  * @param {string} text
- * @param {boolean} checked
+ * @param {boolean} isOn
  * @param {(isOn: boolean) => void} set
  */
-const check = (text, checked, set) =>
+const onOff = (text, isOn, set) =>
     h(
-        "label",
-        { key: text },
-        h("input", {
-            type: "checkbox",
-            checked,
-            onChange: (/** @type {any} */ event) => set(event.target.checked),
-        }),
-        text,
+        "button",
+        { key: text, role: "switch", "aria-checked": String(isOn), onClick: () => set(!isOn) },
+        `${isOn ? "✓" : "–"} ${text}`,
     );
 
 /** @param {ReviewPage} page */
@@ -66,11 +62,7 @@ function saveForm({ forms, review, deciding }) {
             "aria-label": "Name of the list",
             onInput: (/** @type {any} */ event) => forms.setListName(event.target.value),
         }),
-        h(
-            "button",
-            { disabled: !deciding.canDecide || !forms.listName.trim() },
-            `Save ${what}`,
-        ),
+        h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, `Save ${what}`),
     );
 }
 

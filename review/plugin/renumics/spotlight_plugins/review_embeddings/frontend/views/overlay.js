@@ -12,7 +12,6 @@ import { keysView } from "./keysheet.js";
 
 /** @type {MakeWidget<{}>} */
 export function reviewOverlay(page, redraw) {
-    const zoom = { now: undefined };
     /** @type {Element | null} */
     let before = null;
     const draw = () => {
@@ -30,20 +29,27 @@ export function reviewOverlay(page, redraw) {
         page.deciding.changed.add(redrawOpen),
         page.cards.changed.add(redrawOpen),
     ];
-    void zoom;
     return {
         view: () => overlayView(page),
         close: () => stops.forEach((stop) => stop()),
     };
 }
 
+/** @typedef {[label: string, view: (page: ReviewPage) => Children]} Content */
+
+/** @type {Record<"full" | "keys" | "question", Content>} */
+const CONTENTS = {
+    full: ["Full window", fullView],
+    keys: ["Keys", keysView],
+    question: ["Question", (page) => questionView(page)],
+};
+
 /** @param {ReviewPage} page */
 export function overlayView(page) {
     const { kind } = page.overlay;
-    if (kind === "full") return dialog(page, "full", "The image in the full window", fullView(page));
-    if (kind === "keys") return dialog(page, "keys", "Keys", keysView(page));
-    if (kind === "question") return dialog(page, "question", "Question", questionView(page));
-    return null;
+    if (!kind) return null;
+    const [label, view] = CONTENTS[kind];
+    return dialog(page, kind, label, view(page));
 }
 
 /**

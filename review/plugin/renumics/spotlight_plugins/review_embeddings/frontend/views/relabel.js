@@ -24,12 +24,15 @@ export function relabelView(page) {
             "div",
             { class: "review-classes", role: "listbox", id: LIST, "aria-label": "Classes" },
             found.slice(0, OFFERED).map((name, index) => option(page, name, index)),
-            rest > 0 && h("div", { class: "review-class review-muted" }, `${rest} more: type to search`),
-            !found.length && h("div", { class: "review-class review-muted" }, "No class is called so."),
+            rest > 0 && remark(`${rest.toLocaleString()} more: type to search`),
+            !found.length && remark("No class is called so."),
             newClassButton(page),
         ),
     );
 }
+
+/** @param {string} text */
+const remark = (text) => h("div", { key: "remark", class: "review-class review-muted" }, text);
 
 /** @param {ReviewPage} page @param {boolean} isFound */
 function searchField({ forms }, isFound) {

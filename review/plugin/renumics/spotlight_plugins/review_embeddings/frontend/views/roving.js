@@ -26,7 +26,8 @@ export function toolbar(label, props, ...children) {
     );
     const buttons = group.children.filter((child) => isNode(child) && child.tag === "button");
     const stop = buttons.find((button) => isNode(button) && !button.props.disabled);
-    for (const button of buttons) if (isNode(button)) button.props.tabIndex = button === stop ? 0 : -1;
+    for (const button of buttons)
+        if (isNode(button)) button.props.tabIndex = button === stop ? 0 : -1;
     return group;
 }
 

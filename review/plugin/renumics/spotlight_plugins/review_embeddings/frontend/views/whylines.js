@@ -14,9 +14,10 @@ export function whyLines({ cards }) {
         "div",
         {},
         card.reasons.map((reason) => h("div", { key: reason }, reason)),
-        card.ends.map(({ step, prediction, confidence }) =>
-            h("div", { key: `at ${step}`, class: "review-muted" },
-                `step ${step}: ${prediction ?? ""} ${confidence === null ? "" : percent(confidence)}`),
-        ),
+        card.ends.map(({ step, prediction, confidence }) => {
+            const share = confidence === null ? "" : percent(confidence);
+            const text = `step ${step}: ${prediction ?? ""} ${share}`;
+            return h("div", { key: `at ${step}`, class: "review-muted" }, text);
+        }),
     );
 }
