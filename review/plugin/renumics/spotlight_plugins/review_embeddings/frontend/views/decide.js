@@ -2,23 +2,19 @@
 // Each says its key; the first is what the list suggests.
 
 /** @import { ReviewPage } from "../core/page.js" */
-/** @import { Props } from "../types.js" */
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
 import { keyOf } from "../core/keyboard.js";
-import { h } from "../dom/node.js";
-import { keepsFocus, toolbar } from "./roving.js";
+import { keyButton } from "./keybutton.js";
+import { toolbar } from "./roving.js";
 
 /** @param {ReviewPage} page */
 export function decisionButtons(page) {
-    const { deciding, decisions } = page;
-    const undo = { disabled: !decisions.canUndo, onClick: () => deciding.undo() };
     return toolbar(
         "Decide",
         { key: "decide", class: "review-row review-decide" },
         suggestedButton(page),
         DECISIONS.map((decision) => decisionButton(page, decision)),
-        keyButton("undo", keyOf("undo"), undo),
     );
 }
 
@@ -53,16 +49,3 @@ function decisionButton({ deciding, decisions, forms, current }, decision) {
         onClick: () => (isRelabel ? forms.toggle("classes") : deciding.decide(decision)),
     });
 }
-
-/**
- * @param {string} text
- * @param {string} key
- * @param {Props} props
- */
-export const keyButton = (text, key, props) =>
-    h(
-        "button",
-        { key: text, type: "button", "aria-keyshortcuts": key, ...keepsFocus, ...props },
-        text,
-        h("kbd", { "aria-hidden": "true" }, key),
-    );

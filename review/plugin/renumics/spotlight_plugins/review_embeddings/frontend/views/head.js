@@ -6,8 +6,10 @@
 /** @import { ReviewList } from "../types.js" */
 
 import { UNSAVED } from "../core/notices.js";
+import { keyOf } from "../core/keyboard.js";
 import { SELECTED } from "../core/lists.js";
 import { h } from "../dom/node.js";
+import { keyButton } from "./keybutton.js";
 import { moreView } from "./more.js";
 import { signs, STATUS } from "./notices.js";
 import { keepsFocus, toolbar } from "./roving.js";
@@ -17,17 +19,23 @@ import { keepsFocus, toolbar } from "./roving.js";
  * @param {Notice[]} notices
  */
 export function headView(page, notices) {
-    return h(
-        "div",
-        { key: "head", class: "review-row" },
-        listMenu(page),
-        refreshButton(page),
-        positionView(page),
-        progressView(page),
-        statusView(page, notices),
-        selectionSign(page),
-        moreView(page),
-    );
+    return [
+        h(
+            "div",
+            { key: "head", class: "review-row review-head" },
+            listMenu(page),
+            refreshButton(page),
+            positionView(page),
+            selectionSign(page),
+            moreView(page),
+        ),
+        h(
+            "div",
+            { key: "state", class: "review-row review-state" },
+            progressView(page),
+            statusView(page, notices),
+        ),
+    ];
 }
 
 /** @param {ReviewPage} page */
@@ -139,6 +147,12 @@ function statusView({ decisions, deciding }, notices) {
         h("span", { key: "last", class: "review-muted", "aria-live": "polite" }, deciding.last),
         !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
+        keyButton("undo", keyOf("undo"), {
+            class: "review-small",
+            disabled: !decisions.canUndo,
+            title: "Take back the last decision of this tab, and go to its image",
+            onClick: () => deciding.undo(),
+        }),
     ];
 }
 

@@ -11,7 +11,8 @@ export const OVERLAY_SHEET = `
 .review-sheet caption { text-align: left; font-weight: 600; padding: 4px 0;
     color: var(--review-muted, #4b5563); }
 .review-sheet th { text-align: left; width: 110px; padding: 2px 0; font-weight: 400; }
-.review-sheet kbd { margin: 0 6px 0 0; font-size: 13px; padding: 1px 6px; }
+.review-sheet kbd { margin: 0 6px 0 0; font-size: 13px; padding: 1px 6px; border: 1px solid;
+    border-radius: 3px; }
 .review-asked p { margin: 0 0 14px; font-size: 16px; overflow-wrap: anywhere; }
 .review-asked button { padding: 6px 14px; }
 

@@ -18,7 +18,12 @@ export function relabelView(page) {
     return h(
         "div",
         { key: "classes", class: "review-finding" },
-        searchField(page, found.length > 0),
+        h(
+            "div",
+            { class: "review-searching" },
+            searchField(page, found.length > 0),
+            h("button", { onClick: () => forms.close(), ...keepsFocus }, "Cancel"),
+        ),
         forms.fault && h("div", { class: "review-wrong" }, forms.fault),
         h(
             "div",

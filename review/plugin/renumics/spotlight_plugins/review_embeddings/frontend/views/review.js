@@ -16,6 +16,7 @@ export function reviewWidget(page, redraw) {
     const stops = [
         page.review.changed.add(redraw),
         page.deciding.changed.add(redraw),
+        page.forms.changed.add(redraw),
         page.cards.changed.add(redraw),
         page.keys.add(reviewActions(page), isSeen),
     ];

@@ -32,7 +32,7 @@ export function cardView(page) {
             { class: "review-side" },
             headView(page, notices),
             current.row !== undefined && titleView(page, current.row),
-            decisionButtons(page),
+            !isSearching && decisionButtons(page),
             noteView(page),
             stripView(page),
             notices.map(noticeView),

@@ -8,9 +8,10 @@ export const REVIEW_SHEET = `
 .review-card *, .review-over * { box-sizing: border-box; }
 .review-body { display: grid; gap: 12px; height: 100%; padding: 8px; box-sizing: border-box;
     grid-template-columns: minmax(120px, min(calc(100cqh - 16px), 40cqw)) minmax(0, 1fr); }
-.review-side { display: flex; flex-direction: column; gap: 6px; min-height: 0; overflow: auto; }
+.review-side { display: flex; flex-direction: column; gap: 6px; min-height: 0; overflow: auto;
+    padding: 2px; }
 .review-side > * { flex: none; }
-.review-rest { flex: 1 1 auto; min-height: 0; }
+.review-side > .review-rest { flex: 1 1 auto; }
 .review-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 6px; }
 .review-muted { color: var(--review-muted, #4b5563); font-variant-numeric: tabular-nums; }
 .review-wrong { color: var(--review-bad, #b3261e); font-weight: 600; }
@@ -18,7 +19,7 @@ export const REVIEW_SHEET = `
     clip-path: inset(50%); white-space: nowrap; }
 
 .review-card button, .review-over button { font: inherit; color: inherit; cursor: pointer;
-    padding: 3px 8px; min-height: 26px; border-radius: 5px; text-align: left;
+    padding: 3px 7px; min-height: 26px; border-radius: 5px; text-align: left;
     border: 1px solid var(--review-edge, #6b7787); background: var(--review-ground, #fff); }
 .review-card button:hover:enabled, .review-over button:hover:enabled {
     background: var(--review-raised, #f1f4f8); }
@@ -31,8 +32,9 @@ export const REVIEW_SHEET = `
     background: var(--review-ground, #fff); border: 1px solid var(--review-edge, #6b7787);
     border-radius: 5px; padding: 3px 6px; min-height: 26px; min-width: 0; }
 .review-card input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
-.review-card kbd, .review-over kbd { font: 11px ui-monospace, monospace; margin-left: 5px;
-    padding: 0 4px; border: 1px solid; border-radius: 3px; color: inherit; opacity: .85; }
+.review-card kbd, .review-over kbd { font: 12px ui-monospace, monospace; margin-left: 6px; }
+.review-card button:enabled kbd { opacity: .8; }
+.review-card .review-small { padding: 0 6px; min-height: 20px; font-size: 12px; }
 .review-card .review-main, .review-over .review-main { font-weight: 600;
     background: var(--review-accent, #1a5fd0); color: var(--review-accent-ink, #fff);
     border-color: var(--review-accent, #1a5fd0); }
@@ -48,7 +50,13 @@ export const REVIEW_SHEET = `
 .review-mark { position: absolute; top: 6px; left: 6px; padding: 0 7px; border-radius: 9px;
     font-weight: 600; background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
-.review-list { flex: 1 1 190px; max-width: 340px; }
+.review-list { flex: 1 1 150px; max-width: 340px; }
+.review-head { flex-wrap: nowrap; }
+.review-head > * { flex: none; }
+.review-head > .review-list { flex: 1 1 60px; }
+.review-head > .review-more { margin-left: auto; }
+.review-head .review-row { flex-wrap: nowrap; }
+.review-state { min-height: 20px; font-size: 12px; }
 .review-position { min-width: 72px; text-align: center; font-weight: 600;
     font-variant-numeric: tabular-nums; }
 .review-progress { flex: 1 1 60px; min-width: 40px; max-width: 160px; height: 6px;
@@ -58,11 +66,14 @@ export const REVIEW_SHEET = `
     overflow-wrap: anywhere; }
 .review-label { font-size: 17px; font-weight: 700; }
 .review-better { color: var(--review-warn, #7a4a00); font-size: 15px; }
+.review-title .review-long { font-size: 13px; }
 .review-decided { font-weight: 600; padding: 0 7px; border-radius: 9px;
     background: var(--review-accent-ground, #e8f0fe); color: var(--review-accent, #1a5fd0); }
 .review-decide button { max-width: 100%; overflow-wrap: anywhere; }
 .review-note { display: flex; gap: 6px; align-items: center; overflow-wrap: anywhere; }
-.review-note input, .review-search { flex: 1 1 160px; width: 100%; }
+.review-note input { flex: 1 1 160px; }
+.review-searching { display: flex; gap: 6px; }
+.review-search { flex: 1; }
 .review-more { position: relative; }
 .review-more > summary { list-style: none; cursor: pointer; padding: 2px 9px; border-radius: 5px;
     border: 1px solid var(--review-edge, #6b7787); font-weight: 700; }
@@ -82,8 +93,8 @@ export const REVIEW_SHEET = `
 .review-class[aria-selected=true] { background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
 .review-class:not([aria-selected=true]):hover { background: var(--review-raised, #f1f4f8); }
-.review-finding { display: flex; flex-direction: column; gap: 6px; flex: 1 1 auto !important;
-    min-height: 116px; }
+.review-side > .review-finding { display: flex; flex-direction: column; gap: 6px;
+    flex: 1 1 auto; min-height: 116px; }
 
 .review-strip { display: flex; gap: 6px; align-items: center; overflow: auto; padding: 4px;
     border-radius: 6px; background: var(--review-accent-ground, #e8f0fe); }
@@ -94,11 +105,11 @@ export const REVIEW_SHEET = `
 @container (max-width: 559px) {
     .review-body { grid-template-columns: minmax(0, 1fr); gap: 6px;
         grid-template-rows: minmax(72px, 36cqh) minmax(0, 1fr); }
-    .review-list { flex-basis: 130px; }
     .review-progress { flex-basis: 30px; min-width: 24px; }
 }
 @container (max-height: 359px) {
     .review-side { gap: 4px; }
+    .review-decide { gap: 4px; font-size: 12.5px; }
     .review-label { font-size: 15px; }
     .review-better { font-size: 14px; }
 }

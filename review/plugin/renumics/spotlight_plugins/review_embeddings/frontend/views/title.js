@@ -23,14 +23,24 @@ export function titleView(page, row) {
     return h(
         "div",
         { class: "review-title" },
-        label !== undefined && h("span", { class: "review-label" }, label),
+        label !== undefined && h("span", { class: `review-label${long(label)}` }, label),
         h("span", { class: "review-muted" }, `#${table.value(COLUMNS.imageId, row)}`),
-        suggested && h("span", { class: "review-better" }, "another class fits better: "),
-        suggested && h("b", { class: "review-better" }, suggested),
+        suggested &&
+            h(
+                "span",
+                { class: `review-better${long(suggested)}` },
+                "another class fits better: ",
+                h("b", {}, suggested),
+            ),
         decidedView(page, row),
         copiesView(page, row),
     );
 }
+
+const LONG = 24; // characters of a name
+
+/** @param {string | number} name */
+const long = (name) => (String(name).length > LONG ? " review-long" : "");
 
 /** What holds about the image, and who said it. @param {ReviewPage} page @param {number} row */
 function decidedView({ decisions }, row) {
