@@ -54,7 +54,7 @@ def wide_layout(review: ReviewFrame) -> Layout:
     plots = _plots(review)
     left: Any = ly.tab(_image_table(review), weight=36)
     if DECISION in review.frame.columns:
-        panel = Widget(type=WIDGETS["panel"], name="Decide")
+        panel = Widget(type=WIDGETS["review"], name="Review")
         left = ly.split(
             ly.tab(_image_table(review), weight=60),
             ly.tab(panel, weight=40),

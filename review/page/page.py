@@ -87,7 +87,6 @@ def page_for(
         lists = [cut_list(made, sample.positions) for made in lists]
     review = with_pictures(review, images)
     session = _session(built, review, sample) | {
-        "selected": lists[0].rows if lists else [],
         "lists": [_listed(made) for made in lists if made.key],
         "watching": watching,
         "news": news,

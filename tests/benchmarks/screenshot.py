@@ -47,9 +47,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium_here(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.goto(started.address)
-        page.wait_for_function(
-            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
-        )
+        page.wait_for_selector("[data-test-tag=review-panel] button:enabled")
         page.wait_for_timeout(2000)
         if options.slider is not None:
             step = page.locator("[data-test-tag=checkpoint-slider-step]")

@@ -14,7 +14,6 @@ import {
 import { RECHECK } from "page/core/connection.js";
 import { Decisions } from "page/core/decisions.js";
 import { MAX_IMAGES, listMessages, newName, readChanges } from "page/core/messages.js";
-import { nextUndecided } from "page/core/order.js";
 
 import { AWAY, changes, FakeBrowser, FakeServer, FakeTable, imageOf, INFO, RUN } from "./fakes.js";
 import { settled } from "./fakes.js";
@@ -58,7 +57,7 @@ test("a server that does not say what was decided is asked again, and decided on
     assert(!holding.isKnown);
     assert.equal(decisions.connection.failure?.reason, "busy");
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert.equal(server.sent.length, 1);
     assert.equal(server.sent[0]?.body.seen, 0);
@@ -94,7 +93,7 @@ test("a decision holds at once, is in the table, and is sent with what was known
     });
     decisions.shownSteps = [10, 100];
     table.select([2, 0]);
-    decisions.decide(ONE, null, "a note");
+    decisions.decide(table.selected, ONE, null, "a note");
     assert.deepEqual(namesOf(table), [ONE, UNDECIDED, ONE, UNDECIDED]);
     assert.equal(decisions.status, "Saving …");
     await settled();
@@ -120,9 +119,9 @@ test("a decision holds at once, is in the table, and is sent with what was known
 test("a new label stands in its own column, and is gone with another decision", async () => {
     const { table, decisions } = await begun();
     table.select([1]);
-    decisions.decide(RELABEL, "red");
+    decisions.decide(table.selected, RELABEL, "red");
     assert.equal(table.value(COLUMNS.newLabel, 1), "red");
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     assert.equal(table.value(COLUMNS.newLabel, 1), NO_NEW_LABEL);
 });
 
@@ -132,7 +131,7 @@ test("copies of an image are decided together, and sent once", async () => {
         server.rows = [0, 1, 2, 1];
     });
     table.select([3, 1]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     assert.deepEqual(namesOf(table), [UNDECIDED, ONE, UNDECIDED, ONE]);
     await settled();
     assert.deepEqual(server.sent[0]?.body.images, [imageOf(1)]);
@@ -156,12 +155,12 @@ test("more images than a message may name are sent in several of one request", (
 
 test("nothing can be decided without a selection, or where the server reads only", async () => {
     const { server, decisions } = await begun();
-    decisions.decide(ONE);
+    decisions.decide([], ONE);
     const other = await begun((server) => {
         server.information = { ...INFO, readOnly: "open elsewhere" };
     });
     other.table.select([0]);
-    other.decisions.decide(ONE);
+    other.decisions.decide(other.table.selected, ONE);
     await settled();
     assert.equal(server.sent.length + other.server.sent.length, 0);
     assert(!other.decisions.canDecide);
@@ -190,7 +189,7 @@ test("what others decide is shown while one's own waits, and not over it", async
     const { table, server, decisions } = await begun();
     server.answers = [AWAY, AWAY];
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     const theirs = { decision: OTHER, ...NOTHING };
     server.changed = changes({
@@ -212,7 +211,7 @@ test("an answer that was asked for before something was saved is not taken", asy
     const catching = decisions.catchUp();
     await settled();
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled(); // it is saved
     server.changes = async () => changes({ revision: 10 });
     answer(old);
@@ -236,7 +235,7 @@ test("where the file was replaced, all that was known is forgotten", async () =>
 test("a table that is read again gets its decisions again", async () => {
     const { table, decisions } = await begun();
     table.select([1]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     table.columns = new FakeTable().columns;
     table.wasRead.call(true);
     assert.deepEqual(namesOf(table), [UNDECIDED, ONE, UNDECIDED, UNDECIDED]);
@@ -246,7 +245,7 @@ test("a refused decision is not shown as decided, and cannot be taken back", asy
     const { table, server, decisions } = await begun();
     server.answers = [{ kind: "invalid", reason: "no such class" }];
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert.deepEqual(namesOf(table), [UNDECIDED, UNDECIDED, UNDECIDED, UNDECIDED]);
     assert(!decisions.canUndo);
@@ -256,7 +255,7 @@ test("a refused decision is not shown as decided, and cannot be taken back", asy
 test("a list is saved in the order of the selection", async () => {
     const { table, server, decisions } = await begun();
     table.select([3, 1]);
-    decisions.saveList("odd");
+    decisions.saveList(table.selected, "odd");
     await settled();
     assert.equal(server.sent[0]?.path, ROUTES.lists);
     assert.deepEqual(server.sent[0]?.body.images, [imageOf(3), imageOf(1)]);
@@ -269,7 +268,7 @@ test("another run at the same address gets nothing, and the first one gets all",
     const other = { kind: /** @type {const} */ ("other-run"), reason: "no" };
     server.answers = [other];
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert.equal(decisions.connection.failure?.kind, "other-run");
     assert.equal(decisions.info?.run, RUN);
@@ -292,7 +291,7 @@ test("a page whose rows are not the server's takes no rows from it, and says so"
     assert.equal(decisions.connection.age, "other images");
     assert.deepEqual(namesOf(table), [UNDECIDED, UNDECIDED, UNDECIDED, UNDECIDED]);
     table.select([1]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert.deepEqual(server.sent[0]?.body.images, [imageOf(1)], "the image that the person saw");
 });
@@ -335,35 +334,11 @@ test("a page asks before it is left only while something would be lost", async (
     browser.storage.storage.room = 0;
     server.answers = [AWAY];
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert(browser.isLeavingGuarded());
     await browser.wait();
     assert(!browser.isLeavingGuarded());
-});
-
-test("the next image is the most atypical undecided one after the current", async () => {
-    const { table, decisions, holding } = await begun(); // scores 0.4, 0.1, 0.3, 0.2
-    holding.selectNext();
-    assert.deepEqual(table.selected, [1]);
-    holding.selectNext();
-    assert.deepEqual(table.selected, [3]);
-    decisions.decide(ONE);
-    table.select([0]);
-    holding.selectNext(); // none is after the last: from the start
-    assert.deepEqual(table.selected, [1]);
-    table.filtered = [3];
-    holding.selectNext(); // the only one of the filter is decided
-    assert.deepEqual(table.selected, [1]);
-});
-
-test("equal scores are in the order of the rows, and without scores all are", () => {
-    const isDecided = (/** @type {number} */ row) => row === 0;
-    const from = { rows: [2, 1, 0], isDecided };
-    assert.equal(nextUndecided({ ...from, scores: [0, 0, 0], current: 1 }), 2);
-    assert.equal(nextUndecided({ ...from, scores: [0, 0, 0], current: 2 }), 1);
-    assert.equal(nextUndecided(from), 2);
-    assert.equal(nextUndecided({ rows: [0], isDecided }), undefined);
 });
 
 test("the names of requests differ and are as short as the server takes", () => {
@@ -376,7 +351,7 @@ test("no more steps are sent than the server takes", async () => {
     const { table, server, decisions } = await begun();
     decisions.shownSteps = Array.from({ length: MAX_CHECKPOINTS + 1 }, (_, step) => step);
     table.select([0]);
-    decisions.decide(ONE);
+    decisions.decide(table.selected, ONE);
     await settled();
     assert.equal(/** @type {any} */ (server.sent[0]?.body.checkpoints).length, MAX_CHECKPOINTS);
 });

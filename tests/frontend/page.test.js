@@ -11,6 +11,7 @@ import { checkpointSlider } from "page/views/slider.js";
 
 import { all, host } from "./document.js";
 import { checkpoint, FakeBrowser, FakeServer, FakeTable, fourImages, settled } from "./fakes.js";
+import { listOf } from "./pages.js";
 
 /** A page about two checkpoints, without decisions. @param {FakeTable} [table] */
 function pageOf(table = new FakeTable()) {
@@ -18,7 +19,7 @@ function pageOf(table = new FakeTable()) {
     server.information = null;
     server.given = {
         title: "run · data",
-        selected: [2, 1],
+        lists: [listOf({ rows: [2, 1] })],
         shown: [0, 100],
         checkpoints: [checkpoint(0), checkpoint(100)],
         start: 100,
@@ -32,7 +33,8 @@ test("a page opens with its title, its first list and its checkpoints", async ()
     const { table, page } = pageOf();
     await page.open();
     assert.equal(table.title, "run · data");
-    assert.deepEqual(table.selected, [2, 1]);
+    assert.equal(page.current.row, 2);
+    assert.deepEqual(table.selected, []);
     assert.equal(page.slider.current?.step, 100);
     assert.equal(page.values.table, "a");
     assert.deepEqual(page.decisions.shownSteps, [0, 100]);

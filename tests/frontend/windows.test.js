@@ -31,8 +31,7 @@ async function opened(
         decisions,
         /** @param {number[]} rows @param {string} decision */
         async decide(rows, decision) {
-            table.select(rows);
-            decisions.decide(decision);
+            decisions.decide(rows, decision);
             await settled();
         },
         async undo() {

@@ -75,21 +75,58 @@ test("each decision has a key of its own", () => {
     const press = (/** @type {string} */ key, more = {}) =>
         commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target: null, ...more });
     for (const decision of DECISIONS) {
-        const expected = decision === RELABEL ? { search: true } : { decide: decision };
+        const expected =
+            decision === RELABEL ? { command: "search" } : { command: "decide", decision };
         assert.deepEqual(press(DECISION_KEYS[decision] ?? ""), expected);
     }
-    const [key] = keys;
-    assert.deepEqual(press("Z"), { undo: true });
-    assert.deepEqual(press("n"), { next: true });
-    assert.equal(press("Enter"), null);
-    assert.equal(press(key ?? "", { ctrlKey: true }), null);
-    assert.equal(press(key ?? "", { target: { tagName: "INPUT" } }), null);
+    const [key = ""] = keys;
+    assert.deepEqual(press("Z"), { command: "undo" });
+    assert.deepEqual(press("n"), { command: "seek" });
+    assert.equal(press("q"), null);
+    assert.equal(press(key, { ctrlKey: true }), null);
+    assert.equal(press(key, { defaultPrevented: true }), null);
+    assert.equal(press(key, { target: { tagName: "INPUT" } }), null);
+});
+
+test("a key that is held down moves, and decides once", () => {
+    const held = (/** @type {string} */ key) =>
+        commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target: null, repeat: true });
+    assert.deepEqual(held("ArrowRight"), { command: "next" });
+    for (const key of [...Object.values(DECISION_KEYS), "a", "z", " "])
+        assert.equal(held(key), null, key);
 });
 
 test("keys belong to the field in which a person types", () => {
     const typing = (/** @type {object | null} */ target) => isTyping(/** @type {any} */ (target));
     assert(typing({ tagName: "textarea" }) && typing({ isContentEditable: true, tagName: "DIV" }));
+    assert(typing({ tagName: "INPUT", type: "text" }) && typing({ tagName: "INPUT" }));
     assert(!typing(null) && !typing({ tagName: "BUTTON" }) && !typing({ tagName: "INPUTS" }));
+});
+
+/** An element with the focus. @param {string} selector What it is one of. */
+const focused = (selector) => ({
+    tagName: selector,
+    type: selector,
+    matches: (/** @type {string} */ any) => any.includes(selector),
+    closest: () => null,
+});
+
+test("sliders, menus and buttons keep the keys that they need, and give back the letters", () => {
+    const press = (/** @type {string} */ key, /** @type {any} */ target) =>
+        commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target });
+    const [letter = ""] = Object.values(DECISION_KEYS);
+    for (const selector of ["type=range", "select", "[role=slider]"]) {
+        assert.equal(press("ArrowRight", focused(selector)), null, selector);
+        assert(press(letter, focused(selector)), selector);
+    }
+    assert.equal(press(" ", focused("button")), null);
+    assert.equal(press("Enter", focused("summary")), null);
+    assert(press("ArrowRight", focused("button")));
+    const inDialog = (/** @type {boolean} */ isOwn) => ({
+        closest: () => ({ hasAttribute: () => isOwn }),
+    });
+    assert.equal(press(letter, inDialog(false)), null);
+    assert(press(letter, inDialog(true)));
 });
 
 test("classes are found by any part of their name, in any case", () => {

@@ -9,12 +9,16 @@ from playwright.sync_api import BrowserContext, Page
 
 PANEL = "[data-test-tag=review-panel]"
 STATUS = "[data-test-tag=review-status]"
+POSITION = f"{PANEL} [data-test-tag=review-position]"
+
+ALL_IMAGES = "page-filtered"
+"""Key of the list of all images, while no filter is set."""
 
 
 def ready(page: Page) -> Page:
     """Once the images and what was decided about them are there."""
     page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().length > 0")
-    page.wait_for_selector(f"{PANEL} button")
+    page.wait_for_selector(f"{PANEL} button[aria-keyshortcuts=k]:enabled")
     return page
 
 
@@ -23,7 +27,21 @@ def opened(context: BrowserContext, address: str) -> Page:
     page = context.new_page()
     page.set_viewport_size({"width": 1600, "height": 900})
     page.goto(address)
-    return ready(page)
+    open_list(ready(page), ALL_IMAGES)
+    return page
+
+
+def open_list(page: Page, key: str) -> None:
+    """Choose a list in the menu of the card."""
+    page.locator(PANEL).get_by_label("List", exact=True).select_option(key)
+
+
+def at(page: Page, position: str) -> None:
+    """Wait until the card says that this is where one is in the list."""
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector)?.textContent === text",
+        arg=[POSITION, position],
+    )
 
 
 def state(page: Page, expression: str) -> Any:
@@ -39,9 +57,18 @@ def select(page: Page, rows: list[int]) -> None:
 
 
 def decide(page: Page, rows: list[int], key: str) -> None:
-    """Select rows and press a key."""
+    """Select rows, mark them all if they are several, and press a key."""
+    select(page, [])
     select(page, rows)
+    if len(rows) > 1:
+        page.locator(PANEL).get_by_role("button", name=f"Selection ({len(rows)})").click()
+        page.locator(PANEL).get_by_label("More").click()
+        page.get_by_role("button", name=f"Mark all {len(rows)} images").click()
     page.keyboard.press(key)
+    if len(rows) > MANY:
+        page.get_by_role("button", name=f": {len(rows)} images").click()
+    if len(rows) > 1:
+        open_list(page, ALL_IMAGES)
 
 
 def decided(page: Page) -> dict[int, str]:
@@ -67,6 +94,9 @@ def unsaid(page: Page, text: str) -> None:
         arg=[PANEL, text],
     )
 
+
+MANY = 20
+"""More images than these are asked about before they are decided at once."""
 
 KEPT = (
     "Object.keys(localStorage).filter((key) => key.startsWith('review-embeddings-outbox:')).length"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import FLAGS
+from deciding import PANEL, POSITION, ready
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import Serving
 
@@ -44,10 +45,7 @@ def page(browser: Browser, served: Serving) -> Iterator[Page]:
             ),
         )
         page.goto(served.address)
-        page.wait_for_function(
-            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
-        )
-        drawn(page)
+        drawn(ready(page))
         yield page
     assert [fault for fault in faults if not fault.startswith(KNOWN_FAULTS)] == []
 
@@ -115,12 +113,10 @@ def picture_of(page: Page, box: dict[str, float]) -> bytes:
     return page.screenshot(clip=clip)  # type: ignore[arg-type]
 
 
-def test_it_opens_with_the_worst_images_of_the_last_checkpoint(page: Page) -> None:
-    ranks = column(page, "rank_last")
-    assert sorted(ranks[selected(page)]) == list(range(1, 9))
-    inspector = page.locator("img[src*='/api/table/image/'], img[src^='blob:']")
-    assert inspector.count() == 8
-    assert page.evaluate("[...document.images].filter((i) => i.naturalWidth === 16).length") >= 8
+def test_it_opens_with_the_first_image_of_a_list_and_nothing_selected(page: Page) -> None:
+    assert selected(page) == []
+    expect(page.locator(POSITION)).to_have_text(re.compile(r"1 of \d+"))
+    assert page.locator(f"{PANEL} .review-picture img").evaluate("one => one.naturalWidth") > 0
     words = page.locator("body").inner_text()
     for text in ("Worst 8 of last (step 100)", "First: step 10", "Last: step 100", "first", "last"):
         assert text in words

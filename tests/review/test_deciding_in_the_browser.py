@@ -5,14 +5,24 @@ from __future__ import annotations
 
 import csv
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import FLAGS
-from deciding import decided, said, select, state
+from deciding import (
+    PANEL,
+    all_saved,
+    at,
+    decide,
+    decided,
+    opened,
+    ready,
+    said,
+    select,
+    state,
+)
 from playwright.sync_api import Browser, Page, sync_playwright
 from samples import CLASSES
 from serving import serving
@@ -28,38 +38,9 @@ def run(built_run: Path, tmp_path: Path) -> RunFolder:
     return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
-def opened(browser: Browser, address: str) -> Page:
-    page = browser.new_page(viewport={"width": 1600, "height": 900})
-    page.goto(address)
-    page.wait_for_function(
-        "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
-    )
-    page.wait_for_selector("[data-test-tag=review-panel] button")
-    return page
-
-
-DONE = ("Saved", "Taken back")
-"""How the status begins when what was sent is on disk."""
-
-
-def saved(page: Page) -> None:
-    page.wait_for_function(
-        "(done) => done.some((word) => document.querySelector("
-        "'[data-test-tag=review-status]').textContent.startsWith(word))",
-        arg=list(DONE),
-    )
-
-
-def press(page: Page, key: str) -> None:
-    before = page.locator("[data-test-tag=review-status]").inner_text()
-    time.sleep(1.1 if before.startswith(DONE) else 0)  # so that the time it was saved at is another
-    page.keyboard.press(key)
-    page.wait_for_function(
-        "(before) => document.querySelector('[data-test-tag=review-status]').textContent !== "
-        "before",
-        arg=before,
-    )
-    saved(page)
+def in_window(browser: Browser, address: str) -> Page:
+    """The page in a window of its own, at the list of all images."""
+    return opened(browser.new_context(), address)
 
 
 def test_mark_it_and_get_it_out(
@@ -72,36 +53,36 @@ def test_mark_it_and_get_it_out(
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = opened(browser, started.address)
+        page = in_window(browser, started.address)
         assert page.url == started.url, "nothing secret stays in the address bar"
-        worst = sorted(
-            state(page, "Array.from(s.selectedIndices)"),
-            key=lambda row: state(page, f"s.columnData.rank_last[{row}]"),
-        )
-        assert len(worst) == 8
+        worst = sorted(range(36), key=lambda row: state(page, f"s.columnData.rank_last[{row}]"))
+        at(page, "1 of 36")
 
-        select(page, worst[:1])
         page.keyboard.press("l")  # relabel: search, Enter takes the first
-        page.get_by_label("New label").fill("gre")
+        page.get_by_label("New label").fill("GRE" if label_of(page) != "green" else "RED")
+        relabelled = page.locator("[role=option] >> nth=0").inner_text()
         page.get_by_label("New label").press("Enter")
-        saved(page)
-        page.wait_for_selector("text=→ green")  # in the inspector too
-        select(page, worst[1:3])
-        press(page, "r")
-        select(page, worst[3:4])
-        page.get_by_label("Note").fill("<script>alert(1)</script> too dark")
-        page.get_by_label("Note").press("Escape")
-        press(page, "u")
-        select(page, worst[2:3])
-        press(page, "k")
-        press(page, "z")  # takes the keep back: removed again
+        at(page, "2 of 36")
+        for place in (2, 3):
+            page.keyboard.press("r")
+            at(page, f"{place + 1} of 36")
+        page.keyboard.press("m")
+        page.get_by_label("Note", exact=True).fill("<script>alert(1)</script> too dark")
+        page.get_by_label("Note", exact=True).press("Enter")
+        page.keyboard.press("u")
+        at(page, "5 of 36")
+        for _ in range(2):
+            page.keyboard.press("ArrowLeft")
+        at(page, "3 of 36")
+        page.keyboard.press("k")
+        page.keyboard.press("z")  # takes the keep back: removed again, and shown again
+        at(page, "3 of 36")
         expected = {worst[0]: "relabel", worst[1]: "remove", worst[2]: "remove", worst[3]: "unsure"}
+        said(page, "4 of 36 decided")
+        said(page, "Taken back")
         assert decided(page) == expected
-        assert "4 of 36 decided" in page.locator("[data-test-tag=review-panel]").inner_text()
         page.keyboard.press("n")
-        assert state(page, "Array.from(s.selectedIndices)") == [worst[4]], (
-            "the next one that nobody has decided about"
-        )
+        at(page, "5 of 36")  # the next one that nobody has decided about
 
         page.evaluate("""() => { const s = spotlight.useDataset.getState();
             const column = s.columnsByKey.decision;
@@ -111,28 +92,25 @@ def test_mark_it_and_get_it_out(
         assert sorted(state(page, "Array.from(s.filteredIndices)")) == sorted(worst[1:3])
 
         page.reload()
-        page.wait_for_function("globalThis.spotlight && spotlight.useDataset.getState().length > 0")
-        page.wait_for_function(
-            "document.querySelector('[data-test-tag=review-panel]')?.textContent.includes('4 of "
-            "36')"
-        )
+        ready(page)
+        at(page, "5 of 36")
+        said(page, "4 of 36 decided")
         assert decided(page) == expected
 
-        other = opened(browser, started.address)  # a second browser window: sees it, and is seen
+        other = in_window(browser, started.address)  # a second window: sees it, and is seen
+        said(other, "4 of 36 decided")
         assert decided(other) == expected
-        select(other, worst[5:6])
-        press(other, "d")
-        page.wait_for_function(
-            "document.querySelector('[data-test-tag=review-panel]').textContent.includes('5 of "
-            "36')",
-            timeout=10_000,
-        )
+        decide(other, worst[5:6], "d")
+        said(page, "5 of 36 decided")
         assert decided(page) == expected | {worst[5]: "duplicate"}
 
         select(page, [worst[7], worst[6]])
+        page.get_by_role("button", name="Selection (2)").click()
+        page.get_by_label("More", exact=True).click()
         page.get_by_label("Name of the list").fill("for Ada & <b>Bob</b>")
         page.get_by_label("Name of the list").press("Enter")
-        saved(page)
+        all_saved(page)
+        said(page, "Saved")
         browser.close()
 
     history = read_history(run, print)
@@ -142,7 +120,7 @@ def test_mark_it_and_get_it_out(
         worst[5]: "duplicate"
     }
     first = current[ids[worst[0]]]
-    assert (first.new_label, first.reviewer, first.checkpoints) == ("green", "ada", (10, 100))
+    assert (first.new_label, first.reviewer, first.checkpoints) == (relabelled, "ada", (10, 100))
     assert current[ids[worst[3]]].note == "<script>alert(1)</script> too dark"
     assert list(history.saved_lists()) == ["for Ada & <b>Bob</b>"]
     code, _, errors = review_embeddings("export", "--run", run.path, "--top", "2")
@@ -166,11 +144,16 @@ def test_mark_it_and_get_it_out(
     before = [
         CLASSES[place // 12] for place in range(36)
     ]  # an image folder: 12 of each class, in order
-    before[ids[worst[0]]] = "green"
+    before[ids[worst[0]]] = relabelled
     expected_labels = [label for place, label in enumerate(before) if place not in gone]
     assert [
         cleaned.features["label"].int2str(label) for label in cleaned["label"]
     ] == expected_labels
+
+
+def label_of(page: Page) -> str:
+    """The label that the card shows."""
+    return page.locator(f"{PANEL} .review-label").inner_text()
 
 
 def state_ids(run: RunFolder) -> list[int]:
@@ -191,14 +174,12 @@ def test_without_the_token_nothing_is_told_and_a_second_review_follows_the_first
         page.goto(started.url)
         page.wait_for_selector("text=pen the address that the terminal printed")
         assert not read_history(run, print).lines
-        page = opened(browser, started.address)
+        page = in_window(browser, started.address)
         with serving(*options) as another:
-            second = opened(browser, another.address)
-            select(page, [4])
-            press(page, "k")
+            second = in_window(browser, another.address)
+            decide(page, [4], "k")
             said(second, "1 of 36 decided")
-            select(second, [5])
-            press(second, "r")
+            decide(second, [5], "r")
             said(page, "2 of 36 decided")
             assert decided(page) == decided(second) == {4: "keep", 5: "remove"}
         said(second, "the server does not answer")
@@ -226,9 +207,9 @@ def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_ru
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = opened(browser, started.address)
-        select(page, [3, 5])
-        press(page, "r")
+        page = in_window(browser, started.address)
+        decide(page, [3, 5], "r")
+        all_saved(page)
         assert decided(page) == {3: "remove", 5: "remove"}
         store.invalidate_cache()
         assert store.cat_file(f"{name}/runs/new/decisions.jsonl").count(b"\n") == 2

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deciding import ALL_IMAGES, PANEL, all_saved, open_list, ready
+from deciding import said as is_said
 from listing import candidates_of
 from playwright.sync_api import sync_playwright
 from serving import serving
@@ -187,20 +189,16 @@ def test_a_sample_in_the_browser_says_so_and_decides_about_the_right_images(
             viewport={"width": 1600, "height": 900}
         )
         page.goto(started.address)
-        page.wait_for_function(
-            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
-        )
+        ready(page)
+        open_list(page, ALL_IMAGES)
         page.wait_for_selector("text=20 of 36 images")
         ids = page.evaluate("Array.from(spotlight.useDataset.getState().columnData.image_id)")
         assert len(ids) == 20
         page.evaluate("spotlight.useDataset.getState().selectRows([13])")
         page.get_by_title("Next checkpoint").click()
-        page.locator("[data-test-tag=review-panel]").get_by_role("button", name="remove").click()
-        page.wait_for_function(
-            "document.querySelector('[data-test-tag=review-panel]').textContent.includes('1 of "
-            "20')",
-            timeout=10_000,
-        )
+        page.locator(PANEL).get_by_role("button", name="remove").click()
+        is_said(page, "1 of 20 decided")
+        all_saved(page)
     images = read_images(run)
     assert images is not None
     assert list(read_history(run, print).current()) == [images.hashes[ids[13]]]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import FLAGS
+from deciding import ready
 from playwright.sync_api import expect, sync_playwright
 from samples import save_checkpoint, save_start_model
 from serving import serving
@@ -251,9 +252,7 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
             viewport={"width": 1600, "height": 900}
         )
         page.goto(started.address)
-        page.wait_for_function(
-            "globalThis.spotlight && spotlight.useDataset.getState().selectedIndices.length > 0"
-        )
+        ready(page)
 
         def state(expression: str) -> Any:
             return page.evaluate(

@@ -4,6 +4,7 @@
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
+import { mount } from "./dom/mount.js";
 import { fetchingWithToken } from "./enter.js";
 import { reviewServer } from "./server.js";
 import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
@@ -11,7 +12,10 @@ import { spotlightTable } from "./spotlight/table.js";
 import { picture, summary } from "./views/card.js";
 import { checkpointTable } from "./views/checkpoints.js";
 import { neighbors } from "./views/neighbors.js";
-import { decisionPanel } from "./views/panel.js";
+import { OVERLAY_SHEET } from "./views/overlaysheet.js";
+import { reviewOverlay } from "./views/overlay.js";
+import { reviewWidget } from "./views/review.js";
+import { REVIEW_SHEET } from "./views/reviewsheet.js";
 import { checkpointSlider } from "./views/slider.js";
 
 /** @param {SpotlightApp} app */
@@ -24,16 +28,31 @@ function activate(app) {
     for (const lens of lensesOf(page)) app.registerLens(lens);
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
+    addOverPage(page);
     void page.open();
+}
+
+/** What lies over the page, the look of the card, and the keys. @param {ReviewPage} page */
+function addOverPage(page) {
+    for (const sheet of [REVIEW_SHEET, OVERLAY_SHEET]) addSheet(document, sheet);
+    const host = document.createElement("div");
+    document.body.append(host);
+    mount(host, reviewOverlay, page, {});
+    addEventListener("keydown", (event) => page.keys.press(event));
+}
+
+/** @param {Document} page @param {string} text */
+function addSheet(page, text) {
+    const style = page.createElement("style");
+    style.textContent = text;
+    page.head.append(style);
 }
 
 /** @param {ReviewPage} page */
 const widgetsOf = (page) => [
-    spotlightWidget(page, decisionPanel, {
-        key: WIDGETS.panel,
-        defaultName: "Decide",
-        sign: "✓",
-    }),
+    ...[WIDGETS.review, WIDGETS.panel].map((key) => // layouts that people saved hold the second
+        spotlightWidget(page, reviewWidget, { key, defaultName: "Review", sign: "✓" }),
+    ),
     spotlightWidget(page, neighbors, {
         key: WIDGETS.neighbors,
         defaultName: "Neighbours",

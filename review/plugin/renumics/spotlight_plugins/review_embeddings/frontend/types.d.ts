@@ -86,8 +86,6 @@ export interface Card {
 /** What a page has to know of its run. Empty where the server does not answer us. */
 export interface Session {
     title?: string;
-    /** Rows selected at first. */
-    selected?: number[];
     /** Ready-made lists, in the order in which they are offered. */
     lists?: ReviewList[];
     /** Steps of the checkpoints with columns of their own. */

@@ -3,19 +3,20 @@
 
 /** @import { Decision, Entry, Failure, Message, ReviewServer, ReviewTable } from "../types.js" */
 /** @import { Saved, Surroundings } from "../types.js" */
+/** @import { DecidedImages } from "./grouped.js" */
 /** @import { Question } from "./questions.js" */
 
 import { UNDECIDED } from "../constants.js";
 import { isFailure } from "./answers.js";
 import { Connection } from "./connection.js";
-import { isSame } from "./decided.js";
 import { Following, POLL } from "./following.js";
+import { byImage, grouped } from "./grouped.js";
 import { Holding } from "./holding.js";
 import { Listeners } from "./listeners.js";
 import { decisionMessages, listMessages, newName, undoMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { becameOf, SAVING } from "./status.js";
-import { clientOf, UndoSteps } from "./undo.js";
+import { clientOf, givenBack, UndoSteps } from "./undo.js";
 
 /** Failures after which the server may be another one. */
 const LOST = ["unreachable", "refused", "other-run", "read-only"];
@@ -71,7 +72,7 @@ export class Decisions {
     }
 
     get canDecide() {
-        return this.info?.readOnly === "" && this.table.selected.length > 0;
+        return this.info?.readOnly === "";
     }
 
     /** The rows that hold the same image as this one. @param {number} row */
@@ -80,14 +81,22 @@ export class Decisions {
     }
 
     /**
-     * Decide about all that is selected.
+     * Decide about images, all the same.
+     * @param {number[]} rows
      * @param {string} decision
      * @param {string | null} [newLabel]
      * @param {string} [note]
      */
-    decide(decision, newLabel = null, note = "") {
-        if (!this.canDecide) return;
-        this.#say(this.#selected, { decision, newLabel, note });
+    decide(rows, decision, newLabel = null, note = "") {
+        this.decideEach(rows.map((row) => [row, { decision, newLabel, note }]));
+    }
+
+    /**
+     * Decide about images at once, to be taken back at once.
+     * @param {[row: number, decision: Decision][]} decided
+     */
+    decideEach(decided) {
+        if (this.canDecide) this.#say(byImage(decided, (rows) => this.holding.imagesOf(rows)));
     }
 
     /**
@@ -97,31 +106,42 @@ export class Decisions {
      */
     answer({ images, proposed, holds }, isMine) {
         const { decision, newLabel, note } = (isMine ? proposed : holds) ?? NOTHING;
-        this.#say(images, { decision, newLabel, note });
+        this.#say(images.map((image) => [image, { decision, newLabel, note }]));
+    }
+
+    /** @param {DecidedImages} decided */
+    #say(decided) {
+        if (!decided.length) return;
+        const what = this.#about([]);
+        const groups = grouped(decided);
+        const said = groups.map(([decision]) => decision);
+        const before = this.holding.heldBy(decided.map(([image]) => image));
+        this.steps.push({ request: what.request, said, before });
+        const messages = groups.flatMap(([decision, images]) =>
+            decisionMessages({ ...what, images, decision, checkpoints: this.shownSteps }),
+        );
+        this.#push(messages);
     }
 
     /**
-     * @param {string[]} images
-     * @param {Decision} decision
+     * Take back the last decision of this tab, where it still holds.
+     * @returns {string[]} The images that it was about, as far as they are known.
      */
-    #say(images, decision) {
-        const what = this.#about(images);
-        this.steps.push({ request: what.request, said: decision, before: this.#heldBy(images) });
-        this.#push(decisionMessages({ ...what, decision, checkpoints: this.shownSteps }));
-    }
-
-    /** Take back the last decision of this tab, where it still holds. */
     undo() {
         const step = this.info && this.steps.pop();
-        if (!step) return;
-        const { holding } = this;
-        const before = step.before.filter(([image]) => isSame(holding.ofImage(image), step.said));
+        if (!step) return [];
+        const before = givenBack(step, (image) => this.holding.ofImage(image));
         this.#push([undoMessage({ ...this.#about([]), request: step.request })], before);
+        return step.before.map(([image]) => image);
     }
 
-    /** Save what is selected as a list. @param {string} name */
-    saveList(name) {
-        this.#push(listMessages({ ...this.#about(this.#selected), name }));
+    /**
+     * Save images, in their order, as a list.
+     * @param {number[]} rows
+     * @param {string} name
+     */
+    saveList(rows, name) {
+        this.#push(listMessages({ ...this.#about(this.holding.imagesOf(rows)), name }));
     }
 
     /** Ask what was decided since. */
@@ -133,22 +153,10 @@ export class Decisions {
         this.#redraw();
     }
 
-    /**
-     * @param {string[]} images
-     * @returns {[image: string, decision: Decision | null][]}
-     */
-    #heldBy(images) {
-        return images.map((image) => [image, this.holding.ofImage(image) ?? null]);
-    }
-
     /** What every message holds. @param {string[]} images */
     #about(images) {
         const { revision: seen } = this.holding;
         return { run: this.info?.run ?? "", request: newName(), images, seen, client: this.client };
-    }
-
-    get #selected() {
-        return this.holding.imagesOf(this.table.selected);
     }
 
     /**

@@ -44,6 +44,10 @@ export function shortName(name, most) {
 export const counted = (count, noun) =>
     `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 
+/** @param {number} count */
+export const countedImages = (count) =>
+    count === 1 ? "1 image" : `${count.toLocaleString()} images`;
+
 /**
  * The time of a day, with the day where it is another one.
  * @param {string} time ISO 8601.

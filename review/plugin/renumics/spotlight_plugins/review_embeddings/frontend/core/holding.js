@@ -6,10 +6,9 @@
 /** @import { Effect } from "./decided.js" */
 /** @import { Question } from "./questions.js" */
 
-import { COLUMNS, ENDS, UNDECIDED } from "../constants.js";
+import { COLUMNS, UNDECIDED } from "../constants.js";
 import { Decided, decisionColumns } from "./decided.js";
 import { decisionOf } from "./messages.js";
-import { nextUndecided } from "./order.js";
 import { questionsOf } from "./questions.js";
 
 export class Holding {
@@ -54,6 +53,15 @@ export class Holding {
         return row === undefined ? undefined : this.of(row);
     }
 
+    /**
+     * What holds about images, null for nothing.
+     * @param {string[]} images
+     * @returns {[image: string, decision: Decision | null][]}
+     */
+    heldBy(images) {
+        return images.map((image) => [image, this.ofImage(image) ?? null]);
+    }
+
     /** @param {number[]} rows */
     imagesOf(rows) {
         return this.connection.images?.of(rows) ?? [];
@@ -62,17 +70,6 @@ export class Holding {
     /** @param {string} image */
     rowsOf(image) {
         return this.connection.images?.rows(image) ?? [];
-    }
-
-    /** Select the next image that nobody has decided about. */
-    selectNext() {
-        const next = nextUndecided({
-            rows: this.table.filtered,
-            scores: this.table.numbers(ENDS.last.ood),
-            isDecided: (row) => this.of(row) !== undefined,
-            current: this.table.selected.at(-1),
-        });
-        if (next !== undefined) this.table.select([next]);
     }
 
     /** Select images. @param {string[]} images */

@@ -1,38 +1,107 @@
-// Which key asks for what, outside of text fields.
+// Which key asks for what, and when it is a key of the element that has the focus.
 // Decides only; what is asked for is done elsewhere.
 
 import { DECISION_KEYS, RELABEL } from "../constants.js";
 
-export const UNDO_KEY = "z";
-export const NEXT_KEY = "n";
+/**
+ * What can be asked for by a key. Maps play and step through the checkpoints.
+ * @typedef {"next" | "previous" | "first" | "last" | "seek" | "suggested" | "search"
+ *     | "decide" | "undo" | "note" | "mark" | "full" | "help" | "leave"
+ *     | "play" | "back" | "forward"} Command
+ */
 
-/** @typedef {{ undo: true } | { next: true } | { search: true } | { decide: string }} Command */
+/** @type {Record<string, Command>} */
+const COMMANDS = {
+    ArrowRight: "next",
+    ArrowDown: "next",
+    ArrowLeft: "previous",
+    ArrowUp: "previous",
+    Home: "first",
+    End: "last",
+    a: "suggested",
+    z: "undo",
+    n: "seek",
+    m: "note",
+    " ": "mark",
+    f: "full",
+    Enter: "full",
+    Escape: "leave",
+    "?": "help",
+    p: "play",
+    "[": "back",
+    "]": "forward",
+};
+
+/** Commands that one key that is held down asks for again and again. */
+const REPEATED = ["next", "previous", "back", "forward"];
+
+/** Keys that move within an element, and those that press it. */
+const MOVING = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"];
+const PRESSING = [" ", "Enter"];
+
+const MOVED = "input[type=range],input[type=radio],select,[role=slider],[role=listbox],[role=menu]";
+const PRESSED = "button,a[href],summary,input,select,[role=button],[role=tab],[role=menuitem]";
+
+/** Kinds of input that take no text. */
+const WITHOUT_TEXT =
+    /^(range|checkbox|radio|button|submit|reset|color|file|image)$/i;
+
+/** Dialogs of ours say by this attribute that keys in them are asked for as on the page. */
+export const OWN_DIALOG = "data-review-dialog";
+
+/** @typedef {Partial<Pick<HTMLElement, "isContentEditable" | "tagName" | "closest" | "matches">>
+ *     & { type?: string }} Target */
+
+/** @param {Command} command */
+export const keyOf = (command) =>
+    Object.keys(COMMANDS).find((key) => COMMANDS[key] === command) ?? "";
 
 /**
- * Whether keys go into the element.
+ * Whether text goes into the element.
  * @param {EventTarget | null} target
  */
 export function isTyping(target) {
-    const element = /** @type {{ isContentEditable?: boolean, tagName?: string } | null} */ (
-        target
-    );
+    const element = /** @type {Target | null} */ (target);
     if (!element) return false;
-    return (
-        Boolean(element.isContentEditable) ||
-        /^(input|textarea|select)$/i.test(element.tagName ?? "")
-    );
+    const tag = element.tagName?.toLowerCase();
+    if (tag === "input") return !WITHOUT_TEXT.test(element.type ?? "");
+    return Boolean(element.isContentEditable) || tag === "textarea";
 }
 
 /**
- * @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "target">} event
- * @returns {Command | null} Null where the key is not one of ours.
+ * @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "target">
+ *     & Partial<Pick<KeyboardEvent, "defaultPrevented" | "isComposing" | "repeat">>} event
+ * @returns {{ command: Command, decision?: string } | null} Null where the key is not ours.
  */
 export function commandOf(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return null;
-    const key = event.key.toLowerCase();
-    if (key === UNDO_KEY) return { undo: true };
-    if (key === NEXT_KEY) return { next: true };
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey) return null;
+    if (event.defaultPrevented || event.isComposing || isTyping(target)) return null;
+    if (isUsedBy(/** @type {Target | null} */ (target), key)) return null;
+    const found = meaningOf(key.length === 1 ? key.toLowerCase() : key);
+    return found && event.repeat && !REPEATED.includes(found.command) ? null : found;
+}
+
+/**
+ * @param {string} key
+ * @returns {{ command: Command, decision?: string } | null}
+ */
+function meaningOf(key) {
     const decision = Object.keys(DECISION_KEYS).find((kind) => DECISION_KEYS[kind] === key);
-    if (!decision) return null;
-    return decision === RELABEL ? { search: true } : { decide: decision };
+    if (decision === RELABEL) return { command: "search" };
+    if (decision) return { command: "decide", decision };
+    const command = COMMANDS[key];
+    return command ? { command } : null;
+}
+
+/**
+ * Whether the element that has the focus needs the key itself.
+ * @param {Target | null} target
+ * @param {string} key
+ */
+function isUsedBy(target, key) {
+    const dialog = target?.closest?.("dialog,[role=dialog]");
+    if (dialog && !dialog.hasAttribute(OWN_DIALOG)) return true;
+    if (MOVING.includes(key)) return Boolean(target?.matches?.(MOVED));
+    return PRESSING.includes(key) && Boolean(target?.matches?.(PRESSED));
 }

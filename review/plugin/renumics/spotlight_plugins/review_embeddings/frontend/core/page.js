@@ -3,17 +3,27 @@
 
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
+import { Cards } from "./cards.js";
 import { Current } from "./current.js";
+import { Deciding } from "./deciding.js";
 import { Decisions } from "./decisions.js";
+import { NoteDrafts } from "./drafts.js";
+import { Forms } from "./forms.js";
+import { Keys } from "./keys.js";
 import { Listeners } from "./listeners.js";
 import { Pictures } from "./pictures.js";
 import { NearestImages } from "./nearest.js";
+import { OfferedLists } from "./lists.js";
+import { Overlay } from "./overlay.js";
+import { Review } from "./review.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
 export class ReviewPage {
     /** What was read last. @type {Session} */
     session = {};
+    /** Takes new classes, where that is possible. @type {import("./forms.js").NewClasses | null} */
+    classes = null;
     /** Called once the session was read, and each time it was read again. @type {Listeners} */
     sessionRead = new Listeners();
 
@@ -31,6 +41,18 @@ export class ReviewPage {
         this.current = new Current(table);
         this.pictures = new Pictures(table, surroundings);
         this.nearest = new NearestImages(table, server);
+        this.keys = new Keys();
+        this.overlay = new Overlay();
+        this.offered = new OfferedLists(table, () => this.session);
+        const { holding } = this.decisions;
+        const followed = { table, current: this.current, holding };
+        this.review = new Review(followed, this.offered, surroundings);
+        this.cards = new Cards(server, this.current, surroundings);
+        this.drafts = new NoteDrafts(surroundings.tabStorage);
+        this.deciding = new Deciding(this);
+        this.forms = new Forms(this);
+        this.decisions.changed.add(() => this.review.changed.call());
+        this.current.changed.add(() => this.cards.ahead(this.review.next));
     }
 
     /** Read the session and show it; then follow the run. */
@@ -39,12 +61,14 @@ export class ReviewPage {
         this.table.onRead((again) => again && void this.#follow());
         this.slider.open(await session);
         await this.table.loaded;
-        this.#greet();
+        this.#begin();
         await this.decisions.start();
     }
 
     async #follow() {
         const session = await this.#readSession();
+        this.cards.forget();
+        this.review.changed.call();
         if (session.title) this.table.setTitle(session.title);
         const hadSlider = this.slider.current !== undefined;
         this.slider.follow(session);
@@ -61,10 +85,11 @@ export class ReviewPage {
         return this.session;
     }
 
-    /** Name the run and select the first list, unless somebody was faster. */
-    #greet() {
-        const { title, selected } = this.session;
+    /** Name the run, and show the first image to decide about. */
+    #begin() {
+        const { title = "" } = this.session;
         if (title) this.table.setTitle(title);
-        if (selected?.length && this.table.selected.length === 0) this.table.select(selected);
+        this.drafts.read(title);
+        this.review.start(title);
     }
 }

@@ -3,6 +3,7 @@
 
 /** @import { Decision, TextStorage } from "../types.js" */
 
+import { isSame } from "./decided.js";
 import { quietly } from "./kept.js";
 import { newName } from "./messages.js";
 
@@ -19,7 +20,7 @@ const MAX_IMAGES = 2000; // of a step for which is kept what held before it
  * One request that can be taken back.
  * @typedef {object} Step
  * @property {string} request
- * @property {Decision} said
+ * @property {Decision[]} said One for all images, or one each for groups of them.
  * @property {[image: string, decision: Decision | null][]} before What held; empty where it is not
  * known any more.
  */
@@ -73,8 +74,17 @@ export class UndoSteps {
     }
 }
 
+/**
+ * What an undo gives back: what held before, where the decision still holds.
+ * @param {Step} step
+ * @param {(image: string) => Decision | undefined} heldNow
+ */
+export const givenBack = ({ before, said }, heldNow) =>
+    before.filter(([image]) => said.some((decision) => isSame(heldNow(image), decision)));
+
 /** @param {any} step */
-const isStep = (step) => typeof step?.request === "string" && Array.isArray(step.before);
+const isStep = (step) =>
+    typeof step?.request === "string" && Array.isArray(step.before) && Array.isArray(step.said);
 
 /** The name of this tab, which its decisions have in common. @param {TextStorage} storage */
 export function clientOf(storage) {

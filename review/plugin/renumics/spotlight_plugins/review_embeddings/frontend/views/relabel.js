@@ -1,52 +1,108 @@
 // The search for another class: a text field, and below it the classes that it finds.
-// Enter takes the first of them, Escape closes it.
+// Arrow keys choose among them, Enter takes the chosen one, Escape gives the keys back.
 
-/** @import { PanelForm } from "../core/panel.js" */
+/** @import { ReviewPage } from "../core/page.js" */
 
-import { RELABEL } from "../constants.js";
+import { percent } from "../core/format.js";
+import { OFFERED } from "../core/forms.js";
 import { h } from "../dom/node.js";
-import { decisionStyles } from "./styles.js";
+import { keepsFocus } from "./roving.js";
 
-const OFFERED = 200; // classes; more cannot be looked through
+const LIST = "review-classes";
 
-/**
- * @param {PanelForm} form
- * @param {boolean} canDecide
- */
-export function relabelView(form, canDecide) {
-    const offered = form.found.slice(0, OFFERED).map((name) => classButton(form, name, !canDecide));
+/** @param {ReviewPage} page */
+export function relabelView(page) {
+    const { forms } = page;
+    const { found } = forms;
+    const rest = found.length - OFFERED;
     return h(
         "div",
-        { key: "search", style: decisionStyles.relabel },
-        h("input", {
-            value: form.search,
-            placeholder: "New label: type to search, Enter takes the first",
-            "aria-label": "New label",
-            style: decisionStyles.lineInput,
-            onMount: (/** @type {HTMLElement} */ element) => element.focus(),
-            onInput: (/** @type {any} */ event) => form.set({ search: event.target.value }),
-            onKeyDown: (/** @type {KeyboardEvent} */ event) => {
-                if (event.key === "Enter") form.takeFirst();
-                if (event.key === "Escape") form.set({ isRelabelling: false });
-            },
-        }),
-        h("div", { style: decisionStyles.classes }, offered),
+        { key: "classes", class: "review-finding" },
+        h(
+            "div",
+            { class: "review-searching" },
+            searchField(page, found.length > 0),
+            h("button", { onClick: () => forms.close(), ...keepsFocus }, "Cancel"),
+        ),
+        forms.fault && h("div", { class: "review-wrong" }, forms.fault),
+        h(
+            "div",
+            { class: "review-classes", role: "listbox", id: LIST, "aria-label": "Classes" },
+            found.slice(0, OFFERED).map((name, index) => option(page, name, index)),
+            rest > 0 && remark(`${rest.toLocaleString()} more: type to search`),
+            !found.length && remark("No class is called so."),
+            newClassButton(page),
+        ),
     );
 }
 
-/**
- * @param {PanelForm} form
- * @param {string} name
- * @param {boolean} disabled
- */
-const classButton = (form, name, disabled) =>
-    h(
-        "button",
+/** @param {string} text */
+const remark = (text) => h("div", { key: "remark", class: "review-class review-muted" }, text);
+
+/** @param {ReviewPage} page @param {boolean} isFound */
+function searchField({ forms }, isFound) {
+    return h("input", {
+        class: "review-search",
+        value: forms.search,
+        placeholder: "New label: type to search, Enter takes the marked one",
+        role: "combobox",
+        autocomplete: "off",
+        "aria-label": "New label",
+        "aria-expanded": "true",
+        "aria-controls": LIST,
+        "aria-activedescendant": isFound ? idOf(forms.chosen) : "",
+        onMount: (/** @type {HTMLElement} */ element) => element.focus(),
+        onInput: (/** @type {any} */ event) => forms.setSearch(event.target.value),
+        onKeyDown: (/** @type {KeyboardEvent} */ event) => press(event, forms),
+    });
+}
+
+/** @param {number} index */
+const idOf = (index) => `${LIST}-${index}`;
+
+/** @param {KeyboardEvent} event @param {ReviewPage["forms"]} forms */
+function press(event, forms) {
+    /** @type {Record<string, () => void>} */
+    const keys = {
+        ArrowDown: () => forms.choose(1),
+        ArrowUp: () => forms.choose(-1),
+        PageDown: () => forms.choose(8),
+        PageUp: () => forms.choose(-8),
+        Enter: () => forms.takeChosen(),
+        Escape: () => forms.close(),
+    };
+    const work = event.isComposing ? undefined : keys[event.key];
+    if (!work) return;
+    event.preventDefault();
+    work();
+    const { ownerDocument } = /** @type {Element} */ (event.target);
+    ownerDocument?.getElementById(idOf(forms.chosen))?.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {ReviewPage} page @param {string} name @param {number} index */
+function option({ forms, cards }, name, index) {
+    const probability = cards.current?.classes.find(([one]) => one === name)?.[1];
+    const isChosen = index === forms.chosen;
+    return h(
+        "div",
         {
             key: name,
-            style: decisionStyles.class,
-            disabled,
-            onClick: () => form.decide(RELABEL, name),
+            id: idOf(index),
+            class: "review-class",
+            role: "option",
+            "aria-selected": String(isChosen),
+            onClick: () => forms.take(name),
+            ...keepsFocus,
         },
-        name,
+        h("span", {}, name),
+        probability !== undefined && h("span", {}, percent(probability)),
     );
+}
+
+/** @param {ReviewPage} page */
+function newClassButton({ forms }) {
+    const name = forms.newClass;
+    if (name === undefined) return null;
+    const onClick = () => forms.askForNew();
+    return h("button", { key: "new", onClick, ...keepsFocus }, `new class "${name}" …`);
+}

@@ -1,0 +1,72 @@
+// Which lists of images a person can go through: the ready-made ones, those of others, and what is
+// selected or filtered on the page. As they are now; who opens one holds on to it.
+
+/** @import { ReviewList, ReviewTable, Session } from "../types.js" */
+
+import { ENDS } from "../constants.js";
+import { countedImages } from "./format.js";
+
+export const SELECTED = "page-selected";
+export const FILTERED = "page-filtered";
+
+export class OfferedLists {
+    /** More lists, such as saved ones. @type {(() => ReviewList[])[]} */
+    sources = [];
+
+    /**
+     * @param {ReviewTable} table
+     * @param {() => Session} session What was read last.
+     */
+    constructor(table, session) {
+        this.table = table;
+        this.session = session;
+    }
+
+    /** All of them, those without images left out. @returns {ReviewList[]} */
+    get all() {
+        const others = this.sources.flatMap((source) => source());
+        const known = [...(this.session().lists ?? []), ...others];
+        return [...known, ...this.#selection(), this.#filter()].filter(({ rows }) => rows.length);
+    }
+
+    /** @param {string} key */
+    of(key) {
+        return this.all.find((list) => list.key === key);
+    }
+
+    /** @returns {ReviewList[]} */
+    #selection() {
+        const rows = worstFirst(this.table, this.table.selected);
+        if (rows.length < 2) return []; // a single one is gone to
+        const description = `${countedImages(rows.length)} selected in a map or in the table.`;
+        return [{ key: SELECTED, title: "Selection", rows, suggests: "", description }];
+    }
+
+    /** @returns {ReviewList} */
+    #filter() {
+        const rows = worstFirst(this.table, this.table.filtered);
+        const isAll = rows.length === this.table.length;
+        const title = isAll ? "All images" : "Filter";
+        const description = `${isAll ? title : "What the filter leaves"}, the most atypical first.`;
+        return { key: FILTERED, title, rows, suggests: "", description };
+    }
+}
+
+/**
+ * Rows in the order of the outlier scores at the last checkpoint; as they are without scores.
+ * @param {Pick<ReviewTable, "numbers">} table
+ * @param {Iterable<number>} rows
+ */
+export function worstFirst(table, rows) {
+    const scores = table.numbers(ENDS.last.ood);
+    if (!scores) return [...rows];
+    const score = (/** @type {number} */ row) => /** @type {number} */ (scores[row]);
+    return [...rows].sort((one, other) => score(one) - score(other) || one - other);
+}
+
+/**
+ * @param {readonly number[]} one
+ * @param {readonly number[]} other
+ */
+export const isSameRows = (one, other) =>
+    one.length === other.length && one.every((row, index) => row === other[index]);

@@ -1,0 +1,197 @@
+// Goes through a list of images in its order: which list is open, at which image one is, how many
+// of it are decided. The open list stays as it was when it was opened.
+
+/** @import { ReviewList, ReviewTable, Surroundings } from "../types.js" */
+/** @import { Current } from "./current.js" */
+/** @import { Holding } from "./holding.js" */
+/** @import { OfferedLists } from "./lists.js" */
+
+import { Bookmarks } from "./bookmarks.js";
+import { isSameRows } from "./lists.js";
+import { Listeners } from "./listeners.js";
+import { Marks } from "./marks.js";
+
+/** The list that a review begins with, where there is one. */
+const FIRST = "labels";
+
+export class Review {
+    /** The open one, frozen. @type {ReviewList | undefined} */
+    list;
+    /** Images of it that are decided are passed over. */
+    isUndecidedOnly = false;
+    /** Called when the list, the image, the marks or what is offered change. @type {Listeners} */
+    changed = new Listeners();
+
+    #index = 0;
+    /** Position of each row in the open list. @type {Map<number, number>} */
+    #indices = new Map();
+
+    /**
+     * @param {{ table: ReviewTable, current: Current, holding: Holding }} page
+     * @param {OfferedLists} offered
+     * @param {Pick<Surroundings, "tabStorage">} surroundings
+     */
+    constructor({ table, current, holding }, offered, { tabStorage }) {
+        this.table = table;
+        this.current = current;
+        this.holding = holding;
+        this.offered = offered;
+        this.bookmarks = new Bookmarks(tabStorage);
+        this.marks = new Marks();
+        current.changed.add(() => this.#follow());
+        table.onSelection(() => this.#look());
+        this.marks.changed.add(() => this.changed.call());
+    }
+
+    /**
+     * Go where one was before the page was loaded again, else to the first list.
+     * @param {string} run What tells it from other runs.
+     */
+    start(run) {
+        this.bookmarks.read(run);
+        const before = this.bookmarks.open;
+        const isThere = before?.rows.length && before.rows.every((row) => row < this.table.length);
+        const list = isThere ? before : this.lists.find(({ key }) => key === before?.key);
+        const first = list ?? this.offered.of(FIRST) ?? this.lists[0];
+        if (first) this.#open(first);
+    }
+
+    /** All that can be opened, as they are now; the open one as it was opened. */
+    get lists() {
+        const all = this.offered.all.map((list) =>
+            list.key === this.list?.key ? this.list : list,
+        );
+        const isGone = this.list && !all.includes(this.list);
+        return isGone && this.list ? [...all, this.list] : all;
+    }
+
+    /** @param {string} key */
+    open(key) {
+        const list = this.offered.of(key);
+        if (list) this.#open(list);
+    }
+
+    /** The open list as it would be if it were opened now, where that is another one. */
+    get renewed() {
+        const { list } = this;
+        const now = list && this.offered.of(list.key);
+        return now && !isSameRows(now.rows, list.rows) ? now : undefined;
+    }
+
+    /** Take the open list as it is now. */
+    refresh() {
+        if (this.renewed) this.#open(this.renewed);
+    }
+
+    /** Index of the current image in the open list, from 0; -1 for one that is not in it. */
+    get position() {
+        const { row } = this.current;
+        return row === undefined ? -1 : (this.#indices.get(row) ?? -1);
+    }
+
+    /** How many images of a list are decided. @param {ReviewList} list */
+    decidedIn(list) {
+        return list.rows.reduce((sum, row) => sum + (this.#isDecided(row) ? 1 : 0), 0);
+    }
+
+    /** Go to an image of the list. @param {number} index */
+    go(index) {
+        const row = this.list?.rows[index];
+        if (row !== undefined) this.current.go(row);
+    }
+
+    /**
+     * Go on, or back; from an image beside the list, back to where one was in it.
+     * @param {1 | -1} by
+     */
+    move(by) {
+        if (this.position < 0) return this.go(this.#index);
+        const next = this.#find(this.position + by, by, (row) => !this.#isPassed(row));
+        return next < 0 ? undefined : this.go(next);
+    }
+
+    /** To the first image, or to the last. @param {1 | -1} by Which way from the end. */
+    goToEnd(by) {
+        const end = by > 0 ? 0 : (this.list?.rows.length ?? 0) - 1;
+        this.go(Math.max(0, this.#find(end, by, (row) => !this.#isPassed(row))));
+    }
+
+    /** To the next image that nobody has decided about; from the start where none is behind it. */
+    goToUndecided() {
+        const after = this.position < 0 ? this.#index : this.position + 1;
+        const next = this.#undecidedFrom(after);
+        this.go(next < 0 ? this.#undecidedFrom(0) : next);
+    }
+
+    /** What is next once the current image is decided: one that is not, or the one behind it. */
+    advance() {
+        if (this.position < 0) return;
+        const next = this.#undecidedFrom(this.position + 1);
+        this.go(next < 0 ? this.position + 1 : next);
+    }
+
+    /** The row that comes next, to have it at hand. */
+    get next() {
+        const from = this.position < 0 ? this.#index : this.position + 1;
+        const next = this.#undecidedFrom(from);
+        return this.list?.rows[next < 0 ? from : next];
+    }
+
+    /** @param {boolean} isOn */
+    setUndecidedOnly(isOn) {
+        this.isUndecidedOnly = isOn;
+        const { row } = this.current;
+        if (row !== undefined && this.#isPassed(row)) this.goToUndecided();
+        this.changed.call();
+    }
+
+    /** @param {ReviewList} list */
+    #open(list) {
+        const stays = this.list?.key === list.key ? this.current.row : undefined;
+        const row = stays ?? this.bookmarks.rowOf(list.key);
+        this.list = list;
+        this.#indices = new Map(list.rows.map((one, index) => [one, index]));
+        this.#index = Math.max(0, this.#indices.get(row ?? -1) ?? 0);
+        this.marks.clear();
+        this.go(this.#index);
+        this.bookmarks.put(list, list.rows[this.#index]);
+        this.changed.call();
+    }
+
+    /** Another image is the current one. */
+    #follow() {
+        if (this.position >= 0) this.#index = this.position;
+        if (this.list && this.position >= 0) this.bookmarks.put(this.list, this.current.row);
+        this.changed.call();
+    }
+
+    /** A single image that is selected is looked at. */
+    #look() {
+        const [row, ...others] = this.table.selected;
+        if (row !== undefined && !others.length) this.current.go(row);
+        this.changed.call();
+    }
+
+    /** @param {number} row */
+    #isDecided = (row) => this.holding.of(row) !== undefined;
+
+    /** @param {number} row */
+    #isPassed = (row) => this.isUndecidedOnly && this.#isDecided(row);
+
+    /** @param {number} from */
+    #undecidedFrom(from) {
+        return this.#find(from, 1, (row) => !this.#isDecided(row));
+    }
+
+    /**
+     * @param {number} from
+     * @param {1 | -1} by
+     * @param {(row: number) => boolean} isIt
+     */
+    #find(from, by, isIt) {
+        const rows = this.list?.rows ?? [];
+        for (let index = from; index >= 0 && index < rows.length; index += by)
+            if (isIt(/** @type {number} */ (rows[index]))) return index;
+        return -1;
+    }
+}

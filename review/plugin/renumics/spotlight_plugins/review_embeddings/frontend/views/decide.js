@@ -1,0 +1,51 @@
+// The buttons with which the current image, or the marked ones, are decided about.
+// Each says its key; the first is what the list suggests.
+
+/** @import { ReviewPage } from "../core/page.js" */
+
+import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
+import { keyOf } from "../core/keyboard.js";
+import { keyButton } from "./keybutton.js";
+import { toolbar } from "./roving.js";
+
+/** @param {ReviewPage} page */
+export function decisionButtons(page) {
+    return toolbar(
+        "Decide",
+        { key: "decide", class: "review-row review-decide" },
+        suggestedButton(page),
+        DECISIONS.map((decision) => decisionButton(page, decision)),
+    );
+}
+
+/** @param {ReviewPage} page */
+function suggestedButton({ deciding, review }) {
+    const { decision, text } = deciding.suggestion;
+    const count = review.marks.size;
+    const about = count && decision ? `${count}: ` : "";
+    return keyButton(`${about}${text}`, keyOf("suggested"), {
+        key: "suggested",
+        class: decision ? "review-main" : "",
+        disabled: !deciding.canDecide || !decision,
+        title: decision ? "What this list suggests" : "This list suggests no decision",
+        onClick: () => deciding.takeSuggested(),
+    });
+}
+
+/**
+ * @param {ReviewPage} page
+ * @param {string} decision
+ */
+function decisionButton({ deciding, decisions, forms, current }, decision) {
+    const isRelabel = decision === RELABEL;
+    const cannot = isRelabel && !decisions.info?.classes.length;
+    const held = current.row === undefined ? undefined : decisions.holding.of(current.row);
+    const isHeld = held?.decision === decision;
+    return keyButton(isRelabel ? "other label …" : decision, DECISION_KEYS[decision] ?? "", {
+        key: decision,
+        class: isHeld ? "review-holds" : "",
+        "aria-pressed": String(isHeld),
+        disabled: !deciding.canDecide || cannot,
+        onClick: () => (isRelabel ? forms.toggle("classes") : deciding.decide(decision)),
+    });
+}

@@ -1,0 +1,38 @@
+// One image in the full window, its original bytes, to be zoomed and dragged; beside it the nearest
+// images, and below it the decisions.
+
+/** @import { ReviewPage } from "../core/page.js" */
+
+import { h } from "../dom/node.js";
+import { decisionButtons } from "./decide.js";
+import { positionText } from "./head.js";
+import { nearestView } from "./fullnearest.js";
+import { nameOf, titleView } from "./title.js";
+import { zooming } from "./zooming.js";
+
+/** @param {ReviewPage} page */
+export function fullView(page) {
+    const { row } = page.current;
+    if (row === undefined) return null;
+    const name = nameOf(page, row);
+    const close = () => page.overlay.close();
+    return h(
+        "div",
+        { class: "review-whole" },
+        h(
+            "div",
+            { class: "review-row" },
+            titleView(page, row),
+            h("span", { class: "review-position", "aria-live": "polite" }, positionText(page)),
+            h("span", { class: "review-muted" }, page.deciding.last),
+            h("button", { class: "review-close", onClick: close }, "Close (Esc)"),
+        ),
+        h(
+            "div",
+            { class: "review-stage", key: row, onMount: zooming },
+            h("img", { src: page.table.picture(row), alt: name, draggable: false }),
+        ),
+        nearestView(page, row),
+        decisionButtons(page),
+    );
+}

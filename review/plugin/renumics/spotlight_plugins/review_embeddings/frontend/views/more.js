@@ -1,0 +1,83 @@
+// What is set once, or needed rarely: a menu behind three dots.
+// It closes when the focus leaves it.
+
+/** @import { ReviewPage } from "../core/page.js" */
+
+import { MAX_LIST_NAME } from "../constants.js";
+import { countedImages } from "../core/format.js";
+import { h } from "../dom/node.js";
+
+/** @param {ReviewPage} page */
+export function moreView(page) {
+    const { review, deciding, overlay } = page;
+    const { isUndecidedOnly, list } = review;
+    const rows = list?.rows ?? [];
+    return h(
+        "details",
+        { key: "more", class: "review-more", onMount: closesOutside, onKeyDown: closeOnEscape },
+        h("summary", { "aria-label": "More", title: "More" }, "⋯"),
+        h(
+            "div",
+            { class: "review-popup" },
+            onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
+            onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
+            h(
+                "button",
+                { key: "all", disabled: !rows.length, onClick: () => review.marks.add(rows) },
+                `Mark all ${countedImages(rows.length)}`,
+            ),
+            saveForm(page),
+            h("button", { key: "keys", onClick: () => overlay.toggle("keys") }, "Keys (?)"),
+        ),
+    );
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} isOn
+ * @param {(isOn: boolean) => void} set
+ */
+const onOff = (text, isOn, set) =>
+    h(
+        "button",
+        { key: text, role: "switch", "aria-checked": String(isOn), onClick: () => set(!isOn) },
+        `${isOn ? "✓" : "–"} ${text}`,
+    );
+
+/** @param {ReviewPage} page */
+function saveForm({ forms, review, deciding }) {
+    const onSubmit = (/** @type {Event} */ event) => {
+        event.preventDefault();
+        forms.saveList();
+    };
+    const { marks } = review;
+    const what = marks.size ? `${marks.size} marked` : "this list";
+    return h(
+        "form",
+        { key: "save", class: "review-row", onSubmit },
+        h("input", {
+            value: forms.listName,
+            maxLength: MAX_LIST_NAME,
+            placeholder: "Name of a list",
+            "aria-label": "Name of the list",
+            onInput: (/** @type {any} */ event) => forms.setListName(event.target.value),
+        }),
+        h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, `Save ${what}`),
+    );
+}
+
+/** @param {HTMLDetailsElement} details */
+const closesOutside = (details) =>
+    details.addEventListener("focusout", ({ relatedTarget }) => {
+        const other = /** @type {globalThis.Node | null} */ (relatedTarget);
+        if (other && !details.contains(other)) details.open = false;
+    });
+
+/** @param {KeyboardEvent} event */
+function closeOnEscape(event) {
+    const details = /** @type {HTMLDetailsElement} */ (event.currentTarget);
+    if (event.key !== "Escape" || !details.open) return;
+    event.preventDefault();
+    details.open = false;
+    details.querySelector("summary")?.focus();
+}

@@ -1,0 +1,116 @@
+// The style sheet of the review card: its layout follows the size of its panel, not of the screen.
+// What lies over the page has a sheet of its own, overlaysheet.js.
+
+export const REVIEW_SHEET = `
+.review-card { container-type: size; height: 100%; overflow: hidden; position: relative;
+    background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); font-size: 13px;
+    line-height: 1.35; }
+.review-card *, .review-over * { box-sizing: border-box; }
+.review-body { display: grid; gap: 12px; height: 100%; padding: 8px; box-sizing: border-box;
+    grid-template-columns: minmax(120px, min(calc(100cqh - 16px), 40cqw)) minmax(0, 1fr); }
+.review-side { display: flex; flex-direction: column; gap: 6px; min-height: 0; overflow: auto;
+    padding: 2px; }
+.review-side > * { flex: none; }
+.review-side > .review-rest { flex: 1 1 auto; }
+.review-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 6px; }
+.review-muted { color: var(--review-muted, #4b5563); font-variant-numeric: tabular-nums; }
+.review-wrong { color: var(--review-bad, #b3261e); font-weight: 600; }
+.review-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
+    clip-path: inset(50%); white-space: nowrap; }
+
+.review-card button, .review-over button { font: inherit; color: inherit; cursor: pointer;
+    padding: 3px 7px; min-height: 26px; border-radius: 5px; text-align: left;
+    border: 1px solid var(--review-edge, #6b7787); background: var(--review-ground, #fff); }
+.review-card button:hover:enabled, .review-over button:hover:enabled {
+    background: var(--review-raised, #f1f4f8); }
+.review-card button:disabled, .review-over button:disabled { cursor: default; opacity: 1;
+    border: 1px dashed var(--review-line, #c3ccd5); color: var(--review-muted, #4b5563); }
+.review-card :is(button, input, select, summary, a):focus-visible,
+.review-over :is(button, input, select, summary, a):focus-visible {
+    outline: 2px solid var(--review-focus, #1a5fd0); outline-offset: 1px; }
+.review-card input:not([type=checkbox]), .review-card select { font: inherit; color: inherit;
+    background: var(--review-ground, #fff); border: 1px solid var(--review-edge, #6b7787);
+    border-radius: 5px; padding: 3px 6px; min-height: 26px; min-width: 0; }
+.review-card input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
+.review-card kbd, .review-over kbd { font: 12px ui-monospace, monospace; margin-left: 6px; }
+.review-card button:enabled kbd { opacity: .8; }
+.review-card .review-small { padding: 0 6px; min-height: 20px; font-size: 12px; }
+.review-card .review-main, .review-over .review-main { font-weight: 600;
+    background: var(--review-accent, #1a5fd0); color: var(--review-accent-ink, #fff);
+    border-color: var(--review-accent, #1a5fd0); }
+.review-card .review-main:hover:enabled, .review-over .review-main:hover:enabled {
+    background: var(--review-accent, #1a5fd0); filter: brightness(1.08); }
+.review-card .review-holds { box-shadow: inset 0 0 0 2px var(--review-accent, #1a5fd0);
+    font-weight: 600; }
+
+.review-card .review-picture { display: block; width: 100%; height: 100%; min-height: 0;
+    padding: 0; border: 0; background: var(--review-raised, #f1f4f8); cursor: zoom-in;
+    overflow: hidden; position: relative; }
+.review-picture img { display: block; width: 100%; height: 100%; object-fit: contain; }
+.review-mark { position: absolute; top: 6px; left: 6px; padding: 0 7px; border-radius: 9px;
+    font-weight: 600; background: var(--review-accent, #1a5fd0);
+    color: var(--review-accent-ink, #fff); }
+.review-list { flex: 1 1 150px; max-width: 340px; }
+.review-head { flex-wrap: nowrap; }
+.review-head > * { flex: none; }
+.review-head > .review-list { flex: 1 1 60px; }
+.review-head > .review-more { margin-left: auto; }
+.review-head .review-row { flex-wrap: nowrap; }
+.review-state { min-height: 20px; font-size: 12px; }
+.review-position { min-width: 72px; text-align: center; font-weight: 600;
+    font-variant-numeric: tabular-nums; }
+.review-progress { flex: 1 1 60px; min-width: 40px; max-width: 160px; height: 6px;
+    border-radius: 3px; background: var(--review-line, #c3ccd5); overflow: hidden; }
+.review-progress > div { height: 100%; background: var(--review-accent, #1a5fd0); }
+.review-title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px;
+    overflow-wrap: anywhere; }
+.review-label { font-size: 17px; font-weight: 700; }
+.review-better { color: var(--review-warn, #7a4a00); font-size: 15px; }
+.review-title .review-long { font-size: 13px; }
+.review-decided { font-weight: 600; padding: 0 7px; border-radius: 9px;
+    background: var(--review-accent-ground, #e8f0fe); color: var(--review-accent, #1a5fd0); }
+.review-decide button { max-width: 100%; overflow-wrap: anywhere; }
+.review-note { display: flex; gap: 6px; align-items: center; overflow-wrap: anywhere; }
+.review-note input { flex: 1 1 160px; }
+.review-searching { display: flex; gap: 6px; }
+.review-search { flex: 1; }
+.review-more { position: relative; }
+.review-more > summary { list-style: none; cursor: pointer; padding: 2px 9px; border-radius: 5px;
+    border: 1px solid var(--review-edge, #6b7787); font-weight: 700; }
+.review-more > summary::-webkit-details-marker { content: ""; }
+.review-popup { position: absolute; right: 0; top: 30px; z-index: 5; width: max-content;
+    max-width: 260px; padding: 8px 10px; display: flex; flex-direction: column; gap: 6px;
+    background: var(--review-ground, #fff); border: 1px solid var(--review-edge, #6b7787);
+    border-radius: 6px; box-shadow: 0 4px 14px #0004; }
+.review-popup label { display: flex; gap: 6px; align-items: center; cursor: pointer; }
+
+.review-classes { display: flex; flex-direction: column; overflow: auto; margin: 0; padding: 0;
+    min-height: 84px; flex: 1 1 auto; border: 1px solid var(--review-line, #c3ccd5);
+    border-radius: 5px; }
+.review-class { display: flex; gap: 10px; padding: 3px 8px; cursor: pointer; flex: none;
+    overflow-wrap: anywhere; }
+.review-class > span:first-child { flex: 1; }
+.review-class[aria-selected=true] { background: var(--review-accent, #1a5fd0);
+    color: var(--review-accent-ink, #fff); }
+.review-class:not([aria-selected=true]):hover { background: var(--review-raised, #f1f4f8); }
+.review-side > .review-finding { display: flex; flex-direction: column; gap: 6px;
+    flex: 1 1 auto; min-height: 116px; }
+
+.review-strip { display: flex; gap: 6px; align-items: center; overflow: auto; padding: 4px;
+    border-radius: 6px; background: var(--review-accent-ground, #e8f0fe); }
+.review-card .review-strip .review-thumb { padding: 0; border: 2px solid transparent; flex: none;
+    min-height: 0; background: transparent; }
+.review-thumb img { display: block; width: 40px; height: 40px; object-fit: contain; }
+
+@container (max-width: 559px) {
+    .review-body { grid-template-columns: minmax(0, 1fr); gap: 6px;
+        grid-template-rows: minmax(72px, 36cqh) minmax(0, 1fr); }
+    .review-progress { flex-basis: 30px; min-width: 24px; }
+}
+@container (max-height: 359px) {
+    .review-side { gap: 4px; }
+    .review-decide { gap: 4px; font-size: 12.5px; }
+    .review-label { font-size: 15px; }
+    .review-better { font-size: 14px; }
+}
+`;

@@ -1,0 +1,62 @@
+// How an image is called, and what is said of it in a line: label, id, what fits better, what was
+// decided.
+
+/** @import { ReviewPage } from "../core/page.js" */
+
+import { COLUMNS } from "../constants.js";
+import { verdict } from "../core/card.js";
+import { countedImages } from "../core/format.js";
+import { h } from "../dom/node.js";
+
+/** How an image is called. @param {ReviewPage} page @param {number} row */
+export function nameOf({ table }, row) {
+    const label = table.value(COLUMNS.label, row);
+    const id = `#${table.value(COLUMNS.imageId, row)}`;
+    return label === undefined ? id : `${label} ${id}`;
+}
+
+/** @param {ReviewPage} page @param {number} row */
+export function titleView(page, row) {
+    const { table, cards } = page;
+    const suggested = cards.current?.suggested;
+    const label = table.value(COLUMNS.label, row);
+    return h(
+        "div",
+        { class: "review-title" },
+        label !== undefined && h("span", { class: `review-label${long(label)}` }, label),
+        h("span", { class: "review-muted" }, `#${table.value(COLUMNS.imageId, row)}`),
+        suggested &&
+            h(
+                "span",
+                { class: `review-better${long(suggested)}` },
+                "another class fits better: ",
+                h("b", {}, suggested),
+            ),
+        decidedView(page, row),
+        copiesView(page, row),
+    );
+}
+
+const LONG = 24; // characters of a name
+
+/** @param {string | number} name */
+const long = (name) => (String(name).length > LONG ? " review-long" : "");
+
+/** What holds about the image, and who said it. @param {ReviewPage} page @param {number} row */
+function decidedView({ decisions }, row) {
+    const held = decisions.holding.of(row);
+    if (!held) return null;
+    const isOther = held.reviewer && held.reviewer !== decisions.info?.reviewer;
+    const text = `${verdict(held)}${isOther ? ` by ${held.reviewer}` : ""}`;
+    return h("span", { class: "review-decided", title: "Decided" }, `✓ ${text}`);
+}
+
+/** @param {ReviewPage} page @param {number} row */
+function copiesView({ decisions, table }, row) {
+    const others = (decisions.copiesOf(row) ?? []).filter((copy) => copy !== row);
+    if (!others.length) return null;
+    const names = others.slice(0, 3).map((copy) => `#${table.value(COLUMNS.imageId, copy)}`);
+    const rest = others.length > 3 ? ` and ${countedImages(others.length - 3)} more` : "";
+    const text = `Exact copies, decided together: ${names.join(", ")}${rest}`;
+    return h("span", { key: "copies", class: "review-muted" }, text);
+}

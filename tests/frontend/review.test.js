@@ -1,0 +1,142 @@
+// Going through a list: its order, where one is, what is frozen, where one stands after a reload.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { DECISIONS } from "page/constants.js";
+import { FILTERED, SELECTED } from "page/core/lists.js";
+
+import { FakeBrowser, FakeStorage, FakeTab, settled } from "./fakes.js";
+import { begunPage, listOf, press } from "./pages.js";
+
+const [ONE = ""] = DECISIONS;
+
+const LISTS = [
+    listOf({ key: "worst", title: "Worst", rows: [2, 0] }),
+    listOf({ rows: [3, 1, 0, 2] }),
+    listOf({ key: "none", title: "Without images", rows: [] }),
+];
+
+/** @param {ConstructorParameters<typeof FakeBrowser>} browser */
+const reviewing = (...browser) =>
+    begunPage((server) => (server.given = { title: "run", lists: LISTS }), new FakeBrowser(...browser));
+
+test("it begins at the first image of the list of labels, and nothing is selected", async () => {
+    const { page, table } = await reviewing();
+    assert.equal(page.review.list?.key, "labels");
+    assert.equal(page.current.row, 3);
+    assert.equal(table.highlighted, 3);
+    assert.deepEqual(table.selected, []);
+    assert.equal(page.review.position, 0);
+});
+
+test("without that list it begins with the first, without any with all images", async () => {
+    const { page } = await begunPage((server) => (server.given = { lists: LISTS.slice(0, 1) }));
+    assert.equal(page.current.row, 2);
+    const none = await begunPage();
+    assert.equal(none.page.review.list?.key, FILTERED);
+    assert.deepEqual(none.page.review.list?.rows, [1, 3, 2, 0], "by their scores");
+});
+
+test("lists are offered in their order, those without images are not", async () => {
+    const { page } = await reviewing();
+    assert.deepEqual(
+        page.review.lists.map(({ title }) => title),
+        ["Worst", "Labels most likely wrong", "All images"],
+    );
+});
+
+test("arrows, Home and End go through the list and stay within it", async () => {
+    const { page } = await reviewing();
+    const rows = ["ArrowRight", "ArrowDown", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowUp"];
+    const seen = rows.map((key) => [press(page, key), page.current.row]);
+    assert.deepEqual(
+        seen.map(([, row]) => row),
+        [1, 0, 1, 2, 2, 3, 3],
+    );
+});
+
+test("n goes to the next undecided one, and from the end to the first of them", async () => {
+    const { page } = await reviewing();
+    page.decisions.decide([1], ONE);
+    press(page, "n");
+    assert.equal(page.current.row, 0);
+    press(page, "n");
+    press(page, "n");
+    assert.equal(page.current.row, 3);
+});
+
+test("undecided only: what is decided is passed over, and counted all the same", async () => {
+    const { page } = await reviewing();
+    page.decisions.decide([3, 0], ONE);
+    page.review.setUndecidedOnly(true);
+    assert.equal(page.current.row, 1);
+    press(page, "ArrowRight");
+    assert.equal(page.current.row, 2);
+    press(page, "Home");
+    assert.equal(page.current.row, 1);
+    assert.equal(page.review.list && page.review.decidedIn(page.review.list), 2);
+});
+
+test("an image beside the list is looked at, and arrows go back to where one was", async () => {
+    const { page, table } = await reviewing();
+    page.review.open("worst");
+    press(page, "ArrowRight");
+    table.select([3]);
+    assert.equal(page.current.row, 3);
+    assert.equal(page.review.position, -1);
+    press(page, "ArrowLeft");
+    assert.equal(page.current.row, 0);
+    table.select([2]);
+    assert.equal(page.review.position, 0, "one of the list is gone to in it");
+});
+
+test("the selection is a list, frozen when it was opened, with a refresh", async () => {
+    const { page, table } = await reviewing();
+    assert(!page.review.lists.some(({ key }) => key === SELECTED));
+    table.select([0, 2, 3]);
+    assert.equal(page.current.row, 3, "several selected ones change nothing");
+    page.review.open(SELECTED);
+    assert.deepEqual(page.review.list?.rows, [3, 2, 0]);
+    table.select([0, 1]);
+    assert.deepEqual(page.review.list?.rows, [3, 2, 0]);
+    assert.deepEqual(page.review.renewed?.rows, [1, 0]);
+    page.review.refresh();
+    assert.deepEqual([page.review.list?.rows, page.current.row], [[1, 0], 1]);
+    table.select([]);
+    assert.equal(page.review.renewed, undefined, "nothing is no list");
+    assert.equal(page.review.lists.at(-1)?.key, SELECTED, "but the open one stays");
+});
+
+test("a list that is made anew stays as it was until it is refreshed", async () => {
+    const { page, server, table } = await reviewing();
+    server.given = { title: "run", lists: [listOf({ rows: [0, 3] })] };
+    table.wasRead.call(true);
+    await settled();
+    assert.deepEqual(page.review.list?.rows, [3, 1, 0, 2]);
+    page.review.refresh();
+    assert.deepEqual(page.review.list?.rows, [0, 3]);
+    assert.equal(page.current.row, 3, "on the same image");
+});
+
+test("after a reload it stands where it stood, in each list", async () => {
+    const [storage, tab] = [new FakeStorage(), new FakeTab()];
+    const { page, table } = await reviewing(storage, tab);
+    press(page, "End");
+    page.review.open("worst");
+    press(page, "ArrowRight");
+    const again = await reviewing(storage, tab);
+    assert.equal(again.page.review.list?.key, "worst");
+    assert.equal(again.page.current.row, 0);
+    again.page.review.open("labels");
+    assert.equal(again.page.current.row, 2);
+    table.select([1, 2]);
+    page.review.open(SELECTED);
+    const third = await reviewing(storage, tab);
+    assert.deepEqual(third.page.review.list?.rows, [1, 2], "though nothing is selected any more");
+    const other = await begunPage(
+        (server) => (server.given = { title: "another run", lists: LISTS }),
+        new FakeBrowser(storage, tab),
+    );
+    assert.equal(other.page.current.row, 3);
+});
