@@ -11,7 +11,7 @@
 export const NO_COLOR = "#8a8f98";
 
 /** Relative luminances (WCAG) between which a contrast of 3:1 holds on #ffffff and on #15191f. */
-const LUMINANCE = [0.13, 0.3];
+const LUMINANCE = [0.13, 0.298];
 
 /** The least colourfulness: greys stand for what is faded or unknown. */
 const MIN_CHROMA = 0.07;
