@@ -5,6 +5,7 @@ import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
 import { fetchingWithToken } from "./enter.js";
+import { mapWidget } from "./maps/widget.js";
 import { reviewServer } from "./server.js";
 import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
 import { spotlightTable } from "./spotlight/table.js";
@@ -13,6 +14,9 @@ import { checkpointTable } from "./views/checkpoints.js";
 import { neighbors } from "./views/neighbors.js";
 import { decisionPanel } from "./views/panel.js";
 import { checkpointSlider } from "./views/slider.js";
+
+/** From left to right. */
+const MAPS = [WIDGETS.map0, WIDGETS.map1, WIDGETS.map2, WIDGETS.map3];
 
 /** @param {SpotlightApp} app */
 function activate(app) {
@@ -44,6 +48,9 @@ const widgetsOf = (page) => [
         defaultName: "Checkpoints",
         sign: "≡",
     }),
+    ...MAPS.map((key, index) =>
+        spotlightWidget(page, mapWidget(index), { key, defaultName: "Map", sign: "∴" }),
+    ),
 ];
 
 /** @param {ReviewPage} page */

@@ -6,6 +6,8 @@
 import { Current } from "./current.js";
 import { Decisions } from "./decisions.js";
 import { Listeners } from "./listeners.js";
+import { Maps } from "./maps.js";
+import { Player } from "./play.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -27,6 +29,8 @@ export class ReviewPage {
         this.slider = new Slider(table, this.values);
         this.decisions = new Decisions(table, server, surroundings);
         this.current = new Current(table);
+        const player = new Player(this.slider, surroundings.later);
+        this.maps = new Maps(table, server, surroundings.tabStorage, player);
     }
 
     /** Read the session and show it; then follow the run. */
