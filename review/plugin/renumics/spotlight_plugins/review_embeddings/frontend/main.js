@@ -3,6 +3,7 @@
 
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
+import { pressSlider } from "./core/mapkeys.js";
 import { ReviewPage } from "./core/page.js";
 import { fetchingWithToken } from "./enter.js";
 import { mapWidget } from "./maps/widget.js";
@@ -28,6 +29,7 @@ function activate(app) {
     for (const lens of lensesOf(page)) app.registerLens(lens);
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
+    addEventListener("keydown", (event) => pressSlider(event, page.slider, page.maps.player));
     void page.open();
 }
 

@@ -16,6 +16,8 @@ export class Maps {
     hidden = new Set();
     /** The only category that is shown, if one is. @type {string | undefined} */
     isolated;
+    /** Whether a person opened or closed the legend. @type {boolean | undefined} */
+    legend;
     /** @type {Listeners} */
     changed = new Listeners();
     /** @type {string | undefined} */
@@ -72,6 +74,12 @@ export class Maps {
         this.#keep();
     }
 
+    /** @param {boolean} isOpen */
+    showLegend(isOpen) {
+        this.legend = isOpen;
+        this.#keep();
+    }
+
     /** @param {string} name */
     isShown(name) {
         return this.isolated === undefined ? !this.hidden.has(name) : this.isolated === name;
@@ -106,11 +114,12 @@ export class Maps {
         this.#chosen = kept.colorBy;
         this.hidden = new Set(kept.hidden ?? []);
         this.isolated = kept.isolated;
+        this.legend = kept.legend;
     }
 
     #keep() {
-        const { hidden, isolated } = this;
-        const kept = { colorBy: this.#chosen, hidden: [...hidden], isolated };
+        const { hidden, isolated, legend } = this;
+        const kept = { colorBy: this.#chosen, hidden: [...hidden], isolated, legend };
         quietly(() => this.storage.setItem(STORED, JSON.stringify(kept)));
         this.changed.call();
     }

@@ -21,10 +21,10 @@ export class Player {
         this.later = later;
     }
 
-    toggle() {
+    toggle = () => {
         if (this.isPlaying) this.stop();
         else void this.#play();
-    }
+    };
 
     stop() {
         if (!this.isPlaying) return;

@@ -4,8 +4,9 @@
 /** @import { ReviewPage } from "../core/page.js" */
 /** @import { Surface } from "./surface.js" */
 
-import { NOW_COLUMNS } from "../constants.js";
-import { CHOSEN, coloringOf, HIDDEN, pixelsOf, rowsByState, statesOf } from "./look.js";
+import { COLUMNS, NOW_COLUMNS } from "../constants.js";
+import { NO_COLOR } from "../core/colors.js";
+import { coloringOf, HIDDEN, pixelsOf, rowsByState, statesOf } from "./look.js";
 import { MapPoints } from "./points.js";
 import { TWEEN } from "./tween.js";
 import { extentOf, View } from "./view.js";
@@ -19,13 +20,21 @@ import { extentOf, View } from "./view.js";
  * @property {(work: () => void) => void} idle
  */
 
+const NOTHING = { length: 0, numbers: () => undefined, codes: () => undefined };
+
 export class Board {
     view = new View();
     /** Those that are on the page. @type {Set<Surface>} */
     surfaces = new Set();
     /** By columns. @type {Map<string, MapPoints>} */
     #points = new Map();
-    coloring = coloringOf({ length: 0, numbers: () => undefined, codes: () => undefined }, "");
+    coloring = coloringOf(NOTHING, undefined);
+    /** Whose categories are named on the maps: those that colour, else the classes. */
+    naming = this.coloring;
+    /** Another one with every change of colours, states or categories. */
+    version = 0;
+    /** The image under the pointer, ringed in all maps. @type {{ row: number | undefined }} */
+    hovered = { row: undefined };
     pixels = new Uint32Array(0);
     states = new Uint8Array(0);
     /** Rows by their state. */
@@ -48,7 +57,7 @@ export class Board {
         maps.changed.add(() => this.recolor());
         decisions.changed.add(() => this.#followDecisions());
         slider.changed.add(() => this.#followSlider());
-        current.changed.add(() => this.ask());
+        current.changed.add(() => this.#followCurrent());
     }
 
     /** Take all from the table anew. */
@@ -85,6 +94,8 @@ export class Board {
     recolor() {
         const { table, maps } = this.page;
         this.coloring = coloringOf(table, maps.colorBy);
+        const isNamed = this.coloring.names.length > 0 || !table.codes(COLUMNS.label);
+        this.naming = isNamed ? this.coloring : coloringOf(table, COLUMNS.label);
         this.pixels = pixelsOf(this.coloring, table.length);
         this.#restate();
     }
@@ -95,6 +106,7 @@ export class Board {
         const shown = names.map((name) => maps.isShown(name));
         this.states = statesOf(table, (row) => shown[codes[row] ?? -1] ?? true);
         this.rows = rowsByState(this.states);
+        this.version += 1;
         for (const surface of this.surfaces) surface.changed();
         this.askAll();
     }
@@ -117,11 +129,26 @@ export class Board {
         this.screen.idle(() => points.grid);
     }
 
+    #followCurrent() {
+        for (const surface of this.surfaces) surface.changed();
+        this.ask();
+    }
+
     /** @param {number} row */
     isShown = (row) => this.states[row] !== HIDDEN;
 
     /** @param {number} row */
-    isChosen = (row) => this.states[row] === CHOSEN;
+    colorOf(row) {
+        const { colors, codes } = this.coloring;
+        return colors[codes[row] ?? -1] ?? NO_COLOR;
+    }
+
+    /** @param {number | undefined} row */
+    hover(row) {
+        if (row === this.hovered.row) return;
+        this.hovered = { row };
+        this.ask();
+    }
 
     /** The scale that all maps have now. */
     get scale() {
@@ -154,7 +181,7 @@ export class Board {
         });
         for (const surface of this.surfaces) {
             if (moving.some((points) => points === surface.points)) surface.isStale = true;
-            surface.draw(now);
+            surface.draw();
         }
         if (moving.length) this.ask();
     }

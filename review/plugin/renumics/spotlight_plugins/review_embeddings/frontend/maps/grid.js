@@ -51,6 +51,25 @@ export class Grid {
     }
 
     /**
+     * Rows of the cell of a place, and of those around it.
+     * @param {number} x
+     * @param {number} y
+     * @param {number} cells To each side.
+     */
+    around(x, y, cells) {
+        const [column, line] = [this.#column(x), this.#line(y)];
+        /** @type {number[]} */
+        const rows = [];
+        const end = this.side - 1;
+        for (let one = Math.max(0, line - cells); one <= Math.min(end, line + cells); one += 1) {
+            const from = this.starts[one * this.side + Math.max(0, column - cells)] ?? 0;
+            const to = this.starts[one * this.side + Math.min(end, column + cells) + 1] ?? 0;
+            rows.push(...this.rows.subarray(from, to));
+        }
+        return rows;
+    }
+
+    /**
      * The row of the nearest point that counts, within a distance; undefined where there is none.
      * @param {number} x
      * @param {number} y

@@ -26,20 +26,42 @@ export function middles({ x, y }, codes, count, counts) {
     }));
 }
 
+const AROUND = 2; // cells of the grid to each side, some hundred points
+const CLEAR = 0.6; // of the points around a middle that are of its class: no doubt whose place it is
+const DENSER = 2; // times as many of its class as everywhere
+
+/**
+ * Whether a class is at the middle of its points more than elsewhere; where all are mixed, a name
+ * would say what is not so.
+ * @param {{ code: number, size: number, x: number, y: number }} middle
+ * @param {import("./grid.js").Grid} grid
+ * @param {ArrayLike<number>} codes
+ */
+export function isAtHome({ code, size, x, y }, grid, codes) {
+    const around = grid.around(x, y, AROUND);
+    const own = around.filter((row) => codes[row] === code).length;
+    const usual = size / Math.max(1, grid.rows.length);
+    return own >= Math.min(CLEAR, DENSER * usual) * around.length;
+}
+
 /**
  * The names that have room, of those offered in the order of their importance.
  * @param {Name[]} names Their middles in pixels.
  * @param {number} height Of a line.
- * @param {{ width: number, height: number }} within
+ * @param {import("./view.js").Area} area
  */
-export function withRoom(names, height, within) {
+export function withRoom(names, height, { left, top, width, height: tall }) {
     /** @type {Name[]} */
     const placed = [];
     for (const name of names) {
         if (placed.length === MAX_NAMES) break;
         const isSeen =
-            name.x > 0 && name.x < within.width && name.y > 0 && name.y < within.height;
-        if (isSeen && !placed.some((other) => overlap(name, other, height))) placed.push(name);
+            name.x > left && name.x < left + width && name.y > top && name.y < top + tall;
+        if (!isSeen) continue;
+        const half = Math.min(name.width, width) / 2; // none is cut at the sides
+        const x = Math.min(left + width - half, Math.max(left + half, name.x));
+        const one = { ...name, x };
+        if (!placed.some((other) => overlap(one, other, height))) placed.push(one);
     }
     return placed;
 }

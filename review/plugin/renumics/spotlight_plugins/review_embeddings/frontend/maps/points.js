@@ -22,6 +22,11 @@ export class MapPoints {
         return this.#tween ?? this.end;
     }
 
+    /** How far they are on their way, in [0, 1]. */
+    get share() {
+        return this.#tween?.share ?? 1;
+    }
+
     get isMoving() {
         return this.#tween !== undefined;
     }

@@ -7,10 +7,13 @@
 import { channelsOf } from "../core/colors.js";
 import { rowsInside, selectedWith } from "./lasso.js";
 import { CHOSEN, FADED, PLAIN } from "./look.js";
-import { drawMarks } from "./marks.js";
+import { drawMarks, LINE_HEIGHT } from "./marks.js";
+import { Nameplates } from "./nameplates.js";
+import { outsideMarks } from "./outside.js";
 import { Disc, paintPoints, pixelOf } from "./raster.js";
 import { themeOf } from "./theme.js";
-import { dataOf } from "./view.js";
+import { Pictures, SIDE, thumbnailsOf } from "./thumbnails.js";
+import { dataOf, screenOf } from "./view.js";
 
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
@@ -31,7 +34,12 @@ export class Surface {
     height = 0;
     /** Pixels of the right side that something else needs. */
     inset = 0;
-    /** @type {number | undefined} */
+    /** Images shown as pictures. @type {import("./thumbnails.js").Thumbnail[]} */
+    thumbnails = [];
+    /** Images that are too far away. @type {import("./outside.js").OutsideMark[]} */
+    outside = [];
+    #nameplates = new Nameplates();
+    /** Under the pointer. @type {number | undefined} */
     hovered;
     /** Where the pointer is. */
     pointer = { x: 0, y: 0 };
@@ -55,6 +63,7 @@ export class Surface {
         this.board = board;
         this.index = index;
         this.changed = changed;
+        this.pictures = new Pictures(() => board.ask());
     }
 
     get points() {
@@ -76,7 +85,13 @@ export class Surface {
         Object.assign(this, { root, canvas: points, marks });
         const sizes = new ResizeObserver(() => this.resize());
         sizes.observe(root);
-        this.#stops.push(() => sizes.disconnect(), ...this.#listen(marks));
+        const theme = new MutationObserver(() => this.board.askAll());
+        theme.observe(root.ownerDocument.documentElement, { attributes: true });
+        this.#stops.push(
+            () => sizes.disconnect(),
+            () => theme.disconnect(),
+            ...this.#listen(marks),
+        );
         this.board.surfaces.add(this);
         this.resize();
         this.changed();
@@ -109,6 +124,13 @@ export class Surface {
         this.changed();
     }
 
+    /** @param {number} inset Pixels of the right side that something else needs. */
+    setInset(inset) {
+        if (inset === this.inset) return;
+        this.inset = inset;
+        this.place();
+    }
+
     /** Work out where the data is drawn. */
     place() {
         const { width, height, inset } = this;
@@ -117,19 +139,48 @@ export class Surface {
         this.board.askAll();
     }
 
-    /** @param {number} now */
-    draw(now) {
+    draw() {
         const { canvas, marks, area, points, root } = this;
         if (!canvas || !marks || !area || !root) return;
         const theme = themeOf(root);
         if (this.isStale) this.#paint(canvas, theme);
+        if (this.isStale) this.#findMarks(area);
         this.isStale = false;
         const context = marks.getContext("2d");
         if (!context) return;
         const ratio = marks.width / (this.width || 1);
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
         context.clearRect(0, 0, this.width, this.height);
-        if (points) drawMarks(context, this, theme, now);
+        if (points) drawMarks(context, this, theme);
+    }
+
+    /** @param {import("./view.js").Area} area */
+    #findMarks(area) {
+        const { board, placement, points } = this;
+        if (!points) return;
+        const { zoom, isHome } = board.view;
+        const { shown } = points;
+        this.thumbnails = points.isMoving
+            ? []
+            : thumbnailsOf(shown, board.rows, placement, area, zoom);
+        this.outside = isHome ? outsideMarks(shown, board.states, placement, area) : [];
+    }
+
+    /** Where the names of classes stand now. @param {(text: string) => number} width */
+    namesNow(width) {
+        const { board, points, area, placement } = this;
+        if (!points || !area) return [];
+        const screen = (/** @type {number} */ x, /** @type {number} */ y) =>
+            screenOf(placement, x, y);
+        return this.#nameplates.now(board, points, screen, width, area, LINE_HEIGHT);
+    }
+
+    /** Where an image is marked. @param {number} row @returns {[number, number]} */
+    markOf(row) {
+        const outside = this.outside.find((mark) => mark.row === row);
+        if (outside) return [outside.x, outside.y];
+        const { x = [], y = [] } = this.points?.shown ?? {};
+        return screenOf(this.placement, x[row], y[row]);
     }
 
     /**
@@ -189,6 +240,12 @@ export class Surface {
     rowAt(/** @type {number} */ x, /** @type {number} */ y) {
         const { points, placement, board } = this;
         if (!points || points.isMoving) return undefined;
+        const covering = this.thumbnails.find(
+            (one) => Math.abs(one.x - x) < SIDE / 2 && Math.abs(one.y - y) < SIDE / 2,
+        );
+        const outside = this.outside.find((mark) => Math.hypot(mark.x - x, mark.y - y) < REACH);
+        const marked = outside ?? covering;
+        if (marked) return marked.row;
         const [dataX, dataY] = dataOf(placement, x, y);
         return points.grid.nearest(dataX, dataY, REACH / placement.scale, board.isShown);
     }
@@ -203,7 +260,7 @@ export class Surface {
             pointerup: (event) => this.#release(event),
             pointercancel: () => this.#end(),
             pointerleave: () => this.#hover(undefined),
-            dblclick: () => this.#reset(),
+            dblclick: () => this.reset(),
             keydown: (event) => this.#key(event),
         };
         return Object.entries(listeners).map(([name, listener]) => {
@@ -226,7 +283,7 @@ export class Surface {
         this.#viewChanged();
     }
 
-    #reset() {
+    reset() {
         this.board.view.reset();
         this.#viewChanged();
     }
@@ -242,7 +299,7 @@ export class Surface {
         const { selected } = this.board.page.table;
         if (event.key === "+" || event.key === "=") this.#zoom(ZOOM_STEP);
         else if (event.key === "-") this.#zoom(1 / ZOOM_STEP);
-        else if (event.key === "0") this.#reset();
+        else if (event.key === "0") this.reset();
         else if (event.key === "Escape" && selected.length) this.board.page.table.select([]);
         else return;
         event.preventDefault();
@@ -318,8 +375,8 @@ export class Surface {
     #hover(row) {
         if (row === this.hovered) return undefined;
         this.hovered = row;
+        this.board.hover(row);
         this.changed();
-        this.board.ask();
         return undefined;
     }
 }

@@ -44,13 +44,14 @@ export const trustOf = (checkpoint) => (checkpoint ? keptOf(checkpoint) : "");
  */
 export function describeMap(page, board, index) {
     const { table, current } = page;
-    const { names } = board.coloring;
+    const { names, column } = board.coloring;
+    const kinds = names.length === 1 ? "1 category" : `${names.length} categories`;
     const images = counted(table.length, "image");
     const { row } = current;
     const label = row === undefined ? "" : (table.value(COLUMNS.label, row) ?? "");
     return [
         `Map ${titleOf(page, index)}`,
-        names.length ? `${images} in ${counted(names.length, "categor")}` : images,
+        names.length ? `${images} in ${kinds} of ${column}` : images,
         `${counted(table.selected.length, "image")} selected`,
         row === undefined ? "" : `current: ${label} #${table.value(COLUMNS.imageId, row)}`,
     ]

@@ -38,6 +38,10 @@ export class View {
     /** @type {Extent} */
     extent = { x: [0, 1], y: [0, 1] };
 
+    constructor() {
+        this.reset();
+    }
+
     get isHome() {
         const [x, y] = this.#middle;
         return this.zoom === 1 && this.x === x && this.y === y;
