@@ -31,10 +31,10 @@ export function hoverCard(table, row, pointer, within) {
         h("img", {
             key: row,
             src: table.picture(row, PICTURE),
-            alt: `${label ?? "image"} ${id}`,
+            alt: [label, id].filter(Boolean).join(" "),
             style: styles.picture,
         }),
-        h("div", { style: styles.line }, h("b", {}, label ?? "image"), ` ${id}`),
+        h("div", { style: styles.line }, h("b", {}, label ?? ""), ` ${id}`),
         Object.entries(ENDS).map(([end, columns]) =>
             predictionLine(end, table.value(columns.prediction, row), label),
         ),
