@@ -72,7 +72,12 @@ def wide_layout(review: ReviewFrame) -> Layout:
 
 def _plots(review: ReviewFrame) -> list[Any]:
     """Those of single checkpoints, and the slider's before the last."""
-    return [_plot(place, map_title(review, place), review.color_by) for place in maps_of(review)]
+    from renumics.spotlight.layout.widgets import Widget
+
+    return [
+        Widget(type=WIDGETS[f"map{number}"], name=map_title(review, one))
+        for number, one in enumerate(maps_of(review))
+    ]
 
 
 def _image_table(review: ReviewFrame) -> Any:

@@ -18,7 +18,14 @@ from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import read_candidates
-from review_embeddings.review.page.frame import ReviewFrame, long_frame, wide_frame, with_pictures
+from review_embeddings.review.page.extent import map_extent
+from review_embeddings.review.page.frame import (
+    ReviewFrame,
+    at,
+    long_frame,
+    wide_frame,
+    with_pictures,
+)
 from review_embeddings.review.page.layout import (
     has_slider,
     long_layout,
@@ -107,6 +114,8 @@ def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[s
         "title": _title(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
         "maps": maps_of(review),
+        "mapColumns": [[at(axis, one) for axis in (c.X, c.Y)] for one in maps_of(review)],
+        "extent": map_extent(built.run),
         "table": built.manifest.fingerprint,
         "checkpoints": _checkpoints(built, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),

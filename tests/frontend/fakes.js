@@ -51,6 +51,10 @@ export class FakeTable {
         this.columns = columns;
     }
 
+    get columnNames() {
+        return Object.keys(this.columns);
+    }
+
     /** @param {string} column */
     has(column) {
         return column in this.columns;
@@ -117,6 +121,14 @@ export class FakeTable {
     /** @param {() => void} listener */
     onSelection(listener) {
         return this.selectionChanged.add(listener);
+    }
+
+    /** @type {Listeners} */
+    filterChanged = new Listeners();
+
+    /** @param {() => void} listener */
+    onFilter(listener) {
+        return this.filterChanged.add(listener);
     }
 
     /** @param {(again: boolean) => void} listener */

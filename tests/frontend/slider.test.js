@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { NOW_COLUMNS } from "page/constants.js";
+import { sliderCommandOf } from "page/core/mapkeys.js";
+import { Player } from "page/core/play.js";
 import { Slider } from "page/core/slider.js";
 import { CheckpointValues } from "page/core/values.js";
 import { textOf } from "page/dom/node.js";
@@ -57,7 +59,20 @@ test("going to a checkpoint writes its values, all columns at once", async () =>
         NOW_COLUMNS.map(() => 100),
     );
     assert.deepEqual(table.writes, [NOW_COLUMNS]);
-    assert.equal(drawn, 1);
+    assert.equal(drawn, 2); // that it is waited for, and that it is there
+});
+
+test("step and values change together, when the values are there", async () => {
+    const { table, server, slider } = opened();
+    let answer = (/** @type {Float32Array[]} */ _) => {};
+    server.columns[100] = new Promise((resolve) => (answer = resolve));
+    const slow = slider.go(2);
+    assert.deepEqual([slider.current?.step, slider.loading?.step], [50, 100]);
+    assert.deepEqual(table.writes, []);
+    answer(NOW_COLUMNS.map(() => new Float32Array(4).fill(100)));
+    await slow;
+    assert.deepEqual([slider.current?.step, slider.loading], [100, undefined]);
+    assert.equal(table.value(String(NOW_COLUMNS[0]), 3), 100);
 });
 
 test("it stops at both ends", async () => {
@@ -87,7 +102,10 @@ test("what cannot be fetched is said, and asked for again", async () => {
     const known = server.columns[100];
     server.columns[100] = Promise.reject(new Error("built anew"));
     await slider.go(2);
-    assert.deepEqual(table.notices, ["built anew"]);
+    assert.deepEqual(table.notices, ["Step 100 cannot be shown: built anew"]);
+    assert.equal(slider.failure, table.notices[0]);
+    assert.equal(slider.current?.step, 50); // that of the values, which are the old ones
+    assert.equal(slider.loading, undefined);
     if (known) server.columns[100] = known;
     await slider.go(2);
     assert.deepEqual(
@@ -107,7 +125,7 @@ test("the checkpoints beside it are at hand", async () => {
     };
     await slider.go(1);
     await slider.go(2);
-    assert.deepEqual(asked, [50, 0, 100]);
+    assert.deepEqual(asked, [50, 100, 0]); // the next one first
 });
 
 test("values of another table are fetched anew, and a hundred are kept", async () => {
@@ -160,16 +178,110 @@ test("a checkpoint that has gone is followed by the newest", async () => {
     await settled();
 });
 
-test("the slider shows step and numbers; its range and buttons go to checkpoints", () => {
+/** @param {Partial<import("page/core/slider.js").Slider>} part */
+function shownSlider(part = {}) {
     /** @type {number[]} */
     const gone = [];
     const go = async (/** @type {number} */ index) => void gone.push(index);
-    const view = sliderView({ checkpoints: CHECKPOINTS, index: 1, go });
-    assert.match(textOf(view), /^Checkpoint‹›step 50epoch 0.50 · loss/);
-    const [, back, range, forward] = /** @type {import("page/types.js").Node[]} */ (view?.children);
+    const slider = { checkpoints: CHECKPOINTS, index: 1, wanted: 1, loading: undefined };
+    let played = 0;
+    const player = { isPlaying: false, toggle: () => (played += 1) };
+    const view = sliderView({ ...slider, failure: "", go, ...part }, player);
+    const [, play, back, range, forward, step] =
+        /** @type {import("page/types.js").Node[]} */ (view?.children);
+    return { view, play, back, range, forward, step, gone, timesPlayed: () => played };
+}
+
+test("the slider shows step and numbers; its range and buttons go to checkpoints", () => {
+    const { view, play, back, range, forward, gone, timesPlayed } = shownSlider();
+    assert.match(textOf(view), /^Checkpoint▶‹›step 50epoch 0.50 · loss/);
     assert.deepEqual([range?.props.min, range?.props.max, range?.props.value], [0, 2, 1]);
     back?.props.onClick();
     forward?.props.onClick();
     range?.props.onInput({ target: { value: "2" } });
+    play?.props.onClick();
     assert.deepEqual(gone, [0, 2, 2]);
+    assert.equal(timesPlayed(), 1);
+});
+
+test("the slider says which step it waits for, and which cannot be shown", () => {
+    const waiting = shownSlider({ wanted: 2, loading: checkpoint(100) });
+    assert.equal(textOf(waiting.step ?? null), "loading step 100 …");
+    assert.equal(waiting.range?.props.value, 2);
+    const failed = shownSlider({ failure: "Step 100 cannot be shown: built anew" });
+    assert.match(textOf(failed.view), /step 50Step 100 cannot be shown: built anew$/);
+});
+
+/** @param {Partial<KeyboardEvent>} event */
+const commandOf = (event) =>
+    sliderCommandOf({
+        key: "",
+        ctrlKey: false,
+        metaKey: false,
+        altKey: false,
+        target: null,
+        ...event,
+    });
+
+test("keys play and go back and forward, on the slider too, and never while a person types", () => {
+    const target = /** @type {any} */ ({ tagName: "INPUT", type: "range" });
+    assert.deepEqual(
+        ["p", "P", "[", "]", "k"].map((key) => commandOf({ key })),
+        ["play", "play", "back", "forward", null],
+    );
+    assert.equal(commandOf({ key: "p", target }), "play");
+    assert.equal(commandOf({ key: "p", target: { ...target, type: "text" } }), null);
+    assert.equal(commandOf({ key: "p", ctrlKey: true }), null);
+});
+
+/** A slider that a player drives, whose pauses end when the test says so. */
+function played() {
+    const all = opened();
+    /** @type {(() => void)[]} */
+    const pauses = [];
+    const player = new Player(all.slider, (work) => void pauses.push(work));
+    const resume = async () => {
+        pauses.splice(0).forEach((work) => work());
+        await settled();
+    };
+    return { ...all, player, resume };
+}
+
+test("playing goes on to the last checkpoint and stops there", async () => {
+    const { slider, player, resume } = played();
+    player.toggle();
+    await settled();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [100, true]);
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [100, false]);
+    player.toggle(); // from the start, where it stood at the end
+    await settled();
+    assert.equal(slider.current?.step, 0);
+    player.toggle();
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [0, false]);
+});
+
+test("playing waits for values, and ends where there are none", async () => {
+    const { slider, server, player, resume } = played();
+    let fail = (/** @type {Error} */ _) => {};
+    server.columns[100] = new Promise((_, reject) => (fail = reject));
+    player.toggle();
+    await settled();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [50, true]);
+    fail(new Error("away"));
+    await settled();
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [50, false]);
+});
+
+test("who goes elsewhere while it plays is not taken along", async () => {
+    const { slider, player, resume } = played();
+    await slider.go(0);
+    player.toggle();
+    await settled();
+    assert.equal(slider.current?.step, 50);
+    await slider.go(2);
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [100, false]);
 });

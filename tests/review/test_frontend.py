@@ -37,7 +37,7 @@ TESTS = Path(__file__).parents[1] / "frontend"
 HOME = "http://127.0.0.1:8000"
 MODULES = "/api/plugins/review_embeddings/"
 
-PURE = ("core", "dom", "views")
+PURE = ("core", "dom", "maps", "views")
 """Folders whose modules know neither React nor Spotlight."""
 
 SOURCES = {

@@ -3,9 +3,11 @@
 
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
+import { pressSlider } from "./core/mapkeys.js";
 import { ReviewPage } from "./core/page.js";
 import { mount } from "./dom/mount.js";
 import { fetchingWithToken } from "./enter.js";
+import { mapWidget } from "./maps/widget.js";
 import { reviewServer } from "./server.js";
 import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
 import { spotlightTable } from "./spotlight/table.js";
@@ -18,6 +20,9 @@ import { reviewWidget } from "./views/review.js";
 import { REVIEW_SHEET } from "./views/reviewsheet.js";
 import { checkpointSlider } from "./views/slider.js";
 
+/** From left to right. */
+const MAPS = [WIDGETS.map0, WIDGETS.map1, WIDGETS.map2, WIDGETS.map3];
+
 /** @param {SpotlightApp} app */
 function activate(app) {
     globalThis.fetch = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
@@ -29,6 +34,7 @@ function activate(app) {
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
     addOverPage(page);
+    addEventListener("keydown", (event) => pressSlider(event, page.slider, page.maps.player));
     void page.open();
 }
 
@@ -63,6 +69,9 @@ const widgetsOf = (page) => [
         defaultName: "Checkpoints",
         sign: "≡",
     }),
+    ...MAPS.map((key, index) =>
+        spotlightWidget(page, mapWidget(index), { key, defaultName: "Map", sign: "∴" }),
+    ),
 ];
 
 /** @param {ReviewPage} page */

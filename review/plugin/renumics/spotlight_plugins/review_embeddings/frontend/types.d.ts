@@ -83,6 +83,12 @@ export interface Card {
     way: [x: number, y: number][];
 }
 
+/** A part of the maps' space. */
+export interface Extent {
+    x: [low: number, high: number];
+    y: [low: number, high: number];
+}
+
 /** What a page has to know of its run. Empty where the server does not answer us. */
 export interface Session {
     title?: string;
@@ -94,6 +100,10 @@ export interface Session {
      * slider's checkpoint. */
     maps?: (number | "first" | "last" | "now")[];
     checkpoints?: Checkpoint[];
+    /** Columns of each map's coordinates. */
+    mapColumns?: [x: string, y: string][];
+    /** What the maps show at first: all checkpoints but for a few far points. */
+    extent?: Extent;
     /** Step at which the slider stands at first; absent for a page without a slider. */
     start?: number;
     /** Fingerprint of the table that the page shows. */
@@ -229,6 +239,7 @@ export interface ReviewTable {
     readonly filtered: number[];
     /** Resolved once there are rows. */
     readonly loaded: Promise<void>;
+    readonly columnNames: string[];
     has(column: string): boolean;
     /** Numbers of a column, codes for categories; undefined where there is no such column. */
     numbers(column: string): Numbers | undefined;
@@ -246,6 +257,8 @@ export interface ReviewTable {
     setTitle(title: string): void;
     notify(message: string): void;
     onSelection(listener: () => void): Stop;
+    /** Called when other rows pass the filters. */
+    onFilter(listener: () => void): Stop;
     /** Called with every table that is read; `again` unless it is the first. */
     onRead(listener: (again: boolean) => void): Stop;
 }

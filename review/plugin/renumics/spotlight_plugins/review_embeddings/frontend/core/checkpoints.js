@@ -19,15 +19,24 @@ function variance({ explained_variance: along }) {
  * @param {Checkpoint} checkpoint
  */
 export function describe(checkpoint) {
-    const shown = variance(checkpoint);
     return [
         checkpoint.epoch === null ? "" : `epoch ${checkpoint.epoch.toFixed(2)}`,
         checkpoint.loss === null ? "" : `loss ${checkpoint.loss.toFixed(2)}`,
-        shown && `${shown} of variance`,
-        `${percent(checkpoint.map_kept)} of neighbours`,
+        keptOf(checkpoint),
         `disparity ${checkpoint.disparity.toFixed(2)}`,
         ...faults(checkpoint),
     ]
+        .filter(Boolean)
+        .join(" · ");
+}
+
+/**
+ * How far its map can be trusted: what it keeps of variance and neighbours.
+ * @param {Checkpoint} checkpoint
+ */
+export function keptOf(checkpoint) {
+    const shown = variance(checkpoint);
+    return [shown && `${shown} of variance`, `${percent(checkpoint.map_kept)} of neighbours`]
         .filter(Boolean)
         .join(" · ");
 }

@@ -16,6 +16,8 @@ import { NearestImages } from "./nearest.js";
 import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
 import { Review } from "./review.js";
+import { Maps } from "./maps.js";
+import { Player } from "./play.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -53,6 +55,8 @@ export class ReviewPage {
         this.forms = new Forms(this);
         this.decisions.changed.add(() => this.review.changed.call());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
+        const player = new Player(this.slider, surroundings.later);
+        this.maps = new Maps(table, server, surroundings.tabStorage, player);
     }
 
     /** Read the session and show it; then follow the run. */

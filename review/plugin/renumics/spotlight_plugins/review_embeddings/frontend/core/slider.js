@@ -1,5 +1,5 @@
-// Which checkpoint the plot "Slider" shows; going to another one writes its values into the table.
-// Whoever draws the slider listens to `changed`.
+// Which checkpoint the map "Slider" shows; going to another one writes its values into the table.
+// Its step changes when the values do, and not before. Who draws the slider listens to `changed`.
 
 /** @import { Checkpoint, ReviewTable, Session } from "../types.js" */
 /** @import { CheckpointValues } from "./values.js" */
@@ -10,8 +10,12 @@ import { Listeners } from "./listeners.js";
 export class Slider {
     /** Empty for a page without a slider. @type {Checkpoint[]} */
     checkpoints = [];
-    /** Index of the checkpoint that was gone to last. */
+    /** Index of the checkpoint whose values are shown. */
     index = 0;
+    /** Index of the one that was gone to last. */
+    wanted = 0;
+    /** Why the values of another one are not shown; empty where they are. */
+    failure = "";
     /** @type {Listeners} */
     changed = new Listeners();
 
@@ -28,6 +32,11 @@ export class Slider {
         return this.checkpoints[this.index];
     }
 
+    /** The checkpoint whose values are waited for. */
+    get loading() {
+        return this.wanted === this.index ? undefined : this.checkpoints[this.wanted];
+    }
+
     /** Whether the table has the columns that the slider changes. */
     get isUsable() {
         const [column] = NOW_COLUMNS;
@@ -38,32 +47,29 @@ export class Slider {
     open({ checkpoints, start }) {
         if (start === undefined || !checkpoints) return;
         this.checkpoints = checkpoints;
-        this.index = Math.max(0, indexOf(checkpoints, start));
+        this.index = this.wanted = Math.max(0, indexOf(checkpoints, start));
         this.changed.call();
     }
 
     /**
-     * The run that is watched has a new checkpoint: stay on the one that was shown, or on the
-     * newest if that was it.
+     * The run that is watched has a new checkpoint, and the table was read anew: go back to the
+     * checkpoint that was shown, or on to the newest if that was it.
      * @param {Session} session
      */
     follow({ checkpoints: known, start }) {
         if (start === undefined || !known || !this.current) return;
-        const wasLast = this.index === this.checkpoints.length - 1;
-        const same = indexOf(known, this.current.step);
+        const wasLast = this.wanted === this.checkpoints.length - 1;
+        const same = indexOf(known, this.checkpoints[this.wanted]?.step);
         this.checkpoints = known;
-        this.index = wasLast || same < 0 ? known.length - 1 : same;
-        this.changed.call();
-        void this.#show();
+        this.index = Math.max(0, indexOf(known, start));
+        void this.#show(wasLast || same < 0 ? known.length - 1 : same);
     }
 
     /** Go to a checkpoint, and have those beside it at hand. @param {number} index */
     async go(index) {
-        this.index = Math.max(0, Math.min(this.checkpoints.length - 1, index));
-        this.changed.call();
-        const shown = this.index;
-        await this.#show();
-        for (const beside of [this.checkpoints[shown - 1], this.checkpoints[shown + 1]]) {
+        const wanted = Math.max(0, Math.min(this.checkpoints.length - 1, index));
+        await this.#show(wanted);
+        for (const beside of [this.checkpoints[wanted + 1], this.checkpoints[wanted - 1]]) {
             if (beside) this.values.at(beside.step).catch(() => {});
         }
     }
@@ -74,25 +80,34 @@ export class Slider {
         if (index >= 0) await this.go(index);
     }
 
-    async #show() {
-        const { current } = this;
-        if (!current) return;
-        const isWanted = () => this.current?.step === current.step;
+    /** @param {number} index */
+    async #show(index) {
+        const checkpoint = this.checkpoints[index];
+        if (!checkpoint) return;
+        this.wanted = index;
+        this.failure = "";
+        this.changed.call();
+        const isWanted = () => this.checkpoints[this.wanted]?.step === checkpoint.step;
         try {
-            const values = await this.values.at(current.step);
+            const values = await this.values.at(checkpoint.step);
             if (!isWanted()) return; // somebody has gone on
-            const columns = NOW_COLUMNS.map((column, index) => [column, values[index]]);
+            const columns = NOW_COLUMNS.map((column, at) => [column, values[at]]);
             this.table.write(Object.fromEntries(columns));
+            this.index = this.wanted;
         } catch (error) {
+            if (!isWanted()) return;
+            this.wanted = this.index;
             const reason = error instanceof Error ? error.message : String(error);
-            if (isWanted()) this.table.notify(reason);
+            this.failure = `Step ${checkpoint.name} cannot be shown: ${reason}`;
+            this.table.notify(this.failure);
         }
+        this.changed.call();
     }
 }
 
 /**
  * @param {Checkpoint[]} checkpoints
- * @param {number} step
+ * @param {number | undefined} step
  */
 const indexOf = (checkpoints, step) =>
     checkpoints.findIndex((checkpoint) => checkpoint.step === step);

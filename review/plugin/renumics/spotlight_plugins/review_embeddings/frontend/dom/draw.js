@@ -68,6 +68,7 @@ function keyOf(child, index) {
 function drawChild(host, child, known, mounted) {
     const before = known && sources.get(known);
     if (typeof child === "string") return drawText(host, child, known, before);
+    if (known && before === child) return known; // whoever describes it kept the description
     const same = typeof before === "object" && before?.tag === child.tag;
     const element = same ? /** @type {Element} */ (known) : make(host, child.tag);
     setProps(element, child.props, same ? before.props : {});

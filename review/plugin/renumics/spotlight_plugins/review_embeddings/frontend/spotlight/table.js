@@ -21,6 +21,9 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
         get filtered() {
             return Array.from(state().filteredIndices);
         },
+        get columnNames() {
+            return state().columns.map(({ key }) => key);
+        },
         loaded: whenLoaded(useDataset),
         has: (column) => state().length > 0 && column in state().columnData,
         numbers: (column) => state().columnData[column],
@@ -43,6 +46,11 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
         onSelection: (listener) =>
             useDataset.subscribe(
                 (now) => now.selectedIndices,
+                () => listener(),
+            ),
+        onFilter: (listener) =>
+            useDataset.subscribe(
+                (now) => now.filteredIndices,
                 () => listener(),
             ),
         onRead: (listener) =>

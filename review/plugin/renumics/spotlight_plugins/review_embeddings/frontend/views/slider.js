@@ -1,57 +1,81 @@
-// The checkpoint slider: two buttons, a range, and what is known of the checkpoint.
+// The checkpoint slider: play, two buttons, a range, and what is known of the checkpoint.
 // Nothing is shown where there are no checkpoints to go through.
 
 /** @import { MakeWidget } from "../dom/mount.js" */
+/** @import { Player } from "../core/play.js" */
 /** @import { Slider } from "../core/slider.js" */
 
 import { describe } from "../core/checkpoints.js";
+import { BACK_KEY, FORWARD_KEY, PLAY_KEY } from "../core/mapkeys.js";
 import { h } from "../dom/node.js";
 import { sliderStyles, styles } from "./styles.js";
 
 /** @type {MakeWidget<{}>} */
-export function checkpointSlider({ slider, table }, redraw) {
-    const stops = [slider.changed.add(redraw), table.onRead(redraw)];
+export function checkpointSlider({ slider, table, maps }, redraw) {
+    const { player } = maps;
+    const stops = [slider.changed, player.changed].map((changed) => changed.add(redraw));
+    stops.push(table.onRead(redraw));
     void table.loaded.then(redraw);
     return {
-        view: () => (slider.isUsable ? sliderView(slider) : null),
+        view: () => (slider.isUsable ? sliderView(slider, player) : null),
         close: () => stops.forEach((stop) => stop()),
     };
 }
 
-/** @param {Pick<Slider, "checkpoints" | "index" | "go">} slider */
-export function sliderView(slider) {
-    const { checkpoints, index } = slider;
+/**
+ * @param {Pick<Slider, "checkpoints" | "index" | "wanted" | "loading" | "failure" | "go">} slider
+ * @param {Pick<Player, "isPlaying" | "toggle">} player
+ */
+export function sliderView(slider, player) {
+    const { checkpoints, index, wanted, loading, failure } = slider;
     const current = checkpoints[index];
     if (!current) return null;
     const range = {
         type: "range",
-        "aria-label": "Checkpoint shown in the plot Slider",
+        "aria-label": "Checkpoint shown in the map Slider",
+        "aria-valuetext": `step ${current.name}`,
         min: 0,
         max: checkpoints.length - 1,
-        value: index,
+        value: wanted,
         style: sliderStyles.range,
         onInput: (/** @type {any} */ event) => slider.go(Number(event.target.value)),
+        onPointerUp: (/** @type {any} */ event) => event.target.blur(), // the arrows are the list's
     };
+    const step = loading ? `loading step ${loading.name} …` : `step ${current.name}`;
     return h(
         "div",
         { style: sliderStyles.bar, "data-test-tag": "checkpoint-slider" },
         h("span", { style: styles.name }, "Checkpoint"),
-        goButton("‹", "Previous checkpoint", () => slider.go(index - 1)),
+        playButton(player),
+        goButton("‹", `Previous checkpoint (${BACK_KEY})`, () => slider.go(wanted - 1)),
         h("input", range),
-        goButton("›", "Next checkpoint", () => slider.go(index + 1)),
+        goButton("›", `Next checkpoint (${FORWARD_KEY})`, () => slider.go(wanted + 1)),
         h(
             "span",
-            { style: sliderStyles.step, "data-test-tag": "checkpoint-slider-step" },
-            `step ${current.name}`,
+            {
+                style: sliderStyles.step,
+                "data-test-tag": "checkpoint-slider-step",
+                "aria-live": "polite",
+            },
+            step,
         ),
-        h("span", { style: styles.muted }, describe(current)),
+        failure
+            ? h("span", { key: "failure", role: "alert", style: styles.wrong }, failure)
+            : h("span", { key: "what", style: sliderStyles.what }, describe(current)),
     );
+}
+
+/** @param {Pick<Player, "isPlaying" | "toggle">} player */
+function playButton({ isPlaying, toggle }) {
+    const title = `${isPlaying ? "Pause" : "Play the checkpoints"} (${PLAY_KEY})`;
+    return goButton(isPlaying ? "❚❚" : "▶", title, () => toggle(), sliderStyles.play);
 }
 
 /**
  * @param {string} text
  * @param {string} title
  * @param {() => void} onClick
+ * @param {import("../types.js").Style} [style]
  */
-const goButton = (text, title, onClick) =>
-    h("button", { title, style: sliderStyles.button, onClick }, text);
+const goButton = (text, title, onClick, style = sliderStyles.button) =>
+    h("button", { title, "aria-label": title, style, onClick }, text);

@@ -39,7 +39,9 @@ export const sliderStyles = {
     bar: { ...ROW, gap: "6px", padding: "0 12px", fontSize: "13px", whiteSpace: "nowrap" },
     button: { padding: "0 6px", fontSize: "16px", lineHeight: "20px", cursor: "pointer" },
     range: { width: "180px" },
+    play: { width: "26px", fontSize: "12px", lineHeight: "20px", cursor: "pointer" },
     step: { minWidth: "72px", fontWeight: 600, ...TABULAR },
+    what: { color: `var(--review-muted, ${GREY})`, ...CUT, ...TABULAR },
 };
 
 export const checkpointStyles = {

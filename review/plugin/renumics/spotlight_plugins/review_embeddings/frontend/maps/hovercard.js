@@ -1,0 +1,70 @@
+// The card beside the pointer: the picture of an image, its label, its id, what was predicted.
+
+/** @import { Node, ReviewTable } from "../types.js" */
+
+import { COLUMNS, ENDS } from "../constants.js";
+import { h } from "../dom/node.js";
+import { hoverStyles as styles } from "./styles.js";
+
+const WIDTH = 146; // pixels
+const HEIGHT = 208;
+const GAP = 16; // to the pointer
+export const PICTURE = 128;
+
+/**
+ * @param {ReviewTable} table
+ * @param {number} row
+ * @param {{ x: number, y: number }} pointer
+ * @param {{ width: number, height: number }} within
+ * @returns {Node}
+ */
+export function hoverCard(table, row, pointer, within) {
+    const label = table.value(COLUMNS.label, row);
+    const id = `#${table.value(COLUMNS.imageId, row)}`;
+    return h(
+        "div",
+        {
+            key: "hover",
+            "data-test-tag": "map-hover",
+            style: { ...styles.card, ...cornerOf(pointer, within) },
+        },
+        h("img", {
+            key: row,
+            src: table.picture(row, PICTURE),
+            alt: [label, id].filter(Boolean).join(" "),
+            style: styles.picture,
+        }),
+        h("div", { style: styles.line }, h("b", {}, label ?? ""), ` ${id}`),
+        Object.entries(ENDS).map(([end, columns]) =>
+            predictionLine(end, table.value(columns.prediction, row), label),
+        ),
+    );
+}
+
+/**
+ * @param {string} end
+ * @param {string | number | undefined} prediction
+ * @param {string | number | undefined} label
+ */
+function predictionLine(end, prediction, label) {
+    if (prediction === undefined) return null;
+    const isWrong = label !== undefined && prediction !== label;
+    const style = isWrong ? { ...styles.line, ...styles.wrong } : styles.line;
+    return h(
+        "div",
+        { key: end, style },
+        h("span", { style: styles.end }, end),
+        `${isWrong ? "✗" : label === undefined ? "" : "✓"} ${prediction}`,
+    );
+}
+
+/**
+ * Beside the pointer, on the side that has room.
+ * @param {{ x: number, y: number }} pointer
+ * @param {{ width: number, height: number }} within
+ */
+export function cornerOf({ x, y }, { width, height }) {
+    const left = x + GAP + WIDTH <= width ? x + GAP : x - GAP - WIDTH;
+    const top = Math.min(y + GAP, height - HEIGHT);
+    return { left: `${Math.max(0, left)}px`, top: `${Math.max(0, top)}px` };
+}

@@ -1,0 +1,75 @@
+// The names on one map: where they stand now, while points move as well.
+// Which of them have room is decided for where the points end, so that none flickers on the way.
+
+/** @import { Board } from "./board.js" */
+/** @import { MapPoints } from "./points.js" */
+/** @import { Name } from "./names.js" */
+
+import { isAtHome, middles, withRoom } from "./names.js";
+
+/** @typedef {ReturnType<typeof middles>} Middles */
+
+export class Nameplates {
+    /** @type {Middles} */
+    #from = [];
+    /** @type {Middles} */
+    #to = [];
+    /** @type {import("./grid.js").Points | undefined} */
+    #end;
+    #version = -1;
+
+    /**
+     * @param {Board} board
+     * @param {MapPoints} points
+     */
+    #follow(board, points) {
+        if (points.end === this.#end && board.version === this.#version) return;
+        const { codes, names } = board.naming;
+        const isMove = board.version === this.#version;
+        const made = middles(points.end, codes, names.length, board.isShown).filter(
+            (middle) => middle.size > 0 && isAtHome(middle, points.grid, codes),
+        );
+        this.#from = isMove ? this.#to : made;
+        this.#to = made;
+        this.#end = points.end;
+        this.#version = board.version;
+    }
+
+    /**
+     * @param {Board} board
+     * @param {MapPoints} points
+     * @param {(x: number, y: number) => [number, number]} screen
+     * @param {(text: string) => number} width
+     * @param {{ left: number, top: number, width: number, height: number }} area
+     * @param {number} height Of a name.
+     * @returns {Name[]}
+     */
+    now(board, points, screen, width, area, height) {
+        this.#follow(board, points);
+        const { names } = board.naming;
+        const { share } = points;
+        const offered = [...this.#to]
+            .sort((one, other) => other.size - one.size)
+            .map(({ code, x, y }) => {
+                const text = short(names[code] ?? "");
+                const [left, top] = screen(x, y);
+                return { text, code, x: left, y: top, width: width(text) };
+            });
+        const placed = withRoom(offered, height, area);
+        if (share === 1) return placed;
+        return placed.map((name) => {
+            const from = this.#from.find(({ code }) => code === name.code);
+            if (!from) return name;
+            const [left, top] = screen(from.x, from.y);
+            const at = (/** @type {number} */ one, /** @type {number} */ other) =>
+                one + share * (other - one);
+            return { ...name, x: at(left, name.x), y: at(top, name.y) };
+        });
+    }
+}
+
+const LONGEST = 26; // characters
+
+/** Cut in the middle: names of one family differ at their ends. @param {string} name */
+export const short = (name) =>
+    name.length <= LONGEST ? name : `${name.slice(0, 11)}…${name.slice(-14)}`;

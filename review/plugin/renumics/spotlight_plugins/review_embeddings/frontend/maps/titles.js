@@ -1,0 +1,60 @@
+// What a map says of itself in words: which checkpoint it shows, and what is on it.
+
+/** @import { Checkpoint } from "../types.js" */
+/** @import { ReviewPage } from "../core/page.js" */
+/** @import { Board } from "./board.js" */
+
+import { COLUMNS } from "../constants.js";
+import { keptOf } from "../core/checkpoints.js";
+import { counted } from "../core/format.js";
+
+/** The checkpoint that a map shows. @param {ReviewPage} page @param {number} index */
+export function checkpointOf({ session, slider }, index) {
+    const at = session.maps?.[index];
+    if (at === "now") return slider.current;
+    const shown = session.shown ?? [];
+    const step = at === "first" ? shown[0] : at === "last" ? shown[shown.length - 1] : at;
+    return session.checkpoints?.find((checkpoint) => checkpoint.step === step);
+}
+
+/** "First", "Slider", "Last" or nothing. @param {ReviewPage} page @param {number} index */
+function endOf({ session }, index) {
+    const at = session.maps?.[index];
+    const shown = session.shown ?? [];
+    if (at === "now") return "Slider";
+    if (at === "first" || (at === shown[0] && shown.length > 1)) return "First";
+    return at === "last" || at === shown[shown.length - 1] ? "Last" : "";
+}
+
+/** @param {ReviewPage} page @param {number} index */
+export function titleOf(page, index) {
+    const checkpoint = checkpointOf(page, index);
+    const parts = [endOf(page, index), checkpoint ? `step ${checkpoint.name}` : ""];
+    return parts.filter(Boolean).join(" · ");
+}
+
+/** How far the map can be trusted. @param {Checkpoint | undefined} checkpoint */
+export const trustOf = (checkpoint) => (checkpoint ? keptOf(checkpoint) : "");
+
+/**
+ * For those who do not see the map.
+ * @param {ReviewPage} page
+ * @param {Board} board
+ * @param {number} index
+ */
+export function describeMap(page, board, index) {
+    const { table, current } = page;
+    const { names, column } = board.coloring;
+    const kinds = names.length === 1 ? "1 category" : `${names.length} categories`;
+    const images = counted(table.length, "image");
+    const { row } = current;
+    const label = row === undefined ? "" : (table.value(COLUMNS.label, row) ?? "");
+    return [
+        `Map ${titleOf(page, index)}`,
+        names.length ? `${images} in ${kinds} of ${column}` : images,
+        `${counted(table.selected.length, "image")} selected`,
+        row === undefined ? "" : `current: ${label} #${table.value(COLUMNS.imageId, row)}`,
+    ]
+        .filter(Boolean)
+        .join(", ");
+}

@@ -1,0 +1,181 @@
+// The map widgets of a page: its title, the canvases, the card of the image under the pointer.
+// All of a page share one board.
+
+/** @import { Node } from "../types.js" */
+/** @import { MakeWidget } from "../dom/mount.js" */
+/** @import { ReviewPage } from "../core/page.js" */
+/** @import { Screen } from "./board.js" */
+
+import { h } from "../dom/node.js";
+import { Board } from "./board.js";
+import { hoverCard } from "./hovercard.js";
+import { categoriesOf } from "./legend.js";
+import { legendView } from "./legendview.js";
+import { LEGEND_WIDTH, mapStyles } from "./styles.js";
+import { Surface } from "./surface.js";
+import { checkpointOf, describeMap, titleOf, trustOf } from "./titles.js";
+
+/** @type {WeakMap<ReviewPage, Board>} */
+const boards = new WeakMap();
+
+/** @type {Screen} */
+const SCREEN = {
+    onFrame: (draw) => void requestAnimationFrame(draw),
+    now: () => performance.now(),
+    isStill: () => matchMedia("(prefers-reduced-motion: reduce)").matches,
+    idle: (work) => void setTimeout(work, 0),
+};
+
+/** @param {ReviewPage} page */
+function boardOf(page) {
+    const board = boards.get(page) ?? new Board(page, SCREEN);
+    boards.set(page, board);
+    return board;
+}
+
+const LEGEND_FROM = 330; // pixels of a map beside which a legend stands by itself
+
+/**
+ * The widget that shows a map of the session.
+ * @param {number} index From the left.
+ * @returns {MakeWidget<{}>}
+ */
+export const mapWidget = (index) => (page, redraw) => {
+    const board = boardOf(page);
+    const surface = new Surface(board, index, redraw);
+    const legend = new Legend(surface, redraw);
+    /** @type {HTMLCanvasElement[]} */
+    const canvases = [];
+    const onMount = (/** @type {HTMLElement} */ root) => {
+        const [points, marks] = canvases;
+        if (points && marks) surface.attach(root, points, marks);
+    };
+    const keep = (/** @type {HTMLCanvasElement} */ element) => canvases.push(element);
+    return {
+        view: () => mapView(surface, legend, onMount, keep),
+        close: () => surface.close(),
+    };
+};
+
+/** The legend of a map, described anew when something in it changes. */
+class Legend {
+    #search = "";
+    #key = "";
+    /** @type {Node | null} */
+    #node = null;
+
+    /**
+     * @param {Surface} surface
+     * @param {() => void} redraw
+     */
+    constructor(surface, redraw) {
+        this.surface = surface;
+        this.redraw = redraw;
+    }
+
+    /** Whether it belongs to this map: the one most to the right. */
+    get isHere() {
+        const { board, index } = this.surface;
+        return [...board.surfaces].every((other) => other.index <= index);
+    }
+
+    get isOpen() {
+        const { board, width } = this.surface;
+        return this.isHere && (board.page.maps.legend ?? width >= LEGEND_FROM);
+    }
+
+    /** @returns {Node | null} */
+    view() {
+        const { board } = this.surface;
+        this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0);
+        if (!this.isOpen) return null;
+        const key = `${board.version} ${this.#search}`;
+        if (key !== this.#key) this.#node = this.#describe();
+        this.#key = key;
+        return this.#node;
+    }
+
+    #describe() {
+        const { board } = this.surface;
+        const { table, maps } = board.page;
+        return legendView({
+            board,
+            categories: categoriesOf(board.coloring, table, maps),
+            search: this.#search,
+            onSearch: (text) => {
+                this.#search = text;
+                this.redraw();
+            },
+            onClose: () => maps.showLegend(false),
+        });
+    }
+}
+
+/**
+ * @param {Surface} surface
+ * @param {Legend} legend
+ * @param {(root: HTMLElement) => void} onMount
+ * @param {(canvas: HTMLCanvasElement) => void} keep
+ * @returns {Node}
+ */
+function mapView(surface, legend, onMount, keep) {
+    const { board, index, hovered } = surface;
+    const { page } = board;
+    const { table, maps, slider } = page;
+    const isNow = page.session.maps?.[index] === "now";
+    const waits = isNow && slider.loading ? ` · loading step ${slider.loading.name} …` : "";
+    return h(
+        "div",
+        { style: mapStyles.map, "data-test-tag": `map-${index}`, onMount },
+        h("canvas", {
+            key: "points",
+            "aria-hidden": "true",
+            style: mapStyles.canvas,
+            onMount: keep,
+        }),
+        h("canvas", {
+            key: "marks",
+            tabIndex: 0,
+            role: "img",
+            "aria-label": describeMap(page, board, index),
+            style: mapStyles.canvas,
+            onMount: keep,
+        }),
+        h(
+            "div",
+            { key: "title", style: titleStyle(surface.inset) },
+            titleOf(page, index),
+            h("span", { style: mapStyles.muted }, waits || ` · ${trustOf(checkpointOf(page, index))}`),
+        ),
+        index === 0 && board.view.isHome && h("div", { key: "hint", style: mapStyles.hint }, HINT),
+        !board.view.isHome && resetButton(surface),
+        legend.isHere &&
+            !legend.isOpen &&
+            h(
+                "button",
+                { key: "open", style: mapStyles.open, onClick: () => maps.showLegend(true) },
+                "Legend",
+            ),
+        legend.view(),
+        hovered !== undefined && hoverCard(table, hovered, surface.pointer, surface),
+    );
+}
+
+const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
+
+/** @param {number} inset */
+const titleStyle = (inset) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${inset + 16}px)` });
+
+/** @param {Surface} surface */
+const resetButton = (surface) =>
+    h(
+        "button",
+        {
+            key: "reset",
+            title: "Key 0, or double click",
+            tabIndex: -1, // the key does the same
+            style: mapStyles.reset,
+            onClick: () => surface.reset(),
+        },
+        "whole map",
+    );

@@ -1,0 +1,166 @@
+"""The page's maps in a real browser without Spotlight, with made-up points: how even the frames are
+while checkpoints are played, how long a frame is drawn, how soon a point is found.
+
+    python -m tests.benchmarks.maps --images 10000 50000 --seconds 5
+
+Headless Chromium with software rendering at 1600x900. `--serve` only serves the page, to be looked
+at. Intervals are those of the animation frames; what else runs on the machine is in them, and not
+in the processor time of drawing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from review_embeddings.review.page.frontend import frontend_modules
+from tests.benchmarks.screenshot import chromium_here
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from chromium import FLAGS
+
+HERE = Path(__file__).parent
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Maps</title>
+<style>
+html { color-scheme: light dark; font-family: sans-serif }
+body { margin: 0; height: 100vh; display: flex; flex-direction: column }
+main { flex: 1; display: flex; min-height: 0 }
+.map { flex: 1; min-width: 0; border-right: 1px solid #c3ccd5 }
+</style>
+<script type="importmap">{"imports": {"page/": "/page/"}}</script>
+<div id="bar"></div>
+<main><div class="map"></div><div class="map"></div><div class="map"></div></main>
+<div style="height: 40%" id="below"></div>
+<script type="module" src="/maps.js"></script>
+</html>
+"""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the page, the modules and the fakes of their tests."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        content: bytes | None
+        if path.startswith("/page/"):
+            content = frontend_modules().get(path.removeprefix("/page/"))
+        elif path in {"/tests/fakes.js", "/tests/random.js"}:
+            content = (HERE.parent / "frontend" / Path(path).name).read_bytes()
+        elif path == "/maps.js":
+            content = (HERE / "maps.js").read_bytes()
+        else:
+            content = PAGE.encode() if path == "/" else None
+        kind = "text/html" if path == "/" else "text/javascript"
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[str]:
+    """The address of the page, for as long as the context lasts."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+HOVER = """() => {
+    const target = document.querySelectorAll("[data-test-tag=map-2] canvas")[1];
+    const box = target.getBoundingClientRect();
+    const taken = [];
+    for (let at = 0; at < 400; at += 1) {
+        const clientX = box.left + box.width * (0.2 + 0.6 * ((at * 0.618) % 1));
+        const clientY = box.top + box.height * (0.2 + 0.6 * ((at * 0.377) % 1));
+        const started = performance.now();
+        target.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+        taken.push(performance.now() - started);
+    }
+    return taken;
+}"""
+
+WATCH_DRAWING = """() => {
+    globalThis.drawing = [];
+    const ask = globalThis.requestAnimationFrame;
+    globalThis.requestAnimationFrame = (work) => ask((now) => {
+        const started = performance.now();
+        work(now);
+        globalThis.drawing.push(performance.now() - started);
+    });
+}"""
+
+ZOOM = """async (duration) => {
+    const target = document.querySelectorAll("[data-test-tag=map-0] canvas")[1];
+    const box = target.getBoundingClientRect();
+    const intervals = [];
+    const end = performance.now() + duration;
+    let before = 0;
+    for (let at = 0; performance.now() < end; at += 1) {
+        target.dispatchEvent(new WheelEvent("wheel", { clientX: box.left + box.width / 2,
+            clientY: box.top + box.height / 2, deltaY: Math.floor(at / 20) % 2 ? 40 : -40,
+            bubbles: true, cancelable: true }));
+        const now = await new Promise((resolve) => requestAnimationFrame(resolve));
+        if (before) intervals.push(now - before);
+        before = now;
+    }
+    return intervals;
+}"""
+
+
+def report(title: str, values: list[float]) -> None:
+    p50, p95 = np.percentile(values, (50, 95))
+    print(f"  {title:34} median {p50:6.1f}  95 % {p95:6.1f}  most {max(values):6.1f} ms")
+
+
+def measure(page: Page, address: str, images: int, seconds: float) -> None:
+    page.goto(f"{address}?images={images}&classes=10")
+    page.wait_for_function("globalThis.maps !== undefined")
+    page.wait_for_timeout(1000)
+    print(f"{images:,} points x 3 maps")
+    page.evaluate(WATCH_DRAWING)
+    report("frame intervals, playing", page.evaluate("(t) => maps.play(t)", 1000 * seconds))
+    report("drawing a frame, playing", page.evaluate("drawing.splice(0)"))
+    report("frame intervals, zooming all", page.evaluate(ZOOM, 1000 * seconds))
+    report("drawing a frame, zooming all", page.evaluate("drawing.splice(0)"))
+    report("hover", page.evaluate(HOVER))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 50_000])
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--serve", type=int, metavar="PORT")
+    options = parser.parse_args()
+    if options.serve is not None:
+        with serving(options.serve) as address:
+            input(address)
+        return
+    with serving() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_here(), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        for images in options.images:
+            measure(page, address, images, options.seconds)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
