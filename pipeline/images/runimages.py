@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,13 +174,13 @@ class RunImages:
 
     def _read_in_place(self, positions: NDArray[np.int64], *, preview: bool) -> Iterator[bytes]:
         def read(item: tuple[int, Cell]) -> bytes:
-            data = self._checked(*item)
+            data = self.checked(*item)
             return for_viewers(shown_in_browser(data, self.grey_rules)) if preview else data
 
         cells = read_cells(self.locations(positions), str(self.column))
         return in_threads(read, zip(positions.tolist(), cells, strict=True))
 
-    def _checked(self, position: int, cell: Cell) -> bytes:
+    def checked(self, position: int, cell: Cell) -> bytes:
         """The bytes of an image that is read in place. Raises DatasetError where they are gone or
         not those of the run."""
         file = cell["path"] or "a row of a Parquet file"
@@ -201,6 +202,47 @@ class RunImages:
     def read_files(self) -> Iterator[bytes]:
         """The image files one after the other, a row group in memory at a time."""
         return (data for _, data in self.read_some(range(len(self))))
+
+
+class OpenedImages:
+    """Single images of a run, again and again: the file, or where they lie, is opened once. Safe to
+    be asked from several threads."""
+
+    def __init__(self, images: RunImages) -> None:
+        self._images, self._guard = images, threading.Lock()
+        self._locations: pyarrow.Table | None = None
+        self._file: CheckedParquet | None = None
+        self._ends: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def file(self, position: int) -> bytes:
+        """The file of an image. Raises DatasetError where it is read in place and is gone or is not
+        the one that the run was made from."""
+        if self._images.column is None:
+            return self._stored(position, "image") or b""
+        with self._guard:
+            if self._locations is None:
+                self._locations = self._images.locations(np.arange(len(self._images)))
+        (cell,) = read_cells(self._locations.slice(position, 1), self._images.column)
+        return self._images.checked(position, cell)
+
+    def preview(self, position: int) -> bytes | None:
+        """What is kept of it for browsers, of `PREVIEW_SIDE` pixels; None where there is none."""
+        return None if self._images.column is not None else self._stored(position, "preview")
+
+    def _stored(self, position: int, column: str) -> bytes | None:
+        rows = self._images.rows
+        row = position if rows is None else int(rows[position])
+        with self._guard:
+            if self._file is None:
+                self._file = CheckedParquet(self._images.path, READ_AGAIN)
+                groups = range(self._file.metadata.num_row_groups)
+                sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
+                self._ends = np.cumsum(sizes)
+            group = int(np.searchsorted(self._ends, row, side="right"))
+            start = int(self._ends[group - 1]) if group else 0
+            inside = np.array([row - start])
+            (one,) = _rows_of_group(self._file, group, [column], inside)
+        return one[column]
 
 
 def _rows_of_group(

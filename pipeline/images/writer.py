@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-ROW_GROUP = 256
-"""Images in a row group of images.parquet: what is in memory at once while they are read back."""
+ROW_GROUP, ROW_GROUP_BYTES = 256, 32 << 20
+"""Images in a row group of images.parquet, or fewer, of so many bytes: what is in memory at once
+while they are read back, and is decompressed for any one of them."""
 
 
 @contextmanager
@@ -90,6 +91,7 @@ class ImagesWriter:
         self._deep = False
         self._locations = locations
         self._waiting: list[dict[str, Any]] = []
+        self._bytes = 0
         self.skipped: list[SkippedImage] = []
         self.count = 0
 
@@ -115,7 +117,8 @@ class ImagesWriter:
                 ),
             }
         )
-        if len(self._waiting) == ROW_GROUP:
+        self._bytes += len(record.data) if isinstance(record, ImageRecord) else 0
+        if len(self._waiting) == ROW_GROUP or self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
     def finish(self, reference: DatasetReference) -> None:
@@ -149,7 +152,7 @@ class ImagesWriter:
                 row.update(file=file, place=location["place"], size=location["size"])
         if self._waiting:
             self._file.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
-            self._waiting = []
+            self._waiting, self._bytes = [], 0
 
 
 def _write_skipped(path: Path, skipped: list[SkippedImage]) -> None:

@@ -4,11 +4,17 @@ read in another way than they once were."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.classnames import map_classes, matched_before
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
 
 
@@ -70,3 +76,40 @@ def changed_readings(
     if before not in (None, map_classes(head, classes, name=name)):
         readings.append("names")
     return readings
+
+
+@dataclass(frozen=True)
+class StoredProbabilities:
+    """A checkpoint's probabilities of the data set's classes, in a file."""
+
+    outputs: NDArray[Any]
+    """Shape (N, O), memory-mapped: all outputs of the head, or of the classifiers that were not
+    shown the images."""
+    columns: list[int] | None
+    """Which of them are the classes, in their order; None where they are those classifiers'."""
+    one_label: bool
+
+    def of(self, rows: Any) -> ClassProbabilities:
+        """Those of some images, given by an index of the first axis; no others are read."""
+        outputs = np.asarray(self.outputs[rows])
+        if self.columns is None:
+            return ClassProbabilities.of_shares(outputs)
+        return ClassProbabilities.of_outputs(outputs, self.columns, one_label=self.one_label)
+
+
+def stored_probabilities(
+    run: RunFolder, images: RunImages, folds: int, step: int
+) -> StoredProbabilities | None:
+    """Those by which labels are judged: after a cross-validation in ``folds`` of the out-of-fold
+    classifiers, else of the checkpoint's head; None without one."""
+    if folds:
+        return StoredProbabilities(run.read_array("heldout", step), None, True)
+    metadata = run.result_metadata("embeddings", step)
+    assert metadata is not None and images.classes is not None
+    head = stored_head(metadata)
+    names = outputs_of_head(images, step, metadata)
+    if head is None or names is None:
+        return None
+    columns = [names.index(name) for name in images.classes]
+    outputs = run.read_array("probabilities", step)
+    return StoredProbabilities(outputs, columns, head.is_of_one_label)

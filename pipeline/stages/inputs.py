@@ -17,7 +17,7 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder
-from review_embeddings.pipeline.stages.heads import outputs_of_head, stored_head
+from review_embeddings.pipeline.stages.heads import stored_probabilities
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.stages.state import InputSource, RunState
@@ -135,14 +135,6 @@ def class_probabilities(state: RunState, step: int) -> ClassProbabilities | None
 
     After a cross-validation they are those of the out-of-fold classifiers instead.
     """
-    if state.settings.cross_validate:
-        return ClassProbabilities.of_shares(state.run.read_array("heldout", step))
-    metadata = state.run.result_metadata("embeddings", step)
-    assert metadata is not None and state.images.classes is not None
-    head = stored_head(metadata)
-    names = outputs_of_head(state.images, step, metadata)
-    if head is None or names is None:
-        return None
-    columns = [names.index(name) for name in state.images.classes]
-    outputs = state.run.read_array("probabilities", step)
-    return ClassProbabilities.of_outputs(outputs, columns, one_label=head.is_of_one_label)
+    folds = state.settings.cross_validate
+    stored = stored_probabilities(state.run, state.images, folds, step)
+    return None if stored is None else stored.of(slice(None))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,5 +134,6 @@ def _guarded(stream: Any) -> Any:
     if stream is None or isinstance(stream, GuardedStream):
         return stream
     if hasattr(stream, "reconfigure"):  # where the terminal's encoding lacks a character
-        stream.reconfigure(errors="backslashreplace")
+        with suppress(OSError):  # its descriptor was a file, and is a terminal now
+            stream.reconfigure(errors="backslashreplace")
     return GuardedStream(stream)

@@ -12,14 +12,16 @@ from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import LISTS, ListDefinition
 from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
+from review_embeddings.review.lists.suggestion import (
+    another_class_fits,
+    label_rank,
+    suggested_label,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from review_embeddings.review.lists.candidates import Candidates
-
-EVEN = 0.5
-"""Label quality at which the given label and the best other one are as likely as each other."""
 
 RANK_CHANGE = 5
 """Percentile points from which an image has another rank than in an earlier run."""
@@ -29,31 +31,18 @@ def _everything(images: Candidates) -> NDArray[Any]:
     return images.last(c.OOD_RANK) > 0
 
 
-def _label_rank(images: Candidates) -> str:
-    """Labels are judged over all checkpoints, but for the one that somebody names."""
-    over_all = bool((images.last(c.TRAJECTORY_LABEL_RANK) > 0).any())
-    return c.TRAJECTORY_LABEL_RANK if over_all and not images.at_checkpoint else c.LABEL_RANK
-
-
-def _another_class_fits(images: Candidates) -> NDArray[Any]:
-    over_all = _label_rank(images) == c.TRAJECTORY_LABEL_RANK
-    score = images.last(c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE)
-    chosen: NDArray[Any] = score < EVEN  # NaN without a label
-    return chosen
-
-
 def _why_label(images: Candidates, row: int) -> str:
-    if _label_rank(images) == c.TRAJECTORY_LABEL_RANK:
+    if label_rank(images) == c.TRAJECTORY_LABEL_RANK:
         return "label fits worst over all checkpoints"
     return f"label fits worst at step {images.last_step}"
 
 
 def _note_of_label(images: Candidates, row: int) -> str:
-    given, suggested = images.labels[row], images.text(c.SUGGESTED_LABEL, row)
+    suggested = suggested_label(images, row)
     sure = images.text(c.SELF_CONFIDENCE, row)
     sure = f"given label {100 * float(sure):.0f} %" if sure else ""
     learnt_at = images.value(c.LEARNT_AT, row)
-    if suggested != (given or ""):
+    if suggested is not None:
         return f"{suggested}? {sure}"
     return f"fits since step {learnt_at}, {sure}" if learnt_at >= 0 else sure
 
@@ -183,9 +172,9 @@ LISTS.add(
         "labels that another class fits better, worst first",
         "Labels most likely wrong ({count})",
         "Of the {limit} labels that fit worst those that another class fits better",
-        select=_another_class_fits,
-        order=lambda images: images.last(_label_rank(images)),
-        extend=lambda images: images.last(_label_rank(images)) > 0,
+        select=another_class_fits,
+        order=lambda images: images.last(label_rank(images)),
+        extend=lambda images: images.last(label_rank(images)) > 0,
         reason=_why_label,
         note=_note_of_label,
         size="first",

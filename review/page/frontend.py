@@ -58,6 +58,9 @@ ROUTES = {
         "nearest",
         "values",
         "card",
+        "image",
+        "predictions",
+        "accuracy",
     )
 }
 """Behind `PREFIX`."""

@@ -1,61 +1,84 @@
-"""The nearest images of one image in the whole embedding, at the first and the last checkpoint,
-whatever a 2-D map says."""
+"""The nearest images of one image in the whole embedding at some checkpoints, whatever a 2-D map
+says."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline import table
-from review_embeddings.pipeline.errors import RunError, SettingsError
-from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.analysis.neighbors import metric_for
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.page.shownrun import ShownRun
 
 SHOWN = 8
 """Neighbours of each checkpoint."""
 
+BLOCK = 4096
+"""Embeddings that are compared at once."""
 
-def nearest_images(
-    run: RunFolder | Path,
-    row: int,
-    steps: tuple[int, ...],
-    positions: NDArray[np.int64] | None = None,
-) -> list[dict[str, Any]]:
-    """For each of the ``steps`` that the run's table has: the step, and rows and distances of the
-    nearest images, nearest first.
 
-    Where the page shows some ``positions`` only, rows are those of the page, and images that it
-    does not show are left out. Raises SettingsError for a row that is none, RunError where the run
-    has no table.
+def nearest_images(shown: ShownRun, row: int, steps: Sequence[int]) -> list[dict[str, Any]]:
+    """For each of the ``steps``: the step, and rows and distances of the nearest images of the
+    page, nearest first; ``hidden`` is how many of the stored neighbours it does not show.
+
+    Raises SettingsError for a row or a step that there is not.
     """
-    folder = run if isinstance(run, RunFolder) else RunFolder(run)
-    manifest = table.read_manifest(folder)
-    if manifest is None:
-        raise RunError(
-            f"Run {folder} has no table yet. Run: review-embeddings build --run {folder}"
-        )
-    found = []
-    for step in dict.fromkeys(step for step in steps if step in manifest.steps):
-        neighbors, distances = (
-            folder.read_array(name, step) for name in ("neighbors", "distances")
-        )
-        if not 0 <= row < (len(neighbors) if positions is None else len(positions)):
-            raise SettingsError(f"There is no image in row {row}.")
-        near, far = (
-            np.asarray(values[row if positions is None else positions[row]])
-            for values in (neighbors, distances)
-        )
-        if positions is not None:
-            at = np.searchsorted(positions, near).clip(max=len(positions) - 1)
-            shown = positions[at] == near
-            near, far = at[shown], far[shown]
-        found.append(
-            {
-                "step": step,
-                "rows": near[:SHOWN].tolist(),
-                "distances": far[:SHOWN].astype(float).tolist(),
-            }
-        )
-    return found
+    position = shown.position_of(row)
+    return [_at(shown, position, step) for step in dict.fromkeys(steps)]
+
+
+def _at(shown: ShownRun, position: int, step: int) -> dict[str, Any]:
+    if step not in shown.steps:
+        raise SettingsError(f"There is no checkpoint {step}.")
+    near, far = (
+        np.asarray(shown.folder.read_array(name, step)[position])
+        for name in ("neighbors", "distances")
+    )
+    rows = _rows_of(shown.positions, near)
+    there = rows >= 0
+    near, far = rows[there][:SHOWN], far[there][:SHOWN]
+    if len(near) < min(SHOWN, len(shown.positions) - 1):
+        near, far = _among_shown(shown, position, step)
+    return {
+        "step": step,
+        "rows": near.tolist(),
+        "distances": far.astype(float).tolist(),
+        "hidden": int((~there).sum()),
+    }
+
+
+def _rows_of(positions: NDArray[np.int64], images: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """The rows of the page that show some images; -1 for those that it does not show."""
+    at = np.searchsorted(positions, images).clip(max=len(positions) - 1)
+    return np.where(positions[at] == images, at, -1)
+
+
+def _among_shown(
+    shown: ShownRun, position: int, step: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Rows and distances of the nearest images of a page that shows few of the stored
+    neighbours."""
+    vectors = shown.folder.read_array("embeddings", step)
+    own = np.asarray(vectors[position], dtype=np.float64)
+    found = np.concatenate(
+        [
+            _distances(own, np.asarray(vectors[shown.positions[start : start + BLOCK]]))
+            for start in range(0, len(shown.positions), BLOCK)
+        ]
+    )
+    found[shown.positions == position] = np.inf
+    order = np.argsort(found, kind="stable")[: min(SHOWN, len(found) - 1)]
+    return order, found[order]
+
+
+def _distances(own: NDArray[np.float64], others: NDArray[Any]) -> NDArray[np.float64]:
+    """From one vector to others, by the metric of the stored neighbours."""
+    exact = others.astype(np.float64)
+    if metric_for(len(own)) == "euclidean":
+        return np.asarray(np.linalg.norm(exact - own, axis=1))
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(own)
+    cosines = np.divide(exact @ own, lengths, out=np.zeros(len(exact)), where=lengths > 0)
+    return np.asarray(np.maximum(1.0 - cosines, 0.0))

@@ -17,6 +17,9 @@ from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 
+BUILT_ANEW = "The run was built anew since this page was opened. Start the same command again."
+"""Why a page that is older than its run gets no values."""
+
 SHOWN = (c.X, c.Y, c.OOD_SCORE)
 """Columns of the long table behind the page's ``x_now``, ``y_now`` and ``ood_now``."""
 
@@ -33,9 +36,7 @@ def values_at(
     folder = RunFolder(run)
     manifest = table.read_manifest(folder)
     if manifest is None or manifest.fingerprint != fingerprint:
-        raise RunError(
-            "The run was built anew since this page was opened. Start the same command again."
-        )
+        raise RunError(BUILT_ANEW)
     if step not in manifest.steps:
         raise SettingsError(f"There is no checkpoint {step}.")
     part = table.read(folder, checkpoints=[step], columns=list(SHOWN))

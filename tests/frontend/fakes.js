@@ -1,7 +1,8 @@
 // A table and a server in memory, in place of Spotlight and of our routes.
 // They show that the page's modules need nothing else.
 
-/** @import { Card, Changes, DecisionInfo, Failure, Message, Nearest, Numbers } from "page/types.js" */
+/** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
+/** @import { Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
@@ -191,6 +192,11 @@ export class FakeServer {
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
+    /** Class codes by step. @type {Record<number, number[]>} */
+    predicted = {};
+    /** @type {ClassAccuracy} */
+    accuracies = { steps: [], classes: CLASSES, accuracy: [] };
+
     async session() {
         return this.given;
     }
@@ -217,6 +223,15 @@ export class FakeServer {
     /** @param {number} row @returns {Promise<Card | Failure>} */
     async card(row) {
         return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+    }
+
+    /** @param {number} step */
+    async predictions(step) {
+        return Int32Array.from(this.predicted[step] ?? []);
+    }
+
+    async accuracy() {
+        return this.accuracies;
     }
 
     /** @param {number} step */
@@ -301,6 +316,14 @@ export class FakeTab {
     }
 }
 
+/** A promise, and what settles it. */
+function resolvers() {
+    let resolve = (/** @type {any} */ _) => {};
+    let reject = (/** @type {any} */ _) => {};
+    const promise = new Promise((...given) => ([resolve, reject] = given));
+    return { promise, resolve, reject };
+}
+
 /** A browser around a page, whose waits end when the test says so. @implements {Surroundings} */
 export class FakeBrowser {
     /** @type {(() => void)[]} */
@@ -330,6 +353,27 @@ export class FakeBrowser {
     /** @type {Surroundings["download"]} */
     download = (name, text) => void this.files.push({ name, text });
     reload = () => void (this.reloads += 1);
+    /** Pictures that are on their way, by address. @type {Map<string, ReturnType<typeof resolvers>>} */
+    loading = new Map();
+    /** Addresses of pictures that the page let go of. @type {string[]} */
+    released = [];
+
+    /** @type {Surroundings["loadPicture"]} */
+    loadPicture = (address) => {
+        const { promise, resolve, reject } = resolvers();
+        this.loading.set(address, { promise, resolve, reject });
+        return promise;
+    };
+
+    /** A picture comes, with so many pixels; without a number it cannot be had. */
+    async arrive(/** @type {string} */ address, /** @type {number | null} */ pixels = 1) {
+        const { resolve, reject } = this.loading.get(address) ?? resolvers();
+        this.loading.delete(address);
+        const release = () => void this.released.push(address);
+        if (pixels === null) reject(new Error("no picture"));
+        else resolve({ address: `blob:${address}`, pixels, release });
+        await settled();
+    }
 
     /** Some seconds go by: what waits is done, and everything that was begun by it. */
     async wait() {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLUMNS } from "page/constants.js";
+import { PREFIX } from "page/constants.js";
 import { spotlightTable } from "page/spotlight/table.js";
 
 const DECISION = {
@@ -62,7 +62,8 @@ test("values, categories by name, selection and pictures", () => {
     assert.deepEqual(table.codes("decision"), { a: 0, b: 1 });
     assert.equal(table.codes("score") ?? table.value("none", 1) ?? table.codes("none"), undefined);
     assert(table.has("score") && !table.has("none"));
-    assert.equal(table.picture(7), `/api/table/${COLUMNS.image}/7?generation_id=5`);
+    assert.equal(table.picture(7), `${PREFIX}image/7`);
+    assert.equal(table.picture(7, 256), `${PREFIX}image/7?side=256`);
 });
 
 test("categories are put into the columns that are there, and nothing is worked out anew", () => {

@@ -23,6 +23,7 @@ from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.page import page_for
 from review_embeddings.review.page.sample import choose, cut, cut_list
+from review_embeddings.review.page.shownrun import read_shown
 from review_embeddings.review.page.slider import values_at
 
 
@@ -159,13 +160,18 @@ def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
         values_at(run.path, 20, built.manifest.fingerprint, places), "<f4"
     ).reshape(3, 4)
     np.testing.assert_array_equal(some, whole[:, places])
-    (of_all,) = nearest_images(run, 11, (100,))
-    (of_some,) = nearest_images(run, 2, (100,), places)
+    fingerprint = built.manifest.fingerprint
+    (of_all,) = nearest_images(read_shown(run, fingerprint, None), 11, (100,))
+    (of_some,) = nearest_images(read_shown(run, fingerprint, places), 2, (100,))
     near = run.read_array("neighbors", 100)[11]
-    assert [int(places[row]) for row in of_some["rows"]] == [
-        place for place in near if place in places
-    ]
-    assert of_all["rows"] == near[:8].tolist()
+    assert of_all["rows"] == near[:8].tolist() and of_all["hidden"] == 0
+    vectors = run.read_array("embeddings", 100).astype(float)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    distances = 1 - vectors[places] @ vectors[11]
+    order = [int(row) for row in np.argsort(distances) if places[row] != 11]
+    assert of_some["rows"] == order, "all others of the page, though most neighbours are not on it"
+    np.testing.assert_allclose(of_some["distances"], distances[order], atol=1e-6)
+    assert of_some["hidden"] == len(near) - sum(place in places for place in near)
 
 
 @pytest.mark.browser

@@ -25,8 +25,12 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
+from review_embeddings.review.page.card import Cards
+from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.pictures import Picture, Pictures
+from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.slider import values_at
 
 MAX_BODY = 16 * 1024 * 1024
@@ -41,20 +45,13 @@ INVALID = "invalid"
 Route = Callable[[Request], Awaitable[Response]]
 
 
-def read_session(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page needs to know: its title, the images selected at first, the checkpoints of the
-    slider, what is new."""
-    if "page" not in settings:
-        return {}
-    page: dict[str, Any] = json.loads(Path(settings["page"]).read_text(encoding="utf-8"))
-    return page
-
-
 def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
     """The route that every page asks first, and again to see whether it is older than the run."""
 
+    file = SessionFile.of(settings)
+
     def session() -> dict[str, Any]:
-        page = read_session(settings)
+        page = file.read()
         return page | {"built": _built(settings)} if "run" in settings else page
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
@@ -76,6 +73,9 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
     reading: dict[str, Route] = {
         "nearest": images.get_nearest,
         "values": images.get_values,
+        "card": images.get_card,
+        "predictions": images.get_predictions,
+        "accuracy": images.get_accuracy,
         "facts": _metadata(deciding),
         "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
@@ -87,6 +87,8 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
     }
     for name, route in reading.items():
         app.add_route(PREFIX + ROUTES[name], _answering(route, 503), ["GET"])
+    picture = _answering(images.get_picture, 503)
+    app.add_route(f"{PREFIX}{ROUTES['image']}/{{row}}", picture, ["GET"])
     for name, work in writing.items():
         app.add_route(PREFIX + ROUTES[name], _answering(_writes(work), 507), ["POST"])
 
@@ -113,31 +115,72 @@ class _Images:
     """What the page asks about its images."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
         self._run = Path(settings["run"])
         self._rows = shown_rows(settings)
+        self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows)
+        self._pictures = Pictures(RunFolder(self._run), self._rows)
 
     async def get_nearest(self, request: Request) -> Response:
+        row, step = _number(request, "row"), _number(request, "step")
+        if row is None:
+            return _error("row is no row.", 400)
+        if step is None and "step" in request.query_params:
+            return _error("step is no step.", 400)
+
+        def nearest() -> object:
+            source = self._cards.source()
+            return nearest_images(source.shown, row, source.end_steps if step is None else [step])
+
+        return await _given(nearest)
+
+    async def get_card(self, request: Request) -> Response:
         row = _number(request, "row")
         if row is None:
             return _error("row is no row.", 400)
-        shown = read_session(self._settings).get("shown", [])
-        ends = (shown[0], shown[-1]) if shown else ()
-        try:
-            nearest = await run_in_threadpool(nearest_images, self._run, row, ends, self._rows)
-        except ReviewError as error:
-            return _error(str(error), 422)
-        return _json(nearest)
+        return await _given(lambda: self._cards.card(row).as_json)
+
+    async def get_picture(self, request: Request) -> Response:
+        row, side = _whole(request.path_params["row"]), _number(request, "side")
+        if row is None:
+            return _error("row is no row.", 400)
+        if side is None and "side" in request.query_params:
+            return _error("side is no number of pixels.", 400)
+        return await _given(lambda: self._pictures.picture(row, side))
+
+    async def get_accuracy(self, _: Request) -> Response:
+        return await _given(lambda: accuracy_of(self._cards.source().shown))
+
+    async def get_predictions(self, request: Request) -> Response:
+        def predictions(step: int, table: str) -> bytes:
+            return predictions_at(self._cards.source().shown, step, table)
+
+        return await self._at_step(request, predictions)
 
     async def get_values(self, request: Request) -> Response:
+        def values(step: int, table: str) -> bytes:
+            return values_at(self._run, step, table, self._rows)
+
+        return await self._at_step(request, values)
+
+    async def _at_step(self, request: Request, work: Callable[[int, str], bytes]) -> Response:
+        """The bytes of one number an image, at a checkpoint of a table."""
         step, table = _number(request, "step"), request.query_params.get("table", "")
         if step is None:
             return _error("step is no step.", 400)
-        try:
-            values = await run_in_threadpool(values_at, self._run, step, table, self._rows)
-        except ReviewError as error:
-            return _error(str(error), 422)
-        return Response(values, media_type="application/octet-stream")
+        return await _given(lambda: work(step, table))
+
+
+async def _given(work: Callable[[], object]) -> Response:
+    """What is known of the images, as JSON or bytes; why it is not."""
+    try:
+        content = await run_in_threadpool(work)
+    except ReviewError as error:
+        return _error(str(error), 422)
+    if isinstance(content, Picture):
+        return Response(content.data, media_type=content.media_type)
+    if isinstance(content, bytes):
+        return Response(content, media_type="application/octet-stream")
+    return _json(content)
 
 
 def _metadata(deciding: DecisionSession) -> Route:
@@ -210,8 +253,11 @@ def _error(sentence: str, status: int, reason: str = "") -> Response:
 
 def _number(request: Request, name: str, default: str = "") -> int | None:
     """A number of the address; None for anything else."""
-    value = request.query_params.get(name, default)
-    return int(value) if is_number(value) and len(value) <= MAX_DIGITS else None
+    return _whole(request.query_params.get(name, default))
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if is_number(text) and len(text) <= MAX_DIGITS else None
 
 
 class _TooLargeError(Exception):

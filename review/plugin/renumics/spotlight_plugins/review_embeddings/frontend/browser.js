@@ -1,7 +1,7 @@
 // What the page asks of the browser: where text is kept, when the page is seen again, how a file is
 // saved. The modules in core/ are given it, and know no browser.
 
-/** @import { SharedStorage, Surroundings } from "./types.js" */
+/** @import { LoadedPicture, SharedStorage, Surroundings } from "./types.js" */
 
 /** @returns {Surroundings} */
 export const browserSurroundings = () => ({
@@ -18,6 +18,7 @@ export const browserSurroundings = () => ({
     },
     download,
     reload: () => location.reload(),
+    loadPicture,
 });
 
 /**
@@ -56,4 +57,29 @@ function download(name, text) {
     const link = Object.assign(document.createElement("a"), { href: address, download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(address), 60 * 1000);
+}
+
+/**
+ * The answer as a blob, because a browser asks again for what it may not keep; the element holds
+ * the decoded picture.
+ * @param {string} address
+ * @returns {Promise<LoadedPicture>}
+ */
+async function loadPicture(address) {
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`There is no picture: ${response.status}.`);
+    const url = URL.createObjectURL(await response.blob());
+    const image = Object.assign(new Image(), { src: url });
+    await image.decode().catch((error) => {
+        URL.revokeObjectURL(url);
+        throw error;
+    });
+    return {
+        address: url,
+        pixels: image.naturalWidth * image.naturalHeight,
+        release() {
+            URL.revokeObjectURL(url);
+            image.removeAttribute("src");
+        },
+    };
 }

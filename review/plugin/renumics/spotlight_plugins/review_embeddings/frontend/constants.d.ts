@@ -14,7 +14,10 @@ export const ROUTES: Record<
     | "undo"
     | "nearest"
     | "values"
-    | "card",
+    | "card"
+    | "image"
+    | "predictions"
+    | "accuracy",
     string
 >;
 export const DECISIONS: string[];

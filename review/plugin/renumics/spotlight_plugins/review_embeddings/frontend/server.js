@@ -57,6 +57,12 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             return response.ok ? response.json() : [];
         },
         card: (row) => answer(`${ROUTES.card}?row=${row}`, async (given) => given.json()),
+        predictions: (step, table) =>
+            answer(
+                `${ROUTES.predictions}?step=${step}&table=${table}`,
+                async (given) => new Int32Array(await given.arrayBuffer()),
+            ),
+        accuracy: () => answer(ROUTES.accuracy, async (given) => given.json()),
         async values(step, table) {
             const response = await ask(`${ROUTES.values}?step=${step}&table=${table}`);
             if (!response.ok) throw new Error((await response.json()).error);

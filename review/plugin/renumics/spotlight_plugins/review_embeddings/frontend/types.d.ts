@@ -205,6 +205,17 @@ export interface Nearest {
     step: number;
     rows: number[];
     distances: number[];
+    /** How many of its stored neighbours the page does not show, where that is a sample. */
+    hidden?: number;
+}
+
+/** How well each class is told, of all images of the run. */
+export interface ClassAccuracy {
+    /** All checkpoints, ascending. */
+    steps: number[];
+    classes: string[];
+    /** In [0, 1], by checkpoint and then by class; null where it is not known. */
+    accuracy: (number | null)[][];
 }
 
 export type Numbers = ArrayLike<number> & Iterable<number>;
@@ -248,6 +259,12 @@ export interface ReviewServer {
     /** At one step, by default at the first and the last one on the page. */
     nearest(row: number, step?: number): Promise<Nearest[]>;
     card(row: number): Promise<Card | Failure>;
+    /**
+     * The predicted class of each image at a checkpoint of a table: its index among those of
+     * `DecisionInfo`, -1 for another one or none.
+     */
+    predictions(step: number, table: string | undefined): Promise<Int32Array | Failure>;
+    accuracy(): Promise<ClassAccuracy | Failure>;
     /** The slider's columns at a checkpoint. Throws an Error with the reason. */
     values(step: number, table: string | undefined): Promise<Float32Array[]>;
     send(message: Message): Promise<Saved | Failure>;
@@ -281,6 +298,17 @@ export interface Surroundings {
     guardLeaving(isNeeded: () => boolean): void;
     download(name: string, text: string): void;
     reload(): void;
+    /** Rejected where there is no such picture, or none that can be shown. */
+    loadPicture(address: string): Promise<LoadedPicture>;
+}
+
+/** A picture that is decoded, and shown at once by its address. */
+export interface LoadedPicture {
+    address: string;
+    /** How many it has. */
+    pixels: number;
+    /** Let go of it; the address is none any more. */
+    release(): void;
 }
 
 /** What is to stand in the page: an element, described. */

@@ -14,6 +14,7 @@ import { Listeners } from "./listeners.js";
 import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
 import { Review } from "./review.js";
+import { Pictures } from "./pictures.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
@@ -49,6 +50,7 @@ export class ReviewPage {
         this.forms = new Forms(this);
         this.decisions.changed.add(() => this.review.changed.call());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
+        this.pictures = new Pictures(table, surroundings);
     }
 
     /** Read the session and show it; then follow the run. */

@@ -3,7 +3,7 @@
 
 /** @import { Numbers, ReviewTable } from "../types.js" */
 
-import { COLUMNS } from "../constants.js";
+import { PREFIX, ROUTES } from "../constants.js";
 
 /**
  * @param {typeof globalThis.spotlight} spotlight
@@ -30,8 +30,8 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             const names = state().columnsByKey[column]?.type.invertedCategories;
             return names ? names[value] : value;
         },
-        picture: (row) =>
-            `/api/table/${COLUMNS.image}/${row}?generation_id=${state().generationID}`,
+        picture: (row, side) =>
+            `${PREFIX}${ROUTES.image}/${row}${side === undefined ? "" : `?side=${side}`}`,
         select: (rows) => state().selectRows(rows),
         highlight(row) {
             if (row === undefined) state().dehighlightAll();

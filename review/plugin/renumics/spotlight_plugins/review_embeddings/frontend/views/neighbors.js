@@ -8,6 +8,8 @@ import { COLUMNS } from "../constants.js";
 import { h } from "../dom/node.js";
 import { neighborStyles, styles } from "./styles.js";
 
+const THUMBNAIL = 256; // pixels: twice as many as are shown, for screens of two in each
+
 /** @type {MakeWidget<{}>} */
 export function neighbors({ table, server }, redraw) {
     /** @type {number | undefined} */
@@ -88,7 +90,7 @@ function card(table, row, key, distance, isOther = false) {
     return h(
         "button",
         { key, title, onClick, style: neighborStyles.neighbor },
-        h("img", { src: table.picture(row), alt: "", style: neighborStyles.thumbnail }),
+        h("img", { src: table.picture(row, THUMBNAIL), alt: "", style: neighborStyles.thumbnail }),
         h("span", { style: isOther ? styles.wrong : {} }, labelOf(table, row)),
         h("span", { title: "Distance in the embedding (cosine)", style: styles.muted }, distance),
     );

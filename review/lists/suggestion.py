@@ -1,0 +1,39 @@
+"""Owns the rule by which another class fits an image better than its label, and which one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from review_embeddings.pipeline.table import columns as c
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from review_embeddings.review.lists.candidates import Candidates
+
+EVEN = 0.5
+"""Label quality at which the given label and the best other one are as likely as each other."""
+
+
+def label_rank(images: Candidates) -> str:
+    """The column by which labels are ranked: over all checkpoints, but for the one that somebody
+    names."""
+    over_all = bool((images.last(c.TRAJECTORY_LABEL_RANK) > 0).any())
+    return c.TRAJECTORY_LABEL_RANK if over_all and not images.at_checkpoint else c.LABEL_RANK
+
+
+def another_class_fits(images: Candidates) -> NDArray[Any]:
+    """Which images have a label that another class fits better than, shape (N,)."""
+    over_all = label_rank(images) == c.TRAJECTORY_LABEL_RANK
+    score = images.last(c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE)
+    chosen: NDArray[Any] = score < EVEN  # NaN without a label
+    return chosen
+
+
+def suggested_label(images: Candidates, row: int) -> str | None:
+    """The class that fits an image best at the later checkpoint, where another one fits better
+    than its label; None where none does."""
+    suggested = images.text(c.SUGGESTED_LABEL, row)
+    if not suggested or suggested == images.labels[row] or not another_class_fits(images)[row]:
+        return None
+    return suggested

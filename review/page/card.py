@@ -1,0 +1,207 @@
+"""All that the review shows of one image: why it is listed, what both ends of the training and all
+checkpoints between them say of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.lists import LISTS, lists_of
+from review_embeddings.review.lists.candidates import Candidates
+from review_embeddings.review.lists.reading import read_candidates
+from review_embeddings.review.lists.suggestion import suggested_label
+from review_embeddings.review.page.sessionfile import SessionFile
+from review_embeddings.review.page.shownrun import ShownRun, read_shown
+
+
+@dataclass(frozen=True)
+class CardEnd:
+    """What is known of one image at one end of the training; None where it is not."""
+
+    step: int
+    prediction: str | None
+    confidence: float | None
+    """Probability of the prediction, in [0, 1]."""
+    label_confidence: float | None
+    """Probability of the given label, in [0, 1]."""
+    outlier_rank: int
+    """1 is the most atypical image of all."""
+    outlier_percentile: float
+    """In [0, 100]: low is atypical."""
+
+
+@dataclass(frozen=True)
+class ImageCard:
+    """All that is shown of one image; one number a checkpoint where there are several."""
+
+    row: int
+    """Of the page."""
+    image_id: int
+    label: str | None
+    suggested: str | None
+    """The class that fits best, where another one fits better than the label."""
+    reasons: list[str]
+    """Why it is listed, in words, the strongest reason first."""
+    lists: list[str]
+    """Keys of the lists that it is in."""
+    ends: list[CardEnd]
+    """The first and the last checkpoint on the page, or one."""
+    classes: list[tuple[str, float]]
+    """In order of their probability at the last checkpoint on the page; empty without them."""
+    steps: list[int]
+    """All checkpoints, ascending."""
+    label_curve: list[float | None] | None
+    """Probability of the given label; None where it has none."""
+    suggested_curve: list[float | None] | None
+    """Probability of the suggested class; None without one."""
+    percentile_curve: list[float]
+    """Percentile of the outlier score, in [0, 100]: low is atypical."""
+    way: list[tuple[float, float]]
+    """Its coordinates on the map at each checkpoint."""
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As the page takes it, with names in its spelling."""
+        return {
+            **_in_camel_case(asdict(self)),
+            "ends": [_in_camel_case(asdict(end)) for end in self.ends],
+        }
+
+
+def _in_camel_case(named: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: name.split("_") for name in named}
+    return {
+        "".join([first, *map(str.capitalize, others)]): named[name]
+        for name, (first, *others) in words.items()
+    }
+
+
+@dataclass(frozen=True)
+class CardSource:
+    """Makes the cards of one page."""
+
+    shown: ShownRun
+    ends: tuple[int, ...]
+    """Numbers of the checkpoints at the ends of the page, ascending."""
+    candidates: Candidates
+    listed: Mapping[int, Sequence[str]]
+    """Keys of the lists that an image is in, by its row."""
+
+    @property
+    def end_steps(self) -> list[int]:
+        """The steps at the ends of the page."""
+        return [self.shown.steps[at] for at in self.ends]
+
+    def card(self, row: int) -> ImageCard:
+        """The card of an image. Raises SettingsError for a row that the page has not."""
+        shown, position = self.shown, self.shown.position_of(row)
+        label, suggested = shown.label_of(position), suggested_label(self.candidates, position)
+        numbers = shown.numbers
+        way = np.stack([numbers[c.X][:, row], numbers[c.Y][:, row]], axis=1)
+        listed = self.listed.get(row, ())
+        return ImageCard(
+            row=row,
+            image_id=int(shown.images.ids[position]),
+            label=label,
+            suggested=suggested,
+            reasons=[LISTS[key].reason(self.candidates, position) for key in listed],
+            lists=list(listed),
+            ends=[self._end(at, row) for at in self.ends],
+            classes=self._classes(position),
+            steps=shown.steps,
+            label_curve=None if label is None else _known(numbers[c.SELF_CONFIDENCE][:, row]),
+            suggested_curve=None if suggested is None else self._curve_of(suggested, position),
+            percentile_curve=_rounded(numbers[c.OOD_PERCENTILE][:, row], 3),
+            way=[(x, y) for x, y in _rounded(way, 4)],
+        )
+
+    def _end(self, at: int, row: int) -> CardEnd:
+        numbers = self.shown.numbers
+        code = int(self.shown.predictions[at, row])
+        classes = self.shown.manifest.prediction_classes
+        return CardEnd(
+            step=self.shown.steps[at],
+            prediction=None if code < 0 or classes is None else classes[code],
+            confidence=_known(numbers[c.CONFIDENCE][at, row : row + 1])[0],
+            label_confidence=_known(numbers[c.SELF_CONFIDENCE][at, row : row + 1])[0],
+            outlier_rank=int(numbers[c.OOD_RANK][at, row]),
+            outlier_percentile=_rounded(numbers[c.OOD_PERCENTILE][at, row], 3),
+        )
+
+    def _classes(self, position: int) -> list[tuple[str, float]]:
+        classes = self.shown.images.classes
+        if classes is None:
+            return []
+        likely = self.shown.judged(self.ends[-1], position).stated[0]
+        order = np.argsort(-likely, kind="stable")
+        return [(classes[code], float(f"{likely[code]:.3g}")) for code in order.tolist()]
+
+    def _curve_of(self, name: str, position: int) -> list[float | None]:
+        """The probability of a class at each checkpoint."""
+        code = (self.shown.images.classes or []).index(name)
+        found = [
+            self.shown.judged(at, position).stated[0, code] for at in range(len(self.shown.steps))
+        ]
+        return _known(np.array(found))
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    """As JSON, without the digits that float32 only seems to have."""
+    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+
+
+def _known(values: NDArray[Any]) -> list[float | None]:
+    """Probabilities; None for NaN."""
+    return [None if one != one else one for one in _rounded(values, 4)]
+
+
+class Cards:
+    """The cards of the page that is shown now. Safe to be asked from several threads."""
+
+    def __init__(
+        self, run: RunFolder, session: SessionFile, positions: NDArray[np.int64] | None
+    ) -> None:
+        """``positions`` are the rows of the run that the page shows; None for all."""
+        self._run, self._session, self._positions = run, session, positions
+        self._guard = threading.Lock()
+        self._made: tuple[Any, CardSource] | None = None
+
+    def card(self, row: int) -> ImageCard:
+        """The card of an image. Raises SettingsError for a row that the page has not, RunError
+        where the run was built anew since."""
+        return self.source().card(row)
+
+    def source(self) -> CardSource:
+        """What makes them, read once a page."""
+        session = self._session.read()
+        with self._guard:
+            if self._made is None or self._made[0] is not session:
+                self._made = (session, self._read(session))
+            return self._made[1]
+
+    def _read(self, session: Mapping[str, Any]) -> CardSource:
+        if "shown" not in session:
+            raise RunError("This page shows no checkpoints.")
+        shown = read_shown(self._run, session.get("table"), self._positions)
+        first, last = session["shown"][0], session["shown"][-1]
+        candidates = read_candidates(
+            self._run, shown.images, lists_of("page"), (first, last), decisions={}
+        )
+        ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
+        return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))
+
+
+def _keys_by_row(lists: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    keys: dict[int, list[str]] = {}
+    for one in lists:
+        for row in one["rows"]:
+            keys.setdefault(row, []).append(one["key"])
+    return keys
