@@ -71,10 +71,8 @@ class ReviewedImages:
         self._check_label(decision, new_label)
         if len(note) > MAX_NOTE:
             raise SettingsError(f"The note has {len(note)} characters. Use at most {MAX_NOTE}.")
-        if list_name is not None and not 0 < len(list_name) <= MAX_LIST_NAME:
-            raise SettingsError(
-                f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}."
-            )
+        if list_name is not None:
+            check_list_name(list_name)
 
     def _check_label(self, decision: str | None, new_label: str | None) -> None:
         if (decision == RELABEL) != (new_label is not None):
@@ -132,6 +130,14 @@ class ReviewedImages:
 
     def _label_of(self, image: int) -> str | None:
         return None if self.labels is None else self.labels[self.positions[image]]
+
+
+def check_list_name(name: str) -> None:
+    """Raise SettingsError for a name that no list can have."""
+    if not 0 < len(name) <= MAX_LIST_NAME:
+        raise SettingsError(
+            f"The name of a list has {len(name)} characters. Use 1 to {MAX_LIST_NAME}."
+        )
 
 
 def _check_decision(decision: str | None, list_name: str | None) -> None:

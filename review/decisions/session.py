@@ -33,12 +33,13 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_npy
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
-from review_embeddings.review.decisions.answers import Changes, Saved
+from review_embeddings.review.decisions.answers import Changes, DescribedList, Saved
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import DecisionLog, about_unreadable
 from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.savedlists import lists_version, saved_lists
 from review_embeddings.review.decisions.taking import MessageWriter
 
 
@@ -179,6 +180,8 @@ class DecisionSession:
             reset = since > 0 and not floor <= since <= revision
             own, proposals = self._log.history.lines, self._log.history.proposals()
             faults = self._faults
+            logs = [log.history.lines for log in (self._log, *self._earlier)]
+            versions = [str(lists_version(lines)) for lines in logs]
         touched = _touched(own, since) if since and not reset else _touched(lines, 0)
         current = History(lines).current()
         return Changes.of(
@@ -187,7 +190,15 @@ class DecisionSession:
             reset=reset,
             proposals=proposals,
             faults=faults,
+            lists="-".join(versions),
         )
+
+    def saved_lists(self) -> list[DescribedList]:
+        """The saved lists, by name."""
+        with self._guard:
+            self._refresh()
+            lists = saved_lists(self._lines)
+        return [DescribedList.of(lists[name], self._rows_of) for name in sorted(lists)]
 
     def _rows_of(self, image_hash: str) -> Sequence[int]:
         return self._rows.get(image_hash, ())
@@ -226,16 +237,17 @@ class DecisionSession:
         with self._appending():
             return self._answer(self._writer.decide(message, ids))
 
-    def save_list(self, content: object) -> Saved:
-        """Write the images, in their order, as a list with a name."""
+    def change_list(self, content: object) -> Saved:
+        """Write the images, in their order, as a list with a name; rename one or remove it."""
         message = self._checked(content, "list")
-        ids = self._ids(message)
+        is_saved = message.names_images or not (message.removes or message.text("rename_to"))
+        ids = self._ids(message) if is_saved else []
         with self._appending():
-            return self._answer(self._writer.save_list(message, ids))
+            return self._answer(self._writer.change_list(message, ids, self._lent))
 
     def undo(self, content: object) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
-        that somebody has decided about since."""
+        that somebody has decided about since, and its lists what they held."""
         message = self._checked(content, "undo")
         with self._appending():
             return self._answer(self._writer.undo(message, self._lent))

@@ -102,9 +102,11 @@ def _take(one: object, writer: MessageWriter, reviewed: ReviewedImages, *, is_ou
     message = read_message(body, kind)
     if kind == "undo":
         return writer.undo(message)
+    if kind == "list" and not message.names_images:
+        return writer.change_list(message, [])
     ids = reviewed.ids_of(message.content.get("images"))
     if kind == "list":
-        return writer.save_list(message, ids)
+        return writer.change_list(message, ids)
     return writer.decide(message, ids, _time_of(one))
 
 
