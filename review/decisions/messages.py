@@ -27,6 +27,7 @@ FIELDS = {
     "decide": COMMON | IMAGES | {"decision", "new_label", "note", "checkpoints"},
     "list": COMMON | IMAGES | {"name", "rename_to", "remove"},
     "undo": COMMON,
+    "class": COMMON | {"name"},
 }
 """What a message may hold; anything else is refused."""
 

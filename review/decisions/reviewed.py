@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from review_embeddings.review.decisions.lines import (
     now,
     program_version,
 )
+from review_embeddings.review.decisions.newclasses import check_class
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.images.runimages import RunImages
@@ -35,12 +36,14 @@ class ReviewedImages:
     hashes: Sequence[str]
     labels: Sequence[str | None] | None
     classes: Sequence[str] | None
+    """Those of the data set, then those that people added; None where it has no labels."""
 
     @staticmethod
-    def of(images: RunImages) -> ReviewedImages:
-        """Those of a run."""
+    def of(images: RunImages, added: Sequence[str] = ()) -> ReviewedImages:
+        """Those of a run, with classes that people ``added`` to it."""
         positions = {image: position for position, image in enumerate(images.ids.tolist())}
-        return ReviewedImages(positions, images.hashes, images.label_names, images.classes)
+        classes = images.classes and [*images.classes, *added]
+        return ReviewedImages(positions, images.hashes, images.label_names, classes)
 
     def ids_of(self, hashes: object) -> list[int]:
         """The id of an image with each of these contents. Raises SettingsError for what is no list
@@ -87,6 +90,16 @@ class ReviewedImages:
             f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
             f"Use one of them."
         )
+
+    def with_class(self, name: str) -> ReviewedImages:
+        """The same with one class more. Raises SettingsError for one that cannot be added."""
+        if self.classes is None:
+            raise SettingsError(
+                "The data set has no labels, so that no image can have another one. Name one that "
+                "has labels."
+            )
+        check_class(name, self.classes)
+        return replace(self, classes=[*self.classes, name])
 
     def decide(
         self,

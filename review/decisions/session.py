@@ -67,6 +67,7 @@ class DecisionSession:
         if images is None:
             raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
         self._run = run
+        self._classes = images.classes
         self._reviewed = ReviewedImages.of(images)
         self._images: RunImages = images if shown is None else images.take(shown)
         self._reviewer = reviewer
@@ -210,12 +211,13 @@ class DecisionSession:
             if self.read_only:
                 self._open()  # it may have become writable
             self._refresh()
+            self._read_classes()
             lists = sorted(History(self._lines).saved_lists())
             faults = self._faults
         return {
             "run": self.run_id,
             "images": len(self._images),
-            "classes": list(self._images.classes or []),
+            "classes": list(self._reviewed.classes or []),
             "reviewer": self._reviewer,
             "read_only": self.read_only,
             "copies": copies,
@@ -235,6 +237,8 @@ class DecisionSession:
         message = self._checked(content, "decide")
         ids = self._ids(message)
         with self._appending():
+            if message.content.get("new_label") not in (self._reviewed.classes or ()):
+                self._read_classes()  # somebody else may have added it
             return self._answer(self._writer.decide(message, ids))
 
     def change_list(self, content: object) -> Saved:
@@ -251,6 +255,28 @@ class DecisionSession:
         message = self._checked(content, "undo")
         with self._appending():
             return self._answer(self._writer.undo(message, self._lent))
+
+    def add_class(self, content: object) -> Saved:
+        """Keep a class that the data set does not have, to which images may be relabelled."""
+        message = self._checked(content, "class")
+        name = message.text("name") or ""
+        with self._appending():
+            self._read_classes()
+            if name not in (self._reviewed.classes or ()):
+                self._reviewed.with_class(name)  # raises where it cannot be added
+                self._run.add_class(name)
+                self._read_classes()
+            return Saved(0, self._revision, [])
+
+    def _read_classes(self) -> None:
+        """Know the classes that people added to the run meanwhile."""
+        info = self._run.read_info()
+        if info is None or self._classes is None:
+            return
+        classes = [*self._classes, *info.added_classes]
+        if classes != self._reviewed.classes:
+            self._reviewed = replace(self._reviewed, classes=classes)
+            self._writer = MessageWriter(self._reviewed, self._log, self._reviewer)
 
     def _answer(self, saved: Saved) -> Saved:
         """With the revision of this page, which earlier runs raise too."""

@@ -85,6 +85,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "decisions": deciding.decide,
         "lists": deciding.change_list,
         "undo": deciding.undo,
+        "classes": deciding.add_class,
     }
     for name, route in reading.items():
         app.add_route(PREFIX + ROUTES[name], _answering(route, 503), ["GET"])
