@@ -4,6 +4,7 @@
 /** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
 /** @import { Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
+/** @import { ClassAccuracy, SavedList } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
 import { COLUMNS, DECISIONS, ENDS, NO_NEW_LABEL, NOW_COLUMNS, UNDECIDED } from "page/constants.js";
@@ -148,6 +149,7 @@ export const changes = (part) => ({
     reset: false,
     proposals: [],
     faults: [],
+    lists: "",
     ...part,
 });
 
@@ -189,6 +191,12 @@ export class FakeServer {
     columns = {};
     /** By row. @type {Record<number, Nearest[]>} */
     near = {};
+    /** Saved lists. @type {SavedList[] | Failure} */
+    saved = [];
+    /** By step. @type {Record<number, Promise<Int32Array | Failure>>} */
+    predicted = {};
+    /** @type {ClassAccuracy | Failure} */
+    accuracies = { steps: [], classes: CLASSES, accuracy: [] };
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
@@ -223,6 +231,19 @@ export class FakeServer {
     /** @param {number} row @returns {Promise<Card | Failure>} */
     async card(row) {
         return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+    }
+
+    async lists() {
+        return this.saved;
+    }
+
+    /** @param {number} step @returns {Promise<Int32Array | Failure>} */
+    async predictions(step) {
+        return this.predicted[step] ?? { kind: "unavailable", reason: "there is none" };
+    }
+
+    async accuracy() {
+        return this.accuracies;
     }
 
     /** @param {number} step */

@@ -1,7 +1,7 @@
 // All lists as plain rows: the ready-made and the saved ones, the selection, the filter; how much
 // of each is decided. A click or Enter opens one; saved ones can be renamed and removed.
 
-/** @import { Children, ReviewList } from "../types.js" */
+/** @import { ReviewList } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { MAX_LIST_NAME } from "../constants.js";
