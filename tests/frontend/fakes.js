@@ -4,7 +4,7 @@
 /** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
 /** @import { Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
-/** @import { ClassAccuracy, SavedList } from "page/types.js" */
+/** @import { SavedList } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
 import { COLUMNS, DECISIONS, ENDS, NO_NEW_LABEL, NOW_COLUMNS, UNDECIDED } from "page/constants.js";
@@ -193,10 +193,6 @@ export class FakeServer {
     near = {};
     /** Saved lists. @type {SavedList[] | Failure} */
     saved = [];
-    /** By step. @type {Record<number, Promise<Int32Array | Failure>>} */
-    predicted = {};
-    /** @type {ClassAccuracy | Failure} */
-    accuracies = { steps: [], classes: CLASSES, accuracy: [] };
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
@@ -235,15 +231,6 @@ export class FakeServer {
 
     async lists() {
         return this.saved;
-    }
-
-    /** @param {number} step @returns {Promise<Int32Array | Failure>} */
-    async predictions(step) {
-        return this.predicted[step] ?? { kind: "unavailable", reason: "there is none" };
-    }
-
-    async accuracy() {
-        return this.accuracies;
     }
 
     /** @param {number} step */

@@ -234,15 +234,6 @@ export interface ClassAccuracy {
     accuracy: (number | null)[][];
 }
 
-/** How well each class is told, of all images of the run. */
-export interface ClassAccuracy {
-    /** All checkpoints, ascending. */
-    steps: number[];
-    classes: string[];
-    /** In [0, 1], by checkpoint and then by class; null where it is not known. */
-    accuracy: (number | null)[][];
-}
-
 export type Numbers = ArrayLike<number> & Iterable<number>;
 
 /** The images on the page and their columns, by row; what is selected of them. */
