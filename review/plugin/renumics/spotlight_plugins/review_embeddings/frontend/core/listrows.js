@@ -41,6 +41,22 @@ export class ListRows {
         return this.all.filter(({ title }) => title.toLowerCase().includes(wanted));
     }
 
+    /** The found ones, the saved ones by themselves; without a name where there are none of these.
+     * @returns {{ name: string, lists: ReviewList[] }[]} */
+    get groups() {
+        const { saved, session } = this.page;
+        const { found } = this;
+        const made = new Set((session.lists ?? []).map(({ key }) => key));
+        const groups = [
+            { name: "Ready-made", lists: found.filter(({ key }) => made.has(key)) },
+            { name: "Saved", lists: found.filter((list) => saved.nameOf(list) !== undefined) },
+        ];
+        const known = new Set(groups.flatMap(({ lists }) => lists));
+        groups.push({ name: "On this page", lists: found.filter((list) => !known.has(list)) });
+        if (!groups[1]?.lists.length) return [{ name: "", lists: found }];
+        return groups.filter(({ lists }) => lists.length);
+    }
+
     /** @param {ReviewList} list */
     isOpen({ key }) {
         return this.page.review.list?.key === key;
@@ -48,7 +64,7 @@ export class ListRows {
 
     /** The row that is one stop of the Tab key: where the keys were, else the open list. */
     get stop() {
-        const { found } = this;
+        const found = this.groups.flatMap(({ lists }) => lists);
         const key = this.at ?? this.page.review.list?.key;
         return (found.find((list) => list.key === key) ?? found[0])?.key;
     }

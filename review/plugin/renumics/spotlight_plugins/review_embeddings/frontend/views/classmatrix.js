@@ -180,7 +180,7 @@ function rows(confusion, indices) {
 function cell({ classes }, label, prediction, count, all, y, x) {
     const isRight = label === prediction;
     const kind = isRight ? "right" : count ? "wrong" : "empty";
-    const shade = Math.round((DARKEST * count) / Math.max(1, all));
+    const shade = Math.round(DARKEST * Math.sqrt(count / Math.max(1, all)));
     const color = isRight ? "good, #1b6e35" : "bad, #b3261e";
     const background = `color-mix(in srgb, var(--review-${color}) ${shade}%, transparent)`;
     const title = `${classes[label]} predicted as ${classes[prediction] ?? "none of the classes"}: ${count}`;

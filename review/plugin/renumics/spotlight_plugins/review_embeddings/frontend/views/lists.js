@@ -19,25 +19,41 @@ const STEPS = /** @type {Record<string, number>} */ ({
 /** @type {MakeWidget<{}>} */
 export function listsWidget(page, redraw) {
     const rows = new ListRows(page, redraw);
+    /** @type {Element | undefined} */
+    let element;
+    let shown = "";
+    const show = () => {
+        redraw();
+        const key = page.review.list?.key ?? "";
+        if (key !== shown) element?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+        shown = key;
+    };
     const stops = [
-        page.review.changed.add(redraw),
+        page.review.changed.add(show),
         page.saved.changed.add(redraw),
         page.sessionRead.add(redraw),
     ];
-    return { view: () => listsView(rows), close: () => stops.forEach((stop) => stop()) };
+    const view = () => listsView(rows, (root) => (element = root));
+    return { view, close: () => stops.forEach((stop) => stop()) };
 }
 
-/** @param {ListRows} rows */
-export function listsView(rows) {
+/**
+ * @param {ListRows} rows
+ * @param {(element: Element) => void} onMount
+ */
+export function listsView(rows, onMount = () => {}) {
     const { all, found } = rows;
     return h(
         "div",
-        { class: "rl", "data-test-tag": "review-lists" },
+        { class: "rl", "data-test-tag": "review-lists", onMount },
         all.length > MANY_LISTS && searchView(rows),
         h(
             "ul",
             { key: "rows", "aria-label": "Lists of images", onKeyDown: (/** @type {KeyboardEvent} */ event) => press(rows, event) },
-            found.map((list) => (list.key === rows.renamed ? renameRow(rows, list) : row(rows, list))),
+            rows.groups.map(({ name, lists }) => [
+                name && h("li", { key: `group ${name}`, class: "rl-group" }, name),
+                lists.map((list) => rowOrForm(rows, list)),
+            ]),
         ),
         !found.length && h("p", { key: "none", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
@@ -62,6 +78,13 @@ const searchView = (rows) =>
         "aria-label": "Search lists",
         onInput: (/** @type {any} */ event) => rows.set({ search: event.target.value }),
     });
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ */
+const rowOrForm = (rows, list) =>
+    list.key === rows.renamed ? renameRow(rows, list) : row(rows, list);
 
 /**
  * @param {ListRows} rows
@@ -217,7 +240,7 @@ function press(rows, event) {
  * @param {number} step
  */
 function go(rows, element, list, step) {
-    const { found } = rows;
+    const found = rows.groups.flatMap(({ lists }) => lists);
     const index = Math.max(0, Math.min(found.length - 1, found.indexOf(list) + step));
     const at = found[index]?.key;
     rows.set({ at });
