@@ -94,10 +94,6 @@ class RunFolder(RunLocks):
         return storage.address_of(self.path.resolve())
 
     @property
-    def run_json(self) -> Path:
-        return self.path / "run.json"
-
-    @property
     def images(self) -> Path:
         return self.path / "images.parquet"
 
@@ -208,16 +204,33 @@ class RunFolder(RunLocks):
             return record_of(RunInfo, content, known_format=FORMAT_VERSION).checked()
 
     def write_info(self, info: RunInfo) -> None:
-        """Write ``run.json``, with the versions of the packages in use now; the run keeps its
-        id."""
-        self._write_info(replace(info, id=info.id or self._id(), packages=package_versions()))
+        """Write ``run.json``, with the versions of the packages in use now; the run keeps its id
+        and the classes that people added."""
+        with self.info_lock():
+            known = self.read_info() or info
+            info = replace(info, id=info.id or self._id(), new_classes=known.new_classes)
+            self._write_info(replace(info, packages=package_versions()))
+
+    def add_class(self, name: str) -> RunInfo:
+        """Keep a class that the data set does not have; all else in ``run.json`` stays. Raises
+        RunError where there is none."""
+        with self.info_lock():
+            info = self.read_info()
+            if info is None:
+                raise RunError(f"{self} has no run.json. Run: review-embeddings build --run {self}")
+            if name not in info.new_classes:
+                added = (*info.new_classes, name)
+                info = replace(info, id=info.id or self._id(), new_classes=added)
+                self._write_info(info)
+            return info
 
     def write_id(self, identity: str) -> RunInfo:
         """Give a run of an earlier version its id; all else in ``run.json`` stays."""
-        info = self.read_info()
-        assert info is not None
-        info = replace(info, id=identity)
-        self._write_info(info)
+        with self.info_lock():
+            info = self.read_info()
+            assert info is not None
+            info = replace(info, id=identity)
+            self._write_info(info)
         return info
 
     def _write_info(self, info: RunInfo) -> None:

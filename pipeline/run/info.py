@@ -35,6 +35,9 @@ class RunInfo:
     id: str | None = field(default=None, compare=False, metadata=LATER)
     """32 random hex digits that name the run, wherever its folder lies; None for a run of an
     earlier version (`identity.run_id`)."""
+    new_classes: tuple[str, ...] = field(default=(), compare=False, metadata=LATER)
+    """Classes that people added in a review, to which images may be relabelled
+    (`RunFolder.add_class`)."""
     packages: dict[str, str] = field(default_factory=dict)
     """Versions of the packages that made the run folder."""
     unknown: Mapping[str, Any] = unknown_keys()
@@ -51,6 +54,12 @@ class RunInfo:
             if relative and ".." in re.split(r"[/\\]", path):
                 raise RecordError("leads out of the run folder", key)
         return self
+
+    @property
+    def added_classes(self) -> list[str]:
+        """The `new_classes` that the data set does not have."""
+        known = self.classes or []
+        return [name for name in self.new_classes if name not in known]
 
     def with_source(self, source: str) -> RunInfo:
         """The same run on another data set, to which nothing applies that was known of the old

@@ -35,6 +35,11 @@ class RunLocks:
         return storage.address_of(self.path)
 
     @property
+    def run_json(self) -> Path:
+        """Where the images come from, and the settings."""
+        return self.path / "run.json"
+
+    @property
     def decisions(self) -> Path:
         """What people said about the images; only ever added to."""
         return self.path / "decisions.jsonl"
@@ -57,6 +62,18 @@ class RunLocks:
             "being decided about by another process, which takes long to write",
             seconds=DECISION_LOCK_SECONDS,
             renewed=self.decisions,
+        ):
+            yield
+
+    @contextmanager
+    def info_lock(self) -> Iterator[None]:
+        """Be the only process that changes ``run.json``, for as long as that takes; no other lock
+        is waited for meanwhile. Raises as `lock` does."""
+        with self.locked(
+            ".run.json.lock",
+            "being changed by another process, which takes long to write",
+            seconds=DECISION_LOCK_SECONDS,
+            renewed=self.run_json,
         ):
             yield
 

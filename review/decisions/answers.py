@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.savedlists import SavedList
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Changes:
     """All that are open."""
     faults: list[str]
     """What a person should know of the file."""
+    lists: str
+    """Another text after each change of a saved list."""
 
     @staticmethod
     def of(
@@ -71,6 +74,7 @@ class Changes:
         reset: bool,
         proposals: Iterable[Decision],
         faults: list[str],
+        lists: str,
     ) -> Changes:
         """What counts by row; None for an undecided one."""
         lines = [line for _, line in shown]
@@ -85,7 +89,29 @@ class Changes:
             {row: line.note for row, line in shown if line is not None and line.note},
             list(map(DescribedDecision.of, proposals)),
             faults,
+            lists,
         )
+
+
+@dataclass(frozen=True)
+class DescribedList:
+    """A saved list, by the rows of the page."""
+
+    name: str
+    rows: list[int]
+    """In the order of the list; of an image that is there several times, the first one."""
+    images: int
+    """All of it, also those that the page does not show."""
+    reviewer: str
+    time: str
+    """When it was saved or renamed last."""
+
+    @staticmethod
+    def of(known: SavedList, rows_of: Callable[[str], Sequence[int]]) -> DescribedList:
+        """A list, with the rows of an image on the page."""
+        images, last = known.images, known.last
+        rows = [row for image in images for row in rows_of(image)[:1]]
+        return DescribedList(known.name, rows, len(images), last.reviewer, last.time)
 
 
 @dataclass(frozen=True)

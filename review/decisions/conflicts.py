@@ -4,28 +4,13 @@ since. Knows no file."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.decisions.history import standing
 from review_embeddings.review.decisions.kinds import UNDECIDED
-from review_embeddings.review.decisions.lines import UNDO, Decision, now
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who decides."""
-
-    reviewer: str
-    client: str = ""
-    """Which browser; empty where that is not said."""
-
-    def made(self, line: Decision) -> bool:
-        """Whether a line is one's own: of the same browser or, where that is not known, of the
-        same reviewer."""
-        if self.client and line.client:
-            return self.client == line.client
-        return self.reviewer == line.reviewer
+from review_embeddings.review.decisions.lines import UNDO, Author, Decision, now
+from review_embeddings.review.decisions.savedlists import undoing_lists
 
 
 def as_proposals(
@@ -50,21 +35,26 @@ def as_proposals(
 
 
 def undoing(lines: Sequence[Decision], request: str, author: Author) -> list[Decision]:
-    """The lines that take a request back, of those images about which nothing was decided since.
+    """The lines that take a request back, of those images about which nothing was decided since,
+    and of lists.
 
-    ``lines`` are all that are known. Raises SettingsError for a request that is not there and one
-    of another reviewer.
+    ``lines`` are all that are known. Raises SettingsError for a request that is not there, one of
+    another reviewer, and for a list that was changed since.
     """
-    made = [line for line in lines if line.request == request and line.decision is not None]
+    made = [line for line in lines if line.request == request]
     if not made:
         raise SettingsError("There is nothing to undo: this was not decided here.")
     if other := next((line for line in made if line.reviewer != author.reviewer), None):
         raise SettingsError(
             f"This was decided by {other.reviewer}. Only one's own decisions can be undone."
         )
-    about = _by_image(lines, {line.image_hash for line in made})
-    undone = (_undone(line, about[line.image_hash], author) for line in made)
-    return [line for line in undone if line is not None]
+    decided = [line for line in made if line.decision is not None]
+    about = _by_image(lines, {line.image_hash for line in decided})
+    undone = (_undone(line, about[line.image_hash], author) for line in decided)
+    return [
+        *(line for line in undone if line is not None),
+        *undoing_lists(lines, request, author),
+    ]
 
 
 def _by_image(lines: Iterable[Decision], images: Iterable[str]) -> dict[str, list[Decision]]:

@@ -15,6 +15,7 @@ from review_embeddings.review.decisions.lines import (
     Decision,
     UnreadableLine,
 )
+from review_embeddings.review.decisions.savedlists import saved_lists
 
 
 @dataclass
@@ -36,19 +37,8 @@ class History:
         return {image: line for image, line in last.items() if line.decision != UNDECIDED}
 
     def saved_lists(self) -> dict[str, list[str]]:
-        """The image hashes of each saved list, in their order; the last list saved under a name
-        counts."""
-        lists: dict[str, tuple[str, list[str]]] = {}
-        for line in self.lines:
-            if line.list is None:
-                continue
-            request, members = lists.get(line.list, ("", []))
-            if request != line.request or not members:
-                members = []
-                lists[line.list] = (line.request, members)
-            if line.image_hash not in members[-1:]:
-                members.append(line.image_hash)
-        return {name: list(dict.fromkeys(members)) for name, (_, members) in lists.items()}
+        """The image hashes of each saved list that there is, in their order."""
+        return {name: one.images for name, one in saved_lists(self.lines).items()}
 
     def proposals(self) -> list[Decision]:
         """Decisions that do not count and that nobody has answered yet: the last one of each

@@ -127,6 +127,22 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Author:
+    """Who decides."""
+
+    reviewer: str
+    client: str = ""
+    """Which browser; empty where that is not said."""
+
+    def made(self, line: Decision) -> bool:
+        """Whether a line is one's own: of the same browser or, where that is not known, of the
+        same reviewer."""
+        if self.client and line.client:
+            return self.client == line.client
+        return self.reviewer == line.reviewer
+
+
+@dataclass(frozen=True)
 class UnreadableLine:
     """A line of the file that counts for nothing, because this version cannot read it."""
 

@@ -25,8 +25,9 @@ IMAGES = frozenset({"images", "rows"})
 
 FIELDS = {
     "decide": COMMON | IMAGES | {"decision", "new_label", "note", "checkpoints"},
-    "list": COMMON | IMAGES | {"name"},
+    "list": COMMON | IMAGES | {"name", "rename_to", "remove"},
     "undo": COMMON,
+    "class": COMMON | {"name"},
 }
 """What a message may hold; anything else is refused."""
 
@@ -51,6 +52,19 @@ class Message:
             raise SettingsError(f"{name} is no text.")
         check_text(name, value)
         return value
+
+    @property
+    def removes(self) -> bool:
+        """Whether a list is to be removed. Raises SettingsError."""
+        value = self.content.get("remove", False)
+        if not isinstance(value, bool):
+            raise SettingsError("remove is neither true nor false.")
+        return value
+
+    @property
+    def names_images(self) -> bool:
+        """Whether it says which images it is about."""
+        return not IMAGES.isdisjoint(self.content)
 
     @property
     def steps(self) -> list[int]:

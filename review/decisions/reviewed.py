@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from review_embeddings.review.decisions.lines import (
     now,
     program_version,
 )
+from review_embeddings.review.decisions.newclasses import check_class
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.images.runimages import RunImages
@@ -35,12 +36,14 @@ class ReviewedImages:
     hashes: Sequence[str]
     labels: Sequence[str | None] | None
     classes: Sequence[str] | None
+    """Those of the data set, then those that people added; None where it has no labels."""
 
     @staticmethod
-    def of(images: RunImages) -> ReviewedImages:
-        """Those of a run."""
+    def of(images: RunImages, added: Sequence[str] = ()) -> ReviewedImages:
+        """Those of a run, with classes that people ``added`` to it."""
         positions = {image: position for position, image in enumerate(images.ids.tolist())}
-        return ReviewedImages(positions, images.hashes, images.label_names, images.classes)
+        classes = images.classes and [*images.classes, *added]
+        return ReviewedImages(positions, images.hashes, images.label_names, classes)
 
     def ids_of(self, hashes: object) -> list[int]:
         """The id of an image with each of these contents. Raises SettingsError for what is no list
@@ -71,10 +74,8 @@ class ReviewedImages:
         self._check_label(decision, new_label)
         if len(note) > MAX_NOTE:
             raise SettingsError(f"The note has {len(note)} characters. Use at most {MAX_NOTE}.")
-        if list_name is not None and not 0 < len(list_name) <= MAX_LIST_NAME:
-            raise SettingsError(
-                f"The name of a list has {len(list_name)} characters. Use 1 to {MAX_LIST_NAME}."
-            )
+        if list_name is not None:
+            check_list_name(list_name)
 
     def _check_label(self, decision: str | None, new_label: str | None) -> None:
         if (decision == RELABEL) != (new_label is not None):
@@ -89,6 +90,16 @@ class ReviewedImages:
             f"{new_label!r} is none of the classes ({shown or 'the data set has no labels'}). "
             f"Use one of them."
         )
+
+    def with_class(self, name: str) -> ReviewedImages:
+        """The same with one class more. Raises SettingsError for one that cannot be added."""
+        if self.classes is None:
+            raise SettingsError(
+                "The data set has no labels, so that no image can have another one. Name one that "
+                "has labels."
+            )
+        check_class(name, self.classes)
+        return replace(self, classes=[*self.classes, name])
 
     def decide(
         self,
@@ -132,6 +143,14 @@ class ReviewedImages:
 
     def _label_of(self, image: int) -> str | None:
         return None if self.labels is None else self.labels[self.positions[image]]
+
+
+def check_list_name(name: str) -> None:
+    """Raise SettingsError for a name that no list can have."""
+    if not 0 < len(name) <= MAX_LIST_NAME:
+        raise SettingsError(
+            f"The name of a list has {len(name)} characters. Use 1 to {MAX_LIST_NAME}."
+        )
 
 
 def _check_decision(decision: str | None, list_name: str | None) -> None:

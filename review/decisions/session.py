@@ -33,12 +33,13 @@ from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_npy
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
-from review_embeddings.review.decisions.answers import Changes, Saved
+from review_embeddings.review.decisions.answers import Changes, DescribedList, Saved
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import DecisionLog, about_unreadable
 from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.savedlists import lists_version, saved_lists
 from review_embeddings.review.decisions.taking import MessageWriter
 
 
@@ -66,6 +67,7 @@ class DecisionSession:
         if images is None:
             raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
         self._run = run
+        self._classes = images.classes
         self._reviewed = ReviewedImages.of(images)
         self._images: RunImages = images if shown is None else images.take(shown)
         self._reviewer = reviewer
@@ -179,6 +181,8 @@ class DecisionSession:
             reset = since > 0 and not floor <= since <= revision
             own, proposals = self._log.history.lines, self._log.history.proposals()
             faults = self._faults
+            logs = [log.history.lines for log in (self._log, *self._earlier)]
+            versions = [str(lists_version(lines)) for lines in logs]
         touched = _touched(own, since) if since and not reset else _touched(lines, 0)
         current = History(lines).current()
         return Changes.of(
@@ -187,7 +191,15 @@ class DecisionSession:
             reset=reset,
             proposals=proposals,
             faults=faults,
+            lists="-".join(versions),
         )
+
+    def saved_lists(self) -> list[DescribedList]:
+        """The saved lists, by name."""
+        with self._guard:
+            self._refresh()
+            lists = saved_lists(self._lines)
+        return [DescribedList.of(lists[name], self._rows_of) for name in sorted(lists)]
 
     def _rows_of(self, image_hash: str) -> Sequence[int]:
         return self._rows.get(image_hash, ())
@@ -199,12 +211,13 @@ class DecisionSession:
             if self.read_only:
                 self._open()  # it may have become writable
             self._refresh()
+            self._read_classes()
             lists = sorted(History(self._lines).saved_lists())
             faults = self._faults
         return {
             "run": self.run_id,
             "images": len(self._images),
-            "classes": list(self._images.classes or []),
+            "classes": list(self._reviewed.classes or []),
             "reviewer": self._reviewer,
             "read_only": self.read_only,
             "copies": copies,
@@ -224,21 +237,46 @@ class DecisionSession:
         message = self._checked(content, "decide")
         ids = self._ids(message)
         with self._appending():
+            if message.content.get("new_label") not in (self._reviewed.classes or ()):
+                self._read_classes()  # somebody else may have added it
             return self._answer(self._writer.decide(message, ids))
 
-    def save_list(self, content: object) -> Saved:
-        """Write the images, in their order, as a list with a name."""
+    def change_list(self, content: object) -> Saved:
+        """Write the images, in their order, as a list with a name; rename one or remove it."""
         message = self._checked(content, "list")
-        ids = self._ids(message)
+        is_saved = message.names_images or not (message.removes or message.text("rename_to"))
+        ids = self._ids(message) if is_saved else []
         with self._appending():
-            return self._answer(self._writer.save_list(message, ids))
+            return self._answer(self._writer.change_list(message, ids, self._lent))
 
     def undo(self, content: object) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
-        that somebody has decided about since."""
+        that somebody has decided about since, and its lists what they held."""
         message = self._checked(content, "undo")
         with self._appending():
             return self._answer(self._writer.undo(message, self._lent))
+
+    def add_class(self, content: object) -> Saved:
+        """Keep a class that the data set does not have, to which images may be relabelled."""
+        message = self._checked(content, "class")
+        name = message.text("name") or ""
+        with self._appending():
+            self._read_classes()
+            if name not in (self._reviewed.classes or ()):
+                self._reviewed.with_class(name)  # raises where it cannot be added
+                self._run.add_class(name)
+                self._read_classes()
+            return Saved(0, self._revision, [])
+
+    def _read_classes(self) -> None:
+        """Know the classes that people added to the run meanwhile."""
+        info = self._run.read_info()
+        if info is None or self._classes is None:
+            return
+        classes = [*self._classes, *info.added_classes]
+        if classes != self._reviewed.classes:
+            self._reviewed = replace(self._reviewed, classes=classes)
+            self._writer = MessageWriter(self._reviewed, self._log, self._reviewer)
 
     def _answer(self, saved: Saved) -> Saved:
         """With the revision of this page, which earlier runs raise too."""

@@ -8,12 +8,18 @@ from dataclasses import replace
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.decisions.answers import Saved
-from review_embeddings.review.decisions.conflicts import Author, as_proposals, undoing
+from review_embeddings.review.decisions.conflicts import as_proposals, undoing
 from review_embeddings.review.decisions.history import last_decisions
-from review_embeddings.review.decisions.lines import UNDO, Decision
+from review_embeddings.review.decisions.lines import UNDO, Author, Decision
 from review_embeddings.review.decisions.log import DecisionLog
 from review_embeddings.review.decisions.messages import Message
-from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.reviewed import ReviewedImages, check_list_name
+from review_embeddings.review.decisions.savedlists import (
+    SavedList,
+    removing,
+    renaming,
+    saved_lists,
+)
 
 
 class MessageWriter:
@@ -37,8 +43,51 @@ class MessageWriter:
         )
         return self._write(lines, message, imported=time is not None)
 
-    def save_list(self, message: Message, ids: Sequence[int]) -> Saved:
-        """Write images, in their order, as a list with a name. Raises SettingsError."""
+    def change_list(
+        self, message: Message, ids: Sequence[int], lent: Sequence[Decision] = ()
+    ) -> Saved:
+        """Save images, in their order, as a list with a name; rename a list or remove it. Raises
+        SettingsError."""
+        name = message.text("rename_to")
+        if name is None and not message.removes:
+            return self._save_list(message, ids)
+        if ids or (name is not None and message.removes):
+            raise SettingsError("A list is saved, renamed or removed. Say one of them.")
+        if not self._is_written(message.request):
+            known = self._known_list(message, lent)
+            author = Author(self._reviewer, message.client)
+            if name is None:
+                self._log.append(removing(known, message.request, author))
+            else:
+                self._check_free(name, lent)
+                self._log.append(renaming(known, name, message.request, author))
+        return self._saved([], [])
+
+    def _known_list(self, message: Message, lent: Sequence[Decision]) -> SavedList:
+        """The list that a message names, as whoever wrote it knew it."""
+        name = message.text("name") or ""
+        known = saved_lists([*lent, *self._log.history.lines]).get(name)
+        if known is None:
+            raise SettingsError(f"There is no saved list {name} any more. Name one of those saved.")
+        seen, last = self._known(message.seen), known.last
+        author = Author(self._reviewer, message.client)
+        if seen is not None and last.sequence > seen and not author.made(last):
+            raise SettingsError(
+                f"{last.reviewer} has saved the list {name} anew meanwhile. Look at it, then say "
+                f"it again."
+            )
+        return known
+
+    def _check_free(self, name: str, lent: Sequence[Decision]) -> None:
+        check_list_name(name)
+        if name in saved_lists([*lent, *self._log.history.lines]):
+            raise SettingsError(f"There is a saved list {name} already. Use another name.")
+
+    def _is_written(self, request: str) -> bool:
+        moved = self._log.history.compacted
+        return bool(self._lines_of(request)) or (moved is not None and request in moved.written)
+
+    def _save_list(self, message: Message, ids: Sequence[int]) -> Saved:
         lines = self._reviewed.decide(
             ids,
             None,
@@ -50,8 +99,8 @@ class MessageWriter:
 
     def undo(self, message: Message, lent: Sequence[Decision] = ()) -> Saved:
         """Give the images of a request the decisions back that they had before it, but for those
-        about which somebody has decided since; earlier runs ``lent`` theirs. Raises
-        SettingsError."""
+        about which somebody has decided since, and its lists what they held; earlier runs ``lent``
+        theirs. Raises SettingsError."""
         self._check_not_moved(message.request)
         author = Author(self._reviewer, message.client)
         self._log.append(undoing([*lent, *self._log.history.lines], message.request, author))

@@ -18,6 +18,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.dataset import load_split, split_names
+from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
@@ -67,7 +68,8 @@ class ApplyRequest:
     clean_test: bool = False
     """Whether evaluation splits are cleaned themselves, without a cleaned copy beside them."""
     new_classes: bool = False
-    """Whether classes that the data set does not have may be added to it."""
+    """Whether any class that the data set does not have may be added to it; those that people added
+    to the run may in any case."""
     skip_unreadable: bool = False
     """Whether decisions that cannot be read are left out."""
     dry_run: bool = False
@@ -141,7 +143,7 @@ def clean(
         in_evaluation=request.clean_test,
     )
     applied = Applied(found, Snapshot.of(history), undecided=not decisions, skipped=skipped)
-    cleaned = _Cleaner(source, request, applied).clean()
+    cleaned = _Cleaner(source, request, applied, info.added_classes).clean()
     check_form(cleaned, request.form)
     if request.form != DISK:
         features = {name: split.rows.features for name, split in cleaned.items()}
@@ -302,10 +304,18 @@ def _check_images(source: _Source, images: RunImages | None, reference: DatasetR
 class _Cleaner:
     """Makes the splits of the cleaned data set."""
 
-    def __init__(self, source: _Source, request: ApplyRequest, applied: Applied) -> None:
+    def __init__(
+        self,
+        source: _Source,
+        request: ApplyRequest,
+        applied: Applied,
+        added_classes: Sequence[str],
+    ) -> None:
+        """``added_classes`` are those that people added to the run."""
         self._source = source
         self._request = request
         self._applied = applied
+        self._added_classes = added_classes
         self._label_column = next(
             (one.labels.column for one in source.splits if one.labels is not None), None
         )
@@ -340,21 +350,26 @@ class _Cleaner:
             _, names = new_values(split, self._applied.found.of_split(split.name))
             unknown |= dict.fromkeys(names)
             declared = split.labels is not None and hasattr(split.labels.feature, "names")
-            if names and not (self._request.new_classes and declared):
+            if refused := [name for name in names if not (declared and self._may_add(name))]:
                 cure = "Allow them with --new-classes" if declared else "Relabel to one it can say"
                 raise SettingsError(
                     f"Column {self._label_column!r} of split {split.name!r} does not know the "
-                    f"classes {quoted_names(names)}, to which images were relabelled. {cure}."
+                    f"classes {quoted_names(refused)}, to which images were relabelled. {cure}."
                 )
-        return list(unknown)
+        in_order = [name for name in self._added_classes if name in unknown]
+        return list(dict.fromkeys([*in_order, *unknown]))
+
+    def _may_add(self, name: str) -> bool:
+        return self._request.new_classes or name in self._added_classes
 
     def _split(self, split: SplitRows, changes: Mapping[int, Change], name: str) -> CleanedSplit:
         rows, labels = self._source.rows[split.name], split.labels
         if self._added and labels is not None:
             rows = with_classes(rows, labels.column, self._added)
-            labels = replace(labels, feature=rows.features[labels.column])
-            names = dict(enumerate(rows.features[labels.column].names))
-            labels = replace(labels, names=names)
+            feature = feature_of(rows.features, labels.column)
+            names = getattr(feature, "names", None)
+            named = dict(enumerate(names)) if names is not None else labels.names
+            labels = replace(labels, feature=feature, names=named)
             split = replace(split, labels=labels)
         values, _ = new_values(split, changes)
         if values and labels is not None:

@@ -26,6 +26,7 @@ from review_embeddings.review.decisions.lines import (
     now,
 )
 from review_embeddings.review.decisions.log import DecisionLog, Note, writing
+from review_embeddings.review.decisions.newclasses import check_letters
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.formats import read_rows
 from review_embeddings.review.exchange.outbox import read_outbox, take_outbox
@@ -63,8 +64,9 @@ def import_decisions(
     """Add the decisions of a file to those of a run: all of them or, where one row is wrong, none.
 
     What the run itself exported is taken back whatever became of its classes; with ``new_classes``
-    any new label is. ``note`` is told of decisions of the run that cannot be read. Raises
-    SettingsError, and BusyError where the run is being written to for long.
+    any new label is, and the run has that class from then on. ``note`` is told of decisions of the
+    run that cannot be read. Raises SettingsError, and BusyError where the run is being written to
+    for long.
     """
     check_text("--reviewer", reviewer)
     reviewed, hashes = _reviewed(run)
@@ -80,7 +82,12 @@ def import_decisions(
                 path, reviewed, reviewer, hashes, writer.history, new_classes=new_classes
             )
         )
-        return _added(lines, writer, reviewer)
+        imported = _added(lines, writer, reviewer)
+    if new_classes and reviewed.classes is not None:
+        for name in dict.fromkeys(line.new_label for line in lines):
+            if name is not None and name not in reviewed.classes:
+                run.add_class(name)
+    return imported
 
 
 def _added(lines: Sequence[Decision], writer: DecisionLog, reviewer: str) -> Imported:
@@ -96,13 +103,13 @@ def _added(lines: Sequence[Decision], writer: DecisionLog, reviewer: str) -> Imp
 
 def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
     """The images that can be decided about, and the id of each hash."""
-    images = read_images(run)
+    images, info = read_images(run), run.read_info()
     if images is None:
         raise RunError(f"Run {run} has no images yet. Run: review-embeddings build --run {run}")
     hashes: dict[str, int] = {}
     for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
         hashes.setdefault(image_hash, image)
-    return ReviewedImages.of(images), hashes
+    return ReviewedImages.of(images, () if info is None else info.added_classes), hashes
 
 
 def exported_lines(history: History) -> dict[tuple[str, str], Decision]:
@@ -250,6 +257,8 @@ def _allowed(
     taken_back = before is not None and before.new_label == new_label
     if not new_label or not (new_classes or taken_back) or new_label in (reviewed.classes or ()):
         return reviewed
+    if not taken_back:
+        check_letters(new_label, reviewed.classes or ())
     return replace(reviewed, classes=[*(reviewed.classes or ()), new_label])
 
 

@@ -127,12 +127,16 @@ def with_classes(
     stays as it is."""
     import datasets
 
-    feature = None if column is None else rows.features.get(column)
-    if not isinstance(feature, datasets.ClassLabel):
+    feature = None if column is None else feature_of(rows.features, column)
+    if column is None or not isinstance(feature, datasets.ClassLabel):
         return rows
     names = [*feature.names, *(name for name in added if name not in feature.names)]
-    cells = rows.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
-    return _with_cells(rows, str(column), cells, datasets.ClassLabel(names=names))
+    outer, field = split_name(rows.features, column)
+    cells = rows.select_columns([outer]).with_format("arrow")[:].column(outer).to_pylist()
+    wider: Any = datasets.ClassLabel(names=names)
+    return _with_cells(
+        rows, outer, cells, {**rows.features[outer], field: wider} if field else wider
+    )
 
 
 def _with_cells(

@@ -16,14 +16,14 @@ from review_embeddings.pipeline.run.identity import run_id
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.lines import TIME
 from review_embeddings.review.decisions.log import DecisionLog, Note
-from review_embeddings.review.decisions.messages import OUTBOX, read_message
+from review_embeddings.review.decisions.messages import OUTBOX, Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.decisions.taking import MessageWriter
 
 VERSION = 1
 """Of the format that the page writes (``frontend/core/file.js``)."""
 
-KINDS = {"decisions": "decide", "lists": "list", "undo": "undo"}
+KINDS = {"decisions": "decide", "lists": "list", "undo": "undo", "classes": "class"}
 """What a message of each route is."""
 
 BESIDE = ("path", "time", "reason")
@@ -75,11 +75,11 @@ def take_outbox(
     is_ours = content.get("run") == run_id(run)
     if not is_ours:
         note("The file was made for another run; what it says about images of this one is taken.")
-    writer, taken = MessageWriter(reviewed, log, reviewer), TakenOutbox()
+    taker, taken = _Taker(run, reviewed, log, reviewer, is_ours), TakenOutbox()
     for number, one in enumerate(content["messages"], start=1):
         try:
             known = len(log.history.lines)
-            saved = _take(one, writer, reviewed, is_ours=is_ours)
+            saved = taker.take(one)
         except SettingsError as error:
             taken.refused.append(f"Message {number}: {error}")
             continue
@@ -91,21 +91,44 @@ def take_outbox(
     return taken
 
 
-def _take(one: object, writer: MessageWriter, reviewed: ReviewedImages, *, is_ours: bool) -> Saved:
-    """Raises SettingsError for a message that is wrong."""
-    if not isinstance(one, dict) or one.get("path") not in KINDS:
-        raise SettingsError("It is no message.")
-    kind = KINDS[one["path"]]
-    body = {name: value for name, value in one.items() if name not in BESIDE}
-    if not is_ours:
-        body["seen"] = 0  # its revisions are those of another file
-    message = read_message(body, kind)
-    if kind == "undo":
-        return writer.undo(message)
-    ids = reviewed.ids_of(message.content.get("images"))
-    if kind == "list":
-        return writer.save_list(message, ids)
-    return writer.decide(message, ids, _time_of(one))
+@dataclass
+class _Taker:
+    """Takes one message after the other."""
+
+    run: RunFolder
+    reviewed: ReviewedImages
+    log: DecisionLog
+    reviewer: str
+    is_ours: bool
+    """Whether the messages were made for this run."""
+
+    def take(self, one: object) -> Saved:
+        """Raises SettingsError for a message that is wrong."""
+        if not isinstance(one, dict) or one.get("path") not in KINDS:
+            raise SettingsError("It is no message.")
+        kind = KINDS[one["path"]]
+        body = {name: value for name, value in one.items() if name not in BESIDE}
+        if not self.is_ours:
+            body["seen"] = 0  # its revisions are those of another file
+        message = read_message(body, kind)
+        if kind == "class":
+            return self._add_class(message)
+        writer = MessageWriter(self.reviewed, self.log, self.reviewer)
+        if kind == "undo":
+            return writer.undo(message)
+        if kind == "list" and not message.names_images:
+            return writer.change_list(message, [])
+        ids = self.reviewed.ids_of(message.content.get("images"))
+        if kind == "list":
+            return writer.change_list(message, ids)
+        return writer.decide(message, ids, _time_of(one))
+
+    def _add_class(self, message: Message) -> Saved:
+        name = message.text("name") or ""
+        if name not in (self.reviewed.classes or ()):
+            self.reviewed = self.reviewed.with_class(name)
+            self.run.add_class(name)
+        return Saved(0, self.log.revision, [])
 
 
 def _time_of(one: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ from review_embeddings.review.decisions.kinds import (
 )
 from review_embeddings.review.decisions.lines import MAX_LIST_NAME, MAX_NOTE
 from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST, OUTBOX
+from review_embeddings.review.decisions.newclasses import MAX_CLASS_NAME
 from review_embeddings.review.lists import EVEN
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 
@@ -61,6 +62,7 @@ ROUTES = {
         "image",
         "predictions",
         "accuracy",
+        "classes",
     )
 }
 """Behind `PREFIX`."""
@@ -124,6 +126,7 @@ def shared_constants() -> dict[str, object]:
         "NO_NEW_LABEL": NO_NEW_LABEL,
         "MAX_NOTE": MAX_NOTE,
         "MAX_LIST_NAME": MAX_LIST_NAME,
+        "MAX_CLASS_NAME": MAX_CLASS_NAME,
         "MAX_REQUEST": MAX_REQUEST,
         "OUTBOX": OUTBOX,
         "MAX_CHECKPOINTS": MAX_CHECKPOINTS,

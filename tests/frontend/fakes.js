@@ -4,6 +4,7 @@
 /** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
 /** @import { Nearest, Numbers } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
+/** @import { SavedList } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
 import { COLUMNS, DECISIONS, ENDS, NO_NEW_LABEL, NOW_COLUMNS, UNDECIDED } from "page/constants.js";
@@ -160,6 +161,7 @@ export const changes = (part) => ({
     reset: false,
     proposals: [],
     faults: [],
+    lists: "",
     ...part,
 });
 
@@ -201,6 +203,8 @@ export class FakeServer {
     columns = {};
     /** By row. @type {Record<number, Nearest[]>} */
     near = {};
+    /** Saved lists. @type {SavedList[] | Failure} */
+    saved = [];
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
@@ -235,6 +239,10 @@ export class FakeServer {
     /** @param {number} row @returns {Promise<Card | Failure>} */
     async card(row) {
         return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+    }
+
+    async lists() {
+        return this.saved;
     }
 
     /** @param {number} step */

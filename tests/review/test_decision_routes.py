@@ -126,6 +126,7 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
             "notes": {"1": "n"},
             "proposals": [],
             "faults": [],
+            "lists": "0",
         }
         assert server.ask("POST", "undo", {"request": "b"})[0] == 200
         assert server.ask("POST", "undo", {"request": "a"})[0] == 200
@@ -134,8 +135,36 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
         assert server.ask("POST", "undo", {"request": "never"})[0] == 422
         assert server.save("lists", {"request": "c", "rows": [5, 3], "name": "odd"}) == 2
         assert server.ask("GET", "facts")[1]["lists"] == ["odd"]
+        assert server.ask("GET", "decisions?since=0")[1]["lists"] != "0"
     history = read_history(run, print)
     assert len(history.lines) == 3 + 1 + 1 + 3 + 2 and not history.current()
+
+
+def test_saved_lists_over_http(run: RunFolder) -> None:
+    with serving_decisions(run) as server:
+        assert server.ask("GET", "lists") == (200, {"lists": []})
+        assert server.save("lists", {"request": "a", "rows": [5, 3], "name": "odd"}) == 2
+        assert server.save("lists", {"request": "b", "rows": [0], "name": "even"}) == 1
+        rename = {"request": "c", "name": "odd", "rename_to": "strange"}
+        assert server.save("lists", rename) == server.save("lists", rename) == 0
+        _, answer = server.ask("GET", "lists")
+        time = answer["lists"][1].pop("time")
+        assert time.endswith("Z") and answer["lists"][0].pop("time") <= time
+        assert answer["lists"] == [
+            {"name": "even", "rows": [0], "images": 1, "reviewer": "ada"},
+            {"name": "strange", "rows": [5, 3], "images": 2, "reviewer": "ada"},
+        ]
+        assert server.save("lists", {"request": "d", "name": "strange", "remove": True}) == 0
+        assert [one["name"] for one in server.ask("GET", "lists")[1]["lists"]] == ["even"]
+        assert server.ask("POST", "undo", {"request": "d"})[0] == 200
+        status, answer = server.ask(
+            "POST", "lists", {"request": "e", "name": "strange", "rename_to": "even"}
+        )
+        assert (status, answer["reason"]) == (422, "invalid")
+        assert "There is a saved list even already" in answer["error"]
+        _, answer = server.ask("GET", "lists")
+        assert [one["rows"] for one in answer["lists"]] == [[0], [5, 3]]
+    assert sorted(read_history(run, print).saved_lists()) == ["even", "strange"]
 
 
 @pytest.mark.parametrize(

@@ -458,7 +458,7 @@ def test_half_a_character_is_refused_with_its_place(run: RunFolder) -> None:
     with pytest.raises(SettingsError, match=r"note is no valid Unicode: character 6 .*U\+D83D"):
         session.decide(said("a", note="half \ud83d"))
     with pytest.raises(SettingsError, match="name is no valid Unicode"):
-        session.save_list({"request": "l", "rows": [0], "name": "\ud83d"})
+        session.change_list({"request": "l", "rows": [0], "name": "\ud83d"})
     assert requests_in(run) == []
 
 

@@ -79,11 +79,13 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "facts": _metadata(deciding),
         "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
+        "lists": _saved_lists(deciding),
     }
     writing = {
         "decisions": deciding.decide,
-        "lists": deciding.save_list,
+        "lists": deciding.change_list,
         "undo": deciding.undo,
+        "classes": deciding.add_class,
     }
     for name, route in reading.items():
         app.add_route(PREFIX + ROUTES[name], _answering(route, 503), ["GET"])
@@ -203,6 +205,13 @@ def _changes(deciding: DecisionSession) -> Route:
         if since is None:
             return _error("since is no revision.", 400)
         return await _answered(lambda: asdict(deciding.changes(since)))
+
+    return route
+
+
+def _saved_lists(deciding: DecisionSession) -> Route:
+    async def route(_: Request) -> Response:
+        return await _answered(lambda: {"lists": [*map(asdict, deciding.saved_lists())]})
 
     return route
 

@@ -17,7 +17,8 @@ export const ROUTES: Record<
     | "card"
     | "image"
     | "predictions"
-    | "accuracy",
+    | "accuracy"
+    | "classes",
     string
 >;
 export const DECISIONS: string[];
@@ -27,6 +28,7 @@ export const UNDECIDED: string;
 export const NO_NEW_LABEL: string;
 export const MAX_NOTE: number;
 export const MAX_LIST_NAME: number;
+export const MAX_CLASS_NAME: number;
 export const MAX_REQUEST: number;
 export const OUTBOX: string;
 export const MAX_CHECKPOINTS: number;

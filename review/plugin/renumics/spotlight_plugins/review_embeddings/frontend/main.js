@@ -13,6 +13,10 @@ import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/
 import { spotlightTable } from "./spotlight/table.js";
 import { picture, summary } from "./views/card.js";
 import { checkpointTable } from "./views/checkpoints.js";
+import { classesWidget } from "./views/classes.js";
+import { CLASSES_SHEET } from "./views/classessheet.js";
+import { listsWidget } from "./views/lists.js";
+import { LISTS_SHEET } from "./views/listsheet.js";
 import { neighbors } from "./views/neighbors.js";
 import { OVERLAY_SHEET } from "./views/overlaysheet.js";
 import { reviewOverlay } from "./views/overlay.js";
@@ -40,7 +44,7 @@ function activate(app) {
 
 /** What lies over the page, the look of the card, and the keys. @param {ReviewPage} page */
 function addOverPage(page) {
-    for (const sheet of [REVIEW_SHEET, OVERLAY_SHEET]) addSheet(document, sheet);
+    for (const sheet of [REVIEW_SHEET, OVERLAY_SHEET, LISTS_SHEET, CLASSES_SHEET]) addSheet(document, sheet);
     const host = document.createElement("div");
     document.body.append(host);
     mount(host, reviewOverlay, page, {});
@@ -72,6 +76,12 @@ const widgetsOf = (page) => [
     ...MAPS.map((key, index) =>
         spotlightWidget(page, mapWidget(index), { key, defaultName: "Map", sign: "∴" }),
     ),
+    spotlightWidget(page, listsWidget, { key: WIDGETS.lists, defaultName: "Lists", sign: "☰" }),
+    spotlightWidget(page, classesWidget, {
+        key: WIDGETS.classes,
+        defaultName: "Classes",
+        sign: "▦",
+    }),
 ];
 
 /** @param {ReviewPage} page */

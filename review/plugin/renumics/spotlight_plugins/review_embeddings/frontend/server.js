@@ -5,7 +5,7 @@
 
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
-import { readChanges, readHashes, readInfo, readSaved } from "./core/messages.js";
+import { readChanges, readHashes, readInfo, readLists, readSaved } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
 
 const PATIENCE = 60 * 1000; // milliseconds; a laptop that slept leaves questions without an end
@@ -51,6 +51,7 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             answer(`${ROUTES.decisions}?since=${since}`, async (given) =>
                 readChanges(await given.json()),
             ),
+        lists: () => answer(ROUTES.lists, async (given) => readLists(await given.json())),
         async nearest(row, step) {
             const at = step === undefined ? "" : `&step=${step}`;
             const response = await ask(`${ROUTES.nearest}?row=${row}${at}`);

@@ -155,6 +155,22 @@ export interface Changes {
     proposals: Proposal[];
     /** What a person should know of the file. */
     faults: string[];
+    /** Another text after each change of a saved list. */
+    lists: string;
+}
+
+/** A list that a person saved. */
+export interface SavedList {
+    name: string;
+    /** In its order; those of its images that are on the page. */
+    rows: number[];
+    /** How many it has in all. */
+    images: number;
+    reviewer: string;
+    /** By the server's clock. ISO 8601, UTC. */
+    time: string;
+    /** By which it was saved; absent once the server has it. */
+    request?: string;
 }
 
 /** Something to be saved, as it is sent. */
@@ -271,6 +287,8 @@ export interface ReviewServer {
     /** 32 bytes an image, by row. */
     hashes(): Promise<Uint8Array | Failure>;
     changes(since: number): Promise<Changes | Failure>;
+    /** Those that people saved. */
+    lists(): Promise<SavedList[] | Failure>;
     /** At one step, by default at the first and the last one on the page. */
     nearest(row: number, step?: number): Promise<Nearest[]>;
     card(row: number): Promise<Card | Failure>;

@@ -106,11 +106,12 @@ export class Deciding {
 
     /** Take back what was decided last in this tab, and look at it again. */
     undo() {
-        const images = this.decisions.undo();
-        const rows = images.flatMap((image) => this.decisions.holding.rowsOf(image));
+        const step = this.decisions.undo();
+        if (!step) return this.#tell("There is nothing to undo.");
+        const rows = step.before.flatMap(([image]) => this.decisions.holding.rowsOf(image));
         const [row] = rows;
-        if (!images.length) return this.#tell("There is nothing to undo.");
-        this.#tell(rows.length ? `${this.#nameOf(rows)}: undone` : "Undone");
+        const what = step.list === undefined ? "" : `List “${step.list}”: `;
+        this.#tell(rows.length ? `${this.#nameOf(rows)}: undone` : `${what}undone`);
         if (row !== undefined) this.review.current.go(row);
     }
 

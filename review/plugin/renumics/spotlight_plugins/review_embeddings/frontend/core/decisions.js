@@ -4,7 +4,9 @@
 /** @import { Decision, Entry, Failure, Message, ReviewServer, ReviewTable } from "../types.js" */
 /** @import { Saved, Surroundings } from "../types.js" */
 /** @import { DecidedImages } from "./grouped.js" */
+/** @import { What } from "./messages.js" */
 /** @import { Question } from "./questions.js" */
+/** @import { Step } from "./undo.js" */
 
 import { UNDECIDED } from "../constants.js";
 import { isFailure } from "./answers.js";
@@ -13,7 +15,7 @@ import { Following, POLL } from "./following.js";
 import { byImage, grouped } from "./grouped.js";
 import { Holding } from "./holding.js";
 import { Listeners } from "./listeners.js";
-import { decisionMessages, listMessages, newName, undoMessage } from "./messages.js";
+import { classMessage, decisionMessages, listMessages, newName, undoMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { becameOf, SAVING } from "./status.js";
 import { clientOf, givenBack, UndoSteps } from "./undo.js";
@@ -124,15 +126,15 @@ export class Decisions {
     }
 
     /**
-     * Take back the last decision of this tab, where it still holds.
-     * @returns {string[]} The images that it was about, as far as they are known.
+     * Take back the last decision of this tab, where it still holds, or its last change of a list.
+     * @returns {Step | undefined} What that was; undefined where there is nothing.
      */
     undo() {
-        const step = this.info && this.steps.pop();
-        if (!step) return [];
+        const step = this.info ? this.steps.pop() : undefined;
+        if (!step) return undefined;
         const before = givenBack(step, (image) => this.holding.ofImage(image));
         this.#push([undoMessage({ ...this.#about([]), request: step.request })], before);
-        return step.before.map(([image]) => image);
+        return step;
     }
 
     /**
@@ -141,7 +143,27 @@ export class Decisions {
      * @param {string} name
      */
     saveList(rows, name) {
-        this.#push(listMessages({ ...this.#about(this.holding.imagesOf(rows)), name }));
+        const images = this.holding.imagesOf(rows);
+        this.changeList(name, (what) => listMessages({ ...what, images, name }));
+    }
+
+    /**
+     * Change a saved list, to be taken back as a decision is.
+     * @param {string} list Its name.
+     * @param {(what: What) => Message[]} make
+     */
+    changeList(list, make) {
+        const what = this.#about([]);
+        this.steps.push({ request: what.request, said: [], before: [], list });
+        this.#push(make(what));
+    }
+
+    /**
+     * Add a class to those of the run.
+     * @param {string} name
+     */
+    addClass(name) {
+        this.#push([classMessage({ ...this.#about([]), name })]);
     }
 
     /** Ask what was decided since. */

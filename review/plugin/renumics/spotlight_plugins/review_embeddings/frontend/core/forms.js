@@ -1,7 +1,6 @@
 // What a person has begun to type on the card, one thing at a time: a search for a class, a note,
 // the name of a list. Closed when another image is looked at.
 
-/** @import { Failure } from "../types.js" */
 /** @import { ReviewPage } from "./page.js" */
 
 import { COLUMNS, RELABEL } from "../constants.js";
@@ -11,9 +10,6 @@ import { classesByProbability, classesFound } from "./relabel.js";
 
 /** Classes that are drawn; more cannot be looked through. */
 export const OFFERED = 200;
-
-/** Adds a class to those that the run knows. @typedef {{
- *     add(name: string): Promise<Failure | null> }} NewClasses */
 
 export class Forms {
     /** @type {"" | "classes" | "note" | "list"} */
@@ -62,7 +58,7 @@ export class Forms {
     get newClass() {
         const name = this.search.trim();
         const isKnown = this.page.decisions.info?.classes.includes(name) ?? true;
-        return this.page.classes && name && !isKnown ? name : undefined;
+        return name && !isKnown ? name : undefined;
     }
 
     /** @param {string} search */
@@ -93,6 +89,8 @@ export class Forms {
     askForNew() {
         const { newClass: name, page } = this;
         if (name === undefined) return;
+        const problem = page.classes.problemWith(name);
+        if (problem) return this.#set({ fault: `Not added: ${problem.reason}.` });
         const text = `No class is called "${name}". Add it to the classes of this run?`;
         page.overlay.ask({ text, button: `Add "${name}"`, run: () => void this.#add(name) });
     }
@@ -100,7 +98,7 @@ export class Forms {
     /** @param {string} name */
     async #add(name) {
         const { row } = this.page.current;
-        const failure = (await this.page.classes?.add(name)) ?? null;
+        const failure = await this.page.classes.add(name);
         if (row !== this.page.current.row) return; // somebody has gone on
         if (isFailure(failure)) this.#set({ fault: `Not added: ${failure.reason}.` });
         else this.take(name);
@@ -113,12 +111,11 @@ export class Forms {
 
     /** Save what is marked, else the open list, under the name. */
     saveList() {
-        const { review, decisions } = this.page;
+        const { review, saved } = this.page;
         const name = this.listName.trim();
         const rows = review.marks.size ? review.marks.rows : (review.list?.rows ?? []);
         if (!name || !rows.length) return;
-        decisions.saveList(rows, name);
-        this.#set({ open: "", listName: "" });
+        saved.save(rows, name, () => this.#set({ open: "", listName: "" }));
     }
 
     /** @param {Partial<Pick<Forms, "open" | "search" | "chosen" | "listName" | "fault">>} part */

@@ -22,6 +22,8 @@ export class Holding {
     questions = [];
     /** What a person should know of the file of decisions. @type {string[]} */
     faults = [];
+    /** Another text after each change of a saved list. */
+    lists = "";
 
     #decided = new Decided();
     /** @type {Changes["proposals"]} */
@@ -78,12 +80,13 @@ export class Holding {
     }
 
     /** The server says this. @param {Changes} changes */
-    take({ revision, decided, reset, proposals, faults }) {
+    take({ revision, decided, reset, proposals, faults, lists }) {
         if (reset) this.#paint(this.#decided.reset());
         this.#paint(this.#decided.settle(decided));
         this.revision = this.since = revision;
         this.isKnown = true;
         this.faults = faults;
+        this.lists = lists;
         this.#proposals = proposals;
         this.#ask();
     }

@@ -2,6 +2,7 @@
 // The only module that knows the keys of that JSON.
 
 /** @import { Changes, Decision, DecisionInfo, Message, Proposal, Saved } from "../types.js" */
+/** @import { SavedList } from "../types.js" */
 
 import { MAX_CHECKPOINTS, MAX_REQUEST, ROUTES, UNDECIDED } from "../constants.js";
 
@@ -38,6 +39,21 @@ export function decisionMessages({ images, decision: said, checkpoints, ...rest 
 /** @param {What & { name: string }} what */
 export const listMessages = ({ images, ...rest }) => messages(ROUTES.lists, rest, images);
 
+/** @param {What & { name: string, renameTo: string }} what @returns {Message} */
+export const renameMessage = ({ images: _, renameTo, ...rest }) => ({
+    path: ROUTES.lists,
+    body: { ...rest, rename_to: renameTo },
+});
+
+/** @param {What & { name: string }} what @returns {Message} */
+export const removeMessage = ({ images: _, ...rest }) => ({
+    path: ROUTES.lists,
+    body: { ...rest, remove: true },
+});
+
+/** @param {What & { name: string }} what @returns {Message} */
+export const classMessage = ({ images: _, ...body }) => ({ path: ROUTES.classes, body });
+
 /**
  * @param {What} what With the request that is taken back, for all of its images.
  * @returns {Message}
@@ -63,6 +79,22 @@ export function decisionOf({ path, body }) {
     const { decision, new_label: newLabel, note } = /** @type {any} */ (body);
     return { decision, newLabel: newLabel ?? null, note: note ?? "" };
 }
+
+/**
+ * What a message makes of a saved list; null for one that is about none.
+ * @param {Message} message
+ * @returns {{ name: string, images: string[] | undefined, renameTo: string | undefined,
+ *     isRemoved: boolean } | null}
+ */
+export function listChangeOf({ path, body }) {
+    if (path !== ROUTES.lists) return null;
+    const { name, images, rename_to: renameTo, remove = false } = /** @type {any} */ (body);
+    return { name, images, renameTo, isRemoved: remove };
+}
+
+/** The class that a message adds; null for another message. @param {Message} message */
+export const newClassOf = ({ path, body }) =>
+    path === ROUTES.classes ? String(body.name) : null;
 
 // What is read from an answer throws where the answer is not one of the review's.
 
@@ -95,8 +127,17 @@ export function readChanges(answer) {
         const newLabel = answer.new_labels[index];
         return [row, { decision, newLabel, note: notes[row] ?? "", ...who }];
     });
-    const { proposals = [], faults = [] } = answer;
-    return { revision, decided, reset, proposals: proposals.map(readAbout), faults };
+    const { proposals = [], faults = [], lists = "" } = answer;
+    return { revision, decided, reset, proposals: proposals.map(readAbout), faults, lists };
+}
+
+/**
+ * @param {any} answer Of the route `lists`.
+ * @returns {SavedList[]}
+ */
+export function readLists({ lists }) {
+    if (!Array.isArray(lists)) throw new TypeError("no lists");
+    return lists;
 }
 
 /**

@@ -37,7 +37,12 @@ export const noticesOf = (decisions) => [
  * @param {Entry[]} entries
  */
 export function countOf(entries) {
-    const kinds = { decision: ROUTES.decisions, undo: ROUTES.undo, list: ROUTES.lists };
+    const kinds = {
+        decision: ROUTES.decisions,
+        undo: ROUTES.undo,
+        list: ROUTES.lists,
+        "class name": ROUTES.classes,
+    };
     const counts = Object.entries(kinds).map(([kind, path]) => {
         const those = entries.filter(({ message }) => message.path === path);
         const requests = new Set(those.map(({ message }) => message.body.request)).size;

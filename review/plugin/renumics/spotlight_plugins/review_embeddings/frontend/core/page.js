@@ -4,6 +4,7 @@
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
 import { Cards } from "./cards.js";
+import { ClassView } from "./classview.js";
 import { Current } from "./current.js";
 import { Deciding } from "./deciding.js";
 import { Decisions } from "./decisions.js";
@@ -11,21 +12,21 @@ import { NoteDrafts } from "./drafts.js";
 import { Forms } from "./forms.js";
 import { Keys } from "./keys.js";
 import { Listeners } from "./listeners.js";
-import { Pictures } from "./pictures.js";
+import { Maps } from "./maps.js";
 import { NearestImages } from "./nearest.js";
+import { NewClasses } from "./newclasses.js";
 import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
-import { Review } from "./review.js";
-import { Maps } from "./maps.js";
+import { Pictures } from "./pictures.js";
 import { Player } from "./play.js";
+import { Review } from "./review.js";
+import { SavedLists } from "./savedlists.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
 
 export class ReviewPage {
     /** What was read last. @type {Session} */
     session = {};
-    /** Takes new classes, where that is possible. @type {import("./forms.js").NewClasses | null} */
-    classes = null;
     /** Called once the session was read, and each time it was read again. @type {Listeners} */
     sessionRead = new Listeners();
 
@@ -53,6 +54,14 @@ export class ReviewPage {
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.deciding = new Deciding(this);
         this.forms = new Forms(this);
+        this.classes = new NewClasses(this.decisions);
+        this.saved = new SavedLists(this.decisions, server, this.overlay);
+        this.classView = new ClassView(this);
+        this.offered.sources.push(
+            () => this.saved.lists,
+            () => this.classView.opened,
+        );
+        this.saved.changed.add(() => this.review.changed.call());
         this.decisions.changed.add(() => this.review.changed.call());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
         const player = new Player(this.slider, surroundings.later);

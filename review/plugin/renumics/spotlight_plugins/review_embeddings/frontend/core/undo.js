@@ -23,6 +23,7 @@ const MAX_IMAGES = 2000; // of a step for which is kept what held before it
  * @property {Decision[]} said One for all images, or one each for groups of them.
  * @property {[image: string, decision: Decision | null][]} before What held; empty where it is not
  * known any more.
+ * @property {string} [list] Name of the saved list that it changed.
  */
 
 export class UndoSteps {

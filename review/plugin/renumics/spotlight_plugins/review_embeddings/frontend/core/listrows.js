@@ -1,0 +1,179 @@
+// What a person does in the rows of all lists: which one the keys are at, which one is renamed or
+// saved, what is searched for.
+
+/** @import { ReviewList } from "../types.js" */
+/** @import { ReviewPage } from "./page.js" */
+
+import { MAX_LIST_NAME } from "../constants.js";
+import { counted } from "./format.js";
+
+/** With more lists than these there is a search. */
+export const MANY_LISTS = 12;
+
+export class ListRows {
+    search = "";
+    /** Key of the list that is renamed; empty for none. */
+    renamed = "";
+    /** The name that is typed. */
+    name = "";
+    isSaving = false;
+    /** Why a name cannot be taken. */
+    fault = "";
+    /** Key of the row that Tab goes to. @type {string | undefined} */
+    at;
+
+    /**
+     * @param {ReviewPage} page
+     * @param {() => void} changed
+     */
+    constructor(page, changed) {
+        this.page = page;
+        this.changed = changed;
+    }
+
+    get all() {
+        return this.page.review.lists;
+    }
+
+    /** Those that the search finds. */
+    get found() {
+        const wanted = this.search.trim().toLowerCase();
+        return this.all.filter(({ title }) => title.toLowerCase().includes(wanted));
+    }
+
+    /** The found ones, the saved ones by themselves; without a name where there are none of these.
+     * @returns {{ name: string, lists: ReviewList[] }[]} */
+    get groups() {
+        const { saved, session } = this.page;
+        const { found } = this;
+        const made = new Set((session.lists ?? []).map(({ key }) => key));
+        const groups = [
+            { name: "Ready-made", lists: found.filter(({ key }) => made.has(key)) },
+            { name: "Saved", lists: found.filter((list) => saved.nameOf(list) !== undefined) },
+        ];
+        const known = new Set(groups.flatMap(({ lists }) => lists));
+        groups.push({ name: "On this page", lists: found.filter((list) => !known.has(list)) });
+        if (!groups[1]?.lists.length) return [{ name: "", lists: found }];
+        return groups.filter(({ lists }) => lists.length);
+    }
+
+    /** @param {ReviewList} list */
+    isOpen({ key }) {
+        return this.page.review.list?.key === key;
+    }
+
+    /** The row that is one stop of the Tab key: where the keys were, else the open list. */
+    get stop() {
+        const found = this.groups.flatMap(({ lists }) => lists);
+        const key = this.at ?? this.page.review.list?.key;
+        return (found.find((list) => list.key === key) ?? found[0])?.key;
+    }
+
+    /** @param {ReviewList} list */
+    canChange(list) {
+        const { saved } = this.page;
+        return saved.canChange && saved.nameOf(list) !== undefined;
+    }
+
+    /** @param {Partial<Pick<ListRows, "search" | "at" | "name">>} part */
+    set(part) {
+        Object.assign(this, part);
+        this.changed();
+    }
+
+    /** @param {ReviewList} list */
+    open({ key }) {
+        this.at = key;
+        this.page.review.open(key);
+    }
+
+    /** Have the images selected in all that Spotlight shows. @param {ReviewList} list */
+    select({ rows }) {
+        this.page.table.select(rows);
+    }
+
+    // -- names
+
+    /** @param {ReviewList} list */
+    beginRename(list) {
+        if (!this.canChange(list)) return;
+        this.#begin({ renamed: list.key, name: this.page.saved.nameOf(list) ?? "" });
+    }
+
+    /** Save what is marked, else the open list. */
+    beginSave() {
+        this.#begin({ isSaving: true });
+    }
+
+    /** What is saved: its rows, and what it is called. */
+    get toSave() {
+        const { marks, list } = this.page.review;
+        if (marks.size) return { rows: marks.rows, what: counted(marks.size, "marked image") };
+        return { rows: list?.rows ?? [], what: list ? `“${list.title}”` : "" };
+    }
+
+    cancel() {
+        this.#begin({});
+    }
+
+    /** Take the name that was typed. */
+    takeName() {
+        const name = this.name.trim();
+        const { saved } = this.page;
+        if (!name || name.length > MAX_LIST_NAME)
+            return this.#refuse(`A name has 1 to ${MAX_LIST_NAME} characters.`);
+        const list = this.all.find(({ key }) => key === this.renamed);
+        if (!list) return this.#save(name);
+        const before = saved.nameOf(list) ?? "";
+        if (name === before) return this.cancel();
+        if (saved.has(name)) return this.#refuse("There is a list with this name.");
+        this.#rename(list, before, name);
+    }
+
+    /** @param {string} name */
+    #save(name) {
+        const { rows } = this.toSave;
+        if (rows.length) this.page.saved.save(rows, name, () => this.cancel());
+        else this.#refuse("No list is open, and no image is marked.");
+    }
+
+    /**
+     * The list stays open, at its image, under its new name.
+     * @param {ReviewList} list
+     * @param {string} before
+     * @param {string} name
+     */
+    #rename(list, before, name) {
+        const { saved, review, current } = this.page;
+        const { row } = current;
+        const wasOpen = this.isOpen(list);
+        saved.rename(before, name);
+        this.at = saved.keyOf(name);
+        this.cancel();
+        if (!wasOpen) return;
+        review.open(this.at);
+        current.go(row);
+    }
+
+    /** Remove a list, once a person has said so. @param {ReviewList} list */
+    remove(list) {
+        const { saved, overlay } = this.page;
+        const name = saved.nameOf(list);
+        if (name === undefined || !this.canChange(list)) return;
+        const images = counted(list.rows.length, "image");
+        const text = `Remove the saved list “${name}” (${images})? What was decided stays.`;
+        overlay.ask({ text, button: `Remove “${name}”`, run: () => saved.remove(name) });
+    }
+
+    /** @param {Partial<Pick<ListRows, "renamed" | "name" | "isSaving">>} begun */
+    #begin({ renamed = "", name = "", isSaving = false }) {
+        Object.assign(this, { renamed, name, isSaving, fault: "" });
+        this.changed();
+    }
+
+    /** @param {string} fault */
+    #refuse(fault) {
+        this.fault = fault;
+        this.changed();
+    }
+}

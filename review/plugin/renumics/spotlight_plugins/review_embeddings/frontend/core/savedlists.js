@@ -1,0 +1,183 @@
+// The lists that people saved: as the server has them, and over them what is on its way there.
+// They are saved, renamed and removed through the outbox, and taken back as a decision is.
+
+/** @import { Entry, Failure, ReviewList, ReviewServer, SavedList } from "../types.js" */
+/** @import { Decisions } from "./decisions.js" */
+/** @import { What } from "./messages.js" */
+/** @import { Overlay } from "./overlay.js" */
+
+import { isFailure } from "./answers.js";
+import { counted, shortTime } from "./format.js";
+import { Listeners } from "./listeners.js";
+import { listChangeOf, removeMessage, renameMessage } from "./messages.js";
+
+/** Before the name of a saved list in its key. */
+const SAVED = "saved:";
+
+/** @typedef {Pick<SavedList, "name" | "rows"> & Partial<SavedList>} KnownList */
+
+export class SavedLists {
+    /** Called when one came, went or has another name. @type {Listeners} */
+    changed = new Listeners();
+    /** Why they could not be read. @type {Failure | null} */
+    failure = null;
+
+    /** As the server had them last. @type {SavedList[]} */
+    #saved = [];
+    /** The version of these. */
+    #version = "";
+    /** Messages that these do not hold yet, oldest first, by key. @type {Map<string, Entry>} */
+    #unread = new Map();
+    #isAsking = false;
+    /** @type {ReviewList[] | undefined} */
+    #lists;
+
+    /**
+     * @param {Decisions} decisions
+     * @param {Pick<ReviewServer, "lists">} server
+     * @param {Overlay} overlay
+     */
+    constructor(decisions, server, overlay) {
+        this.decisions = decisions;
+        this.server = server;
+        this.overlay = overlay;
+        decisions.changed.add(() => this.#look());
+    }
+
+    /** By name, as lists to go through. */
+    get lists() {
+        this.#lists ??= this.#known.map((known) => ({
+            key: SAVED + known.name,
+            title: known.name,
+            rows: known.rows,
+            suggests: "",
+            description: descriptionOf(known),
+        }));
+        return this.#lists;
+    }
+
+    get canChange() {
+        return this.decisions.info?.readOnly === "";
+    }
+
+    /** The name of a saved list; undefined for any other list. @param {{ key: string }} list */
+    nameOf({ key }) {
+        return key.startsWith(SAVED) ? key.slice(SAVED.length) : undefined;
+    }
+
+    /** @param {string} name */
+    keyOf(name) {
+        return SAVED + name;
+    }
+
+    /** @param {string} name */
+    has(name) {
+        return this.#known.some((known) => known.name === name);
+    }
+
+    /**
+     * Save images, in their order; in the place of a list that is called so once a person has said
+     * that.
+     * @param {number[]} rows
+     * @param {string} name
+     * @param {() => void} done
+     */
+    save(rows, name, done) {
+        const run = () => {
+            this.decisions.saveList(rows, name);
+            done();
+        };
+        if (!this.has(name)) return run();
+        const images = counted(rows.length, "image");
+        const text = `There is a saved list “${name}”. Put ${images} in its place?`;
+        this.overlay.ask({ text, button: `Replace “${name}”`, run });
+    }
+
+    /**
+     * @param {string} name
+     * @param {string} renameTo
+     */
+    rename(name, renameTo) {
+        const make = (/** @type {What} */ what) => [renameMessage({ ...what, name, renameTo })];
+        this.decisions.changeList(name, make);
+    }
+
+    /** @param {string} name */
+    remove(name) {
+        this.decisions.changeList(name, (what) => [removeMessage({ ...what, name })]);
+    }
+
+    get #known() {
+        /** @type {Map<string, KnownList>} */
+        const known = new Map(this.#saved.map((one) => [one.name, one]));
+        for (const entry of this.#unread.values()) apply(known, entry, this.decisions.holding);
+        return [...known.values()].sort(byName);
+    }
+
+    /** Something came into the outbox or left it, or the server has other lists. */
+    #look() {
+        const { outbox, holding } = this.decisions;
+        const before = this.#unread.size;
+        for (const entry of outbox.waiting)
+            if (listChangeOf(entry.message)) this.#unread.set(entry.key, entry);
+        for (const { key } of outbox.aside) this.#unread.delete(key);
+        if (this.#unread.size !== before) this.#change();
+        if (holding.isKnown && holding.lists !== this.#version) void this.#ask(holding.lists);
+    }
+
+    /** @param {string} version */
+    async #ask(version) {
+        if (this.#isAsking) return;
+        this.#isAsking = true;
+        const waiting = new Set(this.decisions.outbox.waiting.map(({ key }) => key));
+        const saved = [...this.#unread.keys()].filter((key) => !waiting.has(key));
+        const answer = await this.server.lists();
+        this.#isAsking = false;
+        this.failure = isFailure(answer) ? answer : null;
+        if (isFailure(answer)) return; // asked again with the next look
+        this.#saved = answer;
+        this.#version = version;
+        saved.forEach((key) => this.#unread.delete(key));
+        this.#change();
+        this.#look();
+    }
+
+    #change() {
+        this.#lists = undefined;
+        this.changed.call();
+    }
+}
+
+/**
+ * What a message makes of the lists.
+ * @param {Map<string, KnownList>} known
+ * @param {Entry} entry
+ * @param {{ rowsOf(image: string): number[] }} holding
+ */
+function apply(known, { message, time }, holding) {
+    const change = listChangeOf(message);
+    const before = change && known.get(change.name);
+    if (!change) return;
+    const { name, images, renameTo, isRemoved } = change;
+    if (images) {
+        const isPart = before?.request === message.body.request;
+        const rows = images.flatMap((image) => holding.rowsOf(image).slice(0, 1));
+        const { request } = message.body;
+        known.set(name, { name, rows: [...(isPart ? before.rows : []), ...rows], time, request });
+    } else if (before && (isRemoved || renameTo !== undefined)) {
+        known.delete(name);
+        if (renameTo !== undefined) known.set(renameTo, { ...before, name: renameTo });
+    }
+}
+
+/** @param {KnownList} one @param {KnownList} other */
+const byName = (one, other) => one.name.localeCompare(other.name, undefined, { numeric: true });
+
+/** @param {KnownList} known */
+function descriptionOf({ rows, images = rows.length, reviewer, time }) {
+    const who = reviewer ? ` by ${reviewer}` : "";
+    const when = time ? `, ${shortTime(time)}` : "";
+    const elsewhere = images - rows.length;
+    const rest = elsewhere > 0 ? `, ${elsewhere.toLocaleString()} of them not on this page` : "";
+    return `Saved${who}${when}: ${counted(images, "image")}${rest}.`;
+}

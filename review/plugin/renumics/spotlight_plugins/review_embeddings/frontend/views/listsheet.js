@@ -1,0 +1,44 @@
+// The style sheet of the rows of lists.
+
+export const LISTS_SHEET = `
+.rl { display: flex; flex-direction: column; height: 100%; box-sizing: border-box; padding: 6px;
+    gap: 4px; font-size: 13px; line-height: 1.35; overflow: hidden;
+    background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); }
+.rl ul { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto; min-height: 0; }
+.rl-row { display: flex; align-items: flex-start; gap: 2px; content-visibility: auto;
+    contain-intrinsic-size: auto 46px; border-bottom: 1px solid var(--review-line, #c3ccd5); }
+.rl-group { padding: 5px 6px 2px; font-size: 12px; font-weight: 600;
+    color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
+.rl-now { background: var(--review-accent-ground, #e8f0fe); }
+.rl button { font: inherit; color: inherit; cursor: pointer; background: none; border: 0; }
+.rl-open { flex: 1 1 auto; min-width: 0; display: grid; padding: 4px 6px; text-align: left;
+    grid-template-columns: minmax(0, 1fr) auto; gap: 1px 8px; }
+.rl button:hover:enabled { background: var(--review-raised, #f1f4f8); }
+.rl :is(button, input):focus-visible { outline: 2px solid var(--review-focus, #1a5fd0);
+    outline-offset: -2px; }
+.rl-title { overflow-wrap: anywhere; }
+.rl-now .rl-title { font-weight: 600; }
+.rl-count { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.rl-bar { grid-column: 1 / -1; height: 3px; border-radius: 2px; overflow: hidden;
+    background: var(--review-line, #c3ccd5); }
+.rl-bar > span { display: block; height: 100%; background: var(--review-accent, #1a5fd0); }
+.rl-more { grid-column: 1 / -1; font-size: 12px; color: var(--review-muted, #4b5563);
+    overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.rl-actions { display: flex; flex: none; padding-top: 2px; }
+.rl-actions button { width: 26px; height: 26px; padding: 0; border-radius: 4px;
+    color: var(--review-muted, #4b5563); }
+.rl-actions button:hover { color: var(--review-ink, #1f2937); }
+.rl input { font: inherit; color: inherit; background: var(--review-ground, #fff); min-width: 0;
+    padding: 3px 6px; border: 1px solid var(--review-edge, #6b7787); border-radius: 5px; }
+.rl input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
+.rl-search { flex: none; }
+.rl-form { display: flex; flex-wrap: wrap; gap: 4px; padding: 4px; width: 100%; }
+.rl-form input { flex: 1 1 120px; }
+.rl .rl-form button, .rl .rl-save { padding: 3px 8px; border-radius: 5px; flex: none;
+    border: 1px solid var(--review-edge, #6b7787); text-align: left; }
+.rl .rl-save:disabled { cursor: default; border: 1px dashed var(--review-line, #c3ccd5);
+    color: var(--review-muted, #4b5563); }
+.rl-none, .rl-fault { margin: 4px 6px; flex: none; }
+.rl-fault { color: var(--review-bad, #b3261e); }
+.rl-fault[hidden] { display: none; }
+`;
