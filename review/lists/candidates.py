@@ -97,6 +97,10 @@ class Candidates:
 
     def moved(self) -> NDArray[np.float32]:
         """How far each image moved on the map, shape (N,)."""
+        return self._moved
+
+    @cached_property
+    def _moved(self) -> NDArray[np.float32]:
         assert self.early is not None, "such lists are offered where there are two checkpoints"
         return distance_moved(self.early, self.late)
 
