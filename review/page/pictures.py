@@ -81,19 +81,25 @@ class Pictures:
             return whole_picture(self._opened.file(row), self._images.grey_rules)
 
     def _of_side(self, row: int, side: int) -> bytes:
-        key = (self._images.hashes[row], side)
-        if (kept := self._remembered(key)) is not None:
+        kept = self._remembered((self._images.hashes[row], side))
+        if kept is not None:
             return kept
         with self._decoding:
-            if (kept := self._remembered(key)) is None:
-                kept = self._made(row, side)
-                self._remember(key, kept)
-            return kept
+            return self._made(row, side)
 
     def _made(self, row: int, side: int) -> bytes:
-        preview = self._opened.preview(row) if side <= PREVIEW_SIDE else None
-        data = preview or self._opened.file(row)
-        return picture_of(data, side, self._images.grey_rules)
+        """A picture, from now on remembered; smaller ones of the preview, which is made where the
+        run has none."""
+        key, made = (self._images.hashes[row], side), None
+        if (kept := self._remembered(key)) is not None:
+            return kept
+        if side <= PREVIEW_SIDE:
+            made = self._opened.preview(row)
+        if made is None and side < PREVIEW_SIDE:
+            made = self._made(row, PREVIEW_SIDE)
+        made = picture_of(made or self._opened.file(row), side, self._images.grey_rules)
+        self._remember(key, made)
+        return made
 
     def _remembered(self, key: tuple[str, int]) -> bytes | None:
         with self._guard:

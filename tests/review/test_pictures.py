@@ -96,7 +96,7 @@ def test_a_picture_is_what_the_model_saw(kind: str, side: int | None) -> None:
     made = whole_picture(data) if side is None else picture_of(data, side)
     if side is not None:
         seen.thumbnail((side, side))
-    shown = Image.open(io.BytesIO(made))
+    shown: Image.Image = Image.open(io.BytesIO(made))
     if type_of(made) == "image/jpeg":
         shown = to_rgb(shown)  # a browser turns it
     assert shown.size == seen.size and getattr(shown, "n_frames", 1) == 1
@@ -142,9 +142,10 @@ def test_sides_are_rounded_up() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no image", encoded(halves(64, 64), "JPEG")[:300]])
 def test_what_is_no_image_is_said_to_be_none(data: bytes) -> None:
-    for make in (lambda: picture_of(data, 64), lambda: whole_picture(data)):
-        with pytest.raises(UnreadableError):
-            make()
+    with pytest.raises(UnreadableError):
+        picture_of(data, 32)
+    with pytest.raises(UnreadableError):
+        whole_picture(data)
 
 
 # -- of a run
@@ -193,7 +194,8 @@ def test_a_route_answers_pictures_of_every_size(
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
         size = Image.open(io.BytesIO(answer.content)).size
-        assert 0.75 * longest <= size[0] <= longest and size[0] / size[1] == pytest.approx(4 / 3)
+        assert 0.75 * longest <= size[0] <= longest
+        assert size[0] / size[1] == pytest.approx(4 / 3, abs=0.05)
     images = read_images(photographs)
     assert images is not None
     assert client.get("image/4").content == images.read_bytes()[4], "the file itself"
