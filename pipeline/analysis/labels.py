@@ -111,8 +111,12 @@ def neighbor_probabilities(
     ``neighbors``: shape (N, k), never the image itself, so that no label speaks for itself.
     Neighbours without a label do not count; where none has one, all classes are equally likely.
     """
-    near = labels[neighbors]
-    counts = np.zeros((len(labels), classes))
+    return shares_of(labels[neighbors], classes)
+
+
+def shares_of(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
+    """The same from the labels of the neighbours themselves, shape (N, k), -1 without one."""
+    counts = np.zeros((len(near), classes))
     rows, columns = np.nonzero(near >= 0)
     np.add.at(counts, (rows, near[rows, columns]), 1.0)
     counts[counts.sum(axis=1) == 0] = 1.0

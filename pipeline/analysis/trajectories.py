@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
-from review_embeddings.pipeline.analysis.labels import neighbor_probabilities
+from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import in_blocks
 
@@ -234,14 +234,26 @@ def label_margins(
     """
     known = labels >= 0
     classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1
-    shares = neighbor_probabilities(labels, neighbors, classes)
-    if probabilities is not None:
-        shares = (shares + probabilities) / 2
+    shares = both_witnesses(labels[neighbors], probabilities, classes)
     given = np.where(known, labels, 0)
     fit = np.where(known, margins(shares, given), 0.0)
-    chance = 1 / classes
     accuracy = float((shares.argmax(axis=1) == given)[known].mean())
-    return fit, max(0.0, (accuracy - chance) / (1 - chance)) ** 4 if classes > 1 else 1.0
+    return fit, weight_of(accuracy, classes)
+
+
+def both_witnesses(
+    near: NDArray[np.integer], probabilities: NDArray[np.float64] | None, classes: int
+) -> NDArray[np.float64]:
+    """How likely each class is by the labels of the nearest neighbours, shape (N, k), and by the
+    model, where it has a head; shape (N, ``classes``)."""
+    shares = shares_of(near, classes)
+    return shares if probabilities is None else (shares + probabilities) / 2
+
+
+def weight_of(accuracy: float, classes: int) -> float:
+    """How much a checkpoint of this accuracy counts, in [0, 1]."""
+    chance = 1 / classes
+    return max(0.0, (accuracy - chance) / (1 - chance)) ** 4 if classes > 1 else 1.0
 
 
 def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,10 @@ from review_embeddings.pipeline.table import columns as c
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def _not_known(row: int) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Candidates:
     review."""
     per_class: bool = False
     """Whether these are so many of each class."""
+    best_class: Callable[[int], str | None] = _not_known
+    """The class that fits the image in a row best over all checkpoints."""
 
     def __len__(self) -> int:
         return len(self.ids)

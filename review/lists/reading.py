@@ -15,6 +15,7 @@ from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.definition import ListDefinition
+from review_embeddings.review.lists.overall import OverallFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,7 @@ def read_candidates(
     early = None
     if first != last:
         early = _read(run, first, [name for one in definitions for name in one.first_columns])
+    settings = Settings() if info is None else info.settings
     return Candidates(
         ids=images.ids,
         labels=images.label_names or [None] * len(images),
@@ -54,9 +56,10 @@ def read_candidates(
         early=early,
         first_step=None if early is None else first,
         several=len(manifest.steps) > 1,
-        settings=Settings() if info is None else info.settings,
+        settings=settings,
         before=_percentiles(images, before, late) if before else None,
         at_checkpoint=at_checkpoint,
+        best_class=OverallFit(run, images, manifest, settings.cross_validate).best_class,
     )
 
 

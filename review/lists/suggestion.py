@@ -31,9 +31,11 @@ def another_class_fits(images: Candidates) -> NDArray[Any]:
 
 
 def suggested_label(images: Candidates, row: int) -> str | None:
-    """The class that fits an image best at the later checkpoint, where another one fits better
-    than its label; None where none does."""
-    suggested = images.text(c.SUGGESTED_LABEL, row)
-    if not suggested or suggested == images.labels[row] or not another_class_fits(images)[row]:
+    """The class that fits an image better than its label: the best one at the later checkpoint or,
+    where that is the label, over all of them. None where none does."""
+    if not another_class_fits(images)[row]:
         return None
-    return suggested
+    label, best = images.labels[row], images.text(c.SUGGESTED_LABEL, row)
+    if best in {"", label} and label_rank(images) == c.TRAJECTORY_LABEL_RANK:
+        best = images.best_class(row) or ""
+    return None if best in {"", label} else best

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import ListDefinition
@@ -121,10 +119,11 @@ def of_copy_with_another_label(images: Candidates, row: int) -> list[str]:
     return [f"its copy #{images.ids[other]} has another label: {labels[other] or 'none'}"]
 
 
-def _group(images: Candidates, row: int) -> NDArray[np.intp]:
+def _group(images: Candidates, row: int) -> NDArray[Any]:
     """The rows of an image and its copies, ascending."""
     groups = images.last(c.DUPLICATE_GROUP)
-    return np.flatnonzero(groups == groups[row])
+    rows: NDArray[Any] = (groups == groups[row]).nonzero()[0]
+    return rows
 
 
 def of_leak(images: Candidates, row: int) -> list[str]:

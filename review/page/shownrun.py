@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.labels import neighbor_probabilities
+from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
@@ -87,10 +87,8 @@ class ShownRun:
         stored = self.probabilities[at]
         if stored is not None:
             return stored.of(slice(position, position + 1))
-        near = np.asarray(self.neighbors[at][position : position + 1])
-        known, count = self.labels, len(self.images.classes or [])
-        found = neighbor_probabilities(known[near[0]], np.arange(near.shape[1])[None], count)
-        return ClassProbabilities.of_shares(found)
+        near = self.labels[self.neighbors[at][position : position + 1]]
+        return ClassProbabilities.of_shares(shares_of(near, len(self.images.classes or [])))
 
 
 def read_shown(

@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 from listing import candidates_of
 from tables import write_made_table
 
+from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.trajectories import both_witnesses, weight_of
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.table.columns import COLUMNS
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -28,6 +31,9 @@ from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.lists import LISTS, keys, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
+from review_embeddings.review.lists.overall import OverallFit
+from review_embeddings.review.lists.suggestion import suggested_label
+from review_embeddings.review.lists.words import DISAGREEMENT, reasons
 from review_embeddings.review.report.summary import SHOWN, Summary, summarize
 
 ROOT = Path(__file__).parents[2]
@@ -211,3 +217,140 @@ def test_labels_without_scores_are_judged_by_other_classifiers() -> None:
     bare, labelled = ([one] * len(candidates) for one in (None, "cat"))
     assert "this data set has none" in needs(replace(candidates, labels=bare))
     assert "--cross-validate 5" in needs(replace(candidates, labels=labelled))
+
+
+SUGGESTED = {
+    "labels": "relabel",
+    "duplicates": "duplicate",
+    "leaks": "remove",
+    "leak-labels": "remove",
+    **dict.fromkeys(
+        (
+            *("worst", "consensus", "duplicate-labels", "pictures", "forgotten", "rank-changed"),
+            *("first", "persistent", "new", "resolved", "movers", "decided"),
+        ),
+        "",
+    ),
+}
+"""The decision that each list suggests; empty for none: of what is atypical nothing follows."""
+
+
+def test_every_list_suggests_a_decision_or_none() -> None:
+    assert {one.key: one.suggests for one in LISTS} == SUGGESTED
+    made = ready_made_lists(made_candidates(consensus_rank=np.arange(1, 37)))
+    assert {one.key: one.suggests for one in made if one.key}.items() <= SUGGESTED.items()
+
+
+def why(key: str, row: int, **columns: Any) -> list[str]:
+    """Why an image of the made candidates is in a list."""
+    return LISTS[key].why(made_candidates(**columns), row)
+
+
+def test_why_an_image_is_listed_by_hand() -> None:
+    rows = np.arange(36)
+    assert why("worst", 2) == ["outlier rank 3 of 36 at step 100"]
+    assert why("consensus", 2, consensus_rank=rows + 5) == [
+        "outlier rank 7 of 36 over all checkpoints"
+    ]
+    assert why("first", 2, first_ood_rank=36 - rows) == ["outlier rank 34 of 36 at step 10"]
+    assert why("persistent", 2) == [
+        "an outlier at step 10 too",
+        "outlier rank 3 of 36 at step 100",
+    ]
+    assert why("new", 2, outlier_since=20) == ["new among the outliers since step 20"]
+    assert why("new", 2, outlier_since=-1) == ["no outlier at step 10 yet"]
+    assert why("resolved", 2, outlier_since=20) == ["no outlier any more since step 20"]
+    assert why("resolved", 2, outlier_since=-1) == ["no outlier at step 100 any more"]
+    assert why("forgotten", 2, forgotten=3) == ["forgotten 3 times"]
+    assert why("pictures", 2, image_issue="odd_aspect_ratio") == ["odd aspect ratio"]
+    moved = {"x": rows / 10, "first_x": 0.0, "y": 0.0, "first_y": 0.0}
+    assert why("movers", 34, **moved) == ["moved on the map: rank 2 of 36"]
+
+
+def test_why_a_copy_is_listed() -> None:
+    group = np.where(np.isin(np.arange(36), [4, 7, 9]), 104, -1)
+    copies = {"duplicate_group": group, "duplicate_kind": "exact"}
+    assert why("duplicates", 4, **copies) == ["has 2 copies: #107, #109"]
+    assert why("duplicates", 7, **copies) == ["copy of #104"]
+    near = copies | {"duplicate_kind": "near"}
+    assert why("duplicates", 9, **near) == ["near copy of #104"]
+    candidates = replace(made_candidates(**copies), labels=["red"] * 9 + ["blue"] + ["red"] * 26)
+    definition = LISTS["duplicate-labels"]
+    assert definition.why(candidates, 4) == ["its copy #109 has another label: blue"]
+    assert definition.why(candidates, 9) == ["its copy #104 has another label: red"]
+
+
+def test_why_a_leak_is_listed() -> None:
+    def of(label: str | None, kind: str) -> list[str]:
+        columns = {"leak_of": 88, "leak_kind": kind, "leak_label": label}
+        candidates = replace(made_candidates(**columns), settings=Settings(against="train"))
+        assert LISTS["leaks"].why(candidates, 0) == LISTS["leak-labels"].why(candidates, 0)
+        return LISTS["leaks"].why(candidates, 0)
+
+    assert of("cat", "exact") == ["also in train as cat (#88)"]
+    assert of("red", "exact") == of(None, "exact") == ["also in train (#88)"]
+    assert of("cat", "near") == ["nearly the same in train as cat (#88)"]
+
+
+def suspects(**more: Any) -> Candidates:
+    """Ten labels with scores, of which another class fits the first three better."""
+    rows = np.arange(36)
+    columns = {
+        "trajectory_label_rank": np.where(rows < 10, rows + 1, 0),
+        "trajectory_label_score": np.where(rows < 3, 0.4, 0.6),
+        "suggested_label": "blue",
+        "learnt_at": -1,
+    }
+    return made_candidates(**(columns | more))
+
+
+def test_why_a_label_is_listed_and_what_is_suggested() -> None:
+    rank = "label fits worst: rank 2 of 10"
+    labels, found = LISTS["labels"], suspects()
+    assert labels.why(found, 1) == ["another class fits better: blue", rank]
+    assert suggested_label(found, 1) == "blue"
+    assert suggested_label(found, 4) is None, "its own label fits better"
+    agreeing = suspects(suggested_label="red", learnt_at=90)
+    assert labels.why(agreeing, 1) == ["label fits since step 90 only", rank]
+    over_all = replace(agreeing, best_class=lambda row: "green" if row == 1 else "red")
+    assert labels.why(over_all, 1) == ["another class fits better: green", rank]
+    assert suggested_label(over_all, 2) is None, "it is the label after all"
+    judged = replace(over_all, at_checkpoint=True)  # at a checkpoint that somebody names
+    assert suggested_label(judged, 1) is None
+
+
+def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:
+    found = suspects(leak_of=88, leak_kind="exact", leak_label="blue")
+    definitions = [LISTS[key] for key in ("worst", "leaks", "leak-labels", "labels")]
+    assert reasons(definitions, found, 1, [(DISAGREEMENT, "disagrees")]) == [
+        "also in None as blue (#88)",
+        "another class fits better: blue",
+        "label fits worst: rank 2 of 10",
+        "disagrees",
+        "outlier rank 2 of 36 at step 100",
+    ]
+
+
+def test_the_best_class_over_all_checkpoints_by_two_witnesses() -> None:
+    near, own = np.array([[0, 1, 1, -1]]), np.array([[0.5, 0.5]])
+    assert both_witnesses(near, own, 2)[0] == pytest.approx([(1 / 3 + 0.5) / 2, (2 / 3 + 0.5) / 2])
+    assert both_witnesses(near, None, 2)[0] == pytest.approx([1 / 3, 2 / 3])
+    assert weight_of(0.5, 2) == 0 and weight_of(1.0, 2) == 1
+    assert weight_of(0.75, 2) == pytest.approx(0.5**4)
+
+
+def test_the_best_class_of_a_run_is_the_one_that_its_arrays_say(built_run: Path) -> None:
+    run, steps = RunFolder(built_run), [10, 20, 100]
+    images, manifest = images_of(run), table.manifest_with(run, steps)
+    assert images.labels is not None and images.classes is not None
+    assert not any(weight_of(one.matched or 0, 3) for one in manifest.checkpoints)
+    total = np.zeros((36, 3))  # none has learnt anything: all count alike
+    for step in steps:
+        near = images.labels[run.read_array("neighbors", step)]
+        counts = np.stack([(near == code).mean(axis=1) for code in range(3)], axis=1)
+        total += (counts + run.read_array("probabilities", step)) / 2
+    fit = OverallFit(run, images, manifest, 0)
+    assert [fit.best_class(row) for row in range(36)] == [
+        images.classes[code] for code in total.argmax(axis=1)
+    ]
+    assert OverallFit(run, replace(images, labels=None), manifest, 0).best_class(0) is None
