@@ -28,6 +28,8 @@ export function reviewOverlay(page, redraw) {
         page.review.changed.add(redrawOpen),
         page.deciding.changed.add(redrawOpen),
         page.cards.changed.add(redrawOpen),
+        page.nearest.changed.add(redrawOpen),
+        page.pictures.changed.add(redrawOpen),
     ];
     return {
         view: () => overlayView(page),

@@ -47,6 +47,7 @@ export const REVIEW_SHEET = `
     padding: 0; border: 0; background: var(--review-raised, #f1f4f8); cursor: zoom-in;
     overflow: hidden; position: relative; }
 .review-picture img { display: block; width: 100%; height: 100%; object-fit: contain; }
+.review-broken { display: block; padding: 12px; }
 .review-mark { position: absolute; top: 6px; left: 6px; padding: 0 7px; border-radius: 9px;
     font-weight: 600; background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
