@@ -5,6 +5,7 @@ export const OVERLAY_SHEET = `
 .review-over { font: 14px/1.4 system-ui, sans-serif; padding: 16px 20px; border-radius: 8px;
     color: var(--review-ink, #1f2937); background: var(--review-ground, #fff);
     border: 1px solid var(--review-edge, #6b7787); max-width: min(680px, 94vw); }
+.review-over:focus { outline: 0; }
 .review-over::backdrop { background: #0009; }
 .review-sheet h2 { margin: 0 0 8px; font-size: 18px; }
 .review-sheet table { width: 100%; border-collapse: collapse; margin-bottom: 10px; }

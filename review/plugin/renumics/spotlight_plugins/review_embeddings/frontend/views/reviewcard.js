@@ -7,7 +7,7 @@
 import { noticesOf } from "../core/notices.js";
 import { h } from "../dom/node.js";
 import { decisionButtons } from "./decide.js";
-import { headView } from "./head.js";
+import { headView, stateView } from "./head.js";
 import { noticeView, questionView } from "./notices.js";
 import { noteView } from "./note.js";
 import { pictureView } from "./picture.js";
@@ -31,8 +31,13 @@ export function cardView(page, side, reasons) {
         h(
             "div",
             { class: "review-side" },
-            headView(page, notices),
-            current.row !== undefined && titleView(page, current.row),
+            headView(page),
+            h(
+                "div",
+                { class: "review-row review-said" },
+                current.row !== undefined && titleView(page, current.row),
+                stateView(page, notices),
+            ),
             !isSearching && decisionButtons(page),
             noteView(page),
             stripView(page),
