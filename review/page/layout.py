@@ -49,20 +49,10 @@ def has_slider(review: ReviewFrame) -> bool:
 def wide_layout(review: ReviewFrame) -> Layout:
     """Layout for the wide frame."""
     from renumics.spotlight import layout as ly
-    from renumics.spotlight.layout.widgets import Widget
 
     plots = _plots(review)
-    left: Any = ly.tab(_image_table(review), weight=36)
-    if DECISION in review.frame.columns:
-        panel = Widget(type=WIDGETS["review"], name="Review")
-        left = ly.split(
-            ly.tab(_image_table(review), weight=60),
-            ly.tab(panel, weight=40),
-            weight=36,
-            orientation="vertical",
-        )
     top = ly.split(
-        left,
+        ly.tab(_image_table(review), weight=36),
         *(ly.tab(plot, weight=64 // len(plots)) for plot in plots),
         weight=60,
         orientation="horizontal",
@@ -103,7 +93,7 @@ def _image_table(review: ReviewFrame) -> Any:
 
 
 def _below(review: ReviewFrame) -> Any:
-    """The selected images and what is near them; the lists and the histograms."""
+    """The review, the selected images and what is near them; the lists and the histograms."""
     from renumics.spotlight import layout as ly
     from renumics.spotlight.layout.widgets import Widget
 
@@ -112,8 +102,10 @@ def _below(review: ReviewFrame) -> Any:
         for end in (LAST, FIRST)
         for name in _in_frame(review, at(c.OOD_SCORE, end))
     ]
+    card = Widget(type=WIDGETS["review"], name="Review")
     return ly.split(
         ly.tab(
+            *([card] if DECISION in review.frame.columns else []),
             _inspector(review),
             Widget(type=WIDGETS["neighbors"], name="Neighbours"),
             Widget(type=WIDGETS["checkpoints"], name="Checkpoints"),

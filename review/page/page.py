@@ -3,6 +3,7 @@ has to know of the checkpoints."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -122,10 +123,14 @@ def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[s
     }
 
 
+LIMIT = re.compile(r" \(\d+\)$")
+"""At most so many images, at the end of a list's title."""
+
+
 def _listed(made: ImageList) -> dict[str, Any]:
-    """A list for a person to go through."""
+    """A list for a person to go through; the page says itself how many images it has."""
     keys = ("key", "title", "rows", "suggests", "description")
-    return {key: getattr(made, key) for key in keys}
+    return {key: getattr(made, key) for key in keys} | {"title": LIMIT.sub("", made.title)}
 
 
 def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:

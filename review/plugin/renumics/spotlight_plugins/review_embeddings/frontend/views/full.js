@@ -6,9 +6,12 @@
 import { h } from "../dom/node.js";
 import { decisionButtons } from "./decide.js";
 import { positionText } from "./head.js";
-import { nearestView } from "./fullnearest.js";
+import { besideView } from "./fullnearest.js";
 import { nameOf, titleView } from "./title.js";
 import { zooming } from "./zooming.js";
+
+/** Pixels of the picture that stands in for the whole one. */
+const SIDE = 1024;
 
 /** @param {ReviewPage} page */
 export function fullView(page) {
@@ -16,6 +19,8 @@ export function fullView(page) {
     if (row === undefined) return null;
     const name = nameOf(page, row);
     const close = () => page.overlay.close();
+    const small = page.pictures.address(row, SIDE);
+    const style = small ? { background: `url(${small}) center / contain no-repeat` } : {};
     return h(
         "div",
         { class: "review-whole" },
@@ -30,9 +35,9 @@ export function fullView(page) {
         h(
             "div",
             { class: "review-stage", key: row, onMount: zooming },
-            h("img", { src: page.table.picture(row), alt: name, draggable: false }),
+            h("img", { src: page.table.picture(row), alt: name, draggable: false, style }),
         ),
-        nearestView(page, row),
+        besideView(page, row),
         decisionButtons(page),
     );
 }

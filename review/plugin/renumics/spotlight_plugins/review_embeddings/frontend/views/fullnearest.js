@@ -1,7 +1,48 @@
-// The nearest images of one image at the last checkpoint, in a column beside it.
-// A click goes to one of them.
+// Beside an image in the full window: the nearest ones at the first and the last checkpoint, in a
+// column each. A click goes to one of them.
 
 /** @import { ReviewPage } from "../core/page.js" */
+/** @import { Nearest } from "../types.js" */
 
-/** @param {ReviewPage} _ @param {number} _row */
-export const nearestView = (_, _row) => null;
+import { h } from "../dom/node.js";
+import { idOf, labelOf } from "./nearest.js";
+import { keepsFocus } from "./roving.js";
+
+const SHOWN = 6;
+const SIDE = 128; // pixels
+
+/** @param {ReviewPage} page @param {number} row */
+export function besideView(page, row) {
+    void page.nearest.ask(row);
+    const found = page.nearest.of(row) ?? [];
+    return h(
+        "div",
+        { class: "review-beside" },
+        found.map((one) => columnView(page, row, one)),
+    );
+}
+
+/** @param {ReviewPage} page @param {number} row @param {Nearest} nearest */
+function columnView(page, row, { step, rows }) {
+    const title = `Nearest at step ${step}`;
+    return h(
+        "section",
+        { key: step, "aria-label": title },
+        h("h3", {}, title),
+        rows.slice(0, SHOWN).map((one) => neighborView(page, row, one)),
+    );
+}
+
+/** @param {ReviewPage} page @param {number} row @param {number} other */
+function neighborView({ table, current }, row, other) {
+    const label = labelOf(table, other);
+    const name = [label, idOf(table, other)].filter(Boolean).join(" ");
+    const isOther = label !== undefined && label !== (labelOf(table, row) ?? label);
+    const onClick = () => current.go(other);
+    return h(
+        "button",
+        { key: other, title: name, onClick, ...keepsFocus },
+        h("img", { src: table.picture(other, SIDE), alt: name }),
+        h("span", { class: isOther ? "review-wrong" : "" }, `${isOther ? "≠ " : ""}${name}`),
+    );
+}

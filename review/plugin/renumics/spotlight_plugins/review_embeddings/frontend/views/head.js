@@ -14,36 +14,30 @@ import { moreView } from "./more.js";
 import { signs, STATUS } from "./notices.js";
 import { keepsFocus, toolbar } from "./roving.js";
 
-/**
- * @param {ReviewPage} page
- * @param {Notice[]} notices
- */
-export function headView(page, notices) {
+/** @param {ReviewPage} page */
+export function headView(page) {
     return [
         h(
             "div",
             { key: "head", class: "review-row review-head" },
             listMenu(page),
-            refreshButton(page),
             positionView(page),
+            decidedView(page),
+            undoButton(page),
+            refreshButton(page),
             selectionSign(page),
             moreView(page),
         ),
-        h(
-            "div",
-            { key: "state", class: "review-row review-state" },
-            progressView(page),
-            statusView(page, notices),
-        ),
+        progressView(page),
     ];
 }
 
 /** @param {ReviewPage} page */
 function listMenu(page) {
     const { review } = page;
-    const onChange = (/** @type {any} */ event) => {
-        review.open(event.target.value);
-        event.target.blur(); // the keys are the page's again
+    const onChange = (/** @type {any} */ { target }) => {
+        review.open(target.value);
+        if (target.dataset.pressed) target.blur(); // the keys are the page's again
     };
     return h(
         "select",
@@ -54,9 +48,19 @@ function listMenu(page) {
             title: review.list?.description ?? "",
             value: review.list?.key ?? "",
             onChange,
+            onKeyDown: leaveMenu,
+            onPointerDown: (/** @type {any} */ { target }) => (target.dataset.pressed = "yes"),
         },
         review.lists.map((list) => option(page, list)),
     );
+}
+
+/** Whoever came by the keyboard stays, to go on to another list. @param {any} event */
+function leaveMenu(event) {
+    delete event.target.dataset.pressed;
+    if (event.key !== "Escape" && event.key !== "Enter") return;
+    event.preventDefault();
+    event.target.blur();
 }
 
 /** @param {ReviewPage} page @param {ReviewList} list */
@@ -110,50 +114,55 @@ export function positionText({ review, current }) {
 }
 
 /** @param {ReviewPage} page */
-function progressView({ review, decisions }) {
+function decidedView({ review, decisions }) {
+    const { list } = review;
+    if (!list) return null;
+    const known = decisions.holding.isKnown ? review.decidedIn(list).toLocaleString() : "–";
+    const text = `${known} of ${list.rows.length.toLocaleString()} decided`;
+    return h("span", { key: "decided", class: "review-muted review-count" }, text);
+}
+
+/** @param {ReviewPage} page */
+const undoButton = ({ decisions, deciding }) =>
+    keyButton("undo", keyOf("undo"), {
+        disabled: !decisions.canUndo,
+        title: "Take back the last decision of this tab, and go to its image",
+        onClick: () => deciding.undo(),
+    });
+
+/** @param {ReviewPage} page */
+function progressView({ review }) {
     const { list } = review;
     if (!list) return null;
     const decided = review.decidedIn(list);
-    const known = decisions.holding.isKnown ? decided.toLocaleString() : "–";
     const share = list.rows.length ? decided / list.rows.length : 0;
-    return [
-        h(
-            "div",
-            {
-                key: "bar",
-                class: "review-progress",
-                role: "progressbar",
-                "aria-label": "Decided in this list",
-                "aria-valuemin": "0",
-                "aria-valuemax": String(list.rows.length),
-                "aria-valuenow": String(decided),
-            },
-            h("div", { style: { width: `${100 * share}%` } }),
-        ),
-        h(
-            "span",
-            { key: "decided", class: "review-muted" },
-            `${known} of ${list.rows.length.toLocaleString()} decided`,
-        ),
-    ];
+    const range = {
+        role: "progressbar",
+        "aria-label": "Decided in this list",
+        "aria-valuemin": "0",
+        "aria-valuemax": String(list.rows.length),
+        "aria-valuenow": String(decided),
+    };
+    const bar = h("div", { style: { width: `${100 * share}%` } });
+    return h("div", { key: "bar", class: "review-progress", ...range }, bar);
 }
 
-/** @param {ReviewPage} page @param {Notice[]} notices */
-function statusView({ decisions, deciding }, notices) {
+/**
+ * What was done last, and whether it is saved.
+ * @param {ReviewPage} page
+ * @param {Notice[]} notices
+ */
+export function stateView({ decisions, deciding }, notices) {
     const { status, isLeft, holding } = decisions;
     const isUnsaved = notices.some(({ key }) => key === UNSAVED);
     const tone = isLeft ? "review-wrong" : "review-muted";
-    return [
-        h("span", { key: "last", class: "review-muted", "aria-live": "polite" }, deciding.last),
+    return h(
+        "div",
+        { key: "state", class: "review-row review-state" },
+        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, deciding.last),
         !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
-        keyButton("undo", keyOf("undo"), {
-            class: "review-small",
-            disabled: !decisions.canUndo,
-            title: "Take back the last decision of this tab, and go to its image",
-            onClick: () => deciding.undo(),
-        }),
-    ];
+    );
 }
 
 /** What is selected in Spotlight can be gone through. @param {ReviewPage} page */

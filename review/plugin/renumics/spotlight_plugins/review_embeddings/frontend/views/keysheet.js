@@ -4,6 +4,7 @@
 /** @import { ReviewPage } from "../core/page.js" */
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
+import { BACK_KEY, FORWARD_KEY, PLAY_KEY } from "../core/mapkeys.js";
 import { h } from "../dom/node.js";
 
 /** @type {[keys: string, does: string][]} */
@@ -20,8 +21,8 @@ const MORE = [
     ["Space", "mark the image; a decision is about all marked ones"],
     ["m", "note"],
     ["z", "undo the last decision of this tab"],
-    ["p", "play the checkpoints"],
-    ["[ ]", "checkpoint before, behind"],
+    [PLAY_KEY, "play the checkpoints"],
+    [`${BACK_KEY} ${FORWARD_KEY}`, "checkpoint before, behind"],
     ["?", "these keys"],
 ];
 

@@ -66,7 +66,8 @@ export function signs(notices, questions) {
  * @param {string} tone
  */
 const showBox = (sign, tone) =>
-    sign.parentElement?.parentElement
+    sign
+        .closest("section")
         ?.querySelector(`[data-test-tag=review-${tone}]`)
         ?.scrollIntoView({ block: "nearest" });
 

@@ -28,6 +28,8 @@ export function reviewOverlay(page, redraw) {
         page.review.changed.add(redrawOpen),
         page.deciding.changed.add(redrawOpen),
         page.cards.changed.add(redrawOpen),
+        page.nearest.changed.add(redrawOpen),
+        page.pictures.changed.add(redrawOpen),
     ];
     return {
         view: () => overlayView(page),
@@ -66,7 +68,8 @@ const dialog = ({ overlay }, kind, label, ...children) =>
             class: `review-over review-${kind}`,
             "aria-label": label,
             [OWN_DIALOG]: kind,
-            onMount: (/** @type {HTMLDialogElement} */ element) => element.showModal(),
+            tabIndex: -1,
+            onMount: show,
             onCancel: (/** @type {Event} */ event) => {
                 event.preventDefault();
                 overlay.close();
@@ -74,6 +77,14 @@ const dialog = ({ overlay }, kind, label, ...children) =>
         },
         ...children,
     );
+
+/** Keys go to what a question asks to be pressed, else to no button.
+ * @param {HTMLDialogElement} dialog */
+function show(dialog) {
+    dialog.showModal();
+    const asked = dialog.querySelector(".review-asked .review-main");
+    /** @type {HTMLElement} */ (asked ?? dialog).focus();
+}
 
 /** @param {ReviewPage} page */
 function questionView({ overlay }) {

@@ -5,6 +5,7 @@ export const OVERLAY_SHEET = `
 .review-over { font: 14px/1.4 system-ui, sans-serif; padding: 16px 20px; border-radius: 8px;
     color: var(--review-ink, #1f2937); background: var(--review-ground, #fff);
     border: 1px solid var(--review-edge, #6b7787); max-width: min(680px, 94vw); }
+.review-over:focus { outline: 0; }
 .review-over::backdrop { background: #0009; }
 .review-sheet h2 { margin: 0 0 8px; font-size: 18px; }
 .review-sheet table { width: 100%; border-collapse: collapse; margin-bottom: 10px; }
@@ -27,7 +28,12 @@ export const OVERLAY_SHEET = `
 .review-stage.review-zoomed { cursor: grab; }
 .review-stage img { display: block; width: 100%; height: 100%; object-fit: contain;
     user-select: none; }
-.review-beside { width: 150px; overflow: auto; display: flex; flex-direction: column; gap: 6px; }
-.review-beside img { display: block; width: 100%; height: 92px; object-fit: contain; }
-.review-beside h3 { margin: 0; font-size: 13px; }
+.review-beside { overflow: auto; display: flex; gap: 8px; }
+.review-beside section { display: flex; flex-direction: column; gap: 4px; width: 104px; }
+.review-beside h3 { margin: 0; font-size: 12px; }
+.review-over .review-beside button { padding: 2px; font-size: 12px; border-color: transparent;
+    overflow-wrap: anywhere; }
+.review-beside img { display: block; width: 100%; object-fit: contain;
+    height: clamp(40px, calc((100vh - 260px) / 6), 96px); }
+@media (max-width: 700px) { .review-beside { display: block; width: 90px; } }
 `;

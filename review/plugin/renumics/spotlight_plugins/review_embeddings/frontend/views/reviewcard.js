@@ -2,44 +2,61 @@
 // Above it where one is in the list, below it why it is listed or what is being typed.
 
 /** @import { ReviewPage } from "../core/page.js" */
+/** @import { Node } from "../types.js" */
 
 import { noticesOf } from "../core/notices.js";
 import { h } from "../dom/node.js";
 import { decisionButtons } from "./decide.js";
-import { headView } from "./head.js";
+import { headView, stateView } from "./head.js";
 import { noticeView, questionView } from "./notices.js";
 import { noteView } from "./note.js";
+import { pictureView } from "./picture.js";
 import { relabelView } from "./relabel.js";
-import { keepsFocus } from "./roving.js";
 import { stripView } from "./strip.js";
-import { nameOf, titleView } from "./title.js";
-import { whyLines } from "./whylines.js";
+import { titleView } from "./title.js";
 
-/** Pixels a side of the picture on the card. */
-const SIDE = 1024;
-
-/** @param {ReviewPage} page */
-export function cardView(page) {
-    const { decisions, current } = page;
+/**
+ * @param {ReviewPage} page
+ * @param {number} side Pixels of the picture.
+ * @param {Node | null} reasons
+ */
+export function cardView(page, side, reasons) {
+    const { decisions, current, forms } = page;
     const notices = noticesOf(decisions);
-    const isSearching = page.forms.open === "classes";
+    const isSearching = forms.open === "classes";
     return h(
         "div",
         { class: "review-body" },
-        current.row === undefined ? nothing(page) : pictureView(page, current.row),
+        current.row === undefined ? nothing(page) : pictureView(page, current.row, side),
         h(
             "div",
             { class: "review-side" },
-            headView(page, notices),
-            current.row !== undefined && titleView(page, current.row),
+            headView(page),
+            h(
+                "div",
+                { class: "review-row review-said" },
+                current.row !== undefined && titleView(page, current.row),
+                stateView(page, notices),
+            ),
             !isSearching && decisionButtons(page),
             noteView(page),
             stripView(page),
             notices.map(noticeView),
             decisions.holding.questions.map((question) => questionView(decisions, question)),
-            isSearching && relabelView(page),
-            !isSearching && h("div", { key: "why", class: "review-rest" }, whyLines(page)),
+            isSearching ? relabelView(page) : reasonsView(page, reasons),
         ),
+    );
+}
+
+/** @param {ReviewPage} page @param {Node | null} reasons */
+function reasonsView({ cards }, reasons) {
+    const failure = cards.current ? undefined : cards.failure;
+    const text = failure && `Why it is listed is not known: ${failure.reason}.`;
+    return h(
+        "div",
+        { key: "why", class: "review-rest" },
+        text && h("p", { class: "review-muted" }, text),
+        reasons,
     );
 }
 
@@ -47,22 +64,4 @@ export function cardView(page) {
 function nothing({ session }) {
     const text = session.lists ? "There is nothing to go through." : "One moment …";
     return h("p", { class: "review-muted" }, text);
-}
-
-/** @param {ReviewPage} page @param {number} row */
-function pictureView(page, row) {
-    const name = nameOf(page, row);
-    const props = {
-        class: "review-picture",
-        "aria-label": `${name}: open in the full window`,
-        title: "Full window (f)",
-        onClick: () => page.overlay.toggle("full"),
-        ...keepsFocus,
-    };
-    return h(
-        "button",
-        props,
-        h("img", { key: row, src: page.table.picture(row, SIDE), alt: name }),
-        page.review.marks.has(row) && h("span", { class: "review-mark" }, "marked"),
-    );
 }

@@ -9,7 +9,7 @@ export const REVIEW_SHEET = `
 .review-body { display: grid; gap: 12px; height: 100%; padding: 8px; box-sizing: border-box;
     grid-template-columns: minmax(120px, min(calc(100cqh - 16px), 40cqw)) minmax(0, 1fr); }
 .review-side { display: flex; flex-direction: column; gap: 6px; min-height: 0; overflow: auto;
-    padding: 2px; }
+    padding: 2px; container: side / inline-size; }
 .review-side > * { flex: none; }
 .review-side > .review-rest { flex: 1 1 auto; }
 .review-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 6px; }
@@ -34,7 +34,6 @@ export const REVIEW_SHEET = `
 .review-card input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
 .review-card kbd, .review-over kbd { font: 12px ui-monospace, monospace; margin-left: 6px; }
 .review-card button:enabled kbd { opacity: .8; }
-.review-card .review-small { padding: 0 6px; min-height: 20px; font-size: 12px; }
 .review-card .review-main, .review-over .review-main { font-weight: 600;
     background: var(--review-accent, #1a5fd0); color: var(--review-accent-ink, #fff);
     border-color: var(--review-accent, #1a5fd0); }
@@ -47,20 +46,23 @@ export const REVIEW_SHEET = `
     padding: 0; border: 0; background: var(--review-raised, #f1f4f8); cursor: zoom-in;
     overflow: hidden; position: relative; }
 .review-picture img { display: block; width: 100%; height: 100%; object-fit: contain; }
+.review-broken { display: block; padding: 12px; }
 .review-mark { position: absolute; top: 6px; left: 6px; padding: 0 7px; border-radius: 9px;
     font-weight: 600; background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
 .review-list { flex: 1 1 150px; max-width: 340px; }
-.review-head { flex-wrap: nowrap; }
 .review-head > * { flex: none; }
-.review-head > .review-list { flex: 1 1 60px; }
+.review-head > .review-list { flex: 1 1 130px; }
 .review-head > .review-more { margin-left: auto; }
 .review-head .review-row { flex-wrap: nowrap; }
-.review-state { min-height: 20px; font-size: 12px; }
+.review-last { color: var(--review-muted, #4b5563); }
+.review-said { align-items: baseline; }
+.review-said > .review-title { flex: 1 1 auto; }
+.review-state { font-size: 12px; margin-left: auto; }
 .review-position { min-width: 72px; text-align: center; font-weight: 600;
     font-variant-numeric: tabular-nums; }
-.review-progress { flex: 1 1 60px; min-width: 40px; max-width: 160px; height: 6px;
-    border-radius: 3px; background: var(--review-line, #c3ccd5); overflow: hidden; }
+.review-progress { height: 3px; border-radius: 2px; overflow: hidden;
+    background: var(--review-line, #c3ccd5); }
 .review-progress > div { height: 100%; background: var(--review-accent, #1a5fd0); }
 .review-title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px;
     overflow-wrap: anywhere; }
@@ -102,13 +104,19 @@ export const REVIEW_SHEET = `
     min-height: 0; background: transparent; }
 .review-thumb img { display: block; width: 40px; height: 40px; object-fit: contain; }
 
+@container side (max-width: 440px) {
+    .review-head > .review-count { display: none; } /* the menu says it, and the bar shows it */
+}
 @container (max-width: 559px) {
     .review-body { grid-template-columns: minmax(0, 1fr); gap: 6px;
         grid-template-rows: minmax(72px, 36cqh) minmax(0, 1fr); }
-    .review-progress { flex-basis: 30px; min-width: 24px; }
 }
 @container (max-height: 359px) {
+    .review-last { position: absolute; width: 1px; height: 1px; overflow: hidden;
+        clip-path: inset(50%); white-space: nowrap; } /* it is read out all the same */
     .review-side { gap: 4px; }
+    .review-card .review-decide button { padding: 2px 5px; min-height: 24px; }
+    .review-card .review-decide kbd { margin-left: 4px; }
     .review-decide { gap: 4px; font-size: 12.5px; }
     .review-label { font-size: 15px; }
     .review-better { font-size: 14px; }
