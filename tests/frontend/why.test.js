@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { classColors } from "page/core/classcolors.js";
+import { colorsOf, NO_COLOR } from "page/core/colors.js";
 import { indexAt, inWords, pathOf, PERCENTILE, PROBABILITY, stretches } from "page/core/curves.js";
 import { percentile, probability, shortName } from "page/core/format.js";
 import { NearestImages } from "page/core/nearest.js";
@@ -196,6 +198,12 @@ test("the nearest images say label and id, and which have another label", () => 
     );
     buttons[1]?.props.onClick();
     assert.deepEqual(went, [1]);
+});
+
+test("a class has the colour of its points on the maps, whatever is not one has none", () => {
+    const colorOf = classColors(new FakeTable());
+    assert.deepEqual(["blue", "red"].map(colorOf), [colorsOf(3)[0], colorsOf(3)[2]]);
+    assert.equal(colorOf("mauve"), NO_COLOR);
 });
 
 test("neighbours stand beside the checkpoint that they are of, or nowhere", () => {
