@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { NOW_COLUMNS } from "page/constants.js";
 import { classColors } from "page/core/classcolors.js";
 import { colorsOf, NO_COLOR } from "page/core/colors.js";
 import { indexAt, inWords, pathOf, PERCENTILE, PROBABILITY, stretches } from "page/core/curves.js";
@@ -356,6 +357,8 @@ test("of many answers the oldest is given up", async () => {
 test("the part follows the current image, the slider and what is pointed at", async () => {
     const [server, table] = [new FakeServer(), new FakeTable()];
     server.given = { checkpoints: [0, 20, 40].map(checkpoint), start: 20, shown: [0, 40] };
+    const values = Promise.resolve(NOW_COLUMNS.map(() => new Float32Array(4)));
+    server.columns = { 0: values, 20: values, 40: values };
     server.nearest = async (row, step) =>
         step === undefined ? NEAR : [{ step, rows: [row], distances: [0] }];
     const page = new ReviewPage(table, server, new FakeBrowser());
