@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import re
+import struct
+import subprocess
 import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -182,3 +190,37 @@ def test_a_terminal_gets_what_it_has_room_for_and_a_file_gets_all(
     monkeypatch.setattr(printing, "terminal_width", lambda: None)
     assert table.fits()
     say("done")
+
+
+def test_the_command_draws_on_a_real_terminal(built_run: Path) -> None:
+    columns = 60
+    shown = in_terminal(columns, "build", "--run", built_run)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.splitlines()]
+    heading = next(line for line in lines if line.startswith("checkpoint"))
+    assert f"\x1b[1m{heading}\x1b[0m" in shown, "bold, and not its codes in letters"
+    table = lines[lines.index(heading) : lines.index(heading) + 4]
+    assert [line.split()[0] for line in table[1:]] == ["10", "20", "100"]
+    assert all(width_of(line) <= columns for line in table)
+    named = {"disparity", "scale"} & set(
+        " ".join(lines).replace(",", " ").replace(".", " ").split()
+    )
+    assert named == {"disparity", "scale"}, "as columns, or as left out"
+
+
+def in_terminal(columns: int, *arguments: object) -> str:
+    """What the command writes on a terminal of so many columns."""
+    terminal, end = os.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "review_embeddings", *map(str, arguments)]
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    with subprocess.Popen(
+        command, stdout=end, stderr=end, env={**environment, "TERM": "xterm"}
+    ) as process:
+        os.close(end)
+        written = b""
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(terminal, 1 << 16):
+                written += part
+    os.close(terminal)
+    assert process.returncode == 0, written
+    return written.decode().replace("\r", "")

@@ -78,10 +78,12 @@ class TextTable:
 
     def print(self) -> None:
         """Print it."""
+        from rich.text import Text
+
         width, out = terminal_width(), console()
         laid = self._laid(width)
         for line in laid.heading:
-            out.print(line, style="bold", soft_wrap=True, markup=False, emoji=False)
+            out.print(Text(line, style="bold"), soft_wrap=True)
         say(*laid.rows)
         if laid.left_out and width is not None:
             say(*wrapped(laid.about_left_out(), width))
@@ -109,7 +111,7 @@ def console(*, err: bool = False) -> Console:
         def file(self) -> Any:
             """The stream of this moment, without the guard."""
             stream = Console.file.fget(self)  # type: ignore[attr-defined]
-            return stream.stream if isinstance(stream, GuardedStream) else stream
+            return getattr(stream, "unguarded", stream)
 
         @file.setter
         def file(self, new: Any) -> None:
@@ -124,6 +126,11 @@ class GuardedStream:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+
+    @property
+    def unguarded(self) -> Any:
+        """What draws tables and bars writes to it."""
+        return self.stream
 
     def write(self, text: str) -> int:
         """Write a text; the number of its characters."""

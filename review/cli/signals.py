@@ -77,6 +77,11 @@ class _Stream:
         self._stream = stream
         self._fault = fault
 
+    @property
+    def unguarded(self) -> _Stream:
+        """Likewise, without the guard that is below it, if any (`printing.GuardedStream`)."""
+        return _Stream(getattr(self._stream, "unguarded", self._stream), self._fault)
+
     def write(self, text: str) -> int:
         """Write, or report why not."""
         try:

@@ -48,6 +48,8 @@ class ImageCard:
     row: int
     """Of the page."""
     image_id: int
+    images: int
+    """How many images the run has, among which its ranks are."""
     label: str | None
     suggested: str | None
     """The class that fits best, where another one fits better than the label."""
@@ -113,6 +115,7 @@ class CardSource:
         return ImageCard(
             row=row,
             image_id=int(shown.images.ids[position]),
+            images=len(shown.images),
             label=label,
             suggested=suggested,
             reasons=self._reasons(listed, position),

@@ -169,6 +169,7 @@ export const changes = (part) => ({
 export const cardOf = (part) => ({
     row: 0,
     imageId: 10,
+    images: 4,
     label: "blue",
     suggested: null,
     reasons: [],

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { NOW_COLUMNS } from "page/constants.js";
+import { classColors } from "page/core/classcolors.js";
+import { colorsOf, NO_COLOR } from "page/core/colors.js";
 import { indexAt, inWords, pathOf, PERCENTILE, PROBABILITY, stretches } from "page/core/curves.js";
 import { percentile, probability, shortName } from "page/core/format.js";
 import { NearestImages } from "page/core/nearest.js";
@@ -198,6 +201,12 @@ test("the nearest images say label and id, and which have another label", () => 
     assert.deepEqual(went, [1]);
 });
 
+test("a class has the colour of its points on the maps, whatever is not one has none", () => {
+    const colorOf = classColors(new FakeTable());
+    assert.deepEqual(["blue", "red"].map(colorOf), [colorsOf(3)[0], colorsOf(3)[2]]);
+    assert.equal(colorOf("mauve"), NO_COLOR);
+});
+
 test("neighbours stand beside the checkpoint that they are of, or nowhere", () => {
     const view = shownOf(SUSPECT, { nearest: NEAR.slice(0, 1) });
     assert.equal(nodes(section(view, "first · step 0"), "img").length, 2);
@@ -348,6 +357,8 @@ test("of many answers the oldest is given up", async () => {
 test("the part follows the current image, the slider and what is pointed at", async () => {
     const [server, table] = [new FakeServer(), new FakeTable()];
     server.given = { checkpoints: [0, 20, 40].map(checkpoint), start: 20, shown: [0, 40] };
+    const values = Promise.resolve(NOW_COLUMNS.map(() => new Float32Array(4)));
+    server.columns = { 0: values, 20: values, 40: values };
     server.nearest = async (row, step) =>
         step === undefined ? NEAR : [{ step, rows: [row], distances: [0] }];
     const page = new ReviewPage(table, server, new FakeBrowser());

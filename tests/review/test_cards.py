@@ -54,7 +54,7 @@ def test_a_card_holds_what_the_table_and_the_stored_probabilities_say(
     classes = images_of(run).classes or []
     label = own["label"].iat[0]
     assert (card["row"], card["imageId"], card["label"]) == (7, own["image_id"].iat[0], label)
-    assert card["steps"] == STEPS
+    assert card["steps"] == STEPS and card["images"] == 36
     assert card["labelCurve"] == pytest.approx(
         [one[classes.index(label)] for one in probabilities], abs=1e-4
     )

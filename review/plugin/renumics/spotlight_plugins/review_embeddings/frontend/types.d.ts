@@ -59,8 +59,8 @@ export interface Card {
     row: number;
     imageId: number;
     label: string | null;
-    /** How many images its ranks are among. */
-    images?: number;
+    /** How many images the run has, among which its ranks are. */
+    images: number;
     /** The class that fits best, where another one fits better than the label. */
     suggested: string | null;
     /** Why it is listed, in words, the strongest reason first. */

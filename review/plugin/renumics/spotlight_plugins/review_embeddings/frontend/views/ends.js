@@ -125,9 +125,8 @@ const barView = (share, color) =>
  */
 function rankView({ images }, { outlierRank, outlierPercentile }) {
     const rank = outlierRank.toLocaleString("en");
-    const of = images === undefined ? "" : ` of ${images.toLocaleString("en")}`;
     const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
-    return h("span", { title, style: look.muted }, `outlier rank ${rank}${of}`);
+    return h("span", { title, style: look.muted }, `outlier rank ${rank} of ${images.toLocaleString("en")}`);
 }
 
 /**

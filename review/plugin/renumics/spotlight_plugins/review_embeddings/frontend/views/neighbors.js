@@ -4,6 +4,7 @@
 /** @import { Nearest, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
+import { classColors } from "../core/classcolors.js";
 import { h } from "../dom/node.js";
 import { idOf, labelOf, nearestView } from "./nearest.js";
 import { styles } from "./styles.js";
@@ -40,7 +41,7 @@ export function neighbors({ table, nearest, current }, redraw) {
 
 /**
  * @param {object} shown
- * @param {Pick<ReviewTable, "value" | "picture">} shown.table
+ * @param {Pick<ReviewTable, "value" | "picture" | "codes">} shown.table
  * @param {number | undefined} shown.row
  * @param {Nearest[] | undefined} shown.found Undefined until they are known.
  * @param {(row: number) => void} shown.go
@@ -50,7 +51,7 @@ export function neighborsView({ table, row, found, go }) {
         const hint = "The nearest images of the current image are shown here.";
         return h("div", { style: styles.panel }, hint);
     }
-    const colorOf = () => "#9aa5b1";
+    const colorOf = classColors(table);
     const shown = { card: { row }, nearest: found, table, go, colorOf, hasDistances: true };
     return h(
         "div",

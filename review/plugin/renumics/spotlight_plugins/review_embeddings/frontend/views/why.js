@@ -4,6 +4,7 @@
 /** @import { Card, Nearest, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
+import { classColors } from "../core/classcolors.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
 import { endView, sliderEndView } from "./ends.js";
@@ -60,7 +61,7 @@ export function why(page, redraw) {
                 nearest: found && [...found, ...(now ?? [])],
                 table,
                 go: (row) => current.go(row),
-                colorOf: () => "#9aa5b1",
+                colorOf: classColors(table),
                 ...(step === undefined ? {} : { step }),
                 isOpen,
                 toggle() {
