@@ -5,7 +5,7 @@
 /** @import { Category } from "./legend.js" */
 /** @import { Board } from "./board.js" */
 
-import { counted } from "../core/format.js";
+import { countedImages } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { found, shortNumber } from "./legend.js";
 import { legendStyles as styles } from "./styles.js";
@@ -133,7 +133,7 @@ function rowView({ page: { maps, table } }, category, isStop) {
             key: name,
             tabIndex: isStop ? 0 : -1,
             "aria-pressed": String(isShown),
-            "aria-label": `${name}, ${counted(count, "image")}${chosen ? `, ${selected} selected` : ""}`,
+            "aria-label": `${name}, ${countedImages(count)}${chosen ? `, ${selected} selected` : ""}`,
             title: `${name}: click hides, double click or Shift+Enter shows only this`,
             style: isShown ? styles.row : { ...styles.row, ...styles.hidden },
             onClick: act,
