@@ -22,7 +22,8 @@ const SEARCHED = 12; // categories from which they are searched
  * @returns {Node}
  */
 export function legendView({ board, categories, search, onSearch, onClose }) {
-    const { coloring, page } = board;
+    const { coloring } = board.look;
+    const { maps } = board.page;
     const isMany = categories.length > SEARCHED;
     return h(
         "div",
@@ -47,7 +48,7 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
         isReduced(board) &&
             h(
                 "button",
-                { style: styles.all, onClick: () => page.maps.showAll() },
+                { style: styles.all, onClick: () => maps.showAll() },
                 "show all",
             ),
     );
@@ -57,8 +58,7 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
 const isReduced = ({ page: { maps } }) => maps.hidden.size > 0 || maps.isolated !== undefined;
 
 /** @param {Board} board */
-function colorMenu({ page, coloring }) {
-    const { table, maps } = page;
+function colorMenu({ page: { table, maps }, look: { coloring } }) {
     const columns = table.columnNames.filter((name) => isColoring(table.numbers(name)));
     const isClass = (/** @type {string} */ name) => table.codes(name) !== undefined;
     const group = (/** @type {string} */ label, /** @type {string[]} */ names) =>

@@ -44,7 +44,7 @@ export const trustOf = (checkpoint) => (checkpoint ? keptOf(checkpoint) : "");
  */
 export function describeMap(page, board, index) {
     const { table, current } = page;
-    const { names, column } = board.coloring;
+    const { names, column } = board.look.coloring;
     const kinds = names.length === 1 ? "1 category" : `${names.length} categories`;
     const all = countedImages(table.length);
     const { row } = current;
