@@ -348,6 +348,7 @@ test("of many answers the oldest is given up", async () => {
 test("the part follows the current image, the slider and what is pointed at", async () => {
     const [server, table] = [new FakeServer(), new FakeTable()];
     server.given = { checkpoints: [0, 20, 40].map(checkpoint), start: 20, shown: [0, 40] };
+    server.columns[40] = Promise.resolve([]);
     server.nearest = async (row, step) =>
         step === undefined ? NEAR : [{ step, rows: [row], distances: [0] }];
     const page = new ReviewPage(table, server, new FakeBrowser());
