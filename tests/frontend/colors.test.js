@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { colorsOf, linearOf, luminance, oklab, rampColor } from "page/core/colors.js";
+import { colorsOf, rampColor } from "page/core/colors.js";
+import { linearOf, luminance, oklab } from "page/core/colorspace.js";
 
 const MANY = colorsOf(1000);
 

@@ -18,12 +18,13 @@ import { pixelsOf, rowsByState, statesOf } from "page/maps/look.js";
 import { hexOf } from "page/maps/theme.js";
 import { describeMap, titleOf } from "page/maps/titles.js";
 
-import { checkpoint, FakeBrowser, FakeServer, FakeTab, FakeTable, settled } from "./fakes.js";
+import { checkpoint, FakeBrowser, FakeServer, FakeTab, FakeTable } from "./fakes.js";
 
 /** @param {FakeTable} table */
-function mapsOf(table, storage = new FakeTab(), server = new FakeServer()) {
-    const slider = new Slider(table, new CheckpointValues(server));
-    return new Maps(table, server, storage, new Player(slider, () => {}));
+function mapsOf(table, storage = new FakeTab(), cards = new Map()) {
+    const slider = new Slider(table, new CheckpointValues(new FakeServer()));
+    const known = { of: (/** @type {number | undefined} */ row) => cards.get(row) };
+    return new Maps(table, known, storage, new Player(slider, () => {}));
 }
 
 /** @import { Node } from "page/types.js" */
@@ -85,22 +86,13 @@ test("a click hides a category and shows it again; isolating shows no other one"
     assert.equal(drawn, 6);
 });
 
-test("the way of an image is asked for once, and again where there was no answer", async () => {
-    const server = new FakeServer();
-    server.cards[2] = { way: [[1, 2]] };
-    const maps = mapsOf(new FakeTable(), new FakeTab(), server);
+test("the way of an image is that of its card, once it is there", () => {
+    /** @type {Map<number, any>} */
+    const cards = new Map();
+    const maps = mapsOf(new FakeTable(), new FakeTab(), cards);
     assert.deepEqual(maps.way(2), []);
-    await settled();
+    cards.set(2, { way: [[1, 2]] });
     assert.deepEqual(maps.way(2), [[1, 2]]);
-    const known = server.card;
-    server.card = async () => ({ kind: "unavailable", reason: "away" });
-    assert.deepEqual(maps.way(3), []);
-    await settled();
-    server.card = known;
-    maps.way(3);
-    await settled();
-    maps.forgetWays();
-    assert.deepEqual(maps.way(2), []);
 });
 
 test("categories have the colours of classes; without a column all images have one", () => {
@@ -250,19 +242,19 @@ test("a map that the page has no columns for shows nothing", async () => {
 
 test("what is hidden or decided is followed at once", async () => {
     const { board, page, table } = await opened();
-    const { version } = board;
+    const { version } = board.look;
     page.maps.toggle("blue");
-    assert.deepEqual([...board.states], [HIDDEN, PLAIN, PLAIN, HIDDEN]);
-    assert(board.version > version);
+    assert.deepEqual([...board.look.states], [HIDDEN, PLAIN, PLAIN, HIDDEN]);
+    assert(board.look.version > version);
     table.filtered = [1];
     table.filterChanged.call();
-    assert.deepEqual([...board.states], [HIDDEN, PLAIN, HIDDEN, HIDDEN]);
+    assert.deepEqual([...board.look.states], [HIDDEN, PLAIN, HIDDEN, HIDDEN]);
     table.filtered = [0, 1, 2, 3];
     page.maps.color(COLUMNS.decision);
-    assert.equal(new Set(board.pixels).size, 1);
+    assert.equal(new Set(board.look.pixels).size, 1);
     table.columns[COLUMNS.decision] = { ...table.columns[COLUMNS.decision], values: [1, 0, 0, 0] };
     page.decisions.changed.call();
-    assert.equal(new Set(board.pixels).size, 2);
+    assert.equal(new Set(board.look.pixels).size, 2);
 });
 
 test("a map says which checkpoint it shows, and what is on it", async () => {
@@ -286,7 +278,7 @@ test("the legend's buttons hide, isolate and colour; keys reach them", async () 
     const view = () =>
         legendView({
             board,
-            categories: categoriesOf(board.coloring, table, maps),
+            categories: categoriesOf(board.look.coloring, table, maps),
             search: "",
             onSearch: () => {},
             onClose: () => {},

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { Grid } from "page/maps/grid.js";
 import { isInside, rowsInside, selectedWith } from "page/maps/lasso.js";
 import { isAtHome, middles, withRoom } from "page/maps/names.js";
-import { short } from "page/maps/nameplates.js";
 import { outsideMarks } from "page/maps/outside.js";
 import { MapPoints } from "page/maps/points.js";
 import { Disc, paintPoints, pixelOf } from "page/maps/raster.js";
@@ -202,11 +201,6 @@ test("no name lies over another one, or is cut at a side", () => {
             assert(Math.abs(one.x - other.x) >= 60 || Math.abs(one.y - other.y) >= 17);
         }),
     );
-});
-
-test("long names are cut in the middle, where those of one family do not differ", () => {
-    assert.equal(short("plain background"), "plain background");
-    assert.equal(short("a very long name of a class, plain background"), "a very long…ain background");
 });
 
 test("pictures stand in for points where there is room, none over another", () => {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { NOW_COLUMNS } from "page/constants.js";
-import { sliderCommandOf } from "page/core/mapkeys.js";
 import { Player } from "page/core/play.js";
 import { Slider } from "page/core/slider.js";
 import { CheckpointValues } from "page/core/values.js";
@@ -210,28 +209,6 @@ test("the slider says which step it waits for, and which cannot be shown", () =>
     assert.equal(waiting.range?.props.value, 2);
     const failed = shownSlider({ failure: "Step 100 cannot be shown: built anew" });
     assert.match(textOf(failed.view), /step 50Step 100 cannot be shown: built anew$/);
-});
-
-/** @param {Partial<KeyboardEvent>} event */
-const commandOf = (event) =>
-    sliderCommandOf({
-        key: "",
-        ctrlKey: false,
-        metaKey: false,
-        altKey: false,
-        target: null,
-        ...event,
-    });
-
-test("keys play and go back and forward, on the slider too, and never while a person types", () => {
-    const target = /** @type {any} */ ({ tagName: "INPUT", type: "range" });
-    assert.deepEqual(
-        ["p", "P", "[", "]", "k"].map((key) => commandOf({ key })),
-        ["play", "play", "back", "forward", null],
-    );
-    assert.equal(commandOf({ key: "p", target }), "play");
-    assert.equal(commandOf({ key: "p", target: { ...target, type: "text" } }), null);
-    assert.equal(commandOf({ key: "p", ctrlKey: true }), null);
 });
 
 /** A slider that a player drives, whose pauses end when the test says so. */

@@ -3,7 +3,6 @@
 
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
-import { pressSlider } from "./core/mapkeys.js";
 import { ReviewPage } from "./core/page.js";
 import { mount } from "./dom/mount.js";
 import { fetchingWithToken } from "./enter.js";
@@ -38,7 +37,6 @@ function activate(app) {
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
     addOverPage(page);
-    addEventListener("keydown", (event) => pressSlider(event, page.slider, page.maps.player));
     void page.open();
 }
 

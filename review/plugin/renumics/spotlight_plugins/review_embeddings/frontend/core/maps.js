@@ -1,11 +1,11 @@
 // What all maps share: the column that colours them, which of its categories are hidden, whether
 // the checkpoints are played. Kept for a tab over its reloads.
 
-/** @import { Card, Failure, ReviewServer, ReviewTable, TextStorage } from "../types.js" */
+/** @import { ReviewTable, TextStorage } from "../types.js" */
+/** @import { Cards } from "./cards.js" */
 /** @import { Player } from "./play.js" */
 
 import { COLUMNS, ENDS } from "../constants.js";
-import { isFailure } from "./answers.js";
 import { quietly } from "./kept.js";
 import { Listeners } from "./listeners.js";
 
@@ -22,12 +22,10 @@ export class Maps {
     changed = new Listeners();
     /** @type {string | undefined} */
     #chosen;
-    /** By row. @type {Map<number, Card["way"]>} */
-    #ways = new Map();
 
     /**
      * @param {Pick<ReviewTable, "has">} table
-     * @param {Pick<ReviewServer, "card">} cards
+     * @param {Pick<Cards, "of">} cards
      * @param {TextStorage} storage Of this tab.
      * @param {Player} player
      */
@@ -85,28 +83,9 @@ export class Maps {
         return this.isolated === undefined ? !this.hidden.has(name) : this.isolated === name;
     }
 
-    /**
-     * Where an image was at each checkpoint; asked for where it is not known, and empty until then.
-     * @param {number} row
-     */
+    /** Where an image was at each checkpoint; empty until that is known. @param {number} row */
     way(row) {
-        if (!this.#ways.has(row)) {
-            this.#ways.set(row, []);
-            void this.cards.card(row).then((card) => this.#learn(row, card));
-        }
-        return this.#ways.get(row) ?? [];
-    }
-
-    /** The checkpoints changed: what was known is asked for anew. */
-    forgetWays() {
-        this.#ways.clear();
-    }
-
-    /** @param {number} row @param {Card | Failure} card */
-    #learn(row, card) {
-        if (isFailure(card)) return void this.#ways.delete(row);
-        this.#ways.set(row, card.way);
-        this.changed.call();
+        return this.cards.of(row)?.way ?? [];
     }
 
     #restore() {

@@ -65,7 +65,7 @@ export class ReviewPage {
         this.decisions.changed.add(() => this.review.changed.call());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
         const player = new Player(this.slider, surroundings.later);
-        this.maps = new Maps(table, server, surroundings.tabStorage, player);
+        this.maps = new Maps(table, this.cards, surroundings.tabStorage, player);
     }
 
     /** Read the session and show it; then follow the run. */

@@ -5,7 +5,7 @@
 /** @import { Category } from "./legend.js" */
 /** @import { Board } from "./board.js" */
 
-import { counted } from "../core/format.js";
+import { countedImages } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { found, shortNumber } from "./legend.js";
 import { legendStyles as styles } from "./styles.js";
@@ -22,7 +22,8 @@ const SEARCHED = 12; // categories from which they are searched
  * @returns {Node}
  */
 export function legendView({ board, categories, search, onSearch, onClose }) {
-    const { coloring, page } = board;
+    const { coloring } = board.look;
+    const { maps } = board.page;
     const isMany = categories.length > SEARCHED;
     return h(
         "div",
@@ -47,7 +48,7 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
         isReduced(board) &&
             h(
                 "button",
-                { style: styles.all, onClick: () => page.maps.showAll() },
+                { style: styles.all, onClick: () => maps.showAll() },
                 "show all",
             ),
     );
@@ -57,8 +58,7 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
 const isReduced = ({ page: { maps } }) => maps.hidden.size > 0 || maps.isolated !== undefined;
 
 /** @param {Board} board */
-function colorMenu({ page, coloring }) {
-    const { table, maps } = page;
+function colorMenu({ page: { table, maps }, look: { coloring } }) {
     const columns = table.columnNames.filter((name) => isColoring(table.numbers(name)));
     const isClass = (/** @type {string} */ name) => table.codes(name) !== undefined;
     const group = (/** @type {string} */ label, /** @type {string[]} */ names) =>
@@ -133,7 +133,7 @@ function rowView({ page: { maps, table } }, category, isStop) {
             key: name,
             tabIndex: isStop ? 0 : -1,
             "aria-pressed": String(isShown),
-            "aria-label": `${name}, ${counted(count, "image")}${chosen ? `, ${selected} selected` : ""}`,
+            "aria-label": `${name}, ${countedImages(count)}${chosen ? `, ${selected} selected` : ""}`,
             title: `${name}: click hides, double click or Shift+Enter shows only this`,
             style: isShown ? styles.row : { ...styles.row, ...styles.hidden },
             onClick: act,

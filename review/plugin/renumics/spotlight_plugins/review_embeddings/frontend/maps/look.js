@@ -3,7 +3,8 @@
 
 /** @import { Numbers, ReviewTable } from "../types.js" */
 
-import { channelsOf, colorsOf, NO_COLOR, rampColor } from "../core/colors.js";
+import { colorsOf, NO_COLOR, rampColor } from "../core/colors.js";
+import { channelsOf } from "../core/colorspace.js";
 import { pixelOf } from "./raster.js";
 
 export const HIDDEN = 0;

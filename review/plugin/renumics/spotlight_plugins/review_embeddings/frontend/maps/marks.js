@@ -1,14 +1,13 @@
 // What stands above the points of a map: thumbnails, the names of the classes, marks for what is
-// out of sight, the way of the current image and its ring, the line that is being drawn.
+// out of sight, the line that is being drawn; rings are in rings.js.
 
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */
 
-import { HIDDEN } from "./look.js";
+import { drawCurrent, drawHovered, line } from "./rings.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
 
-const RING = 9; // pixels, the radius of the outer one
 const FONT = "600 12px system-ui, sans-serif";
 export const LINE_HEIGHT = 17; // pixels, of a name and the bar below it
 
@@ -38,7 +37,7 @@ function drawThumbnails(context, { thumbnails, board, pictures }, theme) {
         const side = SIDE - 4;
         const scale = side / Math.max(picture.naturalWidth, picture.naturalHeight);
         const [width, height] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
-        context.fillStyle = board.colorOf(row);
+        context.fillStyle = board.look.colorOf(row);
         context.fillRect(x - width / 2 - 2, y - height / 2 - 2, width + 4, height + 4);
         context.fillStyle = theme.ground;
         context.fillRect(x - width / 2, y - height / 2, width, height);
@@ -66,7 +65,7 @@ function drawNames(context, surface, theme) {
         context.globalAlpha = 1;
         context.fillStyle = theme.ink;
         context.fillText(text, x, y - 2);
-        context.fillStyle = surface.board.naming.colors[code] ?? theme.ink;
+        context.fillStyle = surface.board.look.naming.colors[code] ?? theme.ink;
         context.fillRect(x - wide / 2, y + 5, wide, 2.5);
     }
 }
@@ -86,70 +85,13 @@ function drawOutside(context, { outside, board }, theme) {
         context.lineTo(-4, -5);
         context.lineTo(-4, 5);
         context.closePath();
-        context.fillStyle = board.colorOf(row);
+        context.fillStyle = board.look.colorOf(row);
         context.strokeStyle = theme.ink;
         context.lineWidth = 1;
         context.fill();
         context.stroke();
         context.restore();
     }
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Surface} surface
- * @param {Theme} theme
- */
-function drawCurrent(context, surface, theme) {
-    const { board, placement, points } = surface;
-    const { row } = board.page.current;
-    if (row === undefined || !points) return;
-    const way = board.page.maps.way(row).map(([x, y]) => screenOf(placement, x, y));
-    context.setLineDash([4, 3]);
-    line(context, way, theme.ground, 3);
-    line(context, way, theme.ink, 1.2);
-    context.setLineDash([]);
-    context.fillStyle = theme.ink;
-    for (const [x, y] of way) context.fillRect(x - 1.5, y - 1.5, 3, 3);
-    const [left, top] = surface.markOf(row);
-    context.globalAlpha = board.states[row] === HIDDEN ? 0.5 : 1;
-    for (const [radius, width, color] of /** @type {[number, number, string][]} */ ([
-        [RING, 5, theme.ground],
-        [RING, 2.5, theme.ink],
-        [RING - 4, 2, theme.ground],
-        [RING - 5, 1.5, theme.ink],
-    ]))
-        ring(context, left, top, radius, width, color);
-    context.globalAlpha = 1;
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Surface} surface
- * @param {Theme} theme
- */
-function drawHovered(context, surface, theme) {
-    const { row } = surface.board.hovered;
-    if (row === undefined) return;
-    const [x, y] = surface.markOf(row);
-    ring(context, x, y, 6, 3, theme.ground);
-    ring(context, x, y, 6, 1.5, theme.ink);
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {number} x
- * @param {number} y
- * @param {number} radius
- * @param {number} width
- * @param {string} color
- */
-function ring(context, x, y, radius, width, color) {
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.lineWidth = width;
-    context.strokeStyle = color;
-    context.stroke();
 }
 
 /**
@@ -165,18 +107,4 @@ function drawLasso(context, { lasso, placement }, theme) {
     context.fillStyle = theme.accent;
     context.fill();
     context.globalAlpha = 1;
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {[x: number, y: number][]} corners
- * @param {string} color
- * @param {number} width
- */
-function line(context, corners, color, width) {
-    context.beginPath();
-    corners.forEach(([x, y], at) => (at ? context.lineTo(x, y) : context.moveTo(x, y)));
-    context.lineWidth = width;
-    context.strokeStyle = color;
-    context.stroke();
 }

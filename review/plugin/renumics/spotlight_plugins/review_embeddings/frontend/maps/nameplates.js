@@ -5,7 +5,10 @@
 /** @import { MapPoints } from "./points.js" */
 /** @import { Name } from "./names.js" */
 
+import { shortName } from "../core/format.js";
 import { isAtHome, middles, withRoom } from "./names.js";
+
+const LONGEST = 26; // characters of a name
 
 /** @typedef {ReturnType<typeof middles>} Middles */
 
@@ -23,16 +26,16 @@ export class Nameplates {
      * @param {MapPoints} points
      */
     #follow(board, points) {
-        if (points.end === this.#end && board.version === this.#version) return;
-        const { codes, names } = board.naming;
-        const isMove = board.version === this.#version;
-        const made = middles(points.end, codes, names.length, board.isShown).filter(
+        if (points.end === this.#end && board.look.version === this.#version) return;
+        const { codes, names } = board.look.naming;
+        const isMove = board.look.version === this.#version;
+        const made = middles(points.end, codes, names.length, board.look.isShown).filter(
             (middle) => middle.size > 0 && isAtHome(middle, points.grid, codes),
         );
         this.#from = isMove ? this.#to : made;
         this.#to = made;
         this.#end = points.end;
-        this.#version = board.version;
+        this.#version = board.look.version;
     }
 
     /**
@@ -46,12 +49,12 @@ export class Nameplates {
      */
     now(board, points, screen, width, area, height) {
         this.#follow(board, points);
-        const { names } = board.naming;
+        const { names } = board.look.naming;
         const { share } = points;
         const offered = [...this.#to]
             .sort((one, other) => other.size - one.size)
             .map(({ code, x, y }) => {
-                const text = short(names[code] ?? "");
+                const text = shortName(names[code] ?? "", LONGEST);
                 const [left, top] = screen(x, y);
                 return { text, code, x: left, y: top, width: width(text) };
             });
@@ -67,9 +70,3 @@ export class Nameplates {
         });
     }
 }
-
-const LONGEST = 26; // characters
-
-/** Cut in the middle: names of one family differ at their ends. @param {string} name */
-export const short = (name) =>
-    name.length <= LONGEST ? name : `${name.slice(0, 11)}…${name.slice(-14)}`;

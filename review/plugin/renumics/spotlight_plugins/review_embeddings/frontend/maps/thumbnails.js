@@ -20,15 +20,17 @@ const KEPT = 240; // pictures
  * @param {import("./raster.js").Placement} placement
  * @param {import("./view.js").Area} area
  * @param {number} zoom
+ * @param {number} [first] The image that has room in any case.
  * @returns {Thumbnail[]}
  */
-export function thumbnailsOf({ x, y }, rows, placement, area, zoom) {
+export function thumbnailsOf({ x, y }, rows, placement, area, zoom, first) {
     if (zoom < MIN_ZOOM) return [];
     const states = rows[CHOSEN]?.length ? [CHOSEN, FADED] : [PLAIN];
     /** @type {Thumbnail[]} */
     const seen = [];
-    for (const state of states)
-        for (const row of rows[state] ?? []) {
+    const offered = [...(first === undefined ? [] : [[first]]), ...states.map((one) => rows[one])];
+    for (const some of offered)
+        for (const row of some ?? []) {
             const [left, top] = screenOf(placement, x[row], y[row]);
             const isIn = left > area.left && left < area.left + area.width;
             if (isIn && top > area.top && top < area.top + area.height)

@@ -6,7 +6,7 @@
 
 import { COLUMNS } from "../constants.js";
 import { keptOf } from "../core/checkpoints.js";
-import { counted } from "../core/format.js";
+import { countedImages } from "../core/format.js";
 
 /** The checkpoint that a map shows. @param {ReviewPage} page @param {number} index */
 export function checkpointOf({ session, slider }, index) {
@@ -44,15 +44,15 @@ export const trustOf = (checkpoint) => (checkpoint ? keptOf(checkpoint) : "");
  */
 export function describeMap(page, board, index) {
     const { table, current } = page;
-    const { names, column } = board.coloring;
+    const { names, column } = board.look.coloring;
     const kinds = names.length === 1 ? "1 category" : `${names.length} categories`;
-    const images = counted(table.length, "image");
+    const all = countedImages(table.length);
     const { row } = current;
     const label = row === undefined ? "" : (table.value(COLUMNS.label, row) ?? "");
     return [
         `Map ${titleOf(page, index)}`,
-        names.length ? `${images} in ${kinds} of ${column}` : images,
-        `${counted(table.selected.length, "image")} selected`,
+        names.length ? `${all} in ${kinds} of ${column}` : all,
+        `${countedImages(table.selected.length)} selected`,
         row === undefined ? "" : `current: ${label} #${table.value(COLUMNS.imageId, row)}`,
     ]
         .filter(Boolean)

@@ -33,7 +33,7 @@ function boardOf(page) {
     return board;
 }
 
-const LEGEND_FROM = 330; // pixels of a map beside which a legend stands by itself
+const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
  * The widget that shows a map of the session.
@@ -89,7 +89,7 @@ class Legend {
         const { board } = this.surface;
         this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0);
         if (!this.isOpen) return null;
-        const key = `${board.version} ${this.#search}`;
+        const key = `${board.look.version} ${this.#search}`;
         if (key !== this.#key) this.#node = this.#describe();
         this.#key = key;
         return this.#node;
@@ -100,7 +100,7 @@ class Legend {
         const { table, maps } = board.page;
         return legendView({
             board,
-            categories: categoriesOf(board.coloring, table, maps),
+            categories: categoriesOf(board.look.coloring, table, maps),
             search: this.#search,
             onSearch: (text) => {
                 this.#search = text;
@@ -175,7 +175,7 @@ const resetButton = (surface) =>
             title: "Key 0, or double click",
             tabIndex: -1, // the key does the same
             style: mapStyles.reset,
-            onClick: () => surface.reset(),
+            onClick: () => surface.board.reset(),
         },
         "whole map",
     );

@@ -6,15 +6,20 @@
 /** @import { Slider } from "../core/slider.js" */
 
 import { describe } from "../core/checkpoints.js";
-import { BACK_KEY, FORWARD_KEY, PLAY_KEY } from "../core/mapkeys.js";
+import { keyOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 import { sliderStyles, styles } from "./styles.js";
 
 /** @type {MakeWidget<{}>} */
-export function checkpointSlider({ slider, table, maps }, redraw) {
+export function checkpointSlider({ slider, table, maps, keys }, redraw) {
     const { player } = maps;
     const stops = [slider.changed, player.changed].map((changed) => changed.add(redraw));
-    stops.push(table.onRead(redraw));
+    const actions = {
+        play: player.toggle,
+        back: () => void slider.go(slider.wanted - 1),
+        forward: () => void slider.go(slider.wanted + 1),
+    };
+    stops.push(table.onRead(redraw), keys.add(actions, () => slider.isUsable));
     void table.loaded.then(redraw);
     return {
         view: () => (slider.isUsable ? sliderView(slider, player) : null),
@@ -47,9 +52,9 @@ export function sliderView(slider, player) {
         { style: sliderStyles.bar, "data-test-tag": "checkpoint-slider" },
         h("span", { style: styles.name }, "Checkpoint"),
         playButton(player),
-        goButton("‹", `Previous checkpoint (${BACK_KEY})`, () => slider.go(wanted - 1)),
+        goButton("‹", `Previous checkpoint (${keyOf("back")})`, () => slider.go(wanted - 1)),
         h("input", range),
-        goButton("›", `Next checkpoint (${FORWARD_KEY})`, () => slider.go(wanted + 1)),
+        goButton("›", `Next checkpoint (${keyOf("forward")})`, () => slider.go(wanted + 1)),
         h(
             "span",
             {
@@ -67,7 +72,7 @@ export function sliderView(slider, player) {
 
 /** @param {Pick<Player, "isPlaying" | "toggle">} player */
 function playButton({ isPlaying, toggle }) {
-    const title = `${isPlaying ? "Pause" : "Play the checkpoints"} (${PLAY_KEY})`;
+    const title = `${isPlaying ? "Pause" : "Play the checkpoints"} (${keyOf("play")})`;
     return goButton(isPlaying ? "❚❚" : "▶", title, () => toggle(), sliderStyles.play);
 }
 

@@ -1,0 +1,112 @@
+// How one image is marked on a map: the current one by a double ring and its way through the
+// checkpoints, that under the pointer by a ring.
+
+/** @import { Surface } from "./surface.js" */
+/** @import { Theme } from "./theme.js" */
+
+import { HIDDEN } from "./look.js";
+import { SIDE } from "./thumbnails.js";
+import { screenOf } from "./view.js";
+
+const RING = 9; // pixels, the radius of the outer one
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Surface} surface
+ * @param {Theme} theme
+ */
+export function drawCurrent(context, surface, theme) {
+    const { board, placement, points } = surface;
+    const { row } = board.page.current;
+    if (row === undefined || !points) return;
+    const way = board.page.maps.way(row).map(([x, y]) => screenOf(placement, x, y));
+    context.setLineDash([4, 3]);
+    line(context, way, theme.ground, 3);
+    line(context, way, theme.ink, 1.2);
+    context.setLineDash([]);
+    context.fillStyle = theme.ink;
+    for (const [x, y] of way) context.fillRect(x - 1.5, y - 1.5, 3, 3);
+    const [left, top] = surface.markOf(row);
+    context.globalAlpha = board.look.states[row] === HIDDEN ? 0.5 : 1;
+    if (surface.thumbnails.some((one) => one.row === row)) frame(context, left, top, theme);
+    else doubleRing(context, left, top, theme);
+    context.globalAlpha = 1;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} left
+ * @param {number} top
+ * @param {Theme} theme
+ */
+function doubleRing(context, left, top, theme) {
+    for (const [radius, width, color] of /** @type {[number, number, string][]} */ ([
+        [RING, 5, theme.ground],
+        [RING, 2.5, theme.ink],
+        [RING - 4, 2, theme.ground],
+        [RING - 5, 1.5, theme.ink],
+    ]))
+        ring(context, left, top, radius, width, color);
+}
+
+/**
+ * The same around a picture.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} left
+ * @param {number} top
+ * @param {Theme} theme
+ */
+function frame(context, left, top, { ground, ink }) {
+    for (const [half, width, color] of /** @type {[number, number, string][]} */ ([
+        [SIDE / 2 + 3, 6, ground],
+        [SIDE / 2 + 4, 2.5, ink],
+        [SIDE / 2, 1.5, ink],
+    ])) {
+        context.lineWidth = width;
+        context.strokeStyle = color;
+        context.strokeRect(left - half, top - half, 2 * half, 2 * half);
+    }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Surface} surface
+ * @param {Theme} theme
+ */
+export function drawHovered(context, surface, theme) {
+    const row = surface.board.hovered;
+    if (row === undefined || surface.thumbnails.some((one) => one.row === row)) return;
+    const [x, y] = surface.markOf(row);
+    ring(context, x, y, 7, 4, theme.ground);
+    ring(context, x, y, 7, 2, theme.accent);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ * @param {number} width
+ * @param {string} color
+ */
+function ring(context, x, y, radius, width, color) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = color;
+    context.stroke();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {[x: number, y: number][]} corners
+ * @param {string} color
+ * @param {number} width
+ */
+export function line(context, corners, color, width) {
+    context.beginPath();
+    corners.forEach(([x, y], at) => (at ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.lineWidth = width;
+    context.strokeStyle = color;
+    context.stroke();
+}
