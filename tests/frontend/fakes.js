@@ -245,7 +245,7 @@ export class FakeServer {
         return this.saved;
     }
 
-    /** @param {number} step */
+    /** @param {number} step @returns {Promise<Int32Array | Failure>} */
     async predictions(step) {
         return Int32Array.from(this.predicted[step] ?? []);
     }
