@@ -94,6 +94,8 @@ export interface Session {
     title?: string;
     /** Ready-made lists, in the order in which they are offered. */
     lists?: ReviewList[];
+    /** Key of the list that is open at first; by default that of the labels. */
+    open?: string;
     /** Steps of the checkpoints with columns of their own. */
     shown?: number[];
     /** What each map shows, from left to right: a step, an end of a run that is watched, or the
