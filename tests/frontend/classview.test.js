@@ -178,10 +178,12 @@ test("a row of the accuracies opens the wrong images of its class", async () => 
 // -- new classes
 
 test("a new class is sent before the decision that needs it", async () => {
-    const { page, server } = await viewing();
+    const { page, server, table } = await viewing();
     assert.equal(await page.classes.add("pink"), null);
     assert(page.decisions.info?.classes.includes("pink"));
+    page.current.go(2);
     page.deciding.decide(RELABEL, "pink");
+    assert.equal(table.value(COLUMNS.newLabel, 2), "pink", "in the table, too");
     await settled();
     const [added, decided] = server.sent.slice(-2);
     assert.deepEqual([added?.path, added?.body.name], [ROUTES.classes, "pink"]);

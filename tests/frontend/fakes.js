@@ -74,6 +74,15 @@ export class FakeTable {
 
     /**
      * @param {string} column
+     * @param {string} name
+     */
+    addCategory(column, name) {
+        const names = this.columns[column]?.names;
+        return names && names.push(name) - 1;
+    }
+
+    /**
+     * @param {string} column
      * @param {number} row
      */
     value(column, row) {

@@ -263,6 +263,8 @@ export interface ReviewTable {
     numbers(column: string): Numbers | undefined;
     /** Code of each category; undefined where there is no such column. */
     codes(column: string): Record<string, number> | undefined;
+    /** Have one category more, and say its code; absent where there are all that can be. */
+    addCategory?(column: string, name: string): number | undefined;
     /** The value of one cell, categories by name. */
     value(column: string, row: number): string | number | undefined;
     /** Address of an image of at most so many pixels a side; without a number, as it is. */
