@@ -97,6 +97,7 @@ def diff_command(options: DiffOptions) -> None:
         labels=sides.labels,
         across=bool(options.key),
         splits=(sides.before.splits, sides.after.splits),
+        classes=(sides.before.classes or (), sides.after.classes or ()),
     )
     notes = list(notes_of(found, sides.keys))
     for note in notes:

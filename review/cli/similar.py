@@ -165,7 +165,7 @@ def similar_command(options: SimilarOptions) -> None:
         html = partial(as_html, title, query, results, built.images)
         write_page(built.run, path, html, err=options.json)
     if address is not None:
-        show(built, address, options.serve, found=as_lists(query, results))
+        show(built, address, options.serve, found=as_lists(query, results, built.images))
 
 
 def _search(

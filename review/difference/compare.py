@@ -76,6 +76,13 @@ class Differences:
     """Rows of each split of the second one."""
     labels: bool = True
     """Whether labels were compared."""
+    classes: tuple[Sequence[str], Sequence[str]] = ((), ())
+    """Those that both can say, where labels were compared."""
+
+    def classes_only_in(self, side: int) -> list[str]:
+        """Classes of the first data set (0) or of the second (1) that the other one lacks."""
+        known = set(self.classes[1 - side])
+        return [name for name in self.classes[side] if name not in known]
 
     def of(self, kind: str) -> list[Difference]:
         """Those of one kind."""
@@ -107,11 +114,13 @@ def compare(
     labels: bool = True,
     across: bool = False,
     splits: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    classes: tuple[Sequence[str], Sequence[str]] = ((), ()),
 ) -> Differences:
     """What became of the rows ``before``.
 
     Without ``labels`` classes are not compared; ``across`` lets a key find its row in any split.
-    ``splits`` are the names of all splits of both, for those without rows.
+    ``splits`` are the names of all splits of both, for those without rows; ``classes`` those of all
+    classes, for those without images.
     """
     matcher = _Matcher(before, after)
     pairs = [pair for key in _keys(labels) for pair in matcher.match(key)]
@@ -133,6 +142,7 @@ def compare(
         _sizes(before, splits[0]),
         _sizes(after, splits[1]),
         labels,
+        classes if labels else ((), ()),
     )
 
 

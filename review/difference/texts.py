@@ -59,11 +59,19 @@ def summary_rows(found: Differences) -> Iterator[SummaryRow]:
     """The summary: the splits, and how many rows there are of each kind."""
     for split in _splits(found):
         yield SummaryRow(split, _sizes(found, split))
+    yield from _classes(found)
     yield SummaryRow("same", f"{found.same:,}")
     for kind in KINDS:
         yield SummaryRow(kind, _count(found, kind))
         for pair, count in _pairs(found, kind):
             yield SummaryRow(pair, f"{count:,}", inner=True)
+
+
+def _classes(found: Differences) -> Iterator[SummaryRow]:
+    for side, title in enumerate(("classes only in the first", "classes only in the second")):
+        if names := found.classes_only_in(side):
+            rest = f" and {len(names) - MAX_PAIRS:,} more" if len(names) > MAX_PAIRS else ""
+            yield SummaryRow(title, ", ".join(names[:MAX_PAIRS]) + rest)
 
 
 def lines(found: Differences) -> Iterator[str]:

@@ -75,6 +75,8 @@ def _image_table(review: ReviewFrame) -> Any:
     from renumics.spotlight import layout as ly
 
     visible = (
+        c.IMAGE_ID,
+        c.IMAGE,
         c.LABEL,
         DECISION,
         at(c.PREDICTION, LAST),

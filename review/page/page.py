@@ -96,6 +96,7 @@ def page_for(
     review = with_pictures(review, images)
     session = _session(built, review, sample) | {
         "lists": [_listed(made) for made in lists if made.key],
+        **({"open": found[0].key} if found else {}),
         "watching": watching,
         "news": news,
     }

@@ -37,16 +37,21 @@ def as_json(query: Query, results: Sequence[SearchResults]) -> dict[str, Any]:
     }
 
 
-def as_lists(query: Query, results: Sequence[SearchResults]) -> list[ImageList]:
-    """The results as lists for the page, beside the ready-made ones."""
+def as_lists(query: Query, results: Sequence[SearchResults], images: RunImages) -> list[ImageList]:
+    """The results as lists for the page, beside the ready-made ones; the images of the run that
+    were asked about come first."""
+    row_of = {image: row for row, image in enumerate(images.ids.tolist())}
+    asked = [row_of[image] for image in query.images]
     return [
         ImageList(
             f"Similar to {query} at step {found.step}",
-            [image.index for image in found.images],
+            [*asked, *(image.index for image in found.images)],
             "low",
             [],
             f"The {len(found.images)} most similar images by the cosine of their embeddings at "
-            f"step {found.step}, the most similar first.",
+            f"step {found.step}, the most similar first"
+            f"{', behind what was asked about' if asked else ''}.",
+            f"similar-{found.step}",
         )
         for found in results
         if found.images

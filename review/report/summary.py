@@ -117,6 +117,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         run.path.resolve().name,
         [
             *_properties(info, images, manifest, candidates),
+            *_new_classes(info, history),
             *_embedded_by(run, manifest),
             *(("wrong", sentence) for sentence in faults_in_words(run)),
             *_unreadable(run, history),
@@ -146,6 +147,16 @@ def _properties(
         *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _new_classes(info: RunInfo, history: History) -> list[tuple[str, str]]:
+    """The classes that people added, and how many images were relabelled to each."""
+    counts = Counter(line.new_label for line in history.current().values())
+    added = [
+        f"{name} ({counts[name]:,} image{'' if counts[name] == 1 else 's'})"
+        for name in info.added_classes
+    ]
+    return [("new classes", ", ".join(added))] if added else []
 
 
 def _checkpoints(manifest: table.Manifest) -> str:

@@ -24,7 +24,9 @@ const PREDICTIONS = Int32Array.of(0, 0, 1, 0, 2, 2, -1, 1);
 const CONFUSION = confusionOf(CLASSES, LABELS, PREDICTIONS);
 
 test("the matrix counts labels against predictions, those of none in a last column", () => {
-    const rows = [0, 1, 2].map((label) => [0, 1, 2, 3].map((one) => countOf(CONFUSION, label, one)));
+    const rows = [0, 1, 2].map((label) =>
+        [0, 1, 2, 3].map((one) => countOf(CONFUSION, label, one)),
+    );
     assert.deepEqual(rows, [
         [2, 1, 0, 0],
         [1, 0, 1, 0],
@@ -33,18 +35,38 @@ test("the matrix counts labels against predictions, those of none in a last colu
     assert.deepEqual([...CONFUSION.labelled], [3, 2, 2, 0]);
     assert.deepEqual([...CONFUSION.predicted], [3, 1, 2, 1]);
     assert.deepEqual([CONFUSION.right, CONFUSION.total], [3, 7]);
-    assert.deepEqual([0, 1, 2].map((label) => wrongOf(CONFUSION, label)), [1, 2, 1]);
+    assert.deepEqual(
+        [0, 1, 2].map((label) => wrongOf(CONFUSION, label)),
+        [1, 2, 1],
+    );
 });
 
 test("a cell is a list of rows", () => {
-    assert.deepEqual(rowsOf(CONFUSION, (label, one) => label === 0 && one === 1), [2]);
-    assert.deepEqual(rowsOf(CONFUSION, (label, one) => label === 2 && one === 3), [6]);
-    assert.deepEqual(rowsOf(CONFUSION, (label, one) => label === 1 && one !== 1), [3, 4]);
-    assert.deepEqual(rowsOf(CONFUSION, (_, one) => one === 1), [2], "the one without a label is none");
+    assert.deepEqual(
+        rowsOf(CONFUSION, (label, one) => label === 0 && one === 1),
+        [2],
+    );
+    assert.deepEqual(
+        rowsOf(CONFUSION, (label, one) => label === 2 && one === 3),
+        [6],
+    );
+    assert.deepEqual(
+        rowsOf(CONFUSION, (label, one) => label === 1 && one !== 1),
+        [3, 4],
+    );
+    assert.deepEqual(
+        rowsOf(CONFUSION, (_, one) => one === 1),
+        [2],
+        "the one without a label is none",
+    );
 });
 
 test("pairs come by their number of images, then by their share of the label", () => {
-    const more = confusionOf(CLASSES, Int32Array.of(0, 0, 0, 0, 1, 1, 2), Int32Array.of(1, 1, 0, 2, 0, 0, 0));
+    const more = confusionOf(
+        CLASSES,
+        Int32Array.of(0, 0, 0, 0, 1, 1, 2),
+        Int32Array.of(1, 1, 0, 2, 0, 0, 0),
+    );
     const pairs = pairsOf(more).map(({ label, prediction, count }) => [label, prediction, count]);
     assert.deepEqual(pairs, [
         [1, 0, 2], // all of bee

@@ -380,5 +380,6 @@ test("parallel arrays become one entry a row", () => {
         reset: false,
         proposals: [proposal],
         faults: ["torn"],
+        lists: "",
     });
 });

@@ -74,6 +74,15 @@ export class FakeTable {
 
     /**
      * @param {string} column
+     * @param {string} name
+     */
+    addCategory(column, name) {
+        const names = this.columns[column]?.names;
+        return names && names.push(name) - 1;
+    }
+
+    /**
+     * @param {string} column
      * @param {number} row
      */
     value(column, row) {
@@ -246,7 +255,7 @@ export class FakeServer {
         return this.saved;
     }
 
-    /** @param {number} step */
+    /** @param {number} step @returns {Promise<Int32Array | Failure>} */
     async predictions(step) {
         return Int32Array.from(this.predicted[step] ?? []);
     }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DECISION_KEYS, RELABEL } from "page/constants.js";
+import { DECISION_KEYS, RELABEL, ROUTES } from "page/constants.js";
 import { OFFERED } from "page/core/forms.js";
 import { classesByProbability, classesFound } from "page/core/relabel.js";
 import { textOf } from "page/dom/node.js";
@@ -156,30 +156,26 @@ test("the button is off without classes", async () => {
     assert.equal(button(reviewView(page), "other label")?.props.disabled, true);
 });
 
-test("a new class is offered where it can be added, and added after a question", async () => {
-    const { type, key, page, view, holding } = await searching();
+test("a new class is offered, and added after a question", async () => {
+    const { type, key, page, view, holding, server } = await searching();
+    type("bl ue");
+    button(view(), 'new class "bl ue"')?.props.onClick();
+    assert.match(textOf(view()), /Not added: there is the class "blue", which differs by case/);
     type("purple");
-    assert.equal(button(view(), "new class"), undefined);
-    /** @type {string[]} */
-    const added = [];
-    page.classes = {
-        async add(name) {
-            added.push(name);
-            return added.length > 1 ? null : { kind: "invalid", reason: "it is too long" };
-        },
-    };
     assert(button(view(), 'new class "purple"'));
     key("Enter");
-    button(overlayView(page) ?? assert.fail(), "Add")?.props.onClick();
-    await settled();
-    assert.match(textOf(view()), /Not added: it is too long\./);
+    button(overlayView(page) ?? assert.fail(), "Cancel")?.props.onClick();
     assert.equal(holding.of(0), undefined);
     key("Enter");
     button(overlayView(page) ?? assert.fail(), "Add")?.props.onClick();
     await settled();
-    assert.deepEqual(added, ["purple", "purple"]);
+    const sent = server.sent.map(({ path, body }) => [path, body.name ?? body.new_label]);
+    assert.deepEqual(sent, [
+        [ROUTES.classes, "purple"],
+        [ROUTES.decisions, "purple"],
+    ]);
     assert.equal(holding.of(0)?.newLabel, "purple");
     press(page, KEY);
-    type("red");
+    type("purple");
     assert.equal(button(view(), "new class"), undefined, "it is one already");
 });

@@ -300,9 +300,12 @@ def test_the_page_reads_no_name_as_html(built: Built) -> None:
     assert (
         page.count("data:image/") == 1 + 8
     )  # one is asked about, four are found at each of two checkpoints
-    assert [made.rows for made in as_lists(Query(images=[7]), searched)] == [
-        [one.index for one in results.images] for results in searched
-    ]
+    rows = built.images.ids.tolist()
+    lists = as_lists(Query(images=[7]), searched, built.images)
+    assert [made.rows for made in lists] == [
+        [rows.index(7), *(one.index for one in results.images)] for results in searched
+    ], "what was asked about comes first"
+    assert [made.key for made in lists] == [f"similar-{one.step}" for one in searched]
     assert [len(one["images"]) for one in as_json(Query(images=[7]), searched)["checkpoints"]] == [
         4,
         4,

@@ -10,6 +10,7 @@ import { mapWidget } from "./maps/widget.js";
 import { reviewServer } from "./server.js";
 import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
 import { spotlightTable } from "./spotlight/table.js";
+import { showThumbnails } from "./spotlight/thumbnails.js";
 import { picture, summary } from "./views/card.js";
 import { checkpointTable } from "./views/checkpoints.js";
 import { classesWidget } from "./views/classes.js";
@@ -31,6 +32,7 @@ function activate(app) {
     globalThis.fetch = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
     const server = reviewServer(localStorage);
     const table = spotlightTable(globalThis.spotlight);
+    showThumbnails(globalThis.spotlight.useDataset, table);
     const page = new ReviewPage(table, server, browserSurroundings());
     for (const widget of widgetsOf(page)) app.registerWidget(widget);
     for (const lens of lensesOf(page)) app.registerLens(lens);

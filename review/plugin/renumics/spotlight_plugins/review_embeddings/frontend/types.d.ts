@@ -94,6 +94,8 @@ export interface Session {
     title?: string;
     /** Ready-made lists, in the order in which they are offered. */
     lists?: ReviewList[];
+    /** Key of the list that is open at first; by default that of the labels. */
+    open?: string;
     /** Steps of the checkpoints with columns of their own. */
     shown?: number[];
     /** What each map shows, from left to right: a step, an end of a run that is watched, or the
@@ -261,6 +263,8 @@ export interface ReviewTable {
     numbers(column: string): Numbers | undefined;
     /** Code of each category; undefined where there is no such column. */
     codes(column: string): Record<string, number> | undefined;
+    /** Have one category more, and say its code; absent where there are all that can be. */
+    addCategory?(column: string, name: string): number | undefined;
     /** The value of one cell, categories by name. */
     value(column: string, row: number): string | number | undefined;
     /** Address of an image of at most so many pixels a side; without a number, as it is. */

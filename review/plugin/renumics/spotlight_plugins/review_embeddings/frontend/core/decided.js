@@ -120,12 +120,20 @@ export function decisionColumns(table, decided, rows) {
     /** @type {Record<string, Numbers>} */
     const written = {};
     for (const [column, name] of Object.entries(columns)) {
-        const codes = table.codes(column);
         const before = table.numbers(column);
-        if (!codes || !before) continue;
+        if (!table.codes(column) || !before) continue;
         const after = Int32Array.from(before);
-        for (const row of rows) after[row] = codes[name(decided.of(row))] ?? 0;
+        for (const row of rows) after[row] = codeOf(table, column, name(decided.of(row)));
         written[column] = after;
     }
     return COLUMNS.decision in written ? written : undefined;
 }
+
+/**
+ * Code of a category, which may be new: a class that a person added.
+ * @param {ReviewTable} table
+ * @param {string} column
+ * @param {string} name
+ */
+const codeOf = (table, column, name) =>
+    table.codes(column)?.[name] ?? table.addCategory?.(column, name) ?? 0;

@@ -93,8 +93,7 @@ export function listChangeOf({ path, body }) {
 }
 
 /** The class that a message adds; null for another message. @param {Message} message */
-export const newClassOf = ({ path, body }) =>
-    path === ROUTES.classes ? String(body.name) : null;
+export const newClassOf = ({ path, body }) => (path === ROUTES.classes ? String(body.name) : null);
 
 // What is read from an answer throws where the answer is not one of the review's.
 

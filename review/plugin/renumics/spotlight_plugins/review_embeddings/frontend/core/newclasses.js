@@ -44,11 +44,11 @@ export class NewClasses {
 
     /** Those that are on their way to the server are classes already. */
     #know() {
-        const { info, outbox } = this.decisions;
-        for (const { message } of info ? outbox.waiting : []) {
-            const name = newClassOf(message);
-            if (info && name !== null && !info.classes.includes(name)) info.classes.push(name);
-        }
+        const { info, outbox, connection } = this.decisions;
+        if (!info) return;
+        const names = outbox.waiting.flatMap(({ message }) => newClassOf(message) ?? []);
+        const added = names.filter((name) => !info.classes.includes(name));
+        if (added.length) connection.info = { ...info, classes: [...info.classes, ...added] };
     }
 }
 

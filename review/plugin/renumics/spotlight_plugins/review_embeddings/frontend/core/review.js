@@ -46,13 +46,14 @@ export class Review {
     /**
      * Go where one was before the page was loaded again, else to the first list.
      * @param {string} run What tells it from other runs.
+     * @param {string} [wanted] Key of the list that the page was opened for.
      */
-    start(run) {
+    start(run, wanted = FIRST) {
         this.bookmarks.read(run);
         const before = this.bookmarks.open;
         const isThere = before?.rows.length && before.rows.every((row) => row < this.table.length);
         const list = isThere ? before : this.lists.find(({ key }) => key === before?.key);
-        const first = list ?? this.offered.of(FIRST) ?? this.lists[0];
+        const first = list ?? this.offered.of(wanted) ?? this.lists[0];
         if (first) this.#open(first);
     }
 

@@ -6,6 +6,7 @@
 /** @import { What } from "./messages.js" */
 /** @import { Overlay } from "./overlay.js" */
 
+import { RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";
 import { counted, shortTime } from "./format.js";
 import { Listeners } from "./listeners.js";
@@ -50,7 +51,7 @@ export class SavedLists {
             key: SAVED + known.name,
             title: known.name,
             rows: known.rows,
-            suggests: "",
+            suggests: /** @type {ReviewList["suggests"]} */ (RELABEL),
             description: descriptionOf(known),
         }));
         return this.#lists;

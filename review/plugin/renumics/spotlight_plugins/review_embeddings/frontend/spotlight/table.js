@@ -28,6 +28,14 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
         has: (column) => state().length > 0 && column in state().columnData,
         numbers: (column) => state().columnData[column],
         codes: (column) => state().columnsByKey[column]?.type.categories,
+        addCategory(column, name) {
+            const type = state().columnsByKey[column]?.type;
+            if (!type?.categories || !type.invertedCategories) return undefined;
+            const code = Math.max(-1, ...Object.values(type.categories)) + 1;
+            type.categories[name] = code;
+            type.invertedCategories[code] = name;
+            return code;
+        },
         value(column, row) {
             const value = state().columnData[column]?.[row];
             const names = state().columnsByKey[column]?.type.invertedCategories;

@@ -47,7 +47,11 @@ export function accuracyView(view) {
                 "table",
                 { class: "rc-curves", ...rovingRows },
                 h("thead", {}, h("tr", {}, headings(view), h("th", {}, "over the training"))),
-                h("tbody", {}, shown.map((curve, index) => row(view, curve, at, index))),
+                h(
+                    "tbody",
+                    {},
+                    shown.map((curve, index) => row(view, curve, at, index)),
+                ),
             ),
         ),
         sorted.length > shown.length && more(view, sorted.length),
@@ -87,7 +91,9 @@ function row(view, curve, at, index) {
                     "data-row": index,
                     tabIndex: index ? -1 : 0,
                     disabled: !wrong,
-                    title: wrong ? `Open the ${counted(wrong, "wrong image")} in Review` : "None is wrong",
+                    title: wrong
+                        ? `Open the ${counted(wrong, "wrong image")} in Review`
+                        : "None is wrong",
                     onClick: () => view.openWrong(curve.index),
                 },
                 curve.name,

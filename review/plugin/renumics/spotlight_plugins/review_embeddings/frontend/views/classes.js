@@ -51,11 +51,12 @@ function sentenceOf(view) {
 function head(view) {
     const { confusion, part } = view;
     return [
-        confusion && h(
-            "div",
-            { key: "parts", role: "tablist", "aria-label": "Class view", class: "rc-tabs" },
-            PARTS.map(([key, text]) => tab(view, key, text, key === part)),
-        ),
+        confusion &&
+            h(
+                "div",
+                { key: "parts", role: "tablist", "aria-label": "Class view", class: "rc-tabs" },
+                PARTS.map(([key, text]) => tab(view, key, text, key === part)),
+            ),
         h("span", { key: "step", class: "rc-step", "aria-live": "polite" }, stepText(view)),
         stepMenu(view),
         confusion && h("span", { key: "share", class: "rc-muted" }, shareText(view)),
@@ -80,7 +81,7 @@ const tab = (view, key, text, isOn) =>
         text,
     );
 
-/** The checkpoint whose numbers are shown; and the one that is waited for. @param {ClassView} view */
+/** The checkpoint of the numbers, and the one that is waited for. @param {ClassView} view */
 function stepText({ step, wanted, failure, confusion }) {
     if (!confusion) return "";
     const shown = `step ${step}`;

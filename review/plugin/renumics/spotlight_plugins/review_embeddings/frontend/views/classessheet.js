@@ -26,7 +26,8 @@ export const CLASSES_SHEET = `
 .rc-scroll { overflow: auto; flex: 1 1 auto; min-height: 0; }
 .rc .rc-more { flex: none; align-self: flex-start; }
 
-.rc-pairs { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto; min-height: 0; }
+.rc-pairs { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto;
+    min-height: 0; }
 .rc-pairs li { content-visibility: auto; contain-intrinsic-size: auto 34px;
     border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rc button.rc-pair { display: grid; width: 100%; border: 0; border-radius: 0; gap: 2px 10px;
@@ -56,7 +57,8 @@ export const CLASSES_SHEET = `
     border: solid var(--review-line, #c3ccd5); border-width: 0 1px 1px 0; }
 .rc-matrix td { min-width: 26px; }
 .rc-matrix th { font-weight: 400; background: var(--review-ground, #fff); }
-.rc-matrix thead th { position: sticky; top: 0; z-index: 2; vertical-align: bottom; padding: 4px 2px; }
+.rc-matrix thead th { position: sticky; top: 0; z-index: 2; vertical-align: bottom;
+    padding: 4px 2px; }
 .rc-matrix tr > th:first-child { position: sticky; left: 0; z-index: 1; }
 .rc-matrix thead th:first-child { z-index: 3; }
 .rc-up { writing-mode: vertical-rl; transform: rotate(180deg); display: inline-block;

@@ -1,4 +1,4 @@
-// The confusion matrix: a row a label, a column a prediction, shade and number in each cell. Of many
+// The confusion matrix: a row a label, a column a prediction, shade and number in each cell.
 // classes those that are confused most, or those around one; the others stand together in a column.
 
 /** @import { ClassView } from "../core/classview.js" */
@@ -100,7 +100,11 @@ function aroundMenu(view) {
         h(
             "select",
             { value: around ?? "", onChange },
-            h("option", { key: "all", value: "" }, `the ${FEW} most confused of ${classes.length.toLocaleString()}`),
+            h(
+                "option",
+                { key: "all", value: "" },
+                `the ${FEW} most confused of ${classes.length.toLocaleString()}`,
+            ),
             ordered(/** @type {Confusion} */ (confusion), "confused").map((one) =>
                 h("option", { key: one, value: one }, `around ${classes[one]}`),
             ),
@@ -118,10 +122,24 @@ function aroundMenu(view) {
 function heading(_, confusion, indices) {
     const names = shortNames(confusion.classes, ROOM);
     const { length } = confusion.classes;
-    const columns = indices.map((one) => ({ key: one, name: names[one], title: confusion.classes[one] }));
+    const columns = indices.map((one) => ({
+        key: one,
+        name: names[one],
+        title: confusion.classes[one],
+    }));
     const rest = [
-        ...(indices.length < length ? [{ key: "others", name: "other classes", title: "Predicted as a class that is not shown" }] : []),
-        ...(confusion.predicted[length] ? [{ key: "none", name: "none", title: "Predicted as none of the classes" }] : []),
+        ...(indices.length < length
+            ? [
+                  {
+                      key: "others",
+                      name: "other classes",
+                      title: "Predicted as a class that is not shown",
+                  },
+              ]
+            : []),
+        ...(confusion.predicted[length]
+            ? [{ key: "none", name: "none", title: "Predicted as none of the classes" }]
+            : []),
     ];
     return h(
         "thead",
@@ -131,7 +149,11 @@ function heading(_, confusion, indices) {
             {},
             h("th", { key: "corner", class: "rc-corner" }, h("span", {}, "label ↓ predicted →")),
             [...columns, ...rest].map(({ key, name, title }) =>
-                h("th", { key, scope: "col", title: title ?? "" }, h("span", { class: "rc-up" }, name)),
+                h(
+                    "th",
+                    { key, scope: "col", title: title ?? "" },
+                    h("span", { class: "rc-up" }, name),
+                ),
             ),
             h("th", { key: "total", scope: "col" }, h("span", { class: "rc-up" }, "all")),
             h("th", { key: "right", scope: "col" }, h("span", { class: "rc-up" }, "right")),
@@ -162,7 +184,11 @@ function rows(confusion, indices) {
             isPart && h("td", { key: "others", class: "rc-total" }, others || "·"),
             hasNone && cell(confusion, label, none, unknown, all, y, indices.length),
             h("td", { key: "total", class: "rc-total", "data-label": label }, all.toLocaleString()),
-            h("td", { key: "right", class: "rc-total" }, all ? percent(countOf(confusion, label, label) / all) : "–"),
+            h(
+                "td",
+                { key: "right", class: "rc-total" },
+                all ? percent(countOf(confusion, label, label) / all) : "–",
+            ),
         );
     });
     return [...body, totals(confusion, indices, isPart, hasNone)];
@@ -216,10 +242,24 @@ function totals({ classes, predicted, total, right }, indices, isPart, hasNone) 
         { key: "totals" },
         h("th", { key: "name", scope: "row" }, "all"),
         indices.map((one) =>
-            h("td", { key: one, class: "rc-total", "data-prediction": one }, of(one).toLocaleString()),
+            h(
+                "td",
+                { key: one, class: "rc-total", "data-prediction": one },
+                of(one).toLocaleString(),
+            ),
         ),
-        isPart && h("td", { key: "others", class: "rc-total" }, (total - of(none) - shown).toLocaleString()),
-        hasNone && h("td", { key: "none", class: "rc-total", "data-prediction": none }, of(none).toLocaleString()),
+        isPart &&
+            h(
+                "td",
+                { key: "others", class: "rc-total" },
+                (total - of(none) - shown).toLocaleString(),
+            ),
+        hasNone &&
+            h(
+                "td",
+                { key: "none", class: "rc-total", "data-prediction": none },
+                of(none).toLocaleString(),
+            ),
         h("td", { key: "total", class: "rc-total" }, total.toLocaleString()),
         h("td", { key: "right", class: "rc-total" }, total ? percent(right / total) : "–"),
     );

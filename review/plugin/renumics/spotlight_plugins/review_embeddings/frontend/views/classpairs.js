@@ -66,9 +66,19 @@ function row(view, pair, most, index) {
                 onClick: () => view.openCell(label, prediction),
             },
             h("span", { class: "rc-count" }, count.toLocaleString()),
-            h("span", { class: "rc-what" }, h("b", {}, name), " predicted as ", h("b", {}, classes[prediction] ?? "none of the classes")),
+            h(
+                "span",
+                { class: "rc-what" },
+                h("b", {}, name),
+                " predicted as ",
+                h("b", {}, classes[prediction] ?? "none of the classes"),
+            ),
             h("span", { class: "rc-muted" }, `${percent(share)} of ${name}`),
-            h("span", { class: "rc-bar", "aria-hidden": "true" }, h("span", { style: { width: `${(100 * count) / most}%` } })),
+            h(
+                "span",
+                { class: "rc-bar", "aria-hidden": "true" },
+                h("span", { style: { width: `${(100 * count) / most}%` } }),
+            ),
         ),
     );
 }

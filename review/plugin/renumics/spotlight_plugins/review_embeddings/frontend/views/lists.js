@@ -25,7 +25,8 @@ export function listsWidget(page, redraw) {
     const show = () => {
         redraw();
         const key = page.review.list?.key ?? "";
-        if (key !== shown) element?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+        if (key !== shown)
+            element?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
         shown = key;
     };
     const stops = [
@@ -49,7 +50,11 @@ export function listsView(rows, onMount = () => {}) {
         all.length > MANY_LISTS && searchView(rows),
         h(
             "ul",
-            { key: "rows", "aria-label": "Lists of images", onKeyDown: (/** @type {KeyboardEvent} */ event) => press(rows, event) },
+            {
+                key: "rows",
+                "aria-label": "Lists of images",
+                onKeyDown: (/** @type {KeyboardEvent} */ event) => press(rows, event),
+            },
             rows.groups.map(({ name, lists }) => [
                 name && h("li", { key: `group ${name}`, class: "rl-group" }, name),
                 lists.map((list) => rowOrForm(rows, list)),
@@ -142,8 +147,16 @@ function progress({ page }, list) {
  * @param {number} tabIndex
  */
 function actions(rows, list, tabIndex) {
-    const button = (/** @type {string} */ sign, /** @type {string} */ title, /** @type {() => void} */ onClick) =>
-        h("button", { key: sign, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` }, sign);
+    const button = (
+        /** @type {string} */ sign,
+        /** @type {string} */ title,
+        /** @type {() => void} */ onClick,
+    ) =>
+        h(
+            "button",
+            { key: sign, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` },
+            sign,
+        );
     return [
         button("◎", "Select these images in Spotlight", () => rows.select(list)),
         rows.canChange(list) && button("✎", "Rename (F2)", () => rows.beginRename(list)),
@@ -193,7 +206,10 @@ function nameForm(rows, label, button) {
             value: rows.name,
             maxLength: MAX_LIST_NAME,
             "aria-label": label,
-            onMount: (/** @type {HTMLInputElement} */ element) => (element.focus(), element.select()),
+            onMount: (/** @type {HTMLInputElement} */ element) => (
+                element.focus(),
+                element.select()
+            ),
             onInput: (/** @type {any} */ event) => rows.set({ name: event.target.value }),
             onKeyDown: (/** @type {KeyboardEvent} */ event) => {
                 event.stopPropagation();
