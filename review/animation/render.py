@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,7 +207,7 @@ def work(number: int, workers: int) -> None:
     data, style, moments, packer = pickle.loads(
         source.read(int.from_bytes(source.read(8), "little"))
     )
-    threading.Thread(target=_end_with, args=(source,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(source.fileno(),), daemon=True).start()
     canvas = Canvas(data, style)
     starts = range(0, len(moments), packer.chunk)
     for start in starts[number::workers]:
@@ -218,9 +218,13 @@ def work(number: int, workers: int) -> None:
             sink.flush()
 
 
-def _end_with(pipe: IO[bytes]) -> None:
-    """End this process when nobody holds the other end of a pipe any more."""
-    pipe.read(1)
+def _end_with(pipe: int) -> None:
+    """End this process when nobody holds the other end of a pipe any more.
+
+    It is read by its number: whoever waits in a buffered read holds a lock that the interpreter
+    needs to end, and aborts without.
+    """
+    os.read(pipe, 1)
     os._exit(0)
 
 

@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 import { Cards } from "page/core/cards.js";
 import { Current } from "page/core/current.js";
+import { Requests } from "page/core/requests.js";
 
-import { AWAY, cardOf, FakeBrowser, FakeTable, settled } from "./fakes.js";
+import { AWAY, cardOf, FakeTable, settled } from "./fakes.js";
 import { begunPage, listOf } from "./pages.js";
 
 /** Cards whose answers come when the test says so. */
@@ -17,9 +18,9 @@ function waiting() {
         card: (/** @type {number} */ row) =>
             new Promise((/** @type {(given: any) => void} */ done) => asked.push([row, done])),
     };
-    const [current, browser] = [new Current(new FakeTable()), new FakeBrowser()];
-    const cards = new Cards(server, current, browser);
-    return { asked, current, cards, browser, rows: () => asked.map(([row]) => row) };
+    const [current, requests] = [new Current(new FakeTable()), new Requests()];
+    const cards = new Cards(requests, server, current);
+    return { asked, current, cards, requests, rows: () => asked.map(([row]) => row) };
 }
 
 test("each card is asked for once, however often it is wanted", async () => {
@@ -50,9 +51,9 @@ test("an answer that comes late is not shown beside another image", async () => 
 });
 
 test("what was asked for before the run changed is asked for again", async () => {
-    const { asked, current, cards, rows } = waiting();
+    const { asked, current, cards, requests, rows } = waiting();
     current.go(1);
-    cards.forget();
+    requests.table = "b";
     asked[0]?.[1](cardOf({ row: 1, label: "old" }));
     await settled();
     assert.deepEqual(rows(), [1, 1]);
@@ -63,12 +64,12 @@ test("what was asked for before the run changed is asked for again", async () =>
 });
 
 test("a card that cannot be had says why, and is asked for again", async () => {
-    const { asked, current, cards, browser } = waiting();
+    const { asked, current, cards, requests } = waiting();
     current.go(1);
     asked[0]?.[1](AWAY);
     await settled();
     assert.equal(cards.failure, AWAY);
-    await browser.wait();
+    requests.retry();
     asked[1]?.[1](cardOf({ row: 1 }));
     await settled();
     assert.equal(cards.failure, undefined);

@@ -65,7 +65,7 @@ test("a suggestion that is not known yet, or names no class, is not taken", asyn
     press(page, "a");
     server.card = () => new Promise(() => {});
     page.review.move(1);
-    page.cards.forget();
+    page.requests.table = "b";
     press(page, "a");
     assert.equal(server.sent.length, 0);
 });

@@ -34,8 +34,8 @@ export function fourImages() {
 /** @implements {ReviewTable} */
 export class FakeTable {
     /** @type {number[]} */
-    selected = [];
-    filtered = [0, 1, 2, 3];
+    #selected = [];
+    #filtered = [0, 1, 2, 3];
     title = "";
     /** @type {string[]} */
     notices = [];
@@ -45,11 +45,29 @@ export class FakeTable {
     length = 4;
     /** @type {Listeners} */
     selectionChanged = new Listeners();
+    /** @type {Listeners} */
+    filterChanged = new Listeners();
     /** @type {Listeners<[boolean]>} */
     wasRead = new Listeners();
 
     constructor(columns = fourImages()) {
         this.columns = columns;
+    }
+
+    get selected() {
+        return [...this.#selected];
+    }
+
+    set selected(rows) {
+        this.#selected = [...rows];
+    }
+
+    get filtered() {
+        return [...this.#filtered];
+    }
+
+    set filtered(rows) {
+        this.#filtered = [...rows];
     }
 
     get columnNames() {
@@ -58,17 +76,17 @@ export class FakeTable {
 
     /** @param {string} column */
     has(column) {
-        return column in this.columns;
+        return Object.hasOwn(this.columns, column);
     }
 
     /** @param {string} column */
     numbers(column) {
-        return this.columns[column]?.values;
+        return this.has(column) ? this.columns[column]?.values : undefined;
     }
 
     /** @param {string} column */
     codes(column) {
-        const names = this.columns[column]?.names;
+        const names = this.has(column) ? this.columns[column]?.names : undefined;
         return names && Object.fromEntries(names.map((name, code) => [name, code]));
     }
 
@@ -86,9 +104,9 @@ export class FakeTable {
      * @param {number} row
      */
     value(column, row) {
-        const known = this.columns[column];
-        const value = known?.values[row];
-        return value === undefined ? undefined : (known?.names?.[value] ?? value);
+        const value = this.numbers(column)?.[row];
+        const names = this.columns[column]?.names;
+        return value === undefined ? undefined : (names?.[value] ?? value);
     }
 
     /** @param {number} row */
@@ -132,9 +150,6 @@ export class FakeTable {
     onSelection(listener) {
         return this.selectionChanged.add(listener);
     }
-
-    /** @type {Listeners} */
-    filterChanged = new Listeners();
 
     /** @param {() => void} listener */
     onFilter(listener) {
@@ -193,6 +208,12 @@ export const cardOf = (part) => ({
     ...part,
 });
 
+/** @type {Failure} */
+const MISSING = { kind: "missing", reason: "there is no such thing" };
+
+/** @type {Failure} */
+const OTHER_TABLE = { kind: "other-table", reason: "the run was built anew" };
+
 /** @implements {ReviewServer} */
 export class FakeServer {
     /** @type {Session} */
@@ -209,7 +230,7 @@ export class FakeServer {
     sent = [];
     /** Answers to what is sent, first to last; then all is saved. @type {(Saved | Failure)[]} */
     answers = [];
-    /** By step. @type {Record<number, Promise<Float32Array[]>>} */
+    /** By step. @type {Record<number, Promise<Float32Array[] | Failure>>} */
     columns = {};
     /** By row. @type {Record<number, Nearest[]>} */
     near = {};
@@ -223,6 +244,7 @@ export class FakeServer {
     /** @type {ClassAccuracy} */
     accuracies = { steps: [], classes: CLASSES, accuracy: [] };
 
+    /** @returns {Promise<Session | Failure>} */
     async session() {
         return this.given;
     }
@@ -231,6 +253,7 @@ export class FakeServer {
         return this.information;
     }
 
+    /** @returns {Promise<Uint8Array | Failure>} */
     async hashes() {
         return Uint8Array.from(this.rows.flatMap((row) => Array(HASH_BYTES).fill(10 + row)));
     }
@@ -241,33 +264,49 @@ export class FakeServer {
         return this.changed;
     }
 
-    /** @param {number} row @param {number} [_step] @returns {Promise<Nearest[]>} */
-    async nearest(row, _step) {
-        return this.near[row] ?? [];
+    /**
+     * @param {number} row
+     * @param {number} [step]
+     * @param {string} [table]
+     * @returns {Promise<Nearest[] | Failure>}
+     */
+    async nearest(row, step, table) {
+        const found = this.near[row] ?? [];
+        const those = found.filter((one) => step === undefined || one.step === step);
+        return this.#wrong({ row, table }) ?? (found.length && !those.length ? MISSING : those);
     }
 
-    /** @param {number} row @returns {Promise<Card | Failure>} */
-    async card(row) {
-        return cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+    /** @param {number} row @param {string} [table] @returns {Promise<Card | Failure>} */
+    async card(row, table) {
+        const card = cardOf({ row, imageId: 10 + row, ...this.cards[row] });
+        return this.#wrong({ row, table }) ?? card;
     }
 
+    /** @returns {Promise<import("page/types.js").SavedList[] | Failure>} */
     async lists() {
         return this.saved;
     }
 
-    /** @param {number} step @returns {Promise<Int32Array | Failure>} */
-    async predictions(step) {
-        return Int32Array.from(this.predicted[step] ?? []);
+    /** @param {number} step @param {string} [table] @returns {Promise<Int32Array | Failure>} */
+    async predictions(step, table) {
+        const codes = this.predicted[step];
+        return this.#wrong({ table }) ?? (codes ? Int32Array.from(codes) : MISSING);
     }
 
+    /** @returns {Promise<ClassAccuracy | Failure>} */
     async accuracy() {
         return this.accuracies;
     }
 
-    /** @param {number} step */
-    values(step) {
-        const known = this.columns[step];
-        return known ?? Promise.reject(new Error(`There is no checkpoint ${step}.`));
+    /** @param {number} step @param {string} [table] @returns {Promise<Float32Array[] | Failure>} */
+    async values(step, table) {
+        return this.#wrong({ table }) ?? this.columns[step] ?? MISSING;
+    }
+
+    /** @param {{ row?: number, table: string | undefined }} asked */
+    #wrong({ row = 0, table }) {
+        if (table !== undefined && table !== this.given.table) return OTHER_TABLE;
+        return row in this.rows ? undefined : MISSING;
     }
 
     /** @param {Message} message @returns {Promise<Saved | Failure>} */

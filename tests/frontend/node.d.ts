@@ -12,6 +12,7 @@ declare module "node:assert/strict" {
         notEqual(one: unknown, other: unknown, message?: string): void;
         deepEqual(one: unknown, other: unknown, message?: string): void;
         match(text: string, pattern: RegExp): void;
+        throws(work: () => unknown, pattern: RegExp): void;
         rejects(work: Promise<unknown>, pattern: RegExp): Promise<void>;
     };
     export default assert;
@@ -24,6 +25,10 @@ declare module "node:module" {
 declare module "node:url" {
     export function pathToFileURL(path: string): URL;
 }
+declare function setImmediate(work: (nothing: void) => void): unknown;
+
+declare module "node:fs" {
+    export function readFileSync(path: string, encoding: string): string;
+}
 
 declare var process: { env: Record<string, string | undefined> };
-declare function setImmediate(work: (nothing: void) => void): unknown;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { COLUMNS } from "page/constants.js";
+import { RECHECK } from "page/core/connection.js";
+import { noticesOf } from "page/core/notices.js";
 import { ReviewPage } from "page/core/page.js";
 import { mount } from "page/dom/mount.js";
 import { picture } from "page/views/card.js";
@@ -10,12 +12,14 @@ import { neighbors } from "page/views/neighbors.js";
 import { checkpointSlider } from "page/views/slider.js";
 
 import { all, host } from "./document.js";
-import { checkpoint, FakeBrowser, FakeServer, FakeTable, fourImages, settled } from "./fakes.js";
+import { AWAY, changes, checkpoint, FakeBrowser, FakeServer, FakeTable } from "./fakes.js";
+import { fourImages, INFO, settled } from "./fakes.js";
 import { listOf } from "./pages.js";
 
 /** A page about two checkpoints, without decisions. @param {FakeTable} [table] */
 function pageOf(table = new FakeTable()) {
     const server = new FakeServer();
+    const browser = new FakeBrowser();
     server.information = null;
     server.given = {
         title: "run · data",
@@ -26,7 +30,7 @@ function pageOf(table = new FakeTable()) {
         table: "a",
         news: "",
     };
-    return { table, server, page: new ReviewPage(table, server, new FakeBrowser()) };
+    return { table, server, browser, page: new ReviewPage(table, server, browser) };
 }
 
 test("a page opens with its title, its first list and its checkpoints", async () => {
@@ -36,7 +40,7 @@ test("a page opens with its title, its first list and its checkpoints", async ()
     assert.equal(page.current.row, 2);
     assert.deepEqual(table.selected, []);
     assert.equal(page.slider.current?.step, 100);
-    assert.equal(page.values.table, "a");
+    assert.equal(page.values.requests.table, "a");
     assert.deepEqual(page.decisions.shownSteps, [0, 100]);
 });
 
@@ -47,12 +51,63 @@ test("somebody who was faster keeps the selection", async () => {
     assert.deepEqual(table.selected, [0]);
 });
 
-test("a server that does not answer leaves a page without a slider", async () => {
-    const { table, server, page } = pageOf();
-    server.session = () => Promise.reject(new Error("down"));
+test("a session that cannot be read is said, asked for again, and shown then", async () => {
+    const { table, server, page, browser } = pageOf();
+    server.information = INFO;
+    const session = server.session.bind(server);
+    server.session = async () => AWAY;
     await page.open();
-    assert.equal(table.title, "");
+    assert.deepEqual([table.title, page.current.row], ["", undefined]);
     assert.equal(page.slider.current, undefined);
+    const texts = () => noticesOf(page.decisions).map(({ text }) => text);
+    const text = "Not shown, the checkpoints and lists: the server does not answer.";
+    assert.deepEqual(texts(), [text]);
+    server.session = session;
+    await browser.wait();
+    assert.deepEqual([table.title, page.current.row], ["run · data", 2]);
+    assert.equal(page.slider.current?.step, 100);
+    assert.deepEqual(texts(), []);
+    page.current.go(3);
+    browser.woken.call();
+    await settled();
+    assert.equal(page.current.row, 3, "it is begun once");
+});
+
+test("a session that comes later than a newer one is not shown", async () => {
+    const { table, server, page } = pageOf();
+    await page.open();
+    /** @type {((session: any) => void)[]} */
+    const answers = [];
+    server.session = () => new Promise((resolve) => answers.push(resolve));
+    table.wasRead.call(true);
+    table.wasRead.call(true);
+    answers[1]?.({ ...server.given, title: "newer", table: "c" });
+    await settled();
+    answers[0]?.({ ...server.given, title: "older", table: "b" });
+    await settled();
+    assert.deepEqual([table.title, page.requests.table], ["newer", "c"]);
+});
+
+test("decisions are made and followed where nothing else is answered", async () => {
+    const { server, page, browser } = pageOf();
+    server.information = INFO;
+    await page.open();
+    /** @type {import("page/types.js").Failure} */
+    const failing = { kind: "unavailable", reason: "the server answers 500" };
+    server.session = server.info = server.hashes = async () => failing;
+    server.nearest = server.card = server.values = async () => failing;
+    await page.nearest.ask(0);
+    const texts = () => noticesOf(page.decisions).map(({ text }) => text);
+    assert.deepEqual(texts(), ["Not shown, the nearest images: the server answers 500."]);
+    page.decisions.decide([1], "keep");
+    const removed = { decision: "remove", newLabel: null, note: "" };
+    server.changed = changes({ revision: 1, decided: [[3, removed]] });
+    for (let polls = 0; polls <= RECHECK; polls += 1) await browser.wait();
+    const later = { ...removed, decision: "unsure" };
+    server.changed = changes({ revision: 2, decided: [[3, later]] });
+    await browser.wait();
+    assert.equal(page.decisions.outbox.waiting.length, 0);
+    assert.equal(page.decisions.holding.of(3)?.decision, "unsure");
 });
 
 test("a run that is watched: title, table and news come with each table that is read", async () => {
@@ -65,7 +120,7 @@ test("a run that is watched: title, table and news come with each table that is 
     table.wasRead.call(true);
     await settled();
     assert.equal(table.title, "later");
-    assert.equal(page.values.table, "b");
+    assert.equal(page.values.requests.table, "b");
     assert(table.notices.includes("Step 150 is there."));
 });
 

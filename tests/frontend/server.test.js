@@ -125,9 +125,8 @@ async function enterWith(storage, token) {
 
 test("answers that say no are no answers", async () => {
     const { server } = answering({ error: "no" }, 403);
-    assert.deepEqual(await server.session(), {});
-    assert.deepEqual(await server.nearest(3), []);
-    for (const asked of [server.info(), server.changes(0), server.hashes()])
+    const questions = [server.session(), server.nearest(3), server.card(3), server.values(1, "a")];
+    for (const asked of [...questions, server.info(), server.changes(0), server.hashes()])
         assert.equal(/** @type {any} */ (await asked).kind, "refused");
     assert.equal(await answering({}, 404).server.info(), null, "a page without decisions");
 });
@@ -136,7 +135,8 @@ test("what another program answers is no answer, whatever its status", async () 
     for (const content of [{}, [], { error: 1 }, { revision: "1" }, "<!doctype html>", 7]) {
         const { server } = answering(content);
         const message = { path: ROUTES.undo, body: { run: "", request: "a" } };
-        for (const asked of [server.info(), server.changes(0), server.send(message)])
+        const questions = [server.session(), server.card(3), server.send(message)];
+        for (const asked of [...questions, server.info(), server.changes(0)])
             assert.equal(await asked, STRANGER);
     }
     for (const status of [204, 301, 302, 303, 307, 308])
@@ -155,13 +155,22 @@ test("hashes are 32 bytes an image", async () => {
 test("what is asked for stands in the address", async () => {
     const { asked, server } = answering([]);
     await server.nearest(7);
-    assert.equal(asked[0]?.path, `${PREFIX}${ROUTES.nearest}?row=7`);
+    await server.nearest(7, 20, "a");
+    await server.card(7, "a");
+    assert.deepEqual(
+        asked.map(({ path }) => path),
+        [
+            `${PREFIX}${ROUTES.nearest}?row=7`,
+            `${PREFIX}${ROUTES.nearest}?row=7&step=20&table=a`,
+            `${PREFIX}${ROUTES.card}?row=7&table=a`,
+        ],
+    );
 });
 
 test("the columns of a checkpoint come one after the other", async () => {
     const sent = Float32Array.from({ length: 2 * NOW_COLUMNS.length }, (_, index) => index);
     const { asked, server } = answering(sent.buffer);
-    const columns = await server.values(100, "abc");
+    const columns = /** @type {Float32Array[]} */ (await server.values(100, "abc"));
     assert.deepEqual(
         columns.map((column) => [...column]),
         [
@@ -171,10 +180,10 @@ test("the columns of a checkpoint come one after the other", async () => {
         ],
     );
     assert.equal(asked[0]?.path, `${PREFIX}${ROUTES.values}?step=100&table=abc`);
-    await assert.rejects(
-        answering({ error: "built anew" }, 422).server.values(1, "a"),
-        /built anew/,
-    );
+    const other = answering({ error: "Built anew.", reason: "other-table" }, 409).server;
+    for (const answer of [other.values(1, "a"), other.card(3, "a"), other.nearest(3, 1, "a")])
+        assert.deepEqual(await answer, { kind: "other-table", reason: "Built anew" });
+    assert.equal(await answering(sent.buffer.slice(4)).server.values(1, "a"), STRANGER);
 });
 
 test("a message is saved, or it is said why not", async () => {

@@ -134,11 +134,11 @@ test("values of another table are fetched anew, and a hundred are kept", async (
         asked += 1;
         return [];
     };
-    values.table = "a";
+    values.requests.table = "a";
     await values.at(1);
     await values.at(1);
     assert.equal(asked, 1);
-    values.table = "b";
+    values.requests.table = "b";
     await values.at(1);
     assert.equal(asked, 2);
     for (let step = 2; step <= 101; step += 1) await values.at(step);

@@ -2,58 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { PREFIX, ROUTES } from "page/constants.js";
-import { spotlightTable } from "page/spotlight/table.js";
 
-const DECISION = {
-    key: "decision",
-    type: { kind: "Category", categories: { a: 0, b: 1 }, invertedCategories: { 0: "a", 1: "b" } },
-};
-const SCORE = { key: "score", type: { kind: "float" } };
-
-/** Spotlight's store with two columns over three images, and what was set in it. */
-function spotlightOf(length = 3) {
-    /** @type {any} */
-    let state = {
-        length,
-        generationID: 5,
-        columns: [DECISION, SCORE],
-        columnsByKey: { decision: DECISION, score: SCORE },
-        columnData: { decision: [0, 1, 0], score: [1, 2, 3] },
-        columnStats: { full: { score: "before", other: "kept" }, selected: {}, filtered: {} },
-        filters: [],
-        selectedIndices: Int32Array.of(2, 0),
-        filteredIndices: Int32Array.of(0, 1, 2),
-    };
-    /** @type {any[]} */
-    const set = [];
-    /** @type {{ selector: Function, listener: Function }[]} */
-    const subscribed = [];
-    const change = (/** @type {any} */ part) => {
-        const before = state;
-        state = { ...state, ...part };
-        for (const { selector, listener } of [...subscribed]) {
-            if (selector(state) !== selector(before)) listener(selector(state), selector(before));
-        }
-    };
-    const useDataset = {
-        getState: () => state,
-        setState: (/** @type {any} */ part) => {
-            set.push(part);
-            change(part);
-        },
-        subscribe: (/** @type {Function} */ selector, /** @type {Function} */ listener) => {
-            const one = { selector, listener };
-            subscribed.push(one);
-            return () => void subscribed.splice(subscribed.indexOf(one), 1);
-        },
-    };
-    const makeColumnsStats = (/** @type {any[]} */ columns) =>
-        Object.fromEntries(columns.map(({ key }) => [key, "after"]));
-    const notify = () => {};
-    /** @type {any} */
-    const spotlight = { useDataset, makeColumnsStats, notify };
-    return { table: spotlightTable(spotlight), set, change, state: () => state, subscribed };
-}
+import { DECISION, SCORE, spotlightOf } from "./store.js";
 
 test("values, categories by name, selection and pictures", () => {
     const { table } = spotlightOf();
@@ -106,7 +56,7 @@ test("selections and tables that are read are told to those who listen", async (
     change({ columns: [] });
     assert.deepEqual(heard, ["selection", true, true]);
     stops.forEach((stop) => stop());
-    assert.equal(subscribed.length, 0);
+    assert.equal(subscribed.size, 0);
     table.setTitle("run");
 });
 

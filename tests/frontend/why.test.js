@@ -8,6 +8,7 @@ import { indexAt, inWords, pathOf, PERCENTILE, PROBABILITY, stretches } from "pa
 import { percentile, probability, shortName } from "page/core/format.js";
 import { NearestImages } from "page/core/nearest.js";
 import { ReviewPage } from "page/core/page.js";
+import { Requests } from "page/core/requests.js";
 import { mount } from "page/dom/mount.js";
 import { textOf } from "page/dom/node.js";
 import { why, whyView } from "page/views/why.js";
@@ -300,7 +301,6 @@ test("one checkpoint has no curves, and no labels have no probabilities", () => 
 
 test("neighbours are fetched once, and anew for a table that was read again", async () => {
     const server = new FakeServer();
-    const table = new FakeTable();
     /** @type {[number, number | undefined][]} */
     const asked = [];
     /** @type {((answer: Nearest[]) => void)[]} */
@@ -309,7 +309,8 @@ test("neighbours are fetched once, and anew for a table that was read again", as
         asked.push([row, step]);
         return new Promise((done) => answers.push(done));
     };
-    const nearest = new NearestImages(table, server);
+    const requests = new Requests();
+    const nearest = new NearestImages(requests, server);
     /** @type {number[]} */
     const heard = [];
     nearest.changed.add((row) => heard.push(row));
@@ -324,11 +325,12 @@ test("neighbours are fetched once, and anew for a table that was read again", as
     await settled();
     assert.deepEqual(nearest.of(0), NEAR);
     assert.equal(nearest.of(0, 20), undefined);
-    table.wasRead.call(true);
+    requests.table = "b";
     answers[1]?.(NEAR); // about the rows of before
     await settled();
     assert.equal(nearest.of(0), undefined);
     assert.equal(nearest.of(0, 20), undefined);
+    assert.equal(asked.length, 4, "both are asked for anew");
     assert.deepEqual(heard, [0]);
 });
 
@@ -336,11 +338,14 @@ test("without an answer there are no neighbours, until they are asked for again"
     const server = new FakeServer();
     let isAway = true;
     server.nearest = async () => (isAway ? Promise.reject(new Error("down")) : NEAR);
-    const nearest = new NearestImages(new FakeTable(), server);
+    const requests = new Requests();
+    const nearest = new NearestImages(requests, server);
     await nearest.ask(0);
-    assert.deepEqual(nearest.of(0), []);
+    assert.equal(nearest.of(0), undefined);
+    assert.deepEqual([...requests.failures.keys()], ["the nearest images"]);
     isAway = false;
-    await nearest.ask(0);
+    requests.retry();
+    await settled();
     assert.deepEqual(nearest.of(0), NEAR);
 });
 
@@ -348,7 +353,7 @@ test("of many answers the oldest is given up", async () => {
     const server = new FakeServer();
     server.near = { 0: NEAR };
     server.nearest = async () => NEAR;
-    const nearest = new NearestImages(new FakeTable(), server);
+    const nearest = new NearestImages(new Requests(), server);
     for (let row = 0; row <= 60; row += 1) await nearest.ask(row);
     assert.equal(nearest.of(0), undefined);
     assert.deepEqual(nearest.of(1), NEAR);

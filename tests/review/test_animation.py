@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -29,7 +30,7 @@ from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsErr
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.animation.colors import class_colors
-from review_embeddings.review.animation.encode import gif, palette
+from review_embeddings.review.animation.encode import gif, palette, png
 from review_embeddings.review.animation.film import animate, draw_frame, draw_still
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
 from review_embeddings.review.animation.make import make_film
@@ -700,6 +701,27 @@ def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path)
         for name, count in (("a", 1), ("b", 2))
     ]
     assert stills[0] == stills[1]
+
+
+def test_a_process_that_has_drawn_its_frames_ends_without_a_fault() -> None:
+    """While the pipe stays open at whose end it would end too."""
+    moments = plan([0, 10], tween=0, pace="equal", fps=10, hold=0)
+    task = pickle.dumps((film_data_of(), FrameStyle(480, trails=(3,)), moments, png.PngPacker()))
+    program = f"from {Canvas.__module__} import work; work(0, 1)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(len(task).to_bytes(8, "little") + task)
+        process.stdin.flush()
+        frames = 0
+        while size := process.stdout.read(8):
+            frames += bool(process.stdout.read(int.from_bytes(size, "little")))
+        assert frames == len(moments)
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
 
 
 def test_a_largest_size_is_kept(tmp_path: Path) -> None:

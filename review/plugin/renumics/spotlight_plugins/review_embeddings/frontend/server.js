@@ -5,6 +5,7 @@
 
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
+import { readAccuracy, readCard, readNearest, readSession } from "./core/messages.js";
 import { readChanges, readHashes, readInfo, readLists, readSaved } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
 
@@ -36,10 +37,7 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         return response === null ? UNREACHABLE : answerOf(response, read);
     };
     return {
-        async session() {
-            const response = await ask(ROUTES.session);
-            return response.ok ? response.json() : {};
-        },
+        session: () => answer(ROUTES.session, async (given) => readSession(await given.json())),
         async info() {
             const info = await answer(ROUTES.facts, async (given) => readInfo(await given.json()));
             if (isFailure(info)) return info.kind === "missing" ? null : info;
@@ -52,23 +50,27 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
                 readChanges(await given.json()),
             ),
         lists: () => answer(ROUTES.lists, async (given) => readLists(await given.json())),
-        async nearest(row, step) {
-            const at = step === undefined ? "" : `&step=${step}`;
-            const response = await ask(`${ROUTES.nearest}?row=${row}${at}`);
-            return response.ok ? response.json() : [];
-        },
-        card: (row) => answer(`${ROUTES.card}?row=${row}`, async (given) => given.json()),
+        nearest: (row, step, table) =>
+            answer(ROUTES.nearest + query({ row, step, table }), async (given) =>
+                readNearest(await given.json()),
+            ),
+        card: (row, table) =>
+            answer(ROUTES.card + query({ row, table }), async (given) =>
+                readCard(await given.json(), row),
+            ),
+        values: (step, table) =>
+            answer(ROUTES.values + query({ step, table }), async (given) =>
+                columnsOf(await given.arrayBuffer()),
+            ),
         predictions: (step, table) =>
             answer(
-                `${ROUTES.predictions}?step=${step}&table=${table}`,
+                ROUTES.predictions + query({ step, table }),
                 async (given) => new Int32Array(await given.arrayBuffer()),
             ),
-        accuracy: () => answer(ROUTES.accuracy, async (given) => given.json()),
-        async values(step, table) {
-            const response = await ask(`${ROUTES.values}?step=${step}&table=${table}`);
-            if (!response.ok) throw new Error((await response.json()).error);
-            return columnsOf(new Float32Array(await response.arrayBuffer()));
-        },
+        accuracy: (table) =>
+            answer(ROUTES.accuracy + query({ table }), async (given) =>
+                readAccuracy(await given.json()),
+            ),
         send({ path, body }) {
             const headers = { "Content-Type": "application/json" };
             const options = { method: "POST", body: JSON.stringify(body), headers };
@@ -89,8 +91,19 @@ async function answerOf(response, read) {
     return failureOf(response.status, await response.json().catch(() => undefined));
 }
 
-/** One column after the other, as they are sent. @param {Float32Array} values */
-function columnsOf(values) {
+/**
+ * What stands behind the path; what is undefined is left out.
+ * @param {Record<string, string | number | undefined>} asked
+ */
+function query(asked) {
+    const named = Object.entries(asked).filter(([, value]) => value !== undefined);
+    return `?${named.map(([name, value]) => `${name}=${value}`).join("&")}`;
+}
+
+/** One column after the other, as they are sent. @param {ArrayBuffer} bytes */
+function columnsOf(bytes) {
+    const values = new Float32Array(bytes);
     const length = values.length / NOW_COLUMNS.length;
+    if (length !== Math.floor(length)) throw new TypeError("no columns");
     return NOW_COLUMNS.map((_, index) => values.subarray(index * length, (index + 1) * length));
 }

@@ -210,6 +210,7 @@ export interface Failure {
         | "refused"
         | "missing"
         | "other-run"
+        | "other-table"
         | "read-only"
         | "invalid"
         | "unavailable";
@@ -285,7 +286,7 @@ export interface ReviewTable {
 
 /** Answers about the run, and takes decisions. */
 export interface ReviewServer {
-    session(): Promise<Session>;
+    session(): Promise<Session | Failure>;
     /** Null for a page without decisions. */
     info(): Promise<DecisionInfo | Failure | null>;
     /** 32 bytes an image, by row. */
@@ -293,17 +294,19 @@ export interface ReviewServer {
     changes(since: number): Promise<Changes | Failure>;
     /** Those that people saved. */
     lists(): Promise<SavedList[] | Failure>;
+    // What follows belongs to the table that is named by its fingerprint, and to no other. The page
+    // asks through `Requests` (core/requests.js), which name it.
     /** At one step, by default at the first and the last one on the page. */
-    nearest(row: number, step?: number): Promise<Nearest[]>;
-    card(row: number): Promise<Card | Failure>;
+    nearest(row: number, step?: number, table?: string): Promise<Nearest[] | Failure>;
+    card(row: number, table?: string): Promise<Card | Failure>;
     /**
      * The predicted class of each image at a checkpoint of a table: its index among those of
      * `DecisionInfo`, -1 for another one or none.
      */
     predictions(step: number, table: string | undefined): Promise<Int32Array | Failure>;
-    accuracy(): Promise<ClassAccuracy | Failure>;
-    /** The slider's columns at a checkpoint. Throws an Error with the reason. */
-    values(step: number, table: string | undefined): Promise<Float32Array[]>;
+    accuracy(table?: string): Promise<ClassAccuracy | Failure>;
+    /** The slider's columns at a checkpoint. */
+    values(step: number, table: string | undefined): Promise<Float32Array[] | Failure>;
     send(message: Message): Promise<Saved | Failure>;
 }
 

@@ -9,7 +9,7 @@ const REFUSED = [401, 403, 407];
 const INVALID = [400, 413, 422];
 
 /** Of an answer with status 409. */
-const CONFLICTS = /** @type {const} */ (["other-run", "read-only"]);
+const CONFLICTS = /** @type {const} */ (["other-run", "other-table", "read-only"]);
 
 /** @type {Failure} */
 export const UNREACHABLE = { kind: "unreachable", reason: "the server does not answer" };

@@ -6,7 +6,7 @@
 /** @import { Confusion, CurveOrder, Order } from "./classes.js" */
 
 import { COLUMNS, RELABEL } from "../constants.js";
-import { isFailure, UNREACHABLE } from "./answers.js";
+import { isFailure } from "./answers.js";
 import { confusionOf, labelsOf, rowsOf } from "./classes.js";
 import { Listeners } from "./listeners.js";
 import { worstFirst } from "./lists.js";
@@ -53,15 +53,26 @@ export class ClassView {
     /** @param {ReviewPage} page */
     constructor(page) {
         this.page = page;
+        const { requests, server } = page;
+        this.predictions = requests.of(
+            "the predictions of a checkpoint",
+            (/** @type {number} */ step, table) => server.predictions(step, table),
+        );
+        this.accuracies = requests.of(
+            "the accuracy of the classes",
+            (/** @type {string} */ _, table) => server.accuracy(table),
+        );
     }
 
     /** Follow the page from now on. */
     open() {
-        const { slider, table, decisions } = this.page;
+        const { slider, table, decisions, requests } = this.page;
         const stops = [
             slider.changed.add(() => void this.follow()),
             table.onRead(() => this.#renew()),
             decisions.changed.add(() => this.confusion ?? void this.follow()),
+            requests.tableChanged.add(() => this.#renew()),
+            requests.retried.add(() => this.failure && void this.follow()),
         ];
         void table.loaded.then(() => this.follow());
         return () => stops.forEach((stop) => stop());
@@ -120,13 +131,14 @@ export class ClassView {
             this.changed.call();
             return;
         }
-        const key = `${page.session.table} ${step}`;
+        const key = `${page.requests.table} ${step}`;
         if (key === this.#wanted) return;
         this.#wanted = key;
         this.changed.call();
-        const asked = page.server.predictions(step, page.session.table).catch(() => UNREACHABLE);
-        const accuracy = this.accuracy ?? page.server.accuracy().catch(() => UNREACHABLE);
-        const [predictions, curves] = await Promise.all([asked, accuracy]);
+        const [predictions, curves] = await Promise.all([
+            this.predictions.at(step),
+            this.accuracies.at(""),
+        ]);
         if (key !== this.#wanted) return; // somebody has gone on
         this.failure = isFailure(predictions) ? predictions : null;
         if (!isFailure(curves)) this.accuracy = curves;

@@ -46,7 +46,9 @@ export class Connection {
     async check() {
         const wasAway = this.failure !== null || !this.images;
         if (wasAway || (this.#unchecked += 1) >= RECHECK) {
-            this.failure = await this.#ask(wasAway).catch(() => UNREACHABLE);
+            const failure = await this.#ask(wasAway).catch(() => UNREACHABLE);
+            const isElsewhere = !wasAway && failure?.kind === "unavailable"; // not of the decisions
+            this.failure = isElsewhere ? null : failure;
             this.#unchecked = 0;
         }
         return !this.failure && !this.#hasOtherImages && this.images !== null;
@@ -70,8 +72,9 @@ export class Connection {
         const failure = wasAway ? await this.#readHashes() : null;
         if (failure) return failure;
         this.info = this.#hasOtherImages ? { ...info, copies: this.info?.copies ?? [] } : info;
-        const session = await this.server.session().catch(() => ({}));
-        this.age = this.#hasOtherImages ? "other images" : this.#ageBeside(session);
+        const session = await this.server.session().catch(() => UNREACHABLE);
+        if (this.#hasOtherImages) this.age = "other images";
+        else if (!isFailure(session)) this.age = this.#ageBeside(session);
         return null;
     }
 

@@ -17,6 +17,7 @@ import { Holding } from "./holding.js";
 import { Listeners } from "./listeners.js";
 import { classMessage, decisionMessages, listMessages, newName, undoMessage } from "./messages.js";
 import { Outbox } from "./outbox.js";
+import { Requests } from "./requests.js";
 import { becameOf, SAVING } from "./status.js";
 import { clientOf, givenBack, UndoSteps } from "./undo.js";
 
@@ -39,10 +40,13 @@ export class Decisions {
      * @param {ReviewTable} table
      * @param {ReviewServer} server
      * @param {Surroundings} surroundings
+     * @param {Requests} requests What else the page asks for.
      */
-    constructor(table, server, surroundings) {
+    constructor(table, server, surroundings, requests = new Requests()) {
         this.table = table;
         this.surroundings = surroundings;
+        this.requests = requests;
+        requests.changed.add(() => this.changed.call());
         this.connection = new Connection(server);
         this.holding = new Holding(table, this.connection);
         this.following = new Following(server, this.connection, this.holding);

@@ -1,8 +1,8 @@
 // The messages of the protocol between page and server: how they are written, what answers hold.
 // The only module that knows the keys of that JSON.
 
-/** @import { Changes, Decision, DecisionInfo, Message, Proposal, Saved } from "../types.js" */
-/** @import { SavedList } from "../types.js" */
+/** @import { Card, Changes, ClassAccuracy, Decision, DecisionInfo } from "../types.js" */
+/** @import { Message, Nearest, Proposal, Saved, SavedList, Session } from "../types.js" */
 
 import { MAX_CHECKPOINTS, MAX_REQUEST, ROUTES, UNDECIDED } from "../constants.js";
 
@@ -104,6 +104,36 @@ export const newClassOf = ({ path, body }) => (path === ROUTES.classes ? String(
 export function readInfo({ run, images, classes, reviewer, read_only: readOnly, copies }) {
     if (typeof run !== "string") throw new TypeError("no id of a run");
     return { run, images, classes, reviewer, readOnly, copies };
+}
+
+/** @param {any} answer Of the route `session`. @returns {Session} */
+export function readSession(answer) {
+    if (answer?.title === undefined && answer?.built === undefined)
+        throw new TypeError("no session");
+    return answer;
+}
+
+/**
+ * @param {any} answer Of the route `card`.
+ * @param {number} row
+ * @returns {Card}
+ */
+export function readCard(answer, row) {
+    if (answer?.row !== row) throw new TypeError("no card of this image");
+    return answer;
+}
+
+/** @param {any} answer Of the route `nearest`. @returns {Nearest[]} */
+export function readNearest(answer) {
+    const isOne = (/** @type {any} */ one) => Array.isArray(one?.rows) && "step" in one;
+    if (!Array.isArray(answer) || !answer.every(isOne)) throw new TypeError("no nearest images");
+    return answer;
+}
+
+/** @param {any} answer Of the route `accuracy`. @returns {ClassAccuracy} */
+export function readAccuracy(answer) {
+    if (!Array.isArray(answer?.steps)) throw new TypeError("no accuracy");
+    return answer;
 }
 
 /** @param {ArrayBuffer} answer Of the route `hashes`. */

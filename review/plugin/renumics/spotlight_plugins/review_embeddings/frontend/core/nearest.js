@@ -1,70 +1,61 @@
 // The nearest images of the images that are looked at, fetched once each and kept for a while.
 // An answer belongs to the image and the checkpoint that were asked about, whenever it comes.
 
-/** @import { Nearest, ReviewServer, ReviewTable } from "../types.js" */
+/** @import { ReviewServer } from "../types.js" */
+/** @import { Requests } from "./requests.js" */
 
 import { Listeners } from "./listeners.js";
 
 const KEPT = 60; // answers
 
+/** Without a step, the first and the last checkpoint. @typedef {[row: number, step?: number]} Key */
+
 export class NearestImages {
     /** Called with each answer, with the row that it is about. @type {Listeners<[number]>} */
     changed = new Listeners();
-    /** By row and step; null while it is waited for. @type {Map<string, Nearest[] | null>} */
-    #answers = new Map();
 
     /**
-     * @param {Pick<ReviewTable, "onRead">} table
+     * @param {Requests} requests
      * @param {Pick<ReviewServer, "nearest">} server
      */
-    constructor(table, server) {
-        this.server = server;
-        table.onRead(() => this.#forget()); // rows may mean other images now
+    constructor(requests, server) {
+        this.answers = requests.of(
+            "the nearest images",
+            (/** @type {Key} */ [row, step], table) => server.nearest(row, step, table),
+            KEPT,
+        );
+        this.ends = this.#following();
+        this.step = this.#following();
     }
 
     /**
      * What is known; undefined where it was not asked for, or the answer is not there yet.
      * @param {number} row
-     * @param {number} [step] Without one, the first and the last checkpoint.
+     * @param {number} [step]
      */
     of(row, step) {
-        return this.#answers.get(keyOf(row, step)) ?? undefined;
+        return this.answers.known(keyOf(row, step));
     }
 
     /**
-     * Have them at hand; nothing is asked twice, but after no answer.
+     * Have them at hand; they are asked for again until they are there, or others are wanted.
      * @param {number} row
      * @param {number} [step]
      */
     async ask(row, step) {
-        const key = keyOf(row, step);
-        if (this.#answers.get(key) === null || this.#answers.get(key)?.length) return;
-        const answers = this.#answers;
-        this.#keep(key, null);
-        const found = await this.server.nearest(row, step).catch(() => []);
-        if (this.#answers !== answers) return; // the table was read again since
-        this.#keep(key, found);
-        this.changed.call(row);
+        await (step === undefined ? this.ends : this.step).show(keyOf(row, step));
     }
 
-    #forget() {
-        this.#answers = new Map();
-    }
-
-    /**
-     * @param {string} key
-     * @param {Nearest[] | null} answer
-     */
-    #keep(key, answer) {
-        this.#answers.delete(key);
-        this.#answers.set(key, answer);
-        const oldest = this.#answers.keys().next().value;
-        if (this.#answers.size > KEPT && oldest !== undefined) this.#answers.delete(oldest);
+    /** What was asked for last, at the ends or at a step. */
+    #following() {
+        const latest = this.answers.latest();
+        latest.changed.add(() => {
+            const { wanted, answer } = latest;
+            if (wanted && answer) this.changed.call(wanted[0]);
+        });
+        return latest;
     }
 }
 
-/**
- * @param {number} row
- * @param {number | undefined} step
- */
-const keyOf = (row, step) => `${row} ${step ?? ""}`;
+/** @param {number} row @param {number | undefined} step @returns {Key} */
+const keyOf = (row, step) => (step === undefined ? [row] : [row, step]);

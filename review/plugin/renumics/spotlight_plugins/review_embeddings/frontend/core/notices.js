@@ -8,6 +8,7 @@
 import { ROUTES } from "../constants.js";
 import { outboxFile } from "./file.js";
 import { counted } from "./format.js";
+import { PASSING } from "./latest.js";
 
 /** Key of the notice that takes the place of the status. */
 export const UNSAVED = "unsaved";
@@ -27,6 +28,7 @@ export const noticesOf = (decisions) => [
     ...unsaved(decisions),
     ...refused(decisions),
     ...unread(decisions),
+    ...unfetched(decisions),
     ...outdated(decisions),
     ...said(decisions),
     ...elsewhere(decisions),
@@ -86,6 +88,26 @@ function unread({ connection, holding, outbox }) {
     const rest = "Asked again every other second. What is decided here is kept in this browser.";
     const text = `What others decide is not shown: ${failure.reason}.`;
     return [{ key: "unread", tone: "waits", text, rest }];
+}
+
+/** What the page wants to show and cannot, unless another notice gives the same reason.
+ * @param {Decisions} decisions @returns {Notice[]} */
+function unfetched({ requests, connection, outbox }) {
+    const known = [connection.failure, outbox.waiting.length ? outbox.failure : null];
+    const others = [...requests.failures].filter(
+        ([, { reason }]) => !known.some((failure) => failure?.reason === reason),
+    );
+    const reasons = [...new Set(others.map(([, { reason }]) => reason))];
+    return reasons.map((reason) => {
+        const those = others.filter(([, failure]) => failure.reason === reason);
+        const isLasting = those.every(([, { kind }]) => !PASSING.includes(kind));
+        return {
+            key: `unfetched ${reason}`,
+            tone: "waits",
+            text: `Not shown, ${those.map(([what]) => what).join(", ")}: ${reason}.`,
+            ...(isLasting ? {} : { rest: "Asked again every other second." }),
+        };
+    });
 }
 
 /** What the server has to say. @param {Decisions} decisions @returns {Notice[]} */

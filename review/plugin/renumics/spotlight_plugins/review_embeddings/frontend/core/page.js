@@ -3,6 +3,7 @@
 
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
+import { isFailure, UNREACHABLE } from "./answers.js";
 import { Cards } from "./cards.js";
 import { ClassView } from "./classview.js";
 import { Current } from "./current.js";
@@ -19,16 +20,23 @@ import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./play.js";
+import { ASK_AGAIN, Requests } from "./requests.js";
 import { Review } from "./review.js";
 import { SavedLists } from "./savedlists.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
+
+/** What the page cannot be read without, for people. */
+const SESSION = "the checkpoints and lists";
 
 export class ReviewPage {
     /** What was read last. @type {Session} */
     session = {};
     /** Called once the session was read, and each time it was read again. @type {Listeners} */
     sessionRead = new Listeners();
+
+    #asked = 0;
+    #isBegun = false;
 
     /**
      * @param {ReviewTable} table
@@ -38,19 +46,21 @@ export class ReviewPage {
     constructor(table, server, surroundings) {
         this.table = table;
         this.server = server;
-        this.values = new CheckpointValues(server);
+        this.surroundings = surroundings;
+        this.requests = new Requests();
+        this.values = new CheckpointValues(server, this.requests);
         this.slider = new Slider(table, this.values);
-        this.decisions = new Decisions(table, server, surroundings);
+        this.decisions = new Decisions(table, server, surroundings, this.requests);
         this.current = new Current(table);
         this.pictures = new Pictures(table, surroundings);
-        this.nearest = new NearestImages(table, server);
+        this.nearest = new NearestImages(this.requests, server);
         this.keys = new Keys();
         this.overlay = new Overlay();
         this.offered = new OfferedLists(table, () => this.session);
         const { holding } = this.decisions;
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
-        this.cards = new Cards(server, this.current, surroundings);
+        this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.deciding = new Deciding(this);
         this.forms = new Forms(this);
@@ -70,32 +80,53 @@ export class ReviewPage {
 
     /** Read the session and show it; then follow the run. */
     async open() {
-        const session = this.#readSession();
-        this.table.onRead((again) => again && void this.#follow());
-        this.slider.open(await session);
+        const { again, onWake } = this.surroundings;
+        this.table.onRead((isAgain) => isAgain && void this.#readSession());
+        again(() => this.#retry(), ASK_AGAIN);
+        onWake(() => this.#retry());
+        await this.#readSession();
         await this.table.loaded;
-        this.#begin();
         await this.decisions.start();
     }
 
-    async #follow() {
-        const session = await this.#readSession();
-        this.cards.forget();
+    /** Ask again for what could not be read. */
+    #retry() {
+        this.requests.retry();
+        if (this.requests.failures.has(SESSION)) void this.#readSession();
+    }
+
+    /** What a later question answers is not taken from an earlier one. */
+    async #readSession() {
+        const number = (this.#asked += 1);
+        const session = await this.server.session().catch(() => UNREACHABLE);
+        if (number !== this.#asked) return;
+        if (!isFailure(session)) await this.#show(session);
+        this.requests.hear(this, SESSION, isFailure(session) ? session : null);
+    }
+
+    /** @param {Session} session */
+    async #show(session) {
+        const isFirst = !this.#isBegun;
+        this.#isBegun = true;
+        this.session = session;
+        this.requests.table = session.table;
+        this.decisions.connection.table = session.table;
+        this.decisions.shownSteps = session.shown ?? [];
+        this.sessionRead.call();
+        if (!isFirst) return this.#follow();
+        this.slider.open(session);
+        await this.table.loaded;
+        this.#begin();
+    }
+
+    #follow() {
+        const { session } = this;
         this.review.changed.call();
         if (session.title) this.table.setTitle(session.title);
         const hadSlider = this.slider.current !== undefined;
         this.slider.follow(session);
         if (session.news && hadSlider && session.start !== undefined)
             this.table.notify(session.news);
-    }
-
-    async #readSession() {
-        this.session = await this.server.session().catch(() => this.session);
-        this.values.table = this.session.table;
-        this.decisions.connection.table = this.session.table;
-        this.decisions.shownSteps = this.session.shown ?? [];
-        this.sessionRead.call();
-        return this.session;
     }
 
     /** Name the run, and show the first image to decide about. */

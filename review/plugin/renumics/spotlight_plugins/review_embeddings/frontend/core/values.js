@@ -3,29 +3,26 @@
 
 /** @import { ReviewServer } from "../types.js" */
 
-const KEPT = 100; // checkpoints
+import { isFailure } from "./answers.js";
+import { Requests } from "./requests.js";
 
 export class CheckpointValues {
-    /** Fingerprint of the table that the page is about. @type {string | undefined} */
-    table;
-    /** By table and step. @type {Map<string, Promise<Float32Array[]>>} */
-    #fetched = new Map();
-
-    /** @param {Pick<ReviewServer, "values">} server */
-    constructor(server) {
-        this.server = server;
+    /**
+     * @param {Pick<ReviewServer, "values">} server
+     * @param {Requests} requests
+     */
+    constructor(server, requests = new Requests()) {
+        this.requests = requests;
+        this.answers = requests.of(
+            "the values of a checkpoint",
+            (/** @type {number} */ step, table) => server.values(step, table),
+        );
     }
 
-    /** @param {number} step */
-    at(step) {
-        const key = `${this.table} ${step}`;
-        const known = this.#fetched.get(key);
-        if (known) return known;
-        const asked = this.server.values(step, this.table);
-        asked.catch(() => this.#fetched.delete(key));
-        this.#fetched.set(key, asked);
-        const oldest = this.#fetched.keys().next().value;
-        if (this.#fetched.size > KEPT && oldest !== undefined) this.#fetched.delete(oldest);
-        return asked;
+    /** Throws an Error with the reason. @param {number} step */
+    async at(step) {
+        const values = await this.answers.at(step);
+        if (isFailure(values)) throw new Error(values.reason);
+        return values;
     }
 }

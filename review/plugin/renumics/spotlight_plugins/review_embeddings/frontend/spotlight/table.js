@@ -25,9 +25,9 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             return state().columns.map(({ key }) => key);
         },
         loaded: whenLoaded(useDataset),
-        has: (column) => state().length > 0 && column in state().columnData,
-        numbers: (column) => state().columnData[column],
-        codes: (column) => state().columnsByKey[column]?.type.categories,
+        has: (column) => state().length > 0 && Object.hasOwn(state().columnData, column),
+        numbers: (column) => own(state().columnData, column),
+        codes: (column) => own(state().columnsByKey, column)?.type.categories,
         addCategory(column, name) {
             const type = state().columnsByKey[column]?.type;
             if (!type?.categories || !type.invertedCategories) return undefined;
@@ -37,8 +37,8 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             return code;
         },
         value(column, row) {
-            const value = state().columnData[column]?.[row];
-            const names = state().columnsByKey[column]?.type.invertedCategories;
+            const value = own(state().columnData, column)?.[row];
+            const names = own(state().columnsByKey, column)?.type.invertedCategories;
             return names ? names[value] : value;
         },
         picture: (row, side) =>
@@ -68,6 +68,14 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             ),
     };
 }
+
+/**
+ * What is named so, and not what every object has.
+ * @template T
+ * @param {Record<string, T>} named
+ * @param {string} name
+ */
+const own = (named, name) => (Object.hasOwn(named, name) ? named[name] : undefined);
 
 /**
  * @param {SpotlightStore} store

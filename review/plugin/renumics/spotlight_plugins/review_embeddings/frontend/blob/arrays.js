@@ -1,0 +1,91 @@
+// Arrays of numbers in one binary: whole numbers of few bits, which stand for others.
+// Made by review/page/blob.py; read when somebody asks for them.
+
+/**
+ * @typedef {object} ArraySpec
+ * @property {"u8" | "u16" | "u32" | "i16" | "i32" | "f32" | "top16"} type `top16` is the upper half
+ * of a float32.
+ * @property {number[]} shape
+ * @property {number} at Its first byte.
+ * @property {number} [low] What 0 stands for.
+ * @property {number} [high] What the largest number stands for.
+ * @property {boolean} [hasNone] The largest number stands for nothing, the one below it for `high`.
+ */
+
+const TYPES = {
+    u8: Uint8Array,
+    u16: Uint16Array,
+    u32: Uint32Array,
+    i16: Int16Array,
+    i32: Int32Array,
+    f32: Float32Array,
+    top16: Uint16Array,
+};
+
+export class BlobArrays {
+    /** By name and index. @type {Map<string, import("../types.js").Numbers>} */
+    #read = new Map();
+
+    /**
+     * @param {Record<string, ArraySpec>} specs
+     * @param {ArrayBuffer} bytes
+     */
+    constructor(specs, bytes) {
+        this.specs = specs;
+        this.bytes = bytes;
+    }
+
+    /** @param {string} name */
+    has(name) {
+        return name in this.specs;
+    }
+
+    /**
+     * All numbers, or those at one index of the first axis. NaN stands for nothing.
+     * @param {string} name
+     * @param {number} [index]
+     */
+    of(name, index) {
+        const key = `${name} ${index}`;
+        const known = this.#read.get(key) ?? this.#make(name, index);
+        this.#read.set(key, known);
+        return known;
+    }
+
+    /**
+     * @param {string} name
+     * @param {number | undefined} index
+     */
+    #make(name, index) {
+        const spec = this.specs[name];
+        if (!spec) throw new RangeError(`no array ${name}`);
+        const [count = 1, ...rest] = spec.shape;
+        const size = rest.reduce((product, length) => product * length, 1);
+        const Type = TYPES[spec.type];
+        const start = spec.at + (index ?? 0) * size * Type.BYTES_PER_ELEMENT;
+        const end = start + (index === undefined ? count : 1) * size * Type.BYTES_PER_ELEMENT;
+        return meant(spec, new Type(this.bytes.slice(start, end)));
+    }
+}
+
+/**
+ * What the numbers stand for.
+ * @param {ArraySpec} spec
+ * @param {InstanceType<typeof TYPES[ArraySpec["type"]]>} numbers
+ */
+function meant({ type, low, high, hasNone = false }, numbers) {
+    if (type === "top16") return fromUpperHalves(numbers);
+    if (low === undefined || high === undefined) return numbers;
+    const none = 2 ** (8 * numbers.BYTES_PER_ELEMENT) - 1;
+    const step = (high - low) / (hasNone ? none - 1 : none);
+    return Float32Array.from(numbers, (number) =>
+        hasNone && number === none ? NaN : low + number * step,
+    );
+}
+
+/** @param {ArrayLike<number>} halves */
+function fromUpperHalves(halves) {
+    const bits = new Uint32Array(halves.length);
+    for (let index = 0; index < halves.length; index += 1) bits[index] = (halves[index] ?? 0) << 16;
+    return new Float32Array(bits.buffer);
+}

@@ -1,0 +1,60 @@
+// A review in one piece, for a page without a server: what review/page/blob.py has written.
+// It is JSON, behind it arrays and pictures; gzip around both, base64 where it stands in a page.
+
+/** @import { ClassAccuracy, Session } from "../types.js" */
+/** @import { ArraySpec } from "./arrays.js" */
+/** @import { PictureSpec } from "./pictures.js" */
+
+import { BlobArrays } from "./arrays.js";
+
+export const FORMAT = 1;
+
+/**
+ * @typedef {object} BlobHead
+ * @property {number} format
+ * @property {Session} session
+ * @property {number} images
+ * @property {string[]} classes Empty without labels.
+ * @property {string[]} predictionClasses
+ * @property {number[]} steps All checkpoints, ascending.
+ * @property {number[]} ends Of them, by number: those of which a card says more.
+ * @property {Record<string, { array: string, index?: number, names?: string[] }>} columns
+ * @property {string[][]} reasons By row.
+ * @property {ClassAccuracy | null} accuracy
+ * @property {PictureSpec | null} pictures
+ * @property {Record<string, ArraySpec>} arrays
+ */
+
+/** What is read of it. */
+export class ReviewBlob {
+    /**
+     * @param {BlobHead} head
+     * @param {ArrayBuffer} bytes
+     */
+    constructor(head, bytes) {
+        if (head.format !== FORMAT) throw new Error(`format ${head.format} of a later version`);
+        this.head = head;
+        this.bytes = bytes;
+        this.arrays = new BlobArrays(head.arrays, bytes);
+    }
+}
+
+/**
+ * @param {string} text Base64, as it stands in a page.
+ * @returns {Promise<ReviewBlob>}
+ */
+export async function openBlob(text) {
+    const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+    const opened = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return readBlob(await new Response(opened).arrayBuffer());
+}
+
+/**
+ * The length of the JSON, the JSON, and at the next multiple of 4 bytes the rest.
+ * @param {ArrayBuffer} whole
+ */
+export function readBlob(whole) {
+    const length = new DataView(whole).getUint32(0, true);
+    const text = new TextDecoder().decode(whole.slice(4, 4 + length));
+    return new ReviewBlob(JSON.parse(text), whole.slice(4 + length + (-length & 3)));
+}

@@ -1,0 +1,104 @@
+// The card of an image and its nearest images, put together from the arrays of a blob.
+// Arrays are by checkpoint and row, where no comment says otherwise.
+
+/** @import { Card, CardEnd, Nearest, Numbers } from "../types.js" */
+/** @import { ReviewBlob } from "./blob.js" */
+
+/**
+ * @param {ReviewBlob} blob
+ * @param {number} row
+ * @returns {Card}
+ */
+export function cardOf(blob, row) {
+    const { head, arrays } = blob;
+    const curve = (/** @type {string} */ name) =>
+        head.steps.map((_, at) => known(arrays.of(name, at), row));
+    const label = classAt(blob, "label", row);
+    const suggested = classAt(blob, "suggested", row);
+    const [x, y] = [curve("x"), curve("y")];
+    return {
+        row,
+        imageId: arrays.of("image_id")[row] ?? row,
+        label,
+        suggested,
+        reasons: head.reasons[row] ?? [],
+        lists: listsWith(blob, row),
+        ends: head.ends.map((at) => endOf(blob, row, at)),
+        classes: likelyOf(blob, row),
+        steps: head.steps,
+        labelCurve: label === null ? null : curve("label_confidence"),
+        suggestedCurve: suggested === null ? null : curve("suggested_confidence"),
+        percentileCurve: curve("percentile").map((percentile) => percentile ?? 0),
+        way: x.map((one, at) => [one ?? 0, y[at] ?? 0]),
+    };
+}
+
+/**
+ * @param {ReviewBlob} blob
+ * @param {number} row
+ * @param {number} at Number of the checkpoint.
+ * @returns {CardEnd}
+ */
+function endOf({ head, arrays }, row, at) {
+    return {
+        step: head.steps[at] ?? 0,
+        prediction: head.predictionClasses[arrays.of("prediction", at)[row] ?? -1] ?? null,
+        confidence: known(arrays.of("confidence", at), row),
+        labelConfidence: known(arrays.of("label_confidence", at), row),
+        outlierRank: arrays.of("rank", at)[row] ?? 0,
+        outlierPercentile: known(arrays.of("percentile", at), row) ?? 0,
+    };
+}
+
+/**
+ * The first classes of those in order of their probability.
+ * @param {ReviewBlob} blob
+ * @param {number} row
+ * @returns {[name: string, probability: number][]}
+ */
+function likelyOf({ head, arrays }, row) {
+    if (!arrays.has("likely")) return [];
+    const probabilities = arrays.of("likelihood", row);
+    return Array.from(arrays.of("likely", row), (code, index) => [
+        head.classes[code] ?? "",
+        probabilities[index] ?? 0,
+    ]);
+}
+
+/**
+ * The nearest images at a checkpoint; those that the blob does not hold are left out.
+ * @param {ReviewBlob} blob
+ * @param {number} row
+ * @param {number} step
+ * @returns {Nearest}
+ */
+export function nearestOf({ head, arrays }, row, step) {
+    const at = head.steps.indexOf(step);
+    const own = (/** @type {string} */ name) => {
+        const all = arrays.of(name, at);
+        const count = all.length / head.images;
+        return Array.from({ length: count }, (_, index) => all[row * count + index] ?? NaN);
+    };
+    const [rows, distances] = [own("neighbors"), own("distances")];
+    const isShown = (/** @type {unknown} */ _, /** @type {number} */ index) =>
+        (rows[index] ?? NaN) < head.images;
+    return { step, rows: rows.filter(isShown), distances: distances.filter(isShown) };
+}
+
+/**
+ * @param {ReviewBlob} blob
+ * @param {string} name Of an array of codes by row, -1 for none.
+ * @param {number} row
+ */
+const classAt = ({ head, arrays }, name, row) =>
+    (arrays.has(name) && head.classes[arrays.of(name)[row] ?? -1]) || null;
+
+/** @param {ReviewBlob} blob @param {number} row */
+const listsWith = ({ head }, row) =>
+    (head.session.lists ?? []).filter(({ rows }) => rows.includes(row)).map(({ key }) => key);
+
+/** Null for what is not known. @param {Numbers} numbers @param {number} row */
+function known(numbers, row) {
+    const number = numbers[row];
+    return number === undefined || Number.isNaN(number) ? null : number;
+}

@@ -1,0 +1,80 @@
+// The pictures of a blob as addresses: each by itself, or cut out of a sheet that holds many.
+// Who cuts is given: a browser does it with a canvas (sheets.js).
+
+/** @import { ReviewBlob } from "./blob.js" */
+
+/**
+ * @typedef {object} PictureSpec
+ * @property {"each" | "sheets"} kind
+ * @property {string} type Of the encoded images, such as image/webp.
+ * @property {[at: number, length: number][]} parts Bytes of each image or sheet.
+ * @property {number} [side] Pixels of the square that each image of a sheet lies in.
+ * @property {number} [columns] Squares a row of a sheet.
+ * @property {number} [perSheet] Squares a sheet.
+ */
+
+/**
+ * A rectangle of a sheet, in pixels.
+ * @typedef {object} Box
+ * @property {number} sheet
+ * @property {number} x
+ * @property {number} y
+ * @property {number} width
+ * @property {number} height
+ */
+
+/** Stands where there is no picture. */
+export const NO_PICTURE = "data:,";
+
+/** Width and height of each image of a sheet. */
+const SIZES = "picture_sizes";
+
+/**
+ * @param {ReviewBlob} blob
+ * @param {(box: Box) => string} cut Gives the address of a part of a sheet.
+ * @returns {(row: number) => string} Addresses that stay the same.
+ */
+export function picturesOf(blob, cut) {
+    const { pictures, images } = blob.head;
+    /** @type {Map<number, string>} */
+    const known = new Map();
+    const make = (/** @type {number} */ row) =>
+        pictures?.kind === "sheets" ? cut(boxOf(blob, row)) : addressOf(blob, row);
+    return (row) => {
+        if (!pictures || !(row >= 0 && row < images)) return NO_PICTURE;
+        const address = known.get(row) ?? make(row);
+        known.set(row, address);
+        return address;
+    };
+}
+
+/**
+ * Where an image lies.
+ * @param {ReviewBlob} blob
+ * @param {number} row
+ * @returns {Box}
+ */
+export function boxOf({ head, arrays }, row) {
+    const { side = 0, columns = 1, perSheet = 1 } = head.pictures ?? {};
+    const [width = side, height = side] = arrays.of(SIZES, row);
+    const square = row % perSheet;
+    return {
+        sheet: Math.floor(row / perSheet),
+        x: (square % columns) * side,
+        y: Math.floor(square / columns) * side,
+        width,
+        height,
+    };
+}
+
+/**
+ * One image or sheet as a data address.
+ * @param {ReviewBlob} blob
+ * @param {number} part
+ */
+export function addressOf({ head, bytes }, part) {
+    const [at, length] = head.pictures?.parts[part] ?? [0, 0];
+    let text = "";
+    for (const byte of new Uint8Array(bytes, at, length)) text += String.fromCharCode(byte);
+    return `data:${head.pictures?.type};base64,${btoa(text)}`;
+}
