@@ -67,7 +67,7 @@ def page_for(
     if long:
         frame = long_frame(built.run, built.wanted)
         session = {"title": _title(built)}
-        return Page(frame, long_layout(list(frame.columns)), session=session, run=built.run)
+        return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
     decisions, before = _decisions(built, earlier, note), _percentiles_before(earlier)
     review = wide_frame(
         built.run,
@@ -99,7 +99,7 @@ def page_for(
         "news": news,
     }
     deciding = _deciding(built, reviewer, earlier)
-    return Page(review.frame, wide_layout(review), lists, session, deciding, sample, built.run)
+    return Page(review.frame, [wide_layout(review)], lists, session, deciding, sample, built.run)
 
 
 def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:
