@@ -28,7 +28,7 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import long_frame, wide_frame
-from review_embeddings.review.page.layout import wide_layout
+from review_embeddings.review.page.layout import wide_layouts
 from review_embeddings.review.report.summary import as_text, summarize
 
 CommandLine = Callable[..., tuple[int, str, str]]
@@ -92,7 +92,7 @@ def test_the_score_is_on_the_page(run: RunFolder) -> None:
     shown = review.frame["redness"].to_numpy()
     np.testing.assert_array_equal(np.delete(shown, 7), np.delete(REDNESS, 7))
     assert shown[7] == 0, "an image that was not measured is no suspect"
-    assert "redness" in wide_layout(review).model_dump_json()
+    assert "redness" in wide_layouts(review)[0].model_dump_json()
     assert "redness" not in long_frame(run).columns, "it has a gap"
 
 

@@ -63,6 +63,7 @@ ROUTES = {
         "predictions",
         "accuracy",
         "classes",
+        "theme",
     )
 }
 """Behind `PREFIX`."""
@@ -83,6 +84,14 @@ WIDGETS = {
     "classes": "ReviewClasses",
 }
 """Types by which a layout names our widgets; layouts that people saved hold them."""
+
+WINDOW_HEADER, LAYOUT_NOTE_HEADER = "X-Review-Window", "X-Review-Layout-Note"
+"""What Spotlight's questions for the layout bring and get besides: the size of the window, and a
+sentence for the person, percent-encoded."""
+
+WINDOW_WIDTHS = (1366, 1750)
+"""Up to which a window is of the first and of the second size, in CSS pixels where text has its
+usual height. There is a layout for each size and one for those above."""
 
 LENSES = {"image": "ReviewImage", "summary": "ReviewFacts"}
 """Types by which a layout names the inspector's parts for one image."""
@@ -131,6 +140,9 @@ def shared_constants() -> dict[str, object]:
         "OUTBOX": OUTBOX,
         "MAX_CHECKPOINTS": MAX_CHECKPOINTS,
         "WIDGETS": WIDGETS,
+        "WINDOW_HEADER": WINDOW_HEADER,
+        "LAYOUT_NOTE_HEADER": LAYOUT_NOTE_HEADER,
+        "WINDOW_WIDTHS": WINDOW_WIDTHS,
         "LENSES": LENSES,
         "COLUMNS": COLUMNS,
         "ENDS": ends,

@@ -1,8 +1,9 @@
-"""The preset layout: table and plots above, the images of the selection, the ready-made lists and a
-histogram below."""
+"""The preset layouts, one for each size of a window: the maps above, the image that is decided
+about below, the lists at its right where there is room; all else in tabs behind."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import column as declared
@@ -46,28 +47,80 @@ def has_slider(review: ReviewFrame) -> bool:
     return review.watching or len(review.steps) > len(plotted(review))
 
 
-def wide_layout(review: ReviewFrame) -> Layout:
-    """Layout for the wide frame."""
+@dataclass(frozen=True)
+class Rooms:
+    """How much each part of a page gets, in percent."""
+
+    maps: int
+    """Of the height."""
+    lists: int
+    """Of the width; 0 for none, the card has a menu of them."""
+
+
+ROOMS = (Rooms(maps=42, lists=0), Rooms(maps=46, lists=22), Rooms(maps=48, lists=20))
+"""By the size of the window, as `WINDOW_WIDTHS` bound them."""
+
+
+def wide_layouts(review: ReviewFrame) -> list[Layout]:
+    """Layouts for the wide frame, by the size of the window."""
+    return [_wide_layout(review, rooms) for rooms in ROOMS]
+
+
+def _wide_layout(review: ReviewFrame, rooms: Rooms) -> Layout:
     from renumics.spotlight import layout as ly
 
-    plots = _plots(review)
-    top = ly.split(
-        ly.tab(_image_table(review), weight=36),
-        *(ly.tab(plot, weight=64 // len(plots)) for plot in plots),
-        weight=60,
-        orientation="horizontal",
+    maps = [ly.tab(one, weight=100 // len(maps_of(review))) for one in _maps(review)]
+    images, lists = _about_images(review), _lists()
+    if rooms.lists:
+        below = [ly.tab(*images, weight=100 - rooms.lists), ly.tab(*lists, weight=rooms.lists)]
+    else:
+        below = [ly.tab(*images, *lists)]
+    return ly.layout(
+        ly.split(*maps, weight=rooms.maps, orientation="horizontal"),
+        ly.split(*below, weight=100 - rooms.maps, orientation="horizontal"),
+        orientation="vertical",
     )
-    return ly.layout(top, _below(review), orientation="vertical")
 
 
-def _plots(review: ReviewFrame) -> list[Any]:
+def _maps(review: ReviewFrame) -> list[Any]:
     """Those of single checkpoints, and the slider's before the last."""
+    return [
+        _ours(f"map{number}", map_title(review, shown))
+        for number, shown in enumerate(maps_of(review))
+    ]
+
+
+def _about_images(review: ReviewFrame) -> list[Any]:
+    """The current image first, then what there is about all of them."""
+    from renumics.spotlight import layout as ly
+
+    histograms = [
+        ly.histogram(f"OOD score, {end}", column=name, stack_by_column=review.color_by)
+        for end in (LAST, FIRST)
+        for name in _in_frame(review, at(c.OOD_SCORE, end))
+    ]
+    return [
+        _ours("review", "Review"),
+        _image_table(review),
+        _inspector(review),
+        _ours("neighbors", "Neighbours"),
+        _ours("checkpoints", "Checkpoints"),
+        *([_ours("classes", "Classes")] if c.LABEL in review.frame.columns else []),
+        *histograms,
+    ]
+
+
+def _lists() -> list[Any]:
+    """Ours, to go through, and Spotlight's, to select."""
+    from renumics.spotlight import layout as ly
+
+    return [_ours("lists", "Lists"), ly.issues("Select a list")]
+
+
+def _ours(widget: str, name: str) -> Any:
     from renumics.spotlight.layout.widgets import Widget
 
-    return [
-        Widget(type=WIDGETS[f"map{number}"], name=map_title(review, one))
-        for number, one in enumerate(maps_of(review))
-    ]
+    return Widget(type=WIDGETS[widget], name=name)
 
 
 def _image_table(review: ReviewFrame) -> Any:
@@ -94,31 +147,6 @@ def _image_table(review: ReviewFrame) -> Any:
     )
 
 
-def _below(review: ReviewFrame) -> Any:
-    """The review, the selected images and what is near them; the lists and the histograms."""
-    from renumics.spotlight import layout as ly
-    from renumics.spotlight.layout.widgets import Widget
-
-    histograms = [
-        ly.histogram(f"OOD score, {end}", column=name, stack_by_column=review.color_by)
-        for end in (LAST, FIRST)
-        for name in _in_frame(review, at(c.OOD_SCORE, end))
-    ]
-    card = Widget(type=WIDGETS["review"], name="Review")
-    return ly.split(
-        ly.tab(
-            *([card] if DECISION in review.frame.columns else []),
-            _inspector(review),
-            Widget(type=WIDGETS["neighbors"], name="Neighbours"),
-            Widget(type=WIDGETS["checkpoints"], name="Checkpoints"),
-            weight=68,
-        ),
-        ly.tab(ly.issues("Lists"), *histograms, weight=32),
-        weight=40,
-        orientation="horizontal",
-    )
-
-
 MAP_TITLES = {FIRST: "First", LAST: "Last", NOW: "Slider"}
 
 
@@ -128,18 +156,11 @@ def map_title(review: ReviewFrame, place: int | str) -> str:
 
 
 def plot_title(review: ReviewFrame, step: int) -> str:
-    """``First: step 0 (49 % variance, 8 % kept)``: which checkpoint, and how much of its variance
-    and neighbours the plot keeps."""
-    end = (
-        "First: "
-        if step == review.first and review.first != review.last
-        else "Last: "
-        if step == review.last
-        else ""
-    )
-    one = review.checkpoints[step]
-    variance = f"{one.variance_text} variance, " if one.variance_text else ""
-    return f"{end}step {step} ({variance}{100 * one.map_kept:.0f} % kept)"
+    """``First: step 0``: short, so that four stand beside each other; how far a map can be trusted
+    stands in the table of the checkpoints."""
+    if step == review.last:
+        return f"Last: step {step}"
+    return f"First: step {step}" if step == review.first else f"Step {step}"
 
 
 def long_layout(columns: list[str]) -> Layout:
@@ -179,17 +200,6 @@ def long_layout(columns: list[str]) -> Layout:
             weight=40,
         ),
         orientation="vertical",
-    )
-
-
-def _plot(checkpoint: int | str, title: str, color_by: str | None) -> Any:
-    from renumics.spotlight import layout as ly
-
-    return ly.scatterplot(
-        title,
-        x_column=at(c.X, checkpoint),
-        y_column=at(c.Y, checkpoint),
-        color_by_column=color_by,
     )
 
 

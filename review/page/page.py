@@ -31,7 +31,7 @@ from review_embeddings.review.page.layout import (
     has_slider,
     long_layout,
     maps_of,
-    wide_layout,
+    wide_layouts,
 )
 from review_embeddings.review.page.process import import_spotlight
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
@@ -68,7 +68,7 @@ def page_for(
     if long:
         frame = long_frame(built.run, built.wanted)
         session = {"title": _title(built)}
-        return Page(frame, long_layout(list(frame.columns)), session=session, run=built.run)
+        return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
     decisions, before = _decisions(built, earlier, note), _percentiles_before(earlier)
     review = wide_frame(
         built.run,
@@ -101,7 +101,7 @@ def page_for(
         "news": news,
     }
     deciding = _deciding(built, reviewer, earlier)
-    return Page(review.frame, wide_layout(review), lists, session, deciding, sample, built.run)
+    return Page(review.frame, wide_layouts(review), lists, session, deciding, sample, built.run)
 
 
 def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:

@@ -25,6 +25,7 @@ from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.opening import has_display, opened_in_browser
 from review_embeddings.review.page.ports import ports_of, remember_port
+from review_embeddings.review.page.preferences import preferences_folder
 from review_embeddings.review.page.private import private_file, write_private_json
 from review_embeddings.review.page.process import (
     SpotlightProcess,
@@ -44,8 +45,9 @@ SESSION_PREFIX = "review-embeddings-"
 LOOK_EVERY = 0.5
 """Seconds between two looks at the server, for a next page and for addresses that were used."""
 
-PAGE_FILE, ROWS_FILE = "session.json", "places.npy"
-"""In the session's folder: what the page has to know, and which rows of the run it shows."""
+PAGE_FILE, ROWS_FILE, LAYOUTS_FILE = "session.json", "places.npy", "layouts.json"
+"""In the session's folder: what the page has to know, which rows of the run it shows, and how its
+parts are arranged in windows of each size."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Page:
     """What Spotlight is to show."""
 
     frame: pd.DataFrame
-    layout: Layout
+    layouts: Sequence[Layout]
+    """By the size of the window, the smallest first; one alone is for all."""
     lists: Sequence[ImageList] = ()
     session: dict[str, Any] | None = None
     """What the plugin gives the page: the slider's checkpoints. JSON."""
@@ -138,12 +141,16 @@ def _session_folder() -> Iterator[Path]:
 def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path) -> str:
     """Start the server with its first page; the page's address, without a key."""
     write_private_json(folder / PAGE_FILE, page.session or {})
+    layouts = [layout.model_dump(mode="json", by_alias=True) for layout in page.layouts]
+    write_private_json(folder / LAYOUTS_FILE, layouts)
     session: dict[str, Any] = {
         "parent": os.getpid(),
         "hosts": address.hosts,
         "secure": address.is_secure,
         "folder": str(folder),
         "page": str(folder / PAGE_FILE),
+        "layouts": str(folder / LAYOUTS_FILE),
+        "preferences": str(preferences_folder()),
         **(page.deciding or {}),
     }
     if page.sample is not None:
@@ -152,7 +159,7 @@ def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path)
             np.save(file, page.sample.positions)
     bound = _bound(page, address)
     port = int(bound.getsockname()[1])
-    config = _config(page, page.layout)
+    config = _config(page, page.layouts[-1])
     server.start(config, bound, server_environment(PLUGIN_FOLDER, session))
     return address.url(port)
 

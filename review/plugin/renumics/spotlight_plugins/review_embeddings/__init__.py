@@ -15,11 +15,13 @@ from typing import Any
 
 from review_embeddings.review.decisions.session import open_session
 from review_embeddings.review.page.entry import EntryControl
+from review_embeddings.review.page.preferences import Preferences
 from review_embeddings.review.page.process import SESSION_VARIABLE
 
 from .guard import Guard
+from .layouts import add_layout_routes
 from .modules import add_module_route
-from .routes import add_decision_routes, add_session_route
+from .routes import add_decision_routes, add_session_route, add_theme_route
 
 __priority__ = 100
 
@@ -30,7 +32,12 @@ def __activate__(app: Any) -> None:
     """Called by Spotlight before its server starts."""
     _guard(app)
     add_module_route(app)
-    add_session_route(app, SESSION)
+    folder = SESSION.get("preferences")
+    preferences = Preferences(Path(folder) if folder else None)
+    add_session_route(app, SESSION, preferences)
+    add_theme_route(app, preferences)
+    if "layouts" in SESSION:
+        add_layout_routes(app, SESSION, preferences)
     deciding = open_session(SESSION)
     if deciding is not None:
         add_decision_routes(app, SESSION, deciding)

@@ -4,6 +4,7 @@ sends. They turn requests into calls and errors into status codes, and decide no
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.pictures import Picture, Pictures
+from review_embeddings.review.page.preferences import Preferences
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.slider import values_at
 
@@ -42,19 +44,42 @@ MAX_DIGITS = 16
 INVALID = "invalid"
 """Reason of an answer that is about the message itself, which no second try changes."""
 
+THEME = "theme"
+"""The preference that says which colours the page has."""
+
+THEME_NAME = re.compile(r"[a-z]{0,20}")
+"""The page owns what it may be."""
+
 Route = Callable[[Request], Awaitable[Response]]
 
 
-def add_session_route(app: Any, settings: Mapping[str, Any]) -> None:
+def add_session_route(app: Any, settings: Mapping[str, Any], preferences: Preferences) -> None:
     """The route that every page asks first, and again to see whether it is older than the run."""
 
     file = SessionFile.of(settings)
 
     def session() -> dict[str, Any]:
-        page = file.read()
+        theme = preferences.get(THEME)
+        page = file.read() | ({"theme": theme} if isinstance(theme, str) else {})
         return page | {"built": _built(settings)} if "run" in settings else page
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
+
+
+def add_theme_route(app: Any, preferences: Preferences) -> None:
+    """The route by which a person's choice of colours is kept; an empty one is forgotten."""
+
+    async def theme(request: Request) -> Response:
+        try:
+            chosen = json.loads(await _body(request))
+        except (_TooLargeError, UnicodeDecodeError, ValueError, RecursionError):
+            chosen = None
+        if not isinstance(chosen, str) or not THEME_NAME.fullmatch(chosen):
+            return _error("This is no theme.", 400, INVALID)
+        await run_in_threadpool(preferences.keep, THEME, chosen or None)
+        return _json(chosen)
+
+    app.add_route(PREFIX + ROUTES["theme"], theme, ["POST"])
 
 
 def _built(settings: Mapping[str, Any]) -> str | None:

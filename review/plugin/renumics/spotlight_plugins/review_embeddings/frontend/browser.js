@@ -1,7 +1,7 @@
 // What the page asks of the browser: where text is kept, when the page is seen again, how a file is
 // saved. The modules in core/ are given it, and know no browser.
 
-/** @import { LoadedPicture, SharedStorage, Surroundings } from "./types.js" */
+/** @import { LoadedPicture, Preference, SharedStorage, Surroundings } from "./types.js" */
 
 /** @returns {Surroundings} */
 export const browserSurroundings = () => ({
@@ -20,6 +20,18 @@ export const browserSurroundings = () => ({
     reload: () => location.reload(),
     loadPicture,
 });
+
+/** @returns {Preference} */
+export function darkPreference() {
+    const query = matchMedia("(prefers-color-scheme: dark)");
+    return {
+        holds: () => query.matches,
+        onChange(listener) {
+            query.addEventListener("change", listener);
+            return () => query.removeEventListener("change", listener);
+        },
+    };
+}
 
 /**
  * @param {() => Storage} storage Throws where the browser keeps nothing for this page.

@@ -18,7 +18,8 @@ export const ROUTES: Record<
     | "image"
     | "predictions"
     | "accuracy"
-    | "classes",
+    | "classes"
+    | "theme",
     string
 >;
 export const DECISIONS: string[];
@@ -45,6 +46,9 @@ export const WIDGETS: Record<
     | "classes",
     string
 >;
+export const WINDOW_HEADER: string;
+export const LAYOUT_NOTE_HEADER: string;
+export const WINDOW_WIDTHS: number[];
 export const LENSES: Record<"image" | "summary", string>;
 export const COLUMNS: Record<
     | "image"

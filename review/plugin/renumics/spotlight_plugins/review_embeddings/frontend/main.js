@@ -5,10 +5,19 @@ import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
 import { mount } from "./dom/mount.js";
+import { addSheet } from "./dom/theme.js";
 import { fetchingWithToken } from "./enter.js";
 import { mapWidget } from "./maps/widget.js";
 import { reviewServer } from "./server.js";
-import { component, knownOf, spotlightLens, spotlightWidget } from "./spotlight/components.js";
+import {
+    component,
+    knownOf,
+    OURS,
+    spotlightLens,
+    spotlightWidget,
+} from "./spotlight/components.js";
+import { addThemeSwitch, dress } from "./spotlight/dress.js";
+import { fetchingForWindow } from "./spotlight/layouts.js";
 import { spotlightTable } from "./spotlight/table.js";
 import { showThumbnails } from "./spotlight/thumbnails.js";
 import { picture, summary } from "./views/card.js";
@@ -24,12 +33,16 @@ import { reviewWidget } from "./views/review.js";
 import { REVIEW_SHEET } from "./views/reviewsheet.js";
 import { checkpointSlider } from "./views/slider.js";
 
+const SHEETS = [REVIEW_SHEET, OVERLAY_SHEET, LISTS_SHEET, CLASSES_SHEET];
+
 /** From left to right. */
 const MAPS = [WIDGETS.map0, WIDGETS.map1, WIDGETS.map2, WIDGETS.map3];
 
 /** @param {SpotlightApp} app */
 function activate(app) {
-    globalThis.fetch = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
+    const size = dress(app, globalThis.spotlight.useDataset);
+    const ours = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
+    globalThis.fetch = fetchingForWindow(ours, size, globalThis.spotlight.notify);
     const server = reviewServer(localStorage);
     const table = spotlightTable(globalThis.spotlight);
     showThumbnails(globalThis.spotlight.useDataset, table);
@@ -38,24 +51,19 @@ function activate(app) {
     for (const lens of lensesOf(page)) app.registerLens(lens);
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
+    addThemeSwitch(app, page);
     addOverPage(page);
     void page.open();
 }
 
 /** What lies over the page, the look of the card, and the keys. @param {ReviewPage} page */
 function addOverPage(page) {
-    for (const sheet of [REVIEW_SHEET, OVERLAY_SHEET, LISTS_SHEET, CLASSES_SHEET]) addSheet(document, sheet);
+    for (const sheet of SHEETS) addSheet(document, sheet);
     const host = document.createElement("div");
+    host.setAttribute(OURS, "overlay");
     document.body.append(host);
     mount(host, reviewOverlay, page, {});
     addEventListener("keydown", (event) => page.keys.press(event));
-}
-
-/** @param {Document} page @param {string} text */
-function addSheet(page, text) {
-    const style = page.createElement("style");
-    style.textContent = text;
-    page.head.append(style);
 }
 
 /** @param {ReviewPage} page */

@@ -80,6 +80,19 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
 }
 
 /**
+ * Keeps the colours that a person chose; where that fails they hold until the page is left.
+ * @param {TextStorage} storage
+ * @param {typeof fetch} fetching
+ */
+export const themeKeeper =
+    (storage, fetching = (...asked) => fetch(...asked)) =>
+    (/** @type {string} */ theme) => {
+        const headers = { ...tokenHeader(storage), "Content-Type": "application/json" };
+        const options = { method: "POST", body: JSON.stringify(theme), headers };
+        void fetching(PREFIX + ROUTES.theme, options).catch(() => {});
+    };
+
+/**
  * What a response says, or why it says nothing.
  * @template T
  * @param {Response} response

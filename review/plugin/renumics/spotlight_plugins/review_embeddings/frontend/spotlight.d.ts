@@ -19,6 +19,8 @@ interface SpotlightStats {
 type SpotlightValues = any[] | Int32Array | Float32Array;
 
 interface SpotlightState {
+    /** Of the data: what depends on it is made anew when it changes. */
+    uid: string;
     generationID: number;
     filename?: string;
     length: number;
@@ -48,6 +50,7 @@ interface SpotlightApp {
     registerWidget(widget: Function): void;
     registerLens(lens: Function): void;
     addAppBarItem(element: unknown): void;
+    removeAppBarItemByKey(key: string): void;
 }
 
 /** What the inspector gives to a lens; one column's is singular. */

@@ -116,6 +116,8 @@ export interface Session {
     watching?: boolean;
     /** One sentence about what is new in a run that is watched. */
     news?: string;
+    /** The colours that the person chose; absent to follow the system. */
+    theme?: string;
 }
 
 /** What does not change while a person decides. */
@@ -308,6 +310,12 @@ export interface ReviewServer {
     /** The slider's columns at a checkpoint. */
     values(step: number, table: string | undefined): Promise<Float32Array[] | Failure>;
     send(message: Message): Promise<Saved | Failure>;
+}
+
+/** Whether something holds of the system, such as that it prefers dark colours. */
+export interface Preference {
+    holds(): boolean;
+    onChange(listener: () => void): Stop;
 }
 
 /** Where a browser keeps text over a reload. */

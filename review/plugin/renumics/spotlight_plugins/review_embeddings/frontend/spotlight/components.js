@@ -6,6 +6,9 @@
 
 import { mount } from "../dom/mount.js";
 
+/** The attribute by which our elements are known. */
+export const OURS = "data-review";
+
 const { createElement, useLayoutEffect, useRef } = globalThis.React;
 
 /**
@@ -13,8 +16,9 @@ const { createElement, useLayoutEffect, useRef } = globalThis.React;
  * @param {ReviewPage} page
  * @param {MakeWidget<P>} makeWidget
  * @param {(given: any) => P} propsOf What the widget needs of what Spotlight gives.
+ * @param {string} key By which its element is found.
  */
-export function component(page, makeWidget, propsOf) {
+export function component(page, makeWidget, propsOf, key = "") {
     return (/** @type {any} */ given) => {
         const host = useRef(/** @type {Element | null} */ (null));
         const mounted = useRef(/** @type {ReturnType<typeof mount<P>> | null} */ (null));
@@ -25,7 +29,8 @@ export function component(page, makeWidget, propsOf) {
             return () => now.close();
         }, []);
         useLayoutEffect(() => mounted.current?.update(propsOf(given)));
-        return createElement("div", { ref: host, style: { display: "contents" } });
+        const style = { display: "contents" };
+        return createElement("div", { ref: host, style, [OURS]: key });
     };
 }
 
@@ -38,7 +43,7 @@ export function component(page, makeWidget, propsOf) {
 export function spotlightWidget(page, makeWidget, { key, defaultName, sign }) {
     const icon = () => createElement("span", {}, sign);
     return Object.assign(
-        component(page, makeWidget, () => ({})),
+        component(page, makeWidget, () => ({}), key),
         { key, defaultName, icon },
     );
 }

@@ -1,20 +1,22 @@
 // How the parts of our page look.
 // Spotlight's own style sheet is around them; nothing here reaches beyond an element.
+// All colours are the variables of dom/theme.js, which are others in the dark.
 
-const LINE = "1px solid #9aa5b1";
-const FAINT_LINE = "1px solid #c3ccd5";
-const GREY = "#555";
+const LINE = "1px solid var(--review-edge)";
+const FAINT_LINE = "1px solid var(--review-line)";
+const MUTED = "var(--review-muted)";
+const COLORS = { background: "var(--review-ground)", color: "var(--review-ink)" };
 const TABULAR = { fontVariantNumeric: "tabular-nums" };
 const COLUMN = { display: "flex", flexDirection: "column" };
 const ROW = { display: "flex", alignItems: "center" };
 const CUT = { overflow: "hidden", textOverflow: "ellipsis" };
-const FIELD = { padding: "2px 6px", border: LINE, borderRadius: "4px" };
-const AREA = { padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" };
+const FIELD = { ...COLORS, padding: "2px 6px", border: LINE, borderRadius: "4px" };
+const AREA = { ...COLORS, padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" };
 
 export const styles = {
     name: { fontWeight: 600 },
-    muted: { color: GREY, ...TABULAR },
-    wrong: { color: "#b3261e", fontWeight: 600 },
+    muted: { color: MUTED, ...TABULAR },
+    wrong: { color: "var(--review-bad)", fontWeight: 600 },
     panel: { ...COLUMN, ...AREA, gap: "6px" },
     row: { ...ROW, flexWrap: "wrap", gap: "4px 6px" },
     beside: { ...AREA, display: "flex", gap: "16px", alignItems: "flex-start" },
@@ -30,8 +32,8 @@ export const cardStyles = {
         height: "100%",
     },
     line: { display: "flex", gap: "6px", whiteSpace: "nowrap" },
-    end: { color: GREY, width: "26px" },
-    reasons: { color: "#7a4a00", whiteSpace: "nowrap", ...CUT },
+    end: { color: MUTED, width: "26px" },
+    reasons: { color: "var(--review-warn)", whiteSpace: "nowrap", ...CUT },
     score: TABULAR,
 };
 
@@ -41,7 +43,7 @@ export const sliderStyles = {
     range: { width: "180px" },
     play: { width: "26px", fontSize: "12px", lineHeight: "20px", cursor: "pointer" },
     step: { minWidth: "72px", fontWeight: 600, ...TABULAR },
-    what: { color: `var(--review-muted, ${GREY})`, ...CUT, ...TABULAR },
+    what: { color: MUTED, ...CUT, ...TABULAR },
 };
 
 export const checkpointStyles = {
@@ -81,10 +83,10 @@ export const noticeStyles = {
         overflowWrap: "anywhere",
     },
     tones: {
-        waits: { background: "#fff7e0", borderColor: "#c98a00" },
-        wrong: { background: "#fdeceb", borderColor: "#b3261e" },
-        told: { background: "#f2f5f8", borderColor: "#9aa5b1" },
-        asks: { background: "#eaf2ff", borderColor: "#1f6feb" },
+        waits: { background: "var(--review-warn-ground)", borderColor: "var(--review-warn)" },
+        wrong: { background: "var(--review-bad-ground)", borderColor: "var(--review-bad)" },
+        told: { background: "var(--review-raised)", borderColor: "var(--review-edge)" },
+        asks: { background: "var(--review-accent-ground)", borderColor: "var(--review-accent)" },
     },
     sign: {
         padding: "0 8px",
@@ -94,12 +96,20 @@ export const noticeStyles = {
         cursor: "pointer",
     },
     line: { display: "flex", flexWrap: "wrap", gap: "0 8px" },
-    what: { color: GREY, minWidth: "76px" },
+    what: { color: MUTED, minWidth: "76px" },
+};
+
+export const themeStyles = {
+    button: { ...FIELD, margin: "0 6px", lineHeight: "18px", cursor: "pointer" },
 };
 
 export const decisionStyles = {
-    button: { ...FIELD, background: "#fff", cursor: "pointer" },
-    chosen: { background: "#1f6feb", color: "#fff", border: "1px solid #1f6feb" },
+    button: { ...FIELD, cursor: "pointer" },
+    chosen: {
+        background: "var(--review-accent)",
+        color: "var(--review-accent-ink)",
+        border: "1px solid var(--review-accent)",
+    },
     key: {
         marginLeft: "4px",
         padding: "0 3px",
@@ -117,7 +127,8 @@ export const decisionStyles = {
         padding: "0 6px",
         border: FAINT_LINE,
         borderRadius: "10px",
-        background: "#f4f6f8",
+        background: "var(--review-raised)",
+        color: "var(--review-ink)",
         cursor: "pointer",
         maxWidth: "100%",
     },
