@@ -20,6 +20,7 @@ export function cardOf(blob, row) {
         row,
         imageId: arrays.of("image_id")[row] ?? row,
         label,
+        images: head.images,
         suggested,
         reasons: head.reasons[row] ?? [],
         lists: listsWith(blob, row),

@@ -4,9 +4,10 @@
 import { DECISION_KEYS, RELABEL } from "../constants.js";
 
 /**
- * What can be asked for by a key on the card; those of the slider are in mapkeys.js.
+ * What can be asked for by a key. Maps play and step through the checkpoints.
  * @typedef {"next" | "previous" | "first" | "last" | "seek" | "suggested" | "search"
- *     | "decide" | "undo" | "note" | "mark" | "full" | "help" | "leave"} Command
+ *     | "decide" | "undo" | "note" | "mark" | "full" | "help" | "leave"
+ *     | "play" | "back" | "forward"} Command
  */
 
 /** @type {Record<string, Command>} */
@@ -26,10 +27,13 @@ const COMMANDS = {
     Enter: "full",
     Escape: "leave",
     "?": "help",
+    p: "play",
+    "[": "back",
+    "]": "forward",
 };
 
 /** Commands that one key that is held down asks for again and again. */
-const REPEATED = ["next", "previous"];
+const REPEATED = ["next", "previous", "back", "forward"];
 
 /** Keys that move within an element, and those that press it. */
 const MOVING = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"];

@@ -4,7 +4,7 @@
 /** @import { ReviewPage } from "../core/page.js" */
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
-import { BACK_KEY, FORWARD_KEY, PLAY_KEY } from "../core/mapkeys.js";
+import { keyOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 
 /** @type {[keys: string, does: string][]} */
@@ -21,8 +21,8 @@ const MORE = [
     ["Space", "mark the image; a decision is about all marked ones"],
     ["m", "note"],
     ["z", "undo the last decision of this tab"],
-    [PLAY_KEY, "play the checkpoints"],
-    [`${BACK_KEY} ${FORWARD_KEY}`, "checkpoint before, behind"],
+    [keyOf("play"), "play the checkpoints"],
+    [`${keyOf("back")} ${keyOf("forward")}`, "checkpoint before, behind"],
     ["?", "these keys"],
 ];
 
