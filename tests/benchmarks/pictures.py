@@ -12,6 +12,7 @@ decoded; "sharp" is the one in the size of the panel, which a smaller one may st
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -94,7 +95,7 @@ def make(work: Path, count: int, in_place: bool) -> Path:
 def longest_list(page: Any) -> int:
     """Which of the lists has the most images: its option says how many."""
     texts = page.locator("select[aria-label=List] option").all_inner_texts()
-    counts = [int(text.rpartition("·")[2].replace(",", "")) for text in texts]
+    counts = [int(re.findall(r"[\d,]+", text)[-1].replace(",", "")) for text in texts]
     return counts.index(max(counts))
 
 
