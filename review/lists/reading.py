@@ -63,6 +63,22 @@ def read_candidates(
     )
 
 
+def percentiles_of(runs: Iterable[RunFolder]) -> dict[str, float]:
+    """How atypical each image was at the last checkpoint of some runs, by its hash; that of the
+    later run where several have it."""
+    known: dict[str, float] = {}
+    for run in runs:
+        manifest = table.read_manifest(run)
+        if manifest is not None:
+            last = table.read(
+                run, checkpoints=[manifest.steps[-1]], columns=[c.IMAGE_HASH, c.OOD_PERCENTILE]
+            )
+            known |= dict(
+                zip(last[c.IMAGE_HASH], last[c.OOD_PERCENTILE].astype(float), strict=True)
+            )
+    return known
+
+
 def _read(run: RunFolder, step: int, names: Iterable[str]) -> pd.DataFrame:
     return table.read(run, checkpoints=[step], columns=list(dict.fromkeys(names)) or [c.IMAGE_ID])
 

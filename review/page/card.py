@@ -17,7 +17,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
-from review_embeddings.review.lists.reading import read_candidates
+from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
 from review_embeddings.review.lists.words import DISAGREEMENT, disagreement, reasons
 from review_embeddings.review.page.nearest import SHOWN as NEAREST
@@ -134,7 +134,8 @@ class CardSource:
         label = self.shown.label_of(position)
         other = disagreement(label, [self.shown.label_of(int(one)) for one in near])
         others = [] if other is None else [(DISAGREEMENT, other)]
-        return reasons([LISTS[key] for key in keys], self.candidates, position, others)
+        known = [LISTS[key] for key in keys if key in LISTS]
+        return reasons(known, self.candidates, position, others)
 
     def _end(self, at: int, row: int) -> CardEnd:
         numbers = self.shown.numbers
@@ -180,10 +181,16 @@ class Cards:
     """The cards of the page that is shown now. Safe to be asked from several threads."""
 
     def __init__(
-        self, run: RunFolder, session: SessionFile, positions: NDArray[np.int64] | None
+        self,
+        run: RunFolder,
+        session: SessionFile,
+        positions: NDArray[np.int64] | None,
+        earlier: Sequence[RunFolder] = (),
     ) -> None:
-        """``positions`` are the rows of the run that the page shows; None for all."""
+        """``positions`` are the rows of the run that the page shows, None for all; ``earlier`` runs
+        on the same images are compared with."""
         self._run, self._session, self._positions = run, session, positions
+        self._earlier = earlier
         self._guard = threading.Lock()
         self._made: tuple[Any, CardSource] | None = None
 
@@ -208,7 +215,12 @@ class Cards:
         shown = read_shown(self._run, session.get("table"), self._positions)
         first, last = session["shown"][0], session["shown"][-1]
         candidates = read_candidates(
-            self._run, shown.images, lists_of("page"), (first, last), decisions={}
+            self._run,
+            shown.images,
+            lists_of("page"),
+            (first, last),
+            decisions={},  # which images a list has, the page has chosen
+            before=percentiles_of(self._earlier),
         )
         ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
         return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))

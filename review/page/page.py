@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import metrics_of, read_curves
@@ -18,7 +17,7 @@ from review_embeddings.review.decisions.lines import Decision, login_name
 from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
-from review_embeddings.review.lists.reading import read_candidates
+from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.page.extent import map_extent
 from review_embeddings.review.page.frame import (
     ReviewFrame,
@@ -69,7 +68,7 @@ def page_for(
         frame = long_frame(built.run, built.wanted)
         session = {"title": _title(built)}
         return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
-    decisions, before = _decisions(built, earlier, note), _percentiles_before(earlier)
+    decisions, before = _decisions(built, earlier, note), percentiles_of(earlier)
     review = wide_frame(
         built.run,
         built.images,
@@ -141,22 +140,6 @@ def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) 
         "reviewer": reviewer or login_name(),
         "earlier": [str(run.path.resolve()) for run in earlier],
     }
-
-
-def _percentiles_before(earlier: Sequence[RunFolder]) -> dict[str, float]:
-    """How atypical each image was at the last checkpoint of the runs that lend their decisions, by
-    its hash."""
-    known: dict[str, float] = {}
-    for run in earlier:
-        manifest = table.read_manifest(run)
-        if manifest is not None:
-            last = table.read(
-                run, checkpoints=[manifest.steps[-1]], columns=[c.IMAGE_HASH, c.OOD_PERCENTILE]
-            )
-            known |= dict(
-                zip(last[c.IMAGE_HASH], last[c.OOD_PERCENTILE].astype(float), strict=True)
-            )
-    return known
 
 
 def _title(built: Built) -> str:

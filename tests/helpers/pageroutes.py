@@ -26,12 +26,19 @@ def page_routes(
     shown: Sequence[int] | None = None,
     lists: Mapping[str, Sequence[int]] | None = None,
     positions: Sequence[int] | None = None,
+    earlier: Sequence[RunFolder] = (),
 ) -> TestClient:
     """The routes of a page that shows the first and last checkpoint of a run, or others; ``lists``
-    are its lists with their rows, ``positions`` the rows of the run that it shows."""
+    are its lists with their rows, ``positions`` the rows of the run that it shows; ``earlier`` runs
+    lend their decisions."""
     from fastapi import FastAPI
 
-    settings = {"run": str(run.path), "reviewer": "ada", "page": str(folder / "session.json")}
+    settings: dict[str, object] = {
+        "run": str(run.path),
+        "reviewer": "ada",
+        "page": str(folder / "session.json"),
+        "earlier": [str(other.path) for other in earlier],
+    }
     write_session(run, folder, shown=shown, lists=lists)
     if positions is not None:
         np.save(folder / "places.npy", np.array(positions))

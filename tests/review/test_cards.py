@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tables import write_made_table
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.files import read_json, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.lists.words import disagreement
 
@@ -111,6 +113,79 @@ def test_a_suggested_class_has_a_curve_and_stands_among_the_reasons(
     at = (images.classes or []).index(suggested)
     stored = [run.read_array("probabilities", step)[row, at] for step in STEPS]
     assert card["suggestedCurve"] == pytest.approx(stored, abs=1e-4)
+
+
+def test_an_earlier_run_is_compared_with(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    earlier = RunFolder(Path(shutil.copytree(run.path, tmp_path / "earlier")))
+    write_made_table(earlier, images_of(run), [10], np.random.default_rng(5))
+    (before,) = table.read(earlier, columns=["ood_percentile"])["ood_percentile"][[4]]
+    (now,) = table.read(run, checkpoints=[100], columns=["ood_percentile"])["ood_percentile"][[4]]
+    client = page_routes(run, tmp_path, patch, lists={"rank-changed": [4]}, earlier=[earlier])
+    assert before != now
+    assert (
+        f"outlier percentile {now:.1f}, in the earlier run {before:.1f}"
+        in card_of(client, 4)["reasons"]
+    )
+
+
+def test_a_list_of_an_extension_that_the_server_has_not_gives_no_reason(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    client = page_routes(run, tmp_path, patch, lists={"of-mine": [0], "worst": [0]})
+    card = card_of(client, 0)
+    assert card["lists"] == ["of-mine", "worst"]
+    assert sum("outlier rank" in one for one in card["reasons"]) == 1
+
+
+def with_head(run: RunFolder, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what is known of the heads of all checkpoints."""
+    for step in STEPS:
+        marker = run.array("embeddings", step).with_suffix(".json")
+        content = read_json(marker)
+        change(content)
+        write_json(marker, content)
+
+
+def test_where_an_image_may_have_several_labels_each_probability_stands_by_itself(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    with_head(run, lambda content: content["head"].update(kind="sigmoid"))
+    card = card_of(page_routes(run, tmp_path, patch), 3)
+    outputs = run.read_array("probabilities", 100)[3]
+    names = images_of(run).classes or []
+    assert card["classes"] == [
+        [names[one], pytest.approx(outputs[one], rel=1e-2)] for one in np.argsort(-outputs)
+    ]
+
+
+def test_without_a_head_the_labels_of_the_nearest_images_stand_for_probabilities(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that the Recorder took embeddings of, and nothing else."""
+
+    def headless(content: dict[str, Any]) -> None:
+        content["head"] = None
+        content["arrays"].pop("probabilities")
+        content["checksums"].pop("probabilities")
+
+    with_head(run, headless)
+    images = images_of(run)
+    write_made_table(run, images, STEPS, np.random.default_rng(3))
+    last = table.read(run, checkpoints=[100])
+    suspect = (last["trajectory_label_score"] < 0.5) & (last["suggested_label"] != last["label"])
+    row = int(np.flatnonzero(suspect)[0])
+    card = card_of(page_routes(run, tmp_path, patch), row)
+    names, labels = images.classes or [], images.label_names or []
+    near = [[labels[one] for one in run.read_array("neighbors", step)[row]] for step in STEPS]
+    assert dict(card["classes"]) == {
+        name: pytest.approx(near[2].count(name) / len(near[2]), rel=1e-2) for name in names
+    }
+    suggested = last["suggested_label"][row]
+    assert card["suggestedCurve"] == pytest.approx(
+        [one.count(suggested) / len(one) for one in near], abs=1e-4
+    )
 
 
 def test_an_image_disagrees_where_most_of_its_neighbours_have_another_label() -> None:

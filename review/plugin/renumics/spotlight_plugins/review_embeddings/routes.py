@@ -144,7 +144,8 @@ class _Images:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._run = Path(settings["run"])
         self._rows = shown_rows(settings)
-        self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows)
+        earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
+        self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows, earlier)
         self._pictures = Pictures(RunFolder(self._run), self._rows)
 
     async def get_nearest(self, request: Request) -> Response:
