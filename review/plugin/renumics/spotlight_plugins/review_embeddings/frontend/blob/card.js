@@ -19,6 +19,7 @@ export function cardOf(blob, row) {
     return {
         row,
         imageId: arrays.of("image_id")[row] ?? row,
+        images: head.images,
         label,
         images: head.images,
         suggested,
