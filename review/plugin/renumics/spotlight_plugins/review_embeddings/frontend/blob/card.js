@@ -19,7 +19,6 @@ export function cardOf(blob, row) {
     return {
         row,
         imageId: arrays.of("image_id")[row] ?? row,
-        images: head.images,
         label,
         images: head.images,
         suggested,
