@@ -195,7 +195,7 @@ OOD_SCORE = declare(
         high=1,
         direction="lower",
         source="outliers.outliers",
-        shown=Shown((EACH, *ENDS, *INSPECTED_ENDS), name="ood"),
+        shown=Shown((EACH, *ENDS), name="ood"),
         exported=Exported(
             "cleanlab's out-of-distribution score; lower is more atypical", order=AT_CHECKPOINT
         ),
@@ -211,7 +211,7 @@ OOD_RANK = declare(
         "rank by ood_score within the checkpoint; 1 is the most atypical",
         low=1,
         direction="lower",
-        shown=Shown(ENDS, name="rank"),
+        shown=Shown((*ENDS, *INSPECTED_ENDS), name="rank"),
         exported=Exported("rank by it; 1 is the most atypical", order=AT_CHECKPOINT),
     )
 )

@@ -191,7 +191,7 @@ def print_seconds(built: Built) -> None:
     shown.add_column("")
     for stage, seconds in built.seconds.items():
         rate = f"({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else ""
-        shown.add_row(stage, f"{seconds:.1f} s" if seconds > 0 else "", rate)
+        shown.add_row(f"{stage}:", f"{seconds:.1f} s" if seconds > 0 else "", rate)
     shown.print()
 
 

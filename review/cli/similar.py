@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.index.milvus import Reference
     from review_embeddings.pipeline.settings import Request
     from review_embeddings.pipeline.stages.built import Built
+    from review_embeddings.review.page.card import ImageCard
     from review_embeddings.review.report.similar import Query, SearchResults
 
 
@@ -141,7 +142,12 @@ def similar_command(options: SimilarOptions) -> None:
     has made of "similar".
     """
     from review_embeddings.review.report.similar import Query
-    from review_embeddings.review.report.similar_output import as_html, as_json, as_lists
+    from review_embeddings.review.report.similar_output import (
+        as_html,
+        as_json,
+        as_lists,
+        shown_rows,
+    )
 
     if options.out and not options.html:
         raise SettingsError("--out is for the page. Add --html.")
@@ -162,10 +168,20 @@ def similar_command(options: SimilarOptions) -> None:
     if options.html:
         path = page or built.run.exports / "similar.html"
         title = f"Similar to {query}"
-        html = partial(as_html, title, query, results, built.images)
+        cards = _cards(built, shown_rows(query, results, built.images))
+        html = partial(as_html, title, query, results, built.images, cards)
         write_page(built.run, path, html, err=options.json)
     if address is not None:
         show(built, address, options.serve, found=as_lists(query, results, built.images))
+
+
+def _cards(built: Built, rows: set[int]) -> dict[int, ImageCard]:
+    """What the page's card says of some images at the first and the last checkpoint."""
+    from review_embeddings.review.report.cards import read_cards
+
+    manifest = built.manifest
+    ends = (manifest.steps[0], manifest.steps[-1])
+    return read_cards(built.run, built.images, manifest.fingerprint, ends, rows)
 
 
 def _search(

@@ -18,24 +18,18 @@ from review_embeddings.review.difference.compare import (
 )
 from review_embeddings.review.difference.sides import Side
 from review_embeddings.review.difference.texts import NO_LABEL, summary_rows
-from review_embeddings.review.report.summary import STYLE, picture_address
+from review_embeddings.review.report.cards import picture
+from review_embeddings.review.report.pagestyle import document, picture_address
 
 THUMBNAILS = 100
 """Differences of each kind that the page shows."""
 
 MORE_STYLE = """
-body { overflow-wrap: anywhere; }
-figure.two { width: 232px; } figure.two img { display: inline-block; }
-.none { width: 112px; height: 112px; display: inline-flex; align-items: center;
-  justify-content: center; text-align: center; font-size: .78rem; color: #5f6670;
-  border: 1px dashed #aab0b8; box-sizing: border-box; vertical-align: top; }
-.summary td { text-align: left; vertical-align: top; } .summary .inner { color: #5f6670; }
+figure.two { width: 232px; } figure.two img, figure.two .none { display: inline-flex; }
+.summary td { text-align: left; vertical-align: top; } .summary .inner { color: var(--muted); }
 .summary .inner td:first-child { padding-left: 1.2rem; }
-@media (prefers-color-scheme: dark) { .summary .inner, .none { color: #a3abb5; } }
-@media (max-width: 480px) { body { margin: 1rem auto; } .images { gap: .5rem; } }
+@media (max-width: 480px) { .images { gap: .5rem; } }
 """
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 Addresses = dict[tuple[str, str, int], str]
 """The small image of a row, by side, split and row."""
@@ -48,13 +42,7 @@ def as_html(
     said."""
     shown = {kind: _first(found, kind, limit) for kind in KINDS}
     addresses = _addresses(before, after, [one for some in shown.values() for one in some])
-    title = html_text(f"{before.name} → {after.name}")
     parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{html_text(POLICY)}">',
-        f"<title>{title}</title>",
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}{MORE_STYLE}</style>'
-        f"</head><body><h1>{title}</h1>",
         *(f'<p class="muted">{html_text(note)}</p>' for note in notes),
         '<table class="summary">',
         *(
@@ -67,7 +55,7 @@ def as_html(
     for kind, some in shown.items():
         if some:
             parts += _section(kind, some, len(found.of(kind)), addresses)
-    return "\n".join([*parts, "</body></html>", ""])
+    return document(f"{before.name} → {after.name}", parts, MORE_STYLE)
 
 
 def _first(found: Differences, kind: str, limit: int) -> list[Difference]:
@@ -127,11 +115,8 @@ def _figure(one: Difference, addresses: Addresses) -> str:
 
 
 def _picture(name: str, row: ComparedRow, addresses: Addresses) -> str:
-    address = addresses.get((name, row.split, row.row))
-    if not address:
-        return '<span class="none">cannot be shown</span>'
-    alt = html_text(f"{name}: {row.split} {row.row}")
-    return f'<img alt="{alt}" src="{address}">'
+    address = addresses.get((name, row.split, row.row), "")
+    return picture(f"{name}: {row.split} {row.row}", address)
 
 
 def _caption(one: Difference) -> Iterator[str]:

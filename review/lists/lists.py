@@ -124,7 +124,7 @@ LISTS.add(
         strength=45,
         size="first",
         columns=(c.OOD_RANK, c.OOD_SCORE),
-        page_columns=(_at(c.OOD_SCORE, "last"),),
+        page_columns=(_at(c.OOD_RANK, "last"),),
         short=True,
     )
 )
@@ -302,7 +302,7 @@ LISTS.add(
         size="first",
         columns=(c.OOD_RANK,),
         first_columns=(c.OOD_RANK,),
-        page_columns=(_at(c.OOD_SCORE, "first"),),
+        page_columns=(_at(c.OOD_RANK, "first"),),
         short=True,
         surfaces=("page",),
     )

@@ -114,7 +114,7 @@ COLUMNS = {
 }
 """Columns of the wide frame that the page reads or writes, by their name there."""
 
-END_COLUMNS = {"ood": "ood_{end}", "prediction": "prediction_{end}"}
+END_COLUMNS = {"ood": "ood_{end}", "rank": "rank_{end}", "prediction": "prediction_{end}"}
 """Those of the first and the last checkpoint."""
 
 

@@ -134,8 +134,8 @@ def _image_table(review: ReviewFrame) -> Any:
         DECISION,
         at(c.PREDICTION, LAST),
         c.TRAJECTORY_LABEL_SCORE,
-        at(c.OOD_SCORE, FIRST),
-        at(c.OOD_SCORE, LAST),
+        at(c.OOD_RANK, FIRST),
+        at(c.OOD_RANK, LAST),
         PERCENTILE_CHANGE,
         MOVED,
         OUTLIER,
@@ -143,7 +143,7 @@ def _image_table(review: ReviewFrame) -> Any:
     return ly.table(
         "Images",
         visible_columns=_in_frame(review, *visible),
-        sort_by_columns=[(at(c.OOD_SCORE, LAST), "ascending")],
+        sort_by_columns=[(at(c.OOD_RANK, LAST), "ascending")],
     )
 
 

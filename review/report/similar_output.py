@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.lists import ImageList
+from review_embeddings.review.page.card import ImageCard
+from review_embeddings.review.report.cards import card_figure
+from review_embeddings.review.report.pagestyle import document, picture_address
 from review_embeddings.review.report.similar import Query, SearchResults, SimilarImage, in_common
-from review_embeddings.review.report.summary import STYLE, picture_address
 
 JSON_KEYS = (
     "rank",
@@ -58,45 +61,58 @@ def as_lists(query: Query, results: Sequence[SearchResults], images: RunImages) 
     ]
 
 
-def as_html(title: str, query: Query, results: Sequence[SearchResults], images: RunImages) -> str:
+def as_html(
+    title: str,
+    query: Query,
+    results: Sequence[SearchResults],
+    images: RunImages,
+    cards: Mapping[int, ImageCard] | None = None,
+) -> str:
     """A page of thumbnails in one file, a section a checkpoint; nothing of the data set's names is
-    read as HTML."""
-    row_of = {image: row for row, image in enumerate(images.ids.tolist())}
-    queried = [row_of[image] for image in query.images]
-    shown = {image.index for found in results for image in found.images}
-    read = images.read_some(sorted({*queried, *shown}), preview=True)
-    addresses = {row: picture_address(data) for row, data in read}
+    read as HTML. ``cards`` say more of the images, by their rows."""
+    queried = _queried(query, images)
+    read = images.read_some(sorted(shown_rows(query, results, images)), preview=True)
+    shown = _Shown(images, {row: picture_address(data) for row, data in read}, cards or {})
     everywhere = _found_everywhere(results)
-    parts = [*_head(title), *_query_figures(query, queried, images, addresses), "</div>"]
+    parts = ['<h2>Asked</h2><div class="cards">', *_query_figures(query, queried, shown), "</div>"]
     if common := in_common(results):
         parts.append(f'<p class="muted">{html_text(common)}</p>')
     for found in results:
-        parts += _section(found, everywhere, addresses)
-    return "\n".join([*parts, "</body></html>", ""])
+        parts += _section(found, everywhere, shown)
+    return document(title, parts)
 
 
-def _head(title: str) -> list[str]:
-    title = html_text(title)
-    return [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
-        f"<h1>{title}</h1>",
-        '<h2>Asked</h2><div class="images">',
-    ]
+def shown_rows(query: Query, results: Sequence[SearchResults], images: RunImages) -> set[int]:
+    """The images that the page shows, by their rows."""
+    found = {image.index for one in results for image in one.images}
+    return {*found, *_queried(query, images)}
 
 
-def _query_figures(
-    query: Query, rows: Sequence[int], images: RunImages, addresses: dict[int, str]
-) -> list[str]:
-    """The files and images that were looked for; ``rows`` of these images."""
-    figures = [
-        _figure(path.name, "", "", picture_address(path.read_bytes())) for path in query.files
-    ]
-    names = images.label_names or [None] * len(images)
+def _queried(query: Query, images: RunImages) -> list[int]:
+    row_of = {image: row for row, image in enumerate(images.ids.tolist())}
+    return [row_of[image] for image in query.images]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is drawn of the images, by their rows."""
+
+    images: RunImages
+    addresses: Mapping[int, str]
+    cards: Mapping[int, ImageCard]
+
+    def figure(self, row: int, label: str | None, notes: Sequence[str] = ()) -> str:
+        name, number = label or "no label", f"#{self.images.ids[row]}"
+        return card_figure(name, number, notes, self.addresses.get(row, ""), self.cards.get(row))
+
+
+def _query_figures(query: Query, rows: Sequence[int], shown: _Shown) -> Iterator[str]:
+    """The files and images that were looked for."""
+    for path in query.files:
+        yield card_figure(path.name, "", [], picture_address(path.read_bytes()), None)
+    labels = shown.images.label_names or [None] * len(shown.images)
     for row in rows:
-        name, number = names[row] or "no label", f"#{images.ids[row]}"
-        figures.append(_figure(name, number, "", addresses[row]))
-    return figures
+        yield shown.figure(row, labels[row])
 
 
 def _found_everywhere(results: Sequence[SearchResults]) -> set[int]:
@@ -106,26 +122,18 @@ def _found_everywhere(results: Sequence[SearchResults]) -> set[int]:
     return set.intersection(*({image.image_id for image in found.images} for found in results))
 
 
-def _section(found: SearchResults, everywhere: set[int], addresses: dict[int, str]) -> list[str]:
+def _section(found: SearchResults, everywhere: set[int], shown: _Shown) -> list[str]:
     """What was found at one checkpoint."""
-    count = f'<span class="muted">({len(found.images)})</span>'
-    parts = [f'<h2>Step {found.step} {count}</h2><div class="images">']
-    for image in found.images:
-        note = _note(image, image.image_id in everywhere)
-        address = addresses.get(image.index, "")
-        parts.append(_figure(image.label or "no label", f"#{image.image_id}", note, address))
-    nothing = '<p class="muted">No image fulfils the conditions.</p>'
-    return [*parts, "</div>" if found.images else f"{nothing}</div>"]
+    heading = f'<h2>Step {found.step} <span class="muted">({len(found.images)})</span></h2>'
+    if not found.images:
+        return [heading, '<p class="muted">No image fulfils the conditions.</p>']
+    figures = [
+        shown.figure(image.index, image.label, [_note(image, image.image_id in everywhere)])
+        for image in found.images
+    ]
+    return [heading, '<div class="cards">', *figures, "</div>"]
 
 
 def _note(image: SimilarImage, everywhere: bool) -> str:
-    note = f"{image.similarity:.3f}" + (" · at each" if everywhere else "")
+    note = f"similarity {image.similarity:.3f}" + (" · at each" if everywhere else "")
     return note if image.decision == UNDECIDED else f"{note} · {image.decision}"
-
-
-def _figure(name: str, number: str, note: str, address: str) -> str:
-    return (
-        f'<figure><img alt="{html_text(number or name)}" '
-        f'src="{address}"><figcaption><b>{html_text(name)}</b> {html_text(number)}<br>'
-        f'<span class="muted">{html_text(note)}</span></figcaption></figure>'
-    )

@@ -3,13 +3,10 @@ first, as text and as HTML."""
 
 from __future__ import annotations
 
-import base64
-import io
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +15,6 @@ from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
-from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, is_number, visible
@@ -38,16 +34,13 @@ from review_embeddings.review.lists import ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
 from review_embeddings.review.lists.reading import read_candidates
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from review_embeddings.review.page.card import ImageCard
+from review_embeddings.review.report.cards import card_figure, read_cards
+from review_embeddings.review.report.pagestyle import document, picture_address
+from review_embeddings.review.report.plots import plots_as_html
 
 SHOWN = 8
 """Images of each list."""
-
-THUMBNAIL = 112
-"""Longest side of a picture on the page, in pixels."""
-
 
 POOLING_NAMES = {"cls": "CLS token", "pooled": "pooled output", "mean": "mean over the patches"}
 
@@ -304,29 +297,6 @@ def _rows(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
 
 # -- as a page
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1080px;
-  padding: 0 1rem; color: #1a1c20; background: #fff; }
-h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; }
-  .muted { color: #5f6670; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; } td,
-  th { padding: .15rem .8rem .15rem 0; text-align: right; }
-th { font-weight: 600; border-bottom: 1px solid #d5d9de; } .facts td { text-align: left; }
-  .facts td:first-child { color: #5f6670; }
-.images { display: flex; flex-wrap: wrap; gap: .8rem; } figure { margin: 0; width: 116px; }
-figcaption { font-size: .78rem; overflow-wrap: anywhere; }
-figure img { width: 112px; height: 112px; object-fit: contain; background: #f1f3f5;
-  border: 1px solid #d5d9de; box-sizing: border-box; }
-.plots { margin-top: 1rem; } .plots img { max-width: 100%; }
-.scroll { max-height: 22rem; overflow: auto; display: inline-block; padding-right: 1rem; }
-@media print { .scroll { max-height: none; } }
-@media (prefers-color-scheme: dark) { body { color: #eef0f3; background: #0f1216; } .muted,
-  .facts td:first-child { color: #a3abb5; }
-figure img { background: #1b2026; } th { border-color: #343b44; } .plots img { background: #fff;
-  border-radius: 4px; } }
-"""
-
-
 HEADINGS = (
     "step",
     "epoch",
@@ -341,32 +311,54 @@ HEADINGS = (
 )
 
 
-def as_html(summary: Summary, images: RunImages) -> str:
+def as_html(
+    summary: Summary, images: RunImages, cards: Mapping[int, ImageCard] | None = None
+) -> str:
     """The page with pictures, in one file that needs nothing else; nothing of the data set's names
-    is read as HTML."""
-    title = html_text(summary.title)
+    is read as HTML. ``cards`` say more of the images, by their rows."""
     parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-        f'<meta name="viewport" '
-        f'content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1>',
         *_properties_as_html(summary),
-        f'<div class="plots"><img alt="Training, trust of the maps and stability of the outliers" '
-        f'src="{_plots(summary)}"></div>',
+        *_contents(summary),
+        *plots_as_html(summary.manifest, summary.curves),
         *_checkpoints_as_html(summary),
-        *_lists_as_html(summary, images),
+        *_lists_as_html(summary, images, cards or {}),
     ]
-    return "\n".join([*parts, "</body></html>", ""])
+    return document(summary.title, parts)
+
+
+def cards_of(run: RunFolder, summary: Summary, images: RunImages) -> dict[int, ImageCard]:
+    """What the page's card says of the images that are shown, by their rows. Raises RunError where
+    the run was built anew since."""
+    manifest, rows = summary.manifest, shown_rows(summary)
+    ends = (manifest.steps[0], manifest.steps[-1])
+    return read_cards(run, images, manifest.fingerprint, ends, rows)
+
+
+def shown_rows(summary: Summary) -> set[int]:
+    """The images that the page shows, by their rows."""
+    return {image.row for listed in summary.lists.values() for image in listed.images}
 
 
 def _properties_as_html(summary: Summary) -> Iterator[str]:
-    yield '<table class="facts">'
+    yield '<dl class="properties">'
     for name, value in _named_values(summary):
-        yield f"<tr><td>{html_text(name)}</td><td>{html_text(value)}</td></tr>"
-    yield "</table>"
+        yield f"<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>"
+    yield "</dl>"
+
+
+def _contents(summary: Summary) -> Iterator[str]:
+    """Links to the lists, which are far down on a phone."""
+    if summary.lists:
+        yield '<nav aria-label="Lists"><ul>'
+        for key, listed in summary.lists.items():
+            yield f'<li><a href="#{html_text(key)}">{html_text(listed.heading)}</a></li>'
+        yield "</ul></nav>"
 
 
 def _checkpoints_as_html(summary: Summary) -> Iterator[str]:
-    yield '<h2>Checkpoints</h2><div class="scroll"><table><tr>'
+    """A row a checkpoint; on a phone its values stand below each other, with their names."""
+    yield '<h2>Checkpoints</h2><div class="scroll" tabindex="0" role="region" '
+    yield 'aria-label="Checkpoints"><table class="stacked"><tr class="heading">'
     yield from (f"<th>{name}</th>" for name in HEADINGS)
     yield "</tr>"
     for one in summary.manifest.checkpoints:
@@ -381,97 +373,26 @@ def _checkpoints_as_html(summary: Summary) -> Iterator[str]:
             f"{100 * one.map_kept:.0f} %",
             *(f"{value:.2f}" for value in (one.trustworthiness, one.continuity, one.disparity)),
         ]
-        yield "<tr>" + "".join(f"<td>{html_text(cell)}</td>" for cell in cells) + "</tr>"
+        named = zip(HEADINGS, cells, strict=True)
+        yield "<tr>" + "".join(_cell(name, cell) for name, cell in named) + "</tr>"
     yield "</table></div>"
     if any(one.measured == "reviewed images" for one in summary.metrics.values()):
         yield f'<p class="muted">{OF_REVIEWED_NOTE}</p>'
 
 
-def _lists_as_html(summary: Summary, images: RunImages) -> Iterator[str]:
-    wanted = sorted({image.row for listed in summary.lists.values() for image in listed.images})
-    pictures = {row: picture_address(data) for row, data in images.read_some(wanted, preview=True)}
-    for listed in summary.lists.values():
-        yield f'<h2>{html_text(listed.heading)}</h2><div class="images">'
+def _cell(name: str, cell: str) -> str:
+    return f'<td data-name="{name}">{html_text(cell)}</td>'
+
+
+def _lists_as_html(
+    summary: Summary, images: RunImages, cards: Mapping[int, ImageCard]
+) -> Iterator[str]:
+    read = images.read_some(sorted(shown_rows(summary)), preview=True)
+    addresses = {row: picture_address(data) for row, data in read}
+    for key, listed in summary.lists.items():
+        yield f'<h2 id="{html_text(key)}">{html_text(listed.heading)}</h2><div class="cards">'
         for image in listed.images:
-            label = html_text(image.label or "no label")
-            yield (
-                f'<figure><img alt="image {image.image_id}" src="{pictures.get(image.row, "")}">'
-                f"<figcaption><b>{label}</b> #{image.image_id}<br>"
-                f'<span class="muted">{html_text(image.note)}</span></figcaption></figure>'
-            )
+            name, number = image.label or "no label", f"#{image.image_id}"
+            address, card = addresses.get(image.row, ""), cards.get(image.row)
+            yield card_figure(name, number, [image.note], address, card)
         yield "</div>"
-
-
-def picture_address(data: bytes) -> str:
-    """A small JPEG or PNG as a data address."""
-    from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
-
-    try:
-        picture = to_rgb(decode(data))
-    except UNREADABLE:
-        return ""
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    kind = "PNG" if max(picture.size) <= 64 else "JPEG"
-    picture.save(buffer, kind, **({} if kind == "PNG" else {"quality": 85}))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _plots(summary: Summary) -> str:
-    """Loss and accuracy, the trust of the maps, and the rank correlation of the outliers, as one
-    PNG."""
-    figure = import_settled("matplotlib.figure").Figure(
-        figsize=(13.5, 3.4), dpi=110, layout="constrained"
-    )
-    training, trust, matrix = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
-    _plot_training(training, summary)
-    steps, checkpoints = summary.manifest.steps, summary.manifest.checkpoints
-    style = {"marker": "o", "markersize": 3}
-    trust.plot(
-        steps, [one.trustworthiness for one in checkpoints], label="trustworthiness", **style
-    )
-    trust.plot(steps, [one.continuity for one in checkpoints], label="continuity", **style)
-    if all(one.explained_variance is not None for one in checkpoints):
-        trust.plot(
-            steps,
-            [sum(one.explained_variance or []) for one in checkpoints],
-            label="variance in 2-D",
-            **style,
-        )
-    trust.plot(steps, [one.map_kept for one in checkpoints], label="neighbours kept", **style)
-    trust.set(title="How far the maps can be trusted", xlabel="step", ylim=(0, 1.02))
-    trust.legend(fontsize=8, frameon=False, ncols=2)
-    shown = matrix.imshow(summary.manifest.rank_correlation, vmin=0, vmax=1, cmap="viridis")
-    every = max(1, len(steps) // 8)
-    ticks = list(range(0, len(steps), every))
-    matrix.set(title="Rank correlation of OOD scores", xlabel="step", ylabel="step")
-    matrix.set_xticks(ticks, [str(steps[tick]) for tick in ticks], rotation=45, fontsize=8)
-    matrix.set_yticks(ticks, [str(steps[tick]) for tick in ticks], fontsize=8)
-    figure.colorbar(shown, ax=matrix, shrink=0.85)
-    return _as_png(figure)
-
-
-def _plot_training(axes: Any, summary: Summary) -> None:
-    curves = summary.curves
-    accuracy = curves.accuracy
-    axes.set(title="Training", xlabel="step")
-    for curve, line in ((curves.loss, "-"), (curves.eval_loss, ":")):
-        if curve:
-            axes.plot(*zip(*curve, strict=True), color="#c2255c", linestyle=line)
-    if curves.loss or curves.eval_loss:
-        names = "loss" if not curves.eval_loss else "loss (dotted: evaluation)"
-        axes.set_ylabel(names, color="#c2255c")
-        axes.set_ylim(bottom=0)
-    else:
-        axes.text(0.5, 0.5, "no loss was logged", ha="center", transform=axes.transAxes)
-    if accuracy:
-        twin = axes.twinx()
-        twin.plot(*zip(*accuracy, strict=True), color="#1864ab", marker="o", markersize=3)
-        twin.set_ylabel("accuracy", color="#1864ab")
-        twin.set_ylim(0, 1.02)
-
-
-def _as_png(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -13,7 +13,7 @@ import {
 } from "page/constants.js";
 import { endsOf, reasonsOf, verdict } from "page/core/card.js";
 import { describe, NUMBERS } from "page/core/checkpoints.js";
-import { percent, shade, shortScore } from "page/core/format.js";
+import { percent, shade } from "page/core/format.js";
 import { commandOf, isTyping } from "page/core/keyboard.js";
 import { classesFound } from "page/core/relabel.js";
 import { textOf } from "page/dom/node.js";
@@ -24,12 +24,6 @@ import { checkpoint } from "./fakes.js";
 
 test("numbers as people read them", () => {
     assert.equal(percent(0.494), "49 %");
-    assert.deepEqual([0, 0.0123, 0.001, 0.00042].map(shortScore), [
-        "0.000",
-        "0.012",
-        "0.001",
-        "4e-4",
-    ]);
     assert.equal(shade(1), "hsl(55 70% 62%)");
     assert.equal(shade(-0.5), shade(0));
 });
@@ -147,17 +141,17 @@ test("a decision in a word or two", () => {
 test("a prediction that is not the label is marked, at both ends", () => {
     const known = {
         [COLUMNS.label]: "red",
-        [ENDS.first.ood]: 0.5,
+        [ENDS.first.rank]: 1234,
         [ENDS.first.prediction]: "blue",
-        [ENDS.last.ood]: 0.0001,
+        [ENDS.last.rank]: 3,
         [ENDS.last.prediction]: "red",
     };
     assert.deepEqual(endsOf(known), [
-        { end: "first", score: "0.500", prediction: "blue", isWrong: true },
-        { end: "last", score: "1e-4", prediction: "red", isWrong: false },
+        { end: "first", rank: "rank 1,234", prediction: "blue", isWrong: true },
+        { end: "last", rank: "rank 3", prediction: "red", isWrong: false },
     ]);
-    assert.deepEqual(endsOf({ [ENDS.last.ood]: 1 }), [
-        { end: "last", score: "1.000", prediction: undefined, isWrong: false },
+    assert.deepEqual(endsOf({ [ENDS.last.rank]: 1 }), [
+        { end: "last", rank: "rank 1", prediction: undefined, isWrong: false },
     ]);
 });
 
@@ -195,6 +189,6 @@ test("the reasons to look at an image, in words", () => {
 });
 
 test("the card names an image without a label by its id", () => {
-    const known = { [COLUMNS.imageId]: 7, [ENDS.last.ood]: 0.25 };
-    assert.equal(textOf(summaryView(known, "→ red")), "image 7→ redlast0.250");
+    const known = { [COLUMNS.imageId]: 7, [ENDS.last.rank]: 25 };
+    assert.equal(textOf(summaryView(known, "→ red")), "image 7→ redlastrank 25");
 });

@@ -68,7 +68,7 @@ def test_the_page_stands_alone_and_shows_its_pictures(
     code, output, errors = review_embeddings("summary", "--html", "--run", run.path)
     path = run.exports / "summary.html"
     assert code == 0 and str(path) in output, errors
-    assert not re.search(r'(src|href)="(?!data:)', path.read_text())
+    assert not re.search(r'(src|href)="(?!data:|#)', path.read_text())
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()

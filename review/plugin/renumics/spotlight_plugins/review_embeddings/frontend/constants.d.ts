@@ -64,7 +64,7 @@ export const COLUMNS: Record<
     | "duplicateGroup",
     string
 >;
-export const ENDS: Record<"first" | "last", Record<"ood" | "prediction", string>>;
+export const ENDS: Record<"first" | "last", Record<"ood" | "rank" | "prediction", string>>;
 export const NOW_COLUMNS: string[];
 export const NO_ISSUE: string[];
 export const MAX_SUSPECT_SCORE: number;

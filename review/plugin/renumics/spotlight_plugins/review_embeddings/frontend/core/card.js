@@ -4,7 +4,6 @@
 /** @import { Decision } from "../types.js" */
 
 import { COLUMNS, ENDS, MAX_SUSPECT_SCORE, NO_ISSUE, RELABEL } from "../constants.js";
-import { shortScore } from "./format.js";
 
 /** @typedef {Record<string, any>} Known Values by column, categories by name. */
 
@@ -18,17 +17,18 @@ export function verdict(decision) {
 }
 
 /**
- * The score and prediction of the first and the last checkpoint, as far as they are known.
+ * Rank as an outlier and prediction of the first and the last checkpoint, as far as they are known.
  * @param {Known} known
  */
 export function endsOf(known) {
     const label = known[COLUMNS.label];
     return Object.entries(ENDS)
-        .filter(([, columns]) => columns.ood in known)
+        .filter(([, columns]) => columns.rank in known)
         .map(([end, columns]) => {
             const prediction = known[columns.prediction];
             const isWrong = prediction !== undefined && label !== undefined && prediction !== label;
-            return { end, score: shortScore(known[columns.ood]), prediction, isWrong };
+            const rank = `rank ${known[columns.rank].toLocaleString("en")}`;
+            return { end, rank, prediction, isWrong };
         });
 }
 

@@ -60,10 +60,6 @@ export function shortTime(time, now = new Date()) {
     return isToday ? clock : `${then.toLocaleDateString()} ${clock}`;
 }
 
-/** @param {number} score An OOD score: three decimals, or its order of magnitude below that. */
-export const shortScore = (score) =>
-    score >= 0.001 || score === 0 ? score.toFixed(3) : score.toExponential(0);
-
 /**
  * A colour for a correlation: dark blue for none or less, yellow for full agreement.
  * @param {number} correlation In [-1, 1].

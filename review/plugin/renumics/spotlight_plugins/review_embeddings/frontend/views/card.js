@@ -46,13 +46,13 @@ export function summaryView(known, decided) {
  * @param {ReturnType<typeof endsOf>[number]} end
  * @returns {Node}
  */
-function endLine({ end, score, prediction, isWrong }) {
-    const title = "OOD score: lower is more atypical";
+function endLine({ end, rank, prediction, isWrong }) {
+    const title = "Rank as an outlier: 1 is the most atypical image";
     return h(
         "div",
         { key: end, style: cardStyles.line },
         h("span", { style: cardStyles.end }, end),
-        h("span", { title, style: cardStyles.score }, score),
+        h("span", { title, style: cardStyles.score }, rank),
         h(
             "span",
             {

@@ -12,6 +12,9 @@ const NAME_LETTERS = 18; // two lines below a thumbnail
 
 const SIDE = 160; // pixels of a picture that is fetched
 
+/** Of a thumbnail: a low card has room for two rows of them. */
+const WIDEST = "min(96px, 18cqh)";
+
 /** Stands before another label; no line ends behind it. */
 const OTHER = "≠\u00a0";
 
@@ -36,7 +39,7 @@ export function nearestView(shown, step) {
         const text = shown.nearest ? "Its nearest images are not known." : "";
         return h("div", { style: look.row, "aria-busy": String(!shown.nearest) }, text);
     }
-    const gridTemplateColumns = `repeat(${shown.count}, minmax(0, 96px))`;
+    const gridTemplateColumns = `repeat(${shown.count}, minmax(0, ${WIDEST}))`;
     return h(
         "div",
         {
