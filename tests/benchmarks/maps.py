@@ -12,75 +12,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from review_embeddings.review.page.frontend import frontend_modules
 from tests.benchmarks.screenshot import chromium_here
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 from chromium import FLAGS
-
-HERE = Path(__file__).parent
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Maps</title>
-<style>
-html { color-scheme: light dark; font-family: sans-serif }
-body { margin: 0; height: 100vh; display: flex; flex-direction: column }
-main { flex: 1; display: flex; min-height: 0 }
-.map { flex: 1; min-width: 0; border-right: 1px solid #c3ccd5 }
-</style>
-<script type="importmap">{"imports": {"page/": "/page/"}}</script>
-<div id="bar"></div>
-<main><div class="map"></div><div class="map"></div><div class="map"></div></main>
-<div style="height: 40%" id="below"></div>
-<script type="module" src="/maps.js"></script>
-</html>
-"""
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves the page, the modules and the fakes of their tests."""
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        content: bytes | None
-        if path.startswith("/page/"):
-            content = frontend_modules().get(path.removeprefix("/page/"))
-        elif path in {"/tests/fakes.js", "/tests/random.js"}:
-            content = (HERE.parent / "frontend" / Path(path).name).read_bytes()
-        elif path == "/maps.js":
-            content = (HERE / "maps.js").read_bytes()
-        else:
-            content = PAGE.encode() if path == "/" else None
-        kind = "text/html" if path == "/" else "text/javascript"
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Type", kind)
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(port: int = 0) -> Iterator[str]:
-    """The address of the page, for as long as the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
+from maps_page import serving_maps
 
 HOVER = """() => {
     const target = document.querySelectorAll("[data-test-tag=map-2] canvas")[1];
@@ -151,10 +92,10 @@ def main() -> None:
     parser.add_argument("--serve", type=int, metavar="PORT")
     options = parser.parse_args()
     if options.serve is not None:
-        with serving(options.serve) as address:
+        with serving_maps(options.serve) as address:
             input(address)
         return
-    with serving() as address, sync_playwright() as playwright:
+    with serving_maps() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_here(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         for images in options.images:

@@ -4,7 +4,7 @@
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */
 
-import { drawCurrent, drawHovered, line } from "./rings.js";
+import { drawCurrent, drawHovered, drawWay, line } from "./rings.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
 
@@ -18,6 +18,7 @@ export const LINE_HEIGHT = 17; // pixels, of a name and the bar below it
  */
 export function drawMarks(context, surface, theme) {
     drawThumbnails(context, surface, theme);
+    drawWay(context, surface, theme);
     drawNames(context, surface, theme);
     drawOutside(context, surface, theme);
     drawCurrent(context, surface, theme);

@@ -33,6 +33,7 @@ function boardOf(page) {
     return board;
 }
 
+const OPEN_WIDTH = 70; // pixels of the button that opens the legend
 const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
@@ -82,6 +83,12 @@ class Legend {
     get isOpen() {
         const { board, width } = this.surface;
         return this.isHere && (board.page.maps.legend ?? width >= LEGEND_FROM);
+    }
+
+    /** Pixels at the right of the map's title that are taken. */
+    get taken() {
+        if (!this.isHere) return 0;
+        return this.isOpen ? LEGEND_WIDTH : OPEN_WIDTH;
     }
 
     /** @returns {Node | null} */
@@ -143,7 +150,7 @@ function mapView(surface, legend, onMount, keep) {
         }),
         h(
             "div",
-            { key: "title", style: titleStyle(surface.inset) },
+            { key: "title", style: titleStyle(legend.taken) },
             titleOf(page, index),
             h("span", { style: mapStyles.muted }, waits || ` · ${trustOf(checkpointOf(page, index))}`),
         ),
@@ -163,8 +170,8 @@ function mapView(surface, legend, onMount, keep) {
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
 
-/** @param {number} inset */
-const titleStyle = (inset) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${inset + 16}px)` });
+/** @param {number} taken Pixels at the right that are not free. */
+const titleStyle = (taken) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${taken + 18}px)` });
 
 /** @param {Surface} surface */
 const resetButton = (surface) =>
