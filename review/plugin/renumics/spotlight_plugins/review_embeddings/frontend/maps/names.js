@@ -3,7 +3,7 @@
 
 /** @typedef {{ text: string, code: number, x: number, y: number, width: number }} Name */
 
-const MAX_NAMES = 40;
+const MAX_NAMES = 24;
 
 /**
  * The middle of each group's points: the median along each axis, which a few far ones do not move.
