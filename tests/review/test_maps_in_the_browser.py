@@ -63,7 +63,7 @@ def legend_of(page: Page) -> Locator:
     """The legend, which is closed where maps are narrow."""
     legend = page.locator(LEGEND)
     opening = page.get_by_role("button", name="Legend", exact=True)
-    expect(legend.or_(opening)).to_be_visible()
+    legend.or_(opening).wait_for()
     if opening.is_visible():
         opening.click()
     return legend
@@ -149,6 +149,7 @@ def test_the_legend_and_filters_hide_points(page: Page) -> None:
     expect(classes.first).to_have_attribute("aria-pressed", "false")
     page.wait_for_function(_PAINTED_LESS, arg=everything)
     page.reload()  # it is kept for the tab
+    classes.first.wait_for()
     expect(classes.first).to_have_attribute("aria-pressed", "false")
     legend.get_by_text("show all").click()
     classes.nth(1).dblclick()
