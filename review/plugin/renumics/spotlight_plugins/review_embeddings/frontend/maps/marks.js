@@ -4,6 +4,7 @@
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */
 
+import { PICTURE } from "./hovercard.js";
 import { drawCurrent, drawHovered, drawWay, line } from "./rings.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
@@ -33,7 +34,7 @@ export function drawMarks(context, surface, theme) {
  */
 function drawThumbnails(context, { thumbnails, board, pictures }, theme) {
     for (const { row, x, y } of thumbnails) {
-        const picture = pictures.at(board.page.table.picture(row, 2 * SIDE));
+        const picture = pictures.at(board.page.table.picture(row, PICTURE));
         if (!picture) continue;
         const side = SIDE - 4;
         const scale = side / Math.max(picture.naturalWidth, picture.naturalHeight);

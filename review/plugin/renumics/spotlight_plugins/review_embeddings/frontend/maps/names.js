@@ -27,7 +27,7 @@ export function middles({ x, y }, codes, count, counts) {
 }
 
 const AROUND = 2; // cells of the grid to each side, some hundred points
-const CLEAR = 0.6; // of the points around a middle that are of its class: no doubt whose place it is
+const CLEAR = 0.6; // of the points around a middle: no doubt whose place it is
 const DENSER = 2; // times as many of its class as everywhere
 
 /**

@@ -195,5 +195,5 @@ export class Surface {
     }
 }
 
-/** For whoever looks at the page from outside. @param {import("./raster.js").Placement} placement */
+/** For those who look from outside. @param {import("./raster.js").Placement} placement */
 const textOf = ({ scale, left, top }) => [scale, left, top].map((one) => one.toFixed(4)).join(" ");

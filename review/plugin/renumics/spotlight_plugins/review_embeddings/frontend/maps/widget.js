@@ -129,6 +129,7 @@ function mapView(surface, legend, onMount, keep) {
     const { board, index, hovered } = surface;
     const { page } = board;
     const { table, maps, slider } = page;
+    const trust = trustOf(checkpointOf(page, index));
     const isNow = page.session.maps?.[index] === "now";
     const waits = isNow && slider.loading ? ` · loading step ${slider.loading.name} …` : "";
     return h(
@@ -152,7 +153,7 @@ function mapView(surface, legend, onMount, keep) {
             "div",
             { key: "title", style: titleStyle(legend.taken) },
             titleOf(page, index),
-            h("span", { style: mapStyles.muted }, waits || ` · ${trustOf(checkpointOf(page, index))}`),
+            h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
         index === 0 && board.view.isHome && h("div", { key: "hint", style: mapStyles.hint }, HINT),
         !board.view.isHome && resetButton(surface),
