@@ -3,14 +3,14 @@ grows is seen to grow, whatever a few far images do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
+
+AXES = {"x": c.X, "y": c.Y}
 
 USUAL = (0.5, 99.5)
 """Percentiles between which the coordinates of a checkpoint are usual."""
@@ -20,21 +20,19 @@ BEYOND = 0.5
 
 
 def map_extent(run: RunFolder) -> dict[str, list[float]]:
-    """``{"x": [low, high], "y": [low, high]}`` of all checkpoints."""
-    parts = [part for _, part in table.iterate(run, columns=[c.X, c.Y])]
+    """``{"x": [low, high], "y": [low, high]}`` that holds `usual_range` of every checkpoint."""
+    ranges: dict[str, list[tuple[float, float]]] = {axis: [] for axis in AXES}
+    for _, part in table.iterate(run, columns=list(AXES.values())):
+        for axis, column in AXES.items():
+            ranges[axis].append(usual_range(part[column].to_numpy()))
     return {
-        axis: common_range(part[column].to_numpy() for part in parts)
-        for axis, column in (("x", c.X), ("y", c.Y))
+        axis: [min(low for low, _ in found), max(high for _, high in found)]
+        for axis, found in ranges.items()
     }
 
 
-def common_range(checkpoints: Iterable[NDArray[np.floating]]) -> list[float]:
-    """The lowest and the highest of the usual coordinates along one axis, and of what is not far
-    beyond them."""
-    lows, highs = [], []
-    for values in checkpoints:
-        low, high = np.percentile(values, USUAL)
-        beyond = BEYOND * (high - low)
-        lows.append(max(float(values.min()), float(low - beyond)))
-        highs.append(min(float(values.max()), float(high + beyond)))
-    return [min(lows), max(highs)]
+def usual_range(values: NDArray[np.floating]) -> tuple[float, float]:
+    """From the lowest to the highest value that is usual or not far beyond."""
+    low, high = (float(value) for value in np.percentile(values, USUAL))
+    beyond = BEYOND * (high - low)
+    return max(float(values.min()), low - beyond), min(float(values.max()), high + beyond)

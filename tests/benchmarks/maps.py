@@ -11,76 +11,18 @@ in the processor time of drawing.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from review_embeddings.review.page.frontend import frontend_modules
 from tests.benchmarks.screenshot import chromium_here
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 from chromium import FLAGS
-
-HERE = Path(__file__).parent
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Maps</title>
-<style>
-html { color-scheme: light dark; font-family: sans-serif }
-body { margin: 0; height: 100vh; display: flex; flex-direction: column }
-main { flex: 1; display: flex; min-height: 0 }
-.map { flex: 1; min-width: 0; border-right: 1px solid #c3ccd5 }
-</style>
-<script type="importmap">{"imports": {"page/": "/page/"}}</script>
-<div id="bar"></div>
-<main><div class="map"></div><div class="map"></div><div class="map"></div></main>
-<div style="height: 40%" id="below"></div>
-<script type="module" src="/maps.js"></script>
-</html>
-"""
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves the page, the modules and the fakes of their tests."""
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        content: bytes | None
-        if path.startswith("/page/"):
-            content = frontend_modules().get(path.removeprefix("/page/"))
-        elif path in {"/tests/fakes.js", "/tests/random.js"}:
-            content = (HERE.parent / "frontend" / Path(path).name).read_bytes()
-        elif path == "/maps.js":
-            content = (HERE / "maps.js").read_bytes()
-        else:
-            content = PAGE.encode() if path == "/" else None
-        kind = "text/html" if path == "/" else "text/javascript"
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Type", kind)
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(port: int = 0) -> Iterator[str]:
-    """The address of the page, for as long as the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
+from maps_page import serving_maps
 
 HOVER = """() => {
     const target = document.querySelectorAll("[data-test-tag=map-2] canvas")[1];
@@ -98,7 +40,8 @@ HOVER = """() => {
 
 WATCH_DRAWING = """() => {
     globalThis.drawing = [];
-    const ask = globalThis.requestAnimationFrame;
+    const ask = globalThis.requestAnimationFrame.bind(globalThis);
+    globalThis.plainFrame = ask;
     globalThis.requestAnimationFrame = (work) => ask((now) => {
         const started = performance.now();
         work(now);
@@ -116,7 +59,7 @@ ZOOM = """async (duration) => {
         target.dispatchEvent(new WheelEvent("wheel", { clientX: box.left + box.width / 2,
             clientY: box.top + box.height / 2, deltaY: Math.floor(at / 20) % 2 ? 40 : -40,
             bubbles: true, cancelable: true }));
-        const now = await new Promise((resolve) => requestAnimationFrame(resolve));
+        const now = await new Promise((resolve) => plainFrame(resolve));
         if (before) intervals.push(now - before);
         before = now;
     }
@@ -129,16 +72,38 @@ def report(title: str, values: list[float]) -> None:
     print(f"  {title:34} median {p50:6.1f}  95 % {p95:6.1f}  most {max(values):6.1f} ms")
 
 
+class Processor:
+    """The processor time of a page's main thread, whatever else runs on the machine."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def seconds(self) -> float:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
+def watched(page: Page, title: str, work: str, argument: float, processor: Processor) -> None:
+    """Report the intervals of the frames that a script gives, and what each of them cost."""
+    page.evaluate("drawing.splice(0)")
+    before = processor.seconds()
+    intervals = page.evaluate(work, argument)
+    taken = processor.seconds() - before
+    report(f"frame intervals, {title}", intervals)
+    report(f"drawing a frame, {title}", page.evaluate("drawing"))
+    print(f"  {'processor time a frame':34} mean   {1000 * taken / len(intervals):6.1f} ms")
+
+
 def measure(page: Page, address: str, images: int, seconds: float) -> None:
     page.goto(f"{address}?images={images}&classes=10")
     page.wait_for_function("globalThis.maps !== undefined")
     page.wait_for_timeout(1000)
-    print(f"{images:,} points x 3 maps")
+    processor = Processor(page)
+    print(f"{images:,} points x 3 maps, load of the machine {os.getloadavg()[0]:.1f}")
     page.evaluate(WATCH_DRAWING)
-    report("frame intervals, playing", page.evaluate("(t) => maps.play(t)", 1000 * seconds))
-    report("drawing a frame, playing", page.evaluate("drawing.splice(0)"))
-    report("frame intervals, zooming all", page.evaluate(ZOOM, 1000 * seconds))
-    report("drawing a frame, zooming all", page.evaluate("drawing.splice(0)"))
+    watched(page, "playing", "(t) => maps.play(t)", 1000 * seconds, processor)
+    watched(page, "zooming all", ZOOM, 1000 * seconds, processor)
     report("hover", page.evaluate(HOVER))
 
 
@@ -151,10 +116,10 @@ def main() -> None:
     parser.add_argument("--serve", type=int, metavar="PORT")
     options = parser.parse_args()
     if options.serve is not None:
-        with serving(options.serve) as address:
+        with serving_maps(options.serve) as address:
             input(address)
         return
-    with serving() as address, sync_playwright() as playwright:
+    with serving_maps() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_here(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         for images in options.images:

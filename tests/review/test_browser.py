@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from chromium import FLAGS
 from deciding import PANEL, POSITION, ready
+from maps_on_page import MapOnPage
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import Serving
 
@@ -69,22 +70,9 @@ def _joined(rows: list[int]) -> str:
     return ",".join(sorted(map(str, rows)))
 
 
-def plot(page: Page, caption: str) -> dict[str, float]:
-    """The largest canvas above the axis with this caption: the drawing area of one scatter plot."""
-    box = page.evaluate(
-        """(caption) => {
-            const leaves = [...document.querySelectorAll("text, div, span")].filter((e) =>
-                e.children.length === 0);
-            const label = leaves.find((e) => e.textContent === caption);
-            for (let node = label; node; node = node.parentElement) {
-                const canvas = node.querySelector?.("canvas");
-                if (canvas) return canvas.getBoundingClientRect().toJSON();
-            }
-        }""",
-        caption,
-    )
-    assert box, f"no plot with the axis {caption}"
-    return dict(box)
+def plot(page: Page, number: int) -> dict[str, float]:
+    """Where a map is, by its number from the left."""
+    return MapOnPage(page, number).box
 
 
 def drawn(page: Page) -> None:
@@ -118,34 +106,15 @@ def test_it_opens_with_the_first_image_of_a_list_and_nothing_selected(page: Page
     expect(page.locator(POSITION)).to_have_text(re.compile(r"1 of \d+"))
     assert page.locator(f"{PANEL} .review-picture img").evaluate("one => one.naturalWidth") > 0
     words = page.locator("body").inner_text()
-    for text in ("Worst 8 of last (step 100)", "First: step 10", "Last: step 100", "first", "last"):
+    for text in (
+        "Worst 8 of last (step 100)",
+        "First · step 10",
+        "Last · step 100",
+        "first",
+        "last",
+    ):
         assert text in words
     assert "pd.DataFrame" not in words
-
-
-def test_brushing_one_plot_selects_the_same_images_in_the_other(page: Page) -> None:
-    first, last = plot(page, "x_000010"), plot(page, "x_000100")
-    before, preselected = picture_of(page, last), selected(page)
-    middle_x, middle_y = first["x"] + first["width"] / 2, first["y"] + first["height"] / 2
-    page.mouse.move(first["x"] + 60, first["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(middle_x, middle_y, steps=8)
-    page.mouse.up()
-    until(page, f"Array.from(s.selectedIndices).sort().join() !== '{_joined(preselected)}'")
-    drawn(page)
-    rows = selected(page)
-    x, y = column(page, "x_000010"), column(page, "y_000010")
-    assert 0 < len(rows) < len(x) and rows != preselected
-    inside = np.ones(
-        len(x), dtype=bool
-    )  # the rectangle around the selected images in the first plot holds no others
-    for values in (x, y):
-        inside &= (values >= values[rows].min()) & (values <= values[rows].max())
-    assert sorted(np.flatnonzero(inside)) == rows
-    assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(
-        " ", ""
-    )
-    changed(page, last, before)  # the other plot marks them
 
 
 def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
@@ -171,7 +140,7 @@ def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) ->
     step = page.locator("[data-test-tag=checkpoint-slider-step]")
     assert step.inner_text() == "step 20"
     chosen = selected(page)
-    box = plot(page, "x_now")
+    box = plot(page, 1)
     before = picture_of(page, box)
     slider.get_by_title("Next checkpoint").click()
     expect(step).to_have_text("step 100")

@@ -18,6 +18,7 @@ from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.page.frame import wide_frame
+from review_embeddings.review.page.frontend import WIDGETS
 from review_embeddings.review.page.layout import plot_title
 from review_embeddings.review.page.opening import has_display
 
@@ -90,7 +91,7 @@ def test_the_preset_layout(page: Serving, built_run: Path) -> None:
     assert (
         named and named <= shown
     )  # Spotlight accepts a column that is not there, and shows nothing
-    assert {"x_000010", "y_000010", "x_000100", "y_000100", "x_now", "y_now"} <= named
+    assert {WIDGETS[f"map{number}"] for number in range(3)} <= set(_strings(json.loads(layout)))
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -19,10 +19,12 @@ function variance({ explained_variance: along }) {
  * @param {Checkpoint} checkpoint
  */
 export function describe(checkpoint) {
+    const shown = variance(checkpoint);
     return [
         checkpoint.epoch === null ? "" : `epoch ${checkpoint.epoch.toFixed(2)}`,
         checkpoint.loss === null ? "" : `loss ${checkpoint.loss.toFixed(2)}`,
-        keptOf(checkpoint),
+        shown && `${shown} of variance`,
+        `${percent(checkpoint.map_kept)} of neighbours`,
         `disparity ${checkpoint.disparity.toFixed(2)}`,
         ...faults(checkpoint),
     ]
@@ -31,14 +33,14 @@ export function describe(checkpoint) {
 }
 
 /**
- * How far its map can be trusted: what it keeps of variance and neighbours.
+ * How far its map can be trusted: what it keeps of variance and of neighbours.
  * @param {Checkpoint} checkpoint
  */
 export function keptOf(checkpoint) {
     const shown = variance(checkpoint);
-    return [shown && `${shown} of variance`, `${percent(checkpoint.map_kept)} of neighbours`]
+    return [shown && `${shown} variance`, `${percent(checkpoint.map_kept)} kept`]
         .filter(Boolean)
-        .join(" · ");
+        .join(", ");
 }
 
 /**

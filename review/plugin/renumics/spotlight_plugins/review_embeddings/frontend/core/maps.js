@@ -14,8 +14,8 @@ const STORED = "review-embeddings-maps";
 export class Maps {
     /** Names of the categories that are not shown. @type {Set<string>} */
     hidden = new Set();
-    /** The only category that is shown, if one is. @type {string | undefined} */
-    isolated;
+    /** @type {string | undefined} */
+    #isolated;
     /** Whether a person opened or closed the legend. @type {boolean | undefined} */
     legend;
     /** @type {Listeners} */
@@ -24,7 +24,7 @@ export class Maps {
     #chosen;
 
     /**
-     * @param {Pick<ReviewTable, "has">} table
+     * @param {Pick<ReviewTable, "has" | "codes">} table
      * @param {Pick<Cards, "of">} cards
      * @param {TextStorage} storage Of this tab.
      * @param {Player} player
@@ -47,6 +47,13 @@ export class Maps {
         return [this.#chosen, ...usual].find((column) => column && this.table.has(column));
     }
 
+    /** The only category that is shown, if one is; one of another run's is none. */
+    get isolated() {
+        const name = this.#isolated;
+        const known = this.table.codes(this.colorBy ?? "");
+        return name === undefined || !known || name in known ? name : undefined;
+    }
+
     /** @param {string} column */
     color(column) {
         this.#chosen = column;
@@ -55,20 +62,20 @@ export class Maps {
 
     showAll() {
         this.hidden.clear();
-        this.isolated = undefined;
+        this.#isolated = undefined;
         this.#keep();
     }
 
     /** Hide a category, or show it again. @param {string} name */
     toggle(name) {
-        this.isolated = undefined;
+        this.#isolated = undefined;
         if (!this.hidden.delete(name)) this.hidden.add(name);
         this.#keep();
     }
 
     /** Show no other category, or all again. @param {string} name */
     isolate(name) {
-        this.isolated = this.isolated === name ? undefined : name;
+        this.#isolated = this.isolated === name ? undefined : name;
         this.#keep();
     }
 
@@ -80,7 +87,8 @@ export class Maps {
 
     /** @param {string} name */
     isShown(name) {
-        return this.isolated === undefined ? !this.hidden.has(name) : this.isolated === name;
+        const { isolated } = this;
+        return isolated === undefined ? !this.hidden.has(name) : isolated === name;
     }
 
     /** Where an image was at each checkpoint; empty until that is known. @param {number} row */
@@ -92,7 +100,7 @@ export class Maps {
         const kept = quietly(() => JSON.parse(this.storage.getItem(STORED) ?? "{}")) ?? {};
         this.#chosen = kept.colorBy;
         this.hidden = new Set(kept.hidden ?? []);
-        this.isolated = kept.isolated;
+        this.#isolated = kept.isolated;
         this.legend = kept.legend;
     }
 

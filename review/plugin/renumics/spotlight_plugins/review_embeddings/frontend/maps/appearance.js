@@ -20,6 +20,8 @@ export class Appearance {
     rows = rowsByState(this.states);
     /** Another one with every change. */
     version = 0;
+    /** Another one where other images are shown, or by other categories. */
+    shownVersion = 0;
 
     /** @param {Pick<ReviewPage, "table" | "maps">} page */
     constructor(page) {
@@ -32,6 +34,7 @@ export class Appearance {
         const isNamed = this.coloring.names.length > 0 || !table.codes(COLUMNS.label);
         this.naming = isNamed ? this.coloring : coloringOf(table, COLUMNS.label);
         this.pixels = pixelsOf(this.coloring, table.length);
+        this.shownVersion += 1;
         this.restate();
     }
 
@@ -39,7 +42,11 @@ export class Appearance {
         const { table, maps } = this.page;
         const { names, codes } = this.coloring;
         const shown = names.map((name) => maps.isShown(name));
+        const before = this.states;
         this.states = statesOf(table, (row) => shown[codes[row] ?? -1] ?? true);
+        const isShownAs = (/** @type {number} */ state, /** @type {number} */ row) =>
+            (state === HIDDEN) === (before[row] === HIDDEN);
+        if (!this.states.every(isShownAs)) this.shownVersion += 1;
         this.rows = rowsByState(this.states);
         this.version += 1;
     }

@@ -86,14 +86,16 @@ export class Gestures {
         drag.moved ||= Math.hypot(x - drag.x, y - drag.y) >= CLICK;
         if (!drag.moved) return undefined;
         surface.hover(undefined);
-        if (drag.isLasso) this.#draw(x, y);
+        if (drag.isLasso) this.#draw(drag, x, y);
         else this.#pan(drag, x, y);
         return undefined;
     }
 
-    /** @param {number} x @param {number} y */
-    #draw(x, y) {
-        this.surface.lasso.push(dataOf(this.surface.placement, x, y));
+    /** @param {Drag} drag @param {number} x @param {number} y */
+    #draw(drag, x, y) {
+        const { lasso, placement } = this.surface;
+        if (!lasso.length) lasso.push(dataOf(placement, drag.x, drag.y));
+        lasso.push(dataOf(placement, x, y));
         this.board.ask();
     }
 

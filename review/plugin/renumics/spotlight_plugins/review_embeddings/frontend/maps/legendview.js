@@ -24,6 +24,7 @@ const SEARCHED = 12; // categories from which they are searched
 export function legendView({ board, categories, search, onSearch, onClose }) {
     const { coloring } = board.look;
     const { maps } = board.page;
+    const closing = named("Hide the legend");
     const isMany = categories.length > SEARCHED;
     return h(
         "div",
@@ -32,7 +33,7 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
             "div",
             { style: styles.head },
             colorMenu(board),
-            h("button", { title: "Hide the legend", style: styles.plain, onClick: onClose }, "✕"),
+            h("button", { ...closing, style: styles.plain, onClick: onClose }, "✕"),
         ),
         isMany &&
             h("input", {
@@ -54,6 +55,9 @@ export function legendView({ board, categories, search, onSearch, onClose }) {
     );
 }
 
+/** @param {string} name */
+const named = (name) => ({ title: name, "aria-label": name });
+
 /** @param {Board} board */
 const isReduced = ({ page: { maps } }) => maps.hidden.size > 0 || maps.isolated !== undefined;
 
@@ -73,8 +77,7 @@ function colorMenu({ page: { table, maps }, look: { coloring } }) {
     return h(
         "select",
         {
-            "aria-label": "Colour by",
-            title: "Colour by",
+            ...named("Colour by"),
             style: styles.menu,
             onChange: (/** @type {any} */ event) => {
                 maps.color(event.target.value);
@@ -123,6 +126,8 @@ const rowsView = (board, categories) =>
 function rowView({ page: { maps, table } }, category, isStop) {
     const { name, color, count, selected, isShown } = category;
     const chosen = table.selected.length > 0;
+    const ofSelection = chosen ? `, ${selected} selected` : "";
+    const dot = { ...styles.dot, background: isShown ? color : "transparent", borderColor: color };
     const numbers = chosen ? `${selected.toLocaleString()} / ` : "";
     const isolate = () => maps.isolate(name);
     const act = (/** @type {MouseEvent} */ event) =>
@@ -133,13 +138,13 @@ function rowView({ page: { maps, table } }, category, isStop) {
             key: name,
             tabIndex: isStop ? 0 : -1,
             "aria-pressed": String(isShown),
-            "aria-label": `${name}, ${countedImages(count)}${chosen ? `, ${selected} selected` : ""}`,
+            "aria-label": `${name}, ${countedImages(count)}${ofSelection}`,
             title: `${name}: click hides, double click or Shift+Enter shows only this`,
             style: isShown ? styles.row : { ...styles.row, ...styles.hidden },
             onClick: act,
             onDblClick: isolate,
         },
-        h("span", { style: { ...styles.dot, background: isShown ? color : "transparent", borderColor: color } }),
+        h("span", { style: dot }),
         h("span", { style: styles.name }, name),
         h("span", { style: styles.count }, numbers + count.toLocaleString()),
     );

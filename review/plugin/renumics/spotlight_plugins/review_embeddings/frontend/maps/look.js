@@ -78,7 +78,8 @@ function scaleOf(values) {
     const sampled = [];
     for (let at = 0; at < values.length; at += step) sampled.push(values[at] ?? NaN);
     const sorted = Float64Array.from(sampled.filter(Number.isFinite)).sort();
-    const [low = 0, high = 1] = SCALE.map((share) => sorted[Math.round(share * (sorted.length - 1))]);
+    const last = sorted.length - 1;
+    const [low = 0, high = 1] = SCALE.map((share) => sorted[Math.round(share * last)]);
     return /** @type {[number, number]} */ (low < high ? [low, high] : [sorted[0] ?? 0, high]);
 }
 

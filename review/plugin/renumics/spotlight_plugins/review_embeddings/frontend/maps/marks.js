@@ -4,7 +4,8 @@
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */
 
-import { drawCurrent, drawHovered, line } from "./rings.js";
+import { PICTURE } from "./hovercard.js";
+import { drawCurrent, drawHovered, drawWay, line } from "./rings.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
 
@@ -18,6 +19,7 @@ export const LINE_HEIGHT = 17; // pixels, of a name and the bar below it
  */
 export function drawMarks(context, surface, theme) {
     drawThumbnails(context, surface, theme);
+    drawWay(context, surface, theme);
     drawNames(context, surface, theme);
     drawOutside(context, surface, theme);
     drawCurrent(context, surface, theme);
@@ -32,7 +34,7 @@ export function drawMarks(context, surface, theme) {
  */
 function drawThumbnails(context, { thumbnails, board, pictures }, theme) {
     for (const { row, x, y } of thumbnails) {
-        const picture = pictures.at(board.page.table.picture(row, 2 * SIDE));
+        const picture = pictures.at(board.page.table.picture(row, PICTURE));
         if (!picture) continue;
         const side = SIDE - 4;
         const scale = side / Math.max(picture.naturalWidth, picture.naturalHeight);

@@ -6,6 +6,7 @@
 /** @import { Name } from "./names.js" */
 
 import { shortName } from "../core/format.js";
+import { CHOSEN } from "./look.js";
 import { isAtHome, middles, withRoom } from "./names.js";
 
 const LONGEST = 26; // characters of a name
@@ -20,22 +21,35 @@ export class Nameplates {
     /** @type {import("./grid.js").Points | undefined} */
     #end;
     #version = -1;
+    /** @type {Set<number>} */
+    #codes = new Set();
+    #chosenVersion = -1;
 
     /**
      * @param {Board} board
      * @param {MapPoints} points
      */
     #follow(board, points) {
-        if (points.end === this.#end && board.look.version === this.#version) return;
+        if (points.end === this.#end && board.look.shownVersion === this.#version) return;
         const { codes, names } = board.look.naming;
-        const isMove = board.look.version === this.#version;
+        const isMove = board.look.shownVersion === this.#version;
         const made = middles(points.end, codes, names.length, board.look.isShown).filter(
             (middle) => middle.size > 0 && isAtHome(middle, points.grid, codes),
         );
         this.#from = isMove ? this.#to : made;
         this.#to = made;
         this.#end = points.end;
-        this.#version = board.look.version;
+        this.#version = board.look.shownVersion;
+    }
+
+    /** Codes of the selected images. @param {Board} board */
+    #chosen({ look }) {
+        if (look.version !== this.#chosenVersion)
+            this.#codes = new Set(
+                Array.from(look.rows[CHOSEN] ?? [], (row) => look.naming.codes[row] ?? -1),
+            );
+        this.#chosenVersion = look.version;
+        return this.#codes;
     }
 
     /**
@@ -51,8 +65,11 @@ export class Nameplates {
         this.#follow(board, points);
         const { names } = board.look.naming;
         const { share } = points;
+        const chosen = this.#chosen(board);
+        const rank = (/** @type {Middles[number]} */ { code, size }) =>
+            size + (chosen.has(code) ? board.look.states.length : 0);
         const offered = [...this.#to]
-            .sort((one, other) => other.size - one.size)
+            .sort((one, other) => rank(other) - rank(one))
             .map(({ code, x, y }) => {
                 const text = shortName(names[code] ?? "", LONGEST);
                 const [left, top] = screen(x, y);

@@ -3,7 +3,7 @@
 
 /** @typedef {{ text: string, code: number, x: number, y: number, width: number }} Name */
 
-const MAX_NAMES = 40;
+const MAX_NAMES = 24;
 
 /**
  * The middle of each group's points: the median along each axis, which a few far ones do not move.
@@ -27,7 +27,7 @@ export function middles({ x, y }, codes, count, counts) {
 }
 
 const AROUND = 2; // cells of the grid to each side, some hundred points
-const CLEAR = 0.6; // of the points around a middle that are of its class: no doubt whose place it is
+const CLEAR = 0.6; // of the points around a middle: no doubt whose place it is
 const DENSER = 2; // times as many of its class as everywhere
 
 /**

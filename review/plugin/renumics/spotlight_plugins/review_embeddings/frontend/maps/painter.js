@@ -45,7 +45,8 @@ export class Painter {
             const rows = board.look.rows[state];
             if (!points || !rows?.length) continue;
             const disc = this.#disc((radius + larger) * ratio, opacity);
-            paintPoints({ pixels, width, height }, points, rows, board.look.pixels, placement, disc);
+            const picture = { pixels, width, height };
+            paintPoints(picture, points, rows, board.look.pixels, placement, disc);
         }
         context.putImageData(this.#picture, 0, 0);
     }

@@ -11,14 +11,14 @@ import { screenOf } from "./view.js";
 const RING = 9; // pixels, the radius of the outer one
 
 /**
+ * Where the current image was at each checkpoint.
  * @param {CanvasRenderingContext2D} context
  * @param {Surface} surface
  * @param {Theme} theme
  */
-export function drawCurrent(context, surface, theme) {
-    const { board, placement, points } = surface;
+export function drawWay(context, { board, placement }, theme) {
     const { row } = board.page.current;
-    if (row === undefined || !points) return;
+    if (row === undefined) return;
     const way = board.page.maps.way(row).map(([x, y]) => screenOf(placement, x, y));
     context.setLineDash([4, 3]);
     line(context, way, theme.ground, 3);
@@ -26,6 +26,17 @@ export function drawCurrent(context, surface, theme) {
     context.setLineDash([]);
     context.fillStyle = theme.ink;
     for (const [x, y] of way) context.fillRect(x - 1.5, y - 1.5, 3, 3);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Surface} surface
+ * @param {Theme} theme
+ */
+export function drawCurrent(context, surface, theme) {
+    const { board, points } = surface;
+    const { row } = board.page.current;
+    if (row === undefined || !points) return;
     const [left, top] = surface.markOf(row);
     context.globalAlpha = board.look.states[row] === HIDDEN ? 0.5 : 1;
     if (surface.thumbnails.some((one) => one.row === row)) frame(context, left, top, theme);

@@ -30,6 +30,7 @@ export const mapStyles = {
         background: GROUND,
         color: INK,
         fontSize: "13px",
+        userSelect: "none",
     },
     canvas: {
         position: "absolute",
@@ -92,7 +93,13 @@ export const legendStyles = {
         border: LINE,
         borderRadius: "4px",
     },
-    plain: { padding: "0 4px", background: "none", border: "none", color: MUTED, cursor: "pointer" },
+    plain: {
+        padding: "0 4px",
+        background: "none",
+        border: "none",
+        color: MUTED,
+        cursor: "pointer",
+    },
     search: {
         padding: "1px 4px",
         minWidth: 0,

@@ -130,6 +130,7 @@ export class Surface {
             this.#findMarks(area);
         }
         this.isStale = false;
+        marks.dataset["placement"] = textOf(placement);
         const context = marks.getContext("2d");
         if (!context) return;
         context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -193,3 +194,6 @@ export class Surface {
         this.changed();
     }
 }
+
+/** For those who look from outside. @param {import("./raster.js").Placement} placement */
+const textOf = ({ scale, left, top }) => [scale, left, top].map((one) => one.toFixed(4)).join(" ");

@@ -33,6 +33,7 @@ function boardOf(page) {
     return board;
 }
 
+const OPEN_WIDTH = 70; // pixels of the button that opens the legend
 const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
@@ -84,6 +85,12 @@ class Legend {
         return this.isHere && (board.page.maps.legend ?? width >= LEGEND_FROM);
     }
 
+    /** Pixels at the right of the map's title that are taken. */
+    get taken() {
+        if (!this.isHere) return 0;
+        return this.isOpen ? LEGEND_WIDTH : OPEN_WIDTH;
+    }
+
     /** @returns {Node | null} */
     view() {
         const { board } = this.surface;
@@ -122,6 +129,7 @@ function mapView(surface, legend, onMount, keep) {
     const { board, index, hovered } = surface;
     const { page } = board;
     const { table, maps, slider } = page;
+    const trust = trustOf(checkpointOf(page, index));
     const isNow = page.session.maps?.[index] === "now";
     const waits = isNow && slider.loading ? ` · loading step ${slider.loading.name} …` : "";
     return h(
@@ -143,9 +151,9 @@ function mapView(surface, legend, onMount, keep) {
         }),
         h(
             "div",
-            { key: "title", style: titleStyle(surface.inset) },
+            { key: "title", style: titleStyle(legend.taken) },
             titleOf(page, index),
-            h("span", { style: mapStyles.muted }, waits || ` · ${trustOf(checkpointOf(page, index))}`),
+            h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
         index === 0 && board.view.isHome && h("div", { key: "hint", style: mapStyles.hint }, HINT),
         !board.view.isHome && resetButton(surface),
@@ -163,8 +171,8 @@ function mapView(surface, legend, onMount, keep) {
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
 
-/** @param {number} inset */
-const titleStyle = (inset) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${inset + 16}px)` });
+/** @param {number} taken Pixels at the right that are not free. */
+const titleStyle = (taken) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${taken + 18}px)` });
 
 /** @param {Surface} surface */
 const resetButton = (surface) =>

@@ -1,5 +1,5 @@
-// A page with maps of made-up points and no server, for `maps.py` beside this file; what it asks is
-// on `globalThis.maps`.
+// A page with maps of made-up points and no server, as `maps_page.py` beside this file serves it.
+// Its parts are on `globalThis.maps`; how much there is of what stands in its address.
 
 import { COLUMNS, NOW_COLUMNS } from "page/constants.js";
 import { browserSurroundings } from "page/browser.js";
@@ -14,7 +14,6 @@ import { randomOf } from "/tests/random.js";
 const asked = new URLSearchParams(location.search);
 const count = Number(asked.get("images") ?? 10000);
 const classes = Number(asked.get("classes") ?? 10);
-const mapCount = Number(asked.get("maps") ?? 3);
 const steps = Array.from({ length: Number(asked.get("steps") ?? 7) }, (_, at) => at * 10);
 
 const random = randomOf(1);
@@ -75,10 +74,10 @@ const shownMaps = /** @type {const} */ ([
     ["now", [x, y]],
     ["last", ["x_last", "y_last"]],
 ]);
-const shown = mapCount === 3 ? shownMaps : shownMaps.slice(-mapCount);
+const shown = steps.length > 1 ? shownMaps : shownMaps.slice(2);
 server.given = {
     title: "made up",
-    shown: [steps[firstAt], steps[lastAt]],
+    shown: [...new Set([steps[firstAt], steps[lastAt]])],
     maps: shown.map(([at]) => at),
     mapColumns: shown.map(([, columns]) => columns),
     checkpoints: steps.map(checkpoint),
@@ -87,7 +86,7 @@ server.given = {
 
 const page = new ReviewPage(table, server, browserSurroundings());
 document.querySelectorAll(".map").forEach((host, index) => {
-    if (index < mapCount) mount(host, mapWidget(index), page, {});
+    if (index < shown.length) mount(host, mapWidget(index), page, {});
     else host.remove();
 });
 mount(document.getElementById("bar"), checkpointSlider, page, {});
@@ -95,15 +94,16 @@ await page.open();
 
 /** Frame intervals while checkpoints are played without a pause, and what a frame took to draw. */
 async function play(/** @type {number} */ duration) {
+    const frame = globalThis.plainFrame ?? requestAnimationFrame; // uncounted, where it is watched
     const intervals = [];
     let before = 0;
     let isOver = false;
     const tick = (/** @type {number} */ now) => {
         if (before) intervals.push(now - before);
         before = now;
-        if (!isOver) requestAnimationFrame(tick);
+        if (!isOver) frame(tick);
     };
-    requestAnimationFrame(tick);
+    frame(tick);
     const end = performance.now() + duration;
     for (let at = 0; performance.now() < end; at = (at + 1) % steps.length) {
         await page.slider.go(at);
