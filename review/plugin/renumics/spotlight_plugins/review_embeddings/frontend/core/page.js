@@ -72,7 +72,7 @@ export class ReviewPage {
             () => this.classView.opened,
         );
         this.saved.changed.add(() => this.review.changed.call());
-        this.decisions.changed.add(() => this.review.changed.call());
+        this.decisions.changed.add(() => this.review.recount());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
         const player = new Player(this.slider, surroundings.later);
         this.maps = new Maps(table, this.cards, surroundings.tabStorage, player);
