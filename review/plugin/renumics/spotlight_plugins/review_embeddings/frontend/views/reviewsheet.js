@@ -33,8 +33,8 @@ export const REVIEW_SHEET = `
     border-radius: 5px; padding: 3px 6px; min-height: 26px; min-width: 0; }
 .review-card input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
 .review-card kbd, .review-over kbd { font: 12px ui-monospace, monospace; margin-left: 6px; }
-.review-card button:enabled kbd { opacity: .8; }
-.review-card .review-main, .review-over .review-main { font-weight: 600;
+.review-card button:enabled kbd { opacity: .9; }
+.review-card .review-main:enabled, .review-over .review-main:enabled { font-weight: 600;
     background: var(--review-accent, #1a5fd0); color: var(--review-accent-ink, #fff);
     border-color: var(--review-accent, #1a5fd0); }
 .review-card .review-main:hover:enabled, .review-over .review-main:hover:enabled {
@@ -100,6 +100,7 @@ export const REVIEW_SHEET = `
 
 .review-strip { display: flex; gap: 6px; align-items: center; overflow: auto; padding: 4px;
     border-radius: 6px; background: var(--review-accent-ground, #e8f0fe); }
+.review-strip b { white-space: nowrap; flex: none; }
 .review-card .review-strip .review-thumb { padding: 0; border: 2px solid transparent; flex: none;
     min-height: 0; background: transparent; }
 .review-thumb img { display: block; width: 40px; height: 40px; object-fit: contain; }
