@@ -64,8 +64,7 @@ export class Review {
         const all = this.offered.all.map((list) =>
             list.key === this.list?.key ? this.list : list,
         );
-        const isGone = this.list && !all.includes(this.list);
-        return isGone && this.list ? [...all, this.list] : all;
+        return this.list && !all.includes(this.list) ? [...all, this.list] : all;
     }
 
     /** @param {string} key */
