@@ -13,6 +13,8 @@ export const REVIEW_SHEET = `
 .review-side > * { flex: none; }
 .review-side > .review-rest { flex: 1 1 auto; }
 .review-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 6px; }
+/* Both ends are seen at once, where that leaves their pictures a size. */
+.review-rest [data-test-tag^=nearest] img { max-height: max(40px, calc((100cqh - 226px) / 2)); }
 .review-muted { color: var(--review-muted, #4b5563); font-variant-numeric: tabular-nums; }
 .review-wrong { color: var(--review-bad, #b3261e); font-weight: 600; }
 .review-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
@@ -52,9 +54,9 @@ export const REVIEW_SHEET = `
     color: var(--review-accent-ink, #fff); }
 .review-list { flex: 1 1 150px; max-width: 340px; }
 .review-head > * { flex: none; }
-.review-head > .review-list { flex: 1 1 130px; }
+.review-head > .review-list { flex: 1 1 110px; }
+.review-head > .review-nav { flex: 0 1 auto; }
 .review-head > .review-more { margin-left: auto; }
-.review-head .review-row { flex-wrap: nowrap; }
 .review-last { color: var(--review-muted, #4b5563); }
 .review-said { align-items: baseline; }
 .review-said > .review-title { flex: 1 1 auto; }
@@ -106,7 +108,7 @@ export const REVIEW_SHEET = `
 .review-thumb img { display: block; width: 40px; height: 40px; object-fit: contain; }
 
 @container side (max-width: 440px) {
-    .review-head > .review-count { display: none; } /* the menu says it, and the bar shows it */
+    .review-nav > .review-count { display: none; } /* the menu says it, and the bar shows it */
 }
 @container (max-width: 559px) {
     .review-body { grid-template-columns: minmax(0, 1fr); gap: 6px;
