@@ -134,6 +134,6 @@ export class ReviewPage {
         const { title = "" } = this.session;
         if (title) this.table.setTitle(title);
         this.drafts.read(title);
-        this.review.start(title, this.session.open);
+        this.review.start(this.session);
     }
 }

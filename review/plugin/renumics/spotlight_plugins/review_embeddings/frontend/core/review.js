@@ -47,14 +47,13 @@ export class Review {
 
     /**
      * Go where one was before the page was loaded again, else to the first list.
-     * @param {string} run What tells it from other runs.
-     * @param {string} [wanted] Key of the list that the page was opened for.
+     * @param {{ title?: string, table?: string, open?: string }} session Of which run and table it
+     * is, and the key of the list that the page was opened for.
      */
-    start(run, wanted = FIRST) {
-        this.bookmarks.read(run);
+    start({ title = "", table = "", open: wanted = FIRST }) {
+        this.bookmarks.read(title, table);
         const before = this.bookmarks.open;
-        const isThere = before?.rows.length && before.rows.every((row) => row < this.table.length);
-        const list = isThere ? before : this.offered.of(before?.key ?? "");
+        const list = before?.rows.length ? before : this.offered.of(before?.key ?? "");
         const first = list ?? this.offered.of(wanted) ?? this.lists[0];
         if (first) this.#open(first);
     }
