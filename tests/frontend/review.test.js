@@ -134,9 +134,24 @@ test("after a reload it stands where it stood, in each list", async () => {
     page.review.open(SELECTED);
     const third = await reviewing(storage, tab);
     assert.deepEqual(third.page.review.list?.rows, [1, 2], "though nothing is selected any more");
-    const other = await begunPage(
-        (server) => (server.given = { title: "another run", lists: LISTS }),
-        new FakeBrowser(storage, tab),
-    );
+    const given = { title: "another run", lists: LISTS };
+    const browser = new FakeBrowser(storage, tab);
+    const other = await begunPage((server) => (server.given = given), browser);
     assert.equal(other.page.current.row, 3);
+});
+
+test("rows that were kept count no more once the run was built again", async () => {
+    const [storage, tab] = [new FakeStorage(), new FakeTab()];
+    /** @param {string} table @param {number[]} rows */
+    const begin = (table, rows) =>
+        begunPage((server) => {
+            server.given = { title: "run", table, lists: [...LISTS, listOf({ key: "b", rows })] };
+        }, new FakeBrowser(storage, tab));
+    const { page } = await begin("old", [0, 1]);
+    page.review.open("b");
+    const same = await begin("old", [2, 3]);
+    assert.deepEqual(same.page.review.list?.rows, [0, 1], "as it was opened");
+    const built = await begin("new", [2, 3]);
+    assert.equal(built.page.review.list?.key, "b");
+    assert.deepEqual(built.page.review.list?.rows, [2, 3]);
 });

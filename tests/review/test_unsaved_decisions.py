@@ -14,7 +14,19 @@ from pathlib import Path
 
 import pytest
 from chromium import FLAGS
-from deciding import PANEL, all_saved, decide, decided, kept, opened, ready, said, unsaid
+from deciding import (
+    ALL_IMAGES,
+    PANEL,
+    all_saved,
+    decide,
+    decided,
+    kept,
+    open_list,
+    opened,
+    ready,
+    said,
+    unsaid,
+)
 from playwright.sync_api import Browser, Route, sync_playwright
 from serving import Serving
 
@@ -199,7 +211,7 @@ def test_another_run_at_the_same_address_gets_nothing_of_it(
     decide(page, [1], "r")
     said(page, "Not saved, 1 decision")
     page.goto(review.address(other))
-    ready(page)
+    open_list(ready(page), ALL_IMAGES)
     said(page, "Not saved, 1 decision for another run")
     assert not decided(page) and kept(page) == 1
     decide(page, [2], "k")

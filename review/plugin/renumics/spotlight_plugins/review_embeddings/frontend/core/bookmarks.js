@@ -1,5 +1,5 @@
 // Which list was open in this tab, and at which image of each list a person was; over a reload too.
-// What was selected or filtered is gone by then, so its rows are kept with it.
+// Its rows are kept with it, but only hold for the same table: they may mean other images later.
 
 /** @import { ReviewList, TextStorage } from "../types.js" */
 
@@ -10,25 +10,31 @@ const NAME = "review-embeddings-at";
 const MAX_KEPT = 10_000; // rows of a list that cannot be made again
 
 export class Bookmarks {
-    /** @type {{ open?: ReviewList, rows: Record<string, number> }} */
+    /** @type {{ open?: ReviewList, table?: string, rows: Record<string, number> }} */
     #kept = { rows: {} };
     #name = NAME;
+    #table = "";
 
     /** @param {TextStorage} storage Of this tab. */
     constructor(storage) {
         this.storage = storage;
     }
 
-    /** @param {string} run What tells it from other runs. */
-    read(run) {
+    /**
+     * @param {string} run What tells it from other runs.
+     * @param {string} table Fingerprint of the table that the rows are of.
+     */
+    read(run, table) {
         this.#name = `${NAME}:${run}`;
+        this.#table = table;
         const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "null"));
         if (kept?.rows) this.#kept = kept;
     }
 
-    /** The list that was open; its rows are empty where they were too many. */
+    /** The list that was open; without rows where they were too many, or are of another table. */
     get open() {
-        return this.#kept.open;
+        const { open, table } = this.#kept;
+        return open && table !== this.#table ? { ...open, rows: [] } : open;
     }
 
     /** The row at which the list was left. @param {string} key */
@@ -42,7 +48,7 @@ export class Bookmarks {
      */
     put(list, row) {
         const rows = list.rows.length > MAX_KEPT ? [] : list.rows;
-        this.#kept.open = { ...list, rows };
+        Object.assign(this.#kept, { open: { ...list, rows }, table: this.#table });
         if (row !== undefined) this.#kept.rows[list.key] = row;
         quietly(() => this.storage.setItem(this.#name, JSON.stringify(this.#kept)));
     }

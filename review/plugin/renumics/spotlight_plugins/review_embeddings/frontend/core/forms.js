@@ -12,7 +12,7 @@ import { classesByProbability, classesFound } from "./relabel.js";
 export const OFFERED = 200;
 
 export class Forms {
-    /** @type {"" | "classes" | "note" | "list"} */
+    /** @type {"" | "classes" | "note"} */
     open = "";
     search = "";
     /** Which of the classes that were found is taken by Enter. */

@@ -13,6 +13,9 @@ export class OfferedLists {
     /** More lists, such as saved ones. @type {(() => ReviewList[])[]} */
     sources = [];
 
+    /** What is selected and filtered, until that changes. @type {ReviewList[] | undefined} */
+    #own;
+
     /**
      * @param {ReviewTable} table
      * @param {() => Session} session What was read last.
@@ -20,13 +23,18 @@ export class OfferedLists {
     constructor(table, session) {
         this.table = table;
         this.session = session;
+        const forget = () => void (this.#own = undefined);
+        table.onSelection(forget);
+        table.onFilter(forget);
+        table.onRead(forget);
     }
 
     /** All of them, those without images left out. @returns {ReviewList[]} */
     get all() {
         const others = this.sources.flatMap((source) => source());
-        const known = [...(this.session().lists ?? []), ...others];
-        return [...known, ...this.#selection(), this.#filter()].filter(({ rows }) => rows.length);
+        this.#own ??= [...this.#selection(), this.#filter()];
+        const all = [...(this.session().lists ?? []), ...others, ...this.#own];
+        return all.filter(({ rows }) => rows.length);
     }
 
     /** @param {string} key */
@@ -65,8 +73,22 @@ export function worstFirst(table, rows) {
 }
 
 /**
+ * Index of the first row that it is, going one way; -1 for none.
+ * @param {readonly number[]} rows
+ * @param {number} from
+ * @param {1 | -1} by
+ * @param {(row: number) => boolean} isIt
+ */
+export function indexFrom(rows, from, by, isIt) {
+    for (let index = from; index >= 0 && index < rows.length; index += by)
+        if (isIt(/** @type {number} */ (rows[index]))) return index;
+    return -1;
+}
+
+/**
  * @param {readonly number[]} one
  * @param {readonly number[]} other
  */
 export const isSameRows = (one, other) =>
-    one.length === other.length && one.every((row, index) => row === other[index]);
+    one === other ||
+    (one.length === other.length && one.every((row, index) => row === other[index]));

@@ -72,7 +72,7 @@ export class ReviewPage {
             () => this.classView.opened,
         );
         this.saved.changed.add(() => this.review.changed.call());
-        this.decisions.changed.add(() => this.review.changed.call());
+        this.decisions.changed.add(() => this.review.recount());
         this.current.changed.add(() => this.cards.ahead(this.review.next));
         const player = new Player(this.slider, surroundings.later);
         this.maps = new Maps(table, this.cards, surroundings.tabStorage, player);
@@ -134,6 +134,6 @@ export class ReviewPage {
         const { title = "" } = this.session;
         if (title) this.table.setTitle(title);
         this.drafts.read(title);
-        this.review.start(title, this.session.open);
+        this.review.start(this.session);
     }
 }

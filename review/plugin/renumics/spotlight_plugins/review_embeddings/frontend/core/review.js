@@ -7,7 +7,7 @@
 /** @import { OfferedLists } from "./lists.js" */
 
 import { Bookmarks } from "./bookmarks.js";
-import { isSameRows } from "./lists.js";
+import { indexFrom, isSameRows } from "./lists.js";
 import { Listeners } from "./listeners.js";
 import { Marks } from "./marks.js";
 
@@ -23,6 +23,8 @@ export class Review {
     changed = new Listeners();
 
     #index = 0;
+    /** By rows, since the decisions changed last. @type {WeakMap<number[], number>} */
+    #counts = new WeakMap();
     /** Position of each row in the open list. @type {Map<number, number>} */
     #indices = new Map();
 
@@ -45,14 +47,13 @@ export class Review {
 
     /**
      * Go where one was before the page was loaded again, else to the first list.
-     * @param {string} run What tells it from other runs.
-     * @param {string} [wanted] Key of the list that the page was opened for.
+     * @param {{ title?: string, table?: string, open?: string }} session Of which run and table it
+     * is, and the key of the list that the page was opened for.
      */
-    start(run, wanted = FIRST) {
-        this.bookmarks.read(run);
+    start({ title = "", table = "", open: wanted = FIRST }) {
+        this.bookmarks.read(title, table);
         const before = this.bookmarks.open;
-        const isThere = before?.rows.length && before.rows.every((row) => row < this.table.length);
-        const list = isThere ? before : this.lists.find(({ key }) => key === before?.key);
+        const list = before?.rows.length ? before : this.offered.of(before?.key ?? "");
         const first = list ?? this.offered.of(wanted) ?? this.lists[0];
         if (first) this.#open(first);
     }
@@ -62,8 +63,7 @@ export class Review {
         const all = this.offered.all.map((list) =>
             list.key === this.list?.key ? this.list : list,
         );
-        const isGone = this.list && !all.includes(this.list);
-        return isGone && this.list ? [...all, this.list] : all;
+        return this.list && !all.includes(this.list) ? [...all, this.list] : all;
     }
 
     /** @param {string} key */
@@ -91,8 +91,18 @@ export class Review {
     }
 
     /** How many images of a list are decided. @param {ReviewList} list */
-    decidedIn(list) {
-        return list.rows.reduce((sum, row) => sum + (this.#isDecided(row) ? 1 : 0), 0);
+    decidedIn({ rows }) {
+        const known = this.#counts.get(rows);
+        if (known !== undefined) return known;
+        const count = rows.reduce((sum, row) => sum + (this.#isDecided(row) ? 1 : 0), 0);
+        this.#counts.set(rows, count);
+        return count;
+    }
+
+    /** Decisions have changed. */
+    recount() {
+        this.#counts = new WeakMap();
+        this.changed.call();
     }
 
     /** Go to an image of the list. @param {number} index */
@@ -107,14 +117,13 @@ export class Review {
      */
     move(by) {
         if (this.position < 0) return this.go(this.#index);
-        const next = this.#find(this.position + by, by, (row) => !this.#isPassed(row));
-        return next < 0 ? undefined : this.go(next);
+        return this.go(this.#shownFrom(this.position + by, by));
     }
 
     /** To the first image, or to the last. @param {1 | -1} by Which way from the end. */
     goToEnd(by) {
         const end = by > 0 ? 0 : (this.list?.rows.length ?? 0) - 1;
-        this.go(Math.max(0, this.#find(end, by, (row) => !this.#isPassed(row))));
+        this.go(Math.max(0, this.#shownFrom(end, by)));
     }
 
     /** To the next image that nobody has decided about; from the start where none is behind it. */
@@ -175,24 +184,16 @@ export class Review {
 
     /** @param {number} row */
     #isDecided = (row) => this.holding.of(row) !== undefined;
-
     /** @param {number} row */
     #isPassed = (row) => this.isUndecidedOnly && this.#isDecided(row);
 
-    /** @param {number} from */
-    #undecidedFrom(from) {
-        return this.#find(from, 1, (row) => !this.#isDecided(row));
+    /** @param {number} from @param {1 | -1} by */
+    #shownFrom(from, by) {
+        return indexFrom(this.list?.rows ?? [], from, by, (row) => !this.#isPassed(row));
     }
 
-    /**
-     * @param {number} from
-     * @param {1 | -1} by
-     * @param {(row: number) => boolean} isIt
-     */
-    #find(from, by, isIt) {
-        const rows = this.list?.rows ?? [];
-        for (let index = from; index >= 0 && index < rows.length; index += by)
-            if (isIt(/** @type {number} */ (rows[index]))) return index;
-        return -1;
+    /** @param {number} from */
+    #undecidedFrom(from) {
+        return indexFrom(this.list?.rows ?? [], from, 1, (row) => !this.#isDecided(row));
     }
 }

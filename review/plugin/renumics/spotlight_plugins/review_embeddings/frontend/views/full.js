@@ -3,6 +3,7 @@
 
 /** @import { ReviewPage } from "../core/page.js" */
 
+import { countedImages } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { decisionButtons } from "./decide.js";
 import { positionText } from "./head.js";
@@ -19,6 +20,7 @@ export function fullView(page) {
     if (row === undefined) return null;
     const name = nameOf(page, row);
     const close = () => page.overlay.close();
+    const marked = page.review.marks.size;
     const small = page.pictures.address(row, SIDE);
     const style = small ? { background: `url(${small}) center / contain no-repeat` } : {};
     return h(
@@ -29,6 +31,7 @@ export function fullView(page) {
             { class: "review-row" },
             titleView(page, row),
             h("span", { class: "review-position", "aria-live": "polite" }, positionText(page)),
+            marked > 0 && h("b", {}, `${countedImages(marked)} marked`),
             h("span", { class: "review-muted" }, page.deciding.last),
             h("button", { class: "review-close", onClick: close }, "Close (Esc)"),
         ),

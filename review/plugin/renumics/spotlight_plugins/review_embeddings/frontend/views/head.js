@@ -21,11 +21,7 @@ export function headView(page) {
             "div",
             { key: "head", class: "review-row review-head" },
             listMenu(page),
-            positionView(page),
-            decidedView(page),
-            undoButton(page),
-            refreshButton(page),
-            selectionSign(page),
+            navigation(page),
             moreView(page),
         ),
         progressView(page),
@@ -88,13 +84,13 @@ function refreshButton({ review }) {
     );
 }
 
-/** @param {ReviewPage} page */
-function positionView(page) {
+/** Buttons that are one stop of the Tab key. @param {ReviewPage} page */
+function navigation(page) {
     const { review } = page;
     const move = (/** @type {1 | -1} */ by) => ({ ...keepsFocus, onClick: () => review.move(by) });
     return toolbar(
         "Position in the list",
-        { key: "position", class: "review-row" },
+        { key: "position", class: "review-row review-nav" },
         h("button", { "aria-label": "Previous", title: "Previous (←)", ...move(-1) }, "←"),
         h(
             "span",
@@ -102,6 +98,10 @@ function positionView(page) {
             positionText(page),
         ),
         h("button", { "aria-label": "Next", title: "Next (→)", ...move(1) }, "→"),
+        decidedView(page),
+        undoButton(page),
+        refreshButton(page),
+        selectionSign(page),
     );
 }
 

@@ -51,18 +51,18 @@ function saveForm({ forms, review, deciding }) {
         forms.saveList();
     };
     const { marks } = review;
-    const what = marks.size ? `${marks.size} marked` : "this list";
+    const what = marks.size ? `the ${countedImages(marks.size)} marked` : "this list";
     return h(
         "form",
         { key: "save", class: "review-row", onSubmit },
         h("input", {
             value: forms.listName,
             maxLength: MAX_LIST_NAME,
-            placeholder: "Name of a list",
+            placeholder: `Name for ${what}`,
             "aria-label": "Name of the list",
             onInput: (/** @type {any} */ event) => forms.setListName(event.target.value),
         }),
-        h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, `Save ${what}`),
+        h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, "Save"),
     );
 }
 

@@ -11,7 +11,8 @@ import { verdict } from "../core/card.js";
 import { counted, shortTime } from "../core/format.js";
 import { UNSAVED } from "../core/notices.js";
 import { h } from "../dom/node.js";
-import { decisionStyles, noticeStyles, styles } from "./styles.js";
+import { keepsFocus } from "./roving.js";
+import { noticeStyles, styles } from "./styles.js";
 
 /** What a screen reader reads out, and tests look for: what became of the last decision. */
 export const STATUS = { role: "status", "data-test-tag": "review-status" };
@@ -97,7 +98,7 @@ const actionRow = (actions) =>
         "div",
         { style: styles.row },
         actions.map(({ text, run }) =>
-            h("button", { key: text, style: decisionStyles.button, onClick: run }, text),
+            h("button", { key: text, onClick: run, ...keepsFocus }, text),
         ),
     );
 

@@ -29,7 +29,7 @@ export function pictureView(page, row, side) {
         "button",
         props,
         src !== undefined && h("img", { key: row, src, alt: name }),
-        isBroken && h("span", { class: "review-broken" }, `The picture of ${name} cannot be shown.`),
+        isBroken && h("span", { class: "review-broken" }, `No picture of ${name} can be shown.`),
         page.review.marks.has(row) && h("span", { class: "review-mark" }, "✓ marked"),
     );
 }
@@ -38,8 +38,8 @@ export function pictureView(page, row, side) {
 export function loadAhead({ review, pictures }, side) {
     const rows = review.list?.rows ?? [];
     const from = Math.max(0, review.position);
-    const next = review.next;
+    const next = review.next === undefined ? [] : [review.next];
     const behind = rows.slice(Math.max(0, from - 1), from);
     const ahead = rows.slice(from + 1, from + 1 + AHEAD);
-    pictures.prefetch([...new Set([...(next === undefined ? [] : [next]), ...ahead, ...behind])], side);
+    pictures.prefetch([...new Set([...next, ...ahead, ...behind])], side);
 }

@@ -25,19 +25,23 @@ export function relabelView(page) {
             h("button", { onClick: () => forms.close(), ...keepsFocus }, "Cancel"),
         ),
         forms.fault && h("div", { class: "review-wrong" }, forms.fault),
-        h(
-            "div",
-            { class: "review-classes", role: "listbox", id: LIST, "aria-label": "Classes" },
-            found.slice(0, OFFERED).map((name, index) => option(page, name, index)),
-            rest > 0 && remark(`${rest.toLocaleString()} more: type to search`),
-            !found.length && remark("No class is called so."),
-            newClassButton(page),
-        ),
+        found.length > 0 && listbox(page, found.slice(0, OFFERED)),
+        rest > 0 && remark(`${rest.toLocaleString()} more: type to search`),
+        !found.length && remark("No class is called so."),
+        newClassButton(page),
     );
 }
 
+/** @param {ReviewPage} page @param {string[]} names */
+const listbox = (page, names) =>
+    h(
+        "div",
+        { key: LIST, class: LIST, role: "listbox", id: LIST, "aria-label": "Classes" },
+        names.map((name, index) => option(page, name, index)),
+    );
+
 /** @param {string} text */
-const remark = (text) => h("div", { key: "remark", class: "review-class review-muted" }, text);
+const remark = (text) => h("div", { key: "remark", class: "review-muted" }, text);
 
 /** @param {ReviewPage} page @param {boolean} isFound */
 function searchField({ forms }, isFound) {
@@ -48,7 +52,7 @@ function searchField({ forms }, isFound) {
         role: "combobox",
         autocomplete: "off",
         "aria-label": "New label",
-        "aria-expanded": "true",
+        "aria-expanded": String(isFound),
         "aria-controls": LIST,
         "aria-activedescendant": isFound ? idOf(forms.chosen) : "",
         onMount: (/** @type {HTMLElement} */ element) => element.focus(),

@@ -43,7 +43,8 @@ export function reviewWidget(page, redraw) {
     };
 }
 
-/** Pixels of the screen that a side of the picture has. @param {Element | null | undefined} place */
+/** Pixels of the screen that a side of the picture has.
+ * @param {Element | null | undefined} place */
 function sideOf(place) {
     const { width = 0, height = 0 } = place?.getBoundingClientRect() ?? {};
     return Math.max(width, height) * (globalThis.devicePixelRatio ?? 1) || USUAL_SIDE;

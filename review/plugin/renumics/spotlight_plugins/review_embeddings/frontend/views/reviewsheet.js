@@ -13,6 +13,8 @@ export const REVIEW_SHEET = `
 .review-side > * { flex: none; }
 .review-side > .review-rest { flex: 1 1 auto; }
 .review-row { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 6px; }
+/* Both ends are seen at once, where that leaves their pictures a size. */
+.review-rest [data-test-tag^=nearest] img { max-height: max(40px, calc((100cqh - 226px) / 2)); }
 .review-muted { color: var(--review-muted, #4b5563); font-variant-numeric: tabular-nums; }
 .review-wrong { color: var(--review-bad, #b3261e); font-weight: 600; }
 .review-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
@@ -33,8 +35,8 @@ export const REVIEW_SHEET = `
     border-radius: 5px; padding: 3px 6px; min-height: 26px; min-width: 0; }
 .review-card input::placeholder { color: var(--review-muted, #4b5563); opacity: 1; }
 .review-card kbd, .review-over kbd { font: 12px ui-monospace, monospace; margin-left: 6px; }
-.review-card button:enabled kbd { opacity: .8; }
-.review-card .review-main, .review-over .review-main { font-weight: 600;
+.review-card button:enabled kbd { opacity: .9; }
+.review-card .review-main:enabled, .review-over .review-main:enabled { font-weight: 600;
     background: var(--review-accent, #1a5fd0); color: var(--review-accent-ink, #fff);
     border-color: var(--review-accent, #1a5fd0); }
 .review-card .review-main:hover:enabled, .review-over .review-main:hover:enabled {
@@ -52,9 +54,9 @@ export const REVIEW_SHEET = `
     color: var(--review-accent-ink, #fff); }
 .review-list { flex: 1 1 150px; max-width: 340px; }
 .review-head > * { flex: none; }
-.review-head > .review-list { flex: 1 1 130px; }
+.review-head > .review-list { flex: 1 1 110px; }
+.review-head > .review-nav { flex: 0 1 auto; }
 .review-head > .review-more { margin-left: auto; }
-.review-head .review-row { flex-wrap: nowrap; }
 .review-last { color: var(--review-muted, #4b5563); }
 .review-said { align-items: baseline; }
 .review-said > .review-title { flex: 1 1 auto; }
@@ -100,12 +102,13 @@ export const REVIEW_SHEET = `
 
 .review-strip { display: flex; gap: 6px; align-items: center; overflow: auto; padding: 4px;
     border-radius: 6px; background: var(--review-accent-ground, #e8f0fe); }
+.review-strip b { white-space: nowrap; flex: none; }
 .review-card .review-strip .review-thumb { padding: 0; border: 2px solid transparent; flex: none;
     min-height: 0; background: transparent; }
 .review-thumb img { display: block; width: 40px; height: 40px; object-fit: contain; }
 
 @container side (max-width: 440px) {
-    .review-head > .review-count { display: none; } /* the menu says it, and the bar shows it */
+    .review-nav > .review-count { display: none; } /* the menu says it, and the bar shows it */
 }
 @container (max-width: 559px) {
     .review-body { grid-template-columns: minmax(0, 1fr); gap: 6px;

@@ -19,7 +19,7 @@ export function stripView(page) {
     return toolbar(
         "Marked",
         { key: "strip", class: "review-strip", "data-test-tag": "review-marks" },
-        h("b", {}, `${countedImages(marks.size)} marked: decided together`),
+        h("b", {}, `${countedImages(marks.size)} marked`),
         h("button", { onClick: () => marks.clear(), title: "Escape", ...keepsFocus }, "clear"),
         marks.rows.slice(0, SHOWN).map((row) => thumbnail(page, row)),
         rest > 0 && h("span", { class: "review-muted" }, `and ${countedImages(rest)} more`),

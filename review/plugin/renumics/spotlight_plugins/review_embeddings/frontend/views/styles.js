@@ -102,34 +102,3 @@ export const noticeStyles = {
 export const themeStyles = {
     button: { ...FIELD, margin: "0 6px", lineHeight: "18px", cursor: "pointer" },
 };
-
-export const decisionStyles = {
-    button: { ...FIELD, cursor: "pointer" },
-    chosen: {
-        background: "var(--review-accent)",
-        color: "var(--review-accent-ink)",
-        border: "1px solid var(--review-accent)",
-    },
-    key: {
-        marginLeft: "4px",
-        padding: "0 3px",
-        fontSize: "11px",
-        border: FAINT_LINE,
-        borderRadius: "3px",
-        color: "inherit",
-    },
-    input: { ...FIELD, flex: "1 1 120px", minWidth: 0 },
-    lineInput: { ...FIELD, flex: "none" },
-    relabel: { ...COLUMN, gap: "4px" },
-    classes: { display: "flex", flexWrap: "wrap", gap: "4px", maxHeight: "96px", overflow: "auto" },
-    class: {
-        ...CUT,
-        padding: "0 6px",
-        border: FAINT_LINE,
-        borderRadius: "10px",
-        background: "var(--review-raised)",
-        color: "var(--review-ink)",
-        cursor: "pointer",
-        maxWidth: "100%",
-    },
-};

@@ -35,10 +35,13 @@ export function zooming(stage) {
     stage.addEventListener("pointermove", ({ pointerId, movementX: x, movementY: y }) => {
         if (stage.hasPointerCapture(pointerId)) show(dragged(zoom, { x, y }));
     });
-    stage.closest("dialog")?.addEventListener("keydown", (event) => {
+    const dialog = stage.closest("dialog");
+    const press = (/** @type {KeyboardEvent} */ event) => {
         const next = byKey(event.key, zoom);
-        if (next && stage.isConnected) show(next);
-    });
+        if (!stage.isConnected) dialog?.removeEventListener("keydown", press);
+        else if (next) show(next);
+    };
+    dialog?.addEventListener("keydown", press);
 }
 
 /** @param {string} key @param {import("../core/zoom.js").Zoom} zoom */
