@@ -44,12 +44,12 @@ export class ListRows {
     /** The found ones, the saved ones by themselves; without a name where there are none of these.
      * @returns {{ name: string, lists: ReviewList[] }[]} */
     get groups() {
-        const { saved, session } = this.page;
+        const { session } = this.page;
         const { found } = this;
         const made = new Set((session.lists ?? []).map(({ key }) => key));
         const groups = [
             { name: "Ready-made", lists: found.filter(({ key }) => made.has(key)) },
-            { name: "Saved", lists: found.filter((list) => saved.nameOf(list) !== undefined) },
+            { name: "Saved", lists: found.filter((list) => this.isSaved(list)) },
         ];
         const known = new Set(groups.flatMap(({ lists }) => lists));
         groups.push({ name: "On this page", lists: found.filter((list) => !known.has(list)) });
@@ -71,8 +71,19 @@ export class ListRows {
 
     /** @param {ReviewList} list */
     canChange(list) {
-        const { saved } = this.page;
-        return saved.canChange && saved.nameOf(list) !== undefined;
+        return this.page.saved.canChange && this.isSaved(list);
+    }
+
+    /** @param {ReviewList} list */
+    isSaved(list) {
+        const name = this.page.saved.nameOf(list);
+        return name !== undefined && this.page.saved.has(name);
+    }
+
+    /** What is known of a list; an open one stays after it was removed. @param {ReviewList} list */
+    descriptionOf(list) {
+        const isGone = this.page.saved.nameOf(list) !== undefined && !this.isSaved(list);
+        return isGone ? "Removed; here until another list is opened." : list.description;
     }
 
     /** @param {Partial<Pick<ListRows, "search" | "at" | "name">>} part */

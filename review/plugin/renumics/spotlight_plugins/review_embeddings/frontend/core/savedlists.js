@@ -30,7 +30,7 @@ export class SavedLists {
     /** Messages that these do not hold yet, oldest first, by key. @type {Map<string, Entry>} */
     #unread = new Map();
     #isAsking = false;
-    /** @type {ReviewList[] | undefined} */
+    /** By their keys, until something changes. @type {Map<string, ReviewList> | undefined} */
     #lists;
 
     /**
@@ -47,13 +47,11 @@ export class SavedLists {
 
     /** By name, as lists to go through. */
     get lists() {
-        this.#lists ??= this.#known.map((known) => ({
-            key: SAVED + known.name,
-            title: known.name,
-            rows: known.rows,
-            suggests: /** @type {ReviewList["suggests"]} */ (RELABEL),
-            description: descriptionOf(known),
-        }));
+        return [...this.#byKey.values()];
+    }
+
+    get #byKey() {
+        this.#lists ??= new Map(this.#known.map((known) => [SAVED + known.name, listOf(known)]));
         return this.#lists;
     }
 
@@ -73,7 +71,7 @@ export class SavedLists {
 
     /** @param {string} name */
     has(name) {
-        return this.#known.some((known) => known.name === name);
+        return this.#byKey.has(SAVED + name);
     }
 
     /**
@@ -171,8 +169,19 @@ function apply(known, { message, time }, holding) {
     }
 }
 
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+
 /** @param {KnownList} one @param {KnownList} other */
-const byName = (one, other) => one.name.localeCompare(other.name, undefined, { numeric: true });
+const byName = (one, other) => compare(one.name, other.name);
+
+/** @param {KnownList} known @returns {ReviewList} */
+const listOf = (known) => ({
+    key: SAVED + known.name,
+    title: known.name,
+    rows: known.rows,
+    suggests: /** @type {ReviewList["suggests"]} */ (RELABEL), // where another class fits better
+    description: descriptionOf(known),
+});
 
 /** @param {KnownList} known */
 function descriptionOf({ rows, images = rows.length, reviewer, time }) {

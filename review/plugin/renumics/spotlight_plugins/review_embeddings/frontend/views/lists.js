@@ -43,7 +43,7 @@ export function listsWidget(page, redraw) {
  * @param {(element: Element) => void} onMount
  */
 export function listsView(rows, onMount = () => {}) {
-    const { all, found } = rows;
+    const { all, groups, stop } = rows;
     return h(
         "div",
         { class: "rl", "data-test-tag": "review-lists", onMount },
@@ -55,12 +55,13 @@ export function listsView(rows, onMount = () => {}) {
                 "aria-label": "Lists of images",
                 onKeyDown: (/** @type {KeyboardEvent} */ event) => press(rows, event),
             },
-            rows.groups.map(({ name, lists }) => [
+            groups.map(({ name, lists }) => [
                 name && h("li", { key: `group ${name}`, class: "rl-group" }, name),
-                lists.map((list) => rowOrForm(rows, list)),
+                lists.map((list) => rowOrForm(rows, list, list.key === stop)),
             ]),
         ),
-        !found.length && h("p", { key: "none", class: "rl-none" }, emptyText(rows)),
+        !groups.some(({ lists }) => lists.length) &&
+            h("p", { key: "none", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
         saveView(rows),
     );
@@ -87,22 +88,23 @@ const searchView = (rows) =>
 /**
  * @param {ListRows} rows
  * @param {ReviewList} list
+ * @param {boolean} isStop Whether the Tab key goes to it.
  */
-const rowOrForm = (rows, list) =>
-    list.key === rows.renamed ? renameRow(rows, list) : row(rows, list);
+const rowOrForm = (rows, list, isStop) =>
+    list.key === rows.renamed ? renameRow(rows, list) : row(rows, list, isStop ? 0 : -1);
 
 /**
  * @param {ListRows} rows
  * @param {ReviewList} list
+ * @param {number} tabIndex
  */
-function row(rows, list) {
+function row(rows, list, tabIndex) {
     const isOpen = rows.isOpen(list);
-    const tabIndex = list.key === rows.stop ? 0 : -1;
     const open = {
         class: "rl-open",
         "data-key": list.key,
         tabIndex,
-        title: list.description,
+        title: rows.descriptionOf(list),
         onClick: () => rows.open(list),
         ...(isOpen ? { "aria-current": "true" } : {}),
     };
@@ -115,7 +117,7 @@ function row(rows, list) {
             h("span", { class: "rl-title" }, isOpen ? "▸ " : "", list.title),
             h("span", { class: "rl-count" }, countText(rows, list)),
             progress(rows, list),
-            h("span", { class: "rl-more" }, list.description),
+            h("span", { class: "rl-more" }, rows.descriptionOf(list)),
         ),
         h("span", { class: "rl-actions" }, actions(rows, list, tabIndex)),
     );
