@@ -110,6 +110,7 @@ export class ReviewPage {
         this.#isBegun = true;
         this.session = session;
         this.requests.table = session.table;
+        this.table.setImages(session.images ?? "");
         this.decisions.connection.table = session.table;
         this.decisions.shownSteps = session.shown ?? [];
         this.sessionRead.call();
