@@ -45,6 +45,7 @@ LAYERS = (
     "review.lists",
     "review.exchange",
     "review.page",
+    "review.share",
     "review.report",
     "review.difference",
     "review.publish",

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import RunError
-from review_embeddings.pipeline.run.checksums import mark_of
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists import LISTS, lists_of
@@ -195,24 +194,24 @@ class Cards:
         self._made: tuple[Any, CardSource] | None = None
 
     def card(self, row: int) -> ImageCard:
-        """The card of an image. Raises SettingsError for a row that the page has not, RunError
-        where the run was built anew since."""
+        """The card of an image. Raises SettingsError for a row that the page has not,
+        OtherTableError where the run was built anew before anything was read of it."""
         return self.source().card(row)
 
     def source(self) -> CardSource:
-        """What makes them, read once for a page and a table. Raises as `card`."""
-        session, manifest = self._session.read(), self._run.table_manifest
+        """What makes them, read once for a page: whatever becomes of the run later, it is answered
+        from what was read. Raises as `card`."""
+        session = self._session.read()
         with self._guard:
-            key = (session, mark_of(manifest) if manifest.is_file() else None)
-            if self._made is None or self._made[0] != key:
+            if self._made is None or self._made[0] is not session:
                 self._made = None  # not both in memory
-                self._made = (key, self._read(session))
+                self._made = (session, self._read(session))
             return self._made[1]
 
     def _read(self, session: Mapping[str, Any]) -> CardSource:
         if "shown" not in session:
             raise RunError("This page shows no checkpoints.")
-        shown = read_shown(self._run, session.get("table"), self._positions)
+        shown = read_shown(self._run, session.get("table", ""), self._positions)
         first, last = session["shown"][0], session["shown"][-1]
         candidates = read_candidates(
             self._run,

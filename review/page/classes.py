@@ -7,23 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.review.page.shownrun import ShownRun
-from review_embeddings.review.page.slider import BUILT_ANEW
 
 
-def predictions_at(shown: ShownRun, step: int, fingerprint: str) -> bytes:
+def predictions_at(shown: ShownRun, step: int) -> bytes:
     """The predicted class of each image of the page, as little-endian int32: its index among those
-    of the data set, -1 for another one or none.
-
-    Raises RunError for a page of another table than the one with this fingerprint, SettingsError
-    for a checkpoint that it has not.
-    """
-    if shown.manifest.fingerprint != fingerprint:
-        raise RunError(BUILT_ANEW)
-    if step not in shown.steps:
-        raise SettingsError(f"There is no checkpoint {step}.")
-    codes = shown.predictions[shown.steps.index(step)]
+    of the data set, -1 for another one or none. Raises SettingsError for a checkpoint that there is
+    not."""
+    codes = shown.predictions[shown.number_of(step)]
     return np.where(codes < len(shown.images.classes or []), codes, -1).astype("<i4").tobytes()
 
 

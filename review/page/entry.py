@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from review_embeddings.review.page.private import write_private_json
+from review_embeddings.review.page.private import have_private_folder, write_private_json
 
 COOKIE_PREFIX = "review-embeddings-"
 """Begins the name of every session's cookie."""
@@ -134,6 +134,7 @@ class EntryControl:
             return
         self._offered = _random()
         self._good.add(self._offered)
+        have_private_folder(self._folder)
         write_private_json(self._folder / ADDRESS_FILE, asdict(NewAddress(self._offered, used)))
 
 

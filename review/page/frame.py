@@ -35,7 +35,6 @@ from review_embeddings.review.lists.derived import (
     PERCENTILE_CHANGE,
     PERCENTILE_SINCE,
 )
-from review_embeddings.review.page import slider
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +54,9 @@ FIRST, LAST = ENDS
 NOW = "now"
 """Stand in the names of columns for the first and the last shown checkpoint, and for that of the
 slider."""
+
+SLIDER = (c.X, c.Y, c.OOD_SCORE)
+"""Columns of the long table that the slider changes on the page."""
 
 OUTLIER_STATES = ["no", "first only", "last only", "both"]
 """Whether an image is among the worst of the first and of the last checkpoint."""
@@ -311,7 +313,7 @@ def _read_checkpoints(
     each, at_ends = shown_in(declared.EACH), shown_in(*ENDS)
     wanted = [column.name for column in (*each, *at_ends)]
     wanted += [column.needed for column in at_ends if column.needed is not None]
-    wanted += [c.LABEL, *slider.SHOWN]
+    wanted += [c.LABEL, *SLIDER]
     steps = {FIRST: shown[0], LAST: shown[-1]} if both_ends else {LAST: shown[-1]}
     read = _Checkpoints({}, {}, {})
     parts = table.iterate(
@@ -321,7 +323,7 @@ def _read_checkpoints(
         if checkpoint.step in shown:
             read.each.update({at(one.name, checkpoint.step): _values(one, part) for one in each})
         if checkpoint.step == start:
-            read.now.update({at(name, NOW): part[name].to_numpy() for name in slider.SHOWN})
+            read.now.update({at(name, NOW): part[name].to_numpy() for name in SLIDER})
         read.ends.update({end: part for end, step in steps.items() if step == checkpoint.step})
     return read
 

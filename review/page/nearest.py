@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.neighbors import metric_for
-from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.page.shownrun import ShownRun
 
 SHOWN = 8
@@ -31,12 +30,8 @@ def nearest_images(shown: ShownRun, row: int, steps: Sequence[int]) -> list[dict
 
 
 def _at(shown: ShownRun, position: int, step: int) -> dict[str, Any]:
-    if step not in shown.steps:
-        raise SettingsError(f"There is no checkpoint {step}.")
-    near, far = (
-        np.asarray(shown.folder.read_array(name, step)[position])
-        for name in ("neighbors", "distances")
-    )
+    at = shown.number_of(step)
+    near, far = (np.asarray(each[at][position]) for each in (shown.neighbors, shown.distances))
     rows = _rows_of(shown.positions, near)
     there = rows >= 0
     near, far = rows[there][:SHOWN], far[there][:SHOWN]
@@ -61,6 +56,7 @@ def _among_shown(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Rows and distances of the nearest images of a page that shows few of the stored
     neighbours."""
+    shown.check()
     vectors = shown.folder.read_array("embeddings", step)
     own = np.asarray(vectors[position], dtype=np.float64)
     found = np.concatenate(

@@ -35,8 +35,10 @@ from review_embeddings.review.page.layout import (
 from review_embeddings.review.page.process import import_spotlight
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
 from review_embeddings.review.page.server import Page
+from review_embeddings.review.page.shownas import images_name, table_name
 
 if TYPE_CHECKING:
+    from review_embeddings.pipeline.images.runimages import RunImages
     from review_embeddings.pipeline.stages.built import Built
 
 
@@ -93,7 +95,7 @@ def page_for(
         review, images = cut(review, sample.positions), images.take(sample.positions)
         lists = [cut_list(made, sample.positions) for made in lists]
     review = with_pictures(review, images)
-    session = _session(built, review, sample) | {
+    session = _session(built, review, images, sample) | {
         "lists": [_listed(made) for made in lists if made.key],
         **({"open": found[0].key} if found else {}),
         "watching": watching,
@@ -109,15 +111,19 @@ def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[s
     return History(lines).current()
 
 
-def _session(built: Built, review: ReviewFrame, sample: Sample | None) -> dict[str, Any]:
+def _session(
+    built: Built, review: ReviewFrame, images: RunImages, sample: Sample | None
+) -> dict[str, Any]:
     """What the page has to know of the run and its checkpoints."""
+    named = images_name(images.hashes)
     return {
         "title": _title(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
         "maps": maps_of(review),
         "mapColumns": [[at(axis, one) for axis in (c.X, c.Y)] for one in maps_of(review)],
         "extent": map_extent(built.run),
-        "table": built.manifest.fingerprint,
+        "table": table_name(built.manifest.fingerprint, named if sample else None),
+        "images": named,
         "checkpoints": _checkpoints(built, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }

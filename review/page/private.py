@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,17 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def have_private_folder(path: Path) -> None:
+    """Make a folder that only its owner can enter, where cleaners of temporary files have deleted
+    it. Raises StorageError where somebody else has put one there."""
+    with storage_errors(path):
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+        own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if not (own and stat.S_ISDIR(status.st_mode)):
+            raise PermissionError(errno.EPERM, "it is somebody else's", str(path))
 
 
 def create_private(path: Path) -> IO[bytes]:

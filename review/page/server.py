@@ -26,7 +26,11 @@ from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETE
 from review_embeddings.review.page.opening import has_display, opened_in_browser
 from review_embeddings.review.page.ports import ports_of, remember_port
 from review_embeddings.review.page.preferences import preferences_folder
-from review_embeddings.review.page.private import private_file, write_private_json
+from review_embeddings.review.page.private import (
+    have_private_folder,
+    private_file,
+    write_private_json,
+)
 from review_embeddings.review.page.process import (
     SpotlightProcess,
     import_spotlight,
@@ -118,6 +122,7 @@ def serve(
             if next_page is not None:
                 working.set()
                 if (new := next_page()) is not None:
+                    have_private_folder(folder)
                     write_private_json(folder / PAGE_FILE, new.session or {})
                     server.show(_config(new))
                 working.clear()

@@ -1,4 +1,5 @@
-"""Reads what the page has to know of its run, again whenever a page followed another one."""
+"""Reads what the page has to know of its run, again whenever a page followed another one. It is
+kept in memory: cleaners delete temporary files that are some days old."""
 
 from __future__ import annotations
 
@@ -23,16 +24,24 @@ class SessionFile:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> SessionFile:
-        """That of what the server was started with."""
-        return cls(Path(settings["page"]) if "page" in settings else None)
+        """That of what the server was started with, read at once."""
+        file = cls(Path(settings["page"]) if "page" in settings else None)
+        file.read()
+        return file
 
     def read(self) -> dict[str, Any]:
-        """Its content; not to be changed. Raises OSError where the file is gone."""
-        if self._path is None:
-            return {}
+        """Its content, as it was last where the file is gone; not to be changed."""
         with self._guard:
-            mark = mark_of(self._path)
-            if mark != self._mark:
-                self._content = json.loads(self._path.read_text(encoding="utf-8"))
-                self._mark = mark
+            if self._path is not None:
+                try:
+                    self._renew(self._path)
+                except OSError:
+                    if self._mark is None:
+                        raise
             return self._content
+
+    def _renew(self, path: Path) -> None:
+        mark = mark_of(path)
+        if mark != self._mark:
+            self._content = json.loads(path.read_text(encoding="utf-8"))
+            self._mark = mark

@@ -24,11 +24,13 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.heads import StoredProbabilities, stored_probabilities
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.page.slider import BUILT_ANEW
+from review_embeddings.review.page.frame import SLIDER
+from review_embeddings.review.page.shownas import BUILT_ANEW, OtherTableError, fingerprint_in
 
 NUMBERS = (
     c.X,
     c.Y,
+    c.OOD_SCORE,
     c.OOD_RANK,
     c.OOD_PERCENTILE,
     c.SELF_CONFIDENCE,
@@ -42,6 +44,8 @@ class ShownRun:
     """The images of a page at all checkpoints of its run's table."""
 
     folder: RunFolder
+    name: str
+    """Of the table that the page shows."""
     manifest: table.Manifest
     settings: Settings
     images: RunImages
@@ -59,6 +63,8 @@ class ShownRun:
     """By which labels are judged, one a checkpoint; None where the nearest images judge them."""
     neighbors: tuple[NDArray[Any], ...]
     """Shape (N, k) each: rows of the run."""
+    distances: tuple[NDArray[Any], ...]
+    """Shape (N, k) each: of these."""
 
     @property
     def steps(self) -> list[int]:
@@ -69,6 +75,24 @@ class ShownRun:
         """Shape (N,): class index, -1 without one."""
         labels = self.images.labels
         return np.full(len(self.images), -1, np.int32) if labels is None else labels
+
+    def check(self) -> None:
+        """Raise OtherTableError where the run has another table now than the one that was read."""
+        manifest = table.read_manifest(self.folder)
+        if manifest is None or manifest.fingerprint != self.manifest.fingerprint:
+            raise OtherTableError(BUILT_ANEW)
+
+    def number_of(self, step: int) -> int:
+        """Which checkpoint it is. Raises SettingsError for one that there is not."""
+        if step not in self.steps:
+            raise SettingsError(f"There is no checkpoint {step}.")
+        return self.steps.index(step)
+
+    def values_at(self, step: int) -> bytes:
+        """The columns `SLIDER` of a checkpoint, one after the other, as little-endian float32, by
+        row of the page. Raises SettingsError for a checkpoint that there is not."""
+        at = self.number_of(step)
+        return np.stack([self.numbers[name][at] for name in SLIDER]).astype("<f4").tobytes()
 
     def position_of(self, row: int) -> int:
         """The row of the run's arrays. Raises SettingsError for a row that the page has not."""
@@ -91,25 +115,26 @@ class ShownRun:
         return ClassProbabilities.of_shares(shares_of(near, len(self.images.classes or [])))
 
 
-def read_shown(
-    folder: RunFolder, fingerprint: str | None, positions: NDArray[np.int64] | None
-) -> ShownRun:
-    """Read it for a page of the table with this fingerprint. Raises RunError where that is not the
+def read_shown(folder: RunFolder, name: str, positions: NDArray[np.int64] | None) -> ShownRun:
+    """Read it for a page of the table with this name. Raises OtherTableError where that is not the
     one of the run any more."""
     manifest, images, info = table.read_manifest(folder), read_images(folder), folder.read_info()
-    if manifest is None or images is None or info is None or manifest.fingerprint != fingerprint:
-        raise RunError(BUILT_ANEW)
+    if manifest is None or images is None or info is None:
+        raise RunError(f"{folder} is not there any more as it was. Bring it back.")
+    if manifest.fingerprint != fingerprint_in(name):
+        raise OtherTableError(BUILT_ANEW)
     chosen = np.arange(len(images)) if positions is None else positions
     numbers: dict[str, list[NDArray[Any]]] = {name: [] for name in NUMBERS}
     predictions, accuracy = [], []
     for _, part in table.iterate(folder, columns=[*NUMBERS, c.PREDICTION]):
-        for name, values in numbers.items():
-            values.append(part[name].to_numpy()[chosen])
+        for column, values in numbers.items():
+            values.append(part[column].to_numpy()[chosen])
         codes = np.array(part[c.PREDICTION].cat.codes, dtype=np.int32)
         predictions.append(codes[chosen])
         accuracy.append(_class_accuracy(images, codes))
     return ShownRun(
         folder,
+        name,
         manifest,
         info.settings,
         images,
@@ -118,7 +143,10 @@ def read_shown(
         np.stack(predictions),
         np.stack(accuracy),
         tuple(_probabilities(folder, images, info.settings, step) for step in manifest.steps),
-        tuple(folder.read_array("neighbors", step) for step in manifest.steps),
+        *(
+            tuple(folder.read_array(array, step) for step in manifest.steps)
+            for array in ("neighbors", "distances")
+        ),
     )
 
 

@@ -36,7 +36,7 @@ test("a card is put together from them", async () => {
     assert.deepEqual(rest, {
         row: 0,
         imageId: 10,
-        images: 3,
+        images: 40,
         label: "blue",
         suggested: "red",
         reasons: ["rank 3 of 3"],

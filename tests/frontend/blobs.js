@@ -16,8 +16,8 @@ const NONE = 255; // of a probability
 
 /** @type {Record<string, [spec: Omit<ArraySpec, "at">, numbers: ArrayLike<number>]>} */
 const ARRAYS = {
-    image_id: [{ type: "u16", shape: [3] }, Uint16Array.of(10, 11, 12)],
-    label: [{ type: "i16", shape: [3] }, Int16Array.of(0, 1, -1)],
+    ids: [{ type: "u16", shape: [3] }, Uint16Array.of(10, 11, 12)],
+    labels: [{ type: "i16", shape: [3] }, Int16Array.of(0, 1, -1)],
     suggested: [{ type: "i16", shape: [3] }, Int16Array.of(1, -1, -1)],
     x: [{ type: "u16", shape: [2, 3], low: 0, high: 65535 }, Uint16Array.of(1, 2, 3, 4, 5, 6)],
     y: [{ type: "u16", shape: [2, 3], low: -1, high: 65534 }, Uint16Array.of(1, 2, 3, 4, 5, 6)],
@@ -74,13 +74,14 @@ const HEAD = {
         ],
     },
     images: 3,
+    ranked: 40,
     classes: CLASSES,
     predictionClasses: [...CLASSES, "green"],
     steps: [0, 100],
     ends: [0, 1],
     columns: {
-        [COLUMNS.imageId]: { array: "image_id" },
-        [COLUMNS.label]: { array: "label", names: CLASSES },
+        [COLUMNS.imageId]: { array: "ids" },
+        [COLUMNS.label]: { array: "labels", names: CLASSES },
         [ENDS.last.ood]: { array: "ood", index: 1 },
         ...Object.fromEntries(
             ["x", "y", "ood"].map((array, at) => [NOW_COLUMNS[at], { array, index: 1 }]),

@@ -37,6 +37,7 @@ export class FakeTable {
     #selected = [];
     #filtered = [0, 1, 2, 3];
     title = "";
+    images = "";
     /** @type {string[]} */
     notices = [];
     /** Columns of each write. @type {string[][]} */
@@ -139,6 +140,11 @@ export class FakeTable {
     /** @param {string} title */
     setTitle(title) {
         this.title = title;
+    }
+
+    /** @param {string} name */
+    setImages(name) {
+        this.images = name;
     }
 
     /** @param {string} message */

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Requests } from "page/core/requests.js";
 
 import { AWAY, settled } from "./fakes.js";
+import { randomOf } from "./random.js";
 
 /** @import { Failure } from "page/types.js" */
 
@@ -132,19 +133,10 @@ test("what is closed shows nothing that comes later", async () => {
     assert.deepEqual([drawn, asked.length], [0, 1]);
 });
 
-/** Numbers in [0, 1) that are the same each time. @param {number} seed */
-function random(seed) {
-    let state = seed;
-    return () => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return state / 2 ** 32;
-    };
-}
-
 test("in any order of questions, tables and answers nothing stands beside another's key", async () => {
     for (let seed = 1; seed <= 60; seed += 1) {
         const { requests, answers, latest, asked } = slow();
-        const next = random(seed);
+        const next = randomOf(seed);
         const pick = (/** @type {number} */ count) => Math.floor(next() * count);
         const others = [answers.latest(), answers.latest()];
         const check = (/** @type {typeof latest} */ { shown, wanted, answer }) => {

@@ -14,6 +14,8 @@ test("values, categories by name, selection and pictures", () => {
     assert(table.has("score") && !table.has("none"));
     assert.equal(table.picture(7), `${PREFIX}${ROUTES.image}/7`);
     assert.equal(table.picture(7, 256), `${PREFIX}${ROUTES.image}/7?side=256`);
+    table.setImages("abc");
+    assert.equal(table.picture(7, 256), `${PREFIX}${ROUTES.image}/7?images=abc&side=256`);
 });
 
 test("categories are put into the columns that are there, and nothing is worked out anew", () => {

@@ -13,7 +13,9 @@ from decision_server import HEADERS, load_plugin, session_in
 from starlette.testclient import TestClient
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.page.shownas import images_name
 
 HOME = "http://127.0.0.1:8000"
 
@@ -57,10 +59,11 @@ def write_session(
     lists: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """What the page has to know of the run as it is now."""
-    manifest = table.read_manifest(run)
-    assert manifest is not None
+    manifest, images = table.read_manifest(run), read_images(run)
+    assert manifest is not None and images is not None
     session: dict[str, Any] = {
         "table": manifest.fingerprint,
+        "images": images_name(images.hashes),
         "shown": list(shown or (manifest.steps[0], manifest.steps[-1])),
         "lists": [{"key": key, "rows": list(rows)} for key, rows in (lists or {}).items()],
     }

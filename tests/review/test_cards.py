@@ -259,8 +259,9 @@ REFUSED = {
     "nearest?row=0&step=": 400,
     "nearest?row=0&step=x": 400,
     "predictions?step=11&table={table}": 422,
-    "predictions?step=100": 422,
-    "predictions?step=100&table=other": 422,
+    "predictions?step=100": 409,
+    "values?step=100": 409,
+    "predictions?step=100&table=other": 409,
     "predictions": 400,
     "image/36": 422,
     "image/-1": 400,
@@ -285,18 +286,53 @@ def test_what_is_no_row_step_or_side_is_refused_with_a_sentence(
         assert status == 404 or answer.json()["error"].endswith("."), path
 
 
-def test_a_run_that_was_built_anew_is_refused_until_the_page_follows(
+def test_of_a_run_that_was_built_anew_is_told_what_the_page_shows_until_it_follows(
     run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
     client = page_routes(run, tmp_path, patch)
-    before, other = card_of(client, 5), fingerprint_of(run)
+    table, late = fingerprint_of(run), page_routes(run, tmp_path, patch)
+    asked = [
+        f"{question}&table={table}"
+        for question in ("card?row=5", "nearest?row=5", "nearest?row=5&step=20", "values?step=20")
+    ]
+    before = [client.get(address).content for address in asked]
     write_made_table(run, images_of(run), [10, 100], np.random.default_rng(1))
-    answer = client.get("card?row=5")
-    assert answer.status_code == 422 and "built anew" in answer.json()["error"]
-    assert client.get(f"predictions?step=100&table={other}").status_code == 422
+    assert [client.get(address).content for address in asked] == before
+    answer = late.get("card?row=5")
+    assert answer.status_code == 409 and "built anew" in answer.json()["error"]
+    assert answer.json()["reason"] == "other-table"
     write_session(run, tmp_path)  # as `--watch` does with its next page
-    after = card_of(client, 5)
-    assert after["steps"] == [10, 100] and before["steps"] == STEPS
+    assert card_of(client, 5)["steps"] == [10, 100]
+    for address in (*asked, f"predictions?step=100&table={table}", f"accuracy?table={table}"):
+        answer = client.get(address)
+        assert answer.status_code == 409 and answer.json()["reason"] == "other-table", address
+
+
+def test_what_was_read_is_answered_when_the_run_and_the_session_folder_are_gone(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    """Also the session: a page that is loaded again has its title, lists and checkpoints."""
+    client = page_routes(run, tmp_path, patch)
+    asked = ("session", "card?row=5", "nearest?row=5&step=20", "values?step=20", "hashes")
+    before = [client.get(address).content for address in asked]
+    (tmp_path / "session.json").unlink()
+    run.path.rename(tmp_path / "elsewhere")
+    after = [client.get(address) for address in asked]
+    assert [answer.content for answer in after[1:]] == before[1:]
+    session, known = json.loads(before[0]), after[0].json()
+    assert known == {**session, "built": None}
+    picture = client.get("image/3?side=64")
+    assert picture.status_code != 200 and picture.json()["error"]
+
+
+def test_pictures_of_other_images_are_refused(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    client = page_routes(run, tmp_path, patch)
+    images = client.get("session").json()["images"]
+    assert client.get(f"image/3?side=64&images={images}").status_code == 200
+    answer = client.get("image/3?side=64&images=another")
+    assert answer.status_code == 409 and answer.json()["reason"] == "other-table"
 
 
 def test_damage_is_said_and_not_shown(

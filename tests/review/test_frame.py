@@ -9,7 +9,7 @@ import pytest
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.outliers import worst_count
-from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
+from review_embeddings.pipeline.errors import ReviewError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -19,7 +19,8 @@ from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page import frame as frames
 from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
 from review_embeddings.review.page.layout import has_slider, plotted
-from review_embeddings.review.page.slider import values_at
+from review_embeddings.review.page.shownas import OtherTableError
+from review_embeddings.review.page.shownrun import read_shown
 
 
 def images_of(run: Path) -> RunImages:
@@ -88,16 +89,16 @@ def test_nothing_that_spotlight_would_show_wrongly(review: frames.ReviewFrame) -
 
 
 def test_what_the_slider_asks_for(review: frames.ReviewFrame, built_run: Path) -> None:
-    manifest = table.read_manifest(RunFolder(built_run))
+    run = RunFolder(built_run)
+    manifest = table.read_manifest(run)
     assert manifest is not None
-    values = np.frombuffer(values_at(built_run, 20, manifest.fingerprint), dtype="<f4").reshape(
-        3, 36
-    )
+    shown = read_shown(run, manifest.fingerprint, None)
+    values = np.frombuffer(shown.values_at(20), dtype="<f4").reshape(3, 36)
     np.testing.assert_array_equal(values, review.frame[["x_now", "y_now", "ood_now"]].to_numpy().T)
     with pytest.raises(SettingsError, match="no checkpoint 21"):
-        values_at(built_run, 21, manifest.fingerprint)
-    with pytest.raises(RunError, match="built anew"):
-        values_at(built_run, 20, "another")
+        shown.values_at(21)
+    with pytest.raises(OtherTableError, match="built anew"):
+        read_shown(run, "another", None)
 
 
 def test_one_checkpoint_alone(built_run: Path) -> None:

@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from decision_server import HEADERS, load_plugin, session_in
-from samples import need
+from nodetests import run_node_tests
 from starlette.testclient import TestClient
 
 from review_embeddings.pipeline import table
@@ -32,10 +31,11 @@ from review_embeddings.review.page.frontend import (
     shared_constants,
 )
 
-TESTS = Path(__file__).parents[1] / "frontend"
-
 HOME = "http://127.0.0.1:8000"
 MODULES = "/api/plugins/review_embeddings/"
+
+ENTRIES = ("main.js", "blob/open.js")
+"""Modules that a page begins with: in Spotlight, and without a server."""
 
 PURE = ("core", "dom", "maps", "views")
 """Folders whose modules know neither React nor Spotlight."""
@@ -73,29 +73,6 @@ def changed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [changed(part) for part in value]
     return value + 1
-
-
-def node() -> str:
-    """The Node that Playwright brings, else the one of this machine."""
-    from playwright._impl._driver import compute_driver_executable
-
-    driver = compute_driver_executable()
-    brought = Path(driver[0] if isinstance(driver, tuple) else driver)
-    path = str(brought) if brought.is_file() else shutil.which("node")
-    need(path is not None, "Node")
-    assert path is not None
-    return path
-
-
-def run_node_tests(constants: Path) -> subprocess.CompletedProcess[str]:
-    files = sorted(TESTS.glob("*.test.js"))
-    assert len(files) >= 8
-    return subprocess.run(
-        [node(), "--import", (TESTS / "hook.mjs").as_uri(), "--test", *map(str, files)],
-        env={"FRONTEND_CONSTANTS": str(constants)},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_the_modules_pass_their_own_tests(tmp_path: Path) -> None:
@@ -181,7 +158,7 @@ def test_every_module_is_small_and_says_what_it_is() -> None:
 
 
 def test_every_import_is_a_module_that_is_served_and_every_module_is_imported() -> None:
-    modules, found, waiting = frontend_modules(), set(), ["main.js"]
+    modules, found, waiting = frontend_modules(), set(), [*ENTRIES]
     while waiting:
         name = waiting.pop()
         if name in found:

@@ -26,7 +26,6 @@ from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.page import page_for
 from review_embeddings.review.page.sample import choose, cut, cut_list
 from review_embeddings.review.page.shownrun import read_shown
-from review_embeddings.review.page.slider import values_at
 
 
 @pytest.fixture
@@ -157,14 +156,13 @@ def test_rows_of_the_page_are_not_those_of_the_run(run: RunFolder) -> None:
     assert taken.take(np.array([1, 2])).read_bytes() == [
         images.read_bytes()[place] for place in (5, 11)
     ]
-    whole = np.frombuffer(values_at(run.path, 20, built.manifest.fingerprint), "<f4").reshape(3, 36)
-    some = np.frombuffer(
-        values_at(run.path, 20, built.manifest.fingerprint, places), "<f4"
-    ).reshape(3, 4)
-    np.testing.assert_array_equal(some, whole[:, places])
     fingerprint = built.manifest.fingerprint
-    (of_all,) = nearest_images(read_shown(run, fingerprint, None), 11, (100,))
-    (of_some,) = nearest_images(read_shown(run, fingerprint, places), 2, (100,))
+    all_of_them, four = (read_shown(run, fingerprint, rows) for rows in (None, places))
+    whole = np.frombuffer(all_of_them.values_at(20), "<f4").reshape(3, 36)
+    some = np.frombuffer(four.values_at(20), "<f4").reshape(3, 4)
+    np.testing.assert_array_equal(some, whole[:, places])
+    (of_all,) = nearest_images(all_of_them, 11, (100,))
+    (of_some,) = nearest_images(four, 2, (100,))
     near = run.read_array("neighbors", 100)[11]
     assert of_all["rows"] == near[:8].tolist() and of_all["hidden"] == 0
     vectors = run.read_array("embeddings", 100).astype(float)

@@ -26,14 +26,20 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
-from review_embeddings.review.page.card import Cards
+from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.pictures import Picture, Pictures
 from review_embeddings.review.page.preferences import Preferences
 from review_embeddings.review.page.sessionfile import SessionFile
-from review_embeddings.review.page.slider import values_at
+from review_embeddings.review.page.shownas import (
+    OTHER_IMAGES,
+    OTHER_PAGE,
+    OtherTableError,
+    renamed,
+)
+from review_embeddings.review.page.shownrun import ShownRun
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a message: the row numbers of two million images."""
@@ -50,6 +56,9 @@ THEME = "theme"
 THEME_NAME = re.compile(r"[a-z]{0,20}")
 """The page owns what it may be."""
 
+OTHER_TABLE = "other-table"
+"""Reason of an answer to a page whose rows or columns are not those that are at hand."""
+
 Route = Callable[[Request], Awaitable[Response]]
 
 
@@ -61,7 +70,7 @@ def add_session_route(app: Any, settings: Mapping[str, Any], preferences: Prefer
     def session() -> dict[str, Any]:
         theme = preferences.get(THEME)
         page = file.read() | ({"theme": theme} if isinstance(theme, str) else {})
-        return page | {"built": _built(settings)} if "run" in settings else page
+        return page | {"built": _built(settings, page)} if "run" in settings else page
 
     app.add_api_route(PREFIX + ROUTES["session"], session)
 
@@ -82,14 +91,14 @@ def add_theme_route(app: Any, preferences: Preferences) -> None:
     app.add_route(PREFIX + ROUTES["theme"], theme, ["POST"])
 
 
-def _built(settings: Mapping[str, Any]) -> str | None:
-    """Fingerprint of the run's table as it is now, by which a page knows that it is older; None
-    where there is none."""
+def _built(settings: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
+    """What the page's table would be called now, by which a page knows that it is older; None where
+    the run has none."""
     try:
         manifest = table.read_manifest(RunFolder(Path(settings["run"])))
     except ReviewError:
         return None
-    return None if manifest is None else manifest.fingerprint
+    return None if manifest is None else renamed(page.get("table", ""), manifest.fingerprint)
 
 
 def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
@@ -142,11 +151,11 @@ class _Images:
     """What the page asks about its images."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._run = Path(settings["run"])
-        self._rows = shown_rows(settings)
+        run, rows = RunFolder(Path(settings["run"])), shown_rows(settings)
         earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
-        self._cards = Cards(RunFolder(self._run), SessionFile.of(settings), self._rows, earlier)
-        self._pictures = Pictures(RunFolder(self._run), self._rows)
+        self._session = SessionFile.of(settings)
+        self._cards = Cards(run, self._session, rows, earlier)
+        self._pictures = Pictures(run, rows)
 
     async def get_nearest(self, request: Request) -> Response:
         row, step = _number(request, "row"), _number(request, "step")
@@ -156,7 +165,7 @@ class _Images:
             return _error("step is no step.", 400)
 
         def nearest() -> object:
-            source = self._cards.source()
+            source = self._asked(request)
             return nearest_images(source.shown, row, source.end_steps if step is None else [step])
 
         return await _given(nearest)
@@ -165,7 +174,7 @@ class _Images:
         row = _number(request, "row")
         if row is None:
             return _error("row is no row.", 400)
-        return await _given(lambda: self._cards.card(row).as_json)
+        return await _given(lambda: self._asked(request).card(row).as_json)
 
     async def get_picture(self, request: Request) -> Response:
         row, side = _whole(request.path_params["row"]), _number(request, "side")
@@ -173,35 +182,42 @@ class _Images:
             return _error("row is no row.", 400)
         if side is None and "side" in request.query_params:
             return _error("side is no number of pixels.", 400)
+        images = request.query_params.get("images", "")
+        if images and images != self._session.read().get("images"):
+            return _error(OTHER_IMAGES, 409, OTHER_TABLE)
         return await _given(lambda: self._pictures.picture(row, side))
 
-    async def get_accuracy(self, _: Request) -> Response:
-        return await _given(lambda: accuracy_of(self._cards.source().shown))
+    async def get_accuracy(self, request: Request) -> Response:
+        return await _given(lambda: accuracy_of(self._asked(request).shown))
 
     async def get_predictions(self, request: Request) -> Response:
-        def predictions(step: int, table: str) -> bytes:
-            return predictions_at(self._cards.source().shown, step, table)
-
-        return await self._at_step(request, predictions)
+        return await self._at_step(request, predictions_at)
 
     async def get_values(self, request: Request) -> Response:
-        def values(step: int, table: str) -> bytes:
-            return values_at(self._run, step, table, self._rows)
+        return await self._at_step(request, ShownRun.values_at)
 
-        return await self._at_step(request, values)
-
-    async def _at_step(self, request: Request, work: Callable[[int, str], bytes]) -> Response:
-        """The bytes of one number an image, at a checkpoint of a table."""
-        step, table = _number(request, "step"), request.query_params.get("table", "")
+    async def _at_step(self, request: Request, work: Callable[[ShownRun, int], bytes]) -> Response:
+        """The bytes of one number an image, at a checkpoint."""
+        step = _number(request, "step")
         if step is None:
             return _error("step is no step.", 400)
-        return await _given(lambda: work(step, table))
+        return await _given(lambda: work(self._asked(request, named=True).shown, step))
+
+    def _asked(self, request: Request, *, named: bool = False) -> CardSource:
+        """What is known of the images at the page's checkpoints. Raises OtherTableError for a page
+        that shows another table, also where it is to be ``named`` and is not."""
+        source, table = self._cards.source(), request.query_params.get("table")
+        if table != source.shown.name and (named or table is not None):
+            raise OtherTableError(OTHER_PAGE)
+        return source
 
 
 async def _given(work: Callable[[], object]) -> Response:
     """What is known of the images, as JSON or bytes; why it is not."""
     try:
         content = await run_in_threadpool(work)
+    except OtherTableError as error:
+        return _error(str(error), 409, OTHER_TABLE)
     except ReviewError as error:
         return _error(str(error), 422)
     if isinstance(content, Picture):

@@ -108,9 +108,12 @@ export interface Session {
     extent?: Extent;
     /** Step at which the slider stands at first; absent for a page without a slider. */
     start?: number;
-    /** Fingerprint of the table that the page shows. */
+    /** Names the table that the page shows. */
     table?: string;
-    /** Fingerprint of the run's table as it is now; null where there is none. */
+    /** Names the images of the page, by row. */
+    images?: string;
+    /** What it would be called now that the run may have been built anew; null where the run has no
+     * table. */
     built?: string | null;
     /** Whether the page follows the run by itself. */
     watching?: boolean;
@@ -278,6 +281,8 @@ export interface ReviewTable {
     /** Replace columns; all that shows them follows. */
     write(columns: Record<string, Numbers>): void;
     setTitle(title: string): void;
+    /** Which images the rows are, by a name: pictures are of no others. */
+    setImages(name: string): void;
     notify(message: string): void;
     onSelection(listener: () => void): Stop;
     /** Called when other rows pass the filters. */
@@ -296,8 +301,8 @@ export interface ReviewServer {
     changes(since: number): Promise<Changes | Failure>;
     /** Those that people saved. */
     lists(): Promise<SavedList[] | Failure>;
-    // What follows belongs to the table that is named by its fingerprint, and to no other. The page
-    // asks through `Requests` (core/requests.js), which name it.
+    // What follows belongs to the table that is named, and to no other. The page asks through
+    // `Requests` (core/requests.js), which name it.
     /** At one step, by default at the first and the last one on the page. */
     nearest(row: number, step?: number, table?: string): Promise<Nearest[] | Failure>;
     card(row: number, table?: string): Promise<Card | Failure>;

@@ -14,6 +14,7 @@ export const FORMAT = 1;
  * @property {number} format
  * @property {Session} session
  * @property {number} images
+ * @property {number} ranked Images that their ranks are among.
  * @property {string[]} classes Empty without labels.
  * @property {string[]} predictionClasses
  * @property {number[]} steps All checkpoints, ascending.

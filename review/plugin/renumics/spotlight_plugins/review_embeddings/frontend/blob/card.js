@@ -13,14 +13,14 @@ export function cardOf(blob, row) {
     const { head, arrays } = blob;
     const curve = (/** @type {string} */ name) =>
         head.steps.map((_, at) => known(arrays.of(name, at), row));
-    const label = classAt(blob, "label", row);
+    const label = classAt(blob, "labels", row);
     const suggested = classAt(blob, "suggested", row);
     const [x, y] = [curve("x"), curve("y")];
     return {
         row,
-        imageId: arrays.of("image_id")[row] ?? row,
+        imageId: arrays.of("ids")[row] ?? row,
         label,
-        images: head.images,
+        images: head.ranked,
         suggested,
         reasons: head.reasons[row] ?? [],
         lists: listsWith(blob, row),

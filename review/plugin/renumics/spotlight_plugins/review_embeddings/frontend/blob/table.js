@@ -106,6 +106,9 @@ export class BlobTable {
         for (const [name, values] of Object.entries(columns)) this.#written.set(name, values);
     }
 
+    /** There are no others. */
+    setImages() {}
+
     /** @param {() => void} listener */
     onSelection(listener) {
         return this.#selectionChanged.add(listener);

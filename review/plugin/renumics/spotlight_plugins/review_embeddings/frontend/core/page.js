@@ -36,6 +36,7 @@ export class ReviewPage {
     sessionRead = new Listeners();
 
     #asked = 0;
+    #answered = 0;
     #isBegun = false;
 
     /**
@@ -81,7 +82,11 @@ export class ReviewPage {
     /** Read the session and show it; then follow the run. */
     async open() {
         const { again, onWake } = this.surroundings;
-        this.table.onRead((isAgain) => isAgain && void this.#readSession());
+        this.table.onRead((isAgain) => {
+            if (!isAgain) return;
+            this.slider.leave();
+            void this.#readSession();
+        });
         again(() => this.#retry(), ASK_AGAIN);
         onWake(() => this.#retry());
         await this.#readSession();
@@ -92,7 +97,8 @@ export class ReviewPage {
     /** Ask again for what could not be read. */
     #retry() {
         this.requests.retry();
-        if (this.requests.failures.has(SESSION)) void this.#readSession();
+        const isAsked = this.#answered < this.#asked;
+        if (!isAsked && this.requests.failures.has(SESSION)) void this.#readSession();
     }
 
     /** What a later question answers is not taken from an earlier one. */
@@ -100,6 +106,7 @@ export class ReviewPage {
         const number = (this.#asked += 1);
         const session = await this.server.session().catch(() => UNREACHABLE);
         if (number !== this.#asked) return;
+        this.#answered = number;
         if (!isFailure(session)) await this.#show(session);
         this.requests.hear(this, SESSION, isFailure(session) ? session : null);
     }
@@ -110,6 +117,7 @@ export class ReviewPage {
         this.#isBegun = true;
         this.session = session;
         this.requests.table = session.table;
+        this.table.setImages(session.images ?? "");
         this.decisions.connection.table = session.table;
         this.decisions.shownSteps = session.shown ?? [];
         this.sessionRead.call();

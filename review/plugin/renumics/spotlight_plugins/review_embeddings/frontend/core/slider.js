@@ -19,6 +19,9 @@ export class Slider {
     /** @type {Listeners} */
     changed = new Listeners();
 
+    #asked = 0;
+    #isLeft = false;
+
     /**
      * @param {ReviewTable} table
      * @param {CheckpointValues} values
@@ -34,7 +37,8 @@ export class Slider {
 
     /** The checkpoint whose values are waited for. */
     get loading() {
-        return this.wanted === this.index ? undefined : this.checkpoints[this.wanted];
+        const isShown = this.wanted === this.index && !this.#isLeft;
+        return isShown ? undefined : this.checkpoints[this.wanted];
     }
 
     /** Whether the table has the columns that the slider changes. */
@@ -48,6 +52,14 @@ export class Slider {
         if (start === undefined || !checkpoints) return;
         this.checkpoints = checkpoints;
         this.index = this.wanted = Math.max(0, indexOf(checkpoints, start));
+        this.#isLeft = false;
+        this.changed.call();
+    }
+
+    /** The table was read anew, and shows the checkpoint at which the page would begin. */
+    leave() {
+        this.#asked += 1;
+        this.#isLeft = true;
         this.changed.call();
     }
 
@@ -62,6 +74,7 @@ export class Slider {
         const same = indexOf(known, this.checkpoints[this.wanted]?.step);
         this.checkpoints = known;
         this.index = Math.max(0, indexOf(known, start));
+        this.#isLeft = false;
         void this.#show(wasLast || same < 0 ? known.length - 1 : same);
     }
 
@@ -87,13 +100,15 @@ export class Slider {
         this.wanted = index;
         this.failure = "";
         this.changed.call();
-        const isWanted = () => this.checkpoints[this.wanted]?.step === checkpoint.step;
+        if (this.#isLeft) return; // `follow` goes on to it
+        const number = (this.#asked += 1);
+        const isWanted = () => number === this.#asked;
         try {
             const values = await this.values.at(checkpoint.step);
             if (!isWanted()) return; // somebody has gone on
             const columns = NOW_COLUMNS.map((column, at) => [column, values[at]]);
             this.table.write(Object.fromEntries(columns));
-            this.index = this.wanted;
+            this.index = index;
         } catch (error) {
             if (!isWanted()) return;
             this.wanted = this.index;

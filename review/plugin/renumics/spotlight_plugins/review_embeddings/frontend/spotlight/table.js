@@ -11,6 +11,7 @@ import { PREFIX, ROUTES } from "../constants.js";
  */
 export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
     const state = () => useDataset.getState();
+    let images = "";
     return {
         get length() {
             return state().length;
@@ -41,8 +42,7 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             const names = own(state().columnsByKey, column)?.type.invertedCategories;
             return names ? names[value] : value;
         },
-        picture: (row, side) =>
-            `${PREFIX}${ROUTES.image}/${row}${side === undefined ? "" : `?side=${side}`}`,
+        picture: (row, side) => addressOf(row, { images, side }),
         select: (rows) => state().selectRows(rows),
         highlight(row) {
             if (row === undefined) state().dehighlightAll();
@@ -50,6 +50,7 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
         },
         write: (columns) => write(useDataset, makeColumnsStats, columns),
         setTitle: (filename) => useDataset.setState({ filename }),
+        setImages: (name) => void (images = name),
         notify: (message) => notify(message),
         onSelection: (listener) =>
             useDataset.subscribe(
@@ -67,6 +68,17 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
                 (_, before) => listener(before.length > 0),
             ),
     };
+}
+
+/**
+ * Address of a picture.
+ * @param {number} row
+ * @param {Record<string, string | number | undefined>} asked
+ */
+function addressOf(row, asked) {
+    const known = Object.entries(asked).filter(([, value]) => value !== undefined && value !== "");
+    const query = known.map(([name, value]) => `${name}=${value}`).join("&");
+    return `${PREFIX}${ROUTES.image}/${row}${query && `?${query}`}`;
 }
 
 /**

@@ -1,0 +1,151 @@
+"""Makes a review in one piece of what a page shows: JSON, and behind it arrays and pictures;
+``frontend/blob/`` reads it as a table and a server that answers from memory.
+
+It holds ids, labels, predictions, scores and small pictures; no file names, hashes, notes,
+reviewers or decisions.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.page.card import CardSource, ImageCard
+from review_embeddings.review.page.classes import accuracy_of
+from review_embeddings.review.page.frame import FIRST, LAST, NOW, at
+from review_embeddings.review.page.frontend import COLUMNS
+from review_embeddings.review.page.pictures import Pictures
+from review_embeddings.review.page.shownrun import ShownRun
+from review_embeddings.review.share.arrays import ALIGNED, ArrayPack
+from review_embeddings.review.share.pictures import add_pictures
+
+FORMAT = 1
+
+NEAREST = 6
+"""Neighbours of each image at each checkpoint."""
+
+CLASSES = 5
+"""Most likely classes of each image."""
+
+SESSION = ("title", "shown", "lists", "maps", "mapColumns", "checkpoints", "extent", "start")
+"""What a page without a server has to know of the session beside the name of its table."""
+
+
+def blob_text(
+    run: RunFolder, source: CardSource, session: dict[str, Any], *, side: int | None
+) -> str:
+    """The review of a page as it stands in one without a server: compressed, in base64.
+
+    ``source`` is what its cards are made of, ``session`` what the page has to know. Pictures have
+    at most ``side`` pixels a side; None for none at all. The same review gives the same text.
+    """
+    pack, shown = ArrayPack(), source.shown
+    cards = [source.card(row) for row in range(len(shown.positions))]
+    _add_numbers(pack, shown)
+    _add_images(pack, shown, cards)
+    _add_nearest(pack, shown)
+    pictures = None
+    if side is not None:
+        taken = Pictures(run, shown.positions)
+        pictures = add_pictures(pack, taken, len(cards), side)
+    head = {
+        "format": FORMAT,
+        "session": {name: session[name] for name in SESSION if name in session}
+        | {"table": shown.name},
+        "images": len(cards),
+        "ranked": len(shown.images),
+        "classes": shown.images.classes or [],
+        "predictionClasses": shown.manifest.prediction_classes or [],
+        "steps": shown.steps,
+        "ends": list(source.ends),
+        "columns": _columns(source, session.get("start")),
+        "reasons": [card.reasons for card in cards],
+        "accuracy": accuracy_of(shown),
+        "pictures": pictures,
+        "arrays": pack.specs,
+    }
+    return base64.b64encode(gzip.compress(_joined(head, pack.content), mtime=0)).decode()
+
+
+def _joined(head: dict[str, Any], content: bytes) -> bytes:
+    """The length of the JSON, the JSON, and at the next multiple of `ALIGNED` the rest."""
+    text = json.dumps(head, separators=(",", ":")).encode()
+    return struct.pack("<I", len(text)) + text + bytes(-len(text) % ALIGNED) + content
+
+
+def _add_numbers(pack: ArrayPack, shown: ShownRun) -> None:
+    """By checkpoint and row."""
+    numbers = shown.numbers
+    pack.add_range("x", numbers[c.X])
+    pack.add_range("y", numbers[c.Y])
+    pack.add_halves("ood", numbers[c.OOD_SCORE])
+    pack.add_whole("prediction", shown.predictions)
+    pack.add_shares("confidence", numbers[c.CONFIDENCE])
+    pack.add_shares("label_confidence", numbers[c.SELF_CONFIDENCE])
+    pack.add_whole("rank", numbers[c.OOD_RANK])
+    pack.add_range("percentile", numbers[c.OOD_PERCENTILE])
+
+
+def _add_images(pack: ArrayPack, shown: ShownRun, cards: Sequence[ImageCard]) -> None:
+    """By row, and the curves of the suggested classes by checkpoint and row."""
+    codes = {name: code for code, name in enumerate(shown.images.classes or [])}
+    pack.add_whole("ids", shown.images.ids[shown.positions])
+    pack.add_whole("labels", shown.labels[shown.positions])
+    suggested = [-1 if card.suggested is None else codes[card.suggested] for card in cards]
+    pack.add_whole("suggested", np.array(suggested))
+    none = [None] * len(shown.steps)
+    curves = [card.suggested_curve or none for card in cards]
+    pack.add_shares("suggested_confidence", np.array(curves, dtype=np.float64).T)
+    if codes:
+        likely = [card.classes[:CLASSES] for card in cards]
+        pack.add_whole("likely", np.array([[codes[name] for name, _ in one] for one in likely]))
+        shares = [[share for _, share in one] for one in likely]
+        pack.add_shares("likelihood", np.array(shares, dtype=np.float64))
+
+
+def _add_nearest(pack: ArrayPack, shown: ShownRun) -> None:
+    """By checkpoint, row and nearness; images that the page does not show have no row of it."""
+    near, far = (
+        np.stack([np.asarray(each[shown.positions, :NEAREST]) for each in arrays])
+        for arrays in (shown.neighbors, shown.distances)
+    )
+    pack.add_whole("neighbors", _rows_of(shown.positions, near))
+    pack.add_range("distances", far)
+
+
+def _rows_of(positions: NDArray[np.int64], images: NDArray[Any]) -> NDArray[np.int64]:
+    """Rows of the page; the number of its rows for images that it does not show."""
+    rows = np.searchsorted(positions, images).clip(max=len(positions) - 1)
+    return np.where(positions[rows] == images, rows, len(positions)).astype(np.int64)
+
+
+def _columns(source: CardSource, start: int | None) -> dict[str, dict[str, Any]]:
+    """The columns of the page by name: which array they are, at which checkpoint."""
+    shown = source.shown
+    found: dict[str, dict[str, Any]] = {COLUMNS["imageId"]: {"array": "ids"}}
+    if shown.images.classes is not None:
+        found[COLUMNS["label"]] = {"array": "labels", "names": shown.images.classes}
+    stands = {step: number for number, step in enumerate(shown.steps)}
+    named: dict[str | int, int] = {**stands}
+    if start is not None:
+        named[NOW] = stands[start]
+    for where, number in named.items():
+        found |= {at(axis, where): {"array": axis, "index": number} for axis in (c.X, c.Y)}
+        found[at(c.OOD_SCORE, where)] = {"array": "ood", "index": number}
+    ends = (LAST,) if len(source.ends) == 1 else (FIRST, LAST)
+    for end, number in zip(ends, source.ends, strict=True):
+        found[at(c.OOD_SCORE, end)] = {"array": "ood", "index": number}
+        if shown.manifest.prediction_classes is not None:
+            names = shown.manifest.prediction_classes
+            column = {"array": "prediction", "index": number, "names": names}
+            found[at(c.PREDICTION, end)] = column
+    return found
