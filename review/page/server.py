@@ -24,8 +24,8 @@ from review_embeddings.review.page.address import ANY_PORT, Address
 from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.opening import has_display, opened_in_browser
+from review_embeddings.review.page.personal.preferences import preferences_folder
 from review_embeddings.review.page.ports import ports_of, remember_port
-from review_embeddings.review.page.preferences import preferences_folder
 from review_embeddings.review.page.private import (
     have_private_folder,
     private_file,

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from review_embeddings.review.page.frontend import WIDGETS
-from review_embeddings.review.page.layouts import PageLayout, PageLayouts
-from review_embeddings.review.page.layouttree import LayoutError
-from review_embeddings.review.page.preferences import Preferences, preferences_folder
+from review_embeddings.review.page.personal.layouts import PageLayout, PageLayouts
+from review_embeddings.review.page.personal.layouttree import LayoutError
+from review_embeddings.review.page.personal.preferences import Preferences, preferences_folder
 
 HOME = "http://127.0.0.1:8000"
 SMALL, MEDIUM, LARGE = range(3)

@@ -15,7 +15,7 @@ from typing import Any
 
 from review_embeddings.review.decisions.session import open_session
 from review_embeddings.review.page.entry import EntryControl
-from review_embeddings.review.page.preferences import Preferences
+from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.process import SESSION_VARIABLE
 
 from .guard import Guard

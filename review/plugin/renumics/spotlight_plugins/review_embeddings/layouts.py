@@ -19,9 +19,9 @@ from review_embeddings.review.page.frontend import (
     WINDOW_HEADER,
     WINDOW_WIDTHS,
 )
-from review_embeddings.review.page.layouts import PageLayouts
-from review_embeddings.review.page.layouttree import LayoutError, Tree
-from review_embeddings.review.page.preferences import MAX_BYTES, Preferences
+from review_embeddings.review.page.personal.layouts import PageLayouts
+from review_embeddings.review.page.personal.layouttree import LayoutError, Tree
+from review_embeddings.review.page.personal.preferences import MAX_BYTES, Preferences
 
 ROUTE = "/api/layout/"
 

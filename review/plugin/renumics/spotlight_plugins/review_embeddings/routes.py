@@ -30,8 +30,8 @@ from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import PREFIX, ROUTES
 from review_embeddings.review.page.nearest import nearest_images
+from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.pictures import Picture, Pictures
-from review_embeddings.review.page.preferences import Preferences
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownas import (
     OTHER_IMAGES,

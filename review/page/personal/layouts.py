@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from review_embeddings.review.page.frontend import WIDGETS
-from review_embeddings.review.page.layouttree import (
+from review_embeddings.review.page.personal.layouttree import (
     LayoutError,
     Tree,
     checked,
@@ -15,7 +15,7 @@ from review_embeddings.review.page.layouttree import (
     unnamed,
     widgets_of,
 )
-from review_embeddings.review.page.preferences import Preferences
+from review_embeddings.review.page.personal.preferences import Preferences
 
 UNUSABLE = "Your layout cannot be shown by this version, so this is the one that it comes with."
 
