@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,7 @@ class Pictures:
         self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._kept_bytes = 0
         self._guard, self._decoding = threading.Lock(), threading.Semaphore(AT_ONCE)
+        self._thumbnails = threading.Semaphore(AT_ONCE - 1)  # the large picture need not wait
 
     @cached_property
     def _images(self) -> RunImages:
@@ -84,7 +86,7 @@ class Pictures:
         kept = self._remembered((self._images.hashes[row], side))
         if kept is not None:
             return kept
-        with self._decoding:
+        with self._thumbnails if side < PREVIEW_SIDE else nullcontext(), self._decoding:
             return self._made(row, side)
 
     def _made(self, row: int, side: int) -> bytes:
