@@ -167,6 +167,16 @@ test("what is asked for stands in the address", async () => {
     );
 });
 
+test("predicted classes are one number an image, and accuracies come as they are", async () => {
+    const codes = Int32Array.from([0, 2, -1]);
+    const { asked, server } = answering(codes.buffer);
+    assert.deepEqual(await server.predictions(100, "abc"), codes);
+    assert.equal(asked[0]?.path, `${PREFIX}${ROUTES.predictions}?step=100&table=abc`);
+    assert.equal(await answering(codes.buffer.slice(1)).server.predictions(1, "a"), STRANGER);
+    const known = { steps: [1], classes: ["blue"], accuracy: [[null]] };
+    assert.deepEqual(await answering(known).server.accuracy(), known);
+});
+
 test("the columns of a checkpoint come one after the other", async () => {
     const sent = Float32Array.from({ length: 2 * NOW_COLUMNS.length }, (_, index) => index);
     const { asked, server } = answering(sent.buffer);
