@@ -45,7 +45,8 @@ export function nearestView(shown, step) {
         {
             style: { ...look.row, gridTemplateColumns },
             role: "group",
-            "aria-label": `Nearest images at step ${step}`,
+            "aria-label": `Nearest images at step ${step}${notShown(found)}`,
+            title: notShown(found).replace(/^, /, ""),
             "data-test-tag": `nearest-${step}`,
             onKeyDown: moveFocus,
         },
@@ -90,6 +91,10 @@ function thumbnail({ card, table, go, colorOf, hasDistances = false }, found, in
         hasDistances && h("span", { style: look.distance }, distance?.toPrecision(2) ?? ""),
     );
 }
+
+/** That a page which is a sample lacks some of them; empty for none. @param {Nearest} nearest */
+export const notShown = ({ hidden = 0 }) =>
+    hidden > 0 ? `, of those on this page: ${hidden} of its nearest are not in the sample` : "";
 
 /**
  * @param {Pick<ReviewTable, "value">} table

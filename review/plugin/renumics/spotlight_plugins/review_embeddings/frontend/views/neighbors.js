@@ -6,7 +6,7 @@
 
 import { classColors } from "../core/classcolors.js";
 import { h } from "../dom/node.js";
-import { idOf, labelOf, nearestView } from "./nearest.js";
+import { idOf, labelOf, nearestView, notShown } from "./nearest.js";
 import { styles } from "./styles.js";
 import { nearestStyles as look } from "./whystyles.js";
 
@@ -61,12 +61,16 @@ export function neighborsView({ table, row, found, go }) {
             "div",
             { style: look.rows },
             found?.length === 0 && "Its nearest images are not known.",
-            found?.map(({ step }) =>
+            found?.map((nearest) =>
                 h(
                     "section",
-                    { key: step },
-                    h("div", { style: styles.name }, `Nearest at step ${step}`),
-                    nearestView({ ...shown, count: SHOWN }, step),
+                    { key: nearest.step },
+                    h(
+                        "div",
+                        { style: styles.name },
+                        `Nearest at step ${nearest.step}${notShown(nearest)}`,
+                    ),
+                    nearestView({ ...shown, count: SHOWN }, nearest.step),
                 ),
             ),
         ),
