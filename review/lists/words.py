@@ -68,7 +68,8 @@ def of_consensus(images: Candidates, row: int) -> list[str]:
 
 def of_both_ends(images: Candidates, row: int) -> list[str]:
     """That it is an outlier at both checkpoints."""
-    return [f"an outlier at step {images.first_step} too", *of_last(images, row)]
+    ends = f"an outlier at step {images.first_step} and at step {images.last_step}"
+    return [ends, *of_last(images, row)]
 
 
 def of_new(images: Candidates, row: int) -> list[str]:

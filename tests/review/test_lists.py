@@ -254,7 +254,7 @@ def test_why_an_image_is_listed_by_hand() -> None:
     ]
     assert why("first", 2, first_ood_rank=36 - rows) == ["outlier rank 34 of 36 at step 10"]
     assert why("persistent", 2) == [
-        "an outlier at step 10 too",
+        "an outlier at step 10 and at step 100",
         "outlier rank 3 of 36 at step 100",
     ]
     assert why("new", 2, outlier_since=20) == ["new among the outliers since step 20"]
