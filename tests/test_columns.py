@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from review_embeddings.pipeline.textcolumns import MIN_WIDTH, TextColumn, lay_out, width_of, wrapped
 from review_embeddings.review.cli import printing
+from review_embeddings.review.cli.output import print_similar
 from review_embeddings.review.cli.printing import TextTable, say
+from review_embeddings.review.report.similar import SearchResults, SimilarImage
 
 SIGNS = st.characters(
     codec="utf-8",
@@ -224,3 +226,26 @@ def in_terminal(columns: int, *arguments: object) -> str:
     os.close(terminal)
     assert process.returncode == 0, written
     return written.decode().replace("\r", "")
+
+
+def found_at(step: int) -> SearchResults:
+    images = [
+        SimilarImage(rank, 40 + rank, 0.9, "猫" * 8, 3.4e-9, rank, "undecided", None, rank)
+        for rank in (1, 2)
+    ]
+    return SearchResults(step, images, 0.0)
+
+
+def test_checkpoints_stand_beside_each_other_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # 1 for the numbers, 6 or 7 for ids, 16, 10 and 12 twice, and gaps of two: 106 columns
+    for width, tables in ((106, 1), (105, 2), (80, 2), (60, 2), (None, 1)):
+        monkeypatch.setattr(printing, "terminal_width", lambda width=width: width)
+        print_similar([found_at(0), found_at(40)])
+        lines = capsys.readouterr().out.splitlines()
+        headings = [line for line in lines if "similarity" in line]
+        assert len(headings) == tables, width
+        assert all(width_of(line) <= (width or 200) for line in lines)
+        assert "2 of 2 are the same at step 0 and at step 40" in lines
+        assert not re.search(r"0\.000|e-", "".join(lines)), "a rank, and no score"

@@ -204,8 +204,9 @@ test("an answer that comes late is not shown beside another image", async () => 
 test("a picture, where there is one", () => {
     const { page } = pageOf();
     const element = host();
-    const mounted = mount(element, picture, page, {});
+    const mounted = mount(element, picture, page, { row: 1 });
     assert.equal(element.childNodes.length, 0);
-    mounted.update({ url: "/a.png" });
-    assert.equal(all(element, "img")[0].attributes.src, "/a.png");
+    mounted.update({ url: "/a.png", row: 1 });
+    const { src, alt } = all(element, "img")[0].attributes;
+    assert.deepEqual([src, alt], ["/a.png", "green #11"]);
 });

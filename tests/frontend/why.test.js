@@ -349,6 +349,22 @@ test("without an answer there are no neighbours, until they are asked for again"
     assert.deepEqual(nearest.of(0), NEAR);
 });
 
+test("neighbours of the next image are at hand when it is gone to", async () => {
+    const server = new FakeServer();
+    let questions = 0;
+    server.nearest = async () => {
+        questions += 1;
+        return NEAR;
+    };
+    const nearest = new NearestImages(new Requests(), server);
+    nearest.ahead(undefined);
+    nearest.ahead(1);
+    await settled();
+    assert.deepEqual(nearest.of(1), NEAR);
+    await nearest.ask(1);
+    assert.equal(questions, 1);
+});
+
 test("of many answers the oldest is given up", async () => {
     const server = new FakeServer();
     server.near = { 0: NEAR };

@@ -204,6 +204,31 @@ def test_the_nearest_images_in_the_whole_embedding_are_shown_for_both_ends(
     assert selected(page) == [7]
 
 
+def test_the_card_says_why_with_the_nearest_images_of_any_step(page: Page, built_run: Path) -> None:
+    why = page.locator("[data-test-tag=review-why]")
+    shown = page.locator(PANEL).get_by_text(re.compile(r"^#\d+$")).first
+    row = int(shown.inner_text().removeprefix("#"))
+
+    def near(step: int) -> Any:
+        return why.locator(f"[data-test-tag=nearest-{step}] button")
+
+    expect(near(20)).to_have_count(0)
+    why.get_by_role("button", name="step 20").click()
+    for step in (10, 20, 100):
+        expected = RunFolder(built_run).read_array("neighbors", step)[row, :6]
+        expect(near(step)).to_have_count(6)
+        titles = near(step).evaluate_all("all => all.map((one) => one.title)")
+        assert [int(re.findall(r"#(\d+)", title)[0]) for title in titles] == expected.tolist()
+    frame = table.read(built_run, checkpoints=[100])
+    rank = frame["ood_rank"][row]
+    expect(why.get_by_role("region", name="last · step 100")).to_contain_text(
+        f"outlier rank {rank} of 36"
+    )
+    other = RunFolder(built_run).read_array("neighbors", 20)[row, 0]
+    near(20).first.click()
+    expect(shown).to_have_text(f"#{other}")
+
+
 def test_how_far_each_map_can_be_trusted_stands_in_a_table_beside_the_plots(
     page: Page, built_run: Path
 ) -> None:

@@ -139,42 +139,6 @@ def test_the_whole_curves_are_there_in_words() -> None:
     assert "Outlier percentile 0.3 ↑ atypical" in text and text.endswith("step 0step 40")
 
 
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
-
-
-def test_the_summary_says_ranks_and_no_scores(run: RunFolder) -> None:
-    made, images = summarize(run, note=print)
-    page = as_html(made, images, cards_of(run, made, images))
-    assert "OOD score" not in page and "<script" not in page
-    shown = sum(len(listed.images) for listed in made.lists.values())
-    assert page.count('<figure class="card">') == shown
-    assert page.count('<div class="curves">') == shown
-    first = made.lists["worst"].images[0]
-    assert re.search(rf"#{first.image_id}<ul><li>outlier rank 1 of 36 at step 100", page)
-
-
-def test_similar_says_ranks_and_reasons(
-    run: RunFolder, review_embeddings: CommandLine, tmp_path: Path
-) -> None:
-    images = read_images(run)
-    assert images is not None
-    code, _, errors = review_embeddings("index", "--run", run.path)
-    assert code == 0, errors
-    page = tmp_path / "similar.html"
-    query = ("similar", "--run", run.path, "--image", 7, "--top", 3, "--html", "--out", page)
-    code, output, errors = review_embeddings(*query)
-    assert code == 0, errors
-    ranks = run.read_array("outliers", 100).argsort(kind="stable").argsort() + 1
-    found = [int(line.split()[1]) for line in output.splitlines()[1:4]]
-    for image, line in zip(found, output.splitlines()[1:4], strict=True):
-        assert f" {ranks[image]}" in line and "similarity" in output.splitlines()[0]
-    html = page.read_text()
-    assert html.count('<figure class="card">') == 4
-    assert all(f"outlier rank {ranks[image]:,} of 36" in html for image in [7, *found])
-
-
 OVERFLOWING = """() => {
     const width = document.documentElement.clientWidth;
     const wide = [...document.querySelectorAll("body *")].filter((element) => {
@@ -195,6 +159,47 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+
+
+def test_the_summary_says_ranks_and_no_scores(run: RunFolder) -> None:
+    made, images = summarize(run, note=print)
+    page = as_html(made, images, cards_of(run, made, images))
+    assert "OOD score" not in page and "<script" not in page
+    shown = sum(len(listed.images) for listed in made.lists.values())
+    assert page.count('<figure class="card">') == shown
+    assert page.count('<div class="curves">') == shown
+    first = made.lists["worst"].images[0]
+    assert re.search(rf"#{first.image_id}<ul><li>outlier rank 1 of 36 at step 100", page)
+
+
+@pytest.mark.browser
+def test_similar_says_ranks_and_reasons_on_a_phone_too(
+    run: RunFolder, review_embeddings: CommandLine, browser: Browser, tmp_path: Path
+) -> None:
+    images = read_images(run)
+    assert images is not None
+    code, _, errors = review_embeddings("index", "--run", run.path)
+    assert code == 0, errors
+    page = tmp_path / "similar.html"
+    query = ("similar", "--run", run.path, "--image", 7, "--top", 3, "--html", "--out", page)
+    code, output, errors = review_embeddings(*query)
+    assert code == 0, errors
+    ranks = run.read_array("outliers", 100).argsort(kind="stable").argsort() + 1
+    found = [int(line.split()[1]) for line in output.splitlines()[1:4]]
+    for image, line in zip(found, output.splitlines()[1:4], strict=True):
+        assert f" {ranks[image]}" in line and "similarity" in output.splitlines()[0]
+    html = page.read_text()
+    assert html.count('<figure class="card">') == 4
+    assert all(f"outlier rank {ranks[image]:,} of 36" in html for image in [7, *found])
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.goto(page.as_uri())
+    assert phone.evaluate(OVERFLOWING) == []
+    phone.close()
 
 
 @pytest.mark.browser

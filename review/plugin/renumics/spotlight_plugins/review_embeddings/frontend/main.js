@@ -94,7 +94,7 @@ const widgetsOf = (page) => [
 
 /** @param {ReviewPage} page */
 const lensesOf = (page) => [
-    spotlightLens(page, picture, ({ url }) => ({ url }), {
+    spotlightLens(page, picture, ({ url, rowIndex }) => ({ url, row: rowIndex }), {
         key: LENSES.image,
         displayName: "Picture",
         dataTypes: ["Image"],

@@ -46,6 +46,11 @@ export class NearestImages {
         await (step === undefined ? this.ends : this.step).show(keyOf(row, step));
     }
 
+    /** Have those at the ends at hand before they are wanted. @param {number | undefined} row */
+    ahead(row) {
+        if (row !== undefined) void this.answers.at(keyOf(row, undefined));
+    }
+
     /** What was asked for last, at the ends or at a step. */
     #following() {
         const latest = this.answers.latest();

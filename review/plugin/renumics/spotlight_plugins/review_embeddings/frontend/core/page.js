@@ -74,7 +74,10 @@ export class ReviewPage {
         );
         this.saved.changed.add(() => this.review.changed.call());
         this.decisions.changed.add(() => this.review.recount());
-        this.current.changed.add(() => this.cards.ahead(this.review.next));
+        this.current.changed.add(() => {
+            this.cards.ahead(this.review.next);
+            this.nearest.ahead(this.review.next);
+        });
         const player = new Player(this.slider, surroundings.later);
         this.maps = new Maps(table, this.cards, surroundings.tabStorage, player);
     }

@@ -9,10 +9,12 @@ import { COLUMNS } from "../constants.js";
 import { endsOf, reasonsOf, verdict } from "../core/card.js";
 import { h } from "../dom/node.js";
 import { cardStyles, styles } from "./styles.js";
+import { nameOf } from "./title.js";
 
-/** @type {MakeWidget<{ url?: string | undefined }>} */
-export const picture = () => ({
-    view: ({ url }) => (url ? h("img", { src: url, alt: "", style: cardStyles.image }) : null),
+/** @type {MakeWidget<{ url?: string | undefined, row: number }>} */
+export const picture = (page) => ({
+    view: ({ url, row }) =>
+        url ? h("img", { src: url, alt: nameOf(page, row), style: cardStyles.image }) : null,
 });
 
 /** @type {MakeWidget<{ known: Known, row: number }>} */

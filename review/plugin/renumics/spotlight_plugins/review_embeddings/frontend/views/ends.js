@@ -12,6 +12,9 @@ import { whyStyles as look } from "./whystyles.js";
 
 const NEAREST_SHOWN = 6;
 
+/** Of a picture: a low card has room for two rows of them, or with the slider's for three. */
+const MAX_HEIGHT = { closed: "18cqh", open: "11cqh" };
+
 const NAME_LETTERS = 26; // beside a probability
 
 /**
@@ -35,7 +38,7 @@ export function endView(shown, index) {
             predictionView(card, end),
             rankView(card, end),
         ),
-        nearestView({ ...shown, count: NEAREST_SHOWN }, end.step),
+        nearestOf(shown, end.step),
     );
 }
 
@@ -59,8 +62,17 @@ export function sliderEndView(shown) {
         "section",
         { key: "slider", style: look.end, "aria-label": `slider · step ${step}` },
         h("div", { style: look.numbers }, button, sliderNumbers(card, index)),
-        nearestView({ ...shown, count: NEAREST_SHOWN }, step),
+        nearestOf(shown, step),
     );
+}
+
+/**
+ * @param {Why} shown
+ * @param {number} step
+ */
+function nearestOf(shown, step) {
+    const maxHeight = MAX_HEIGHT[shown.isOpen ? "open" : "closed"];
+    return nearestView({ ...shown, maxHeight, count: NEAREST_SHOWN }, step);
 }
 
 /**

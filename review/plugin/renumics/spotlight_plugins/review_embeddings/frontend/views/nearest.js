@@ -12,9 +12,6 @@ const NAME_LETTERS = 18; // two lines below a thumbnail
 
 const SIDE = 160; // pixels of a picture that is fetched
 
-/** Of a thumbnail: a low card has room for two rows of them. */
-const WIDEST = "min(96px, 18cqh)";
-
 /** Stands before another label; no line ends behind it. */
 const OTHER = "≠\u00a0";
 
@@ -26,6 +23,7 @@ const OTHER = "≠\u00a0";
  * @property {(row: number) => void} go
  * @property {(label: string) => string} colorOf
  * @property {number} count How many are shown.
+ * @property {string} [maxHeight] Of a picture.
  * @property {boolean} [hasDistances] Whether it is said how far they are.
  */
 
@@ -39,7 +37,7 @@ export function nearestView(shown, step) {
         const text = shown.nearest ? "Its nearest images are not known." : "";
         return h("div", { style: look.row, "aria-busy": String(!shown.nearest) }, text);
     }
-    const gridTemplateColumns = `repeat(${shown.count}, minmax(0, ${WIDEST}))`;
+    const gridTemplateColumns = `repeat(${shown.count}, minmax(0, 96px))`;
     return h(
         "div",
         {
@@ -59,7 +57,8 @@ export function nearestView(shown, step) {
  * @param {Nearest} found
  * @param {number} index
  */
-function thumbnail({ card, table, go, colorOf, hasDistances = false }, found, index) {
+function thumbnail(shown, found, index) {
+    const { card, table, go, colorOf, maxHeight = "96px", hasDistances = false } = shown;
     const row = found.rows[index] ?? 0;
     const label = labelOf(table, row);
     const isOther = label !== undefined && label !== (labelOf(table, card.row) ?? label);
@@ -81,7 +80,7 @@ function thumbnail({ card, table, go, colorOf, hasDistances = false }, found, in
         h("img", {
             src: table.picture(row, SIDE),
             alt: name,
-            style: { ...look.picture, borderBottom: border },
+            style: { ...look.picture, maxHeight, borderBottom: border },
         }),
         h(
             "span",

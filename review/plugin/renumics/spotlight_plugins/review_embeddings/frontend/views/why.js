@@ -70,6 +70,7 @@ export function why(page, redraw) {
                 },
                 ...(at === undefined ? {} : { at }),
                 point(index) {
+                    if (index === at) return;
                     at = index;
                     redraw();
                 },
