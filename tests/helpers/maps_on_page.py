@@ -27,7 +27,7 @@ class MapOnPage:
     def box(self) -> dict[str, float]:
         box = self.canvas.bounding_box()
         assert box is not None
-        return dict(box)
+        return {name: box[name] for name in ("x", "y", "width", "height")}
 
     @property
     def placement(self) -> tuple[float, float, float]:
