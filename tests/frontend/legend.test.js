@@ -29,7 +29,12 @@ function mapsOf(table, storage = new FakeTab(), cards = new Map()) {
 
 /** @import { Node } from "page/types.js" */
 
-/** All nodes of a kind. @param {import("page/types.js").Child} node @param {string} tag @returns {Node[]} */
+/**
+ * All nodes of a kind.
+ * @param {import("page/types.js").Child} node
+ * @param {string} tag
+ * @returns {Node[]}
+ */
 const allOf = (node, tag) =>
     node === null || typeof node === "string"
         ? []
@@ -158,7 +163,7 @@ test("the legend counts what passes the filters, and what of it is selected", ()
     );
 });
 
-test("of a thousand categories those of the selection stand first, and a search finds others", () => {
+test("of a thousand categories those of the selection stand first, others are found", () => {
     const names = Array.from({ length: 1000 }, (_, code) => `class ${code}`);
     const values = Array.from({ length: 1000 }, (_, row) => row);
     const table = new FakeTable({ [COLUMNS.label]: { values, names } });

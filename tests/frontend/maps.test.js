@@ -17,7 +17,8 @@ import { randomOf } from "./random.js";
 function cloud(count, seed) {
     const random = randomOf(seed);
     const far = (/** @type {number} */ row) => (row % 97 === 0 ? 1000 : 1);
-    const axis = () => Float32Array.from({ length: count }, (_, row) => far(row) * (random() - 0.5));
+    const place = (/** @type {number} */ row) => far(row) * (random() - 0.5);
+    const axis = () => Float32Array.from({ length: count }, (_, row) => place(row));
     return { x: axis(), y: axis() };
 }
 
@@ -33,14 +34,14 @@ test("the nearest point is the one that looking at all of them finds", () => {
         const random = randomOf(count + 1);
         const counts = (/** @type {number} */ row) => row % 5 !== 4;
         for (let at = 0; at < 200; at += 1) {
-            const [px, py] = [2 * random() - 1, 2 * random() - 1].map((one) => one * (at % 3 ? 1 : 600));
+            const place = () => (2 * random() - 1) * (at % 3 ? 1 : 600);
+            const [px, py] = [place(), place()];
             const distance = random() * (at % 3 ? 0.2 : 900);
-            const far = Array.from(x, (value, row) =>
-                Math.hypot(value - (px ?? 0), (y[row] ?? 0) - (py ?? 0)),
-            );
-            const near = [...far.keys()].filter((row) => (far[row] ?? 0) <= distance && counts(row));
-            const least = near.sort((one, other) => (far[one] ?? 0) - (far[other] ?? 0))[0];
-            assert.equal(grid.nearest(px ?? 0, py ?? 0, distance, counts), least);
+            const far = Array.from(x, (value, row) => Math.hypot(value - px, (y[row] ?? 0) - py));
+            const farOf = (/** @type {number} */ row) => far[row] ?? Infinity;
+            const near = [...far.keys()].filter((row) => farOf(row) <= distance && counts(row));
+            const [least] = near.sort((one, other) => farOf(one) - farOf(other));
+            assert.equal(grid.nearest(px, py, distance, counts), least);
         }
     }
 });
@@ -243,7 +244,8 @@ test("a point is painted where it is, and at an edge as far as there is room", (
         const placement = { scale: 1, left: 0, top: height };
         const rows = Uint32Array.of(0);
         const colors = Uint32Array.of(red);
-        paintPoints({ pixels, width, height }, points, rows, colors, placement, new Disc(2, opacity));
+        const disc = new Disc(2, opacity);
+        paintPoints({ pixels, width, height }, points, rows, colors, placement, disc);
         return pixels;
     };
     const middle = paint(10.5, 4.5); // pixel 10 of line 5

@@ -27,7 +27,7 @@ class MapOnPage:
     def box(self) -> dict[str, float]:
         box = self.canvas.bounding_box()
         assert box is not None
-        return dict(box)
+        return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
 
     @property
     def placement(self) -> tuple[float, float, float]:

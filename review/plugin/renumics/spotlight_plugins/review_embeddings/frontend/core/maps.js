@@ -85,10 +85,11 @@ export class Maps {
         this.#keep();
     }
 
-    /** @param {string} name */
-    isShown(name) {
-        const { isolated } = this;
-        return isolated === undefined ? !this.hidden.has(name) : isolated === name;
+    /** Whether a category is shown, by its name. */
+    get isShown() {
+        const { isolated, hidden } = this;
+        return (/** @type {string} */ name) =>
+            isolated === undefined ? !hidden.has(name) : isolated === name;
     }
 
     /** Where an image was at each checkpoint; empty until that is known. @param {number} row */

@@ -41,7 +41,7 @@ export class Appearance {
     restate() {
         const { table, maps } = this.page;
         const { names, codes } = this.coloring;
-        const shown = names.map((name) => maps.isShown(name));
+        const shown = names.map(maps.isShown);
         const before = this.states;
         this.states = statesOf(table, (row) => shown[codes[row] ?? -1] ?? true);
         const isShownAs = (/** @type {number} */ state, /** @type {number} */ row) =>

@@ -24,6 +24,7 @@ const MANY = 30;
  * @returns {Category[]}
  */
 export function categoriesOf({ names, colors, codes }, { filtered, selected }, maps) {
+    const { isShown } = maps;
     const counts = countsOf(codes, filtered, names.length);
     const chosen = countsOf(codes, selected, names.length);
     const categories = names.map((name, code) => ({
@@ -31,7 +32,7 @@ export function categoriesOf({ names, colors, codes }, { filtered, selected }, m
         color: colors[code] ?? "",
         count: counts[code] ?? 0,
         selected: chosen[code] ?? 0,
-        isShown: maps.isShown(name),
+        isShown: isShown(name),
     }));
     if (names.length <= MANY || !selected.length) return categories;
     return categories.sort((one, other) => Number(other.selected > 0) - Number(one.selected > 0));
