@@ -14,6 +14,9 @@ import { moreView } from "./more.js";
 import { signs, STATUS } from "./notices.js";
 import { keepsFocus, toolbar } from "./roving.js";
 
+/** Until something was done. */
+const HINT = "← → go through the list, ? shows all keys";
+
 /** @param {ReviewPage} page */
 export function headView(page) {
     return [
@@ -159,7 +162,7 @@ export function stateView({ decisions, deciding }, notices) {
     return h(
         "div",
         { key: "state", class: "review-row review-state" },
-        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, deciding.last),
+        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, deciding.last || HINT),
         !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
     );

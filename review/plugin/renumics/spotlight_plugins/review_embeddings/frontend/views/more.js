@@ -21,15 +21,24 @@ export function moreView(page) {
             { class: "review-popup" },
             onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
             onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
-            h(
-                "button",
-                { key: "all", disabled: !rows.length, onClick: () => review.marks.add(rows) },
-                `Mark all ${countedImages(rows.length)}`,
-            ),
+            once(`Mark all ${countedImages(rows.length)}`, () => review.marks.add(rows)),
             saveForm(page),
-            h("button", { key: "keys", onClick: () => overlay.toggle("keys") }, "Keys (?)"),
+            once("Keys (?)", () => overlay.toggle("keys")),
         ),
     );
+}
+
+/**
+ * A button that closes the menu.
+ * @param {string} text
+ * @param {() => void} work
+ */
+function once(text, work) {
+    const onClick = (/** @type {any} */ { currentTarget }) => {
+        currentTarget.closest("details").open = false;
+        work();
+    };
+    return h("button", { key: text, onClick }, text);
 }
 
 /**
