@@ -159,10 +159,11 @@ export function stateView({ decisions, deciding }, notices) {
     const { status, isLeft, holding } = decisions;
     const isUnsaved = notices.some(({ key }) => key === UNSAVED);
     const tone = isLeft ? "review-wrong" : "review-muted";
+    const last = deciding.last || HINT;
     return h(
         "div",
         { key: "state", class: "review-row review-state" },
-        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, deciding.last || HINT),
+        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, last),
         !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
     );
