@@ -119,7 +119,7 @@ export function positionText({ review, current }) {
 /** @param {ReviewPage} page */
 function decidedView({ review, decisions }) {
     const { list } = review;
-    if (!list) return null;
+    if (!list || decisions.connection.isWithout) return null;
     const known = decisions.holding.isKnown ? review.decidedIn(list).toLocaleString() : "–";
     const text = `${known} of ${list.rows.length.toLocaleString()} decided`;
     return h("span", { key: "decided", class: "review-muted review-count" }, text);
@@ -127,6 +127,7 @@ function decidedView({ review, decisions }) {
 
 /** @param {ReviewPage} page */
 const undoButton = ({ decisions, deciding }) =>
+    !decisions.connection.isWithout &&
     keyButton("undo", keyOf("undo"), {
         disabled: !decisions.canUndo,
         title: "Take back the last decision of this tab, and go to its image",
@@ -134,9 +135,9 @@ const undoButton = ({ decisions, deciding }) =>
     });
 
 /** @param {ReviewPage} page */
-function progressView({ review }) {
+function progressView({ review, decisions }) {
     const { list } = review;
-    if (!list) return null;
+    if (!list || decisions.connection.isWithout) return null;
     const decided = review.decidedIn(list);
     const share = list.rows.length ? decided / list.rows.length : 0;
     const range = {
