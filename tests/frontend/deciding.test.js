@@ -104,6 +104,11 @@ test("after a decision the next undecided image is shown, at the end the last on
     press(page, "End");
     press(page, keyOf(ONE));
     assert.equal(page.current.row, 3);
+    assert.match(page.deciding.last, /End of the list: 1 image undecided \(n\)\./);
+    press(page, "n");
+    press(page, keyOf(ONE));
+    press(page, "n");
+    assert.equal(page.deciding.last, "All images of this list are decided.");
 });
 
 test("Space marks, a decision is about the marked ones, and one undo takes it back", async () => {

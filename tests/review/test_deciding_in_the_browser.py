@@ -60,7 +60,7 @@ def test_mark_it_and_get_it_out(
 
         page.keyboard.press("l")  # relabel: search, Enter takes the first
         page.get_by_label("New label").fill("GRE" if label_of(page) != "green" else "RED")
-        relabelled = page.locator("[role=option] >> nth=0").inner_text()
+        relabelled = page.locator(".review-class > :first-child").first.inner_text()
         page.get_by_label("New label").press("Enter")
         at(page, "2 of 36")
         for place in (2, 3):

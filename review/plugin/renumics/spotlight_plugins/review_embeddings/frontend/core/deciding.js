@@ -101,7 +101,23 @@ export class Deciding {
         this.drafts.drop(rows.map((row) => this.#idOf(row)));
         marks.clear();
         this.#tell(`${this.#nameOf(rows)}: ${verdict({ decision, newLabel, note: "" })}`);
-        if (this.goesOn && rows.some((row) => row === current.row)) this.review.advance();
+        if (this.goesOn && rows.some((row) => row === current.row)) this.#goOn();
+    }
+
+    /** Show what is next; at the end of the list, say so. */
+    #goOn() {
+        const { current, list, position } = this.review;
+        const decided = current.row;
+        this.review.advance();
+        if (!list || position < 0 || current.row !== decided) return;
+        const left = list.rows.length - this.review.decidedIn(list);
+        const rest = left ? `${countedImages(left)} undecided (n)` : "all decided";
+        this.#tell(`${this.last}. End of the list: ${rest}.`);
+    }
+
+    /** Go to the next undecided image of the list. */
+    seek() {
+        if (!this.review.goToUndecided()) this.#tell("All images of this list are decided.");
     }
 
     /** Take back what was decided last in this tab, and look at it again. */

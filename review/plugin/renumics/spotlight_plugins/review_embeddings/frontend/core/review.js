@@ -126,11 +126,15 @@ export class Review {
         this.go(Math.max(0, this.#shownFrom(end, by)));
     }
 
-    /** To the next image that nobody has decided about; from the start where none is behind it. */
+    /**
+     * To the next image that nobody has decided about; from the start where none is behind it.
+     * @returns {boolean} Whether there is one.
+     */
     goToUndecided() {
-        const after = this.position < 0 ? this.#index : this.position + 1;
-        const next = this.#undecidedFrom(after);
-        this.go(next < 0 ? this.#undecidedFrom(0) : next);
+        const after = this.#undecidedFrom(this.position < 0 ? this.#index : this.position + 1);
+        const next = after < 0 ? this.#undecidedFrom(0) : after;
+        this.go(next);
+        return next >= 0;
     }
 
     /** What is next once the current image is decided: one that is not, or the one behind it. */
@@ -186,14 +190,11 @@ export class Review {
     #isDecided = (row) => this.holding.of(row) !== undefined;
     /** @param {number} row */
     #isPassed = (row) => this.isUndecidedOnly && this.#isDecided(row);
-
     /** @param {number} from @param {1 | -1} by */
-    #shownFrom(from, by) {
-        return indexFrom(this.list?.rows ?? [], from, by, (row) => !this.#isPassed(row));
-    }
+    #shownFrom = (from, by) =>
+        indexFrom(this.list?.rows ?? [], from, by, (row) => !this.#isPassed(row));
 
     /** @param {number} from */
-    #undecidedFrom(from) {
-        return indexFrom(this.list?.rows ?? [], from, 1, (row) => !this.#isDecided(row));
-    }
+    #undecidedFrom = (from) =>
+        indexFrom(this.list?.rows ?? [], from, 1, (row) => !this.#isDecided(row));
 }

@@ -17,7 +17,7 @@ export function reviewActions({ review, deciding, forms, overlay, current }) {
         previous: () => review.move(-1),
         first: () => review.goToEnd(1),
         last: () => review.goToEnd(-1),
-        seek: () => review.goToUndecided(),
+        seek: () => deciding.seek(),
         suggested: () => deciding.takeSuggested(),
         decide: (decision) => deciding.decide(decision),
         undo: () => deciding.undo(),

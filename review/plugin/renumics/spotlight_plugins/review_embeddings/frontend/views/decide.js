@@ -2,14 +2,16 @@
 // Each says its key; the first is what the list suggests.
 
 /** @import { ReviewPage } from "../core/page.js" */
+/** @import { Node } from "../types.js" */
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
 import { keyOf } from "../core/keyboard.js";
 import { keyButton } from "./keybutton.js";
 import { toolbar } from "./roving.js";
 
-/** @param {ReviewPage} page */
+/** @param {ReviewPage} page @returns {Node | null} */
 export function decisionButtons(page) {
+    if (page.decisions.connection.isWithout) return null; // a page on which nothing is decided
     return toolbar(
         "Decide",
         { key: "decide", class: "review-row review-decide" },

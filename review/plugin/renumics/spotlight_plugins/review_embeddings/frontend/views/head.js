@@ -14,6 +14,9 @@ import { moreView } from "./more.js";
 import { signs, STATUS } from "./notices.js";
 import { keepsFocus, toolbar } from "./roving.js";
 
+/** Until something was done. */
+const HINT = "← → go through the list, ? shows all keys";
+
 /** @param {ReviewPage} page */
 export function headView(page) {
     return [
@@ -116,7 +119,7 @@ export function positionText({ review, current }) {
 /** @param {ReviewPage} page */
 function decidedView({ review, decisions }) {
     const { list } = review;
-    if (!list) return null;
+    if (!list || decisions.connection.isWithout) return null;
     const known = decisions.holding.isKnown ? review.decidedIn(list).toLocaleString() : "–";
     const text = `${known} of ${list.rows.length.toLocaleString()} decided`;
     return h("span", { key: "decided", class: "review-muted review-count" }, text);
@@ -124,6 +127,7 @@ function decidedView({ review, decisions }) {
 
 /** @param {ReviewPage} page */
 const undoButton = ({ decisions, deciding }) =>
+    !decisions.connection.isWithout &&
     keyButton("undo", keyOf("undo"), {
         disabled: !decisions.canUndo,
         title: "Take back the last decision of this tab, and go to its image",
@@ -131,9 +135,9 @@ const undoButton = ({ decisions, deciding }) =>
     });
 
 /** @param {ReviewPage} page */
-function progressView({ review }) {
+function progressView({ review, decisions }) {
     const { list } = review;
-    if (!list) return null;
+    if (!list || decisions.connection.isWithout) return null;
     const decided = review.decidedIn(list);
     const share = list.rows.length ? decided / list.rows.length : 0;
     const range = {
@@ -156,10 +160,11 @@ export function stateView({ decisions, deciding }, notices) {
     const { status, isLeft, holding } = decisions;
     const isUnsaved = notices.some(({ key }) => key === UNSAVED);
     const tone = isLeft ? "review-wrong" : "review-muted";
+    const last = deciding.last || HINT;
     return h(
         "div",
         { key: "state", class: "review-row review-state" },
-        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, deciding.last),
+        h("span", { key: "last", class: "review-last", "aria-live": "polite" }, last),
         !isUnsaved && h("span", { key: "status", class: tone, ...STATUS }, status),
         ...signs(notices, holding.questions.length),
     );

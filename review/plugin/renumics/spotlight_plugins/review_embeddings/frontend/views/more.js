@@ -9,9 +9,7 @@ import { h } from "../dom/node.js";
 
 /** @param {ReviewPage} page */
 export function moreView(page) {
-    const { review, deciding, overlay } = page;
-    const { isUndecidedOnly, list } = review;
-    const rows = list?.rows ?? [];
+    const isWithout = page.decisions.connection.isWithout;
     return h(
         "details",
         { key: "more", class: "review-more", onMount: closesOutside, onKeyDown: closeOnEscape },
@@ -19,17 +17,36 @@ export function moreView(page) {
         h(
             "div",
             { class: "review-popup" },
-            onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
-            onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
-            h(
-                "button",
-                { key: "all", disabled: !rows.length, onClick: () => review.marks.add(rows) },
-                `Mark all ${countedImages(rows.length)}`,
-            ),
-            saveForm(page),
-            h("button", { key: "keys", onClick: () => overlay.toggle("keys") }, "Keys (?)"),
+            !isWithout && settings(page),
+            once("Keys (?)", () => page.overlay.toggle("keys")),
         ),
     );
+}
+
+/** What there is only where images are decided about. @param {ReviewPage} page */
+function settings(page) {
+    const { review, deciding } = page;
+    const { isUndecidedOnly, list } = review;
+    const rows = list?.rows ?? [];
+    return [
+        onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
+        onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
+        once(`Mark all ${countedImages(rows.length)}`, () => review.marks.add(rows)),
+        saveForm(page),
+    ];
+}
+
+/**
+ * A button that closes the menu.
+ * @param {string} text
+ * @param {() => void} work
+ */
+function once(text, work) {
+    const onClick = (/** @type {any} */ { currentTarget }) => {
+        currentTarget.closest("details").open = false;
+        work();
+    };
+    return h("button", { key: text, onClick }, text);
 }
 
 /**
