@@ -96,6 +96,7 @@ export class ListRows {
     open({ key }) {
         this.at = key;
         this.page.review.open(key);
+        this.page.reviewAsked.call();
     }
 
     /** Have the images selected in all that Spotlight shows. @param {ReviewList} list */
