@@ -205,7 +205,7 @@ function rows(confusion, indices) {
  */
 function cell({ classes }, label, prediction, count, all, y, x) {
     const isRight = label === prediction;
-    const kind = isRight ? "right" : count ? "wrong" : "empty";
+    const kind = !count ? "empty" : isRight ? "right" : "wrong";
     const shade = Math.round(DARKEST * Math.sqrt(count / Math.max(1, all)));
     const color = isRight ? "good, #1b6e35" : "bad, #b3261e";
     const background = `color-mix(in srgb, var(--review-${color}) ${shade}%, transparent)`;

@@ -73,7 +73,7 @@ function row(view, pair, most, index) {
                 " predicted as ",
                 h("b", {}, classes[prediction] ?? "none of the classes"),
             ),
-            h("span", { class: "rc-muted" }, `${percent(share)} of ${name}`),
+            h("span", { class: "rc-muted" }, `${percent(share)} of the label`),
             h(
                 "span",
                 { class: "rc-bar", "aria-hidden": "true" },
