@@ -32,7 +32,7 @@ export function classesView(view) {
         "div",
         { class: "rc", "data-test-tag": "review-classes" },
         h("div", { key: "head", class: "rc-head" }, head(view)),
-        sentence ? h("p", { key: "none", class: "rc-none" }, sentence) : partView(view),
+        sentence ? h("p", { key: "nothing", class: "rc-none" }, sentence) : partView(view),
     );
 }
 

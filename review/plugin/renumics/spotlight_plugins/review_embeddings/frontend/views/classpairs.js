@@ -23,7 +23,7 @@ export function pairsView(view) {
         "div",
         { key: "pairs", class: "rc-part" },
         all.length > 10 && searchView(view, "Search pairs of classes"),
-        !found.length && h("p", { key: "none", class: "rc-none" }, noneText(all.length)),
+        !found.length && h("p", { key: "nothing", class: "rc-none" }, noneText(all.length)),
         h(
             "ul",
             { key: "rows", class: "rc-pairs", "aria-label": "Most confused pairs", ...rovingRows },

@@ -62,7 +62,7 @@ export function listsView(rows, onMount = () => {}) {
             ]),
         ),
         !groups.some(({ lists }) => lists.length) &&
-            h("p", { key: "none", class: "rl-none" }, emptyText(rows)),
+            h("p", { key: "nothing", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
         saveView(rows),
     );
