@@ -145,7 +145,7 @@ class ImportOptions:
     new_classes: bool = option(
         "--new-classes",
         is_flag=True,
-        help="Take new labels that are none of the classes; apply them with --new-classes, too.",
+        help="Take new labels that are none of the classes; the run has them from then on.",
     )
     debug: bool = debug_option()
 
@@ -232,7 +232,8 @@ class ApplyOptions:
     new_classes: bool = option(
         "--new-classes",
         is_flag=True,
-        help="Add classes that images were relabelled to and the data set does not have.",
+        help="Add all classes that images were relabelled to and the data set does not have; those "
+        "that people added to the run are in any case.",
     )
     dry_run: bool = option(
         "--dry-run", is_flag=True, help="Say what would be changed and write nothing."

@@ -123,6 +123,18 @@ test("lists of others come with the next look, and are asked for once", async ()
     assert.deepEqual(named(saved), [["even", [0]]]);
 });
 
+test("lists that cannot be read are said, and asked for again", async () => {
+    const { server, saved, view, browser } = await withLists((server) => {
+        server.saved = { kind: "unavailable", reason: "the disk is gone" };
+    });
+    assert.match(textOf(view()), /Saved lists cannot be read: the disk is gone\./);
+    server.saved = [EVEN];
+    await browser.wait();
+    await settled();
+    assert.deepEqual(named(saved), [["even", [0]]]);
+    assert(!textOf(view()).includes("cannot be read"));
+});
+
 test("a change of a list is taken back as a decision is", async () => {
     const { server, saved, page } = await withLists();
     saved.remove("odd");

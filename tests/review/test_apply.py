@@ -29,7 +29,7 @@ from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.changes import is_evaluation
 from review_embeddings.review.exchange.folderform import FolderSplit, safe_name, write_folder
-from review_embeddings.review.exchange.labelcolumn import label_column, relabelled
+from review_embeddings.review.exchange.labelcolumn import label_column, relabelled, with_classes
 from review_embeddings.review.exchange.reports import Applied, summary
 
 CommandLine = Callable[..., tuple[int, str, str]]
@@ -496,6 +496,25 @@ def test_new_classes_are_added_only_on_request(run: RunFolder, tmp_path: Path) -
         new["test"].features["label"].names == [*CLASSES, "pink"] and new["test"]["label"][0] == 3
     )
     assert new["train"].features == new["test"].features
+
+
+def test_classes_of_a_field_are_added_behind_the_others() -> None:
+    """A label inside a column of structs, as in a tar's ``json.label``."""
+    label = datasets.ClassLabel(names=["ant", "bee"])
+    kinds = datasets.Features(
+        {
+            "note": datasets.Value("string"),
+            "json": {"label": label, "by": datasets.Value("string")},
+        }
+    )
+    cells = [{"label": 1, "by": "x"}, {"label": 0, "by": None}]
+    rows = datasets.Dataset.from_dict({"note": ["a", "b"], "json": cells}, features=kinds)
+    wider = with_classes(rows, "json.label", ["cow", "bee"])
+    assert wider.features["json"]["label"].names == ["ant", "bee", "cow"]
+    assert wider.column_names == ["note", "json"]
+    labels = label_column(wider, "json.label")
+    assert labels is not None and labels.value_of("cow") == 2
+    assert relabelled(wider, labels, {1: 2})["json"][:] == [cells[0], {"label": 2, "by": None}]
 
 
 def test_a_data_set_without_splits_stays_one(run: RunFolder, source: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import {
 import { addThemeSwitch, dress } from "./spotlight/dress.js";
 import { fetchingForWindow } from "./spotlight/layouts.js";
 import { spotlightTable } from "./spotlight/table.js";
+import { showReview } from "./spotlight/tabs.js";
 import { showThumbnails } from "./spotlight/thumbnails.js";
 import { picture, summary } from "./views/card.js";
 import { checkpointTable } from "./views/checkpoints.js";
@@ -53,6 +54,7 @@ function activate(app) {
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
     addThemeSwitch(app, page);
     addOverPage(page);
+    page.reviewAsked.add(showReview);
     void page.open();
 }
 

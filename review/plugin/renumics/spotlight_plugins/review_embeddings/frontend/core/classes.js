@@ -99,12 +99,21 @@ export function rowsOf({ classes, labels, predictions }, isWanted) {
     return rows;
 }
 
+/** @type {WeakMap<Confusion, Pair[]>} */
+const known = new WeakMap();
+
 /**
  * What is taken for what, the most images first.
  * @param {Confusion} confusion
- * @returns {Pair[]}
  */
 export function pairsOf(confusion) {
+    const pairs = known.get(confusion) ?? findPairs(confusion);
+    known.set(confusion, pairs);
+    return pairs;
+}
+
+/** @param {Confusion} confusion */
+function findPairs(confusion) {
     const { classes, counts, labelled } = confusion;
     const width = classes.length + 1;
     /** @type {Pair[]} */

@@ -222,5 +222,6 @@ export class ClassView {
         const others = this.opened.filter((one) => one.key !== key);
         this.opened = [list, ...others].slice(0, OPENED);
         page.review.open(key);
+        page.reviewAsked.call();
     }
 }

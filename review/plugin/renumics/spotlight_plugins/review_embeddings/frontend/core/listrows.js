@@ -10,6 +10,9 @@ import { counted } from "./format.js";
 /** With more lists than these there is a search. */
 export const MANY_LISTS = 12;
 
+/** More of a group are drawn on request: each row costs time with every key. */
+const SHOWN = 60;
+
 export class ListRows {
     search = "";
     /** Key of the list that is renamed; empty for none. */
@@ -17,6 +20,7 @@ export class ListRows {
     /** The name that is typed. */
     name = "";
     isSaving = false;
+    isWhole = false;
     /** Why a name cannot be taken. */
     fault = "";
     /** Key of the row that Tab goes to. @type {string | undefined} */
@@ -86,7 +90,15 @@ export class ListRows {
         return isGone ? "Removed; here until another list is opened." : list.description;
     }
 
-    /** @param {Partial<Pick<ListRows, "search" | "at" | "name">>} part */
+    /** Those of a group that are drawn: the first ones, and the one where the keys are.
+     * @param {ReviewList[]} lists */
+    shownOf(lists) {
+        const { stop } = this;
+        if (this.isWhole || lists.length <= SHOWN) return lists;
+        return lists.filter((list, index) => index < SHOWN || list.key === stop);
+    }
+
+    /** @param {Partial<Pick<ListRows, "search" | "at" | "name" | "isWhole">>} part */
     set(part) {
         Object.assign(this, part);
         this.changed();
@@ -96,6 +108,7 @@ export class ListRows {
     open({ key }) {
         this.at = key;
         this.page.review.open(key);
+        this.page.reviewAsked.call();
     }
 
     /** Have the images selected in all that Spotlight shows. @param {ReviewList} list */

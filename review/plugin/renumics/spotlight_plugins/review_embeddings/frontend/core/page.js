@@ -39,6 +39,9 @@ export class ReviewPage {
     #answered = 0;
     #isBegun = false;
 
+    /** Called when a list is opened that a person wants to see now. @type {Listeners} */
+    reviewAsked = new Listeners();
+
     /**
      * @param {ReviewTable} table
      * @param {ReviewServer} server

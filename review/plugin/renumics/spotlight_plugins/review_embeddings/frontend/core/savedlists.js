@@ -133,7 +133,7 @@ export class SavedLists {
         const answer = await this.server.lists();
         this.#isAsking = false;
         this.failure = isFailure(answer) ? answer : null;
-        if (isFailure(answer)) return; // asked again with the next look
+        if (isFailure(answer)) return this.changed.call(); // asked again with the next look
         this.#saved = answer;
         this.#version = version;
         saved.forEach((key) => this.#unread.delete(key));

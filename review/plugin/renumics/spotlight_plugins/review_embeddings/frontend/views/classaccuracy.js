@@ -63,10 +63,10 @@ const headings = (view) =>
     COLUMNS.map(([key, text, title]) => {
         const isBy = view.sortedBy === key;
         const sign = isBy ? (view.isDescending ? " ▾" : " ▴") : "";
-        const order = isBy ? (view.isDescending ? "descending" : "ascending") : "none";
+        const order = view.isDescending ? "descending" : "ascending";
         return h(
             "th",
-            { key, "aria-sort": order },
+            { key, ...(isBy ? { "aria-sort": order } : {}) },
             h("button", { title: title || "Sort", onClick: () => view.sort(key) }, text + sign),
         );
     });

@@ -32,7 +32,7 @@ export function classesView(view) {
         "div",
         { class: "rc", "data-test-tag": "review-classes" },
         h("div", { key: "head", class: "rc-head" }, head(view)),
-        sentence ? h("p", { key: "none", class: "rc-none" }, sentence) : partView(view),
+        sentence ? h("p", { key: "nothing", class: "rc-none" }, sentence) : partView(view),
     );
 }
 
@@ -82,10 +82,10 @@ const tab = (view, key, text, isOn) =>
     );
 
 /** The checkpoint of the numbers, and the one that is waited for. @param {ClassView} view */
-function stepText({ step, wanted, failure, confusion }) {
+function stepText({ step, wanted, failure, confusion, steps }) {
     if (!confusion) return "";
     const shown = `step ${step}`;
-    if (wanted === step || wanted === undefined) return shown;
+    if (wanted === step || wanted === undefined) return steps.length > 1 ? "" : shown;
     return failure
         ? `${shown} (step ${wanted} cannot be shown: ${failure.reason})`
         : `${shown}, loading step ${wanted} …`;

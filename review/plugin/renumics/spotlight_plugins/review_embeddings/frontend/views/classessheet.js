@@ -45,7 +45,7 @@ export const CLASSES_SHEET = `
 .rc-curves thead th { position: sticky; top: 0; background: var(--review-ground, #fff); z-index: 1;
     border-bottom: 1px solid var(--review-line, #c3ccd5); font-weight: 400; }
 .rc .rc-curves button { border: 0; padding: 2px 4px; }
-.rc .rc-curves [aria-sort]:not([aria-sort=none]) button { font-weight: 600; }
+.rc .rc-curves [aria-sort] button { font-weight: 600; }
 .rc .rc-curves tbody button:enabled { text-decoration: underline; text-underline-offset: 2px; }
 .rc-curves svg { display: block; }
 .rc-axis { stroke: var(--review-line, #c3ccd5); stroke-width: 1; }

@@ -71,12 +71,13 @@ function indicesOf({ order, around }, confusion) {
 /** @param {ClassView} view */
 const orderMenu = (view) =>
     h(
-        "label",
+        "span",
         { key: "order" },
         "Classes ",
         h(
             "select",
             {
+                "aria-label": "Order of the classes",
                 value: view.order,
                 onChange: (/** @type {any} */ event) => view.set({ order: event.target.value }),
             },
@@ -94,12 +95,12 @@ function aroundMenu(view) {
         view.set({ around: value === "" ? undefined : Number(value) });
     };
     return h(
-        "label",
+        "span",
         { key: "around" },
         "Shown ",
         h(
             "select",
-            { value: around ?? "", onChange },
+            { value: around ?? "", onChange, "aria-label": "Classes that are shown" },
             h(
                 "option",
                 { key: "all", value: "" },
@@ -138,7 +139,7 @@ function heading(_, confusion, indices) {
               ]
             : []),
         ...(confusion.predicted[length]
-            ? [{ key: "none", name: "none", title: "Predicted as none of the classes" }]
+            ? [{ key: "nothing", name: "no class", title: "Predicted as none of the classes" }]
             : []),
     ];
     return h(
@@ -205,7 +206,7 @@ function rows(confusion, indices) {
  */
 function cell({ classes }, label, prediction, count, all, y, x) {
     const isRight = label === prediction;
-    const kind = isRight ? "right" : count ? "wrong" : "empty";
+    const kind = !count ? "empty" : isRight ? "right" : "wrong";
     const shade = Math.round(DARKEST * Math.sqrt(count / Math.max(1, all)));
     const color = isRight ? "good, #1b6e35" : "bad, #b3261e";
     const background = `color-mix(in srgb, var(--review-${color}) ${shade}%, transparent)`;
@@ -257,7 +258,7 @@ function totals({ classes, predicted, total, right }, indices, isPart, hasNone) 
         hasNone &&
             h(
                 "td",
-                { key: "none", class: "rc-total", "data-prediction": none },
+                { key: "nothing", class: "rc-total", "data-prediction": none },
                 of(none).toLocaleString(),
             ),
         h("td", { key: "total", class: "rc-total" }, total.toLocaleString()),

@@ -23,7 +23,7 @@ export function pairsView(view) {
         "div",
         { key: "pairs", class: "rc-part" },
         all.length > 10 && searchView(view, "Search pairs of classes"),
-        !found.length && h("p", { key: "none", class: "rc-none" }, noneText(all.length)),
+        !found.length && h("p", { key: "nothing", class: "rc-none" }, noneText(all.length)),
         h(
             "ul",
             { key: "rows", class: "rc-pairs", "aria-label": "Most confused pairs", ...rovingRows },
@@ -73,7 +73,7 @@ function row(view, pair, most, index) {
                 " predicted as ",
                 h("b", {}, classes[prediction] ?? "none of the classes"),
             ),
-            h("span", { class: "rc-muted" }, `${percent(share)} of ${name}`),
+            h("span", { class: "rc-muted" }, `${percent(share)} of the label`),
             h(
                 "span",
                 { class: "rc-bar", "aria-hidden": "true" },

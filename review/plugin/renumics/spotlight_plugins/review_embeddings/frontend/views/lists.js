@@ -57,11 +57,12 @@ export function listsView(rows, onMount = () => {}) {
             },
             groups.map(({ name, lists }) => [
                 name && h("li", { key: `group ${name}`, class: "rl-group" }, name),
-                lists.map((list) => rowOrForm(rows, list, list.key === stop)),
+                rows.shownOf(lists).map((list) => rowOrForm(rows, list, list.key === stop)),
+                moreRow(rows, name, lists),
             ]),
         ),
         !groups.some(({ lists }) => lists.length) &&
-            h("p", { key: "none", class: "rl-none" }, emptyText(rows)),
+            h("p", { key: "nothing", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
         saveView(rows),
     );
@@ -84,6 +85,18 @@ const searchView = (rows) =>
         "aria-label": "Search lists",
         onInput: (/** @type {any} */ event) => rows.set({ search: event.target.value }),
     });
+
+/**
+ * @param {ListRows} rows
+ * @param {string} name
+ * @param {ReviewList[]} lists
+ */
+function moreRow(rows, name, lists) {
+    if (rows.shownOf(lists).length === lists.length) return null;
+    const onClick = () => rows.set({ isWhole: true });
+    const text = `Show all ${lists.length.toLocaleString()}`;
+    return h("li", { key: `more ${name}` }, h("button", { class: "rl-save", onClick }, text));
+}
 
 /**
  * @param {ListRows} rows
@@ -258,7 +271,7 @@ function press(rows, event) {
  * @param {number} step
  */
 function go(rows, element, list, step) {
-    const found = rows.groups.flatMap(({ lists }) => lists);
+    const found = rows.groups.flatMap(({ lists }) => rows.shownOf(lists));
     const index = Math.max(0, Math.min(found.length - 1, found.indexOf(list) + step));
     const at = found[index]?.key;
     rows.set({ at });
