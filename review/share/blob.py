@@ -135,7 +135,8 @@ def _columns(source: CardSource, start: int | None) -> dict[str, dict[str, Any]]
     if shown.images.classes is not None:
         found[COLUMNS["label"]] = {"array": "labels", "names": shown.images.classes}
     stands = {step: number for number, step in enumerate(shown.steps)}
-    named: dict[str | int, int] = {**stands}
+    named: dict[str | int, int] = {}
+    named.update(stands)
     if start is not None:
         named[NOW] = stands[start]
     for where, number in named.items():
