@@ -17,6 +17,7 @@ from deciding import PANEL, all_saved, decide, kept, opened, ready, said, state,
 from nodetests import TESTS
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from restarting import Review, decisions_of
+from sharing import blob_of
 from tables import write_made_table
 
 from review_embeddings.pipeline.images.runimages import read_images
@@ -189,10 +190,9 @@ def test_a_laptop_that_was_offline_sends_what_it_kept(
     assert len(decisions_of(run)) == before + 2
 
 
-def test_every_promise_of_table_and_server_is_kept_in_spotlight(
-    context: BrowserContext, run: RunFolder, review: Review
+def test_every_promise_of_table_and_server_is_kept_in_spotlight_and_by_a_blob(
+    context: BrowserContext, run: RunFolder, review: Review, tmp_path: Path
 ) -> None:
-    """The suite that the adapter over a blob keeps as well."""
     source = (TESTS / "contract.js").read_text(encoding="utf-8").replace('"page/', '"./')
     page = opened(context, review.address(run))
     page.route(
@@ -212,6 +212,27 @@ def test_every_promise_of_table_and_server_is_kept_in_spotlight(
         }"""
     )
     assert broken == []
+    broken, sizes = page.evaluate(
+        """async (text) => {
+            const at = "/api/plugins/review_embeddings/";
+            const { broken } = await import(`${at}contract.js`);
+            const { openReview } = await import(`${at}blob/open.js`);
+            const make = async () => ({
+                ...(await openReview(text, { setTitle() {}, notify() {} })),
+                numbers: "image_id", categories: "label", writable: "x_now", steps: 3,
+            });
+            const { table } = await make();
+            const sizes = [0, 33].map(async (row) => {
+                const image = Object.assign(new Image(), { src: table.picture(row) });
+                await image.decode();
+                return [image.naturalWidth, image.naturalHeight];
+            });
+            return [await broken(make), await Promise.all(sizes)];
+        }""",
+        blob_of(run.path, tmp_path),
+    )
+    assert broken == []
+    assert sizes == [[8, 8], [8, 8]], "cut out of sheets"
 
 
 def test_a_run_that_is_moved_away_is_missed_and_what_was_read_is_shown(
