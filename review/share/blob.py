@@ -134,11 +134,10 @@ def _columns(source: CardSource, start: int | None) -> dict[str, dict[str, Any]]
     found: dict[str, dict[str, Any]] = {COLUMNS["imageId"]: {"array": "ids"}}
     if shown.images.classes is not None:
         found[COLUMNS["label"]] = {"array": "labels", "names": shown.images.classes}
-    stands = {step: number for number, step in enumerate(shown.steps)}
-    named: dict[str | int, int] = {**stands}
+    named: list[tuple[str | int, int]] = [*zip(shown.steps, range(len(shown.steps)), strict=True)]
     if start is not None:
-        named[NOW] = stands[start]
-    for where, number in named.items():
+        named.append((NOW, shown.steps.index(start)))
+    for where, number in named:
         found |= {at(axis, where): {"array": axis, "index": number} for axis in (c.X, c.Y)}
         found[at(c.OOD_SCORE, where)] = {"array": "ood", "index": number}
     ends = (LAST,) if len(source.ends) == 1 else (FIRST, LAST)

@@ -62,7 +62,8 @@ def decide(page: Page, rows: list[int], key: str) -> None:
     select(page, rows)
     if len(rows) > 1:
         page.locator(PANEL).get_by_role("button", name=f"Selection ({len(rows)})").click()
-        page.locator(PANEL).get_by_label("More").click()
+        menu = page.locator(f"{PANEL} details.review-more")
+        menu.evaluate("(menu) => { menu.open = true; }")  # it may be open from before
         page.get_by_role("button", name=f"Mark all {len(rows)} images").click()
     page.keyboard.press(key)
     if len(rows) > MANY:

@@ -4,10 +4,7 @@ is another run's: nothing is lost, and it is said what is where."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,44 +25,13 @@ from deciding import (
     unsaid,
 )
 from playwright.sync_api import Browser, Route, sync_playwright
-from serving import Serving
+from restarting import Review, decisions_of
 
 from review_embeddings.pipeline.run.folder import RunFolder
 
 pytestmark = pytest.mark.browser
 
 ROUTES = "**/api/review/**"
-
-OPTIONS = ["--first", "--last", "--no-browser"]
-
-
-class Review:
-    """A review at one port, killed and started again."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.started: Serving | None = None
-
-    def address(self, run: RunFolder) -> str:
-        """An address that lets a browser in, of a review that is started where none is open."""
-        if self.started is None:
-            self.started = Serving([*OPTIONS, "--port", str(self.port), "--run", str(run.path)])
-        return self.started.address
-
-    def kill(self) -> None:
-        """As `kill -9` does; Spotlight's server ends by itself within seconds."""
-        if self.started is None:
-            return
-        servers = self.started.servers()
-        os.kill(self.started.process.pid, signal.SIGKILL)
-        self.started.process.wait(30)
-        for server in servers:
-            server.wait(60)
-        assert self.started.process.stdout is not None
-        self.started.process.stdout.close()
-        self.started = None
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +52,6 @@ def browser(chromium: str) -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield started
         started.close()
-
-
-def decisions_of(run: RunFolder) -> list[dict[str, object]]:
-    text = run.decisions.read_text(encoding="utf-8") if run.decisions.exists() else ""
-    lines = [json.loads(line) for line in text.splitlines()]
-    return [line for line in lines if line.get("decision")]
 
 
 def test_decisions_outlive_the_server_the_tab_and_the_token(

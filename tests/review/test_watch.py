@@ -272,6 +272,11 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
         def x_at(step: int) -> float:
             return float(table.read(young_run, checkpoints=[step], columns=["x"])["x"][7])
 
+        for _ in range(2):
+            page.keyboard.press("ArrowRight")
+        where = page.locator("[data-test-tag=review-position]")
+        position = where.inner_text()
+        assert position.startswith("3 of "), "the third image of the list"
         slider_step = page.locator("[data-test-tag=checkpoint-slider-step]")
         tabs = page.locator(".flexlayout__tab_button").all_inner_texts()
         for step in (20, 100):
@@ -282,6 +287,7 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
             )
             expect(slider_step).to_have_text(f"step {step}")  # it follows the newest
             assert state("Array.from(s.selectedIndices)") == [3, 5, 30]
+            assert where.inner_text() == position, "the same image of the same list"
             assert state("s.filters.length") == 1
             assert state("Array.from(s.filteredIndices)") == filtered
             for name in ("x_last", "x_now"):
@@ -290,7 +296,7 @@ def test_selection_filters_and_layout_survive_a_new_checkpoint(
                     return c.{name}[7] === c.x_{step:06d}[7]; }}"""
                 )
         assert page.locator(".flexlayout__tab_button").all_inner_texts() == tabs
-        page.locator("[title='Previous checkpoint']").click()
+        page.locator("[title^='Previous checkpoint']").click()
         expect(slider_step).to_have_text("step 20")
         page.wait_for_function(
             f"spotlight.useDataset.getState().columnData.x_now[7] === {x_at(20)}"
