@@ -295,7 +295,7 @@ test("the legend's buttons hide, isolate and colour; keys reach them", async () 
     const stops = allOf(view(), "button").filter(({ props }) => props.tabIndex === 0);
     assert.equal(stops.length, 1);
     table.select([0]);
-    assert.equal(buttonOf("blue")?.props["aria-label"], "blue, 2 images, 1 selected");
+    assert.equal(buttonOf("blue")?.props["aria-label"], "blue 1 / 2 images");
     const [menu] = allOf(view(), "select");
     menu?.props.onChange({ target: { value: ENDS.last.ood, blur: () => {} } });
     assert.match(textOf(view()), /≤ 0.1≥ 0.4/);
