@@ -112,8 +112,8 @@ def plot(page: Page, number: int) -> dict[str, float]:
 def spotlights_plots(page: Page) -> list[dict[str, float]]:
     """The drawing areas of Spotlight's own plots, from left to right."""
     page.locator("[class*=ScatterplotView] canvas").nth(2).wait_for()
-    boxes = [one.bounding_box() for one in page.locator("[class*=ScatterplotView] canvas").all()]
-    return [dict(box) for box in boxes if box]  # type: ignore[call-overload]
+    box = "(all) => all.map((one) => one.getBoundingClientRect().toJSON())"
+    return list(page.locator("[class*=ScatterplotView] canvas").evaluate_all(box))
 
 
 def drawn(page: Page) -> None:
