@@ -284,7 +284,7 @@ test("the legend's buttons hide, isolate and colour; keys reach them", async () 
             onClose: () => {},
         });
     const buttonOf = (/** @type {string} */ name) =>
-        allOf(view(), "button").find((one) => one.props["aria-label"]?.startsWith(`${name},`));
+        allOf(view(), "button").find((one) => one.props["aria-label"]?.startsWith(`${name} `));
     buttonOf("green")?.props.onClick({ shiftKey: false });
     assert.equal(buttonOf("green")?.props["aria-pressed"], "false");
     assert.match(textOf(view()), /show all$/);
