@@ -289,7 +289,7 @@ test("the legend's buttons hide, isolate and colour; keys reach them", async () 
             onClose: () => {},
         });
     const buttonOf = (/** @type {string} */ name) =>
-        allOf(view(), "button").find((one) => one.props["aria-label"]?.startsWith(`${name},`));
+        allOf(view(), "button").find((one) => one.props["aria-label"]?.startsWith(`${name} `));
     buttonOf("green")?.props.onClick({ shiftKey: false });
     assert.equal(buttonOf("green")?.props["aria-pressed"], "false");
     assert.match(textOf(view()), /show all$/);
@@ -300,7 +300,7 @@ test("the legend's buttons hide, isolate and colour; keys reach them", async () 
     const stops = allOf(view(), "button").filter(({ props }) => props.tabIndex === 0);
     assert.equal(stops.length, 1);
     table.select([0]);
-    assert.equal(buttonOf("blue")?.props["aria-label"], "blue, 2 images, 1 selected");
+    assert.equal(buttonOf("blue")?.props["aria-label"], "blue 1 / 2 images");
     const [menu] = allOf(view(), "select");
     menu?.props.onChange({ target: { value: ENDS.last.ood, blur: () => {} } });
     assert.match(textOf(view()), /≤ 0.1≥ 0.4/);

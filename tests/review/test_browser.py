@@ -1,5 +1,6 @@
 """The page in a real browser: linked plots, lists with one click, the slider, the pictures."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from serving import Serving
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.page.frontend import WIDGETS
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +53,38 @@ def page(browser: Browser, served: Serving) -> Iterator[Page]:
     assert [fault for fault in faults if not fault.startswith(KNOWN_FAULTS)] == []
 
 
+def panel(kind: str, name: str, **config: object) -> dict[str, Any]:
+    """A panel of a layout with one widget."""
+    widget = {"kind": "widget", "type": kind, "name": name, "config": config or None}
+    return {"kind": "tab", "weight": 1, "children": [widget]}
+
+
+def row(*panels: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "split", "weight": 1, "orientation": "horizontal", "children": list(panels)}
+
+
+@pytest.fixture
+def plots(page: Page) -> Iterator[Page]:
+    """The page as somebody arranged it who looks at Spotlight's own plots, table and lists."""
+    ends = ("000010", "now", "000100")
+    maps = [
+        panel("scatterplot", f"Plot {end}", xAxisColumn=f"x_{end}", yAxisColumn=f"y_{end}")
+        for end in ends
+    ]
+    below = [panel(WIDGETS["review"], "Review"), panel("table", "Images")]
+    rows = [row(*maps), row(*below, panel("IssuesWidget", "Lists"))]
+    layout = {"orientation": "vertical", "children": rows}
+    page.evaluate(PUT_LAYOUT, json.dumps({"layout": layout}))
+    page.reload()
+    drawn(ready(page))
+    yield page
+    page.evaluate("fetch('api/layout/reset', { method: 'PUT' })")
+
+
+PUT_LAYOUT = """(body) => fetch("api/layout/", { method: "PUT", body,
+    headers: { "Content-Type": "application/json" } })"""
+
+
 def state(page: Page, expression: str) -> Any:
     return page.evaluate(
         f"() => {{ const s = spotlight.useDataset.getState(); return {expression}; }}"
@@ -73,6 +107,13 @@ def _joined(rows: list[int]) -> str:
 def plot(page: Page, number: int) -> dict[str, float]:
     """Where a map is, by its number from the left."""
     return MapOnPage(page, number).box
+
+
+def spotlights_plots(page: Page) -> list[dict[str, float]]:
+    """The drawing areas of Spotlight's own plots, from left to right."""
+    page.locator("[class*=ScatterplotView] canvas").nth(2).wait_for()
+    box = "(all) => all.map((one) => one.getBoundingClientRect().toJSON())"
+    return list(page.locator("[class*=ScatterplotView] canvas").evaluate_all(box))
 
 
 def drawn(page: Page) -> None:
@@ -117,11 +158,36 @@ def test_it_opens_with_the_first_image_of_a_list_and_nothing_selected(page: Page
     assert "pd.DataFrame" not in words
 
 
+def test_brushing_one_plot_selects_the_same_images_in_the_other(plots: Page) -> None:
+    page = plots
+    first, _, last = spotlights_plots(page)
+    before, preselected = picture_of(page, last), selected(page)
+    middle_x, middle_y = first["x"] + first["width"] / 2, first["y"] + first["height"] / 2
+    page.mouse.move(first["x"] + 60, first["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(middle_x, middle_y, steps=8)
+    page.mouse.up()
+    until(page, f"Array.from(s.selectedIndices).sort().join() !== '{_joined(preselected)}'")
+    drawn(page)
+    rows = selected(page)
+    x, y = column(page, "x_000010"), column(page, "y_000010")
+    assert 0 < len(rows) < len(x) and rows != preselected
+    inside = np.ones(
+        len(x), dtype=bool
+    )  # the rectangle around the selected images in the first plot holds no others
+    for values in (x, y):
+        inside &= (values >= values[rows].min()) & (values <= values[rows].max())
+    assert sorted(np.flatnonzero(inside)) == rows
+    assert f"Selected{len(rows)}" in page.locator("body").inner_text().replace("\n", "").replace(
+        " ", ""
+    )
+    changed(page, last, before)  # the other plot marks them
+
+
 def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
     before = _joined(selected(page))
-    page.get_by_text("Select a list", exact=True).click()
-    one = page.get_by_text("Worst 8 of first (step 10)", exact=True).locator("visible=true")
-    one.click()
+    page.get_by_text("Select a list").click()
+    page.get_by_role("button", name="8 Worst 8 of first (step 10)").click()
     until(page, f"Array.from(s.selectedIndices).sort().join() !== '{before}'")
     assert sorted(column(page, "rank_first")[selected(page)]) == list(range(1, 9))
 

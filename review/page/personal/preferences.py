@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import re
 import threading
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.run.bounded import read_json_file
+from review_embeddings.pipeline.run.inside import remove_file
 from review_embeddings.review.page.private import write_private_json
 
 MAX_BYTES = 1 << 20
@@ -57,7 +58,7 @@ class Preferences:
                 return
             with contextlib.suppress(ReviewError, OSError):
                 if value is None:
-                    file.unlink(missing_ok=True)
+                    remove_file(file)
                 else:
                     write_private_json(file, value)
                 del self._unwritten[name]
@@ -72,8 +73,6 @@ def _read(file: Path | None) -> Any:
     if file is None:
         return None
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
-        return json.loads(content) if len(content) <= MAX_BYTES else None
-    except (OSError, ValueError, RecursionError):
+        return read_json_file(file, MAX_BYTES)
+    except (OSError, ValueError):
         return None

@@ -3,7 +3,6 @@ process, so that none outlives a page of a run that is watched, nor a restart.""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from review_embeddings.pipeline.run.bounded import parse_json, read_json_file
 from review_embeddings.review.page.frontend import (
     LAYOUT_NOTE_HEADER,
     WINDOW_HEADER,
@@ -31,7 +31,7 @@ SIZES = tuple(str(size) for size in range(len(WINDOW_WIDTHS) + 1))
 
 def add_layout_routes(app: Any, settings: Mapping[str, Any], preferences: Preferences) -> None:
     """Answer before Spotlight does."""
-    own = json.loads(Path(settings["layouts"]).read_text(encoding="utf-8"))
+    own = read_json_file(Path(settings["layouts"]))
     layouts = PageLayouts(own, preferences)
 
     async def get_layout(request: Request) -> Response:
@@ -73,7 +73,7 @@ async def _layout_in(request: Request) -> object:
         if len(body) > MAX_BYTES:
             return None
     try:
-        message = json.loads(bytes(body))
-    except (ValueError, RecursionError):
+        message = parse_json(bytes(body), MAX_BYTES)
+    except ValueError:
         return None
     return message.get("layout") if isinstance(message, dict) else None

@@ -126,7 +126,6 @@ const rowsView = (board, categories) =>
 function rowView({ page: { maps, table } }, category, isStop) {
     const { name, color, count, selected, isShown } = category;
     const chosen = table.selected.length > 0;
-    const ofSelection = chosen ? `, ${selected} selected` : "";
     const dot = { ...styles.dot, background: isShown ? color : "transparent", borderColor: color };
     const numbers = chosen ? `${selected.toLocaleString()} / ` : "";
     const isolate = () => maps.isolate(name);
@@ -138,7 +137,7 @@ function rowView({ page: { maps, table } }, category, isStop) {
             key: name,
             tabIndex: isStop ? 0 : -1,
             "aria-pressed": String(isShown),
-            "aria-label": `${name}, ${countedImages(count)}${ofSelection}`,
+            "aria-label": `${name} ${numbers}${countedImages(count)}`, // holds what is seen
             title: `${name}: click hides, double click or Shift+Enter shows only this`,
             style: isShown ? styles.row : { ...styles.row, ...styles.hidden },
             onClick: act,
@@ -146,6 +145,7 @@ function rowView({ page: { maps, table } }, category, isStop) {
         },
         h("span", { style: dot }),
         h("span", { style: styles.name }, name),
+        " ",
         h("span", { style: styles.count }, numbers + count.toLocaleString()),
     );
 }

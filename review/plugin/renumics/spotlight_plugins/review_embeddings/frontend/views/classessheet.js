@@ -2,7 +2,7 @@
 
 export const CLASSES_SHEET = `
 .rc { display: flex; flex-direction: column; height: 100%; box-sizing: border-box; padding: 6px 8px;
-    gap: 6px; font-size: 13px; line-height: 1.35; overflow: hidden;
+    gap: 6px; font-size: 0.8125rem; line-height: 1.35; overflow: hidden;
     background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); }
 .rc-head { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; flex: none; }
 .rc-tabs { display: flex; }

@@ -2,12 +2,12 @@
 
 export const LISTS_SHEET = `
 .rl { display: flex; flex-direction: column; height: 100%; box-sizing: border-box; padding: 6px;
-    gap: 4px; font-size: 13px; line-height: 1.35; overflow: hidden;
+    gap: 4px; font-size: 0.8125rem; line-height: 1.35; overflow: hidden;
     background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); }
 .rl ul { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto; min-height: 0; }
 .rl-row { display: flex; align-items: flex-start; gap: 2px; content-visibility: auto;
     contain-intrinsic-size: auto 46px; border-bottom: 1px solid var(--review-line, #c3ccd5); }
-.rl-group { padding: 5px 6px 2px; font-size: 12px; font-weight: 600;
+.rl-group { padding: 5px 6px 2px; font-size: 0.75rem; font-weight: 600;
     color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-now { background: var(--review-accent-ground, #e8f0fe); }
 .rl button { font: inherit; color: inherit; cursor: pointer; background: none; border: 0; }
@@ -22,7 +22,7 @@ export const LISTS_SHEET = `
 .rl-bar { grid-column: 1 / -1; height: 3px; border-radius: 2px; overflow: hidden;
     background: var(--review-line, #c3ccd5); }
 .rl-bar > span { display: block; height: 100%; background: var(--review-accent, #1a5fd0); }
-.rl-more { grid-column: 1 / -1; font-size: 12px; color: var(--review-muted, #4b5563);
+.rl-more { grid-column: 1 / -1; font-size: 0.75rem; color: var(--review-muted, #4b5563);
     overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .rl-actions { display: flex; flex: none; padding-top: 2px; }
 .rl-actions button { width: 26px; height: 26px; padding: 0; border-radius: 4px;

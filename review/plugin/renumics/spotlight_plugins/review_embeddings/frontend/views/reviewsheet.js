@@ -3,7 +3,7 @@
 
 export const REVIEW_SHEET = `
 .review-card { container-type: size; height: 100%; overflow: hidden; position: relative;
-    background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); font-size: 13px;
+    background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); font-size: 0.8125rem;
     line-height: 1.35; }
 .review-card *, .review-over * { box-sizing: border-box; }
 .review-body { display: grid; gap: 12px; height: 100%; padding: 8px; box-sizing: border-box;
@@ -60,7 +60,7 @@ export const REVIEW_SHEET = `
 .review-last { color: var(--review-muted, #4b5563); }
 .review-said { align-items: baseline; }
 .review-said > .review-title { flex: 1 1 auto; }
-.review-state { font-size: 12px; margin-left: auto; }
+.review-state { font-size: 0.75rem; margin-left: auto; }
 .review-position { min-width: 72px; text-align: center; font-weight: 600;
     font-variant-numeric: tabular-nums; }
 .review-progress { height: 3px; border-radius: 2px; overflow: hidden;
@@ -68,9 +68,9 @@ export const REVIEW_SHEET = `
 .review-progress > div { height: 100%; background: var(--review-accent, #1a5fd0); }
 .review-title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px;
     overflow-wrap: anywhere; }
-.review-label { font-size: 17px; font-weight: 700; }
-.review-better { color: var(--review-warn, #7a4a00); font-size: 15px; }
-.review-title .review-long { font-size: 13px; }
+.review-label { font-size: 1.0625rem; font-weight: 700; }
+.review-better { color: var(--review-warn, #7a4a00); font-size: 0.9375rem; }
+.review-title .review-long { font-size: 0.8125rem; }
 .review-decided { font-weight: 600; padding: 0 7px; border-radius: 9px;
     background: var(--review-accent-ground, #e8f0fe); color: var(--review-accent, #1a5fd0); }
 .review-decide button { max-width: 100%; overflow-wrap: anywhere; }
@@ -120,8 +120,8 @@ export const REVIEW_SHEET = `
     .review-side { gap: 4px; }
     .review-card .review-decide button { padding: 2px 5px; min-height: 24px; }
     .review-card .review-decide kbd { margin-left: 4px; }
-    .review-decide { gap: 4px; font-size: 12.5px; }
-    .review-label { font-size: 15px; }
-    .review-better { font-size: 14px; }
+    .review-decide { gap: 4px; font-size: 0.7812rem; }
+    .review-label { font-size: 0.9375rem; }
+    .review-better { font-size: 0.875rem; }
 }
 `;

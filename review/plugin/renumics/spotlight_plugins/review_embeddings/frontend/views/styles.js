@@ -11,7 +11,13 @@ const COLUMN = { display: "flex", flexDirection: "column" };
 const ROW = { display: "flex", alignItems: "center" };
 const CUT = { overflow: "hidden", textOverflow: "ellipsis" };
 const FIELD = { ...COLORS, padding: "2px 6px", border: LINE, borderRadius: "4px" };
-const AREA = { ...COLORS, padding: "6px 8px", fontSize: "13px", height: "100%", overflow: "auto" };
+const AREA = {
+    ...COLORS,
+    padding: "6px 8px",
+    fontSize: "0.8125rem",
+    height: "100%",
+    overflow: "auto",
+};
 
 export const styles = {
     name: { fontWeight: 600 },
@@ -26,8 +32,8 @@ export const cardStyles = {
     image: { width: "100%", height: "100%", objectFit: "contain" },
     card: {
         padding: "2px 6px",
-        fontSize: "12px",
-        lineHeight: "19px",
+        fontSize: "0.75rem",
+        lineHeight: "1.1875rem",
         overflow: "hidden",
         height: "100%",
     },
@@ -38,10 +44,10 @@ export const cardStyles = {
 };
 
 export const sliderStyles = {
-    bar: { ...ROW, gap: "6px", padding: "0 12px", fontSize: "13px", whiteSpace: "nowrap" },
-    button: { padding: "0 6px", fontSize: "16px", lineHeight: "20px", cursor: "pointer" },
+    bar: { ...ROW, gap: "6px", padding: "0 12px", fontSize: "0.8125rem", whiteSpace: "nowrap" },
+    button: { padding: "0 6px", fontSize: "1rem", lineHeight: "1.25rem", cursor: "pointer" },
     range: { width: "180px" },
-    play: { width: "26px", fontSize: "12px", lineHeight: "20px", cursor: "pointer" },
+    play: { width: "26px", fontSize: "0.75rem", lineHeight: "1.25rem", cursor: "pointer" },
     step: { minWidth: "72px", fontWeight: 600, ...TABULAR },
     what: { color: MUTED, ...CUT, ...TABULAR },
 };
@@ -56,7 +62,7 @@ export const checkpointStyles = {
         cursor: "help",
     },
     number: { padding: "1px 8px 1px 0", textAlign: "right" },
-    matrix: { margin: 0, width: "160px", flex: "none", fontSize: "12px" },
+    matrix: { margin: 0, width: "160px", flex: "none", fontSize: "0.75rem" },
 };
 
 export const neighborStyles = {
@@ -67,7 +73,7 @@ export const neighborStyles = {
         width: "84px",
         flex: "none",
         cursor: "pointer",
-        fontSize: "12px",
+        fontSize: "0.75rem",
     },
     thumbnail: { width: "72px", height: "72px", objectFit: "contain" },
 };
@@ -100,5 +106,5 @@ export const noticeStyles = {
 };
 
 export const themeStyles = {
-    button: { ...FIELD, margin: "0 6px", lineHeight: "18px", cursor: "pointer" },
+    button: { ...FIELD, margin: "0 6px", lineHeight: "1.125rem", cursor: "pointer" },
 };

@@ -5,7 +5,7 @@ const MUTED = "var(--review-muted, #555)";
 const LINE = "var(--review-line, #c3ccd5)";
 const RAISED = "var(--review-raised, #fff)";
 const COLUMN = { display: "flex", flexDirection: "column", minWidth: 0 };
-const FAINT = { color: MUTED, fontSize: "11px", lineHeight: "15px" };
+const FAINT = { color: MUTED, fontSize: "0.6875rem", lineHeight: "0.9375rem" };
 const WRAPPED = { overflow: "hidden", overflowWrap: "anywhere", maxHeight: "28px" };
 
 /** How a drawing fills its element: as wide and as high as that is. */
@@ -22,8 +22,8 @@ export const whyStyles = {
         display: "flex",
         flexWrap: "wrap",
         gap: "6px 16px",
-        fontSize: "12px",
-        lineHeight: "16px",
+        fontSize: "0.75rem",
+        lineHeight: "1rem",
         color: INK,
     },
     ends: { ...COLUMN, flex: "1.8 1 320px", gap: "5px" },
@@ -86,8 +86,8 @@ export const nearestStyles = {
         background: "none",
         color: INK,
         font: "inherit",
-        fontSize: "11px",
-        lineHeight: "14px",
+        fontSize: "0.6875rem",
+        lineHeight: "0.875rem",
         textAlign: "center",
         cursor: "pointer",
     },
