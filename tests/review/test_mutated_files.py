@@ -144,7 +144,7 @@ def named(path: Path, text: str) -> bool:
 
 def untimed(text: str) -> str:
     """What was printed without how long it took."""
-    return re.sub(r"[\d.,]+ (s|a second)\b", "", text)
+    return re.sub(r"[\d.,]+ (s|a second)\b(, [\d.,]+ files/s)?", "", text)
 
 
 def is_clean(code: int | None, text: str) -> bool:
