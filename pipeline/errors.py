@@ -3,7 +3,8 @@ what to do.
 
 ReviewError
 ├── RunError          no run, an empty run, a run folder of a newer format
-│   └── DamagedError  a stored file that is not as it was written
+│   ├── DamagedError  a stored file that is not as it was written
+│   └── OtherTableError  something of another table than the one that is at hand
 ├── StorageError      a read-only or full disk
 │   ├── BusyError     a run folder that is being written by another process
 │   └── UnwritableError  a folder that is read-only, belongs to others, or has no locks
@@ -41,6 +42,10 @@ class DamagedError(RunError):
         """``reason`` continues ``FILE is damaged: `` and says what to do."""
         super().__init__(f"{path} is damaged: {reason}")
         self.path = path
+
+
+class OtherTableError(RunError):
+    """Something was asked for that belongs to another table than the one that is at hand."""
 
 
 class StorageError(ReviewError):

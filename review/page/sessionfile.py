@@ -3,12 +3,12 @@ kept in memory: cleaners delete temporary files that are some days old."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.checksums import mark_of
 
 
@@ -43,5 +43,5 @@ class SessionFile:
     def _renew(self, path: Path) -> None:
         mark = mark_of(path)
         if mark != self._mark:
-            self._content = json.loads(path.read_text(encoding="utf-8"))
+            self._content = read_json_file(path)
             self._mark = mark

@@ -6,14 +6,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from review_embeddings.pipeline.errors import RunError
-
 OF_IMAGES = 16
 """Hex digits that name the images of a page."""
-
-
-class OtherTableError(RunError):
-    """Something was asked for that belongs to another table than the one that is at hand."""
 
 
 BUILT_ANEW = "The run was built anew since this page was opened. Start the same command again."

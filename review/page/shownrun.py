@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.errors import OtherTableError, RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.heads import StoredProbabilities, stored_probabilities
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.page.frame import SLIDER
-from review_embeddings.review.page.shownas import BUILT_ANEW, OtherTableError, fingerprint_in
+from review_embeddings.review.page.shownas import BUILT_ANEW, fingerprint_in
 
 NUMBERS = (
     c.X,

@@ -4,16 +4,15 @@ import { test } from "node:test";
 import {
     confusionOf,
     countOf,
-    curvesOf,
     isWithoutPredictions,
     labelsOf,
     mostConfused,
     ordered,
     pairsOf,
     rowsOf,
-    sortedCurves,
     wrongOf,
 } from "page/core/classes.js";
+import { curvesOf, sortedCurves } from "page/core/classcurves.js";
 import { shortName, shortNames } from "page/core/names.js";
 
 const CLASSES = ["ant", "bee", "cow"];

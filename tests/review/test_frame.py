@@ -9,7 +9,7 @@ import pytest
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.outliers import worst_count
-from review_embeddings.pipeline.errors import ReviewError, SettingsError
+from review_embeddings.pipeline.errors import OtherTableError, ReviewError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -19,7 +19,6 @@ from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page import frame as frames
 from review_embeddings.review.page.frame import UNLABELLED, long_frame, wide_frame
 from review_embeddings.review.page.layout import has_slider, plotted
-from review_embeddings.review.page.shownas import OtherTableError
 from review_embeddings.review.page.shownrun import read_shown
 
 

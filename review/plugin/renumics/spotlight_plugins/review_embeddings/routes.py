@@ -15,7 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.errors import BusyError, ReviewError, SettingsError
+from review_embeddings.pipeline.errors import (
+    BusyError,
+    OtherTableError,
+    ReviewError,
+    SettingsError,
+)
 from review_embeddings.pipeline.machine import about_any
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError
@@ -36,7 +41,6 @@ from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownas import (
     OTHER_IMAGES,
     OTHER_PAGE,
-    OtherTableError,
     renamed,
 )
 from review_embeddings.review.page.shownrun import ShownRun

@@ -3,7 +3,8 @@
 
 /** @import { ClassAccuracy, Failure, ReviewList } from "../types.js" */
 /** @import { ReviewPage } from "./page.js" */
-/** @import { Confusion, CurveOrder, Order } from "./classes.js" */
+/** @import { CurveOrder } from "./classcurves.js" */
+/** @import { Confusion, Order } from "./classes.js" */
 
 import { COLUMNS, RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";

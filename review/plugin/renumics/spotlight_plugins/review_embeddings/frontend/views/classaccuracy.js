@@ -2,9 +2,10 @@
 // A row opens the images of its class that are predicted as something else.
 
 /** @import { ClassView } from "../core/classview.js" */
-/** @import { ClassCurve, CurveOrder } from "../core/classes.js" */
+/** @import { ClassCurve, CurveOrder } from "../core/classcurves.js" */
 
-import { curvesOf, sortedCurves, wrongOf } from "../core/classes.js";
+import { curvesOf, sortedCurves } from "../core/classcurves.js";
+import { wrongOf } from "../core/classes.js";
 import { counted, percent } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { more, searchView } from "./classpairs.js";
