@@ -218,6 +218,19 @@ test("a note stays with its image until it is decided, and no decision empties i
     assert.equal(again.holding.of(0)?.note, "dark");
 });
 
+test("a note whose decision is taken back goes with the next one", async () => {
+    const { page, holding } = await suggesting("");
+    page.deciding.setNote("dark");
+    press(page, keyOf(ONE));
+    await settled();
+    press(page, "z");
+    await settled();
+    assert.equal(holding.of(0), undefined);
+    assert.equal(page.current.row, 0);
+    press(page, keyOf(OTHER));
+    assert.deepEqual(holding.of(0), { decision: OTHER, newLabel: null, note: "dark" });
+});
+
 test("Enter saves a note with the present decision, and gives the keys back", async () => {
     const { page, server, holding } = await suggesting("");
     page.decisions.decide([0], RELABEL, "red");

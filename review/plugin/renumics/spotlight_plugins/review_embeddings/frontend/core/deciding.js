@@ -126,9 +126,21 @@ export class Deciding {
         if (!step) return this.#tell("There is nothing to undo.");
         const rows = step.before.flatMap(([image]) => this.decisions.holding.rowsOf(image));
         const [row] = rows;
+        this.#keepNotes(step, rows);
         const what = step.list === undefined ? "" : `List “${step.list}”: `;
         this.#tell(rows.length ? `${this.#nameOf(rows)}: undone` : `${what}undone`);
         if (row !== undefined) this.review.current.go(row);
+    }
+
+    /**
+     * What a person wrote goes with the next decision once that which it went with is taken back.
+     * @param {import("./undo.js").Step} step
+     * @param {number[]} rows
+     */
+    #keepNotes({ said }, rows) {
+        const [{ note = "" } = {}, ...others] = said;
+        if (note === "" || others.length) return;
+        for (const row of rows) this.drafts.put(this.#idOf(row), note);
     }
 
     /** The note that goes with the next decision about an image. @param {number} row */

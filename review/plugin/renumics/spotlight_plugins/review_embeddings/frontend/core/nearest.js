@@ -8,7 +8,10 @@ import { Listeners } from "./listeners.js";
 
 const KEPT = 60; // answers
 
-/** Without a step, the first and the last checkpoint. @typedef {[row: number, step?: number]} Key */
+/**
+ * Without a step, the first and the last checkpoint.
+ * @typedef {[row: number, step?: number]} Key
+ */
 
 export class NearestImages {
     /** Called with each answer, with the row that it is about. @type {Listeners<[number]>} */

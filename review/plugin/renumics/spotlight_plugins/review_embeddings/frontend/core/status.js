@@ -15,7 +15,8 @@ export const SAVING = "Saving …";
  */
 export function becameOf({ message }, { saved, left }, time) {
     const isUndo = message.path === ROUTES.undo;
-    const done = isUndo ? "Taken back" : "Saved";
+    const saves = message.path === ROUTES.lists ? "List saved" : "Saved";
+    const done = isUndo ? "Taken back" : saves;
     if (left.length === 0) return `${done} ${time}`;
     const who = `${namesOf(left)} decided since`;
     const rest = isUndo ? "stay as they are" : "are asked about below";

@@ -89,7 +89,8 @@ function legendOf({ name, color, isDashed }, value, write) {
  */
 function curveView({ name, values, range, color, isDashed }, read) {
     const parts = stretches(values, range, BOX);
-    const line = { ...look.line, stroke: color, strokeWidth: "1.5px", ...(isDashed ? look.dashed : {}) };
+    const dashes = isDashed ? look.dashed : {};
+    const line = { ...look.line, stroke: color, strokeWidth: "1.5px", ...dashes };
     const point = { ...look.line, stroke: color, strokeLinecap: "round" };
     return h(
         "g",

@@ -210,7 +210,8 @@ function cell({ classes }, label, prediction, count, all, y, x) {
     const shade = Math.round(DARKEST * Math.sqrt(count / Math.max(1, all)));
     const color = isRight ? "good, #1b6e35" : "bad, #b3261e";
     const background = `color-mix(in srgb, var(--review-${color}) ${shade}%, transparent)`;
-    const title = `${classes[label]} predicted as ${classes[prediction] ?? "none of the classes"}: ${count}`;
+    const as = classes[prediction] ?? "none of the classes";
+    const title = `${classes[label]} predicted as ${as}: ${count}`;
     return h(
         "td",
         {

@@ -138,7 +138,8 @@ const barView = (share, color) =>
 function rankView({ images }, { outlierRank, outlierPercentile }) {
     const rank = outlierRank.toLocaleString("en");
     const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
-    return h("span", { title, style: look.muted }, `outlier rank ${rank} of ${images.toLocaleString("en")}`);
+    const text = `outlier rank ${rank} of ${images.toLocaleString("en")}`;
+    return h("span", { title, style: look.muted }, text);
 }
 
 /**
