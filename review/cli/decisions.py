@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from review_embeddings.pipeline.errors import RunError
 from review_embeddings.review.cli.declare import option, takes
 from review_embeddings.review.cli.options import debug_option, run_option
 from review_embeddings.review.cli.output import named, progress
@@ -40,6 +41,8 @@ def decisions_command(options: DecisionsOptions) -> None:
     from review_embeddings.review.decisions.log import read_history
 
     run = existing_run(options.run)
+    if run.read_info() is None and not run.decisions.exists():
+        raise RunError(f"{run} is no run that was reviewed. Name one that was with --run.")
     if not options.compact:
         _print(run, read_history(run, progress().note))
         return

@@ -212,3 +212,33 @@ def test_an_earlier_file_of_the_kind_is_written_again(protected: Path, tmp_path:
 def test_a_run_inside_another_one_has_exports_of_its_own(protected: Path) -> None:
     inner = RunFolder(protected / "other" / "against-test")
     check_target(inner, inner.exports / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["decisions"],
+        ["decisions", "--compact"],
+        ["export"],
+        ["summary"],
+        ["table", "--out", "OUT.csv"],
+        ["apply", "--out", "OUT"],
+        ["similar", "--image", "0"],
+        ["animate", "--out", "OUT.gif"],
+        ["build", "--verify"],
+        ["build"],
+    ],
+    ids=" ".join,
+)
+def test_a_folder_that_is_no_run_is_left_as_it_is(
+    arguments: list[str],
+    image_folder: Path,
+    tmp_path: Path,
+    review_embeddings: Callable[..., tuple[int, str, str]],
+) -> None:
+    folder = Path(shutil.copytree(image_folder, tmp_path / "data"))
+    before = sorted(folder.rglob("*"))
+    given = [one.replace("OUT", str(tmp_path / "out")) for one in arguments]
+    code, _, error = review_embeddings(*given, "--run", folder)
+    assert code == 2 and "run" in error
+    assert sorted(folder.rglob("*")) == before

@@ -19,8 +19,8 @@ from tests.soak.trials import Figures, Round, trial
 
 LINES = 20
 """Command lines in a round."""
-PATIENCE = 300.0
-"""Seconds after which a command hangs."""
+PATIENCE = 1800.0
+"""Seconds after which a command hangs: a whole demo ends in less on a busy machine."""
 MAX_OPTIONS = 5
 
 HOSTILE = (
