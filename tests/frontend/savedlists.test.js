@@ -140,6 +140,8 @@ test("a change of a list is taken back as a decision is", async () => {
     saved.remove("odd");
     await settled();
     page.deciding.undo();
+    assert.match(page.overlay.question?.text ?? "", /list “odd”/);
+    page.overlay.confirm();
     assert.equal(page.deciding.last, "List “odd”: undone");
     await settled();
     const [removed, undone] = server.sent.slice(-2);

@@ -67,6 +67,7 @@ def test_lists_and_classes(chromium: str, run: RunFolder) -> None:
         all_saved(page)
         assert saved(run) == {}
         page.locator("body").press("z")
+        page.get_by_role("button", name="Undo for “everything”").click()
         said(page, "List “everything”: undone")
         expect(lists.filter(has_text="everything")).to_contain_text("Saved by ada")
         assert list(saved(run)) == ["everything"]

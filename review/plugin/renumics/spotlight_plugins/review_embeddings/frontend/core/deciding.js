@@ -120,8 +120,16 @@ export class Deciding {
         if (!this.review.goToUndecided()) this.#tell("All images of this list are decided.");
     }
 
-    /** Take back what was decided last in this tab, and look at it again. */
+    /** Take back what was decided last in this tab, and look at it again; what was done to a list
+     * only once a person has said so. */
     undo() {
+        const list = this.decisions.steps.last?.list;
+        if (list === undefined) return this.#undo();
+        const text = `Take back what you did last to the list “${list}”?`;
+        this.overlay.ask({ text, button: `Undo for “${list}”`, run: () => this.#undo() });
+    }
+
+    #undo() {
         const step = this.decisions.undo();
         if (!step) return this.#tell("There is nothing to undo.");
         const rows = step.before.flatMap(([image]) => this.decisions.holding.rowsOf(image));

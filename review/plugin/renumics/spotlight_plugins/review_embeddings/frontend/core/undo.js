@@ -48,6 +48,11 @@ export class UndoSteps {
         return this.#steps.length;
     }
 
+    /** What would be taken back; undefined where there is nothing. */
+    get last() {
+        return this.#steps.at(-1);
+    }
+
     /** @param {Step} step */
     push(step) {
         this.#steps.push(step);

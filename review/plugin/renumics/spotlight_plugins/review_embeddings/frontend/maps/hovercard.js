@@ -1,4 +1,5 @@
 // The card beside the pointer: the picture of an image, its label, its id, what was predicted.
+// Drawn from a row; where it stands is the caller's.
 
 /** @import { Node, ReviewTable } from "../types.js" */
 

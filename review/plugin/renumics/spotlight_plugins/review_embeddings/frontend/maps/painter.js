@@ -1,4 +1,5 @@
 // Paints the points of a map into its canvas: the faded ones below, the selected ones above.
+// Where each point stands is worked out before; it decides nothing.
 
 /** @import { Board } from "./board.js" */
 /** @import { Theme } from "./theme.js" */

@@ -1,4 +1,5 @@
 // The places of all images at one checkpoint, and what is worked out of them when it is needed.
+// Numbers by row; knows no canvas.
 
 import { Grid } from "./grid.js";
 import { Tween } from "./tween.js";

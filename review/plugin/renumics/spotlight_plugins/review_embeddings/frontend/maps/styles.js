@@ -1,4 +1,5 @@
 // How the maps look around their canvases.
+// What is inside the canvases is painted by painter.js.
 
 const INK = "var(--review-ink, #1f2937)";
 const MUTED = "var(--review-muted, #5b6472)";

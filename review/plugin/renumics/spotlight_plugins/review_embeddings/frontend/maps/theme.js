@@ -1,4 +1,5 @@
 // The page's colours as the canvases need them: they cannot use CSS variables.
+// Read from the page, again when that changes.
 
 /** @typedef {{ ground: string, ink: string, muted: string, accent: string }} Theme */
 

@@ -1,4 +1,5 @@
 // What a map says of itself in words: which checkpoint it shows, and what is on it.
+// Text only; where it stands is not known here.
 
 /** @import { Checkpoint } from "../types.js" */
 /** @import { ReviewPage } from "../core/page.js" */

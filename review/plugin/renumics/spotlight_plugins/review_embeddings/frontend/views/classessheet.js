@@ -1,4 +1,5 @@
 // The style sheet of the class view.
+// Sizes and colours only; what is drawn is in views/class*.js.
 
 export const CLASSES_SHEET = `
 .rc { display: flex; flex-direction: column; height: 100%; box-sizing: border-box; padding: 6px 8px;

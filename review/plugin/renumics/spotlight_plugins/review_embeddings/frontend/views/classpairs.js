@@ -1,4 +1,5 @@
 // Which class is taken for which, the most images first. Each line opens these images.
+// What is counted comes from core/classes.js.
 
 /** @import { ClassView } from "../core/classview.js" */
 /** @import { Pair } from "../core/classes.js" */

@@ -1,4 +1,5 @@
 // The style sheet of the rows of lists.
+// Sizes and colours only; what is drawn is in views/lists.js.
 
 export const LISTS_SHEET = `
 .rl { display: flex; flex-direction: column; height: 100%; box-sizing: border-box; padding: 6px;

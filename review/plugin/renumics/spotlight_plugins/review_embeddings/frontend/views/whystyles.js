@@ -1,4 +1,5 @@
 // How the part of the card that says why looks, and the nearest images on it and elsewhere.
+// Values for `style`, no elements.
 
 const INK = "var(--review-ink, #1f2937)";
 const MUTED = "var(--review-muted, #555)";
