@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
+from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.classnames import map_classes, matched_before
 from review_embeddings.pipeline.models.heads import Head
@@ -97,19 +98,34 @@ class StoredProbabilities:
         return ClassProbabilities.of_outputs(outputs, self.columns, one_label=self.one_label)
 
 
+def _incomplete(run: RunFolder, step: int) -> ReviewError:
+    """Which file of a checkpoint's embedding is not as it was written."""
+    for name in ("embeddings", "probabilities"):
+        try:
+            if run.array(name, step).is_file():
+                run.read_array(name, step)
+        except ReviewError as error:
+            return error
+    return RunError(
+        f"{run.array('embeddings', step)} is not complete. Run: review-embeddings build --run {run}"
+    )
+
+
 def stored_probabilities(
     run: RunFolder, images: RunImages, folds: int, step: int
 ) -> StoredProbabilities | None:
     """Those by which labels are judged: after a cross-validation in ``folds`` of the out-of-fold
-    classifiers, else of the checkpoint's head; None without one."""
+    classifiers, else of the checkpoint's head; None without one. Raises RunError where the
+    embedding is not complete."""
     if folds:
         return StoredProbabilities(run.read_array("heldout", step), None, True)
     metadata = run.result_metadata("embeddings", step)
-    assert metadata is not None and images.classes is not None
+    if metadata is None:
+        raise _incomplete(run, step)
     head = stored_head(metadata)
     names = outputs_of_head(images, step, metadata)
     if head is None or names is None:
         return None
-    columns = [names.index(name) for name in images.classes]
+    columns = [names.index(name) for name in images.classes or []]
     outputs = run.read_array("probabilities", step)
     return StoredProbabilities(outputs, columns, head.is_of_one_label)
