@@ -230,7 +230,12 @@ def test_a_harmless_cell_gives_the_text_back(text: str) -> None:
     assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-words = st.text(st.characters(exclude_categories=()), max_size=20) | st.sampled_from(
+def joined(text: str) -> str:
+    """With one character for two halves that follow each other, which JSON cannot tell apart."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+words = st.text(st.characters(exclude_categories=()), max_size=20).map(joined) | st.sampled_from(
     ["=cmd|' /C calc'!A0", 'a,b;c\n"d"\r\n', "👩‍🎨", "'=x", "‮txt"]
 )
 
