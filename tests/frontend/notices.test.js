@@ -79,7 +79,7 @@ test("what is not saved is said, with its number and reason, and can be had as a
     assert.equal(messages.length, 4);
     await browser.wait();
     assert.equal(boxes(view(), "waits").length, 0);
-    assert.match(textOf(statuses(view())[0] ?? null), /^List saved /);
+    assert.match(textOf(statuses(view())[0] ?? null), /^Saved the list /);
 });
 
 /** Where it stands what became of the last decision. @param {Node} view */

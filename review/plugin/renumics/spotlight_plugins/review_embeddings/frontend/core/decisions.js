@@ -77,8 +77,9 @@ export class Decisions {
         return this.steps.length > 0;
     }
 
+    /** Not before it is known which image stands in which row. */
     get canDecide() {
-        return this.info?.readOnly === "";
+        return this.info?.readOnly === "" && this.outbox.isOpen;
     }
 
     /** The rows that hold the same image as this one. @param {number} row */

@@ -49,6 +49,11 @@ export class Outbox {
         void this.send();
     }
 
+    /** Whether messages are taken. */
+    get isOpen() {
+        return this.#kept !== undefined;
+    }
+
     get entries() {
         return this.#kept?.all ?? [];
     }

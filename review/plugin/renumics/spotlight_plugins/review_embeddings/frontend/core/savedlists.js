@@ -56,7 +56,7 @@ export class SavedLists {
     }
 
     get canChange() {
-        return this.decisions.info?.readOnly === "";
+        return this.decisions.canDecide;
     }
 
     /** The name of a saved list; undefined for any other list. @param {{ key: string }} list */

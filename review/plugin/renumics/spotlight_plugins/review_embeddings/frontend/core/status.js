@@ -15,7 +15,7 @@ export const SAVING = "Saving …";
  */
 export function becameOf({ message }, { saved, left }, time) {
     const isUndo = message.path === ROUTES.undo;
-    const saves = message.path === ROUTES.lists ? "List saved" : "Saved";
+    const saves = message.path === ROUTES.lists ? "Saved the list" : "Saved";
     const done = isUndo ? "Taken back" : saves;
     if (left.length === 0) return `${done} ${time}`;
     const who = `${namesOf(left)} decided since`;
