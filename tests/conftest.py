@@ -8,11 +8,18 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from chromium import FLAGS
 from samples import CLASSES, need, picture, save_checkpoint
 from serving import Serving, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from restarting import Review
+
+    from review_embeddings.pipeline.run.folder import RunFolder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
 
@@ -65,6 +72,27 @@ def chromium() -> str:
     return path
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One that a module's tests open their own profiles in."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def review() -> Iterator[Review]:
+    """One that a test starts, kills and starts again."""
+    from restarting import Review
+
+    found = Review()
+    yield found
+    found.kill()
+
+
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """36 images in a folder by class, 12 of each."""
@@ -103,6 +131,14 @@ def built_run(
     folder = Path(shutil.copytree(trainer_output, tmp_path_factory.mktemp("built") / "run"))
     build(RunFolder(folder), Request(dataset={"source": str(image_folder), "split": "train"}))
     return folder
+
+
+@pytest.fixture
+def run(built_run: Path, tmp_path: Path) -> RunFolder:
+    """A copy of the finished run that a test may change."""
+    from review_embeddings.pipeline.run.folder import RunFolder
+
+    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 @pytest.fixture

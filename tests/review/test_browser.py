@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import FLAGS
 from deciding import PANEL, POSITION, ready
 from maps_on_page import MapOnPage
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from serving import Serving
 
 from review_embeddings.pipeline import table
@@ -22,14 +21,6 @@ pytestmark = pytest.mark.browser
 
 KNOWN_FAULTS = ("process is not defined",)
 """Spotlight 1.8.2's relevance worker ends with this in every session."""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ exported list say the same."""
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,6 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 def in_window(browser: Browser, address: str) -> Page:

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -28,11 +27,6 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history
 
 HEADERS = decision_server.HEADERS | {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 class Server:

@@ -267,11 +267,6 @@ TestSessions = Sessions.TestCase
 # -- what reviews of a real run do
 
 
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
-
-
 def said(request: str, row: int = 0, decision: str = "remove", **more: object) -> dict[str, object]:
     return {"request": request, "rows": [row], "decision": decision, **more}
 

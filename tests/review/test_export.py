@@ -35,12 +35,6 @@ CommandLine = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    """A finished run of 36 images and checkpoints 10, 20, 100 that a test may decide about."""
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
-
-
 def images_of(run: RunFolder) -> RunImages:
     images = read_images(run)
     assert images is not None

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 from boxes import FAULTS, faults_of
-from chromium import FLAGS
 from deciding import PANEL, state
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from samples import need
 from serving import Serving, serving
 
@@ -46,14 +45,6 @@ TITLES = [
     ["Lists", "Select a list"],
 ]
 """Of our layout in a window of the usual size, panel by panel."""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,6 @@ there is on disk, and there again after a reload."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 from chromium import FLAGS
 from deciding import all_saved, at, decided, opened, ready, said, state
@@ -20,11 +17,6 @@ pytestmark = pytest.mark.browser
 
 LISTS = "[data-test-tag=review-lists]"
 CLASSES = "[data-test-tag=review-classes]"
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 def saved(run: RunFolder) -> dict[str, list[str]]:

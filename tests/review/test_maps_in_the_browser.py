@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from chromium import FLAGS
 from maps_on_page import MapOnPage
 from maps_page import serving_maps
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from serving import Serving
 
 pytestmark = pytest.mark.browser
@@ -19,14 +18,6 @@ pytestmark = pytest.mark.browser
 STEP = "[data-test-tag=checkpoint-slider-step]"
 LEGEND = "[data-test-tag=map-legend]"
 FIRST, SLIDER, LAST = 0, 1, 2
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

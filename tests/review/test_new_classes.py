@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,11 +29,6 @@ from review_embeddings.review.exchange.imports import Imported, import_decisions
 CommandLine = Callable[..., tuple[int, str, str]]
 
 INFO = RunInfo(DatasetReference("somewhere"), classes=["cat", "dog"])
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 def added(run: RunFolder) -> list[str]:

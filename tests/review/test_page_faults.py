@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import FLAGS
 from deciding import PANEL, all_saved, decide, kept, opened, ready, said, state, unsaid
 from nodetests import TESTS
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from restarting import Review, decisions_of
 from sharing import blob_of
 from tables import write_made_table
@@ -35,21 +34,6 @@ STEP = "[data-test-tag=checkpoint-slider-step]"
 @pytest.fixture(scope="module")
 def run(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(Path(shutil.copytree(built_run, tmp_path_factory.mktemp("one") / "run")))
-
-
-@pytest.fixture(scope="module")
-def review() -> Iterator[Review]:
-    found = Review()
-    yield found
-    found.kill()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

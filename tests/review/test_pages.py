@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chromium import FLAGS
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -151,19 +149,6 @@ OVERFLOWING = """() => {
     return [...wide, ...cut].map((element) => element.outerHTML.slice(0, 80));
 }"""
 """Elements that reach out of the window, or whose text is cut."""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 def test_the_summary_says_ranks_and_no_scores(run: RunFolder) -> None:

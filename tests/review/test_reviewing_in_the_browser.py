@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import FLAGS
 from deciding import (
     ALL_IMAGES,
     PANEL,
@@ -24,7 +23,7 @@ from deciding import (
     select,
     state,
 )
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from samples import write_splits
 from serving import serving
 
@@ -83,14 +82,6 @@ def address(run: RunFolder) -> Iterator[Any]:
     options = ("--first", "--last", "--no-browser", "--run", run.path)
     with serving(*options) as started:
         yield lambda: started.address
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """What a page shows of a run that is too large for it."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,11 +24,6 @@ from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.page import page_for
 from review_embeddings.review.page.sample import choose, cut, cut_list
 from review_embeddings.review.page.shownrun import read_shown
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 def decide(run: RunFolder, place: int) -> None:

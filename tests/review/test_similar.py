@@ -1,7 +1,6 @@
 """Similar images from a vector database: the real one, Milvus Lite, in a file of the run folder."""
 
 import json
-import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,11 +31,6 @@ from review_embeddings.review.report.similar import (
 from review_embeddings.review.report.similar_output import as_html, as_json, as_lists
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(built_run: Path, tmp_path: Path) -> RunFolder:
-    return RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chromium import FLAGS
 from deciding import (
     ALL_IMAGES,
     PANEL,
@@ -24,7 +23,7 @@ from deciding import (
     said,
     unsaid,
 )
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Route
 from restarting import Review, decisions_of
 
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -35,23 +34,8 @@ ROUTES = "**/api/review/**"
 
 
 @pytest.fixture(scope="module")
-def review() -> Iterator[Review]:
-    found = Review()
-    yield found
-    found.kill()
-
-
-@pytest.fixture(scope="module")
 def run(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(Path(shutil.copytree(built_run, tmp_path_factory.mktemp("one") / "run")))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 def test_decisions_outlive_the_server_the_tab_and_the_token(
