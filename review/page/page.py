@@ -67,9 +67,7 @@ def page_for(
     """
     import_spotlight()
     if long:
-        frame = long_frame(built.run, built.wanted)
-        session = {"title": _title(built)}
-        return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
+        return _long_page(built)
     decisions, before = _decisions(built, earlier, note), percentiles_of(earlier)
     review = wide_frame(
         built.run,
@@ -103,6 +101,12 @@ def page_for(
     }
     deciding = _deciding(built, reviewer, earlier)
     return Page(review.frame, wide_layouts(review), lists, session, deciding, sample, built.run)
+
+
+def _long_page(built: Built) -> Page:
+    frame = long_frame(built.run, built.wanted)
+    session = {"title": _title(built)}
+    return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
 
 
 def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:
