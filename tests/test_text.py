@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from anytext import joined
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ PIECES = st.sampled_from(
         "&", "[red]", "[/]", ":cat:", "$x$", ",", ";", "\uff1d", "cat", " ", "😀", "é", "كلب",
     ]
 )  # fmt: skip
-TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=5).map("".join)
+TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=5).map("".join).map(joined)
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
