@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,8 @@ class OpenedDataset:
     """What the data set holds beside these rows."""
     numbered: bool = False
     """Whether the classes are numbers, which may be those of a head's outputs."""
+    former: Mapping[str, str] = field(default_factory=dict)
+    """What renamed classes were called when the run was made, by the names of now."""
 
     def with_classes(self, names: Sequence[str], *, of: str) -> OpenedDataset:
         """The same with the labels as indices into ``names``, as `number_labels` does it; ``of``

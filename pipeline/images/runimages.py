@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,9 @@ class RunImages:
     deep: int | None = None
     """By which rules grey of more than 8 bits was read (`decode.to_rgb`); None for the first ones,
     and where there is none."""
+    former: Mapping[str, str] = field(default_factory=dict)
+    """What classes that the data set has renamed since were called when the checkpoints of the run
+    met them, by the names of now."""
 
     def take(self, positions: NDArray[np.integer]) -> RunImages:
         """Some of the images, given by their positions, ascending."""
@@ -330,6 +333,7 @@ def _from_file(path: Path, file: CheckedParquet, metadata: _Metadata) -> RunImag
         version=metadata.version,
         column=metadata.column,
         deep=metadata.deep,
+        former=metadata.former,
     )
 
 
@@ -343,6 +347,7 @@ class _Metadata:
     column: str | None = None
     version: int = 1
     deep: int | None = None
+    former: dict[str, str] = field(default_factory=dict)
 
 
 DEEP = "deep"
@@ -360,6 +365,7 @@ METADATA: dict[str, Callable[[str], Any]] = {
     "column": str,
     "version": int,
     DEEP: int,
+    "former": _json,
 }
 """What reads the text of each of them."""
 

@@ -45,6 +45,7 @@ def writing_images(
         "classes": json.dumps(opened.classes, ensure_ascii=False),
         "key": images_key(opened.reference),
         "signature": json.dumps(signature),
+        **({"former": json.dumps(opened.former, ensure_ascii=False)} if opened.former else {}),
         **({} if version == 1 else {"version": str(version)}),
         **({"column": str(opened.reference.image_column)} if opened.reference.in_place else {}),
     }

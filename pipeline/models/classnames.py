@@ -37,29 +37,49 @@ class Cures:
 
 OF_CHECKPOINTS = Cures()
 
+NOT_RENAMED: Mapping[str, str] = {}
+
 
 def map_classes(
-    head: Head | None, classes: list[str] | None, *, name: str, cures: Cures = OF_CHECKPOINTS
+    head: Head | None,
+    classes: list[str] | None,
+    *,
+    name: str,
+    cures: Cures = OF_CHECKPOINTS,
+    former: Mapping[str, str] = NOT_RENAMED,
 ) -> list[str] | None:
-    """The class that each output of a head stands for; None without a head. Raises as
-    `match_classes`."""
-    return None if head is None else match_classes(head, classes, name=name, cures=cures).names
+    """The class that each output of a head stands for; None without a head. Arguments as those of
+    `match_classes`; raises as it does."""
+    if head is None:
+        return None
+    return match_classes(head, classes, name=name, cures=cures, former=former).names
 
 
 def match_classes(
-    head: Head, classes: list[str] | None, *, name: str, cures: Cures = OF_CHECKPOINTS
+    head: Head,
+    classes: list[str] | None,
+    *,
+    name: str,
+    cures: Cures = OF_CHECKPOINTS,
+    former: Mapping[str, str] = NOT_RENAMED,
 ) -> ClassMatch:
     """The same with the way it was found.
 
     By name where the head knows all classes of the data set, whatever their order, their case or
     what stands between their words; by number where the data set numbers its classes; by order
     where both have as many, and no name says otherwise. Raises CheckpointError, in which the
-    checkpoint is called ``name``, where none of these holds.
+    checkpoint is called ``name``, where none of these holds. ``former`` is what classes that were
+    renamed were called before: where the head does not know all names of now, those count.
     """
     if classes is None:
         return ClassMatch(head.names or [str(index) for index in range(head.count)], "name")
     if (named := _by_name(head, classes, name, cures)) is not None:
         return ClassMatch(named, "name")
+    if former:
+        before = [former.get(one, one) for one in classes]
+        matched = match_classes(head, before, name=name, cures=cures)
+        now = dict(zip(before, classes, strict=True))
+        return ClassMatch([now.get(one, one) for one in matched.names], matched.way)
     if len(classes) < head.count and _are_numbers(classes, head.count):
         return ClassMatch([str(index) for index in range(head.count)], "number")
     if head.count == len(classes) and not _contradicts(head, classes):
@@ -68,12 +88,14 @@ def match_classes(
     raise CheckpointError(_refusal(head, classes, name, cures))
 
 
-def is_measurement(head: Head, classes: list[str] | None) -> bool:
+def is_measurement(
+    head: Head, classes: list[str] | None, former: Mapping[str, str] = NOT_RENAMED
+) -> bool:
     """Whether the only output of a head cannot be a yes to a class of the data set."""
     if head.kind != YES_NO:
         return False
     try:
-        match_classes(head, classes, name="")
+        match_classes(head, classes, name="", former=former)
     except CheckpointError:
         return True
     return False
@@ -228,17 +250,21 @@ def _refusal(head: Head, classes: Sequence[str], name: str, cures: Cures) -> str
     )
 
 
-def notes_of(heads: Mapping[str, Head | None], classes: list[str] | None) -> Iterator[str]:
+def notes_of(
+    heads: Mapping[str, Head | None],
+    classes: list[str] | None,
+    former: Mapping[str, str] = NOT_RENAMED,
+) -> Iterator[str]:
     """What a person should hear of the heads of checkpoints, by their names, each once for all that
     it is true of. Raises as `match_classes`."""
     checkpoints: dict[str, list[str]] = {}
     for name, head in heads.items():
         if head is None or classes is None:
             continue
-        if is_measurement(head, classes):
+        if is_measurement(head, classes, former):
             checkpoints.setdefault(_measures(classes), []).append(name)
             continue
-        match = match_classes(head, classes, name=name)
+        match = match_classes(head, classes, name=name, former=former)
         if is_doubtful(head, classes, match):
             checkpoints.setdefault(_doubt(head, classes, match), []).append(name)
     for text, names in checkpoints.items():

@@ -43,7 +43,8 @@ def stored_head(metadata: Mapping[str, Any]) -> Head | None:
 def outputs_of_head(images: RunImages, step: int, metadata: Mapping[str, Any]) -> list[str] | None:
     """The class that each column of a checkpoint's probabilities stands for; None without a
     head."""
-    return map_classes(stored_head(metadata), images.classes, name=f"Checkpoint {step}")
+    head = stored_head(metadata)
+    return map_classes(head, images.classes, name=f"Checkpoint {step}", former=images.former)
 
 
 def prediction_classes(
@@ -60,9 +61,7 @@ def prediction_classes(
     return list(classes)
 
 
-def changed_readings(
-    head: Head | None, classes: list[str] | None, *, judges: bool, name: str
-) -> list[str]:
+def changed_readings(head: Head | None, images: RunImages, *, judges: bool, name: str) -> list[str]:
     """In which ways a head's probabilities are read differently than by versions before these had
     names; empty for most. ``judges`` says whether labels are judged by them. Raises as
     `map_classes`."""
@@ -70,11 +69,11 @@ def changed_readings(
         return []
     if head.count == 1:
         return ["one output"]
-    if classes is None:
+    if (classes := images.classes) is None:
         return []
     readings = ["all outputs"] if judges and head.count > len(classes) else []
     before = matched_before(head, classes)
-    if before not in (None, map_classes(head, classes, name=name)):
+    if before not in (None, map_classes(head, classes, name=name, former=images.former)):
         readings.append("names")
     return readings
 

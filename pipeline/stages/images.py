@@ -22,7 +22,13 @@ from review_embeddings.pipeline.images.walk import walked_once
 from review_embeddings.pipeline.images.writer import ImagesWriter, writing_images
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import notes_of
-from review_embeddings.pipeline.models.heads import YES_NO, Head, head_of, problem_type_of
+from review_embeddings.pipeline.models.heads import (
+    YES_NO,
+    Head,
+    head_of,
+    problem_type_of,
+    some_names,
+)
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint
@@ -32,6 +38,7 @@ from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
 from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES, pixels_key
+from review_embeddings.pipeline.stages.renamed import former_names
 from review_embeddings.pipeline.stages.resolve import resolved
 from review_embeddings.pipeline.stages.rules import note_better, plan_reading
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -80,13 +87,14 @@ def _images_of(
     images, reread = read_images(session.run), session.request.reread
     planned = plan_reading(session.run, info, images, None, reread=reread)
     if images is not None and planned.reason is None:
-        check_classes(session.progress, info, found, wanted, images.classes)
+        check_classes(session.progress, info, found, wanted, images)
         check_against(session.run, info)
         note_better(session, info, images)
         return CurrentImages(info, images, images)
     info, signature = planned.info, planned.signature
     opened = _open(session, planned.reference, info, found, wanted)
-    check_classes(session.progress, info, found, wanted, opened.classes)
+    opened = replace(opened, former=former_names(images, opened))
+    check_classes(session.progress, info, found, wanted, opened)
     info = replace(info, dataset=opened.reference, classes=opened.classes)
     check_against(session.run, info)
     if session.run.read_info() is None:
@@ -170,7 +178,7 @@ def check_classes(
     info: RunInfo,
     found: FoundCheckpoints,
     wanted: Sequence[int],
-    classes: list[str] | None,
+    images: RunImages | OpenedDataset,
 ) -> None:
     """Raise before any long work where a head was made for other classes than the data set has, and
     note what a person may not expect of one."""
@@ -180,10 +188,15 @@ def check_classes(
         for step in wanted
         if step in found.steps and found.by_step(step).has_own_head
     }
-    for text in notes_of(heads, classes):
+    if images.former:
+        pairs = [f"{one!r} was {before!r}" for one, before in images.former.items()]
+        progress.note(
+            f"The data set has renamed classes, as its pictures show: {some_names(pairs)}"
+        )
+    for text in notes_of(heads, images.classes, images.former):
         progress.note(text)
     several = any(head is not None and not head.is_of_one_label for head in heads.values())
-    if several and classes is not None and not info.settings.cross_validate:
+    if several and images.classes is not None and not info.settings.cross_validate:
         progress.note(
             "The model gives each class a probability of its own (multi_label_classification): "
             "label scores, label ranks, suggested labels and the margin, which assume one label an "

@@ -240,11 +240,11 @@ class Models:
         """The head to be used: none that is a base model's and was made for other classes, and none
         with one output that measures something."""
         head = head_of(checkpoint, self._problem_type_of(checkpoint))
-        if head is not None and is_measurement(head, images.classes):
+        if head is not None and is_measurement(head, images.classes, images.former):
             return None
         if head is not None and not checkpoint.has_own_head:
             try:
-                map_classes(head, images.classes, name="base")
+                map_classes(head, images.classes, name="base", former=images.former)
             except CheckpointError:
                 return None
         return head

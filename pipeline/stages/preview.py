@@ -24,6 +24,7 @@ from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted
 from review_embeddings.pipeline.stages.images import check_against, open_images
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
+from review_embeddings.pipeline.stages.renamed import former_names
 from review_embeddings.pipeline.stages.rules import plan_reading, skipped_rows
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import ONCE, Job
@@ -85,7 +86,8 @@ def _expected(run: RunFolder, images: RunImages, opened: OpenedDataset) -> RunIm
     if not _same_files(images, opened):
         return None
     labels = None if opened.labels is None else opened.labels[images.ids]
-    return replace(images, labels=labels, classes=opened.classes)
+    former = former_names(images, opened)
+    return replace(images, labels=labels, classes=opened.classes, former=former)
 
 
 def _same_files(images: RunImages, opened: OpenedDataset) -> bool:

@@ -141,8 +141,8 @@ class RunState:
     def _readings(self, step: int) -> list[str]:
         """See `changed_readings`: of what labels are judged by."""
         judges = self.images.labels is not None and not self.settings.cross_validate
-        head, classes = self._head(step), self.images.classes
-        return changed_readings(head, classes, judges=judges, name=f"Checkpoint {step}")
+        name = f"Checkpoint {step}"
+        return changed_readings(self._head(step), self.images, judges=judges, name=name)
 
     def _head(self, step: int) -> Head | None:
         """The head that the probabilities of a checkpoint are of, or will be."""

@@ -137,7 +137,9 @@ class LiveRun:
         known = labels >= 0
         if not known.any():
             return {}
-        outputs = match_classes(head, names, name=f"Checkpoint {step}").names
+        outputs = match_classes(
+            head, names, name=f"Checkpoint {step}", former=self.images.former
+        ).names
         true = np.array([outputs.index(name) for name in names])[labels[known]]
         probabilities = np.asarray(self.run.read_array("probabilities", step))[known]
         return {

@@ -145,10 +145,16 @@ class Recorder:
             before.close()
         try:
             live.open(processor=self._processor)
-            known = live.images.classes
+            read = live.images
             if self._classes is not None:
                 head = Head(self._classes, len(self._classes))
-                map_classes(head, known, name="The model (classes=)", cures=OF_A_RECORDER)
+                map_classes(
+                    head,
+                    read.classes,
+                    name="The model (classes=)",
+                    cures=OF_A_RECORDER,
+                    former=read.former,
+                )
         except BaseException:
             live.close()
             raise
