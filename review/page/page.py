@@ -32,10 +32,10 @@ from review_embeddings.review.page.layout import (
     maps_of,
     wide_layouts,
 )
-from review_embeddings.review.page.process import import_spotlight
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
 from review_embeddings.review.page.server import Page
 from review_embeddings.review.page.shownas import images_name, table_name
+from review_embeddings.review.page.spotlight import import_spotlight
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.images.runimages import RunImages

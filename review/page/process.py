@@ -3,8 +3,6 @@ does that is here. What keeps it from starting is told at once, by the last line
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import re
@@ -12,19 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
-from review_embeddings.pipeline.models.libraries import hide_broken_torchvision
 from review_embeddings.pipeline.run.inside import make_folder
-from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.page.address import Address
-from review_embeddings.review.page.cache import cache_environment, cache_somewhere
 from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.private import create_private
+from review_embeddings.review.page.spotlight import application, cache_environment, import_spotlight
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +32,8 @@ PACKAGE_FOLDER = Path(review_embeddings.__file__).parents[1]
 SESSION_VARIABLE = "REVIEW_EMBEDDINGS_SESSION"
 """How the plugin in Spotlight's server process learns about this session. Holds no secrets: a
 browser that the program opens gets the environment too."""
+
+APPLICATION = f"{application.__module__}:{application.__name__}"
 
 LOG_FILE = "server.log"
 """In the session's folder: what the server writes."""
@@ -108,7 +105,7 @@ class SpotlightProcess:
         if self._address.certificate and self._address.key:
             options += ["--ssl-certfile", str(Path(self._address.certificate).absolute())]
             options += ["--ssl-keyfile", str(Path(self._address.key).absolute())]
-        return [sys.executable, "-m", "uvicorn", "renumics.spotlight.app:SpotlightApp", *options]
+        return [sys.executable, "-m", "uvicorn", APPLICATION, *options]
 
     def show(self, config: Any) -> None:
         """Give it a page in place of the one it has. Raises as `start`."""
@@ -200,22 +197,3 @@ def server_environment(plugin: Path, session: dict[str, Any]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in paths if path),
         SESSION_VARIABLE: json.dumps(session),
     }
-
-
-def import_spotlight() -> tuple[Any, Any]:
-    """Import Spotlight without its advice to install analyzers that are not used here; the first
-    import takes seconds."""
-    os.environ["SPOTLIGHT_OPT_OUT"] = "true"
-    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        hide_broken_torchvision()
-        from loguru import logger
-
-        logger.disable("renumics.spotlight")
-        if "renumics.spotlight" not in sys.modules:
-            with cache_somewhere():
-                import_settled("renumics.spotlight")
-        from renumics import spotlight
-    from renumics.spotlight.analysis.typing import DataIssue
-
-    return spotlight, DataIssue

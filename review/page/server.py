@@ -33,11 +33,11 @@ from review_embeddings.review.page.private import (
 )
 from review_embeddings.review.page.process import (
     SpotlightProcess,
-    import_spotlight,
     page_config,
     server_environment,
 )
 from review_embeddings.review.page.sample import Sample
+from review_embeddings.review.page.spotlight import import_spotlight
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -119,7 +119,7 @@ def review_it(run: Path) -> None:
 
 def floor_it(run: Path) -> None:
     """What Spotlight costs with nothing to show."""
-    from review_embeddings.review.page.process import import_spotlight
+    from review_embeddings.review.page.spotlight import import_spotlight
 
     import_spotlight()
 

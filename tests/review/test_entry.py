@@ -30,6 +30,7 @@ from review_embeddings.review.page.frontend import (
     TOKEN_HEADER,
     handover_page,
 )
+from review_embeddings.review.page.spotlight import application
 
 HOME = "http://127.0.0.1:8000"
 COOKIE = {"Cookie": HEADERS["Cookie"]}
@@ -73,11 +74,9 @@ def client(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         patch.syspath_prepend(str(PLUGIN_FOLDER))
         patch.setenv("REVIEW_EMBEDDINGS_SESSION", session_in(folder, **settings))
         patch.setenv("SPOTLIGHT_OPT_OUT", "true")
-        from renumics.spotlight.app import SpotlightApp
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            app = SpotlightApp()
+            app = application()
         yield TestClient(app, base_url=HOME, raise_server_exceptions=False)
 
 

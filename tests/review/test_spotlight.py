@@ -157,6 +157,14 @@ def test_no_telemetry_and_no_chatter(page: Serving) -> None:
     assert "WARNING" not in page.output and page.output.count("http") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="maps of a process")
+def test_no_large_library_is_loaded_for_a_page(page: Serving) -> None:
+    for process in (psutil.Process(page.process.pid), page.servers()[0]):
+        mapped = {Path(one.path).name for one in process.memory_maps()}
+        assert [name for name in mapped if name.startswith("libarrow")]
+        assert not [name for name in mapped if name.startswith(("libtorch", "_raylet"))]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_server_ends_with_us(built_run: Path, number: signal.Signals) -> None:
