@@ -7,6 +7,7 @@ A fork differs from a process of its own in its imports alone: it has computed n
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -112,10 +113,11 @@ def forks(folder: Path, **environment: str) -> Iterator[Forks]:
 
 def main() -> None:
     """Serve: the number of the fork, then its exit code, negative for a signal."""
+    tried: set[str] = set()
     for line in sys.stdin:
         request = json.loads(line)
         imported = Path(request["output"]).with_suffix(".modules")
-        _import_all(imported)
+        _import_all(imported, tried)
         fork = os.fork()
         if fork == 0:
             patches = request.get("patches", {})
@@ -125,14 +127,17 @@ def main() -> None:
         os.write(1, b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _import_all(names: Path) -> None:
-    """Import what the last whole command has imported until its end."""
+def _import_all(names: Path, tried: set[str]) -> None:
+    """Import what the last whole command has imported until its end, but for what cannot be."""
     if names.exists():
         for name in names.read_text().split():
-            if name not in sys.modules:
+            if name not in sys.modules and name not in tried:
+                tried.add(name)
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
         names.unlink()
+        gc.collect()
+        gc.freeze()  # a collection in a fork would copy the pages of all that was imported
 
 
 def _named(name: str) -> tuple[Any, str]:
