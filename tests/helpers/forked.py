@@ -2,10 +2,12 @@
 that a test can start and kill many: python forked.py reads one command a line and answers.
 
 A fork differs from a process of its own in its imports alone: it has computed nothing before.
+Importing takes seconds: who asks for the same environment shares the process that has done it.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -15,40 +17,77 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+AT_START = frozenset(os.environ)
+"""Names of this process's variables, without those that libraries add."""
 
-class Forks:
-    """The test's end: one command at a time."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
-        """``folder``: where the commands run and their output is kept."""
-        self.output = folder / "output.txt"
+class Parent:
+    """A process that forks, one command at a time."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, __file__],
-            cwd=folder,
+            cwd=tempfile.gettempdir(),
             env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
 
-    def _ask(self, **request: object) -> int:
+    def ask(self, **request: object) -> int:
+        """Send a request: its first answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        return self._answer()
+        return self.answer()
 
-    def _answer(self) -> int:
-        assert self._process.stdout is not None
+    def answer(self) -> int:
+        """The next answer."""
         answer = b""
         while not answer.endswith(b"\n"):  # not buffered, so that `select` sees what comes next
-            byte = os.read(self._process.stdout.fileno(), 1)
+            byte = os.read(self._answers, 1)
             assert byte, "the parent of the forks has ended"
             answer += byte
         return int(answer)
+
+    def answers_within(self, seconds: float | None) -> bool:
+        """Whether it answers in time."""
+        return bool(select.select([self._answers], [], [], seconds)[0])
+
+    @property
+    def _answers(self) -> int:
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+        self._process.stdout.close()
+
+
+class Forks:
+    """The test's end: one command at a time."""
+
+    def __init__(self, parent: Parent, folder: Path, environment: Mapping[str, str]) -> None:
+        """``folder``: where the commands run and their output is kept."""
+        self.output = folder / "output.txt"
+        self._parent, self._folder, self._environment = parent, folder, environment
+
+    def _ask(self, arguments: Sequence[object], patches: Mapping[str, str] | None = None) -> int:
+        return self._parent.ask(
+            arguments=[str(one) for one in arguments],
+            output=str(self.output),
+            patches=dict(patches or {}),
+            folder=str(self._folder),
+            environment={**os.environ, **self._environment},
+        )
 
     def run(self, *arguments: object) -> float:
         """Run a command to its end: how many seconds it took."""
@@ -72,13 +111,12 @@ class Forks:
     def code_of(self, seconds: float | None, *arguments: object) -> int | None:
         """Run a command: its exit code, negative for a signal; None where it had to be killed
         after so many seconds."""
-        fork = self._ask(arguments=[str(one) for one in arguments], output=str(self.output))
-        assert self._process.stdout is not None
-        ended = bool(select.select([self._process.stdout.fileno()], [], [], seconds)[0])
+        fork = self._ask(arguments)
+        ended = self._parent.answers_within(seconds)
         if not ended:
             with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
                 os.kill(fork, signal.SIGKILL)
-        code = self._answer()
+        code = self._parent.answer()
         return None if code == -signal.SIGKILL and not ended else code
 
     def end_of(
@@ -88,27 +126,34 @@ class Forks:
 
         ``patches`` names what is replaced by what first, both as ``module:name``.
         """
-        words = [str(one) for one in arguments]
-        self._ask(arguments=words, output=str(self.output), patches=dict(patches or {}))
-        code = self._answer()
+        self._ask(arguments, patches)
+        code = self._parent.answer()
         return code, self.output.read_text(errors="replace")
 
-    def close(self) -> None:
-        """End the parent."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
-        self._process.stdout.close()
+
+_parents: dict[tuple[tuple[str, str], ...], Parent] = {}
+"""By what is set for them beside the environment of this process."""
 
 
 @contextlib.contextmanager
 def forks(folder: Path, **environment: str) -> Iterator[Forks]:
-    """Forks for as long as the context lasts."""
-    started = Forks(folder, **environment)
+    """Forks for as long as the context lasts; their parent stays for others, unless something went
+    wrong."""
+    own = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    key = tuple(sorted(own.items()))
+    if key not in _parents:
+        _parents[key] = Parent(environment)
     try:
-        yield started
-    finally:
-        started.close()
+        yield Forks(_parents[key], folder, environment)
+    except BaseException:
+        _parents.pop(key).close()
+        raise
+
+
+@atexit.register
+def _close_all() -> None:
+    while _parents:
+        _parents.popitem()[1].close()
 
 
 def main() -> None:
@@ -120,8 +165,7 @@ def main() -> None:
         _import_all(imported, tried)
         fork = os.fork()
         if fork == 0:
-            patches = request.get("patches", {})
-            _become(request["arguments"], request["output"], imported, patches)
+            _become(request, imported)
         os.write(1, b"%d\n" % fork)
         _, status = os.waitpid(fork, 0)
         os.write(1, b"%d\n" % os.waitstatus_to_exitcode(status))
@@ -145,19 +189,23 @@ def _named(name: str) -> tuple[Any, str]:
     return importlib.import_module(module), attribute
 
 
-def _become(arguments: list[str], output: str, imported: Path, patches: Mapping[str, str]) -> None:
+def _become(request: dict[str, Any], imported: Path) -> None:
     """Run the command line as this process, and never return."""
     code = 1
     try:
-        file = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        file = os.open(request["output"], os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        os.chdir(request["folder"])
+        for name in AT_START - request["environment"].keys():
+            os.environ.pop(name, None)
+        os.environ.update(request["environment"])
         from review_embeddings.review.cli.program import main as program
 
-        values = {name: getattr(*_named(value)) for name, value in patches.items()}
+        values = {name: getattr(*_named(value)) for name, value in request["patches"].items()}
         for name, value in values.items():
             setattr(*_named(name), value)
-        sys.argv = ["review-embeddings", *arguments]
+        sys.argv = ["review-embeddings", *request["arguments"]]
         try:
             program()
         except SystemExit as end:
