@@ -27,6 +27,10 @@ AT_START = frozenset(os.environ)
 """Names of this process's variables, without those that libraries add."""
 
 
+LOOK_EVERY = 0.2
+"""Seconds between two looks at what a command prints."""
+
+
 class Parent:
     """A process that forks, one command at a time."""
 
@@ -81,6 +85,7 @@ class Forks:
         self._parent, self._folder, self._environment = parent, folder, environment
 
     def _ask(self, arguments: Sequence[object], patches: Mapping[str, str] | None = None) -> int:
+        self.output.unlink(missing_ok=True)
         return self._parent.ask(
             arguments=[str(one) for one in arguments],
             output=str(self.output),
@@ -108,16 +113,29 @@ class Forks:
         assert code in (0, None), self.output.read_text()
         return code is None
 
-    def code_of(self, seconds: float | None, *arguments: object) -> int | None:
+    def code_of(
+        self, seconds: float | None, *arguments: object, until: str | None = None
+    ) -> int | None:
         """Run a command: its exit code, negative for a signal; None where it had to be killed
-        after so many seconds."""
+        after so many seconds. One that prints ``until`` is told to end (SIGTERM)."""
         fork = self._ask(arguments)
+        if until is not None:
+            seconds = self._told_to_end(fork, seconds, until)
         ended = self._parent.answers_within(seconds)
         if not ended:
             with contextlib.suppress(ProcessLookupError):  # it ended at this very moment
                 os.kill(fork, signal.SIGKILL)
         code = self._parent.answer()
         return None if code == -signal.SIGKILL and not ended else code
+
+    def _told_to_end(self, fork: int, seconds: float | None, until: str) -> float | None:
+        """Wait for the end, or for a text after which it is told to: the seconds that are left."""
+        end = float("inf") if seconds is None else time.monotonic() + seconds
+        while not self._parent.answers_within(LOOK_EVERY) and time.monotonic() < end:
+            if self.output.exists() and until in self.output.read_text(errors="replace"):
+                os.kill(fork, signal.SIGTERM)
+                break
+        return None if seconds is None else max(0.0, end - time.monotonic())
 
     def end_of(
         self, *arguments: object, patches: Mapping[str, str] | None = None
