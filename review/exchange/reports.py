@@ -295,6 +295,11 @@ def provenance(applied: Applied, run: str, reference: DatasetReference, form: st
     return json.dumps(content, indent=1, ensure_ascii=True) + "\n"
 
 
+def is_cleaned(folder: Path) -> bool:
+    """Whether a folder holds a data set that was cleaned, in whichever form."""
+    return all((folder / name).is_file() for name in (CHANGES_FILE, PROVENANCE_FILE))
+
+
 def digest_of(hashes: Mapping[int, str | None]) -> str:
     """SHA-256 of the hashes of images in order, one a line; an empty line for none."""
     return hashlib.sha256("\n".join(one or "" for one in hashes.values()).encode()).hexdigest()

@@ -10,6 +10,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import FORMAT
+from review_embeddings.review.exchange.reports import is_cleaned
 
 OPTION = "--out"
 
@@ -73,9 +74,21 @@ def _check_file(path: Path, option: str) -> None:
 def check_folder(run: RunFolder, path: Path, option: str = OPTION) -> None:
     """The same for a folder, which must be new or empty."""
     _check_place(run, path, option)
+    _check_cleaned(path, option)
     if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
         raise SettingsError(
             f"{option} {path} is there already. Name a new folder, or delete it first."
+        )
+
+
+def _check_cleaned(path: Path, option: str) -> None:
+    """Raise SettingsError for a folder in a cleaned data set, which would be read as a part of
+    it."""
+    cleaned = next(filter(is_cleaned, path.resolve().parents), None)
+    if cleaned is not None:
+        raise SettingsError(
+            f"{option} {path} lies in {cleaned}, a cleaned data set that `apply` wrote, and would "
+            f"be read as a part of it. Use a place outside of it."
         )
 
 

@@ -17,6 +17,7 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.review.cli.declare import OutputPath
 from review_embeddings.review.cli.program import cli
+from review_embeddings.review.exchange.forms import FORMS
 from review_embeddings.review.exchange.targets import KINDS, check_target
 
 Call = Callable[..., tuple[int, str, str]]
@@ -242,3 +243,19 @@ def test_a_folder_that_is_no_run_is_left_as_it_is(
     code, _, error = review_embeddings(*given, "--run", folder)
     assert code == 2 and "run" in error
     assert sorted(folder.rglob("*")) == before
+
+
+def test_nothing_is_cleaned_into_a_data_set_that_was_cleaned(
+    review_embeddings: Call, run: RunFolder, working_directory: Path
+) -> None:
+    for form in FORMS:
+        code, _, err = review_embeddings("apply", "--run", run.path, "--out", form, "--as", form)
+        assert code == 0, err
+        before = sorted(Path(form).rglob("*"))
+        for inner in FORMS:
+            out = Path(form) / "train" / inner
+            code, _, err = review_embeddings(
+                "apply", "--run", run.path, "--out", out, "--as", inner
+            )
+            assert code == 2 and "a cleaned data set that `apply` wrote" in err
+        assert sorted(Path(form).rglob("*")) == before
