@@ -105,7 +105,7 @@ test("after a decision the next undecided image is shown, at the end the last on
     press(page, "End");
     press(page, keyOf(ONE));
     assert.equal(page.current.row, 3);
-    assert.match(page.deciding.last, /End of the list: 1 image undecided \(n\)\./);
+    assert.match(textOf(reviewView(page)), /End of the list: 3 of 4 decided\./);
     press(page, "n");
     press(page, keyOf(ONE));
     press(page, "n");
@@ -386,9 +386,9 @@ test("at the end of a list it says how much is decided, what is next and how to 
     });
     const shown = () => textOf(reviewView(page));
     press(page, "ArrowRight");
-    assert(!/End of “/.test(shown()), "nothing is decided there");
+    assert(!/End of the list/.test(shown()), "nothing is decided there");
     press(page, keyOf(ONE));
-    assert.match(shown(), /End of “Labels most likely wrong”: 1 of 2 decided\.Next undecided \(n\)/);
+    assert.match(shown(), /End of the list: 1 of 2 decided\.Next undecided \(n\)/);
     button(reviewView(page), "Next undecided")?.props.onClick();
     assert.equal(page.current.row, 0);
     press(page, keyOf(ONE));
@@ -397,7 +397,7 @@ test("at the end of a list it says how much is decided, what is next and how to 
     const end = all(reviewView(page), "div").find(({ props }) => props.class === "review-end");
     button(end ?? assert.fail(), "Get the result out")?.props.onClick();
     const commands = overlayView(page) ?? assert.fail();
-    assert.match(textOf(commands), /2 images are decided.*A list:review-embeddings export/);
+    assert.match(textOf(commands), /Decided on this page: 2 images\..*A list:review-embeddings export/);
     const pressed = { textContent: "Copy" };
     button(commands, "Copy")?.props.onClick({ currentTarget: pressed });
     await settled();
@@ -405,7 +405,7 @@ test("at the end of a list it says how much is decided, what is next and how to 
     press(page, "Escape");
     button(reviewView(page), "Next list: Worst")?.props.onClick();
     assert.equal(page.current.row, 2);
-    assert(!/End of “/.test(shown()));
+    assert(!/End of the list/.test(shown()));
     press(page, keyOf(ONE));
     press(page, keyOf(ONE));
     assert.match(shown(), /All lists are decided\./);
@@ -434,7 +434,7 @@ test("a command that cannot be copied is marked, to be copied by hand", async ()
 test("a walk back through a list that is decided says nothing of its end", async () => {
     const { page } = await suggesting("");
     page.decisions.decide([0, 1, 2, 3], ONE);
-    assert(!/End of “/.test(textOf(reviewView(page))));
+    assert(!/End of the list/.test(textOf(reviewView(page))));
     press(page, keyOf(OTHER));
     assert.equal(page.current.row, 1, "who decides again goes on");
     press(page, "n");

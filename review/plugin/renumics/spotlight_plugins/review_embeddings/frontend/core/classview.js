@@ -219,6 +219,7 @@ export class ClassView {
         page.review.openMade(list);
         page.reviewAsked.call();
     }
+
     /**
      * What the matrix says of each image: its label, and what is predicted.
      * @param {Confusion} confusion

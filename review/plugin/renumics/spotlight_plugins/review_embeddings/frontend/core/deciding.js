@@ -122,23 +122,8 @@ export class Deciding {
         this.#tell(`${this.#nameOf(rows)}: ${verdict({ decision, newLabel, note: "" })}`);
         const isLast = left > 0 && this.review.left === 0;
         if (!this.goesOn || !rows.some((row) => row === current.row)) return;
-        if (isLast && this.review.position >= 0) this.#end();
-        else this.#goOn();
-    }
-
-    /** Show what is next; at the end of the list, say so. */
-    #goOn() {
-        const { current, list, position } = this.review;
-        const decided = current.row;
-        this.review.advance();
-        if (list && position >= 0 && current.row === decided) this.#end();
-    }
-
-    #end() {
-        const { left, current } = this.review;
-        this.#endedAt = current.row;
-        const rest = left ? `${countedImages(left)} undecided (n)` : "all decided";
-        this.#tell(`${this.last}. End of the list: ${rest}.`);
+        if (isLast && this.review.position >= 0) this.#endedAt = current.row;
+        else this.review.advance();
     }
 
     /** Whether a person is done with the list: at its end, or all of it is decided. */

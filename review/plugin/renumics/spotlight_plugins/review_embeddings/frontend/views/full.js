@@ -13,6 +13,7 @@ import { moveButtons, stateView, undoButton } from "./head.js";
 import { noteView } from "./note.js";
 import { noticeView } from "./notices.js";
 import { relabelView } from "./relabel.js";
+import { endOfListView } from "./results.js";
 import { keepsFocus, toolbar } from "./roving.js";
 import { nameOf, titleView } from "./title.js";
 import { followGestures } from "./zooming.js";
@@ -38,6 +39,7 @@ export function fullView(page) {
             "div",
             { key: "below", class: "review-below" },
             h("div", { class: "review-row" }, decisionButtons(page), zoomButtons(page)),
+            endOfListView(page),
             noteView(page),
             notices.map(noticeView),
         ),

@@ -59,7 +59,7 @@ export const OVERLAY_SHEET = `
 .review-command { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 4px 8px;
     align-items: center; margin-bottom: 12px; }
 .review-command > div { grid-column: 1 / -1; }
-.review-command code { font: 0.8125rem ui-monospace, monospace; padding: 5px 8px; overflow: auto;
-    white-space: nowrap; border-radius: 5px; background: var(--review-raised, #f1f4f8); }
+.review-command code { font: 0.8125rem ui-monospace, monospace; padding: 5px 8px;
+    overflow-wrap: anywhere; border-radius: 5px; background: var(--review-raised, #f1f4f8); }
 @media (max-width: 700px) { .review-beside { grid-template-columns: 90px; } }
 `;

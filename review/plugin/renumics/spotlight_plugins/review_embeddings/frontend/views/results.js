@@ -3,6 +3,7 @@
 
 /** @import { ReviewPage } from "../core/page.js" */
 
+import { countedImages } from "../core/format.js";
 import { keyOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 import { keepsFocus } from "./roving.js";
@@ -17,7 +18,7 @@ export function endOfListView(page) {
     return h(
         "div",
         { key: "end", class: "review-end", role: "status", "data-test-tag": "review-end" },
-        h("span", {}, h("b", {}, `End of “${list.title}”: `), `${done}.`),
+        h("span", {}, h("b", {}, "End of the list: "), `${done}.`),
         left > 0 &&
             button(`Next undecided (${keyOf("seek")})`, () => deciding.seek(), { key: "left" }),
         nextList &&
@@ -41,7 +42,7 @@ const button = (text, onClick, props) => h("button", { onClick, ...keepsFocus, .
 /** @param {ReviewPage} page */
 export function resultsView(page) {
     const { session, decisions, overlay, surroundings } = page;
-    const decided = decisions.holding.count.toLocaleString();
+    const decided = countedImages(decisions.holding.count);
     return h(
         "div",
         { class: "review-sheet" },
@@ -49,8 +50,8 @@ export function resultsView(page) {
         h(
             "p",
             {},
-            `${decided} images are decided on this page. Each decision is on disk once the card ` +
-                "says “Saved”. In a terminal:",
+            `Decided on this page: ${decided}. What the card calls saved is on disk, in the run. ` +
+                "In a terminal:",
         ),
         (session.commands ?? []).map(({ does, command }) =>
             h(
