@@ -373,7 +373,9 @@ test("Escape with nothing open clears the selection, where the key is the page's
     const onCard = { tagName: "BUTTON", closest: (/** @type {string} */ one) => one === OURS };
     assert.equal(press(page, "Escape", { target: /** @type {any} */ (onCard) }), true);
     assert.deepEqual(table.selected, []);
-    assert.equal(page.deciding.last, "Selection of 2 images cleared");
+    assert.equal(page.deciding.last, "Selection of 2 images cleared; the menu still has it");
+    page.review.open("page-selected");
+    assert.deepEqual(page.review.list?.rows, [1, 2]);
     assert.equal(press(page, "Escape"), false, "nothing is left, so the key is not taken");
 });
 

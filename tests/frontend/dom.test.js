@@ -194,6 +194,11 @@ test("a field gives the focus back to what had it, or to what stands in its plac
     draw(true, "a");
     draw(false, "b"); // its owner went with it
     assert.equal(ownerDocument.activeElement.textContent, "b");
+    const [slider] = all(page, "button");
+    slider.matches = (/** @type {string} */ selector) => selector.includes("type=range");
+    draw(true, "b");
+    draw(false, "b");
+    assert.equal(ownerDocument.activeElement, ownerDocument.body, "the arrows are the page's");
     draw(true, "b");
     owner.focus = () => assert.fail("it is nowhere");
     const elsewhere = ownerDocument.createElement("button");

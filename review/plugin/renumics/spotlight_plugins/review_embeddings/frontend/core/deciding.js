@@ -142,12 +142,16 @@ export class Deciding {
         this.#tell("All images of this list are decided.");
     }
 
-    /** Select nothing in Spotlight any more. @returns {boolean} Whether something was. */
+    /** Select nothing in Spotlight any more; several images stay a list to go through.
+     * @returns {boolean} Whether something was selected. */
     clearSelection() {
         const { length } = this.table.selected;
+        const { selection } = this.review.offered;
         if (!length) return false;
+        if (selection) this.review.pageLists.put(selection);
         this.table.select([]);
-        this.#tell(`Selection of ${countedImages(length)} cleared`);
+        const rest = selection ? "; the menu still has it" : "";
+        this.#tell(`Selection of ${countedImages(length)} cleared${rest}`);
         return true;
     }
 

@@ -119,6 +119,10 @@ function meaningOf(key) {
     return command ? { command } : null;
 }
 
+/** Whether an element takes the arrow keys for itself while it has the focus.
+ * @param {Target | null | undefined} element */
+export const takesArrows = (element) => Boolean(element?.matches?.(MOVED));
+
 /**
  * Whether the element that has the focus needs the key itself.
  * @param {Target | null} target
@@ -127,6 +131,6 @@ function meaningOf(key) {
 function isUsedBy(target, key) {
     const dialog = target?.closest?.("dialog,[role=dialog]");
     if (dialog && !dialog.hasAttribute(OWN_DIALOG)) return true;
-    if (MOVING.includes(key)) return Boolean(target?.matches?.(MOVED));
+    if (MOVING.includes(key)) return takesArrows(target);
     return PRESSING.includes(key) && Boolean(target?.matches?.(PRESSED));
 }

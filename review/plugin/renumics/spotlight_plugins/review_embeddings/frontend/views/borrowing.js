@@ -1,7 +1,9 @@
 // A field that takes the focus when it appears, and gives it back when it goes: to what had it
-// before, or to what stands in the place of that.
+// before, or to what stands in the place of that. What takes the arrow keys does not get it back.
 
 /** @import { Props } from "../types.js" */
+
+import { takesArrows } from "../core/keyboard.js";
 
 /** What had the focus before each field. @type {WeakMap<Element, Element | null>} */
 const owners = new WeakMap();
@@ -20,7 +22,8 @@ export const borrowsFocus = (then = () => {}, instead = () => null) => ({
     onGone(field) {
         const { activeElement, body } = field.ownerDocument;
         if (activeElement && activeElement !== body) return; // somebody has it already
-        const owner = owners.get(field);
+        const owner = /** @type {HTMLElement | null | undefined} */ (owners.get(field));
+        if (takesArrows(owner)) return; // the keys are the page's again
         const taker = owner?.isConnected && owner !== body ? owner : instead();
         /** @type {HTMLElement | null | undefined} */ (taker)?.focus({ preventScroll: true });
     },
