@@ -59,7 +59,8 @@ CUT = """(outer) => {
     const seen = [...outer.querySelectorAll("button, input, img, .review-title > *, h3, h4")];
     return seen.filter((one) => {
         const { left, top, right, bottom } = one.getBoundingClientRect();
-        const lies = left >= -1 && top >= -1 && right <= innerWidth + 1 && bottom <= innerHeight + 1;
+        const lies = left >= -1 && top >= -1
+            && right <= innerWidth + 1 && bottom <= innerHeight + 1;
         const wraps = one.matches("button") && one.clientHeight > 40 && !one.querySelector("img");
         return !one.closest(".review-stage") && (!lies || wraps);
     }).map((one) => one.outerHTML.slice(0, 120));
