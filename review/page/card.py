@@ -26,7 +26,7 @@ from review_embeddings.review.page.shownrun import ShownRun, read_shown
 
 @dataclass(frozen=True)
 class CardEnd:
-    """What is known of one image at one end of the training; None where it is not."""
+    """What is known of one image at one checkpoint; None where it is not."""
 
     step: int
     prediction: str | None
@@ -58,6 +58,8 @@ class ImageCard:
     """Keys of the lists that it is in."""
     ends: list[CardEnd]
     """The first and the last checkpoint on the page, or one."""
+    checkpoints: list[CardEnd]
+    """The same of each checkpoint, ascending."""
     classes: list[tuple[str, float]]
     """In order of their probability at the last checkpoint on the page; empty without them."""
     steps: list[int]
@@ -76,7 +78,10 @@ class ImageCard:
         """As the page takes it, with names in its spelling."""
         return {
             **_in_camel_case(asdict(self)),
-            "ends": [_in_camel_case(asdict(end)) for end in self.ends],
+            **{
+                name: [_in_camel_case(asdict(end)) for end in ends]
+                for name, ends in (("ends", self.ends), ("checkpoints", self.checkpoints))
+            },
         }
 
 
@@ -120,6 +125,7 @@ class CardSource:
             reasons=self._reasons(listed, position),
             lists=list(listed),
             ends=[self._end(at, row) for at in self.ends],
+            checkpoints=[self._end(at, row) for at in range(len(shown.steps))],
             classes=self._classes(position),
             steps=shown.steps,
             label_curve=None if label is None else _known(numbers[c.SELF_CONFIDENCE][:, row]),

@@ -131,6 +131,7 @@ def shared_constants() -> dict[str, object]:
         "DECISIONS": DECISIONS,
         "DECISION_KEYS": DECISION_KEYS,
         "RELABEL": RELABEL,
+        "DUPLICATE": DUPLICATE,
         "UNDECIDED": UNDECIDED,
         "NO_NEW_LABEL": NO_NEW_LABEL,
         "MAX_NOTE": MAX_NOTE,

@@ -18,6 +18,7 @@ from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
+from review_embeddings.review.page.commands import result_commands
 from review_embeddings.review.page.extent import map_extent
 from review_embeddings.review.page.frame import (
     ReviewFrame,
@@ -96,6 +97,7 @@ def page_for(
     session = _session(built, review, images, sample) | {
         "lists": [_listed(made) for made in lists if made.key],
         **({"open": found[0].key} if found else {}),
+        "commands": [asdict(one) for one in result_commands(built.run)],
         "watching": watching,
         "news": news,
     }

@@ -86,9 +86,16 @@ def curves_as_html(card: ImageCard) -> Iterator[str]:
     yield '<div class="curves">'
     likely = list(_probabilities(card))
     if likely:
-        yield from _chart("Probability", "", likely, card.steps, probability)
+        yield from _chart("Probability", "", ("100 %", "0 %"), likely, card.steps, probability)
     outlier = CardCurve("", card.percentile_curve, 100, 0, "outlier")
-    yield from _chart("Outlier percentile", " ↑ atypical", [outlier], card.steps, percentile)
+    yield from _chart(
+        "Outlier percentile",
+        " <b>up = more unusual</b>",
+        ("0", "100"),
+        [outlier],
+        card.steps,
+        percentile,
+    )
     first, last = card.steps[0], card.steps[-1]
     yield (f'<div class="axis"><span>step {first}</span><b>step {last}</b></div></div>')
 
@@ -103,19 +110,23 @@ def _probabilities(card: ImageCard) -> Iterator[CardCurve]:
 def _chart(
     title: str,
     hint: str,
+    ends: tuple[str, str],
     curves: Sequence[CardCurve],
     steps: Sequence[int],
     write: Callable[[float], str],
 ) -> Iterator[str]:
+    """``ends`` are the values at the top and at the bottom of the axis."""
     legend = "".join(_legend(curve, write) for curve in curves)
     words = ". ".join(_in_words(curve.name or title, steps, curve, write) for curve in curves)
     yield f'<div class="legend">{title}{legend}{hint}</div>'
     yield (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{html_text(words)}">'
+        f'<div class="drawn"><svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{html_text(words)}">'
     )
     yield from (_drawn(curve) for curve in curves)
     yield "</svg>"
+    yield from (f'<span aria-hidden="true">{end}</span>' for end in ends)
+    yield "</div>"
 
 
 def _legend(curve: CardCurve, write: Callable[[float], str]) -> str:

@@ -60,7 +60,10 @@ figure.card .ends { color: var(--muted); font-variant-numeric: tabular-nums; mar
 .curves path.dots { stroke-width: 4px; stroke-linecap: round; stroke-dasharray: none; }
 .curves path.last { stroke-width: 7px; stroke-linecap: round; stroke-dasharray: none; }
 .curves .legend, .curves .axis { color: var(--muted); font-variant-numeric: tabular-nums; }
-.curves .axis { display: flex; justify-content: space-between; }
+.curves .drawn { position: relative; padding-right: 36px; }
+.curves .drawn span { position: absolute; right: 0; color: var(--muted); }
+.curves .drawn span:first-of-type { top: 0; } .curves .drawn span:last-of-type { bottom: 0; }
+.curves .axis { display: flex; justify-content: space-between; padding-right: 36px; }
 .given { color: var(--given); } .suggested { color: var(--warn); } .outlier { color: var(--bad); }
 .curves g.suggested path { stroke-dasharray: 4 2; }
 .plots { display: grid; gap: 1rem; margin-top: 1rem;

@@ -32,7 +32,7 @@ test("whole numbers of few bits stand for the numbers between their ends", async
 
 test("a card is put together from them", async () => {
     const card = /** @type {import("page/types.js").Card} */ (await opened().server.card(0));
-    const { ends, ...rest } = card;
+    const { ends, checkpoints, ...rest } = card;
     assert.deepEqual(rest, {
         row: 0,
         imageId: 10,
@@ -53,6 +53,7 @@ test("a card is put together from them", async () => {
     });
     const last = { step: 100, prediction: "red", confidence: 0, labelConfidence: 0.5 };
     assert.deepEqual(ends[1], { ...last, outlierRank: 1, outlierPercentile: 0 });
+    assert.deepEqual(checkpoints, ends, "which are all checkpoints here");
 });
 
 test("an image without a label has no curve of it, and no suggestion", async () => {

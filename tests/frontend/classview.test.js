@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { COLUMNS, NOW_COLUMNS, RELABEL, ROUTES } from "page/constants.js";
+import { whyIn } from "page/core/lists.js";
 import { textOf } from "page/dom/node.js";
 import { classesView } from "page/views/classes.js";
 
@@ -113,6 +114,22 @@ test("a cell opens its images as a list, and stays offered", async () => {
     assert(titles.includes("blue predicted as red, step 10"));
     view.openCell(1, 0);
     assert.deepEqual(page.review.list?.rows, [1, 2], "an empty cell opens nothing");
+});
+
+test("the list of a cell says of each image how it is labelled and what was predicted", async () => {
+    const { page, view } = await viewing();
+    const why = (/** @type {number} */ row) => whyIn(page.review.list, row);
+    view.openCell(0, 2);
+    assert.equal(why(3), "labelled blue, predicted red at step 10");
+    view.openLabel(0);
+    assert.equal(why(0), "labelled blue, predicted blue at step 10");
+    assert.equal(why(3), "labelled blue, predicted red at step 10");
+    await page.slider.go(0);
+    await settled();
+    assert.equal(why(3), "labelled blue, predicted red at step 10", "which is that of the list");
+    view.openWrong(2);
+    assert.equal(why(2), "labelled red, predicted blue at step 0");
+    assert.equal(why(0), "", "of no other image");
 });
 
 test("without labels one sentence says so, without predictions another", async () => {

@@ -4,15 +4,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DECISION_KEYS, DECISIONS, RELABEL, ROUTES } from "page/constants.js";
+import { COLUMNS, DECISION_KEYS, DECISIONS, DUPLICATE, RELABEL, ROUTES } from "page/constants.js";
 import { MANY } from "page/core/deciding.js";
+import { OURS } from "page/core/keyboard.js";
 import { textOf } from "page/dom/node.js";
 import { overlayView } from "page/views/overlay.js";
 import { reviewView } from "page/views/review.js";
 
 import { AWAY, FakeBrowser, FakeServer, FakeStorage, FakeTab, FakeTable } from "./fakes.js";
 import { imageOf, INFO, settled } from "./fakes.js";
-import { begunPage, button, field, listOf, press } from "./pages.js";
+import { all, begunPage, button, field, listOf, press } from "./pages.js";
 import { MemoryReview } from "./review.js";
 
 const [ONE = "", , OTHER = ""] = DECISIONS;
@@ -104,7 +105,7 @@ test("after a decision the next undecided image is shown, at the end the last on
     press(page, "End");
     press(page, keyOf(ONE));
     assert.equal(page.current.row, 3);
-    assert.match(page.deciding.last, /End of the list: 1 image undecided \(n\)\./);
+    assert.match(textOf(reviewView(page)), /End of the list: 3 of 4 decided\./);
     press(page, "n");
     press(page, keyOf(ONE));
     press(page, "n");
@@ -220,7 +221,7 @@ test("a note stays with its image until it is decided, and no decision empties i
 
 test("a note whose decision is taken back goes with the next one", async () => {
     const { page, holding } = await suggesting("");
-    page.deciding.setNote("dark");
+    page.notes.set([0], "dark");
     press(page, keyOf(ONE));
     await settled();
     press(page, "z");
@@ -229,6 +230,29 @@ test("a note whose decision is taken back goes with the next one", async () => {
     assert.equal(page.current.row, 0);
     press(page, keyOf(OTHER));
     assert.deepEqual(holding.of(0), { decision: OTHER, newLabel: null, note: "dark" });
+});
+
+test("a note that is cancelled is as it was before, by button and by key", async () => {
+    const { page, holding, server } = await suggesting("");
+    page.notes.set([0], "dark");
+    const type = (/** @type {string} */ value) => {
+        press(page, "m");
+        field(reviewView(page), "Note")?.props.onInput({ target: { value } });
+    };
+    type("darker");
+    button(reviewView(page), "Cancel")?.props.onClick();
+    assert.match(textOf(reviewView(page)), /Note: darkgoes/);
+    press(page, "ArrowRight");
+    type("odd");
+    const escape = { key: "Escape", preventDefault() {} };
+    field(reviewView(page), "Note")?.props.onKeyDown(escape);
+    press(page, keyOf(ONE));
+    assert.equal(holding.of(1)?.note, "");
+    type("late");
+    button(reviewView(page), "Save note")?.props.onClick();
+    assert.equal(page.forms.open, "");
+    assert.equal(server.sent.length, 1, "it waits for a decision");
+    assert.match(textOf(reviewView(page)), /Note: lategoes with the next decision/);
 });
 
 test("Enter saves a note with the present decision, and gives the keys back", async () => {
@@ -261,6 +285,162 @@ test("marked images keep their own notes, in one step of undo", async () => {
     assert.equal(new Set(server.sent.slice(2).map(({ body }) => body.request)).size, 1);
     press(page, "z");
     assert.deepEqual([0, 1, 2].map((row) => holding.of(row)?.decision), [ONE, ONE, undefined]);
+});
+
+/** Ids 10 and 13 are near copies of each other. */
+const withCopies = () =>
+    begunPage((server, table) => {
+        table.columns[COLUMNS.duplicateGroup] = { values: [10, -1, -1, 10] };
+        server.given = { lists: [listOf({})] };
+    });
+
+test("calling an image a duplicate that is no copy of any other is asked about", async () => {
+    const { page, server } = await withCopies();
+    press(page, keyOf(DUPLICATE));
+    assert.deepEqual(sentBy(server), [[DUPLICATE, null, [0]]], "a copy is one");
+    press(page, keyOf(DUPLICATE));
+    assert.equal(server.sent.length, 1);
+    const asked = overlayView(page) ?? assert.fail();
+    assert.match(textOf(asked), /#11 is no copy of any other image .* stays in the cleaned data set/);
+    press(page, "Escape");
+    assert.equal(page.current.row, 1);
+    press(page, keyOf(DUPLICATE));
+    button(overlayView(page) ?? assert.fail(), `${DUPLICATE}: #11`)?.props.onClick();
+    await settled();
+    assert.deepEqual(sentBy(server).at(-1), [DUPLICATE, null, [1]]);
+    page.review.marks.add([0, 2]);
+    press(page, keyOf(DUPLICATE));
+    assert.match(textOf(overlayView(page)), /#12 is no copy/);
+    press(page, "Escape");
+    press(page, keyOf(ONE));
+    assert.equal(page.overlay.kind, "", "other decisions are not asked about");
+});
+
+test("without a search for copies nothing is known of them, and nothing is asked", async () => {
+    const { page, server } = await suggesting("");
+    press(page, keyOf(DUPLICATE));
+    assert.deepEqual(sentBy(server), [[DUPLICATE, null, [0]]]);
+});
+
+test("undo says what it took back, and opens the list in which that was decided", async () => {
+    const [storage, tab] = [new FakeStorage(), new FakeTab()];
+    const begin = () =>
+        begunPage((server) => {
+            const lists = [listOf({}), listOf({ key: "b", title: "Worst", rows: [2, 3] })];
+            server.given = { title: "run", lists };
+            server.cards = { 2: { suggested: "blue" } };
+        }, new FakeBrowser(storage, tab));
+    const { page } = await begin();
+    page.review.open("b");
+    page.deciding.decide(RELABEL, "blue");
+    page.review.open("labels");
+    page.deciding.decide(ONE);
+    press(page, "z");
+    assert.equal(page.deciding.last, `Took back: #10: ${ONE}`);
+    assert.equal(page.review.list?.key, "labels");
+    const again = (await begin()).page;
+    press(again, "End");
+    press(again, "z");
+    assert.equal(again.deciding.last, "Took back: #12 red → blue, of “Worst”, open again");
+    assert.deepEqual([again.review.list?.key, again.current.row], ["b", 2]);
+    assert.equal(again.review.position, 0);
+});
+
+test("undo of a list that is gone goes to the image all the same", async () => {
+    const { page, server, table } = await suggesting("");
+    table.select([2, 3]);
+    page.review.open("page-selected");
+    press(page, keyOf(ONE));
+    page.review.open("labels");
+    page.review.pageLists.lists = [];
+    table.select([]);
+    press(page, "z");
+    assert.equal(page.current.row, 3);
+    assert.equal(page.review.list?.key, "labels");
+    await settled();
+    assert.equal(server.sent.at(-1)?.path, ROUTES.undo);
+});
+
+test("Escape with nothing open clears the selection, where the key is the page's", async () => {
+    const { page, table } = await suggesting("");
+    const elsewhere = { tagName: "INPUT", type: "checkbox", closest: () => null };
+    table.select([1, 2]);
+    press(page, " ");
+    assert.equal(press(page, "Escape"), true);
+    assert.deepEqual([page.review.marks.size, table.selected.length], [0, 2], "marks first");
+    assert.equal(press(page, "Escape", { target: /** @type {any} */ (elsewhere) }), false);
+    assert.equal(table.selected.length, 2, "Spotlight has the focus");
+    const onCard = { tagName: "BUTTON", closest: (/** @type {string} */ one) => one === OURS };
+    assert.equal(press(page, "Escape", { target: /** @type {any} */ (onCard) }), true);
+    assert.deepEqual(table.selected, []);
+    assert.equal(page.deciding.last, "Selection of 2 images cleared; the menu still has it");
+    page.review.open("page-selected");
+    assert.deepEqual(page.review.list?.rows, [1, 2]);
+    assert.equal(press(page, "Escape"), false, "nothing is left, so the key is not taken");
+});
+
+const COMMANDS = [{ does: "A list:", command: "review-embeddings export --run 'a b'" }];
+
+test("at the end of a list it says how much is decided, what is next and how to get it out", async () => {
+    const { page, server, browser } = await begunPage((server) => {
+        const lists = [listOf({ rows: [0, 1] }), listOf({ key: "b", title: "Worst", rows: [2, 3] })];
+        server.given = { lists, commands: COMMANDS };
+    });
+    const shown = () => textOf(reviewView(page));
+    press(page, "ArrowRight");
+    assert(!/End of the list/.test(shown()), "nothing is decided there");
+    press(page, keyOf(ONE));
+    assert.match(shown(), /End of the list: 1 of 2 decided\.Next undecided \(n\)/);
+    button(reviewView(page), "Next undecided")?.props.onClick();
+    assert.equal(page.current.row, 0);
+    press(page, keyOf(ONE));
+    assert.match(shown(), /2 of 2 decided\.Next list: Worst/);
+    assert.equal(page.current.row, 0, "done: it stays");
+    const end = all(reviewView(page), "div").find(({ props }) => props.class === "review-end");
+    button(end ?? assert.fail(), "Get the result out")?.props.onClick();
+    const commands = overlayView(page) ?? assert.fail();
+    assert.match(textOf(commands), /Decided on this page: 2 images\..*A list:review-embeddings export/);
+    const pressed = { textContent: "Copy" };
+    button(commands, "Copy")?.props.onClick({ currentTarget: pressed });
+    await settled();
+    assert.deepEqual([browser.copied, pressed.textContent], [[COMMANDS[0]?.command], "Copied"]);
+    press(page, "Escape");
+    button(reviewView(page), "Next list: Worst")?.props.onClick();
+    assert.equal(page.current.row, 2);
+    assert(!/End of the list/.test(shown()));
+    press(page, keyOf(ONE));
+    press(page, keyOf(ONE));
+    assert.match(shown(), /All lists are decided\./);
+    assert(button(reviewView(page), "Get the result out …"), "in the menu at any time");
+    await settled();
+    assert.equal(server.sent.length, 4);
+});
+
+test("a command that cannot be copied is marked, to be copied by hand", async () => {
+    const { page, browser } = await begunPage((server) => (server.given = { commands: COMMANDS }));
+    browser.copy = async () => false;
+    page.overlay.toggle("results");
+    /** @type {unknown[]} */
+    const marked = [];
+    const selection = { selectAllChildren: (/** @type {unknown} */ one) => marked.push(one) };
+    const pressed = {
+        textContent: "Copy",
+        previousElementSibling: "its text",
+        ownerDocument: { getSelection: () => selection },
+    };
+    button(overlayView(page) ?? assert.fail(), "Copy")?.props.onClick({ currentTarget: pressed });
+    await settled();
+    assert.deepEqual([marked, pressed.textContent], [["its text"], "Marked: Ctrl+C"]);
+});
+
+test("a walk back through a list that is decided says nothing of its end", async () => {
+    const { page } = await suggesting("");
+    page.decisions.decide([0, 1, 2, 3], ONE);
+    assert(!/End of the list/.test(textOf(reviewView(page))));
+    press(page, keyOf(OTHER));
+    assert.equal(page.current.row, 1, "who decides again goes on");
+    press(page, "n");
+    assert.match(textOf(reviewView(page)), /4 of 4 decided/);
 });
 
 test("copies are one image, and are named", async () => {

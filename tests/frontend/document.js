@@ -45,6 +45,16 @@ export class FakeElement extends FakeNode {
         if (namespaceURI === SVG) Object.assign(this, { ownerSVGElement: null });
     }
 
+    get isConnected() {
+        let at = /** @type {FakeElement | null} */ (this);
+        while (at?.parent) at = at.parent;
+        return at === this.ownerDocument.body;
+    }
+
+    focus() {
+        this.ownerDocument.activeElement = this;
+    }
+
     /**
      * @param {FakeNode} child
      * @param {FakeNode | null} before
@@ -61,6 +71,8 @@ export class FakeElement extends FakeNode {
     removeChild(child) {
         this.childNodes.splice(this.childNodes.indexOf(child), 1);
         child.parent = null;
+        const { activeElement, body } = this.ownerDocument;
+        if (activeElement && !activeElement.isConnected) this.ownerDocument.activeElement = body;
         this.moves += 1;
     }
 
@@ -82,14 +94,19 @@ export class FakeElement extends FakeNode {
 
 /** An empty element of a page. @returns {any} */
 export function host() {
+    /** @type {any} */
     const page = {
+        activeElement: null,
         createElement: (/** @type {string} */ tag) => new FakeElement(page, tag, ""),
         createElementNS: (/** @type {string} */ space, /** @type {string} */ tag) =>
             new FakeElement(page, tag, space),
         createTextNode: (/** @type {string} */ text) =>
             Object.assign(new FakeNode(page), { nodeValue: text }),
     };
-    return page.createElement("div");
+    page.body = page.createElement("body");
+    const element = page.createElement("div");
+    page.body.insertBefore(element, null);
+    return element;
 }
 
 /**

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { render } from "page/dom/draw.js";
 import { mount } from "page/dom/mount.js";
 import { h, textOf } from "page/dom/node.js";
+import { borrowsFocus } from "page/views/borrowing.js";
 
 import { all, host } from "./document.js";
 
@@ -152,4 +153,57 @@ test("a widget is drawn with what it is given and again when it asks, until it i
     mounted.close();
     ask();
     assert.equal(page.childNodes.length, 0);
+});
+
+test("what leaves the page is told so, with all that is in it, before what is new", () => {
+    const page = host();
+    /** @type {string[]} */
+    const heard = [];
+    const part = (/** @type {string} */ name) => ({
+        key: name,
+        onMount: () => heard.push(`+${name}`),
+        onGone: () => heard.push(`-${name}`),
+    });
+    render(page, h("div", {}, h("p", part("a"), h("input", part("b"))), h("p", part("c"))));
+    render(page, h("div", {}, h("p", part("c")), h("p", part("d"))));
+    assert.deepEqual(heard.splice(0, 3).sort(), ["+a", "+b", "+c"]);
+    assert.deepEqual([heard.slice(0, 2).sort(), heard.slice(2)], [["-a", "-b"], ["+d"]]);
+});
+
+test("a field gives the focus back to what had it, or to what stands in its place", () => {
+    const page = host();
+    const { ownerDocument } = page;
+    const draw = (/** @type {boolean} */ isOpen, /** @type {string} */ owner) =>
+        render(
+            page,
+            h(
+                "div",
+                {},
+                h("button", { key: owner }, owner),
+                isOpen && h("input", { key: "field", ...borrowsFocus(() => {}, instead) }),
+            ),
+        );
+    const instead = () => all(page, "button")[0];
+    draw(false, "a");
+    const [owner] = all(page, "button");
+    owner.focus();
+    draw(true, "a");
+    assert.equal(ownerDocument.activeElement, all(page, "input")[0]);
+    draw(false, "a");
+    assert.equal(ownerDocument.activeElement, owner);
+    draw(true, "a");
+    draw(false, "b"); // its owner went with it
+    assert.equal(ownerDocument.activeElement.textContent, "b");
+    const [slider] = all(page, "button");
+    slider.matches = (/** @type {string} */ selector) => selector.includes("type=range");
+    draw(true, "b");
+    draw(false, "b");
+    assert.equal(ownerDocument.activeElement, ownerDocument.body, "the arrows are the page's");
+    draw(true, "b");
+    owner.focus = () => assert.fail("it is nowhere");
+    const elsewhere = ownerDocument.createElement("button");
+    ownerDocument.body.insertBefore(elsewhere, null);
+    elsewhere.focus();
+    draw(false, "b");
+    assert.equal(ownerDocument.activeElement, elsewhere, "somebody has it already");
 });

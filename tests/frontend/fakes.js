@@ -205,6 +205,7 @@ export const cardOf = (part) => ({
     reasons: [],
     lists: [],
     ends: [],
+    checkpoints: [],
     classes: [],
     steps: [],
     labelCurve: null,
@@ -427,6 +428,10 @@ export class FakeBrowser {
     guardLeaving = (isNeeded) => void (this.isLeavingGuarded = isNeeded);
     /** @type {Surroundings["download"]} */
     download = (name, text) => void this.files.push({ name, text });
+    /** What was copied. @type {string[]} */
+    copied = [];
+    /** @type {Surroundings["copy"]} */
+    copy = async (text) => this.copied.push(text) > 0;
     reload = () => void (this.reloads += 1);
     /** Pictures that are on their way, by address. @type {Map<string, ReturnType<typeof resolvers>>} */
     loading = new Map();

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DECISION_KEYS, DECISIONS } from "page/constants.js";
-import { dragged, FITTED, transformOf, zoomed } from "page/core/zoom.js";
+import { DECISION_KEYS, DECISIONS, RELABEL } from "page/constants.js";
+import { dragged, FITTED, STEP, transformOf, zoomed, Zooming } from "page/core/zoom.js";
 import { textOf } from "page/dom/node.js";
 import { overlayView } from "page/views/overlay.js";
 import { reviewView } from "page/views/review.js";
 
-import { settled } from "./fakes.js";
-import { all, begunPage, button, listOf, press } from "./pages.js";
+import { AWAY, FakeTab, settled } from "./fakes.js";
+import { all, begunPage, button, field, listOf, press } from "./pages.js";
 
 const begun = () =>
     begunPage((server) => {
@@ -30,7 +30,7 @@ test("the full window shows the picture as it is, its neighbours and the decisio
         [page.table.picture(1), "green #11"],
         [page.table.picture(3), "blue #13"],
     ]);
-    assert.match(textOf(shown), /Nearest at step 100≠ green #11blue #13/);
+    assert.match(textOf(shown), /Nearest imagesat step 100≠ green#11blue#13/);
     press(page, "ArrowRight");
     assert.match(textOf(overlayView(page)), /green#11/);
     const [one = ""] = DECISIONS;
@@ -50,12 +50,109 @@ test("a neighbour in the full window is gone to, and the list stays open", async
     assert.equal(page.overlay.kind, "full");
 });
 
-test("a field on the card closes the full window first", async () => {
+test("search, note, keys and questions open above the full window, and give it back", async () => {
+    const { page, holding } = await begun();
+    press(page, "f");
+    const shown = () => overlayView(page) ?? assert.fail();
+    press(page, "m");
+    assert(field(shown(), "Note"));
+    assert.equal(field(reviewView(page), "Note"), undefined, "there is one field");
+    field(shown(), "Note")?.props.onInput({ target: { value: "odd" } });
+    button(shown(), "Save note")?.props.onClick();
+    assert.equal(field(shown(), "Note"), undefined);
+    press(page, DECISION_KEYS[RELABEL] ?? "");
+    assert(field(shown(), "New label"));
+    press(page, "Escape");
+    assert.equal(field(shown(), "New label"), undefined);
+    press(page, "?");
+    assert.deepEqual(page.overlay.open, ["full", "keys"]);
+    assert.deepEqual(
+        all(shown(), "dialog").map(({ props }) => props["aria-label"]),
+        ["Full window", "Keys"],
+    );
+    press(page, DECISION_KEYS[RELABEL] ?? "");
+    assert.equal(page.forms.open, "", "what lies below is left alone");
+    press(page, "Escape");
+    page.overlay.ask({ text: "Really?", button: "Yes", run: () => page.review.move(1) });
+    page.overlay.confirm();
+    assert.deepEqual([page.overlay.open, page.current.row], [["full"], 1]);
+    press(page, DECISION_KEYS[DECISIONS[0] ?? ""] ?? "");
+    press(page, "Home");
+    assert.match(textOf(shown()), /Note: odd/);
+    assert.equal(holding.of(1)?.decision, DECISIONS[0]);
+});
+
+test("the full window has all that the card has for deciding", async () => {
+    const { page, server } = await begunPage((server) => {
+        server.given = { lists: [listOf({ suggests: /** @type {any} */ (RELABEL) })] };
+        server.cards = { 0: { suggested: "red" } };
+    });
+    press(page, "f");
+    const shown = () => overlayView(page) ?? assert.fail();
+    button(shown(), `${RELABEL} to red`)?.props.onClick();
+    assert.equal(page.current.row, 1);
+    assert.match(textOf(shown()), /2 of 4/);
+    assert.match(textOf(shown()), /#10: → red/);
+    await settled();
+    assert.match(textOf(shown()), /Saved/);
+    button(shown(), "undo")?.props.onClick();
+    assert.equal(page.current.row, 0);
+    button(shown(), "→")?.props.onClick();
+    button(shown(), "→")?.props.onClick();
+    button(shown(), "←")?.props.onClick();
+    assert.equal(page.current.row, 1);
+    server.answers = [AWAY];
+    press(page, DECISION_KEYS[DECISIONS[0] ?? ""] ?? "");
+    await settled();
+    assert.match(textOf(shown()), /1 not saved/);
+});
+
+test("pixels are squares once a picture is strongly enlarged, unless a person wants none", () => {
+    const storage = new FakeTab();
+    const zooming = new Zooming(storage);
+    assert.equal(zooming.isHard, false, "nothing is known of its size");
+    zooming.measure({ width: 32, height: 32 }, { width: 800, height: 640 });
+    assert.deepEqual([zooming.enlargement, zooming.isHard], [20, true]);
+    zooming.actual();
+    assert.deepEqual([zooming.enlargement, zooming.isHard], [1, false]);
+    zooming.by(1 / STEP);
+    assert.equal(zooming.enlargement, 1, "not below its own pixels");
+    zooming.reset();
+    zooming.setSmooth(true);
+    assert.equal(new Zooming(storage).wantsSmooth, true, "kept for this browser");
+    assert.equal(zooming.isHard, false);
+    // a photograph: fitted it is smaller than it is, so it can be enlarged but not made smaller
+    zooming.measure({ width: 4000, height: 3000 }, { width: 800, height: 800 });
+    assert.equal(zooming.enlargement, 0.2);
+    zooming.by(1 / STEP);
+    assert.equal(zooming.zoom, FITTED);
+    zooming.actual();
+    assert.equal(Math.round(100 * zooming.zoom.scale), 500);
+});
+
+test("buttons and keys zoom, and say by how much", async () => {
     const { page } = await begun();
     press(page, "f");
-    press(page, "m");
-    assert.equal(page.overlay.kind, "");
-    assert.equal(page.forms.open, "note");
+    page.zooming.measure({ width: 100, height: 50 }, { width: 1000, height: 1000 });
+    const shown = () => overlayView(page) ?? assert.fail();
+    assert.match(textOf(shown()), /1,000 %/);
+    button(shown(), "1:1")?.props.onClick();
+    assert.match(textOf(shown()), /−100 %\+/);
+    button(shown(), "fit")?.props.onClick();
+    button(shown(), "+")?.props.onClick();
+    assert.match(textOf(shown()), /1,400 %/);
+    const [picture] = all(shown(), "img");
+    assert.match(String(picture?.props.style?.transform), /scale\(1.4\)/);
+    assert.equal(picture?.props.style?.imageRendering, "pixelated");
+    button(shown(), "✓ pixels")?.props.onClick();
+    assert.equal(all(shown(), "img")[0]?.props.style?.imageRendering, "auto");
+    const key = (/** @type {string} */ key, target = {}) => {
+        const event = { key, target, preventDefault() {} };
+        all(shown(), "dialog")[0]?.props.onKeyDown(event);
+        return page.zooming.zoom.scale;
+    };
+    assert.deepEqual([key("0"), key("+"), key("-"), key("1")], [1, 1.4, 1, 0.1]);
+    assert.equal(key("0", { tagName: "INPUT" }), 0.1, "digits in a note zoom nothing");
 });
 
 test("the keys are all named, those of the decisions as Python has them", async () => {

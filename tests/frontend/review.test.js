@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DECISIONS } from "page/constants.js";
-import { FILTERED, SELECTED } from "page/core/lists.js";
+import { DECISIONS, NOW_COLUMNS } from "page/constants.js";
+import { CELL, FILTERED, SELECTED, whyIn } from "page/core/lists.js";
 
-import { FakeBrowser, FakeStorage, FakeTab, settled } from "./fakes.js";
+import { checkpoint, FakeBrowser, FakeStorage, FakeTab, settled } from "./fakes.js";
 import { begunPage, listOf, press } from "./pages.js";
 
 const [ONE = ""] = DECISIONS;
@@ -138,6 +138,75 @@ test("after a reload it stands where it stood, in each list", async () => {
     const browser = new FakeBrowser(storage, tab);
     const other = await begunPage((server) => (server.given = given), browser);
     assert.equal(other.page.current.row, 3);
+});
+
+test("lists of a selection and of cells that were opened are there after a reload", async () => {
+    const [storage, tab] = [new FakeStorage(), new FakeTab()];
+    const { page, table } = await reviewing(storage, tab);
+    table.select([1, 2]);
+    page.review.open(SELECTED);
+    const why = [/** @type {[string, number[]]} */ (["labelled green", [1, 3]])];
+    const cell = { ...listOf({ key: `${CELL}100:x`, title: "cell", rows: [1, 3] }), why };
+    page.review.openMade(cell);
+    page.review.open("worst");
+    table.select([]);
+    const { page: again, table: other } = await reviewing(storage, tab);
+    assert.equal(again.review.list?.key, "worst");
+    again.review.open(cell.key);
+    assert.deepEqual(again.review.list?.rows, [1, 3]);
+    assert.deepEqual([3, 0].map((row) => whyIn(again.review.list, row)), ["labelled green", ""]);
+    again.review.open(SELECTED);
+    assert.deepEqual(again.review.list?.rows, [1, 2]);
+    assert.equal(again.offered.selection, undefined, "nothing is selected for all that");
+    other.select([0, 3]);
+    assert.deepEqual(again.review.renewed?.rows, [3, 0], "what is selected now comes first");
+    const begin = async (/** @type {string} */ table) =>
+        begunPage((server) => {
+            server.given = { title: "run", table, lists: LISTS };
+        }, new FakeBrowser(storage, tab));
+    const built = await begin("new");
+    assert(!built.page.review.lists.some(({ key }) => key === cell.key), "rows of another table");
+});
+
+test("of many lists that were made on the page the last five are kept", async () => {
+    const { page } = await reviewing();
+    for (const name of ["a", "b", "c", "d", "e", "f"])
+        page.review.openMade(listOf({ key: CELL + name, rows: [1] }));
+    const kept = page.review.lists.filter(({ key }) => key.startsWith(CELL));
+    assert.deepEqual(kept.map(({ key }) => key.slice(-1)), ["f", "e", "d", "c", "b"]);
+});
+
+test("after a reload the slider goes back to its checkpoint, and says the right step", async () => {
+    const [storage, tab] = [new FakeStorage(), new FakeTab()];
+    const begin = () =>
+        begunPage((server) => {
+            const checkpoints = [0, 50, 100].map(checkpoint);
+            server.given = { title: "run", lists: LISTS, checkpoints, start: 50 };
+            for (const { step } of checkpoints) {
+                const columns = NOW_COLUMNS.map(() => new Float32Array(4).fill(step));
+                server.columns[step] = Promise.resolve(columns);
+            }
+        }, new FakeBrowser(storage, tab));
+    const { page } = await begin();
+    assert.equal(page.slider.current?.step, 50, "where the page was told to, at first");
+    await page.slider.go(2);
+    const again = await begin();
+    assert.equal(again.page.slider.current?.step, 100);
+    assert.equal(again.table.value(NOW_COLUMNS[0] ?? "", 3), 100, "with its values");
+    await again.page.slider.go(1);
+    const third = await begin();
+    assert.deepEqual([third.page.slider.current?.step, third.table.writes], [50, []]);
+});
+
+test("the next list is one with undecided images, in the order of the menu", async () => {
+    const { page } = await reviewing();
+    page.review.open("worst");
+    assert.equal(page.review.nextList?.key, "labels");
+    page.decisions.decide([0, 1, 2, 3], ONE);
+    assert.equal(page.review.nextList, undefined);
+    page.review.open("labels");
+    page.decisions.undo();
+    assert.equal(page.review.nextList?.key, "worst", "from the end to the first");
 });
 
 test("rows that were kept count no more once the run was built again", async () => {

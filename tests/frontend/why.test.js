@@ -112,12 +112,23 @@ const LAST = {
     outlierPercentile: 0.25,
 };
 
+/** @type {CardEnd} */
+const BETWEEN = {
+    step: 20,
+    prediction: "red",
+    confidence: 0.5,
+    labelConfidence: 0.3,
+    outlierRank: 400,
+    outlierPercentile: 40,
+};
+
 /** @type {Partial<Card>} */
 const SUSPECT = {
     images: 1000,
     suggested: "red",
     reasons: ["label fits worst over all checkpoints: rank 5 of 1,000", "forgotten once"],
     ends: [FIRST, LAST],
+    checkpoints: [FIRST, BETWEEN, LAST],
     steps: [0, 20, 40],
     labelCurve: [0.41, null, 0.12],
     suggestedCurve: [0.2, 0.5, 0.76],
@@ -165,7 +176,7 @@ test("the first and the last checkpoint say what they predict, with a sign and a
     const titles = nodes(view, "span").map((one) => one.props.title);
     assert(titles.includes("Predicted: the label"));
     assert(titles.includes("Predicted, and not the label"));
-    assert(titles.includes("Percentile 0.3: rank 1 is the most atypical image"));
+    assert(titles.includes("Percentile 0.3: rank 1, percentile near 0, is the most unusual image"));
     const bars = nodes(view, "span").filter((one) => /^\d+%$/.test(String(one.props.style?.width)));
     assert.deepEqual(
         bars.map((one) => one.props.style?.width),
@@ -217,19 +228,28 @@ test("neighbours stand beside the checkpoint that they are of, or nowhere", () =
     assert(!/not known/.test(textOf(waiting)));
 });
 
-test("the slider's checkpoint is shown on request, where it is none of the ends", () => {
-    const names = (/** @type {Partial<Why>} */ more) =>
-        nodes(shownOf(SUSPECT, more), "button").map(textOf).filter((text) => /step/.test(text));
-    assert.deepEqual(names({}), []);
-    assert.deepEqual(names({ step: 40 }), []);
-    assert.deepEqual(names({ step: 20 }), ["+ step 20"]);
-    const open = shownOf(SUSPECT, {
-        step: 20,
-        isOpen: true,
-        nearest: [...NEAR, { step: 20, rows: [0], distances: [0] }],
-    });
-    const slider = section(open, "slider · step 20");
-    assert.match(textOf(slider), /− step 20red: 50 %outlier percentile 40blue$/);
+test("what the open list says of an image stands before the other reasons", () => {
+    const listed = "labelled cat, predicted dog at step 60";
+    const lines = (/** @type {Partial<Card>} */ part) =>
+        nodes(shownOf(part, { listed }), "li").map(textOf);
+    assert.deepEqual(lines(SUSPECT), [listed, ...(SUSPECT.reasons ?? [])]);
+    assert.deepEqual(lines({}), [listed], "which is a reason where there is no other");
+});
+
+test("the slider's checkpoint says what it predicts, where it is none of the ends", () => {
+    const at = (/** @type {Partial<Why>} */ more) =>
+        section(shownOf(SUSPECT, more), "slider · step 20");
+    assert.equal(at({}), null);
+    assert.equal(at({ step: 40 }), null);
+    const slider = at({ step: 20 });
+    assert.match(
+        textOf(slider),
+        /^slider · step 20✗ red: 50 %label blue: 30 %outlier rank 400 of 1,000\+ nearest$/,
+    );
+    assert(nodes(slider, "span").some(({ props }) => props.style?.width === "50%"), "its bar");
+    assert.equal(nodes(slider, "img").length, 0);
+    const nearest = [...NEAR, { step: 20, rows: [0], distances: [0] }];
+    assert.match(textOf(at({ step: 20, isOpen: true, nearest })), /− nearestblue$/);
 });
 
 test("curves name their ends, the checkpoint that is read off, and its values", () => {
@@ -239,8 +259,8 @@ test("curves name their ends, the checkpoint that is read off, and its values", 
         return { text: textOf(curves ?? null), props: curves?.props ?? {} };
     };
     const last = read({});
-    assert.match(last.text, /Probability─ blue: 12 %┄ red: 76 %.*Outlier percentile0\.3↑ atypical/);
-    assert.match(last.text, /step 0at step 40step 40$/);
+    assert.match(last.text, /^Probability─ blue: 12 %┄ red: 76 %100 %0 %/);
+    assert.match(last.text, /Outlier percentile0\.3up = more unusual0100step 0at step 40step 40$/);
     const slider = read({ step: 20 });
     assert.match(slider.text, /─ blue: not known┄ red: 50 %.*Outlier percentile40/);
     assert.equal(slider.props["aria-valuetext"], "At step 20. red: 50 %, outlier percentile 40");
@@ -281,8 +301,9 @@ test("a click on a curve moves the slider to that checkpoint", () => {
     const view = shownOf(SUSPECT, { goTo: (step) => steps.push(step) });
     const [curves] = nodes(view, "div").filter(({ props }) => props.role === "slider");
     const currentTarget = { getBoundingClientRect: () => ({ left: 100, width: 200 }) };
-    for (const clientX of [100, 190, 299]) curves?.props.onClick({ clientX, currentTarget });
-    assert.deepEqual(steps, [0, 20, 40]);
+    // the axis takes the last 34 of 200 pixels: five, 83 and 161 of 166 are the checkpoints
+    for (const clientX of [100, 183, 240, 299]) curves?.props.onClick({ clientX, currentTarget });
+    assert.deepEqual(steps, [0, 20, 40, 40]);
 });
 
 test("one checkpoint has no curves, and no labels have no probabilities", () => {
@@ -390,7 +411,7 @@ test("the part follows the current image, the slider and what is pointed at", as
     await settled();
     const button = () => all(element, "button").at(-1);
     assert.equal(all(element, "img").length, 4);
-    assert.equal(button().textContent, "+ step 20");
+    assert.equal(button().textContent, "+ nearest");
     all(element, "button").at(-1).onclick();
     await settled();
     assert.equal(all(element, "img").length, 5);

@@ -17,10 +17,12 @@ import { percent, shade } from "page/core/format.js";
 import { commandOf, isTyping } from "page/core/keyboard.js";
 import { classesFound } from "page/core/relabel.js";
 import { textOf } from "page/dom/node.js";
+import { agreementView } from "page/views/agreement.js";
 import { checkpointsView } from "page/views/checkpoints.js";
 import { summaryView } from "page/views/card.js";
 
 import { checkpoint } from "./fakes.js";
+import { all } from "./pages.js";
 
 test("numbers as people read them", () => {
     assert.equal(percent(0.494), "49 %");
@@ -63,6 +65,33 @@ test("the table of checkpoints has a row for each and a square for each pair", (
     assert.equal(checkpointsView({}), null);
 });
 
+test("beside the squares stand the first, the last and the slider's step", () => {
+    const checkpoints = [0, 50, 100].map(checkpoint);
+    const names = (/** @type {number | undefined} */ now) =>
+        all(checkpointsView({ checkpoints }, now) ?? assert.fail(), "text").map(
+            ({ props, children }) => [children[0], props.style?.fontWeight],
+        );
+    const ends = [
+        ["0", 400],
+        ["100", 400],
+    ];
+    assert.deepEqual(names(undefined), [...ends, ...ends], "of rows, and of columns");
+    assert.deepEqual(names(50), [...ends, ["50", 700], ...ends, ["▲ 50", 700]]);
+    assert.deepEqual(names(100).at(-1), ["100", 700]);
+    const many = Array.from({ length: 40 }, (_, index) => checkpoint(index));
+    const few = all(agreementView(many, 1), "text").map(textOf);
+    assert.deepEqual(few, ["39", "1", "0", "39", "▲ 1"], "4 pixels are no room for two rows");
+});
+
+test("an accuracy of the reviewed images has a sign, which is explained below", () => {
+    const own = { ...checkpoint(0), measured: /** @type {const} */ ("reviewed images") };
+    const view = checkpointsView({ checkpoints: [own, checkpoint(100)] }) ?? assert.fail();
+    assert.match(textOf(view), /\* of the reviewed images: the training did not evaluate/);
+    const starred = all(view, "td").filter(({ props }) => props.title);
+    assert.deepEqual(starred.map(textOf), ["0.500*"]);
+    assert(!/\* of/.test(textOf(checkpointsView({ checkpoints: [checkpoint(0)] }))));
+});
+
 test("each decision has a key of its own", () => {
     const keys = DECISIONS.map((decision) => DECISION_KEYS[decision]);
     assert.equal(new Set(keys).size, DECISIONS.length);
@@ -80,6 +109,22 @@ test("each decision has a key of its own", () => {
     assert.equal(press(key, { ctrlKey: true }), null);
     assert.equal(press(key, { defaultPrevented: true }), null);
     assert.equal(press(key, { target: { tagName: "INPUT" } }), null);
+});
+
+test("brackets are taken with AltGr, and commas and points do the same", () => {
+    const press = (/** @type {string} */ key, more = {}) =>
+        commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target: null, ...more });
+    const onWindows = { ctrlKey: true, altKey: true }; // what AltGr is there
+    const onLinux = { getModifierState: (/** @type {string} */ name) => name === "AltGraph" };
+    for (const [key, command] of [["[", "back"], ["]", "forward"]]) {
+        for (const more of [{}, onWindows, onLinux])
+            assert.deepEqual(press(key ?? "", more), { command });
+        assert.equal(press(key ?? "", { ctrlKey: true }), null, "the browser's");
+        assert.equal(press(key ?? "", { metaKey: true }), null);
+    }
+    assert.deepEqual([press(","), press(".")], [{ command: "back" }, { command: "forward" }]);
+    assert.equal(press("a", onWindows), null);
+    assert.equal(press("l", { ...onWindows, ...onLinux }), null);
 });
 
 test("a key that is held down moves, and decides once", () => {

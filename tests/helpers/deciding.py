@@ -56,8 +56,9 @@ def select(page: Page, rows: list[int]) -> None:
     state(page, f"s.selectRows({json.dumps(rows)})")
 
 
-def decide(page: Page, rows: list[int], key: str) -> None:
-    """Select rows, mark them all if they are several, and press a key."""
+def decide(page: Page, rows: list[int], key: str, *, is_asked: bool = False) -> None:
+    """Select rows, mark them all if they are several, and press a key; with ``is_asked``, say that
+    it is meant, as for a duplicate that is no copy."""
     select(page, [])
     select(page, rows)
     if len(rows) > 1:
@@ -66,6 +67,8 @@ def decide(page: Page, rows: list[int], key: str) -> None:
         menu.evaluate("(menu) => { menu.open = true; }")  # it may be open from before
         page.get_by_role("button", name=f"Mark all {len(rows)} images").click()
     page.keyboard.press(key)
+    if is_asked:
+        page.locator("dialog.review-question .review-main").click()
     if len(rows) > MANY:
         page.get_by_role("button", name=f": {len(rows)} images").click()
     if len(rows) > 1:

@@ -272,7 +272,7 @@ def test_the_card_says_why_with_the_nearest_images_of_any_step(page: Page, built
         return why.locator(f"[data-test-tag=nearest-{step}] button")
 
     expect(near(20)).to_have_count(0)
-    why.get_by_role("button", name="step 20").click()
+    why.get_by_role("button", name="nearest").click()
     for step in (10, 20, 100):
         expected = RunFolder(built_run).read_array("neighbors", step)[row, :6]
         expect(near(step)).to_have_count(6)

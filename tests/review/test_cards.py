@@ -63,6 +63,11 @@ def test_a_card_holds_what_the_table_and_the_stored_probabilities_say(
     assert last["prediction"] == classes[best] == card["classes"][0][0]
     assert last["confidence"] == pytest.approx(probabilities[2][best], abs=1e-4)
     assert last["labelConfidence"] == pytest.approx(card["labelCurve"][-1], abs=1e-4)
+    assert card["checkpoints"][::2] == card["ends"]
+    between = card["checkpoints"][1]
+    assert between["prediction"] == classes[int(probabilities[1].argmax())]
+    assert between["confidence"] == pytest.approx(probabilities[1].max(), abs=1e-4)
+    assert (between["step"], between["outlierRank"]) == (20, own["ood_rank"].iat[1])
     assert last["outlierRank"] == own["ood_rank"].iat[2]
     assert last["outlierPercentile"] == pytest.approx(own["ood_percentile"].iat[2], abs=1e-3)
     order = np.argsort(-probabilities[2])

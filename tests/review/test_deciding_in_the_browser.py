@@ -94,7 +94,7 @@ def test_mark_it_and_get_it_out(
         other = in_window(browser, started.address)  # a second window: sees it, and is seen
         said(other, "4 of 36 decided")
         assert decided(other) == expected
-        decide(other, worst[5:6], "d")
+        decide(other, worst[5:6], "d", is_asked=True)
         said(page, "5 of 36 decided")
         assert decided(page) == expected | {worst[5]: "duplicate"}
 

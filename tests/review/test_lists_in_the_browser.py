@@ -3,9 +3,11 @@ there is on disk, and there again after a reload."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from chromium import FLAGS
-from deciding import all_saved, at, decided, opened, ready, said, state
+from deciding import PANEL, all_saved, at, decided, opened, ready, said, state
 from playwright.sync_api import Page, expect, sync_playwright
 from serving import serving
 
@@ -73,8 +75,10 @@ def test_lists_and_classes(chromium: str, run: RunFolder) -> None:
         title = cell.get_attribute("title")
         assert title is not None and title.endswith(f": {count}")
 
+        expect(page.locator(PANEL)).to_be_visible()  # before the class view
+        expect(page.locator(PANEL)).to_contain_text(re.compile("labelled .*, predicted .* at step"))
+
         # a new class, from the card to the table and the disk
-        page.get_by_text("Review", exact=True).first.click()
         page.keyboard.press("l")
         page.get_by_label("New label").fill("pink")
         page.get_by_label("New label").press("Enter")

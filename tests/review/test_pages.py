@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.page.card import CardEnd, ImageCard
+from review_embeddings.review.page.frontend import FRONTEND_FOLDER
 from review_embeddings.review.report.cards import card_figure
 from review_embeddings.review.report.curves import (
     CardCurve,
@@ -42,6 +43,7 @@ def card(**changes: object) -> ImageCard:
             CardEnd(0, "cat", 0.41, 0.41, 858, 85.75),
             CardEnd(40, "frog", 0.76, 0.12, 3, 0.25),
         ],
+        "checkpoints": [],
         "classes": [],
         "steps": [0, 20, 40],
         "label_curve": [0.41, None, 0.12],
@@ -133,8 +135,18 @@ def test_the_whole_curves_are_there_in_words() -> None:
         "Outlier percentile: 86 at step 0, 40 at step 20, 0.3 at step 40",
     ]
     text = text_of(html)
-    assert "Probability ─ cat: 12 % ┄ frog: 76 %" in text
-    assert "Outlier percentile 0.3 ↑ atypical" in text and text.endswith("step 0step 40")
+    assert "Probability ─ cat: 12 % ┄ frog: 76 %100 %0 %" in text
+    assert "Outlier percentile 0.3 up = more unusual0100" in text
+    assert text.endswith("step 0step 40")
+
+
+def test_reports_name_the_axis_as_the_page_does() -> None:
+    source = (FRONTEND_FOLDER / "views/curves.js").read_text(encoding="utf-8")
+    for text in ("up = more unusual", '"100 %", "0 %"', '"0", "100"', "Outlier percentile"):
+        assert text in source
+    html = "".join(curves_as_html(card()))
+    ends = re.findall('<span aria-hidden="true">(.*?)</span>', html)
+    assert ends == ["100 %", "0 %", "0", "100"]
 
 
 OVERFLOWING = """() => {

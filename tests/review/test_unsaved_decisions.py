@@ -55,7 +55,7 @@ def test_decisions_outlive_the_server_the_tab_and_the_token(
 
     address = review.address(run)
     said(page, "open the address that the terminal printed last")
-    decide(page, [3], "d")
+    decide(page, [3], "d", is_asked=True)
     said(page, "Not saved, 3 decisions")
     assert kept(page) == 3
     page.close()

@@ -17,6 +17,7 @@ export const browserSurroundings = () => ({
         addEventListener("beforeunload", (event) => isNeeded() && event.preventDefault());
     },
     download,
+    copy,
     reload: () => location.reload(),
     loadPicture,
 });
@@ -69,6 +70,16 @@ function download(name, text) {
     const link = Object.assign(document.createElement("a"), { href: address, download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(address), 60 * 1000);
+}
+
+/** @param {string} text */
+async function copy(text) {
+    try {
+        await navigator.clipboard.writeText(text); // there is none on a page without TLS
+        return true;
+    } catch {
+        return false;
+    }
 }
 
 /**

@@ -25,6 +25,7 @@ export const ROUTES: Record<
 export const DECISIONS: string[];
 export const DECISION_KEYS: Record<string, string>;
 export const RELABEL: string;
+export const DUPLICATE: string;
 export const UNDECIDED: string;
 export const NO_NEW_LABEL: string;
 export const MAX_NOTE: number;

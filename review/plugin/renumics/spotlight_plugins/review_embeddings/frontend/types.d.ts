@@ -38,9 +38,11 @@ export interface ReviewList {
     suggests: "relabel" | "duplicate" | "remove" | "";
     /** Which images these are, for people. */
     description: string;
+    /** What the list itself says of its images, where it was made on the page. */
+    why?: [text: string, rows: number[]][];
 }
 
-/** What is known of one image at one end of the training; null where it is not. */
+/** What is known of one image at one checkpoint; null where it is not. */
 export interface CardEnd {
     step: number;
     prediction: string | null;
@@ -69,6 +71,8 @@ export interface Card {
     lists: string[];
     /** The first and the last checkpoint on the page, or one. */
     ends: CardEnd[];
+    /** The same of each checkpoint, ascending. */
+    checkpoints: CardEnd[];
     /** Classes in order of their probability at the last checkpoint; empty without them. */
     classes: [name: string, probability: number][];
     /** All checkpoints, ascending. */
@@ -117,6 +121,8 @@ export interface Session {
     built?: string | null;
     /** Whether the page follows the run by itself. */
     watching?: boolean;
+    /** How what was decided leaves the run: commands for a terminal, in this order. */
+    commands?: { does: string; command: string }[];
     /** One sentence about what is new in a run that is watched. */
     news?: string;
     /** The colours that the person chose; absent to follow the system. */
@@ -350,6 +356,8 @@ export interface Surroundings {
     /** Ask before the page is left while this says so. */
     guardLeaving(isNeeded: () => boolean): void;
     download(name: string, text: string): void;
+    /** Put a text where a person can paste it from; false where the browser does not let us. */
+    copy(text: string): Promise<boolean>;
     reload(): void;
     /** Rejected where there is no such picture, or none that can be shown. */
     loadPicture(address: string): Promise<LoadedPicture>;
@@ -378,13 +386,15 @@ export type Children = Node | string | number | false | null | undefined | Child
 
 export type Style = Record<string, string | number>;
 
-/** Attributes, properties, `style`, event handlers, and two of our own. */
+/** Attributes, properties, `style`, event handlers, and three of our own. */
 export interface Props {
     /** Tells an element among its neighbours, where they change. */
     key?: string | number;
     style?: Style;
     /** Called once the element stands in the page. */
     onMount?: (element: any) => void;
+    /** Called once it has left the page. */
+    onGone?: (element: any) => void;
     [name: string]: any;
 }
 

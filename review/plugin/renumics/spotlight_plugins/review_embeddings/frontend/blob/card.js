@@ -25,6 +25,7 @@ export function cardOf(blob, row) {
         reasons: head.reasons[row] ?? [],
         lists: listsWith(blob, row),
         ends: head.ends.map((at) => endOf(blob, row, at)),
+        checkpoints: head.steps.map((_, at) => endOf(blob, row, at)),
         classes: likelyOf(blob, row),
         steps: head.steps,
         labelCurve: label === null ? null : curve("label_confidence"),

@@ -1,5 +1,5 @@
-// Which list was open in this tab, and at which image of each list a person was; over a reload too.
-// Its rows are kept with it, but only hold for the same table: they may mean other images later.
+// Where a person was in this tab, over a reload too: which list was open, at which image of each
+// list, at which checkpoint. A list's rows hold for the same table only.
 
 /** @import { ReviewList, TextStorage } from "../types.js" */
 
@@ -10,7 +10,7 @@ const NAME = "review-embeddings-at";
 const MAX_KEPT = 10_000; // rows of a list that cannot be made again
 
 export class Bookmarks {
-    /** @type {{ open?: ReviewList, table?: string, rows: Record<string, number> }} */
+    /** @type {{ open?: ReviewList, table?: string, rows: Record<string, number>, step?: number }} */
     #kept = { rows: {} };
     #name = NAME;
     #table = "";
@@ -50,6 +50,21 @@ export class Bookmarks {
         const rows = list.rows.length > MAX_KEPT ? [] : list.rows;
         Object.assign(this.#kept, { open: { ...list, rows }, table: this.#table });
         if (row !== undefined) this.#kept.rows[list.key] = row;
+        this.#store();
+    }
+
+    /** Where the slider stood; undefined where nobody moved it. */
+    get step() {
+        return this.#kept.step;
+    }
+
+    /** @param {number} step */
+    putStep(step) {
+        this.#kept.step = step;
+        this.#store();
+    }
+
+    #store() {
         quietly(() => this.storage.setItem(this.#name, JSON.stringify(this.#kept)));
     }
 }

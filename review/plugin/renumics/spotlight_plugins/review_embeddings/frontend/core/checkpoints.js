@@ -51,6 +51,13 @@ export function faults(checkpoint) {
     return (checkpoint.faults ?? []).map((fault) => `wrong: ${fault}`);
 }
 
+/** What the sign * says. */
+export const OF_REVIEWED = "of the reviewed images: the training did not evaluate at this step";
+
+/** Whether the accuracy is one of the reviewed images. @param {Checkpoint} checkpoint */
+export const isOfReviewed = ({ accuracy, measured }) =>
+    accuracy !== null && measured === "reviewed images";
+
 /** @type {{ name: string, meaning: string, write: (checkpoint: Checkpoint) => string }[]} */
 export const NUMBERS = [
     { name: "step", meaning: "Optimiser steps", write: ({ name }) => name },
@@ -70,10 +77,10 @@ export const NUMBERS = [
         meaning:
             "Share of the images whose label is predicted: as the training evaluated at this " +
             "step, else (*) of the reviewed images",
-        write: ({ accuracy, measured }) =>
-            accuracy === null
+        write: (checkpoint) =>
+            checkpoint.accuracy === null
                 ? ""
-                : accuracy.toFixed(3) + (measured === "reviewed images" ? "*" : ""),
+                : checkpoint.accuracy.toFixed(3) + (isOfReviewed(checkpoint) ? "*" : ""),
     },
     {
         name: "variance",

@@ -10,10 +10,7 @@ import { COLUMNS, RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";
 import { confusionOf, labelsOf, rowsOf } from "./classes.js";
 import { Listeners } from "./listeners.js";
-import { worstFirst } from "./lists.js";
-
-/** Lists of cells that can be gone back to. */
-const OPENED = 5;
+import { CELL, worstFirst } from "./lists.js";
 
 /** More classes than these begin with the pairs: a matrix of them is no overview. */
 export const MANY_CLASSES = 24;
@@ -43,8 +40,6 @@ export class ClassView {
     isDescending = false;
     search = "";
     isWhole = false;
-    /** Lists of cells, the last one first. @type {ReviewList[]} */
-    opened = [];
 
     /** Checkpoint of a page without a slider. @type {number | undefined} */
     #chosen;
@@ -210,7 +205,7 @@ export class ClassView {
         if (!confusion) return;
         const rows = worstFirst(page.table, rowsOf(confusion, isWanted));
         if (!rows.length) return;
-        const key = `class-view:${step}:${title}`;
+        const key = `${CELL}${step}:${title}`;
         const description = `By the predictions of step ${step}, the most atypical first.`;
         /** @type {ReviewList} */
         const list = {
@@ -219,10 +214,30 @@ export class ClassView {
             rows,
             suggests: isRight ? "" : /** @type {ReviewList["suggests"]} */ (RELABEL),
             description,
+            why: this.#whyOf(confusion, step ?? 0, rows),
         };
-        const others = this.opened.filter((one) => one.key !== key);
-        this.opened = [list, ...others].slice(0, OPENED);
-        page.review.open(key);
+        page.review.openMade(list);
         page.reviewAsked.call();
+    }
+
+    /**
+     * What the matrix says of each image: its label, and what is predicted.
+     * @param {Confusion} confusion
+     * @param {number} step
+     * @param {number[]} rows
+     * @returns {[text: string, rows: number[]][]}
+     */
+    #whyOf({ classes, labels, predictions }, step, rows) {
+        /** @type {Map<string, number[]>} */
+        const found = new Map();
+        for (const row of rows) {
+            const label = classes[labels[row] ?? -1] ?? "none of the classes";
+            const predicted = classes[predictions[row] ?? -1] ?? "none of the classes";
+            const text = `labelled ${label}, predicted ${predicted} at step ${step}`;
+            const known = found.get(text);
+            if (known) known.push(row);
+            else found.set(text, [row]);
+        }
+        return [...found];
     }
 }

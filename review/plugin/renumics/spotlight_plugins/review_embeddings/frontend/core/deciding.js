@@ -1,15 +1,18 @@
 // What a person decides about the image that is looked at, or about those that are marked: by a
-// suggestion, a key, a class that is searched for; with a note; and back again.
+// suggestion, a key, a class that is searched for; and back again.
 
-/** @import { Decision, ReviewTable } from "../types.js" */
+/** @import { ReviewTable } from "../types.js" */
 /** @import { Cards } from "./cards.js" */
 /** @import { Decisions } from "./decisions.js" */
+/** @import { Notes } from "./notes.js" */
 /** @import { Overlay } from "./overlay.js" */
 /** @import { Review } from "./review.js" */
+/** @import { Step } from "./undo.js" */
 
-import { COLUMNS } from "../constants.js";
+import { COLUMNS, DUPLICATE, RELABEL } from "../constants.js";
 import { verdict } from "./card.js";
 import { countedImages } from "./format.js";
+import { imageIdOf } from "./images.js";
 import { quietly } from "./kept.js";
 import { Listeners } from "./listeners.js";
 import { suggestionOf } from "./suggestion.js";
@@ -26,17 +29,20 @@ export class Deciding {
     /** @type {Listeners} */
     changed = new Listeners();
 
+    /** Row at which a person was told that the list is done. @type {number | undefined} */
+    #endedAt;
+
     /**
      * @param {{ decisions: Decisions, review: Review, cards: Cards, overlay: Overlay,
-     *     table: ReviewTable, drafts: import("./drafts.js").NoteDrafts }} page
+     *     table: ReviewTable, notes: Notes }} page
      */
-    constructor({ decisions, review, cards, overlay, table, drafts }) {
+    constructor({ decisions, review, cards, overlay, table, notes }) {
         this.decisions = decisions;
         this.review = review;
         this.cards = cards;
         this.overlay = overlay;
         this.table = table;
-        this.drafts = drafts;
+        this.notes = notes;
         this.storage = decisions.surroundings.storage;
         this.goesOn = quietly(() => this.storage.getItem(BY_HAND)) !== "1";
     }
@@ -80,12 +86,24 @@ export class Deciding {
     decide(decision, newLabel = null) {
         if (!this.canDecide) return;
         const { rows } = this;
-        if (rows.length <= MANY) return this.#decide(rows, decision, newLabel);
-        const images = countedImages(rows.length);
-        const what = newLabel === null ? decision : `${decision} to ${newLabel}`;
-        const text = `Decide about ${images} at once: ${what}?`;
         const run = () => this.#decide(rows, decision, newLabel);
+        const doubt = decision === DUPLICATE ? this.#doubtAbout(rows) : "";
+        if (rows.length <= MANY && !doubt) return run();
+        const images = rows.length === 1 ? this.#nameOf(rows) : countedImages(rows.length);
+        const what = newLabel === null ? decision : `${decision} to ${newLabel}`;
+        const text = doubt || `Decide about ${images} at once: ${what}?`;
         this.overlay.ask({ text, button: `${what}: ${images}`, run });
+    }
+
+    /** Why calling these duplicates changes nothing; empty where it does. @param {number[]} rows */
+    #doubtAbout(rows) {
+        const { table } = this;
+        if (!table.has(COLUMNS.duplicateGroup)) return "";
+        const alone = rows.filter((row) => Number(table.value(COLUMNS.duplicateGroup, row)) < 0);
+        if (!alone.length) return "";
+        const whose = alone.length === 1 ? `${this.#nameOf(alone)} is` : `${alone.length} of them are`;
+        const rest = "As a duplicate it stays in the cleaned data set; remove (r) takes it out.";
+        return `${whose} no copy of any other image that is known. ${rest} Decide so all the same?`;
     }
 
     /**
@@ -94,30 +112,47 @@ export class Deciding {
      * @param {string | null} newLabel
      */
     #decide(rows, decision, newLabel) {
-        const { current, marks } = this.review;
+        const { current, marks, list, left } = this.review;
         this.decisions.decideEach(
-            rows.map((row) => [row, { decision, newLabel, note: this.noteOf(row) }]),
+            rows.map((row) => [row, { decision, newLabel, note: this.notes.of(row) }]),
+            list && { key: list.key, title: list.title },
         );
-        this.drafts.drop(rows.map((row) => this.#idOf(row)));
+        this.notes.drop(rows);
         marks.clear();
         this.#tell(`${this.#nameOf(rows)}: ${verdict({ decision, newLabel, note: "" })}`);
-        if (this.goesOn && rows.some((row) => row === current.row)) this.#goOn();
+        const isLast = left > 0 && this.review.left === 0;
+        if (!this.goesOn || !rows.some((row) => row === current.row)) return;
+        if (isLast && this.review.position >= 0) this.#endedAt = current.row;
+        else this.review.advance();
     }
 
-    /** Show what is next; at the end of the list, say so. */
-    #goOn() {
-        const { current, list, position } = this.review;
-        const decided = current.row;
-        this.review.advance();
-        if (!list || position < 0 || current.row !== decided) return;
-        const left = list.rows.length - this.review.decidedIn(list);
-        const rest = left ? `${countedImages(left)} undecided (n)` : "all decided";
-        this.#tell(`${this.last}. End of the list: ${rest}.`);
+    /** Whether a person is done with the list: at its end, or all of it is decided. */
+    get isAtEnd() {
+        const { list, position, current, left } = this.review;
+        if (!list || position < 0 || current.row === undefined) return false;
+        const isDecided = this.decisions.holding.of(current.row) !== undefined;
+        const isLast = position === list.rows.length - 1;
+        return isDecided && (isLast || (left === 0 && current.row === this.#endedAt));
     }
 
     /** Go to the next undecided image of the list. */
     seek() {
-        if (!this.review.goToUndecided()) this.#tell("All images of this list are decided.");
+        if (this.review.goToUndecided()) return;
+        this.#endedAt = this.review.current.row;
+        this.#tell("All images of this list are decided.");
+    }
+
+    /** Select nothing in Spotlight any more; several images stay a list to go through.
+     * @returns {boolean} Whether something was selected. */
+    clearSelection() {
+        const { length } = this.table.selected;
+        const { selection } = this.review.offered;
+        if (!length) return false;
+        if (selection) this.review.pageLists.put(selection);
+        this.table.select([]);
+        const rest = selection ? "; the menu still has it" : "";
+        this.#tell(`Selection of ${countedImages(length)} cleared${rest}`);
+        return true;
     }
 
     /** Take back what was decided last in this tab, and look at it again; what was done to a list
@@ -133,75 +168,49 @@ export class Deciding {
         const step = this.decisions.undo();
         if (!step) return this.#tell("There is nothing to undo.");
         const rows = step.before.flatMap(([image]) => this.decisions.holding.rowsOf(image));
+        this.notes.keep(step, rows);
+        if (step.list !== undefined) return this.#tell(`List “${step.list}”: undone`);
         const [row] = rows;
-        this.#keepNotes(step, rows);
-        const what = step.list === undefined ? "" : `List “${step.list}”: `;
-        this.#tell(rows.length ? `${this.#nameOf(rows)}: undone` : `${what}undone`);
-        if (row !== undefined) this.review.current.go(row);
+        if (row === undefined) return this.#tell("undone");
+        const list = this.#reopen(step, row);
+        this.review.current.go(row);
+        this.#tell(`Took back: ${this.#wordsOf(step, rows)}${list && `, of “${list}”, open again`}`);
     }
 
     /**
-     * What a person wrote goes with the next decision once that which it went with is taken back.
-     * @param {import("./undo.js").Step} step
+     * Open the list in which it was decided, where another one is open.
+     * @param {Step} step
+     * @param {number} row
+     * @returns {string} Its title; empty where it is open, or has that image no more.
+     */
+    #reopen({ from }, row) {
+        const { review } = this;
+        if (!from || review.list?.key === from.key) return "";
+        const list = review.lists.find(({ key }) => key === from.key);
+        if (!list?.rows.includes(row)) return "";
+        review.open(list.key);
+        return list.title;
+    }
+
+    /**
+     * What a step said about images.
+     * @param {Step} step
      * @param {number[]} rows
      */
-    #keepNotes({ said }, rows) {
-        const [{ note = "" } = {}, ...others] = said;
-        if (note === "" || others.length) return;
-        for (const row of rows) this.drafts.put(this.#idOf(row), note);
+    #wordsOf({ said }, rows) {
+        const [decision, ...others] = said;
+        const [row = -1, ...more] = rows;
+        const name = this.#nameOf(rows);
+        if (!decision || others.length) return name;
+        const label = this.table.value(COLUMNS.label, row);
+        const isOne = decision.decision === RELABEL && !more.length && label !== undefined;
+        return isOne ? `${name} ${label} ${verdict(decision)}` : `${name}: ${verdict(decision)}`;
     }
-
-    /** The note that goes with the next decision about an image. @param {number} row */
-    noteOf(row) {
-        return this.drafts.of(this.#idOf(row)) ?? this.decisions.holding.of(row)?.note ?? "";
-    }
-
-    /** Whether a note was begun that no decision has yet. @param {number} row */
-    isDraft(row) {
-        const draft = this.drafts.of(this.#idOf(row));
-        return draft !== undefined && draft !== (this.decisions.holding.of(row)?.note ?? "");
-    }
-
-    /** The notes of what is decided about, where they are the same. */
-    get note() {
-        const notes = new Set(this.rows.map((row) => this.noteOf(row)));
-        return notes.size === 1 ? [...notes][0] : "";
-    }
-
-    /** @param {string} note */
-    setNote(note) {
-        for (const row of this.rows) this.drafts.put(this.#idOf(row), note);
-        this.changed.call();
-    }
-
-    /** Save the notes of what is decided already; those of others wait for a decision. */
-    saveNotes() {
-        const held = this.rows.flatMap((row) => {
-            const decision = this.isDraft(row) && this.decisions.holding.of(row);
-            return decision ? [this.#noted(row, decision)] : [];
-        });
-        if (!held.length || !this.decisions.canDecide) return;
-        this.decisions.decideEach(held);
-        this.drafts.drop(held.map(([row]) => this.#idOf(row)));
-        this.changed.call();
-    }
-
-    /**
-     * @param {number} row
-     * @param {Decision} decision
-     * @returns {[row: number, decision: Decision]}
-     */
-    #noted(row, { decision, newLabel }) {
-        return [row, { decision, newLabel, note: this.noteOf(row) }];
-    }
-
-    /** @param {number} row */
-    #idOf = (row) => Number(this.table.value(COLUMNS.imageId, row) ?? row);
 
     /** @param {number[]} rows */
     #nameOf(rows) {
         const [row = -1, ...others] = rows;
-        return others.length ? countedImages(rows.length) : `#${this.#idOf(row)}`;
+        return others.length ? countedImages(rows.length) : `#${imageIdOf(this.table, row)}`;
     }
 
     /** @param {string} text */

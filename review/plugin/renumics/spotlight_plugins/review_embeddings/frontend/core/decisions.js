@@ -101,9 +101,11 @@ export class Decisions {
     /**
      * Decide about images at once, to be taken back at once.
      * @param {[row: number, decision: Decision][]} decided
+     * @param {Step["from"]} [from]
      */
-    decideEach(decided) {
-        if (this.canDecide) this.#say(byImage(decided, (rows) => this.holding.imagesOf(rows)));
+    decideEach(decided, from) {
+        if (this.canDecide)
+            this.#say(byImage(decided, (rows) => this.holding.imagesOf(rows)), from);
     }
 
     /**
@@ -116,14 +118,14 @@ export class Decisions {
         this.#say(images.map((image) => [image, { decision, newLabel, note }]));
     }
 
-    /** @param {DecidedImages} decided */
-    #say(decided) {
+    /** @param {DecidedImages} decided @param {Step["from"]} [from] */
+    #say(decided, from) {
         if (!decided.length) return;
         const what = this.#about([]);
         const groups = grouped(decided);
         const said = groups.map(([decision]) => decision);
         const before = this.holding.heldBy(decided.map(([image]) => image));
-        this.steps.push({ request: what.request, said, before });
+        this.steps.push({ request: what.request, said, before, ...(from ? { from } : {}) });
         const messages = groups.flatMap(([decision, images]) =>
             decisionMessages({ ...what, images, decision, checkpoints: this.shownSteps }),
         );

@@ -32,11 +32,24 @@ export class Forms {
     /** @param {Exclude<Forms["open"], "">} kind */
     toggle(kind) {
         if (this.open === kind) return this.close();
+        if (kind === "note") this.page.notes.begin(this.page.deciding.rows);
         this.#set({ open: kind, search: "", chosen: 0, fault: "" });
     }
 
     close() {
         if (this.open) this.#set({ open: "", search: "", chosen: 0, fault: "" });
+    }
+
+    /** The note goes with the decision that there is, else with the next one. */
+    saveNote() {
+        this.page.notes.save(this.page.deciding.rows);
+        this.close();
+    }
+
+    /** What was typed since it was opened is forgotten. */
+    cancel() {
+        if (this.open === "note") this.page.notes.cancel();
+        this.close();
     }
 
     /** The classes that the search finds, the most probable first. */

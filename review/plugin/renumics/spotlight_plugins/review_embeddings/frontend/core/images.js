@@ -1,7 +1,17 @@
 // Which image stands in which row: by the hash of its contents, which is the same in every run,
 // sample and order. Copies of an image have one hash and several rows.
 
+/** @import { ReviewTable } from "../types.js" */
+
+import { COLUMNS } from "../constants.js";
 import { HASH_BYTES } from "./messages.js";
+
+/**
+ * What people call the image in a row.
+ * @param {Pick<ReviewTable, "value">} table
+ * @param {number} row
+ */
+export const imageIdOf = (table, row) => Number(table.value(COLUMNS.imageId, row) ?? row);
 
 export class ImageRows {
     /** By row. @type {string[]} */

@@ -30,6 +30,8 @@ const COMMANDS = {
     p: "play",
     "[": "back",
     "]": "forward",
+    ",": "back",
+    ".": "forward",
 };
 
 /** Commands that one key that is held down asks for again and again. */
@@ -49,12 +51,20 @@ const WITHOUT_TEXT =
 /** Dialogs of ours say by this attribute that keys in them are asked for as on the page. */
 export const OWN_DIALOG = "data-review-dialog";
 
+/** What a key in it is meant for the card. */
+export const OURS = ".review-card";
+
 /** @typedef {Partial<Pick<HTMLElement, "isContentEditable" | "tagName" | "closest" | "matches">>
  *     & { type?: string }} Target */
 
+/** Keys that many keyboards have only together with AltGr. */
+const WITH_ALTGR = ["[", "]"];
+
 /** @param {Command} command */
-export const keyOf = (command) =>
-    Object.keys(COMMANDS).find((key) => COMMANDS[key] === command) ?? "";
+export const keyOf = (command) => keysOf(command)[0] ?? "";
+
+/** @param {Command} command */
+export const keysOf = (command) => Object.keys(COMMANDS).filter((key) => COMMANDS[key] === command);
 
 /**
  * Whether text goes into the element.
@@ -68,18 +78,33 @@ export function isTyping(target) {
     return Boolean(element.isContentEditable) || tag === "textarea";
 }
 
+/** @typedef {Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "target">
+ *     & Partial<Pick<KeyboardEvent, "defaultPrevented" | "isComposing" | "repeat"
+ *     | "getModifierState">>} Pressed */
+
 /**
- * @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "target">
- *     & Partial<Pick<KeyboardEvent, "defaultPrevented" | "isComposing" | "repeat">>} event
+ * @param {Pressed} event
  * @returns {{ command: Command, decision?: string } | null} Null where the key is not ours.
  */
 export function commandOf(event) {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey) return null;
+    if (isShortcut(event)) return null;
     if (event.defaultPrevented || event.isComposing || isTyping(target)) return null;
     if (isUsedBy(/** @type {Target | null} */ (target), key)) return null;
     const found = meaningOf(key.length === 1 ? key.toLowerCase() : key);
     return found && event.repeat && !REPEATED.includes(found.command) ? null : found;
+}
+
+/**
+ * Whether it is pressed together with a key that makes it the browser's. AltGr does not, where it
+ * makes the character; Windows says that Ctrl and Alt are down with it.
+ * @param {Pressed} event
+ */
+function isShortcut(event) {
+    const { key, ctrlKey, metaKey, altKey } = event;
+    const isAltGr = (ctrlKey && altKey) || event.getModifierState?.("AltGraph");
+    if (isAltGr && WITH_ALTGR.includes(key) && !metaKey) return false;
+    return ctrlKey || metaKey || altKey;
 }
 
 /**
@@ -94,6 +119,10 @@ function meaningOf(key) {
     return command ? { command } : null;
 }
 
+/** Whether an element takes the arrow keys for itself while it has the focus.
+ * @param {Target | null | undefined} element */
+export const takesArrows = (element) => Boolean(element?.matches?.(MOVED));
+
 /**
  * Whether the element that has the focus needs the key itself.
  * @param {Target | null} target
@@ -102,6 +131,6 @@ function meaningOf(key) {
 function isUsedBy(target, key) {
     const dialog = target?.closest?.("dialog,[role=dialog]");
     if (dialog && !dialog.hasAttribute(OWN_DIALOG)) return true;
-    if (MOVING.includes(key)) return Boolean(target?.matches?.(MOVED));
+    if (MOVING.includes(key)) return takesArrows(target);
     return PRESSING.includes(key) && Boolean(target?.matches?.(PRESSED));
 }

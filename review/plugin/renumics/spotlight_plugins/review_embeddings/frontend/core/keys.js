@@ -6,7 +6,12 @@
 
 import { commandOf } from "./keyboard.js";
 
-/** @typedef {Partial<Record<Command, (decision: string) => void>>} Actions */
+/**
+ * What is done; false where there was nothing to do, and the key is somebody else's.
+ * @typedef {(decision: string, target: EventTarget | null) => unknown} Action
+ */
+
+/** @typedef {Partial<Record<Command, Action>>} Actions */
 
 export class Keys {
     /** @type {Set<{ actions: Actions, isActive: () => boolean }>} */
@@ -30,7 +35,7 @@ export class Keys {
         const able = [...this.#parts].filter(({ actions }) => actions[asked.command]);
         const part = able.find(({ isActive }) => isActive());
         if (!part) return;
-        event.preventDefault();
-        part.actions[asked.command]?.(asked.decision ?? "");
+        const done = part.actions[asked.command]?.(asked.decision ?? "", event.target);
+        if (done !== false) event.preventDefault();
     }
 }

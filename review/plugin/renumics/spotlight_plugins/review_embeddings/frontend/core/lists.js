@@ -9,9 +9,15 @@ import { countedImages } from "./format.js";
 export const SELECTED = "page-selected";
 export const FILTERED = "page-filtered";
 
+/** How the key of a list of the class matrix begins. */
+export const CELL = "class-view:";
+
 export class OfferedLists {
     /** More lists, such as saved ones. @type {(() => ReviewList[])[]} */
     sources = [];
+
+    /** Lists that were opened before, and cannot be made again. @type {() => ReviewList[]} */
+    kept = () => [];
 
     /** What is selected and filtered, until that changes. @type {ReviewList[] | undefined} */
     #own;
@@ -32,9 +38,15 @@ export class OfferedLists {
     /** All of them, those without images left out. @returns {ReviewList[]} */
     get all() {
         const others = this.sources.flatMap((source) => source());
-        this.#own ??= [...this.#selection(), this.#filter()];
-        const all = [...(this.session().lists ?? []), ...others, ...this.#own];
+        const now = [...(this.session().lists ?? []), ...others, ...this.#now];
+        const known = new Set(now.map(({ key }) => key));
+        const all = [...now, ...this.kept().filter(({ key }) => !known.has(key))];
         return all.filter(({ rows }) => rows.length);
+    }
+
+    get #now() {
+        this.#own ??= [...this.#selection(), this.#filter()];
+        return this.#own;
     }
 
     /** @param {string} key */
@@ -42,12 +54,18 @@ export class OfferedLists {
         return this.all.find((list) => list.key === key);
     }
 
+    /** What is selected now; undefined for less than two images. */
+    get selection() {
+        return this.#now.find(({ key }) => key === SELECTED);
+    }
+
     /** @returns {ReviewList[]} */
     #selection() {
         const rows = worstFirst(this.table, this.table.selected);
         if (rows.length < 2) return []; // a single one is gone to
         const description = `${countedImages(rows.length)} selected in a map or in the table.`;
-        return [{ key: SELECTED, title: "Selection", rows, suggests: "", description }];
+        const why = [/** @type {[string, number[]]} */ (["selected in a map or in the table", rows])];
+        return [{ key: SELECTED, title: "Selection", rows, suggests: "", description, why }];
     }
 
     /** @returns {ReviewList} */
@@ -71,6 +89,14 @@ export function worstFirst(table, rows) {
     const score = (/** @type {number} */ row) => /** @type {number} */ (scores[row]);
     return [...rows].sort((one, other) => score(one) - score(other) || one - other);
 }
+
+/**
+ * What a list says itself of one of its images; empty for nothing.
+ * @param {ReviewList | undefined} list
+ * @param {number} row
+ */
+export const whyIn = (list, row) =>
+    (list?.why ?? []).find(([, rows]) => rows.includes(row))?.[0] ?? "";
 
 /**
  * Index of the first row that it is, going one way; -1 for none.

@@ -1,33 +1,48 @@
-// What lies over the page, one at a time: an image in the full window, the keys, a question.
-// Says what is open; it is drawn elsewhere.
+// What lies over the page: an image in the full window, the keys, a question. One opens above the
+// other, and gives it back when it is closed. Says what is open; it is drawn elsewhere.
 
 import { Listeners } from "./listeners.js";
 
 /**
- * Asked before something large is done.
+ * Asked before something is done.
  * @typedef {{ text: string, button: string, run: () => void }} Question
  */
 
+/** @typedef {"full" | "keys" | "results" | "question"} Kind */
+
 export class Overlay {
-    /** @type {"" | "full" | "keys" | "question"} */
-    kind = "";
+    /** What is open, the topmost last. @type {Kind[]} */
+    open = [];
     /** @type {Question | undefined} */
     question;
     /** @type {Listeners} */
     changed = new Listeners();
 
-    /** Open, or close what is open already. @param {"full" | "keys"} kind */
+    /** The topmost; empty for none. */
+    get kind() {
+        return this.open.at(-1) ?? "";
+    }
+
+    /** @param {Kind} kind */
+    has(kind) {
+        return this.open.includes(kind);
+    }
+
+    /** Open above all, or close what is open already. @param {Exclude<Kind, "question">} kind */
     toggle(kind) {
-        this.#set(this.kind === kind ? "" : kind);
+        const others = this.open.filter((one) => one !== kind);
+        this.#set(this.has(kind) ? others : [...others, kind]);
     }
 
     /** @param {Question} question */
     ask(question) {
-        this.#set("question", question);
+        const others = this.open.filter((one) => one !== "question");
+        this.#set([...others, "question"], question);
     }
 
+    /** Close the topmost. */
     close() {
-        this.#set("");
+        this.#set(this.open.slice(0, -1));
     }
 
     /** What was asked is done. */
@@ -38,11 +53,11 @@ export class Overlay {
     }
 
     /**
-     * @param {Overlay["kind"]} kind
+     * @param {Kind[]} open
      * @param {Question} [question]
      */
-    #set(kind, question) {
-        this.kind = kind;
+    #set(open, question) {
+        this.open = open;
         this.question = question;
         this.changed.call();
     }

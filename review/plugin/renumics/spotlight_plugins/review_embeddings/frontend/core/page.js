@@ -16,6 +16,7 @@ import { Listeners } from "./listeners.js";
 import { Maps } from "./maps.js";
 import { NearestImages } from "./nearest.js";
 import { NewClasses } from "./newclasses.js";
+import { Notes } from "./notes.js";
 import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
@@ -25,6 +26,7 @@ import { Review } from "./review.js";
 import { SavedLists } from "./savedlists.js";
 import { Slider } from "./slider.js";
 import { CheckpointValues } from "./values.js";
+import { Zooming } from "./zoom.js";
 
 /** What the page cannot be read without, for people. */
 const SESSION = "the checkpoints and lists";
@@ -60,21 +62,20 @@ export class ReviewPage {
         this.nearest = new NearestImages(this.requests, server);
         this.keys = new Keys();
         this.overlay = new Overlay();
+        this.zooming = new Zooming(surroundings.storage);
         this.offered = new OfferedLists(table, () => this.session);
         const { holding } = this.decisions;
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
         this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
+        this.notes = new Notes(this);
         this.deciding = new Deciding(this);
         this.forms = new Forms(this);
         this.classes = new NewClasses(this.decisions);
         this.saved = new SavedLists(this.decisions, server, this.overlay);
         this.classView = new ClassView(this);
-        this.offered.sources.push(
-            () => this.saved.lists,
-            () => this.classView.opened,
-        );
+        this.offered.sources.push(() => this.saved.lists);
         this.saved.changed.add(() => this.review.changed.call());
         this.decisions.changed.add(() => this.review.recount());
         this.current.changed.add(() => {
@@ -149,5 +150,14 @@ export class ReviewPage {
         if (title) this.table.setTitle(title);
         this.drafts.read(title);
         this.review.start(this.session);
+        this.#resumeSlider();
+    }
+
+    /** Go to the checkpoint where it stood before the page was loaded again. */
+    #resumeSlider() {
+        const { bookmarks } = this.review;
+        const { step } = bookmarks;
+        if (step !== undefined && step !== this.slider.current?.step) void this.slider.goTo(step);
+        this.slider.moved.add(() => bookmarks.putStep(this.slider.current?.step ?? 0));
     }
 }

@@ -7,9 +7,10 @@
 /** @import { OfferedLists } from "./lists.js" */
 
 import { Bookmarks } from "./bookmarks.js";
-import { indexFrom, isSameRows } from "./lists.js";
+import { FILTERED, indexFrom, isSameRows, SELECTED } from "./lists.js";
 import { Listeners } from "./listeners.js";
 import { Marks } from "./marks.js";
+import { PageLists } from "./pagelists.js";
 
 /** The list that a review begins with, where there is one. */
 const FIRST = "labels";
@@ -39,6 +40,8 @@ export class Review {
         this.holding = holding;
         this.offered = offered;
         this.bookmarks = new Bookmarks(tabStorage);
+        this.pageLists = new PageLists(tabStorage);
+        offered.kept = () => this.pageLists.lists;
         this.marks = new Marks();
         current.changed.add(() => this.#follow());
         table.onSelection(() => this.#look());
@@ -52,6 +55,7 @@ export class Review {
      */
     start({ title = "", table = "", open: wanted = FIRST }) {
         this.bookmarks.read(title, table);
+        this.pageLists.read(title, table);
         const before = this.bookmarks.open;
         const list = before?.rows.length ? before : this.offered.of(before?.key ?? "");
         const first = list ?? this.offered.of(wanted) ?? this.lists[0];
@@ -72,6 +76,12 @@ export class Review {
         if (list) this.#open(list);
     }
 
+    /** Open a list that was made on the page, and nowhere else. @param {ReviewList} list */
+    openMade(list) {
+        this.pageLists.put(list);
+        this.#open(list);
+    }
+
     /** The open list as it would be if it were opened now, where that is another one. */
     get renewed() {
         const { list } = this;
@@ -88,6 +98,20 @@ export class Review {
     get position() {
         const { row } = this.current;
         return row === undefined ? -1 : (this.#indices.get(row) ?? -1);
+    }
+
+    /** How many images of the open list are not decided. */
+    get left() {
+        return this.list ? this.list.rows.length - this.decidedIn(this.list) : 0;
+    }
+
+    /** The list after the open one that has undecided images; undefined for none. */
+    get nextList() {
+        const all = this.offered.all.filter(({ key }) => key !== FILTERED && key !== SELECTED);
+        const from = all.findIndex(({ key }) => key === this.list?.key) + 1;
+        const ordered = [...all.slice(from), ...all.slice(0, from)];
+        const isOther = (/** @type {ReviewList} */ list) => list.key !== this.list?.key;
+        return ordered.find((list) => isOther(list) && this.decidedIn(list) < list.rows.length);
     }
 
     /** How many images of a list are decided. @param {ReviewList} list */
@@ -167,6 +191,7 @@ export class Review {
         this.#indices = new Map(list.rows.map((one, index) => [one, index]));
         this.#index = Math.max(0, this.#indices.get(row ?? -1) ?? 0);
         this.marks.clear();
+        if (list.key === SELECTED) this.pageLists.put(list);
         this.go(this.#index);
         this.bookmarks.put(list, list.rows[this.#index]);
         this.changed.call();

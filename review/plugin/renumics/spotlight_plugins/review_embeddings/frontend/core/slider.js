@@ -18,6 +18,8 @@ export class Slider {
     failure = "";
     /** @type {Listeners} */
     changed = new Listeners();
+    /** Called once the values of another checkpoint are shown. @type {Listeners} */
+    moved = new Listeners();
 
     #asked = 0;
     #isLeft = false;
@@ -109,6 +111,7 @@ export class Slider {
             const columns = NOW_COLUMNS.map((column, at) => [column, values[at]]);
             this.table.write(Object.fromEntries(columns));
             this.index = index;
+            this.moved.call();
         } catch (error) {
             if (!isWanted()) return;
             this.wanted = this.index;

@@ -24,6 +24,7 @@ const MAX_IMAGES = 2000; // of a step for which is kept what held before it
  * @property {[image: string, decision: Decision | null][]} before What held; empty where it is not
  * known any more.
  * @property {string} [list] Name of the saved list that it changed.
+ * @property {{ key: string, title: string }} [from] The list in which it was decided.
  */
 
 export class UndoSteps {

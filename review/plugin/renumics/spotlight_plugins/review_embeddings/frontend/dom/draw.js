@@ -1,5 +1,5 @@
 // Makes a part of the page look as described, and changes no more of it than has to be.
-// Elements that stay keep the focus, the caret and their scroll position.
+// Elements that stay keep the focus, the caret and their scroll position; those that go are told.
 
 /** @import { Child, Node } from "../types.js" */
 
@@ -25,6 +25,19 @@ export function render(host, node) {
 }
 
 /**
+ * Tell an element and those in it that they have left the page.
+ * @param {globalThis.Node} gone
+ * @param {(() => void)[]} mounted
+ */
+function tellGone(gone, mounted) {
+    const source = sources.get(gone);
+    if (!source || typeof source === "string") return;
+    const { onGone } = source.props;
+    if (onGone) mounted.unshift(() => onGone(gone));
+    for (const child of Array.from(gone.childNodes)) tellGone(child, mounted);
+}
+
+/**
  * @param {Element} host
  * @param {Child[]} children
  * @param {(() => void)[]} mounted
@@ -41,7 +54,11 @@ function drawChildren(host, children, mounted) {
         after.push(drawn);
     });
     const kept = new Set(after);
-    for (const child of Array.from(host.childNodes)) if (!kept.has(child)) host.removeChild(child);
+    for (const child of Array.from(host.childNodes)) {
+        if (kept.has(child)) continue;
+        host.removeChild(child);
+        tellGone(child, mounted); // before what is new, which may take the focus
+    }
     after.forEach((child, index) => {
         const there = host.childNodes[index] ?? null;
         if (there !== child) host.insertBefore(child, there);

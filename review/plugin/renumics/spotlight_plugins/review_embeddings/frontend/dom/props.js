@@ -3,7 +3,7 @@
 
 /** @import { Props, Style } from "../types.js" */
 
-const OWN = new Set(["key", "onMount", "style"]);
+const OWN = new Set(["key", "onMount", "onGone", "style"]);
 
 /**
  * @param {any} element

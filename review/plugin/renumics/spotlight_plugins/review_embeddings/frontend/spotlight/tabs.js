@@ -1,5 +1,5 @@
 // Brings a widget of ours to the front: Spotlight has no call for that, but the tabs of its layout
-// can be clicked on.
+// can be pressed.
 
 import { WIDGETS } from "../constants.js";
 import { OURS } from "./components.js";
@@ -16,5 +16,14 @@ export function showReview() {
     const tabs = /** @type {NodeListOf<HTMLElement>} */ (
         document.querySelectorAll(".flexlayout__tab_button")
     );
-    [...tabs].find((tab) => NAMES.includes(tab.textContent?.trim() ?? ""))?.click();
+    const tab = [...tabs].find(({ textContent }) => NAMES.includes(textContent?.trim() ?? ""));
+    if (tab) press(tab);
+}
+
+/** As a mouse does: a click alone chooses no tab, for one may be dragged. @param {Element} tab */
+function press(tab) {
+    const { left: clientX, top: clientY } = tab.getBoundingClientRect();
+    const at = { bubbles: true, cancelable: true, clientX, clientY };
+    tab.dispatchEvent(new MouseEvent("mousedown", at));
+    document.dispatchEvent(new MouseEvent("mouseup", at));
 }

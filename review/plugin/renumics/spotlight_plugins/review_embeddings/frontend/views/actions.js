@@ -1,16 +1,20 @@
 // What each command does on the card; keys and buttons ask for the same.
 // Nothing is drawn here.
 
-/** @import { Actions } from "../core/keys.js" */
+/** @import { Action, Actions } from "../core/keys.js" */
 /** @import { ReviewPage } from "../core/page.js" */
+
+import { OURS } from "../core/keyboard.js";
 
 /**
  * @param {ReviewPage} page
  * @returns {Actions}
  */
-export function reviewActions({ review, deciding, forms, overlay, current }) {
-    const unlessAsked = (/** @type {(decision: string) => void} */ work) =>
-        (/** @type {string} */ decision) => isFree(overlay.kind) && work(decision);
+export function reviewActions(page) {
+    const { review, deciding, forms, overlay, current } = page;
+    /** @type {(work: Action) => Action} */
+    const unlessAsked = (work) => (decision, target) =>
+        isFree(overlay.kind) && work(decision, target);
     /** @type {Actions} */
     const actions = {
         next: () => review.move(1),
@@ -21,20 +25,16 @@ export function reviewActions({ review, deciding, forms, overlay, current }) {
         suggested: () => deciding.takeSuggested(),
         decide: (decision) => deciding.decide(decision),
         undo: () => deciding.undo(),
-        search: () => onCard(() => forms.toggle("classes")),
-        note: () => onCard(() => forms.toggle("note")),
+        search: () => forms.toggle("classes"),
+        note: () => forms.toggle("note"),
         mark: () => current.row !== undefined && review.marks.toggle(current.row),
         full: () => overlay.toggle("full"),
-    };
-    const onCard = (/** @type {() => void} */ work) => {
-        overlay.close(); // the field is on the card
-        work();
     };
     const guarded = Object.entries(actions).map(([name, work]) => [name, unlessAsked(work)]);
     return {
         ...Object.fromEntries(guarded),
         help: () => overlay.toggle("keys"),
-        leave: () => leave(forms, overlay, review),
+        leave: (_, target) => leave(page, target),
     };
 }
 
@@ -43,13 +43,22 @@ export function reviewActions({ review, deciding, forms, overlay, current }) {
 const isFree = (kind) => kind === "" || kind === "full";
 
 /**
- * One step back.
- * @param {ReviewPage["forms"]} forms
- * @param {ReviewPage["overlay"]} overlay
- * @param {ReviewPage["review"]} review
+ * One step back; false where there is none.
+ * @param {ReviewPage} page
+ * @param {EventTarget | null} target What had the focus.
  */
-function leave(forms, overlay, review) {
-    if (overlay.kind) overlay.close();
-    else if (forms.open) forms.close();
-    else review.marks.clear();
+function leave({ forms, overlay, review, deciding }, target) {
+    if (overlay.kind && !isFree(overlay.kind)) overlay.close();
+    else if (forms.open) forms.cancel();
+    else if (overlay.kind) overlay.close();
+    else if (review.marks.size) review.marks.clear();
+    else return isOurs(target) && deciding.clearSelection();
+    return true;
+}
+
+/** Whether Escape is meant for us: nothing else has the focus. @param {EventTarget | null} target */
+function isOurs(target) {
+    const element = /** @type {Partial<Element> | null} */ (target);
+    const isNone = !element || element.tagName === "BODY" || element.tagName === "HTML";
+    return isNone || Boolean(element.closest?.(OURS));
 }

@@ -26,7 +26,9 @@ const LEGEND_LETTERS = 22;
 /**
  * @typedef {object} Chart
  * @property {string} title
- * @property {string} hint Which end is up.
+ * @property {string} meaning What the numbers are.
+ * @property {string} hint What up means, where that is no matter of course.
+ * @property {[top: string, bottom: string]} ends Values at the ends of the axis.
  * @property {Curve[]} curves
  * @property {(value: number) => string} write
  */
@@ -36,29 +38,38 @@ const LEGEND_LETTERS = 22;
  * @param {number[]} steps
  * @param {{ slider: number, read: number }} marked
  */
-export function chartView({ title, hint, curves, write }, steps, { slider, read }) {
+export function chartView({ title, meaning, hint, ends, curves, write }, steps, { slider, read }) {
     if (curves.length === 0) return null;
     const words = curves.map(({ name, values }) => inWords(name || title, steps, values, write));
     return h(
         "div",
         { key: title, style: look.chart },
-        h("div", { style: look.legend }, 
-            title,
+        h(
+            "div",
+            { style: look.legend, title: meaning },
+            h("span", {}, title),
             curves.map((curve) => legendOf(curve, curve.values[read], write)),
-            h("span", {}, hint),
+            hint && h("span", { style: look.hint }, hint),
         ),
         h(
-            "svg",
-            {
-                viewBox: `0 0 ${BOX.width} ${BOX.height}`,
-                preserveAspectRatio: STRETCHED,
-                role: "img",
-                "aria-label": words.join(". "),
-                style: look.drawing,
-            },
-            markView(xOf(read, steps.length, BOX), "read", look.readMark),
-            slider >= 0 && markView(xOf(slider, steps.length, BOX), "slider", look.sliderMark),
-            curves.map((curve) => curveView(curve, read)),
+            "div",
+            { style: look.drawn },
+            h(
+                "svg",
+                {
+                    viewBox: `0 0 ${BOX.width} ${BOX.height}`,
+                    preserveAspectRatio: STRETCHED,
+                    role: "img",
+                    "aria-label": words.join(". "),
+                    style: look.drawing,
+                },
+                markView(xOf(read, steps.length, BOX), "read", look.readMark),
+                slider >= 0 && markView(xOf(slider, steps.length, BOX), "slider", look.sliderMark),
+                curves.map((curve) => curveView(curve, read)),
+            ),
+            ends.map((end, index) =>
+                h("span", { key: end, "aria-hidden": "true", style: look.axisEnds[index] ?? {} }, end),
+            ),
         ),
     );
 }

@@ -1,30 +1,37 @@
 // A table of what is known of each checkpoint as a whole.
-// Beside it: how well the outlier scores of each pair of checkpoints agree.
+// Beside it the agreement of the checkpoints, see agreement.js.
 
 /** @import { Checkpoint, Session } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { NUMBERS, faults } from "../core/checkpoints.js";
-import { shade } from "../core/format.js";
+import { faults, isOfReviewed, NUMBERS, OF_REVIEWED } from "../core/checkpoints.js";
 import { h } from "../dom/node.js";
+import { agreementView } from "./agreement.js";
 import { checkpointStyles, styles } from "./styles.js";
 
-const SIDE = 160; // pixels
-
 /** @type {MakeWidget<{}>} */
-export const checkpointTable = (page, redraw) => ({
-    view: () => checkpointsView(page.session),
-    close: page.sessionRead.add(redraw),
-});
+export function checkpointTable(page, redraw) {
+    const stops = [page.sessionRead, page.slider.changed].map((changed) => changed.add(redraw));
+    return {
+        view: () => checkpointsView(page.session, page.slider.current?.step),
+        close: () => stops.forEach((stop) => stop()),
+    };
+}
 
-/** @param {Session} session */
-export function checkpointsView({ checkpoints, shown = [] }) {
+/** @param {Session} session @param {number} [now] Step of the slider. */
+export function checkpointsView({ checkpoints, shown = [] }, now) {
     if (!checkpoints) return null;
+    const isMarked = checkpoints.some((one) => isOfReviewed(one));
     return h(
         "div",
         { style: styles.beside, "data-test-tag": "review-checkpoints" },
-        numbersTable(checkpoints, shown),
-        agreement(checkpoints),
+        h(
+            "div",
+            {},
+            numbersTable(checkpoints, [...shown, ...(now === undefined ? [] : [now])]),
+            isMarked && h("p", { style: styles.muted }, `* ${OF_REVIEWED}`),
+        ),
+        agreementView(checkpoints, now),
         checkpoints.flatMap((one) =>
             faults(one).map((text) => h("p", { key: text + one.step }, `Step ${one.step} ${text}`)),
         ),
@@ -44,37 +51,13 @@ function numbersTable(checkpoints, shown) {
         h(
             "tr",
             { key: one.step, style: shown.includes(one.step) ? styles.name : {} },
-            NUMBERS.map(({ write }) => h("td", { style: number }, write(one))),
+            NUMBERS.map(({ write }) => {
+                const text = write(one);
+                return h("td", { style: number, ...(text.endsWith("*") ? STARRED : {}) }, text);
+            }),
         ),
     );
     return h("table", { style: numbers }, h("thead", {}, h("tr", {}, names)), h("tbody", {}, rows));
 }
 
-/** @param {Checkpoint[]} checkpoints */
-function agreement(checkpoints) {
-    const label = "Rank correlation of the OOD scores of each pair of checkpoints";
-    const caption = "Rank correlation of the OOD scores, first to last: dark blue 0, yellow 1";
-    return h(
-        "figure",
-        { style: checkpointStyles.matrix },
-        h(
-            "svg",
-            { width: SIDE, height: SIDE, role: "img", "aria-label": label },
-            squares(checkpoints),
-        ),
-        h("figcaption", { style: styles.muted }, caption),
-    );
-}
-
-/** @param {Checkpoint[]} checkpoints */
-function squares(checkpoints) {
-    const side = SIDE / checkpoints.length;
-    return checkpoints.flatMap((one, y) =>
-        one.rank_correlation.map((share, x) => {
-            const box = { x: x * side, y: y * side, width: side + 0.2, height: side + 0.2 };
-            const title = `step ${one.step} and step ${checkpoints[x]?.step}: ${share.toFixed(2)}`;
-            const props = { key: `${x} ${y}`, ...box, fill: shade(share) };
-            return h("rect", props, h("title", {}, title));
-        }),
-    );
-}
+const STARRED = { title: OF_REVIEWED };

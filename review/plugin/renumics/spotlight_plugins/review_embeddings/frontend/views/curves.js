@@ -9,7 +9,7 @@ import { indexAt, isKnown, PERCENTILE, PROBABILITY } from "../core/curves.js";
 import { percentile, probability } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { BOX, chartView } from "./chart.js";
-import { whyStyles as look } from "./whystyles.js";
+import { AXIS_WIDTH, whyStyles as look } from "./whystyles.js";
 
 /** @param {Pick<Why, "card" | "step" | "at" | "point" | "goTo">} shown */
 export function curvesView(shown) {
@@ -20,7 +20,7 @@ export function curvesView(shown) {
     const read = at ?? (slider < 0 ? steps.length - 1 : slider);
     const of = (/** @type {any} */ event) => {
         const { left, width } = event.currentTarget.getBoundingClientRect();
-        return indexAt((event.clientX - left) / width, steps.length, BOX);
+        return indexAt((event.clientX - left) / (width - AXIS_WIDTH), steps.length, BOX);
     };
     const move = (/** @type {any} */ event) => {
         const way = { ArrowRight: 1, ArrowLeft: -1 }[String(event.key)];
@@ -76,10 +76,21 @@ const percentiles = ({ percentileCurve }) => [
 
 /** @param {Card} card @returns {Chart[]} */
 const chartsOf = (card) => [
-    { title: "Probability", hint: "", curves: probabilities(card), write: probability },
+    {
+        title: "Probability",
+        meaning: "How probable the checkpoint takes each class to be",
+        hint: "",
+        ends: ["100 %", "0 %"],
+        curves: probabilities(card),
+        write: probability,
+    },
     {
         title: "Outlier percentile",
-        hint: "↑ atypical",
+        meaning:
+            "Rank among all images in percent, by the distance to the nearest ones: near 0 is the " +
+            "most unusual image, 100 the most usual",
+        hint: "up = more unusual",
+        ends: ["0", "100"],
         curves: percentiles(card),
         write: percentile,
     },

@@ -17,8 +17,20 @@ export function decisionButtons(page) {
         { key: "decide", class: "review-row review-decide" },
         suggestedButton(page),
         DECISIONS.map((decision) => decisionButton(page, decision)),
+        noteButton(page),
     );
 }
+
+/** @param {ReviewPage} page */
+const noteButton = ({ forms, deciding }) =>
+    keyButton("note …", keyOf("note"), {
+        key: "note",
+        class: "review-note-button",
+        title: "Write a note about the image",
+        "aria-expanded": String(forms.open === "note"),
+        disabled: !deciding.rows.length,
+        onClick: () => forms.toggle("note"),
+    });
 
 /** @param {ReviewPage} page */
 function suggestedButton({ deciding, review }) {

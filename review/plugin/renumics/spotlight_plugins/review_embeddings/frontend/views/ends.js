@@ -4,7 +4,6 @@
 /** @import { Card, CardEnd } from "../types.js" */
 /** @import { Why } from "./why.js" */
 
-import { isKnown } from "../core/curves.js";
 import { percentile, probability, shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { nearestView } from "./nearest.js";
@@ -43,26 +42,33 @@ export function endView(shown, index) {
 }
 
 /**
- * The slider's checkpoint, where it is none of the ends: what is asked for by a button.
+ * The slider's checkpoint, where it is none of the ends; its nearest images are asked for by a
+ * button.
  * @param {Why} shown
  */
 export function sliderEndView(shown) {
     const { card, step, isOpen = false, toggle } = shown;
-    const index = step === undefined ? -1 : card.steps.indexOf(step);
-    if (step === undefined || index < 0 || card.ends.some((end) => end.step === step)) return null;
-    const text = `${isOpen ? "−" : "+"} step ${step}`;
-    const title = "The slider's checkpoint beside the first and the last one";
+    const end = card.checkpoints.find((one) => one.step === step);
+    if (!end || card.ends.some((one) => one.step === step)) return null;
+    const heading = `slider · step ${end.step}`;
+    const title = "The nearest images at the slider's checkpoint";
     const button = h(
         "button",
         { title, style: look.toggle, "aria-expanded": String(isOpen), onClick: toggle },
-        text,
+        `${isOpen ? "−" : "+"} nearest`,
     );
-    if (!isOpen) return h("div", { key: "slider" }, button);
     return h(
         "section",
-        { key: "slider", style: look.end, "aria-label": `slider · step ${step}` },
-        h("div", { style: look.numbers }, button, sliderNumbers(card, index)),
-        nearestOf(shown, step),
+        { key: "slider", style: look.end, "aria-label": heading },
+        h(
+            "div",
+            { style: look.numbers },
+            h("h3", { style: look.heading }, heading),
+            predictionView(card, end),
+            rankView(card, end),
+            button,
+        ),
+        isOpen && nearestOf(shown, end.step),
     );
 }
 
@@ -137,23 +143,8 @@ const barView = (share, color) =>
  */
 function rankView({ images }, { outlierRank, outlierPercentile }) {
     const rank = outlierRank.toLocaleString("en");
-    const title = `Percentile ${percentile(outlierPercentile)}: rank 1 is the most atypical image`;
+    const share = percentile(outlierPercentile);
+    const title = `Percentile ${share}: rank 1, percentile near 0, is the most unusual image`;
     const text = `outlier rank ${rank} of ${images.toLocaleString("en")}`;
     return h("span", { title, style: look.muted }, text);
-}
-
-/**
- * @param {Card} card
- * @param {number} index
- */
-function sliderNumbers({ label, suggested, labelCurve, suggestedCurve, percentileCurve }, index) {
-    const given = labelCurve?.[index];
-    const better = suggestedCurve?.[index];
-    const rank = percentileCurve[index];
-    const texts = [
-        label !== null && isKnown(given) && `label ${shareOf(label, given)}`,
-        suggested !== null && isKnown(better) && shareOf(suggested, better),
-        isKnown(rank) && `outlier percentile ${percentile(rank)}`,
-    ];
-    return texts.map((text) => text && h("span", { style: look.muted }, text));
 }

@@ -17,32 +17,39 @@ export function besideView(page, row) {
     const found = page.nearest.of(row) ?? [];
     return h(
         "div",
-        { class: "review-beside" },
+        { key: "beside", class: "review-beside" },
+        found.length > 0 && h("h3", {}, "Nearest images"),
         found.map((one) => columnView(page, row, one)),
     );
 }
 
 /** @param {ReviewPage} page @param {number} row @param {Nearest} nearest */
 function columnView(page, row, { step, rows }) {
-    const title = `Nearest at step ${step}`;
     return h(
         "section",
-        { key: step, "aria-label": title },
-        h("h3", {}, title),
+        { key: step, "aria-label": `Nearest at step ${step}` },
+        h("h4", {}, `at step ${step}`),
         rows.slice(0, SHOWN).map((one) => neighborView(page, row, one)),
     );
 }
 
 /** @param {ReviewPage} page @param {number} row @param {number} other */
 function neighborView({ table, current }, row, other) {
-    const label = labelOf(table, other);
-    const name = [label, idOf(table, other)].filter(Boolean).join(" ");
+    const [label, id] = [labelOf(table, other), idOf(table, other)];
+    const name = [label, id].filter(Boolean).join(" ");
     const isOther = label !== undefined && label !== (labelOf(table, row) ?? label);
+    const title = `${name}${isOther ? ", another label" : ""}`;
     const onClick = () => current.go(other);
     return h(
         "button",
-        { key: other, title: name, onClick, ...keepsFocus },
+        { key: other, title, onClick, ...keepsFocus },
         h("img", { src: table.picture(other, SIDE), alt: name }),
-        h("span", { class: isOther ? "review-wrong" : "" }, `${isOther ? "≠ " : ""}${name}`),
+        h(
+            "span",
+            { class: "review-caption" },
+            label !== undefined &&
+                h("span", { class: isOther ? "review-wrong" : "" }, `${isOther ? "≠ " : ""}${label}`),
+            h("span", { class: "review-muted" }, id),
+        ),
     );
 }

@@ -89,18 +89,10 @@ function refreshButton({ review }) {
 
 /** Buttons that are one stop of the Tab key. @param {ReviewPage} page */
 function navigation(page) {
-    const { review } = page;
-    const move = (/** @type {1 | -1} */ by) => ({ ...keepsFocus, onClick: () => review.move(by) });
     return toolbar(
         "Position in the list",
         { key: "position", class: "review-row review-nav" },
-        h("button", { "aria-label": "Previous", title: "Previous (←)", ...move(-1) }, "←"),
-        h(
-            "span",
-            { class: "review-position", "aria-live": "polite", "data-test-tag": "review-position" },
-            positionText(page),
-        ),
-        h("button", { "aria-label": "Next", title: "Next (→)", ...move(1) }, "→"),
+        moveButtons(page),
         decidedView(page),
         undoButton(page),
         refreshButton(page),
@@ -109,7 +101,19 @@ function navigation(page) {
 }
 
 /** @param {ReviewPage} page */
-export function positionText({ review, current }) {
+export function moveButtons(page) {
+    const { review } = page;
+    const move = (/** @type {1 | -1} */ by) => ({ ...keepsFocus, onClick: () => review.move(by) });
+    const position = { class: "review-position", "aria-live": "polite" };
+    return [
+        h("button", { "aria-label": "Previous", title: "Previous (←)", ...move(-1) }, "←"),
+        h("span", { ...position, "data-test-tag": "review-position" }, positionText(page)),
+        h("button", { "aria-label": "Next", title: "Next (→)", ...move(1) }, "→"),
+    ];
+}
+
+/** @param {ReviewPage} page */
+function positionText({ review, current }) {
     const count = review.list?.rows.length ?? 0;
     if (current.row === undefined || !count) return "–";
     if (review.position < 0) return "not in this list";
@@ -126,7 +130,7 @@ function decidedView({ review, decisions }) {
 }
 
 /** @param {ReviewPage} page */
-const undoButton = ({ decisions, deciding }) =>
+export const undoButton = ({ decisions, deciding }) =>
     !decisions.connection.isWithout &&
     keyButton("undo", keyOf("undo"), {
         disabled: !decisions.canUndo,
@@ -172,7 +176,7 @@ export function stateView({ decisions, deciding }, notices) {
 
 /** What is selected in Spotlight can be gone through. @param {ReviewPage} page */
 function selectionSign({ review, offered }) {
-    const selection = review.list?.key === SELECTED ? undefined : offered.of(SELECTED);
+    const selection = review.list?.key === SELECTED ? undefined : offered.selection;
     if (!selection) return null;
     const title = "Go through what is selected in a map or in the table";
     return h(

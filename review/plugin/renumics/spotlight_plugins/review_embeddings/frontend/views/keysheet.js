@@ -4,7 +4,8 @@
 /** @import { ReviewPage } from "../core/page.js" */
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
-import { keyOf } from "../core/keyboard.js";
+import { OF_REVIEWED } from "../core/checkpoints.js";
+import { keyOf, keysOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 
 /** @type {[keys: string, does: string][]} */
@@ -12,8 +13,8 @@ const MOVING = [
     ["← →", "previous, next image of the list"],
     ["Home End", "first, last image of the list"],
     ["n", "next undecided image"],
-    ["f Enter", "full window; there + and − zoom, 0 fits"],
-    ["Esc", "back: closes what is open, clears the marks"],
+    ["f Enter", "full window; there + and − zoom, 0 fits, 1 is 1:1"],
+    ["Esc", "back: closes what is open, clears the marks, then the selection"],
 ];
 
 /** @type {[keys: string, does: string][]} */
@@ -22,8 +23,17 @@ const MORE = [
     ["m", "note"],
     ["z", "undo the last decision of this tab"],
     [keyOf("play"), "play the checkpoints"],
-    [`${keyOf("back")} ${keyOf("forward")}`, "checkpoint before, behind"],
+    [[...keysOf("back"), ...keysOf("forward")].join(" "), "checkpoint before, behind"],
     ["?", "these keys"],
+];
+
+/** What stands on the page without room for an explanation. @type {[sign: string, means: string][]} */
+const WORDS = [
+    ["rank", "outlier rank: 1 is the most unusual of all images at that checkpoint"],
+    ["percentile", "the rank in percent: near 0 is the most unusual; in the curves that is up"],
+    ["≠", "the image has another label than the current one"],
+    ["✓ ✗", "the prediction is the label, or is not"],
+    ["*", `accuracy (Checkpoints) ${OF_REVIEWED}`],
 ];
 
 /** @param {ReviewPage} page */
@@ -32,20 +42,20 @@ export function keysView({ overlay, deciding }) {
         DECISION_KEYS[decision] ?? "",
         decision === RELABEL ? `${decision}: search for another label` : decision,
     ]);
+    const onClick = () => overlay.close();
     const suggested = ["a", `what the list suggests: ${deciding.suggestion.text}`];
     return h(
         "div",
-        { class: "review-sheet" },
+        { class: "review-sheet review-keysheet" },
         h("h2", {}, "Keys"),
-        keyTable("Move", MOVING),
-        keyTable("Decide", [suggested, ...decisions]),
-        keyTable("More", MORE),
-        h("button", { class: "review-main", onClick: () => overlay.close() }, "Close"),
+        h("div", {}, keyTable("Move", MOVING), keyTable("Decide", [suggested, ...decisions])),
+        h("div", {}, keyTable("More", MORE), keyTable("Signs and words", WORDS, "b")),
+        h("div", {}, h("button", { class: "review-main", onClick }, "Close")),
     );
 }
 
-/** @param {string} title @param {string[][]} keys */
-const keyTable = (title, keys) =>
+/** @param {string} title @param {string[][]} keys @param {string} [tag] Of each of them. */
+const keyTable = (title, keys, tag = "kbd") =>
     h(
         "table",
         { key: title },
@@ -57,12 +67,9 @@ const keyTable = (title, keys) =>
                 h(
                     "tr",
                     { key },
-                    h("th", { scope: "row" }, key.split(" ").map(one)),
+                    h("th", { scope: "row" }, key.split(" ").map((one) => h(tag, { key: one }, one))),
                     h("td", {}, does),
                 ),
             ),
         ),
     );
-
-/** @param {string} key */
-const one = (key) => h("kbd", { key }, key);

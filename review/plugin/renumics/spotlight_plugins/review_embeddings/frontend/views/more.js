@@ -18,6 +18,9 @@ export function moreView(page) {
             "div",
             { class: "review-popup" },
             !isWithout && settings(page),
+            !isWithout &&
+                page.session.commands &&
+                once("Get the result out …", () => page.overlay.toggle("results")),
             once("Keys (?)", () => page.overlay.toggle("keys")),
         ),
     );

@@ -5,15 +5,17 @@
 
 import { MAX_NOTE } from "../constants.js";
 import { h } from "../dom/node.js";
+import { borrowsFocus } from "./borrowing.js";
+import { keepsFocus } from "./roving.js";
 
 /** @param {ReviewPage} page */
 export function noteView(page) {
-    const { forms, deciding, current } = page;
+    const { forms, deciding, notes, current } = page;
     if (current.row === undefined) return null;
     if (forms.open === "note") return noteField(page);
-    const note = deciding.note;
+    const note = notes.ofAll(deciding.rows);
     if (!note) return null;
-    const waits = deciding.rows.some((row) => deciding.isDraft(row));
+    const waits = deciding.rows.some((row) => notes.isDraft(row));
     return h(
         "div",
         { key: "note", class: "review-note" },
@@ -23,27 +25,31 @@ export function noteView(page) {
 }
 
 /** @param {ReviewPage} page */
-function noteField({ forms, deciding }) {
-    const save = () => {
-        deciding.saveNotes();
-        forms.close();
-    };
+function noteField({ forms, deciding, notes }) {
+    const { rows } = deciding;
+    const works = /** @type {Record<string, () => void>} */ ({
+        Enter: () => forms.saveNote(),
+        Escape: () => forms.cancel(),
+    });
     const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-        if (event.key === "Enter" && !event.isComposing) save();
-        if (event.key === "Escape") forms.close();
-        if (["Enter", "Escape"].includes(event.key)) event.preventDefault();
+        const work = event.isComposing ? undefined : works[event.key];
+        if (!work) return;
+        event.preventDefault();
+        work();
     };
     return h(
         "div",
         { key: "writing", class: "review-note" },
         h("input", {
-            value: deciding.note,
+            value: notes.ofAll(rows),
             maxLength: MAX_NOTE,
             placeholder: "Note; Enter saves it with the decision",
             "aria-label": "Note",
-            onMount: (/** @type {HTMLElement} */ element) => element.focus(),
-            onInput: (/** @type {any} */ event) => deciding.setNote(event.target.value),
+            onInput: (/** @type {any} */ event) => notes.set(rows, event.target.value),
             onKeyDown,
+            ...borrowsFocus(),
         }),
+        h("button", { onClick: () => forms.saveNote(), ...keepsFocus }, "Save note"),
+        h("button", { onClick: () => forms.cancel(), ...keepsFocus }, "Cancel"),
     );
 }

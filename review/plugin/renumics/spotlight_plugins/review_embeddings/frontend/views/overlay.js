@@ -1,7 +1,8 @@
-// What lies over the page: the full window, the keys, a question. A dialog of the browser, which
-// keeps the focus inside and gives it back.
+// What lies over the page: the full window, the keys, a question, one above the other. Dialogs of
+// the browser, which keep the focus inside; each gives it back.
 
 /** @import { MakeWidget } from "../dom/mount.js" */
+/** @import { Kind, Overlay } from "../core/overlay.js" */
 /** @import { ReviewPage } from "../core/page.js" */
 /** @import { Children } from "../types.js" */
 
@@ -9,27 +10,25 @@ import { OWN_DIALOG } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 import { fullView } from "./full.js";
 import { keysView } from "./keysheet.js";
+import { resultsView } from "./results.js";
+import { pressZoomKey } from "./zooming.js";
 
 /** @type {MakeWidget<{}>} */
 export function reviewOverlay(page, redraw) {
-    /** @type {Element | null} */
-    let before = null;
+    /** What had the focus before each was opened. @type {Map<Kind, Element | null>} */
+    const before = new Map();
     const draw = () => {
-        const { kind } = page.overlay;
-        if (kind && !before) before = globalThis.document?.activeElement ?? null;
+        for (const kind of page.overlay.open)
+            if (!before.has(kind)) before.set(kind, globalThis.document?.activeElement ?? null);
         redraw();
-        if (kind || !before) return;
-        /** @type {HTMLElement} */ (before).focus?.();
-        before = null;
+        giveBack(page.overlay, before);
     };
     const redrawOpen = () => page.overlay.kind && redraw();
+    const parts = [page.review, page.deciding, page.cards, page.nearest, page.pictures];
+    const typed = [page.forms, page.notes, page.zooming];
     const stops = [
         page.overlay.changed.add(draw),
-        page.review.changed.add(redrawOpen),
-        page.deciding.changed.add(redrawOpen),
-        page.cards.changed.add(redrawOpen),
-        page.nearest.changed.add(redrawOpen),
-        page.pictures.changed.add(redrawOpen),
+        ...[...parts, ...typed].map(({ changed }) => changed.add(redrawOpen)),
     ];
     return {
         view: () => overlayView(page),
@@ -37,30 +36,47 @@ export function reviewOverlay(page, redraw) {
     };
 }
 
+/**
+ * What was closed gives the focus to what had it before.
+ * @param {Overlay} overlay
+ * @param {Map<Kind, Element | null>} before
+ */
+function giveBack(overlay, before) {
+    for (const [kind, element] of [...before].reverse()) {
+        if (overlay.has(kind)) continue;
+        before.delete(kind);
+        /** @type {HTMLElement | null} */ (element)?.focus?.();
+    }
+}
+
 /** @typedef {[label: string, view: (page: ReviewPage) => Children]} Content */
 
-/** @type {Record<"full" | "keys" | "question", Content>} */
+/** @type {Record<Kind, Content>} */
 const CONTENTS = {
     full: ["Full window", fullView],
     keys: ["Keys", keysView],
+    results: ["Get the result out", resultsView],
     question: ["Question", (page) => questionView(page)],
 };
 
-/** @param {ReviewPage} page */
+/** All that is open, in the order in which it was opened. @param {ReviewPage} page */
 export function overlayView(page) {
-    const { kind } = page.overlay;
-    if (!kind) return null;
-    const [label, view] = CONTENTS[kind];
-    return dialog(page, kind, label, view(page));
+    const { open } = page.overlay;
+    if (!open.length) return null;
+    return h(
+        "div",
+        {},
+        open.map((kind) => dialog(page, kind, ...CONTENTS[kind])),
+    );
 }
 
 /**
  * @param {ReviewPage} page
- * @param {string} kind
+ * @param {Kind} kind
  * @param {string} label
- * @param {Children[]} children
+ * @param {(page: ReviewPage) => Children} view
  */
-const dialog = ({ overlay }, kind, label, ...children) =>
+const dialog = (page, kind, label, view) =>
     h(
         "dialog",
         {
@@ -72,11 +88,17 @@ const dialog = ({ overlay }, kind, label, ...children) =>
             onMount: show,
             onCancel: (/** @type {Event} */ event) => {
                 event.preventDefault();
-                overlay.close();
+                page.overlay.close();
             },
+            ...(kind === "full" ? zoomKeys(page) : {}),
         },
-        ...children,
+        view(page),
     );
+
+/** @param {ReviewPage} page */
+const zoomKeys = ({ zooming }) => ({
+    onKeyDown: (/** @type {KeyboardEvent} */ event) => pressZoomKey(zooming, event),
+});
 
 /** Keys go to what a question asks to be pressed, else to no button.
  * @param {HTMLDialogElement} dialog */

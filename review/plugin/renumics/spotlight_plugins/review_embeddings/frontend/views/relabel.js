@@ -6,6 +6,7 @@
 import { percent } from "../core/format.js";
 import { OFFERED } from "../core/forms.js";
 import { h } from "../dom/node.js";
+import { borrowsFocus } from "./borrowing.js";
 import { keepsFocus } from "./roving.js";
 
 const LIST = "review-classes";
@@ -55,7 +56,7 @@ function searchField({ forms }, isFound) {
         "aria-expanded": String(isFound),
         "aria-controls": LIST,
         "aria-activedescendant": isFound ? idOf(forms.chosen) : "",
-        onMount: (/** @type {HTMLElement} */ element) => element.focus(),
+        ...borrowsFocus(),
         onInput: (/** @type {any} */ event) => forms.setSearch(event.target.value),
         onKeyDown: (/** @type {KeyboardEvent} */ event) => press(event, forms),
     });

@@ -22,6 +22,8 @@ export function reviewWidget(page, redraw) {
         page.review.changed.add(redraw),
         page.deciding.changed.add(redraw),
         page.forms.changed.add(redraw),
+        page.notes.changed.add(redraw),
+        page.overlay.changed.add(redraw),
         page.cards.changed.add(redraw),
         page.pictures.changed.add((row) => row === page.current.row && redraw()),
         page.current.changed.add(() => isSeen() && loadAhead(page, side())),

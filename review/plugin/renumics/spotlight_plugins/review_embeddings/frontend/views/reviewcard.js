@@ -12,6 +12,7 @@ import { noticeView, questionView } from "./notices.js";
 import { noteView } from "./note.js";
 import { pictureView } from "./picture.js";
 import { relabelView } from "./relabel.js";
+import { endOfListView } from "./results.js";
 import { stripView } from "./strip.js";
 import { titleView } from "./title.js";
 
@@ -21,9 +22,10 @@ import { titleView } from "./title.js";
  * @param {Node | null} reasons
  */
 export function cardView(page, side, reasons) {
-    const { decisions, current, forms } = page;
+    const { decisions, current, forms, overlay } = page;
     const notices = noticesOf(decisions);
-    const isSearching = forms.open === "classes";
+    const isHere = !overlay.has("full"); // which has the fields itself
+    const isSearching = isHere && forms.open === "classes";
     return h(
         "div",
         { class: "review-body" },
@@ -39,7 +41,8 @@ export function cardView(page, side, reasons) {
                 stateView(page, notices),
             ),
             !isSearching && decisionButtons(page),
-            noteView(page),
+            endOfListView(page),
+            isHere && noteView(page),
             stripView(page),
             notices.map(noticeView),
             decisions.holding.questions.map((question) => questionView(decisions, question)),

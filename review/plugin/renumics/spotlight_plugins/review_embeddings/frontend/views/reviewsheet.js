@@ -74,6 +74,8 @@ export const REVIEW_SHEET = `
 .review-decided { font-weight: 600; padding: 0 7px; border-radius: 9px;
     background: var(--review-accent-ground, #e8f0fe); color: var(--review-accent, #1a5fd0); }
 .review-decide button { max-width: 100%; overflow-wrap: anywhere; }
+.review-end { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center;
+    padding: 4px 8px; border-radius: 6px; background: var(--review-good-ground, #e7f5ea); }
 .review-note { display: flex; gap: 6px; align-items: center; overflow-wrap: anywhere; }
 .review-note input { flex: 1 1 160px; }
 .review-searching { display: flex; gap: 6px; }
@@ -97,8 +99,9 @@ export const REVIEW_SHEET = `
 .review-class[aria-selected=true] { background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
 .review-class:not([aria-selected=true]):hover { background: var(--review-raised, #f1f4f8); }
-.review-side > .review-finding { display: flex; flex-direction: column; gap: 6px;
-    flex: 1 1 auto; min-height: 116px; }
+.review-finding { display: flex; flex-direction: column; gap: 6px;
+    min-height: 116px; }
+.review-side > .review-finding { flex: 1 1 auto; }
 
 .review-strip { display: flex; gap: 6px; align-items: center; overflow: auto; padding: 4px;
     border-radius: 6px; background: var(--review-accent-ground, #e8f0fe); }

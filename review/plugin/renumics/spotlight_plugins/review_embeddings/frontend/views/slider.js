@@ -6,7 +6,7 @@
 /** @import { Slider } from "../core/slider.js" */
 
 import { describe } from "../core/checkpoints.js";
-import { keyOf } from "../core/keyboard.js";
+import { keysOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 import { sliderStyles, styles } from "./styles.js";
 
@@ -52,9 +52,9 @@ export function sliderView(slider, player) {
         { style: sliderStyles.bar, "data-test-tag": "checkpoint-slider" },
         h("span", { style: styles.name }, "Checkpoint"),
         playButton(player),
-        goButton("‹", `Previous checkpoint (${keyOf("back")})`, () => slider.go(wanted - 1)),
+        goButton("‹", `Previous checkpoint (${keysOf("back").join(" or ")})`, () => slider.go(wanted - 1)),
         h("input", range),
-        goButton("›", `Next checkpoint (${keyOf("forward")})`, () => slider.go(wanted + 1)),
+        goButton("›", `Next checkpoint (${keysOf("forward").join(" or ")})`, () => slider.go(wanted + 1)),
         h(
             "span",
             {
@@ -72,7 +72,7 @@ export function sliderView(slider, player) {
 
 /** @param {Pick<Player, "isPlaying" | "toggle">} player */
 function playButton({ isPlaying, toggle }) {
-    const title = `${isPlaying ? "Pause" : "Play the checkpoints"} (${keyOf("play")})`;
+    const title = `${isPlaying ? "Pause" : "Play the checkpoints"} (${keysOf("play")[0]})`;
     return goButton(isPlaying ? "❚❚" : "▶", title, () => toggle(), sliderStyles.play);
 }
 

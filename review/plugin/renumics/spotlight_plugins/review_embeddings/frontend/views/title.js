@@ -8,7 +8,7 @@ import { verdict } from "../core/card.js";
 import { countedImages } from "../core/format.js";
 import { h } from "../dom/node.js";
 
-/** How an image is called. @param {ReviewPage} page @param {number} row */
+/** How an image is called. @param {Pick<ReviewPage, "table">} page @param {number} row */
 export function nameOf({ table }, row) {
     const label = table.value(COLUMNS.label, row);
     const id = `#${table.value(COLUMNS.imageId, row)}`;
@@ -23,7 +23,10 @@ export function titleView(page, row) {
     return h(
         "div",
         { class: "review-title" },
-        label !== undefined && h("span", { class: `review-label${long(label)}` }, label),
+        label !== undefined && [
+            h("span", { class: "review-muted" }, "label: "),
+            h("span", { class: `review-label${long(label)}` }, label),
+        ],
         h("span", { class: "review-muted" }, `#${table.value(COLUMNS.imageId, row)}`),
         suggested &&
             h(

@@ -5,6 +5,7 @@
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { classColors } from "../core/classcolors.js";
+import { whyIn } from "../core/lists.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
 import { endView, sliderEndView } from "./ends.js";
@@ -17,6 +18,7 @@ import { whyStyles as look } from "./whystyles.js";
  * @property {Pick<ReviewTable, "value" | "has" | "picture">} table
  * @property {(row: number) => void} go Makes another image the current one.
  * @property {(label: string) => string} colorOf The colour of a class.
+ * @property {string} [listed] What the open list says of the image.
  * @property {number} [step] Where the slider stands; undefined for a page without one.
  * @property {boolean} [isOpen] Whether the slider's checkpoint is shown beside the ends.
  * @property {() => void} [toggle] Shows it, or takes it away.
@@ -58,6 +60,7 @@ export function why(page, redraw) {
             const now = isOpen && step !== undefined ? nearest.of(card.row, step) : [];
             return whyView({
                 card,
+                listed: whyIn(page.review.list, card.row),
                 nearest: found && [...found, ...(now ?? [])],
                 table,
                 go: (row) => current.go(row),
@@ -93,12 +96,13 @@ export function whyView(shown) {
             card.ends.map((_, index) => endView(shown, index)),
             sliderEndView(shown),
         ),
-        h("div", { style: look.words }, reasonsView(card), curvesView(shown)),
+        h("div", { style: look.words }, reasonsView(shown), curvesView(shown)),
     );
 }
 
-/** @param {Card} card */
-function reasonsView({ reasons }) {
+/** What the open list itself says stands first. @param {Why} shown */
+function reasonsView({ card, listed = "" }) {
+    const reasons = listed ? [listed, ...card.reasons] : card.reasons;
     return h(
         "section",
         { "aria-label": "Why it is listed" },

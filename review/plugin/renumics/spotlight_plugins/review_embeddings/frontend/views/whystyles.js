@@ -7,6 +7,10 @@ const LINE = "var(--review-line, #c3ccd5)";
 const RAISED = "var(--review-raised, #fff)";
 const COLUMN = { display: "flex", flexDirection: "column", minWidth: 0 };
 const FAINT = { color: MUTED, fontSize: "0.6875rem", lineHeight: "0.9375rem" };
+/** Pixels of the numbers at the ends of an axis, behind the last checkpoint. */
+export const AXIS_WIDTH = 34;
+
+const AXIS_END = { ...FAINT, position: "absolute", right: 0, pointerEvents: "none" };
 const WRAPPED = { overflow: "hidden", overflowWrap: "anywhere", maxHeight: "28px" };
 
 /** How a drawing fills its element: as wide and as high as that is. */
@@ -58,6 +62,19 @@ export const whyStyles = {
     curves: { ...COLUMN, flex: "1 1 auto", cursor: "pointer" },
     chart: { ...COLUMN, flex: "1 1 auto", maxHeight: "110px" },
     legend: { ...FAINT, display: "flex", flexWrap: "wrap", gap: "0 7px" },
+    hint: { marginLeft: "auto", fontWeight: 600 },
+    /** Holds a drawing and the ends of its axis. */
+    drawn: {
+        ...COLUMN,
+        position: "relative",
+        flex: "1 1 36px",
+        minHeight: "36px",
+        paddingRight: `${AXIS_WIDTH}px`,
+    },
+    axisEnds: [
+        { ...AXIS_END, top: "1px" },
+        { ...AXIS_END, bottom: "1px" },
+    ],
     read: { fontWeight: 600 },
     value: { fontVariantNumeric: "tabular-nums" },
     drawing: {
@@ -71,7 +88,12 @@ export const whyStyles = {
     },
     /** The drawing is as wide as there is room; lines and points keep their shape. */
     line: { fill: "none", vectorEffect: "non-scaling-stroke" },
-    axis: { ...FAINT, display: "flex", justifyContent: "space-between" },
+    axis: {
+        ...FAINT,
+        display: "flex",
+        justifyContent: "space-between",
+        paddingRight: `${AXIS_WIDTH}px`,
+    },
     sliderMark: { stroke: INK, strokeWidth: 1, strokeDasharray: "3 2" },
     readMark: { stroke: LINE, strokeWidth: 1 },
     dashed: { strokeDasharray: "4 2" },

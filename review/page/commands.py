@@ -1,0 +1,43 @@
+"""How what was decided on a page leaves its run: the commands for a terminal, as a person types
+them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+
+from review_embeddings.pipeline.run.folder import RunFolder
+
+PROGRAM = "review-embeddings"
+
+
+@dataclass(frozen=True)
+class ResultCommand:
+    """One command, and what it is for."""
+
+    does: str
+    command: str
+
+
+def result_commands(run: RunFolder) -> list[ResultCommand]:
+    """In the order in which a person wants them; they name the run by where it is."""
+    reference = run.reference
+    is_stored = "://" in reference
+    cleaned = "cleaned" if is_stored else f"{reference}-cleaned"
+    apply = ("apply", "--run", reference, "--out", cleaned)
+    return [
+        ResultCommand(
+            "A list of all decided images, as CSV:",
+            _typed("export", "--run", reference, "--list", "decided"),
+        ),
+        ResultCommand("What a cleaned data set would change:", _typed(*apply, "--dry-run")),
+        ResultCommand("The cleaned data set, in a new folder; the source stays:", _typed(*apply)),
+    ]
+
+
+def _typed(*arguments: str) -> str:
+    """A command line, quoted for the shell of this machine."""
+    line = [PROGRAM, *arguments]
+    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)

@@ -1,0 +1,48 @@
+// Lists that were made on this page and opened: a selection, a filter, cells of the class matrix.
+// They cannot be made again, so they are kept for a tab over its reloads, for the same table.
+
+/** @import { ReviewList, TextStorage } from "../types.js" */
+
+import { quietly } from "./kept.js";
+import { Listeners } from "./listeners.js";
+
+const NAME = "review-embeddings-lists";
+
+const MAX_LISTS = 5;
+const MAX_ROWS = 10_000; // of one that is kept over a reload
+
+export class PageLists {
+    /** The last one first. @type {ReviewList[]} */
+    lists = [];
+    /** @type {Listeners} */
+    changed = new Listeners();
+
+    #name = NAME;
+    #table = "";
+
+    /** @param {TextStorage} storage Of this tab. */
+    constructor(storage) {
+        this.storage = storage;
+    }
+
+    /**
+     * @param {string} run What tells it from other runs.
+     * @param {string} table Fingerprint of the table that the rows are of.
+     */
+    read(run, table) {
+        this.#name = `${NAME}:${run}`;
+        this.#table = table;
+        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "null"));
+        if (kept?.table === table && Array.isArray(kept?.lists)) this.lists = kept.lists;
+    }
+
+    /** In the place of one with the same key. @param {ReviewList} list */
+    put(list) {
+        const others = this.lists.filter(({ key }) => key !== list.key);
+        this.lists = [list, ...others].slice(0, MAX_LISTS);
+        const lists = this.lists.filter(({ rows }) => rows.length <= MAX_ROWS);
+        const kept = { table: this.#table, lists };
+        quietly(() => this.storage.setItem(this.#name, JSON.stringify(kept)));
+        this.changed.call();
+    }
+}

@@ -1,0 +1,30 @@
+// A field that takes the focus when it appears, and gives it back when it goes: to what had it
+// before, or to what stands in the place of that. What takes the arrow keys does not get it back.
+
+/** @import { Props } from "../types.js" */
+
+import { takesArrows } from "../core/keyboard.js";
+
+/** What had the focus before each field. @type {WeakMap<Element, Element | null>} */
+const owners = new WeakMap();
+
+/**
+ * @param {(field: HTMLInputElement) => void} [then] More that is done once it is there.
+ * @param {() => Element | null | undefined} [instead] What gets the focus where its owner is gone.
+ * @returns {Pick<Props, "onMount" | "onGone">}
+ */
+export const borrowsFocus = (then = () => {}, instead = () => null) => ({
+    onMount(field) {
+        owners.set(field, field.ownerDocument.activeElement);
+        field.focus();
+        then(field);
+    },
+    onGone(field) {
+        const { activeElement, body } = field.ownerDocument;
+        if (activeElement && activeElement !== body) return; // somebody has it already
+        const owner = /** @type {HTMLElement | null | undefined} */ (owners.get(field));
+        if (takesArrows(owner)) return; // the keys are the page's again
+        const taker = owner?.isConnected && owner !== body ? owner : instead();
+        /** @type {HTMLElement | null | undefined} */ (taker)?.focus({ preventScroll: true });
+    },
+});
