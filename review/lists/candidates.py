@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,6 @@ from review_embeddings.pipeline.table import columns as c
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def _not_known(row: int) -> str | None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,11 @@ class Candidates:
     review."""
     per_class: bool = False
     """Whether these are so many of each class."""
-    best_class: Callable[[int], str | None] = _not_known
-    """The class that fits the image in a row best over all checkpoints."""
+    trained_on: NDArray[np.bool_] | None = None
+    """Shape (N,): images that the models were trained on, whose labels are judged over all
+    checkpoints and not at the last one; None where that is not known."""
+    final_step: int | None = None
+    """The last checkpoint of the table."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import ListDefinition
-from review_embeddings.review.lists.suggestion import label_rank, suggested_label
+from review_embeddings.review.lists.suggestion import judged_at, label_rank, suggested_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,10 +90,11 @@ def of_resolved(images: Candidates, row: int) -> list[str]:
 
 def of_label(images: Candidates, row: int) -> list[str]:
     """What fits better than its label, and the rank of its label."""
-    column = label_rank(images)
-    ranks = images.last(column)
-    at = "" if column == c.TRAJECTORY_LABEL_RANK else f" at step {images.last_step}"
-    rank = f"label fits worst: rank {ranks[row]:,} of {int((ranks > 0).sum()):,}{at}"
+    ranks = images.last(label_rank(images))
+    rank = (
+        f"label fits worst: rank {ranks[row]:,} of {int((ranks > 0).sum()):,} "
+        f"{judged_at(images, row)}"
+    )
     suggested, learnt_at = suggested_label(images, row), images.value(c.LEARNT_AT, row)
     if suggested is not None:
         return [f"another class fits better: {suggested}", rank]
