@@ -19,6 +19,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.settings import AUTO
+from review_embeddings.pipeline.stages.stage import ONCE
 
 IMAGE_HASH, LABEL = "image_hash", "label"
 """Columns of `RunFolder.trained_images`: SHA-256 of an image's bytes as stored, and the name of the
@@ -45,6 +46,11 @@ class Regime:
         some = np.flatnonzero(~self.trained_on).tolist()
         return fingerprint(not_trained_on=some)
 
+    def of_image(self, row: int) -> str:
+        """What is assumed of an image and why, for people."""
+        trained = "trained on" if self.trained_on[row] else "not trained on"
+        return f"{'' if self.is_known else 'taken as '}{trained}: {self.why}"
+
     @property
     def sentence(self) -> str:
         """What is assumed and why, for people."""
@@ -56,6 +62,13 @@ class Regime:
         if count == 0:
             return f"not trained on: {self.why}"
         return f"{count:,} of {total:,} trained on, each scored as what it is: {self.why}"
+
+
+def stored_regime(run: RunFolder, info: RunInfo, images: RunImages) -> Regime | None:
+    """The one by which the stored label scores were made; None where they were made by a version
+    that knew no difference, or there are none."""
+    stored = run.result_metadata("label_fit", ONCE) is not None
+    return regime_of(run, info, images) if stored else None
 
 
 def regime_of(run: RunFolder, info: RunInfo, images: RunImages) -> Regime:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table import columns as c
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class Candidates:
     review."""
     per_class: bool = False
     """Whether these are so many of each class."""
-    trained_on: NDArray[np.bool_] | None = None
-    """Shape (N,): images that the models were trained on, whose labels are judged over all
-    checkpoints and not at the last one; None where that is not known."""
+    regime: Regime | None = None
+    """Which images the models were trained on, whose labels are judged over all checkpoints and
+    not at the last one; None for tables of earlier versions, which knew no difference."""
     final_step: int | None = None
     """The last checkpoint of the table."""
 

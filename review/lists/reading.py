@@ -12,8 +12,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
-from review_embeddings.pipeline.stages.regime import regime_of
-from review_embeddings.pipeline.stages.stage import ONCE
+from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.definition import ListDefinition
@@ -60,17 +59,9 @@ def read_candidates(
         settings=settings,
         before=_percentiles(images, before, late) if before else None,
         at_checkpoint=at_checkpoint,
-        trained_on=_trained_on(run, images),
+        regime=None if info is None else stored_regime(run, info, images),
         final_step=manifest.steps[-1],
     )
-
-
-def _trained_on(run: RunFolder, images: RunImages) -> NDArray[np.bool_] | None:
-    """The images that the models were trained on; None where labels are not scored by that."""
-    info = run.read_info()
-    if info is None or run.result_metadata("label_fit", ONCE) is None:
-        return None
-    return regime_of(run, info, images).trained_on
 
 
 def percentiles_of(runs: Iterable[RunFolder]) -> dict[str, float]:

@@ -46,5 +46,5 @@ def judged_at(images: Candidates, row: int) -> str:
     was trained on."""
     if label_rank(images) == c.LABEL_RANK:
         return f"at step {images.last_step}"
-    at_last = images.trained_on is not None and not images.trained_on[row]
+    at_last = images.regime is not None and not images.regime.trained_on[row]
     return f"at step {images.final_step}" if at_last else "over all checkpoints"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from review_embeddings.review.lists.candidates import Candidates
 
+REGIME = 1
+"""How telling it is as what a label was judged: it stands last."""
+
 DISAGREEMENT = 60
 """How telling it is that the nearest images have another label (`ListDefinition.strength`)."""
 
@@ -29,6 +32,13 @@ def reasons(
     found = [(one.strength, text) for one in definitions for text in one.why(images, row)]
     ordered = sorted([*found, *others], key=lambda reason: -reason[0])
     return list(dict.fromkeys(text for _, text in ordered))
+
+
+def regime(images: Candidates, row: int) -> list[str]:
+    """As what its label is scored, and how that is known."""
+    if images.regime is None or label_rank(images) == c.LABEL_RANK:
+        return []
+    return [f"label judged as {images.regime.of_image(row)}"]
 
 
 def disagreement(label: str | None, near: Iterable[str | None]) -> str | None:

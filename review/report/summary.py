@@ -16,8 +16,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
-from review_embeddings.pipeline.stages.regime import regime_of
-from review_embeddings.pipeline.stages.stage import ONCE
+from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, is_number, visible
 from review_embeddings.pipeline.textcolumns import INDENT, TextColumn, lay_out, wrapped
@@ -152,9 +151,10 @@ def _properties(
 def _trained_on(run: RunFolder, info: RunInfo, images: RunImages) -> list[tuple[str, str]]:
     """What the label scores take the images for; nothing in tables of earlier versions, which knew
     no difference."""
-    if run.result_metadata("label_fit", ONCE) is None:
+    regime = stored_regime(run, info, images)
+    if regime is None:
         return []
-    return [("regime", f"{regime_of(run, info, images).sentence} (--trained-on yes|no overrules)")]
+    return [("regime", f"{regime.sentence} (--trained-on yes|no overrules)")]
 
 
 def _new_classes(info: RunInfo, history: History) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table.columns import COLUMNS
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -30,7 +31,7 @@ from review_embeddings.review.lists import LISTS, keys, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
 from review_embeddings.review.lists.suggestion import suggested_label
-from review_embeddings.review.lists.words import DISAGREEMENT, reasons
+from review_embeddings.review.lists.words import DISAGREEMENT, reasons, regime
 from review_embeddings.review.report.summary import SHOWN, Summary, summarize
 
 ROOT = Path(__file__).parents[2]
@@ -318,14 +319,17 @@ def test_why_a_label_is_listed_and_what_is_suggested() -> None:
 
 
 def test_a_label_is_explained_by_the_checkpoints_that_judge_it() -> None:
-    trained = np.arange(36) == 1
-    found = replace(suspects(), trained_on=trained, final_step=100)
+    known = Regime(np.arange(36) == 1, "by hash")
+    found = replace(suspects(), regime=known, final_step=100)
     why = LISTS["labels"].why
     assert why(found, 1)[1] == "label fits worst: rank 2 of 10 over all checkpoints"
     assert why(found, 2)[1] == "label fits worst: rank 3 of 10 at step 100"
     reason = LISTS["labels"].reason
     assert reason(found, 1) == "label fits worst over all checkpoints"
     assert reason(found, 2) == "label fits worst at step 100"
+    assert regime(found, 1) == ["label judged as trained on: by hash"]
+    assert regime(found, 2) == ["label judged as not trained on: by hash"]
+    assert regime(suspects(), 1) == [], "a table of an earlier version"
 
 
 def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:
