@@ -63,11 +63,19 @@ class Judge:
     ) -> NDArray[np.float64]:
         """Of the classes, shape (M, C), for some rows of the arrays that it was fitted to, each
         from the labels of all other images."""
-        block = np.asarray(embeddings[rows], dtype=np.float64)
-        centred = ((block - self.mean) / self.spread) @ self.coefficients
-        values = left_out(centred, labels[rows], self.leverage[rows], self.share)
-        likely = np.exp(self.sharpness * (values - values.max(axis=1, keepdims=True)))
+        likely = np.empty((len(rows), len(self.share)))
+        for part in _parts(len(rows), max(self.coefficients.shape)):
+            block = np.asarray(embeddings[rows[part]], dtype=np.float64)
+            centred = ((block - self.mean) / self.spread) @ self.coefficients
+            values = left_out(centred, labels[rows[part]], self.leverage[rows[part]], self.share)
+            likely[part] = np.exp(self.sharpness * (values - values.max(axis=1, keepdims=True)))
         return np.asarray(likely / likely.sum(axis=1, keepdims=True))
+
+
+def _parts(total: int, width: int) -> Iterator[slice]:
+    """Some rows of so many numbers after the other."""
+    size = max(1, BLOCK_VALUES // max(1, width))
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))
 
 
 def fixed_order(hashes: Sequence[str], labels: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -141,9 +149,7 @@ class _Rows:
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Their embeddings some at a time, in float64, with where these stand in `known`."""
-        size = max(1, BLOCK_VALUES // max(self.embeddings.shape[1], self.classes))
-        for start in range(0, len(self.known), size):
-            part = slice(start, min(start + size, len(self.known)))
+        for part in _parts(len(self.known), max(self.embeddings.shape[1], self.classes)):
             yield part, np.asarray(self.embeddings[self.known[part]], dtype=np.float64)
 
     def given(self, part: slice) -> NDArray[np.intp]:

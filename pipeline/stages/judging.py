@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,9 @@ def _of_images(
 ) -> NDArray[Any]:
     stored = np.empty(len(labels), dtype=OF_IMAGE)
     stored["leverage"] = judge.leverage
-    for rows in _blocks(judge, np.arange(len(labels))):
+    size = max(1, BLOCK_VALUES // len(judge.share))
+    for start in range(0, len(labels), size):
+        rows = np.arange(start, min(start + size, len(labels)))
         likely, given = judge.probabilities(embeddings, labels, rows), labels[rows]
         known, each = given >= 0, np.arange(len(rows))
         own = likely[each, np.where(known, given, 0)].copy()
@@ -86,14 +88,5 @@ class LeaveOneOut:
     def of(self, rows: Any) -> ClassProbabilities:
         """Leave-one-out probabilities of some images, given by an index of the first axis."""
         chosen = np.arange(len(self.labels))[rows]
-        found = [
-            self.judge.probabilities(self.embeddings, self.labels, some)
-            for some in _blocks(self.judge, chosen)
-        ]
-        return ClassProbabilities.of_shares(np.concatenate(found))
-
-
-def _blocks(judge: Judge, rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Some rows after the other; at least one block."""
-    size = max(1, BLOCK_VALUES // max(len(judge.mean), len(judge.share)))
-    return (rows[start : start + size] for start in range(0, max(1, len(rows)), size))
+        found = self.judge.probabilities(self.embeddings, self.labels, chosen)
+        return ClassProbabilities.of_shares(found)
