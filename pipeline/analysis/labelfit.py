@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.analysis.judge import Judge
 from review_embeddings.pipeline.analysis.pooling import (
     RULES,
+    Opinions,
     PooledLabels,
     PoolingRule,
     judged_labels,
+    log_squares,
     pooled,
 )
 
@@ -80,22 +82,42 @@ def label_fit(
     size = max(1, BLOCK_VALUES // max(1, classes))
     for regime, rule in RULES.items():
         rows = order[trained[order] == regime]
+        judges = _chosen(rule, checkpoints, order[labels[order] >= 0], size) if len(rows) else []
         for start in range(0, len(rows), size):
             block = rows[start : start + size]
-            found = _of_rows(rule, checkpoints, labels, block)
+            found = _of_rows(rule, judges, labels, block)
             score[block], suggested[block] = found.score, found.suggested
     return LabelFit(score, _ranks(score, trained, order), suggested)
 
 
-def _of_rows(
+Chosen = list[tuple[CheckpointJudges, list[float]]]
+"""The checkpoints that have a say, with the spreads of their judges where these are needed."""
+
+
+def _chosen(
     rule: PoolingRule,
     checkpoints: Sequence[CheckpointJudges],
-    labels: NDArray[np.integer],
-    rows: NDArray[np.intp],
+    labelled: NDArray[np.intp],
+    size: int,
+) -> Chosen:
+    some = checkpoints[-1:] if rule.checkpoints == "last" else checkpoints
+    needed = rule.mean == "standardised"
+    return [(one, _spreads(one, labelled, size) if needed else []) for one in some]
+
+
+def _spreads(checkpoint: CheckpointJudges, labelled: NDArray[np.intp], size: int) -> list[float]:
+    """Of each judge, over all labelled images in their fixed order."""
+    starts = range(0, len(labelled), size)
+    blocks = (checkpoint.judges(labelled[start : start + size]) for start in starts)
+    squares = [[log_squares(shares) for shares in judges] for judges in blocks]
+    return [float(np.sqrt(sum(one) / len(labelled))) for one in zip(*squares, strict=True)]
+
+
+def _of_rows(
+    rule: PoolingRule, judges: Chosen, labels: NDArray[np.integer], rows: NDArray[np.intp]
 ) -> PooledLabels:
-    chosen = checkpoints[-1:] if rule.checkpoints == "last" else checkpoints
-    shares = pooled(rule, [(one.skill, one.judges(rows)) for one in chosen])
-    return judged_labels(rule, shares, labels[rows])
+    opinions = [Opinions(one.skill, one.judges(rows), spreads) for one, spreads in judges]
+    return judged_labels(rule, pooled(rule, opinions), labels[rows])
 
 
 def _ranks(

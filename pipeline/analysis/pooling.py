@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 LEAST = 1e-12
 """Probabilities below it count as this in logarithms."""
 
+SHARPNESS = 2.5
+"""Factor of standardised log-probabilities before the softmax."""
+
 Array = NDArray[np.float64]
 
 
@@ -23,8 +26,10 @@ class PoolingRule:
 
     checkpoints: Literal["last", "all"]
     """Which have a say."""
-    mean: Literal["arithmetic", "geometric"]
-    """Of the judges, and of the checkpoints."""
+    mean: Literal["arithmetic", "geometric", "standardised"]
+    """Of the judges, and of the checkpoints; standardised is the geometric one of judges whose
+    log-probabilities are brought to the same spread first, so that none drowns the others because
+    it is surer."""
     weights: Literal["skill", "squared skill", "equal"]
     """Of the checkpoints, by the leave-one-out accuracy beyond chance."""
     margin: Literal["log", "root", "self-confidence"]
@@ -33,7 +38,7 @@ class PoolingRule:
 
 RULES: Mapping[bool, PoolingRule] = {
     False: PoolingRule("last", "geometric", "equal", "log"),
-    True: PoolingRule("all", "geometric", "skill", "log"),
+    True: PoolingRule("all", "standardised", "skill", "log"),
 }
 """By whether an image was trained on. On images that were not, early checkpoints only do harm; one
 that was is learnt by heart in the end, and all of them help."""
@@ -51,31 +56,56 @@ class PooledLabels:
     is no other."""
 
 
-Judges = tuple[float, Iterable[Array]]
-"""The skill of a checkpoint, in [0, 1], and the class probabilities, shape (M, C), of its one or
-two judges."""
+@dataclass(frozen=True)
+class Opinions:
+    """What the judges of a checkpoint say of some images."""
+
+    skill: float
+    """Of the checkpoint, in [0, 1]."""
+    judges: Iterable[Array]
+    """Class probabilities of one judge after the other, shape (M, C)."""
+    spreads: Sequence[float] = ()
+    """Of each judge, over all labelled images (`log_squares`); none where a rule needs none."""
 
 
-def pooled(rule: PoolingRule, checkpoints: Sequence[Judges]) -> Array:
+def pooled(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
     """Class probabilities of all judges together, shape (M, C), rows sum to 1: the mean over the
     checkpoints of the mean over the judges of each."""
-    weights = _weights(rule, [skill for skill, _ in checkpoints])
+    weights = _weights(rule, [one.skill for one in checkpoints])
     parts = (
-        weight * _mean(rule, judges)
-        for weight, (_, judges) in zip(weights, checkpoints, strict=True)
+        weight * _mean(rule, one)
+        for weight, one in zip(weights, checkpoints, strict=True)
         if weight
     )
     shares = reduce(np.add, parts)
-    if rule.mean == "geometric":
+    if rule.mean != "arithmetic":
+        shares = shares * (SHARPNESS if rule.mean == "standardised" else 1.0)
         shares = np.exp(shares - shares.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def _mean(rule: PoolingRule, judges: Iterable[Array]) -> Array:
+def _mean(rule: PoolingRule, opinions: Opinions) -> Array:
     """Of the judges of a checkpoint, or of the logarithms of what they say."""
-    logs = rule.mean == "geometric"
-    values = [np.log(np.maximum(one, LEAST)) if logs else one for one in judges]
+    if rule.mean == "arithmetic":
+        values = list(opinions.judges)
+    elif rule.mean == "geometric":
+        values = list(map(_logs, opinions.judges))
+    else:
+        both = zip(opinions.judges, opinions.spreads, strict=True)
+        values = [_logs(one) / (spread or 1.0) for one, spread in both]
     return np.asarray(reduce(np.add, values) / len(values))
+
+
+def _logs(shares: Array) -> Array:
+    """Logarithms of class probabilities, their mean over the classes 0."""
+    logs = np.log(np.maximum(shares, LEAST))
+    return np.asarray(logs - logs.mean(axis=1, keepdims=True))
+
+
+def log_squares(shares: Array) -> float:
+    """Mean over the classes of the squared centred logarithms of class probabilities, shape (M, C),
+    summed over the images: the spread of a judge is the root of its mean over all of them."""
+    return float((_logs(shares) ** 2).mean(axis=1).sum())
 
 
 def _weights(rule: PoolingRule, skills: Sequence[float]) -> Array:

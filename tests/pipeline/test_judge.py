@@ -21,9 +21,12 @@ from review_embeddings.pipeline.analysis.judge import (
 )
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
 from review_embeddings.pipeline.analysis.pooling import (
+    SHARPNESS,
+    Opinions,
     PooledLabels,
     PoolingRule,
     judged_labels,
+    log_squares,
     pooled,
 )
 
@@ -164,14 +167,27 @@ def test_the_only_image_of_a_class_is_not_expected_to_be_of_it() -> None:
 
 def test_judges_are_pooled_by_hand() -> None:
     head, held_out = np.array([[0.8, 0.2]]), np.array([[0.5, 0.5]])
-    both = [(1.0, [head, held_out])]
+    both = [Opinions(1.0, [head, held_out])]
     np.testing.assert_allclose(pooled(LAST, both), [[2 / 3, 1 / 3]])  # sqrt of 0.4 and of 0.1
     arithmetic = PoolingRule("all", "arithmetic", "skill", "log")
     np.testing.assert_allclose(pooled(arithmetic, both), [[0.65, 0.35]])
-    later = [(0.2, [head]), (0.6, [held_out])]  # weights of a quarter and three
+    later = [Opinions(0.2, [head]), Opinions(0.6, [held_out])]  # weights of a quarter and three
     np.testing.assert_allclose(pooled(arithmetic, later), [[0.575, 0.425]])
-    without = [(0.0, [head]), (0.0, [held_out])]
+    without = [Opinions(0.0, [head]), Opinions(0.0, [held_out])]
     np.testing.assert_allclose(pooled(arithmetic, without), [[0.65, 0.35]])
+
+
+def test_a_sure_judge_does_not_drown_an_unsure_one_that_is_standardised() -> None:
+    """The log odds of 2 and of -1 are divided by their spreads: half of each, of two classes."""
+    sure, unsure = (np.array([[1.0, np.exp(-odds)]]) / (1 + np.exp(-odds)) for odds in (2.0, -1.0))
+    spreads = [np.sqrt(log_squares(one)) for one in (sure, unsure)]
+    np.testing.assert_allclose(spreads, [1.0, 0.5])
+    rule = PoolingRule("all", "standardised", "skill", "log")
+    again = pooled(rule, [Opinions(1.0, [sure, unsure], spreads)])
+    np.testing.assert_allclose(again, [[0.5, 0.5]])
+    alone = pooled(rule, [Opinions(1.0, [sure], [1.0])])
+    odds = np.exp(2.5 * 2.0)
+    np.testing.assert_allclose(alone[0, 0], odds / (1 + odds))
 
 
 @pytest.mark.parametrize(
@@ -220,9 +236,12 @@ def test_only_the_last_checkpoint_judges_what_was_not_trained_on() -> None:
 def test_all_checkpoints_judge_what_was_trained_on() -> None:
     labels, trained = np.array([0, 0, 0, -1]), np.ones(4, dtype=bool)
     fit = label_fit([says(EARLY), says(LATE)], labels, 2, np.arange(4), trained)
-    odds = np.sqrt([9 * 3 / 7, 1 / 4 * 6 / 4, 9 / 9])
+    early = np.log([9, 1 / 4, 9])
+    late = np.log([3 / 7, 6 / 4, 1 / 9])
+    mean = (early / np.sqrt((early**2).mean()) + late / np.sqrt((late**2).mean())) / 2
+    odds = np.exp(2 * SHARPNESS * mean)  # log odds are twice the centred logarithms
     np.testing.assert_allclose(fit.score[:3], odds / (1 + odds), rtol=1e-6)
-    assert fit.rank.tolist() == [3, 1, 2, 0]
+    assert fit.rank.tolist() == [3, 2, 1, 0]
 
 
 def test_two_regimes_are_merged_by_percentile() -> None:
