@@ -3,25 +3,33 @@ trained on it. Takes the small results of the checkpoints and folds them in bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.judge import Judge
+from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.pooling import (
     RULES,
     Opinions,
     PooledLabels,
     PoolingRule,
+    Witness,
     judged_labels,
-    log_squares,
     pooled,
 )
 
+FEW_VOTES = 0.3
+"""Votes that every class has beside those of the nearest images."""
+
 BLOCK_VALUES = 1_000_000
 """Class probabilities of one judge of a block: 8 MB of float64."""
+
+
+Says = Callable[[NDArray[np.intp]], NDArray[np.float64]]
+"""Gives the class probabilities of some rows, shape (M, C)."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,10 @@ class CheckpointJudges:
 
     skill: float
     """Leave-one-out accuracy beyond chance, in [0, 1]."""
-    held_out: Callable[[NDArray[np.intp]], NDArray[np.float64]]
-    """Leave-one-out probabilities of some rows, shape (M, C)."""
-    head: Callable[[NDArray[np.intp]], NDArray[np.float64]] | None
-    """Those of the model's head; None without one."""
+    accuracy: float
+    """The same as it is, in [0, 1]."""
+    witnesses: Mapping[Witness, Says]
+    """Those that the checkpoint has, by name."""
 
     @classmethod
     def of(
@@ -41,16 +49,31 @@ class CheckpointJudges:
         judge: Judge,
         embeddings: NDArray[np.floating],
         labels: NDArray[np.integer],
-        head: Callable[[NDArray[np.intp]], NDArray[np.float64]] | None,
+        neighbors: NDArray[np.integer],
+        head: Says | None,
     ) -> CheckpointJudges:
-        """Of a regression and the embeddings that it was fitted to."""
-        return cls(judge.skill, lambda rows: judge.probabilities(embeddings, labels, rows), head)
+        """Of a regression and the embeddings that it was fitted to, the nearest images of each,
+        shape (N, k), and the model's head; None without one."""
+        found: dict[Witness, Says] = {
+            "held out": lambda rows: judge.probabilities(embeddings, labels, rows),
+            "neighbors": lambda rows: _votes(labels[neighbors[rows]], len(judge.share)),
+        }
+        if head is not None:
+            found["head"] = head
+        return cls(judge.skill, judge.accuracy, found)
 
-    def judges(self, rows: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
-        """The probabilities of one after the other."""
-        yield self.held_out(rows)
-        if self.head is not None:
-            yield self.head(rows)
+    def opinions(self, rule: PoolingRule, rows: NDArray[np.intp]) -> Opinions:
+        """What the witnesses of a rule say, one after the other."""
+        named = [self.witnesses[name] for name in rule.witnesses if name in self.witnesses]
+        return Opinions(self.skill, self.accuracy, (says(rows) for says in named))
+
+
+def _votes(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
+    """Class probabilities from the labels of the nearest images, shape (M, k), -1 without one:
+    their shares, with a little of every class, so that few of them rule none out."""
+    count = near.shape[1]
+    shares = shares_of(near, classes)
+    return (count * shares + FEW_VOTES) / (count + FEW_VOTES * classes)
 
 
 @dataclass(frozen=True)
@@ -82,42 +105,22 @@ def label_fit(
     size = max(1, BLOCK_VALUES // max(1, classes))
     for regime, rule in RULES.items():
         rows = order[trained[order] == regime]
-        judges = _chosen(rule, checkpoints, order[labels[order] >= 0], size) if len(rows) else []
         for start in range(0, len(rows), size):
             block = rows[start : start + size]
-            found = _of_rows(rule, judges, labels, block)
+            found = _of_rows(rule, checkpoints, labels, block)
             score[block], suggested[block] = found.score, found.suggested
     return LabelFit(score, _ranks(score, trained, order), suggested)
 
 
-Chosen = list[tuple[CheckpointJudges, list[float]]]
-"""The checkpoints that have a say, with the spreads of their judges where these are needed."""
-
-
-def _chosen(
+def _of_rows(
     rule: PoolingRule,
     checkpoints: Sequence[CheckpointJudges],
-    labelled: NDArray[np.intp],
-    size: int,
-) -> Chosen:
-    some = checkpoints[-1:] if rule.checkpoints == "last" else checkpoints
-    needed = rule.mean == "standardised"
-    return [(one, _spreads(one, labelled, size) if needed else []) for one in some]
-
-
-def _spreads(checkpoint: CheckpointJudges, labelled: NDArray[np.intp], size: int) -> list[float]:
-    """Of each judge, over all labelled images in their fixed order."""
-    starts = range(0, len(labelled), size)
-    blocks = (checkpoint.judges(labelled[start : start + size]) for start in starts)
-    squares = [[log_squares(shares) for shares in judges] for judges in blocks]
-    return [float(np.sqrt(sum(one) / len(labelled))) for one in zip(*squares, strict=True)]
-
-
-def _of_rows(
-    rule: PoolingRule, judges: Chosen, labels: NDArray[np.integer], rows: NDArray[np.intp]
+    labels: NDArray[np.integer],
+    rows: NDArray[np.intp],
 ) -> PooledLabels:
-    opinions = [Opinions(one.skill, one.judges(rows), spreads) for one, spreads in judges]
-    return judged_labels(rule, pooled(rule, opinions), labels[rows])
+    chosen = checkpoints[-1:] if rule.checkpoints == "last" else checkpoints
+    shares = pooled(rule, [one.opinions(rule, rows) for one in chosen])
+    return judged_labels(rule, shares, labels[rows])
 
 
 def _ranks(

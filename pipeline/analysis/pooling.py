@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 LEAST = 1e-12
 """Probabilities below it count as this in logarithms."""
 
-SHARPNESS = 2.5
-"""Factor of standardised log-probabilities before the softmax."""
+LEAST_DOUBT = 0.005
+"""Share of the labels that a checkpoint always counts as not fitted yet."""
 
 Array = NDArray[np.float64]
+
+Witness = Literal["head", "held out", "neighbors"]
+"""Who judges at a checkpoint: the model's head, the regression on the labels of all other images,
+the labels of the nearest ones."""
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,23 @@ class PoolingRule:
 
     checkpoints: Literal["last", "all"]
     """Which have a say."""
-    mean: Literal["arithmetic", "geometric", "standardised"]
-    """Of the judges, and of the checkpoints; standardised is the geometric one of judges whose
-    log-probabilities are brought to the same spread first, so that none drowns the others because
-    it is surer."""
-    weights: Literal["skill", "squared skill", "equal"]
-    """Of the checkpoints, by the leave-one-out accuracy beyond chance."""
+    mean: Literal["arithmetic", "geometric"]
+    """Of the witnesses, and of the checkpoints."""
+    weights: Literal["equal", "skill", "skill and doubt"]
+    """Of the checkpoints, from the leave-one-out accuracy: equal; by that beyond chance (skill); by
+    skill times the share of the labels that do not fit yet, for a checkpoint that agrees with all
+    labels tells nothing of them, and one that agrees with none knows nothing."""
     margin: Literal["log", "root", "self-confidence"]
     """By which the given class is compared with the best other one."""
+    witnesses: tuple[Witness, ...] = ("head", "held out")
 
 
 RULES: Mapping[bool, PoolingRule] = {
     False: PoolingRule("last", "geometric", "equal", "log"),
-    True: PoolingRule("all", "standardised", "skill", "log"),
+    True: PoolingRule("all", "geometric", "skill and doubt", "log"),
 }
 """By whether an image was trained on. On images that were not, early checkpoints only do harm; one
-that was is learnt by heart in the end, and all of them help."""
+that was is learnt by heart in the end, and all of them help (`tests.benchmarks.planted`)."""
 
 
 @dataclass(frozen=True)
@@ -58,61 +63,45 @@ class PooledLabels:
 
 @dataclass(frozen=True)
 class Opinions:
-    """What the judges of a checkpoint say of some images."""
+    """What is said of some images at a checkpoint."""
 
     skill: float
-    """Of the checkpoint, in [0, 1]."""
-    judges: Iterable[Array]
-    """Class probabilities of one judge after the other, shape (M, C)."""
-    spreads: Sequence[float] = ()
-    """Of each judge, over all labelled images (`log_squares`); none where a rule needs none."""
+    """Leave-one-out accuracy beyond chance, in [0, 1]."""
+    accuracy: float
+    """The same as it is, in [0, 1]."""
+    shares: Iterable[Array]
+    """Class probabilities of one witness after the other, shape (M, C)."""
 
 
 def pooled(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
-    """Class probabilities of all judges together, shape (M, C), rows sum to 1: the mean over the
-    checkpoints of the mean over the judges of each."""
-    weights = _weights(rule, [one.skill for one in checkpoints])
+    """Class probabilities of all witnesses together, shape (M, C), rows sum to 1: the mean over the
+    checkpoints of the mean over the witnesses of each."""
+    weights = _weights(rule, checkpoints)
     parts = (
-        weight * _mean(rule, one)
+        weight * _mean(rule, one.shares)
         for weight, one in zip(weights, checkpoints, strict=True)
         if weight
     )
     shares = reduce(np.add, parts)
-    if rule.mean != "arithmetic":
-        shares = shares * (SHARPNESS if rule.mean == "standardised" else 1.0)
+    if rule.mean == "geometric":
         shares = np.exp(shares - shares.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def _mean(rule: PoolingRule, opinions: Opinions) -> Array:
-    """Of the judges of a checkpoint, or of the logarithms of what they say."""
-    if rule.mean == "arithmetic":
-        values = list(opinions.judges)
-    elif rule.mean == "geometric":
-        values = list(map(_logs, opinions.judges))
-    else:
-        both = zip(opinions.judges, opinions.spreads, strict=True)
-        values = [_logs(one) / (spread or 1.0) for one, spread in both]
+def _mean(rule: PoolingRule, shares: Iterable[Array]) -> Array:
+    """Of the witnesses of a checkpoint, or of the logarithms of what they say."""
+    logs = rule.mean == "geometric"
+    values = [np.log(np.maximum(one, LEAST)) if logs else one for one in shares]
     return np.asarray(reduce(np.add, values) / len(values))
 
 
-def _logs(shares: Array) -> Array:
-    """Logarithms of class probabilities, their mean over the classes 0."""
-    logs = np.log(np.maximum(shares, LEAST))
-    return np.asarray(logs - logs.mean(axis=1, keepdims=True))
-
-
-def log_squares(shares: Array) -> float:
-    """Mean over the classes of the squared centred logarithms of class probabilities, shape (M, C),
-    summed over the images: the spread of a judge is the root of its mean over all of them."""
-    return float((_logs(shares) ** 2).mean(axis=1).sum())
-
-
-def _weights(rule: PoolingRule, skills: Sequence[float]) -> Array:
+def _weights(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
     """Of the checkpoints, with sum 1; equal where none has any skill."""
-    powers = {"skill": 1, "squared skill": 2, "equal": 0}
-    weights = np.array(skills, dtype=np.float64) ** powers[rule.weights]
-    weights = weights if weights.any() else np.ones(len(weights))
+    weights = np.array([one.skill for one in checkpoints], dtype=np.float64)
+    if rule.weights == "skill and doubt":
+        weights *= [max(1 - one.accuracy, LEAST_DOUBT) for one in checkpoints]
+    if rule.weights == "equal" or not weights.any():
+        weights = np.ones(len(weights))
     return np.asarray(weights / weights.sum())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -21,12 +22,10 @@ from review_embeddings.pipeline.analysis.judge import (
 )
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
 from review_embeddings.pipeline.analysis.pooling import (
-    SHARPNESS,
     Opinions,
     PooledLabels,
     PoolingRule,
     judged_labels,
-    log_squares,
     pooled,
 )
 
@@ -167,27 +166,23 @@ def test_the_only_image_of_a_class_is_not_expected_to_be_of_it() -> None:
 
 def test_judges_are_pooled_by_hand() -> None:
     head, held_out = np.array([[0.8, 0.2]]), np.array([[0.5, 0.5]])
-    both = [Opinions(1.0, [head, held_out])]
+    both = [Opinions(1.0, 1.0, [head, held_out])]
     np.testing.assert_allclose(pooled(LAST, both), [[2 / 3, 1 / 3]])  # sqrt of 0.4 and of 0.1
     arithmetic = PoolingRule("all", "arithmetic", "skill", "log")
     np.testing.assert_allclose(pooled(arithmetic, both), [[0.65, 0.35]])
-    later = [Opinions(0.2, [head]), Opinions(0.6, [held_out])]  # weights of a quarter and three
+    later = [
+        Opinions(0.2, 0.6, [head]),
+        Opinions(0.6, 0.8, [held_out]),
+    ]  # weights of a quarter and three
     np.testing.assert_allclose(pooled(arithmetic, later), [[0.575, 0.425]])
-    without = [Opinions(0.0, [head]), Opinions(0.0, [held_out])]
+    doubting = PoolingRule("all", "arithmetic", "skill and doubt", "log")
+    np.testing.assert_allclose(pooled(doubting, later), [[0.62, 0.38]])  # 0.08 and 0.12
+    by_heart = [Opinions(0.5, 0.75, [head]), Opinions(1.0, 1.0, [held_out])]
+    share = 0.005 / 0.13  # of the one that agrees with every label
+    expected = 0.8 - 0.3 * share
+    np.testing.assert_allclose(pooled(doubting, by_heart), [[expected, 1 - expected]])
+    without = [Opinions(0.0, 0.5, [head]), Opinions(0.0, 0.5, [held_out])]
     np.testing.assert_allclose(pooled(arithmetic, without), [[0.65, 0.35]])
-
-
-def test_a_sure_judge_does_not_drown_an_unsure_one_that_is_standardised() -> None:
-    """The log odds of 2 and of -1 are divided by their spreads: half of each, of two classes."""
-    sure, unsure = (np.array([[1.0, np.exp(-odds)]]) / (1 + np.exp(-odds)) for odds in (2.0, -1.0))
-    spreads = [np.sqrt(log_squares(one)) for one in (sure, unsure)]
-    np.testing.assert_allclose(spreads, [1.0, 0.5])
-    rule = PoolingRule("all", "standardised", "skill", "log")
-    again = pooled(rule, [Opinions(1.0, [sure, unsure], spreads)])
-    np.testing.assert_allclose(again, [[0.5, 0.5]])
-    alone = pooled(rule, [Opinions(1.0, [sure], [1.0])])
-    odds = np.exp(2.5 * 2.0)
-    np.testing.assert_allclose(alone[0, 0], odds / (1 + odds))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +214,7 @@ def test_one_class_has_no_other() -> None:
 
 def says(shares: list[list[float]], skill: float = 1.0) -> CheckpointJudges:
     values = np.array(shares)
-    return CheckpointJudges(skill, lambda rows: values[rows], None)
+    return CheckpointJudges(skill, skill, {"held out": lambda rows: values[rows]})
 
 
 EARLY = [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.2, 0.8]]
@@ -236,12 +231,9 @@ def test_only_the_last_checkpoint_judges_what_was_not_trained_on() -> None:
 def test_all_checkpoints_judge_what_was_trained_on() -> None:
     labels, trained = np.array([0, 0, 0, -1]), np.ones(4, dtype=bool)
     fit = label_fit([says(EARLY), says(LATE)], labels, 2, np.arange(4), trained)
-    early = np.log([9, 1 / 4, 9])
-    late = np.log([3 / 7, 6 / 4, 1 / 9])
-    mean = (early / np.sqrt((early**2).mean()) + late / np.sqrt((late**2).mean())) / 2
-    odds = np.exp(2 * SHARPNESS * mean)  # log odds are twice the centred logarithms
+    odds = np.sqrt([9 * 3 / 7, 1 / 4 * 6 / 4, 9 / 9])
     np.testing.assert_allclose(fit.score[:3], odds / (1 + odds), rtol=1e-6)
-    assert fit.rank.tolist() == [3, 2, 1, 0]
+    assert fit.rank.tolist() == [3, 1, 2, 0]
 
 
 def test_two_regimes_are_merged_by_percentile() -> None:
@@ -250,6 +242,22 @@ def test_two_regimes_are_merged_by_percentile() -> None:
     fit = label_fit([says(EARLY), says(LATE)], labels, 2, np.arange(4), trained)
     np.testing.assert_allclose(fit.score[2], 0.1, rtol=1e-6)
     assert fit.rank.tolist() == [3, 1, 2, 0]
+
+
+def test_a_checkpoint_has_three_witnesses_or_two() -> None:
+    embeddings, labels = made(30, 4, 3)
+    judge, likely = fitted(embeddings, labels, 3)
+    neighbors = np.array([[1, 2]] * 30)
+    rows, uniform = np.array([5, 7]), np.full((30, 3), 1 / 3)
+    rule = replace(LAST, witnesses=("head", "held out", "neighbors"))
+    head = CheckpointJudges.of(judge, embeddings, labels, neighbors, lambda rows: uniform[rows])
+    own, held_out, votes = head.opinions(rule, rows).shares
+    np.testing.assert_array_equal(own, uniform[rows])
+    np.testing.assert_allclose(held_out, likely[rows], atol=1e-12)
+    counts = np.bincount(labels[[1, 2]], minlength=3)
+    np.testing.assert_allclose(votes, [(counts + 0.3) / 2.9] * 2)
+    headless = CheckpointJudges.of(judge, embeddings, labels, neighbors, None)
+    assert len(list(headless.opinions(rule, rows).shares)) == 2
 
 
 def test_equal_scores_are_ranked_in_the_fixed_order() -> None:
