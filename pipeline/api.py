@@ -54,6 +54,7 @@ def build(
     map: str | None = None,
     against: str | None = None,
     cross_validate: int | None = None,
+    trained_on: str | None = None,
     image_quality: bool | None = None,
     scaling: str | None = None,
     device: str | None = None,

@@ -24,6 +24,8 @@ ENGINES = ENGINE_KINDS.keys()
 MAPS = MAP_KINDS.keys()
 """Keys of the kinds of map, registered later ones among them."""
 
+TRAINED_ON = (AUTO, "yes", "no")
+
 ALIGNMENTS = ("last", "first", "previous")
 
 SCALINGS = ("each", "common")
@@ -106,10 +108,18 @@ class Settings:
     """Another split of the data set in which the images are looked for, such as that of the
     training."""
     cross_validate: int = 0
-    """Folds in which labels are judged by classifiers on the embeddings that were not shown them; 0
-    for the checkpoints' own heads."""
+    """Anything but 0 has each label judged at each checkpoint by a regression on the labels of all
+    other images (leave-one-out), whatever the number; 0 by the checkpoints' own heads."""
     image_quality: bool = False
     """Whether the pictures themselves are looked at: dark, blurry and so on."""
+    trained_on: str = field(default=AUTO, metadata=LATER)
+    """Whether the models were trained on the images: ``yes``, ``no``, or ``auto`` for what is known
+    of it."""
+
+    @property
+    def judged_by(self) -> int | str:
+        """By what labels are judged at each checkpoint, as it counts in fingerprints."""
+        return "leave-one-out" if self.cross_validate else 0
 
 
 SPACINGS = ("even", "log")
@@ -158,6 +168,7 @@ def check_settings(settings: Settings) -> None:
         ("--align-to", settings.align_to, ALIGNMENTS),
         ("--scaling", settings.scaling, SCALINGS),
         ("--map", settings.map, MAPS),
+        ("--trained-on", settings.trained_on, TRAINED_ON),
     ):
         if value not in allowed:
             raise SettingsError(f"{name} {value} is not known. Use one of {', '.join(allowed)}.")

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.progress import Advance
 
 
 @dataclass(frozen=True)
@@ -121,70 +120,3 @@ def shares_of(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
     np.add.at(counts, (rows, near[rows, columns]), 1.0)
     counts[counts.sum(axis=1) == 0] = 1.0
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
-
-
-def out_of_fold_probabilities(
-    embeddings: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    classes: int,
-    folds: int,
-    *,
-    seed: int = 0,
-    advance: Advance = lambda done: None,
-) -> NDArray[np.float32]:
-    """Out-of-fold class probabilities of each image, shape (N, ``classes``), float32: from a
-    classifier that was not fitted to it.
-
-    ``embeddings``: shape (N, D); ``labels``: class index or -1. The images are dealt into ``folds``
-    (seeded, as many of each class in each as can be); a logistic regression (scikit-learn) on the
-    standardised embeddings of the others judges each fold. Images without a label get the mean over
-    all of them. For the split that a model was trained on, this is what a label can be judged by:
-    the model itself has seen it. Source: Northcutt et al. 2021, "Confident learning".
-    """
-    fold_of = deal(labels, folds, seed=seed)
-    probabilities = np.zeros((len(labels), classes), dtype=np.float64)
-    unlabelled = labels < 0
-    for fold in range(folds):
-        fitted, judged = ~unlabelled & (fold_of != fold), ~unlabelled & (fold_of == fold)
-        into = np.flatnonzero(judged | unlabelled)
-        if len(into):  # there may be more folds than images
-            found = _predicted(embeddings[fitted], labels[fitted], embeddings[into], classes)
-            probabilities[into] += found / np.where(unlabelled[into], folds, 1)[:, None]
-        advance(1)
-    return probabilities.astype(np.float32)
-
-
-def _predicted(
-    embeddings: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    others: NDArray[np.floating],
-    classes: int,
-) -> NDArray[np.float64]:
-    """Class probabilities of other embeddings, shape (M, ``classes``), from a logistic regression
-    on these; the only class where there is one."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    found = np.zeros((len(others), classes))
-    present = np.unique(labels)
-    if len(present) < 2:
-        found[:, present] = 1.0
-        return found
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
-    classifier.fit(embeddings, labels)
-    found[:, classifier.classes_] = classifier.predict_proba(others)
-    return found
-
-
-def deal(labels: NDArray[np.integer], folds: int, *, seed: int) -> NDArray[np.int64]:
-    """The fold of each image, shape (N,): each class dealt out in a seeded order, one class going
-    on where the one before ended."""
-    random = np.random.default_rng(seed)
-    fold_of = np.empty(len(labels), dtype=np.int64)
-    following = 0
-    for label in np.unique(labels):
-        images = random.permutation(np.flatnonzero(labels == label))
-        fold_of[images] = (following + np.arange(len(images))) % folds
-        following += len(images)
-    return fold_of

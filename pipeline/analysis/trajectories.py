@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
-from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import in_blocks
 
@@ -83,11 +82,6 @@ class Trajectories:
     2019)."""
     flips: NDArray[np.int32]
     """How often the prediction changed."""
-    label_score: NDArray[np.float32]
-    """Trajectory label score (`label_margins` over the checkpoints), in [0, 1]; lower means more
-    likely wrong."""
-    label_rank: NDArray[np.int32]
-    """1 is the label most likely wrong; 0 without one."""
     steps: list[int] = field(default_factory=list)
     correlation: list[list[float]] = field(default_factory=list)
     """Spearman correlation of the OOD ranks for each pair of checkpoints."""
@@ -110,7 +104,6 @@ class TrajectoryBuilder:
         self._kept = np.zeros(total)
         self._ends: list[NDArray[np.integer]] = []
         self._sum, self._squares, self._margins = np.zeros(total), np.zeros(total), np.zeros(total)
-        self._fits, self._weighted, self._weights = np.zeros(total), np.zeros(total), 0.0
         self._headed = 0
         self._one_label = True
         self._learnt = np.full(total, -1, dtype=np.int64)
@@ -132,11 +125,6 @@ class TrajectoryBuilder:
         if not self._known.any():
             return
         likely = seen.probabilities
-        shares = None if likely is None else likely.shares
-        fit, weight = label_margins(self._labels, seen.neighbors, shares)
-        self._fits += fit
-        self._weighted += weight * fit
-        self._weights += weight
         if likely is not None:
             self._one_label = self._one_label and likely.one_label
             self._add_predictions(seen.step, likely)
@@ -168,7 +156,6 @@ class TrajectoryBuilder:
         life, life_step = lives(np.stack(self._outliers), self._steps)
         passes = max(1, len(self._steps) - 1)
         kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
-        score, rank = self._label_scores()
         return Trajectories(
             mean_percentile=mean.astype(np.float32),
             consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
@@ -179,24 +166,10 @@ class TrajectoryBuilder:
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
             **self._of_predictions(),
             flips=self._flips,
-            label_score=score,
-            label_rank=rank,
             steps=list(self._steps),
             correlation=_correlations(percentiles),
             overlap=_overlaps(np.stack(self._outliers)),
         )
-
-    def _label_scores(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """``label_score`` and ``label_rank``."""
-        from scipy.stats import rankdata
-
-        fit = self._weighted / self._weights if self._weights else self._fits / len(self._steps)
-        scored = self._known & self._one_label
-        score = np.where(scored, ((fit + 1) / 2).clip(0, 1), np.nan).astype(np.float32)
-        rank = np.zeros(len(self._labels), dtype=np.int32)
-        if scored.any():
-            rank[scored] = rankdata(score[scored], method="ordinal")
-        return score, rank
 
     def _of_predictions(self) -> dict[str, NDArray[Any]]:
         """The fields that are about the predictions of the given labels."""
@@ -216,44 +189,6 @@ class TrajectoryBuilder:
             "learnt_at": np.where(judged, self._learnt, -1),
             "forgotten": self._forgotten * judged,
         }
-
-
-def label_margins(
-    labels: NDArray[np.integer],
-    neighbors: NDArray[np.integer],
-    probabilities: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.float64], float]:
-    """How well each given label fits at one checkpoint, shape (N,), in [-1, 1], and how much that
-    checkpoint counts, in [0, 1].
-
-    Two witnesses that err differently are averaged: the model's class probabilities, shape (N, C),
-    and the labels of the nearest neighbours (no image among its own); without a head, the
-    neighbours alone. The fit is the normalised margin: the share of the given label minus that of
-    the best other one; 0 for images without a label. A checkpoint counts by the accuracy of the two
-    together beyond chance: what has learnt nothing tells nothing about labels.
-    """
-    known = labels >= 0
-    classes = probabilities.shape[1] if probabilities is not None else int(labels.max()) + 1
-    shares = both_witnesses(labels[neighbors], probabilities, classes)
-    given = np.where(known, labels, 0)
-    fit = np.where(known, margins(shares, given), 0.0)
-    accuracy = float((shares.argmax(axis=1) == given)[known].mean())
-    return fit, weight_of(accuracy, classes)
-
-
-def both_witnesses(
-    near: NDArray[np.integer], probabilities: NDArray[np.float64] | None, classes: int
-) -> NDArray[np.float64]:
-    """How likely each class is by the labels of the nearest neighbours, shape (N, k), and by the
-    model, where it has a head; shape (N, ``classes``)."""
-    shares = shares_of(near, classes)
-    return shares if probabilities is None else (shares + probabilities) / 2
-
-
-def weight_of(accuracy: float, classes: int) -> float:
-    """How much a checkpoint of this accuracy counts, in [0, 1]."""
-    chance = 1 / classes
-    return max(0.0, (accuracy - chance) / (1 - chance)) ** 4 if classes > 1 else 1.0
 
 
 def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -36,6 +36,15 @@ from review_embeddings.pipeline.images.walk import Entry, Walk, escaped, local_p
 from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.settings import DatasetReference
 
+EVALUATION = frozenset(
+    {"test", "testing", "tests", "eval", "evaluation", "evaluate", "val", "valid", "validation"}
+    | {"dev", "holdout", "heldout", "hold_out", "held_out", "hold-out", "held-out"}
+)
+"""First or last words of the names of splits that models are compared on."""
+
+TRAINING = frozenset({"train", "training", "trainset", "trn"})
+"""First or last words of the names of splits that models are trained on."""
+
 SPLITS_BY_PREFERENCE = ("test", "validation", "valid", "val", "dev", "train")
 """Which split is reviewed where none was named: held-out images first, as the published example
 does."""
@@ -335,3 +344,23 @@ def choose_split(reference: DatasetReference, source: DataSource, option: str) -
             f"{quoted_names(splits)}. Name one of them with {option}."
         )
     return reference.split
+
+
+def names_evaluation(split: str) -> bool:
+    """Whether models are compared on a split: ``test``, ``test_seen``, ``imagenet-val``,
+    ``dev2``."""
+    return _has_word(split, EVALUATION)
+
+
+def names_training(split: str) -> bool:
+    """Whether models are trained on it: ``train``, ``train_clean``, ``cifar-train``; never where it
+    names an evaluation too."""
+    return _has_word(split, TRAINING) and not names_evaluation(split)
+
+
+def _has_word(split: str, known: frozenset[str]) -> bool:
+    name = split.lower()
+    words = name.replace("-", "_").replace(".", "_").split("_")
+    return name in known or not known.isdisjoint(
+        word.rstrip("0123456789") for word in (words[0], words[-1])
+    )

@@ -117,6 +117,12 @@ class RunFolder(RunLocks):
         return self.path / "training.json"
 
     @property
+    def trained_images(self) -> Path:
+        """Hash and label of the images that the fine-tuning learns from, where it was made here;
+        may be absent."""
+        return self.path / "trained_images.parquet"
+
+    @property
     def resume(self) -> Path:
         """Holds the newest full state of the training, as a ``checkpoint-<step>`` folder."""
         return self.path / "resume"

@@ -19,11 +19,9 @@ from review_embeddings.pipeline.analysis.imagequality import (
     measure,
     require_cleanvision,
 )
-from review_embeddings.pipeline.analysis.labels import (
-    neighbor_probabilities,
-    out_of_fold_probabilities,
-    quality_by,
-)
+from review_embeddings.pipeline.analysis.judge import fit_judge, fixed_order
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
+from review_embeddings.pipeline.analysis.labels import neighbor_probabilities, quality_by
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps
 from review_embeddings.pipeline.analysis.neighbors import (
@@ -52,6 +50,7 @@ from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.pipeline.images.reading import CHUNK
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.stages.judging import as_result
 from review_embeddings.pipeline.threads import chunks, in_threads
 
 QUALITY = np.dtype(
@@ -64,6 +63,9 @@ QUALITY = np.dtype(
     ]
 )
 """How the label quality of an image is kept."""
+
+LABEL_FIT = np.dtype([("score", "<f4"), ("rank", "<i4"), ("suggested", "<i4")])
+"""How that over all checkpoints is kept."""
 
 Array = NDArray[Any]
 
@@ -100,18 +102,17 @@ def score_outliers(
     )
 
 
-def judge_held_out(
+def leave_one_out(
     rows: slice,
     *,
     embeddings: Array,
     labels: NDArray[np.int32],
     class_count: int,
-    folds: int,
-    advance: Advance,
+    hashes: Sequence[str],
 ) -> Result:
-    """Out-of-fold probabilities of the classes, shape (N, C)."""
-    likely = out_of_fold_probabilities(embeddings, labels, class_count, folds, advance=advance)
-    return Result({"heldout": likely})
+    """The leave-one-out judge of a checkpoint, as `stages.judging` keeps it."""
+    order = fixed_order(hashes, labels)
+    return as_result(fit_judge(embeddings, labels, class_count, order), embeddings, labels)
 
 
 def judge_labels(
@@ -121,9 +122,9 @@ def judge_labels(
     class_count: int,
     probabilities: ClassProbabilities | None,
     neighbors: Array,
-    folds: int,
+    folds: Any,
 ) -> Result:
-    """Label quality of each image, `QUALITY` of shape (N,): by the out-of-fold probabilities, the
+    """Label quality of each image, `QUALITY` of shape (N,): by the leave-one-out probabilities, the
     checkpoint's own, or without a head by the labels of the nearest images."""
     likely = probabilities
     if likely is None:
@@ -134,6 +135,27 @@ def judge_labels(
     for name in QUALITY.names or ():
         stored[name] = getattr(quality, name)
     return Result({"quality": stored})
+
+
+def fit_labels(
+    checkpoints: Sequence[Mapping[str, CheckpointJudges]],
+    *,
+    labels: NDArray[np.int32],
+    class_count: int,
+    hashes: Sequence[str],
+    trained_on: NDArray[np.bool_],
+    one_label: bool,
+) -> Result:
+    """How well each label fits over the run, `LABEL_FIT` of shape (N,); without scores where an
+    image may have several labels."""
+    judges = [one["judges"] for one in checkpoints]
+    order = fixed_order(hashes, labels)
+    fit = label_fit(judges, labels, class_count, order, trained_on)
+    stored = np.empty(len(labels), dtype=LABEL_FIT)
+    stored["score"] = fit.score if one_label else np.nan
+    stored["rank"] = fit.rank if one_label else 0
+    stored["suggested"] = fit.suggested if one_label else -1
+    return Result({"label_fit": stored})
 
 
 # -- maps

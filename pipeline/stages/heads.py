@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
@@ -17,6 +19,7 @@ from review_embeddings.pipeline.models.classnames import map_classes, matched_be
 from review_embeddings.pipeline.models.heads import Head
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
+from review_embeddings.pipeline.stages.judging import LeaveOneOut, judge_of
 
 
 def has_head_record(metadata: Mapping[str, Any]) -> bool:
@@ -83,8 +86,8 @@ class StoredProbabilities:
     """A checkpoint's probabilities of the data set's classes, in a file."""
 
     outputs: NDArray[Any]
-    """Shape (N, O), memory-mapped: all outputs of the head, or of the classifiers that were not
-    shown the images."""
+    """Shape (N, O), memory-mapped: all outputs of the head, or of the out-of-fold classifiers of an
+    earlier version."""
     columns: list[int] | None
     """Which of them are the classes, in their order; None where they are those classifiers'."""
     one_label: bool
@@ -95,6 +98,10 @@ class StoredProbabilities:
         if self.columns is None:
             return ClassProbabilities.of_shares(outputs)
         return ClassProbabilities.of_outputs(outputs, self.columns, one_label=self.one_label)
+
+
+Likelihoods = StoredProbabilities | LeaveOneOut
+"""What gives the class probabilities of any images."""
 
 
 def _incomplete(run: RunFolder, step: int) -> ReviewError:
@@ -110,14 +117,24 @@ def _incomplete(run: RunFolder, step: int) -> ReviewError:
     )
 
 
+def held_out_probabilities(run: RunFolder, images: RunImages, step: int) -> Likelihoods:
+    """Those of a checkpoint's leave-one-out judge; where a run was built by a version without it,
+    of the out-of-fold classifiers that its table has. Raises RunError where there are neither."""
+    metadata = run.result_metadata("judge", step)
+    if metadata is None:
+        return StoredProbabilities(run.read_array("heldout", step), None, True)
+    assert images.labels is not None
+    judge = judge_of(partial(run.read_array, step=step), metadata)
+    return LeaveOneOut(judge, run.read_array("embeddings", step), images.labels)
+
+
 def stored_probabilities(
     run: RunFolder, images: RunImages, folds: int, step: int
-) -> StoredProbabilities | None:
-    """Those by which labels are judged: after a cross-validation in ``folds`` of the out-of-fold
-    classifiers, else of the checkpoint's head; None without one. Raises RunError where the
-    embedding is not complete."""
+) -> Likelihoods | None:
+    """Those by which labels are judged: with ``folds`` of the leave-one-out judge, else of the
+    checkpoint's head; None without one. Raises RunError where the embedding is not complete."""
     if folds:
-        return StoredProbabilities(run.read_array("heldout", step), None, True)
+        return held_out_probabilities(run, images, step)
     metadata = run.result_metadata("embeddings", step)
     if metadata is None:
         raise _incomplete(run, step)
@@ -128,3 +145,19 @@ def stored_probabilities(
     columns = [names.index(name) for name in images.classes or []]
     outputs = run.read_array("probabilities", step)
     return StoredProbabilities(outputs, columns, head.is_of_one_label)
+
+
+def checkpoint_judges(run: RunFolder, images: RunImages, step: int) -> CheckpointJudges:
+    """The leave-one-out judge of a checkpoint and its head, where that says one class an image."""
+    metadata = run.result_metadata("judge", step)
+    assert metadata is not None and images.labels is not None
+    judge = judge_of(partial(run.read_array, step=step), metadata)
+    head = stored_probabilities(run, images, 0, step)
+    known = head if isinstance(head, StoredProbabilities) and head.one_label else None
+    return CheckpointJudges.of(
+        judge,
+        run.read_array("embeddings", step),
+        images.labels,
+        run.read_array("neighbors", step),
+        None if known is None else lambda rows: known.of(rows).shares,
+    )

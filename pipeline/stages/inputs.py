@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.engines.work import Input, StoredArray
 from review_embeddings.pipeline.images.decode import decode, to_rgb
@@ -17,10 +18,13 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder
-from review_embeddings.pipeline.stages.heads import stored_probabilities
+from review_embeddings.pipeline.stages.heads import checkpoint_judges, stored_probabilities
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.stages.state import InputSource, RunState
+
+OF_A_CHECKPOINT = {"judges", "probabilities"}
+"""Values of the run that are of a checkpoint each."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Inputs:
         return [
             key
             for key, text in self.stage.inputs.items()
-            if InputSource.of(text).name not in self.state.stages
+            if InputSource.of(text).name not in {*self.state.stages, *OF_A_CHECKPOINT}
         ]
 
     def of(self, step: int) -> dict[str, Any]:
@@ -91,6 +95,15 @@ class Inputs:
     def _probabilities(self, step: int) -> ClassProbabilities | None:
         return class_probabilities(self.state, step)
 
+    def _judges(self, step: int) -> CheckpointJudges:
+        return checkpoint_judges(self.state.run, self.state.images, step)
+
+    def _trained_on(self, step: int) -> NDArray[np.bool_]:
+        return self.state.regime.trained_on
+
+    def _one_label(self, step: int) -> bool:
+        return bool(self.state.settings.cross_validate) or not self.state.has_several_labels
+
 
 class OpenedCheckpoints(Sequence[Mapping[str, Any]]):
     """The inputs of one checkpoint after the other, each opened when it is asked for."""
@@ -133,7 +146,7 @@ def pictures_of(
 def class_probabilities(state: RunState, step: int) -> ClassProbabilities | None:
     """A checkpoint's probabilities of the data set's classes; None without a head.
 
-    After a cross-validation they are those of the out-of-fold classifiers instead.
+    With ``--cross-validate`` they are those of the leave-one-out judge instead.
     """
     folds = state.settings.cross_validate
     stored = stored_probabilities(state.run, state.images, folds, step)

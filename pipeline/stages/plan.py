@@ -128,18 +128,21 @@ def _inputs_computed(state: RunState, stage: Stage, step: int, before: Before) -
     """The stages whose results it takes and that are computed anew."""
     names = dict.fromkeys(
         source.name
-        for source in map(InputSource.of, [*stage.identity.values(), *stage.inputs.values()])
+        for source in map(
+            InputSource.of, [*stage.identity.values(), *stage.inputs.values(), *stage.through]
+        )
         if source.name in state.stages and not state.stages[source.name].is_single
     )
     if stage.name == "table":
         names = dict.fromkeys(name for name in state.stages if name not in NOT_OF_TABLE)
-    return [name for name in names if _is_anew(state, name, step, before)]
+    single = stage.is_single
+    return [name for name in names if _is_anew(state, name, step, before, is_single=single)]
 
 
-def _is_anew(state: RunState, name: str, step: int, before: Before) -> bool:
+def _is_anew(state: RunState, name: str, step: int, before: Before, *, is_single: bool) -> bool:
     whole = state.steps_of(state.stages[name])
     return (name, step) in before.computed or (
-        step not in whole and any((name, one) in before.computed for one in whole)
+        (is_single or step not in whole) and any((name, one) in before.computed for one in whole)
     )
 
 

@@ -15,6 +15,7 @@ from review_embeddings.pipeline.analysis.trust import NEAR
 from review_embeddings.pipeline.registry import Registry
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.stages import compute
+from review_embeddings.pipeline.stages.judging import COEFFICIENTS, NUMBERS, SCALING
 from review_embeddings.pipeline.stages.reading import read_rows
 from review_embeddings.pipeline.stages.stage import Reduction, Stage
 
@@ -118,24 +119,23 @@ OUTLIERS = Stage(
     group=SCORES,
 )
 
-HELDOUT = Stage(
-    name="heldout",
+JUDGE = Stage(
+    name="judge",
     version=1,
-    compute=compute.judge_held_out,
+    compute=compute.leave_one_out,
     inputs={
         "embeddings": "embeddings.embeddings",
         "labels": "labels",
         "class_count": "class_count",
-        "advance": "advance",
+        "hashes": "hashes",
     },
-    outputs=("heldout",),
+    outputs=("judge", COEFFICIENTS, SCALING),
+    metadata=NUMBERS,
     identity={"embeddings": "embeddings", "labels": "labels"},
-    settings={"folds": "cross_validate"},
-    needs=("labels", "cross_validate"),
-    units="folds",
-    title="Cross-validating checkpoint {step}",
+    needs=("labels",),
     group=SCORES,
 )
+"""Class probabilities of each image from the labels of all others, by ridge regression."""
 
 QUALITY = Stage(
     name="quality",
@@ -149,8 +149,7 @@ QUALITY = Stage(
     },
     outputs=("quality",),
     identity={"neighbors": "neighbors", "labels": "labels"},
-    settings={"folds": "cross_validate"},
-    through=("heldout",),
+    settings={"folds": "judged_by"},
     needs=("labels",),
     group=SCORES,
 )
@@ -218,6 +217,29 @@ DUPLICATES = Stage(
     scope="ends",
 )
 
+LABEL_FIT = Stage(
+    name="label_fit",
+    version=1,
+    compute=compute.fit_labels,
+    inputs={
+        "judges": "judges",
+        "labels": "labels",
+        "class_count": "class_count",
+        "hashes": "hashes",
+        "trained_on": "trained_on",
+        "one_label": "one_label",
+    },
+    for_table=True,
+    outputs=("label_fit",),
+    identity={"judges": "judge@all", "labels": "labels"},
+    optional={"trained_on": "trained_on"},
+    scope="all",
+    needs=("labels",),
+    title="Labels over all checkpoints",
+)
+"""Scores each label by the heads and the leave-one-out judges: of the last checkpoint for an image
+that was not trained on, of all for one that was."""
+
 LEAKS = Stage(
     name="leaks",
     version=1,
@@ -232,7 +254,7 @@ LEAKS = Stage(
 
 TABLE = Stage(
     name="table",
-    version=4,
+    version=5,
     compute=compute.align_maps,
     identity={
         "methods": "versions",
@@ -244,9 +266,10 @@ TABLE = Stage(
         "align_to": "align_to",
         "map": "map",
     },
+    optional={"trained_on": "trained_on"},
     settings={
         "scaling": "scaling",
-        "cross_validate": "cross_validate",
+        "cross_validate": "judged_by",
         "against": "against",
         "image_quality": "image_quality",
     },
@@ -269,12 +292,13 @@ for _stage in (
     EMBEDDINGS,
     NEIGHBORS,
     OUTLIERS,
-    HELDOUT,
+    JUDGE,
     QUALITY,
     PCA,
     TRUST,
     MOTION,
     DUPLICATES,
+    LABEL_FIT,
     LEAKS,
     TABLE,
 ):

@@ -27,6 +27,7 @@ from review_embeddings.pipeline.stages.heads import (
     prediction_classes,
 )
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
+from review_embeddings.pipeline.stages.regime import Regime, regime_of
 from review_embeddings.pipeline.stages.registry import BUILT_IN, STAGES, WITH_VERSION, map_stage
 from review_embeddings.pipeline.stages.stage import ABSENT, ONCE, Stage
 
@@ -133,16 +134,26 @@ class RunState:
     def stage(self, name: str, step: int) -> Stage:
         """A stage as it computes for a checkpoint."""
         stage = self.stages[name]
-        if name == "quality" and not self.settings.cross_validate:
-            readings = self._readings(step)
+        if name == "quality" and self.settings.cross_validate:
+            return replace(stage, through=("judge",))
+        if name == "quality":
+            readings = self.readings(step)
             return replace(stage, hashed={"head": readings}) if readings else stage
+        if name == "label_fit" and self.settings.cross_validate and self.has_several_labels:
+            return replace(stage, hashed={"judged_by": self.settings.judged_by})
         return self._search(stage, step) if name == "neighbors" else stage
 
-    def _readings(self, step: int) -> list[str]:
+    def readings(self, step: int) -> list[str]:
         """See `changed_readings`: of what labels are judged by."""
         judges = self.images.labels is not None and not self.settings.cross_validate
         name = f"Checkpoint {step}"
         return changed_readings(self._head(step), self.images, judges=judges, name=name)
+
+    @cached_property
+    def has_several_labels(self) -> bool:
+        """Whether an image may have several labels, as a head of the table's checkpoints says."""
+        heads = map(self._head, self.steps)
+        return any(head is not None and not head.is_of_one_label for head in heads)
 
     def _head(self, step: int) -> Head | None:
         """The head that the probabilities of a checkpoint are of, or will be."""
@@ -315,6 +326,14 @@ class RunState:
     def _image_ids(self) -> list[Any]:
         return [self._images, self.images.ids.tolist()]
 
+    @cached_property
+    def regime(self) -> Regime:
+        """Which images the models were trained on."""
+        return regime_of(self.run, self.info, self.images)
+
+    def _trained_on(self) -> str | None:
+        return self.regime.fingerprint
+
     def _dataset(self) -> str:
         return images_key(self.info.dataset)
 
@@ -331,20 +350,7 @@ class RunState:
         return [[column.name, column.kind] for column in table.COLUMNS]
 
     def _versions(self) -> dict[str, Any]:
-        """Of all stages that a table is made of, with what tells results of one version apart."""
-        versions: dict[str, Any] = {
-            stage.name: stage.version for stage in STAGES if stage.name in WITH_VERSION
-        }
-        for stage in self.stages.values():
-            if stage.name not in BUILT_IN:
-                versions[stage.name] = [
-                    self.fingerprint(stage.name, step) for step in self.steps_of(stage)
-                ]
-        searches = [dict(self.stage("neighbors", step).hashed) for step in self.steps]
-        if any(searches):
-            versions["search"] = searches
-        readings = [self._readings(step) for step in self.steps]
-        return {**versions, "heads": readings} if any(readings) else versions
+        return table_versions(self)
 
     def _checkpoints(self) -> Any:
         stored = {step: self.stored("embeddings", step) for step in self.steps}
@@ -387,6 +393,23 @@ def _stored_table(run: RunFolder) -> StoredResult | None:
 def against_run(run: RunFolder, split: str) -> RunFolder:
     """The run inside a run that has the images of another split."""
     return RunFolder(run.path / f"against-{re.sub(r'[^A-Za-z0-9_.-]', '_', split)}")
+
+
+def table_versions(state: RunState) -> dict[str, Any]:
+    """Of all stages that a table is made of, with what tells results of one version apart."""
+    versions: dict[str, Any] = {
+        stage.name: stage.version for stage in STAGES if stage.name in WITH_VERSION
+    }
+    for stage in state.stages.values():
+        if stage.name not in BUILT_IN:
+            versions[stage.name] = [
+                state.fingerprint(stage.name, step) for step in state.steps_of(stage)
+            ]
+    searches = [dict(state.stage("neighbors", step).hashed) for step in state.steps]
+    if any(searches):
+        versions["search"] = searches
+    readings = [state.readings(step) for step in state.steps]
+    return {**versions, "heads": readings} if any(readings) else versions
 
 
 def labels_fingerprint(images: RunImages) -> str | None:

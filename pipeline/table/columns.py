@@ -239,7 +239,7 @@ SELF_CONFIDENCE = declare(
         "probability",
         "[0, 1]; null without a label",
         "probability of the given label, on the scale of confidence: the same number where it "
-        "is the prediction; that of the out-of-fold classifiers with --cross-validate, of the "
+        "is the prediction; the leave-one-out one with --cross-validate, by the "
         "neighbours' labels where the checkpoint has no head",
         nullable=True,
         low=0,
@@ -669,7 +669,7 @@ LEARNT_AT = declare(
         "steps",
         ">= 0; -1 for never",
         "first step after which the prediction stays right; here and in the next two "
-        "with --cross-validate that of its classifiers",
+        "with --cross-validate the leave-one-out one",
         per="image",
         low=0,
         missing=-1,
@@ -712,16 +712,17 @@ TRAJECTORY_LABEL_SCORE = declare(
         "float32",
         "",
         "[0, 1]; null without label, or where an image may have several",
-        "label quality over all checkpoints, from predictions and neighbours' labels; "
-        "lower is more likely wrong",
+        "label quality over the run, by the heads and leave-one-out: of the last checkpoint, or of "
+        "all for images that were trained on; lower is more likely wrong, 0.5 a tie",
         nullable=True,
         per="image",
         low=0,
         high=1,
         direction="lower",
+        source="label_fit.label_fit:score",
         shown=Shown((ONCE, INSPECTOR)),
         exported=Exported(
-            "label quality over all checkpoints of the table; lower is more likely wrong",
+            "label quality over the run; lower is more likely wrong, 0.5 a tie",
             order=LABEL_OVER_ALL,
         ),
     )
@@ -733,13 +734,34 @@ TRAJECTORY_LABEL_RANK = declare(
         "int32",
         "rank",
         "1 to N; 0 without label",
-        "rank by it; 1 is the label most likely wrong",
+        "rank by it, where some images were trained on by its percentile among these and among the "
+        "others; 1 is the label most likely wrong",
         per="image",
         low=1,
         missing=0,
         direction="lower",
+        source="label_fit.label_fit:rank",
         shown=Shown((ONCE,), needs=TRAJECTORY_LABEL_SCORE),
         exported=Exported("rank by it; 0 without label", order=LABEL_OVER_ALL),
+    )
+)
+
+TRAJECTORY_SUGGESTED_LABEL = declare(
+    Column(
+        "trajectory_suggested_label",
+        "category",
+        "",
+        "a class; null likewise",
+        "the class other than the label that fits best by trajectory_label_score: what is "
+        "suggested",
+        nullable=True,
+        per="image",
+        categories="classes",
+        source="label_fit.label_fit:suggested",
+        shown=Shown((ONCE, INSPECTOR), needs=TRAJECTORY_LABEL_SCORE),
+        exported=Exported(
+            "the class other than the label that fits best by it", order=LABEL_OVER_ALL
+        ),
     )
 )
 

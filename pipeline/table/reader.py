@@ -123,11 +123,28 @@ def _read_part(
         raise DamagedError(path, f"it is not there. {cure}")
     check(path, manifest.checksums.get(name), cure)
     with CheckedParquet(path, cure) as file:
-        absent = set(columns) - set(file.schema.names)
-        if absent:
-            raise DamagedError(path, f"it has no column {min(absent)}. {cure}")
-        frame: pd.DataFrame = file.read(columns).to_pandas()
+        absent = {name for name in columns if name not in file.schema.names}
+        needed = [name for name in absent if not _may_be_absent(COLUMNS[name])]
+        if needed:
+            raise DamagedError(path, f"it has no column {min(needed)}. {cure}")
+        frame: pd.DataFrame = file.read(
+            [name for name in columns if name not in absent]
+        ).to_pandas()
+        for name in absent:
+            frame[name] = _nothing(COLUMNS[name])
         return frame
+
+
+def _may_be_absent(column: Column) -> bool:
+    """Whether a table of an earlier version is read without it, as one that knows no value."""
+    return column.nullable or column.missing is not None
+
+
+def _nothing(column: Column) -> float | int | str | None:
+    """What stands in a column where nothing is known."""
+    if column.missing is not None:
+        return column.missing
+    return np.nan if column.kind.startswith("float") else None
 
 
 def _objects(cells: Sequence[Any] | NDArray[Any]) -> NDArray[np.object_]:

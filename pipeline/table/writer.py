@@ -223,8 +223,6 @@ def _values_of_images(images: RunImages, findings: Findings) -> Values:
         c.LEARNT_AT: trajectories.learnt_at,
         c.FORGOTTEN: trajectories.forgotten,
         c.FLIPS: trajectories.flips,
-        c.TRAJECTORY_LABEL_SCORE: trajectories.label_score,
-        c.TRAJECTORY_LABEL_RANK: trajectories.label_rank,
         **_values_of_duplicates(images, findings.duplicates),
         **({} if findings.leaks is None else _values_of_leaks(findings.leaks)),
         **findings.more,

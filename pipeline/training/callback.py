@@ -108,6 +108,7 @@ class EmbeddingCallback(LogCallback):
         reading: Mapping[str, Any] | None = None,
         pooling: str | None = None,
         precision: str | None = None,
+        trained_on: str | None = None,
         batch_size: int | None = None,
         processor: Any = None,
         run: str | Path | None = None,
@@ -137,8 +138,9 @@ class EmbeddingCallback(LogCallback):
             "limit": limit,
             **(reading or {}),
         }
-        self._settings = {"pooling": pooling, "precision": precision}
-        check_settings(Settings(pooling=pooling or AUTO, precision=precision or AUTO))
+        self._settings = {"pooling": pooling, "precision": precision, "trained_on": trained_on}
+        given = (pooling or AUTO, precision or AUTO)
+        check_settings(Settings(*given, trained_on=trained_on or AUTO))
         self._batch_size = batch_size
         self._processor = processor
         self._progress = progress

@@ -121,7 +121,11 @@ def review_request(request: FineTuning, splits: Splits) -> Request:
             "limit": request.probe,
             **_reading(request),
         },
-        settings={"pooling": request.pooling, "precision": request.precision},
+        settings={
+            "pooling": request.pooling,
+            "precision": request.precision,
+            "trained_on": request.trained_on,
+        },
     )
 
 

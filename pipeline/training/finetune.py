@@ -42,6 +42,7 @@ from review_embeddings.pipeline.training.resume import (
     write_records,
 )
 from review_embeddings.pipeline.training.setup import Setup, set_up
+from review_embeddings.pipeline.training.trained import write_trained_images
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.training.trainer import Outcome
@@ -191,6 +192,8 @@ class _FineTuner:
         review = review_request(self.request, self.splits)
         classes = self.splits.classes
         write_records(self.run, self.request, review, setup.schedule, classes, self.progress)
+        splits = self.splits
+        write_trained_images(self.run, splits.train, splits.rows, splits.labels, self.progress)
 
     def _batch_after(self, error: Exception, batch: Batch) -> Batch:
         """The batch to try next; raises where the error has another cause than the memory."""

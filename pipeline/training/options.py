@@ -42,6 +42,7 @@ RESUMABLE_CHANGES = {
     "pooling",
     "precision",
     "device",
+    "trained_on",
 }
 """Options that may be different when a training is resumed: any other would make it another
 training."""
@@ -109,6 +110,8 @@ class FineTuning:
     class_names: list[str] | None = field(default=None, metadata=LATER)
     reading: int | None = field(default=None, metadata=LATER)
     """None in the files of versions that had the first rules only."""
+    trained_on: str | None = field(default=None, metadata=LATER)
+    """As in `Settings`; None for what is known."""
 
 
 @dataclass(frozen=True)

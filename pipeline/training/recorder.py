@@ -27,7 +27,7 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord, read_history, write_history
-from review_embeddings.pipeline.settings import Request
+from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
 from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
 from review_embeddings.pipeline.stages.registry import pixels_key
@@ -99,6 +99,7 @@ class Recorder:
         label_column: str | None = None,
         limit: int | None = None,
         batch_size: int | None = None,
+        trained_on: str | None = None,
         progress: Progress = SILENT,
     ) -> None:
         """Read and prepare the images; the arguments of the data set are those of
@@ -109,7 +110,8 @@ class Recorder:
         output of ``layer``, by its name in ``model.named_modules()`` (of tokens the CLS token, else
         their mean; of a map its mean); or what the function ``features(model, batch)`` gives, which
         may give the logits as a second result. ``classes`` names the outputs of the model, where
-        they are not the classes of the data set in their order. Raises ReviewError.
+        they are not the classes of the data set in their order. ``trained_on`` as in `Settings`.
+        Raises ReviewError.
         """
         self._features, self._layer = features, layer
         self._classes = None if classes is None else list(map(str, classes))
@@ -117,6 +119,7 @@ class Recorder:
         self._live: LiveRun | None = None
         self._switch = FaultSwitch("The recorder", progress, self.close)
         _check_options(layer, features, self._classes, batch_size)
+        check_settings(Settings(trained_on=trained_on or AUTO))
         if not isinstance(dataset, (str, os.PathLike)):
             raise SettingsError(
                 f"dataset is a {type(dataset).__name__}. Give the Hub name of a data set, or the "
@@ -135,7 +138,8 @@ class Recorder:
         }
         with random_numbers_kept():
             self._processor = processor_of(transform, processor)
-            request = Request(dataset=reference, batch_size=batch_size)
+            options = {"trained_on": trained_on}
+            request = Request(dataset=reference, settings=options, batch_size=batch_size)
             self._begin(LiveRun(RunFolder(Path(run)), request, progress))
 
     def _begin(self, live: LiveRun) -> None:

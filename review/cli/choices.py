@@ -27,6 +27,11 @@ def label_sources() -> Iterable[str]:
     return settings.LABEL_SOURCES
 
 
+def regimes() -> Iterable[str]:
+    """What can be said of whether the images were trained on."""
+    return settings.TRAINED_ON
+
+
 def alignments() -> Iterable[str]:
     """References of the alignment."""
     return settings.ALIGNMENTS

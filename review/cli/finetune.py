@@ -19,6 +19,7 @@ from review_embeddings.review.cli.options import (
     ReadingOptions,
     debug_option,
     json_option,
+    trained_on_option,
     wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, print_fine_tuned, progress
@@ -175,6 +176,7 @@ class SavingOptions:
         metavar="N",
         help="Review N images only, a fixed sample balanced over classes.",
     )
+    trained_on: str | None = trained_on_option()
     embedding: EmbeddingOptions
 
 

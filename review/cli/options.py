@@ -164,6 +164,16 @@ class InputOptions:
     )
 
 
+def trained_on_option() -> Any:
+    """Whether the images that are reviewed were trained on."""
+    return option(
+        "--trained-on",
+        type=Choice(choices.regimes),
+        help="Whether the models were trained on the reviewed images, which decides how labels are "
+        "scored. Default: auto (by the hashes of the training images, else by the split's name).",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingOptions:
     """How an image becomes a vector."""
@@ -205,9 +215,10 @@ class ResultOptions:
         "--cross-validate",
         type=int,
         metavar="K",
-        help="Judge labels by out-of-fold predictions of classifiers on the embeddings, in K folds "
-        "(2 to 50; 0: not): for a training split.",
+        help="Judge each label by a regression on all other images (leave-one-out, whatever K in 2 "
+        "to 50) instead of by the checkpoint's own head; 0: not.",
     )
+    trained_on: str | None = trained_on_option()
     image_quality: bool | None = option(
         "--image-quality/--no-image-quality",
         default=None,

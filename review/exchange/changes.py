@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from review_embeddings.pipeline.images.sources import names_evaluation
 from review_embeddings.review.decisions.kinds import DUPLICATE, RELABEL, REMOVE
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.exchange.labelcolumn import LabelColumn
@@ -22,23 +23,10 @@ CHANGING = frozenset({REMOVE, RELABEL, DUPLICATE})
 CLEANED = "_cleaned"
 """What follows the name of an evaluation split in that of its cleaned copy."""
 
-EVALUATION = frozenset(
-    {"test", "testing", "tests", "eval", "evaluation", "evaluate", "val", "valid", "validation"}
-    | {"dev", "holdout", "heldout", "hold_out", "held_out", "hold-out", "held-out"}
-)
-"""First or last words of the names of splits that models are compared on."""
-
 
 def is_evaluation(split: str) -> bool:
-    """Whether a split is one that models are compared on, by its name: ``test``, ``test_seen``,
-    ``imagenet-val``, ``dev2``."""
-    if split.endswith(CLEANED):
-        return False
-    name = split.lower()
-    words = name.replace("-", "_").replace(".", "_").split("_")
-    return name in EVALUATION or not EVALUATION.isdisjoint(
-        word.rstrip("0123456789") for word in (words[0], words[-1])
-    )
+    """Whether a split is one that models are compared on, by its name, and no cleaned copy."""
+    return not split.endswith(CLEANED) and names_evaluation(split)
 
 
 @dataclass(frozen=True)

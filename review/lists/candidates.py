@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.outliers import worst_count
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table import columns as c
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def _not_known(row: int) -> str | None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,11 @@ class Candidates:
     review."""
     per_class: bool = False
     """Whether these are so many of each class."""
-    best_class: Callable[[int], str | None] = _not_known
-    """The class that fits the image in a row best over all checkpoints."""
+    regime: Regime | None = None
+    """Which images the models were trained on, whose labels are judged over all checkpoints and
+    not at the last one; None for tables of earlier versions, which knew no difference."""
+    final_step: int | None = None
+    """The last checkpoint of the table."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -15,6 +15,7 @@ from review_embeddings.review.lists.definition import LISTS, ListDefinition
 from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
+    judged_at,
     label_rank,
 )
 
@@ -32,9 +33,7 @@ def _everything(images: Candidates) -> NDArray[Any]:
 
 
 def _why_label(images: Candidates, row: int) -> str:
-    if label_rank(images) == c.TRAJECTORY_LABEL_RANK:
-        return "label fits worst over all checkpoints"
-    return f"label fits worst at step {images.last_step}"
+    return f"label fits worst {judged_at(images, row)}"
 
 
 def _needs_labels(images: Candidates) -> str:
@@ -43,8 +42,7 @@ def _needs_labels(images: Candidates) -> str:
     if any(images.labels):
         return (
             "needs label scores, which a model that gives an image several labels has not. Judge "
-            "the labels by other classifiers: review-embeddings build --cross-validate 5 (with "
-            "--run)."
+            "the labels leave-one-out: review-embeddings build --cross-validate 5 (with --run)."
         )
     return "is about labels, and this data set has none. Use another list."
 
@@ -102,6 +100,7 @@ RANKS_OF_ENDS = (_at(c.OOD_RANK, "first"), _at(c.OOD_RANK, "last"))
 LABEL_COLUMNS = (
     c.TRAJECTORY_LABEL_RANK,
     c.TRAJECTORY_LABEL_SCORE,
+    c.TRAJECTORY_SUGGESTED_LABEL,
     c.LABEL_RANK,
     c.LABEL_SCORE,
     c.SELF_CONFIDENCE,

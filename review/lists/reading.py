@@ -12,10 +12,10 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.definition import ListDefinition
-from review_embeddings.review.lists.overall import OverallFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,8 @@ def read_candidates(
         settings=settings,
         before=_percentiles(images, before, late) if before else None,
         at_checkpoint=at_checkpoint,
-        best_class=OverallFit(run, images, manifest, settings.cross_validate).best_class,
+        regime=None if info is None else stored_regime(run, info, images),
+        final_step=manifest.steps[-1],
     )
 
 

@@ -31,11 +31,20 @@ def another_class_fits(images: Candidates) -> NDArray[Any]:
 
 
 def suggested_label(images: Candidates, row: int) -> str | None:
-    """The class that fits an image better than its label: the best one at the later checkpoint or,
-    where that is the label, over all of them. None where none does."""
+    """The class that fits an image better than its label, by the score that ranks the labels. None
+    where none does."""
     if not another_class_fits(images)[row]:
         return None
-    label, best = images.labels[row], images.text(c.SUGGESTED_LABEL, row)
-    if best in {"", label} and label_rank(images) == c.TRAJECTORY_LABEL_RANK:
-        best = images.best_class(row) or ""
-    return None if best in {"", label} else best
+    over_all = label_rank(images) == c.TRAJECTORY_LABEL_RANK
+    best = images.text(c.TRAJECTORY_SUGGESTED_LABEL, row) if over_all else ""
+    best = best or images.text(c.SUGGESTED_LABEL, row)  # of tables of earlier versions
+    return None if best in {"", images.labels[row]} else best
+
+
+def judged_at(images: Candidates, row: int) -> str:
+    """Where that score looks at an image: `` at step 400``, or over all checkpoints at one that
+    was trained on."""
+    if label_rank(images) == c.LABEL_RANK:
+        return f"at step {images.last_step}"
+    at_last = images.regime is not None and not images.regime.trained_on[row]
+    return f"at step {images.final_step}" if at_last else "over all checkpoints"

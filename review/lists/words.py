@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import ListDefinition
-from review_embeddings.review.lists.suggestion import label_rank, suggested_label
+from review_embeddings.review.lists.suggestion import judged_at, label_rank, suggested_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from review_embeddings.review.lists.candidates import Candidates
+
+REGIME = 1
+"""How telling it is as what a label was judged: it stands last."""
 
 DISAGREEMENT = 60
 """How telling it is that the nearest images have another label (`ListDefinition.strength`)."""
@@ -29,6 +32,13 @@ def reasons(
     found = [(one.strength, text) for one in definitions for text in one.why(images, row)]
     ordered = sorted([*found, *others], key=lambda reason: -reason[0])
     return list(dict.fromkeys(text for _, text in ordered))
+
+
+def regime(images: Candidates, row: int) -> list[str]:
+    """As what its label is scored, and how that is known."""
+    if images.regime is None or label_rank(images) == c.LABEL_RANK:
+        return []
+    return [f"label judged as {images.regime.of_image(row)}"]
 
 
 def disagreement(label: str | None, near: Iterable[str | None]) -> str | None:
@@ -90,10 +100,11 @@ def of_resolved(images: Candidates, row: int) -> list[str]:
 
 def of_label(images: Candidates, row: int) -> list[str]:
     """What fits better than its label, and the rank of its label."""
-    column = label_rank(images)
-    ranks = images.last(column)
-    at = "" if column == c.TRAJECTORY_LABEL_RANK else f" at step {images.last_step}"
-    rank = f"label fits worst: rank {ranks[row]:,} of {int((ranks > 0).sum()):,}{at}"
+    ranks = images.last(label_rank(images))
+    rank = (
+        f"label fits worst: rank {ranks[row]:,} of {int((ranks > 0).sum()):,} "
+        f"{judged_at(images, row)}"
+    )
     suggested, learnt_at = suggested_label(images, row), images.value(c.LEARNT_AT, row)
     if suggested is not None:
         return [f"another class fits better: {suggested}", rank]

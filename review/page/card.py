@@ -18,7 +18,7 @@ from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
-from review_embeddings.review.lists.words import DISAGREEMENT, disagreement, reasons
+from review_embeddings.review.lists.words import DISAGREEMENT, REGIME, disagreement, reasons, regime
 from review_embeddings.review.page.nearest import SHOWN as NEAREST
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownrun import ShownRun, read_shown
@@ -140,6 +140,8 @@ class CardSource:
         other = disagreement(label, [self.shown.label_of(int(one)) for one in near])
         others = [] if other is None else [(DISAGREEMENT, other)]
         known = [LISTS[key] for key in keys if key in LISTS]
+        if any(one.suggests == "relabel" for one in known):
+            others += [(REGIME, text) for text in regime(self.candidates, position)]
         return reasons(known, self.candidates, position, others)
 
     def _end(self, at: int, row: int) -> CardEnd:

@@ -105,7 +105,7 @@ COLUMNS = {
     "label": "label",
     "decision": "decision",
     "newLabel": "new_label",
-    "suggestedLast": "suggested_last",
+    "suggested": "trajectory_suggested_label",
     "labelScore": "trajectory_label_score",
     "imageIssue": "image_issue",
     "leakOf": "leak_of",

@@ -22,7 +22,7 @@ from review_embeddings.pipeline.errors import OtherTableError, RunError, Setting
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
-from review_embeddings.pipeline.stages.heads import StoredProbabilities, stored_probabilities
+from review_embeddings.pipeline.stages.heads import Likelihoods, stored_probabilities
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.page.frame import SLIDER
 from review_embeddings.review.page.shownas import BUILT_ANEW, fingerprint_in
@@ -59,7 +59,7 @@ class ShownRun:
     accuracy: NDArray[np.float64]
     """Shape (checkpoints, classes): share of the images of a class in the whole run whose label is
     predicted; NaN where there are none, or no predictions."""
-    probabilities: tuple[StoredProbabilities | None, ...]
+    probabilities: tuple[Likelihoods | None, ...]
     """By which labels are judged, one a checkpoint; None where the nearest images judge them."""
     neighbors: tuple[NDArray[Any], ...]
     """Shape (N, k) each: rows of the run."""
@@ -152,7 +152,7 @@ def read_shown(folder: RunFolder, name: str, positions: NDArray[np.int64] | None
 
 def _probabilities(
     folder: RunFolder, images: RunImages, settings: Settings, step: int
-) -> StoredProbabilities | None:
+) -> Likelihoods | None:
     if images.classes is None:
         return None
     return stored_probabilities(folder, images, settings.cross_validate, step)

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
+from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, is_number, visible
 from review_embeddings.pipeline.textcolumns import INDENT, TextColumn, lay_out, wrapped
@@ -109,7 +110,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     made = Summary(
         run.path.resolve().name,
         [
-            *_properties(info, images, manifest, candidates),
+            *_properties(run, info, images, manifest, candidates),
             *_new_classes(info, history),
             *_embedded_by(run, manifest),
             *(("wrong", sentence) for sentence in faults_in_words(run)),
@@ -126,7 +127,11 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
 
 
 def _properties(
-    info: RunInfo, images: RunImages, manifest: table.Manifest, candidates: Candidates
+    run: RunFolder,
+    info: RunInfo,
+    images: RunImages,
+    manifest: table.Manifest,
+    candidates: Candidates,
 ) -> list[tuple[str, str]]:
     reference = info.dataset
     return [
@@ -138,8 +143,18 @@ def _properties(
         ),
         ("checkpoints", _checkpoints(manifest)),
         *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
+        *_trained_on(run, info, images),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _trained_on(run: RunFolder, info: RunInfo, images: RunImages) -> list[tuple[str, str]]:
+    """What the label scores take the images for; nothing in tables of earlier versions, which knew
+    no difference."""
+    regime = stored_regime(run, info, images)
+    if regime is None:
+        return []
+    return [("regime", f"{regime.sentence} (--trained-on yes|no overrules)")]
 
 
 def _new_classes(info: RunInfo, history: History) -> list[tuple[str, str]]:
@@ -177,10 +192,7 @@ def _unreadable(run: RunFolder, history: History) -> list[tuple[str, str]]:
 
 def _judged_by(info: RunInfo, manifest: table.Manifest, candidates: Candidates) -> str:
     if info.settings.cross_validate:
-        return (
-            f"judged by classifiers on the embeddings that were not shown them, in "
-            f"{info.settings.cross_validate} folds"
-        )
+        return "judged leave-one-out, by a regression on the embeddings of all other images"
     if any(candidates.labels) and not (candidates.last(c.LABEL_RANK) > 0).any():
         return "not judged: the model gives an image several labels"
     return (

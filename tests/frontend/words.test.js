@@ -204,7 +204,7 @@ test("the reasons to look at an image, in words", () => {
     const suspect = {
         [COLUMNS.imageId]: 4,
         [COLUMNS.label]: "red",
-        [COLUMNS.suggestedLast]: "blue",
+        [COLUMNS.suggested]: "blue",
         [COLUMNS.labelScore]: MAX_SUSPECT_SCORE - 0.01,
         [COLUMNS.imageIssue]: "odd_size",
         [COLUMNS.leakOf]: 0,

@@ -100,8 +100,6 @@ def _findings(
         learnt_at=random.integers(-1, 3, total),
         forgotten=random.integers(0, 4, total).astype(np.int32),
         flips=random.integers(0, 4, total).astype(np.int32),
-        label_score=label_score,
-        label_rank=_ranks_of(label_score),
         correlation=np.ones((checkpoints, checkpoints)).tolist(),
         overlap=np.ones((checkpoints, checkpoints)).tolist(),
     )
@@ -116,7 +114,13 @@ def _findings(
             np.where(leak, random.integers(-1, 3, total), -1).astype(np.int32),
             [None] * total,
         ),
-        {**table.values_from("image_quality", "image", lambda name: quality), **more},
+        {
+            **table.values_from("image_quality", "image", lambda name: quality),
+            c.TRAJECTORY_LABEL_SCORE: label_score,
+            c.TRAJECTORY_LABEL_RANK: _ranks_of(label_score),
+            c.TRAJECTORY_SUGGESTED_LABEL: random.integers(0, 3, total).astype(np.int32),
+            **more,
+        },
     )
 
 

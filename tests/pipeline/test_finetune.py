@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +37,13 @@ from review_embeddings.pipeline.errors import (
     StorageError,
     TrainingError,
 )
+from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.models.device import has_bf16
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.regime import read_trained_images, regime_of
 from review_embeddings.pipeline.training.finetune import FineTuned, finetune
 from review_embeddings.pipeline.training.log import COLUMNS
 from review_embeddings.pipeline.training.schedule import kept_steps, steps_an_epoch
@@ -117,6 +121,26 @@ def test_a_run_is_left_that_can_be_reviewed_at_once(train: Callable[..., FineTun
     assert (last["prediction"].astype(str) == last["label"].astype(str)).mean() == pytest.approx(
         tuned.metrics[8]["eval_accuracy"]
     )
+
+
+def test_the_images_that_are_learnt_from_are_kept_by_hash(
+    train: Callable[..., FineTuned], pictures: Path
+) -> None:
+    run = train(steps=2, frames=2).run
+    files = sorted((pictures / "train").rglob("*.png"))
+    kept = parquet.read_table(run.trained_images).to_pydict()
+    assert sorted(zip(kept["image_hash"], kept["label"], strict=True)) == sorted(
+        (hashlib.sha256(file.read_bytes()).hexdigest(), file.parent.name) for file in files
+    )
+    info = build(run, Request()).info
+    images = read_images(run)
+    assert images is not None
+    assert regime_of(run, info, images).sentence.startswith("not trained on: by the hashes")
+    built = build(run, Request(dataset={"split": "train"}))
+    assert regime_of(run, built.info, built.images).trained_on.all()
+    run.trained_images.unlink()  # of a training that an earlier version began
+    train(resume=True, steps=4)
+    assert len(read_trained_images(run) or []) == 60
 
 
 def test_checkpoints_hold_weights_only_and_one_full_state_is_kept(

@@ -10,13 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.heads import stored_probabilities
+from review_embeddings.review.report.summary import summarize
 
 DATA = Path(__file__).parents[1] / "data"
 
-ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", "table"}
+JUDGED_SINCE = {"judge", "label_fit", "table"}
+"""What the complete one lacks, beside the label quality that was judged in folds."""
+
+ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", *JUDGED_SINCE}
 """What the first frozen run lacks, or has in an older version: exactly this is computed for it.
 
 Whoever raises a version or adds a stage sees it here, and in the changelog.
@@ -53,13 +59,27 @@ def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     assert "9.png,not an image of a known format" in run.skipped.read_text()
 
 
-def test_a_complete_run_of_format_1_is_only_read(tmp_path: Path) -> None:
-    """One with cross-validation, shared PCA, image quality and leaks: there is nothing to do."""
+def test_a_complete_run_of_format_1_opens_with_what_it_stored(tmp_path: Path) -> None:
+    """One with cross-validation, shared PCA, image quality and leaks: nothing is computed."""
     run, before = copied("format-1-complete", tmp_path)
-    built = build(run, Request())
-    assert built.seconds == {} and built.manifest.steps == [10, 20, 30]
-    build(run, Request(only_read=True))
+    frame = table.read(run)
+    assert frame["label_score"].notna().all() and frame["trajectory_label_score"].notna().all()
+    assert frame["trajectory_suggested_label"].isna().all(), "a column that it did not have"
+    images = read_images(run)
+    assert images is not None
+    likely = stored_probabilities(run, images, 2, 30)
+    assert likely is not None, "of the folds"
+    np.testing.assert_array_equal(likely.of(slice(None)).shares, run.read_array("heldout", 30))
+    summarize(run, note=lambda text: None)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_complete_run_of_format_1_computes_what_it_lacks(tmp_path: Path) -> None:
+    run, _ = copied("format-1-complete", tmp_path)
+    built = build(run, Request())
+    assert set(built.seconds) == {"quality", *JUDGED_SINCE}
+    assert built.manifest.steps == [10, 20, 30]
+    assert build(run, Request(only_read=True)).seconds == {}
     frame = table.read(run)
     table.validate(frame)
     leaks = frame[frame["checkpoint"] == 30].set_index("image_id")["leak_of"]

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.analysis.labels import (
-    deal,
     label_quality,
     neighbor_probabilities,
-    out_of_fold_probabilities,
 )
 
 
@@ -97,71 +95,3 @@ def test_values_stay_in_their_range(column: str) -> None:
     probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1e-30, 1 - 1e-30]])
     values = getattr(label_quality(np.array([0, 0, 0]), probabilities), column)
     assert ((values >= 0) & (values <= 1)).all()
-
-
-def test_folds_are_even_in_every_class() -> None:
-    labels = np.repeat([0, 1, 2, -1], [10, 7, 3, 4])
-    fold_of = deal(labels, 5, seed=0)
-    assert np.ptp(np.bincount(fold_of, minlength=5)) <= 1
-    for label in np.unique(labels):
-        assert np.ptp(np.bincount(fold_of[labels == label], minlength=5)) <= 1
-    np.testing.assert_array_equal(deal(labels, 5, seed=0), fold_of)
-
-
-def test_no_image_is_judged_by_a_classifier_that_saw_its_label() -> None:
-    random = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], 40)
-    embeddings = (np.eye(3)[labels] * 4 + random.normal(0, 0.5, (120, 3))).astype(np.float32)
-    wrong = [5, 50, 100]
-    labels[wrong] = (labels[wrong] + 1) % 3
-    likely = out_of_fold_probabilities(embeddings, labels, 3, 5)
-    np.testing.assert_allclose(likely.sum(axis=1), 1, rtol=1e-5)
-    assert set(np.argsort(label_quality(labels, likely).rank)[:3].tolist()) == set(wrong)
-    fold_of = deal(labels, 5, seed=0)
-    alone = labels.copy()
-    alone[wrong[0]] = (
-        # another label of one image changes nothing for its own fold, since nobody there is shown
-        # it
-        2
-    )
-    if np.array_equal(deal(alone, 5, seed=0), fold_of):
-        np.testing.assert_allclose(
-            out_of_fold_probabilities(embeddings, alone, 3, 5)[wrong[0]], likely[wrong[0]]
-        )
-
-
-def test_out_of_fold_is_scikit_learns_pipeline_by_hand() -> None:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    random = np.random.default_rng(1)
-    labels = random.integers(0, 3, 60)
-    embeddings = random.normal(size=(60, 4)).astype(np.float32) + labels[:, None]
-    likely = out_of_fold_probabilities(embeddings, labels, 3, 4)
-    fold_of = deal(labels, 4, seed=0)
-    for fold in range(4):
-        judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3)).fit(
-            embeddings[fold_of != fold], labels[fold_of != fold]
-        )
-        np.testing.assert_allclose(
-            likely[fold_of == fold],
-            judge.predict_proba(embeddings[fold_of == fold]),
-            rtol=1e-4,
-            atol=1e-6,
-        )
-
-
-def test_images_without_labels_and_rare_classes_are_judged_too() -> None:
-    random = np.random.default_rng(2)
-    labels = np.array([0] * 20 + [1] * 20 + [2] + [-1] * 3)
-    embeddings = random.normal(size=(44, 5)).astype(np.float32)
-    likely = out_of_fold_probabilities(embeddings, labels, 3, 5)
-    np.testing.assert_allclose(likely.sum(axis=1), 1, rtol=1e-5)
-    assert likely[40, 2] == 0  # nobody was shown the only image of its class
-
-
-def test_more_folds_than_images() -> None:
-    embeddings = np.array([[0.0, 1], [1, 0], [1, 1]])
-    judged = out_of_fold_probabilities(embeddings, np.array([0, 1, 1]), 2, 5)
-    np.testing.assert_allclose(judged.sum(axis=1), 1, rtol=1e-6)

@@ -42,10 +42,14 @@ def finished(built_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built_run, tmp_path / "finished"))
 
 
-@pytest.mark.parametrize("name", ["format-1-complete"])
-def test_nothing_to_do_for_a_finished_run(name: str, tmp_path: Path) -> None:
-    run = Path(shutil.copytree(FROZEN / name, tmp_path / "run"))
-    assert preview(RunFolder(run), Request()) == []
+def test_a_frozen_run_with_folds_names_what_recomputes(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FROZEN / "format-1-complete", tmp_path / "run"))
+    assert reasons(run) == {
+        "judge": "new",
+        "quality": "judge computed anew",
+        "label_fit": "new",
+        "table": "judge, quality, label_fit computed anew",
+    }
 
 
 def test_the_first_frozen_run_computes_what_it_lacks(tmp_path: Path) -> None:
@@ -77,9 +81,8 @@ def test_a_preview_writes_nothing_and_names_what_a_build_does(
         (
             {"cross_validate": 3},
             {
-                "heldout": "new",
                 "quality": "--cross-validate 0 -> 3",
-                "table": "heldout, quality computed anew",
+                "table": "quality computed anew",
             },
         ),
         (
@@ -123,11 +126,13 @@ def test_a_changed_label_names_the_stages_and_why(
     (data / CLASSES[0] / "11.png").rename(data / CLASSES[1] / "-.png")
     assert reasons(run_path) == {
         "images": "the data set's files have changed",
+        "judge": "labels changed",
         "quality": "labels changed",
-        "table": "quality computed anew",
+        "label_fit": "judge computed anew",
+        "table": "judge, quality, label_fit computed anew",
     }
     built = build(RunFolder(run_path), Request())
-    assert set(built.seconds) == {"images", "quality", "table"}
+    assert set(built.seconds) == {"images", "judge", "quality", "label_fit", "table"}
     assert reasons(run_path) == {}
 
 
@@ -228,8 +233,14 @@ def test_leaks_of_the_last_checkpoint_stay_where_its_weights_are_gone(
 
 def test_versions_reach_what_is_computed_by_values_of_the_run(finished: Path) -> None:
     build(RunFolder(finished), Request(settings={"cross_validate": 2}))
-    with registry.STAGES.replaced(replace(registry.HELDOUT, version=2)):
-        assert set(reasons(finished)) == {"heldout", "quality", "table"}
+    assert reasons(finished, settings={"cross_validate": 9}) == {}, "whatever the number"
+    with registry.STAGES.replaced(replace(registry.JUDGE, version=2)):
+        assert reasons(finished) == {
+            "judge": "version 1 -> 2",
+            "quality": "judge computed anew",
+            "label_fit": "judge computed anew",
+            "table": "judge, quality, label_fit computed anew",
+        }
     with registry.STAGES.replaced(replace(registry.IMAGES, version=2)):
         assert reasons(finished) == {"images": "version 1 -> 2"}
         assert set(build(RunFolder(finished), Request()).seconds) == {"images"}

@@ -11,7 +11,6 @@ from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.trajectories import (
     CheckpointValues,
     TrajectoryBuilder,
-    label_margins,
     lives,
     margins,
     moved,
@@ -65,14 +64,9 @@ def test_the_label_over_the_checkpoints_by_hand() -> None:
     assert result.learnt_at.tolist() == [10, 20, -1]  # the second one was right at 0, wrong at 10
     assert result.forgotten.tolist() == [0, 1, 0] and result.flips.tolist() == [1, 2, 1]
     assert result.drift.tolist() == [1.0, 1.0, 1.0] and result.neighbors_kept.tolist() == [0.25] * 3
-    assert (
-        sorted(result.label_rank[:2].tolist()) == [1, 2]
-        and result.label_rank[2] == 0
-        and np.isnan(result.label_score[2])
-    )
 
 
-def test_without_labels_nothing_is_said_about_them_and_without_heads_the_neighbours_judge() -> None:
+def test_nothing_is_said_about_labels_without_labels_or_heads() -> None:
     for labels, probabilities in (([-1, -1, -1], [[0.5, 0.5]] * 3), ([0, 1, 0], None)):
         builder = TrajectoryBuilder(np.array(labels))
         builder.add(seen(0, probabilities))
@@ -82,69 +76,6 @@ def test_without_labels_nothing_is_said_about_them_and_without_heads_the_neighbo
             and np.isnan(result.aum).all()
             and result.learnt_at.tolist() == [-1, -1, -1]
         )
-        if probabilities is not None:
-            assert np.isnan(result.label_score).all() and result.label_rank.tolist() == [0, 0, 0]
-        else:  # every image has image 0, of class 0, as its neighbour
-            assert result.label_score.tolist() == [1, 0, 1] and result.label_rank.tolist() == [
-                2,
-                1,
-                3,
-            ]
-
-
-def test_the_label_score_over_the_checkpoints_by_hand() -> None:
-    labels, builder = np.array([0, 0, 1, 1]), TrajectoryBuilder(np.array([0, 0, 1, 1]))
-    near = np.array(
-        [[1, 2], [0, 2], [3, 0], [2, 1]]
-    )  # shares of the classes among the neighbours' labels: half and half for all
-    early = np.array(
-        [[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]]
-    )  # two of four right: chance, does not count
-    late = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]])  # three of four right: 0.5
-    last = np.array([[1.0, 0.0], [0.8, 0.2], [0.1, 0.9], [0.4, 0.6]])  # all right: 1
-    for step, shares in ((0, early), (10, late), (20, last)):
-        builder.add(
-            CheckpointValues(
-                step, np.zeros(4), np.zeros(4, bool), near, np.zeros(4), np.ones(4), likely(shares)
-            )
-        )
-    fits = [label_margins(labels, near, shares) for shares in (early, late, last)]
-    # the mean of 0.8 and 0.5 minus the mean of 0.2 and 0.5 is half of 0.8 - 0.2
-    np.testing.assert_allclose(fits[0][0], [0.3, -0.1, 0.2, -0.1])
-    np.testing.assert_allclose(fits[1][0], [0.4, 0.2, 0.3, -0.1])
-    np.testing.assert_allclose(fits[2][0], [0.5, 0.3, 0.4, 0.1])
-    assert [weight for _, weight in fits] == pytest.approx([0, 0.0625, 1])  # fourth powers
-    whole = (
-        np.array([0.0625 * 0.4 + 0.5, 0.0625 * 0.2 + 0.3, 0.0625 * 0.3 + 0.4, 0.0625 * -0.1 + 0.1])
-        / 1.0625
-    )
-    result = builder.finish()
-    np.testing.assert_allclose(result.label_score, (whole + 1) / 2, rtol=1e-6)
-    assert result.label_rank.tolist() == [4, 2, 3, 1]
-
-
-def test_the_neighbours_speak_against_a_label_that_the_model_has_learnt_by_heart() -> None:
-    labels = np.array([0, 0, 0, 0, 1, 1, 1, 0])  # the last one stands among those of class 1
-    near = np.array([[1, 2], [0, 2], [0, 3], [0, 1], [5, 6], [4, 6], [4, 5], [4, 6]])
-    by_heart = np.where(labels[:, None] == np.arange(2), 0.95, 0.05)
-    fit, weight = label_margins(labels, near, by_heart)
-    np.testing.assert_allclose(fit, [0.95] * 7 + [-0.05])
-    assert weight == pytest.approx(0.75**4)  # seven of eight right, half would be chance
-
-
-def test_a_run_that_has_learnt_nothing_is_judged_all_the_same() -> None:
-    builder = TrajectoryBuilder(np.array([0, 1]))
-    builder.add(
-        CheckpointValues(
-            0,
-            np.zeros(2),
-            np.zeros(2, bool),
-            np.array([[1], [0]]),
-            probabilities=likely([[0.1, 0.9], [0.8, 0.2]]),
-        )
-    )
-    result = builder.finish()  # margins of (0.05 - 0.95) and (0.1 - 0.9)
-    np.testing.assert_allclose(result.label_score, [0.05, 0.1], rtol=1e-5)
 
 
 def test_margins_are_differences_of_logits() -> None:

@@ -102,14 +102,16 @@ def test_a_suggested_class_has_a_curve_and_stands_among_the_reasons(
     write_made_table(run, images, STEPS, np.random.default_rng(3))
     last = table.read(run, checkpoints=[100])
     suspect = last["trajectory_label_score"] < 0.5
-    row = int(np.flatnonzero(suspect & (last["suggested_label"] != last["label"]))[0])
+    better = last["trajectory_suggested_label"]
+    row = int(np.flatnonzero(suspect & (better != last["label"]))[0])
     client = page_routes(run, tmp_path, patch, lists={"labels": [row]})
-    card, suggested = card_of(client, row), last["suggested_label"][row]
+    card, suggested = card_of(client, row), better[row]
     assert card["suggested"] == suggested
     assert card["reasons"][:2] == [
         f"another class fits better: {suggested}",
-        f"label fits worst: rank {last['trajectory_label_rank'][row]} of 36",
+        f"label fits worst: rank {last['trajectory_label_rank'][row]} of 36 over all checkpoints",
     ]
+    assert card["reasons"][-1] == "label judged as trained on: the split is called train"
     at = (images.classes or []).index(suggested)
     stored = [run.read_array("probabilities", step)[row, at] for step in STEPS]
     assert card["suggestedCurve"] == pytest.approx(stored, abs=1e-4)
@@ -174,7 +176,8 @@ def test_without_a_head_the_labels_of_the_nearest_images_stand_for_probabilities
     images = images_of(run)
     write_made_table(run, images, STEPS, np.random.default_rng(3))
     last = table.read(run, checkpoints=[100])
-    suspect = (last["trajectory_label_score"] < 0.5) & (last["suggested_label"] != last["label"])
+    better = last["trajectory_suggested_label"]
+    suspect = (last["trajectory_label_score"] < 0.5) & (better != last["label"])
     row = int(np.flatnonzero(suspect)[0])
     card = card_of(page_routes(run, tmp_path, patch), row)
     names, labels = images.classes or [], images.label_names or []
@@ -182,7 +185,7 @@ def test_without_a_head_the_labels_of_the_nearest_images_stand_for_probabilities
     assert dict(card["classes"]) == {
         name: pytest.approx(near[2].count(name) / len(near[2]), rel=1e-2) for name in names
     }
-    suggested = last["suggested_label"][row]
+    suggested = better[row]
     assert card["suggestedCurve"] == pytest.approx(
         [one.count(suggested) / len(one) for one in near], abs=1e-4
     )

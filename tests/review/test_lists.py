@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 from listing import candidates_of
 from tables import write_made_table
 
-from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.trajectories import both_witnesses, weight_of
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table.columns import COLUMNS
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -31,9 +30,8 @@ from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.lists import LISTS, keys, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
-from review_embeddings.review.lists.overall import OverallFit
 from review_embeddings.review.lists.suggestion import suggested_label
-from review_embeddings.review.lists.words import DISAGREEMENT, reasons
+from review_embeddings.review.lists.words import DISAGREEMENT, reasons, regime
 from review_embeddings.review.report.summary import SHOWN, Summary, summarize
 
 ROOT = Path(__file__).parents[2]
@@ -298,25 +296,40 @@ def suspects(**more: Any) -> Candidates:
     columns = {
         "trajectory_label_rank": np.where(rows < 10, rows + 1, 0),
         "trajectory_label_score": np.where(rows < 3, 0.4, 0.6),
-        "suggested_label": "blue",
+        "trajectory_suggested_label": "blue",
+        "suggested_label": "red",
         "learnt_at": -1,
     }
     return made_candidates(**(columns | more))
 
 
 def test_why_a_label_is_listed_and_what_is_suggested() -> None:
-    rank = "label fits worst: rank 2 of 10"
+    rank = "label fits worst: rank 2 of 10 over all checkpoints"
     labels, found = LISTS["labels"], suspects()
     assert labels.why(found, 1) == ["another class fits better: blue", rank]
     assert suggested_label(found, 1) == "blue"
     assert suggested_label(found, 4) is None, "its own label fits better"
-    agreeing = suspects(suggested_label="red", learnt_at=90)
-    assert labels.why(agreeing, 1) == ["label fits since step 90 only", rank]
-    over_all = replace(agreeing, best_class=lambda row: "green" if row == 1 else "red")
-    assert labels.why(over_all, 1) == ["another class fits better: green", rank]
-    assert suggested_label(over_all, 2) is None, "it is the label after all"
-    judged = replace(over_all, at_checkpoint=True)  # at a checkpoint that somebody names
+    late = suspects(learnt_at=90)
+    assert labels.why(late, 4)[0] == "label fits since step 90 only"
+    assert suggested_label(suspects(trajectory_suggested_label=None), 1) is None, "it is the label"
+    earlier = suspects(trajectory_suggested_label=None, suggested_label="green")
+    assert suggested_label(earlier, 1) == "green", "a table of an earlier version"
+    judged = replace(found, at_checkpoint=True)  # at a checkpoint that somebody names
     assert suggested_label(judged, 1) is None
+
+
+def test_a_label_is_explained_by_the_checkpoints_that_judge_it() -> None:
+    known = Regime(np.arange(36) == 1, "by hash")
+    found = replace(suspects(), regime=known, final_step=100)
+    why = LISTS["labels"].why
+    assert why(found, 1)[1] == "label fits worst: rank 2 of 10 over all checkpoints"
+    assert why(found, 2)[1] == "label fits worst: rank 3 of 10 at step 100"
+    reason = LISTS["labels"].reason
+    assert reason(found, 1) == "label fits worst over all checkpoints"
+    assert reason(found, 2) == "label fits worst at step 100"
+    assert regime(found, 1) == ["label judged as trained on: by hash"]
+    assert regime(found, 2) == ["label judged as not trained on: by hash"]
+    assert regime(suspects(), 1) == [], "a table of an earlier version"
 
 
 def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:
@@ -325,32 +338,7 @@ def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:
     assert reasons(definitions, found, 1, [(DISAGREEMENT, "disagrees")]) == [
         "also in None as blue (#88)",
         "another class fits better: blue",
-        "label fits worst: rank 2 of 10",
+        "label fits worst: rank 2 of 10 over all checkpoints",
         "disagrees",
         "outlier rank 2 of 36 at step 100",
     ]
-
-
-def test_the_best_class_over_all_checkpoints_by_two_witnesses() -> None:
-    near, own = np.array([[0, 1, 1, -1]]), np.array([[0.5, 0.5]])
-    assert both_witnesses(near, own, 2)[0] == pytest.approx([(1 / 3 + 0.5) / 2, (2 / 3 + 0.5) / 2])
-    assert both_witnesses(near, None, 2)[0] == pytest.approx([1 / 3, 2 / 3])
-    assert weight_of(0.5, 2) == 0 and weight_of(1.0, 2) == 1
-    assert weight_of(0.75, 2) == pytest.approx(0.5**4)
-
-
-def test_the_best_class_of_a_run_is_the_one_that_its_arrays_say(built_run: Path) -> None:
-    run, steps = RunFolder(built_run), [10, 20, 100]
-    images, manifest = images_of(run), table.manifest_with(run, steps)
-    assert images.labels is not None and images.classes is not None
-    assert not any(weight_of(one.matched or 0, 3) for one in manifest.checkpoints)
-    total = np.zeros((36, 3))  # none has learnt anything: all count alike
-    for step in steps:
-        near = images.labels[run.read_array("neighbors", step)]
-        counts = np.stack([(near == code).mean(axis=1) for code in range(3)], axis=1)
-        total += (counts + run.read_array("probabilities", step)) / 2
-    fit = OverallFit(run, images, manifest, 0)
-    assert [fit.best_class(row) for row in range(36)] == [
-        images.classes[code] for code in total.argmax(axis=1)
-    ]
-    assert OverallFit(run, replace(images, labels=None), manifest, 0).best_class(0) is None

@@ -45,9 +45,9 @@ export function reasonsOf(known) {
 
 /** @param {Known} known */
 function suggestion(known) {
-    const suggested = known[COLUMNS.suggestedLast];
+    const suggested = known[COLUMNS.suggested];
     const isSuspect = known[COLUMNS.labelScore] < MAX_SUSPECT_SCORE;
-    return isSuspect && suggested !== known[COLUMNS.label] ? `${suggested}?` : "";
+    return isSuspect && suggested && suggested !== known[COLUMNS.label] ? `${suggested}?` : "";
 }
 
 /** @param {Known} known */
