@@ -73,7 +73,7 @@ def _votes(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
     their shares, with a little of every class, so that few of them rule none out."""
     count = near.shape[1]
     shares = shares_of(near, classes)
-    return (count * shares + FEW_VOTES) / (count + FEW_VOTES * classes)
+    return np.asarray((count * shares + FEW_VOTES) / (count + FEW_VOTES * classes))
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def test_judges_are_pooled_by_hand() -> None:
     later = [
         Opinions(0.2, 0.6, [head]),
         Opinions(0.6, 0.8, [held_out]),
-    ]  # weights of a quarter and three
+    ]  # a quarter, three
     np.testing.assert_allclose(pooled(arithmetic, later), [[0.575, 0.425]])
     doubting = PoolingRule("all", "arithmetic", "skill and doubt", "log")
     np.testing.assert_allclose(pooled(doubting, later), [[0.62, 0.38]])  # 0.08 and 0.12
