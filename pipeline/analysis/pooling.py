@@ -24,6 +24,9 @@ Witness = Literal["head", "held out", "neighbors"]
 the labels of the nearest ones."""
 
 
+BOTH: tuple[Witness, ...] = ("head", "held out")
+
+
 @dataclass(frozen=True)
 class PoolingRule:
     """How the label of an image is scored."""
@@ -38,15 +41,16 @@ class PoolingRule:
     labels tells nothing of them, and one that agrees with none knows nothing."""
     margin: Literal["log", "root", "self-confidence"]
     """By which the given class is compared with the best other one."""
-    witnesses: tuple[Witness, ...] = ("head", "held out")
+    witnesses: tuple[Witness, ...] = BOTH
 
 
 RULES: Mapping[bool, PoolingRule] = {
     False: PoolingRule("last", "geometric", "equal", "log"),
-    True: PoolingRule("all", "geometric", "skill and doubt", "log"),
+    True: PoolingRule("all", "geometric", "skill and doubt", "log", (*BOTH, "neighbors")),
 }
 """By whether an image was trained on. On images that were not, early checkpoints only do harm; one
-that was is learnt by heart in the end, and all of them help (`tests.benchmarks.planted`)."""
+that was is learnt by heart in the end: there all of them help, and the nearest images as a third
+witness (`tests.benchmarks.planted`)."""
 
 
 @dataclass(frozen=True)
