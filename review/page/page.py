@@ -15,10 +15,10 @@ from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision, login_name
 from review_embeddings.review.decisions.log import Note, read_history
+from review_embeddings.review.exchange.commands import result_commands
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
-from review_embeddings.review.page.commands import result_commands
 from review_embeddings.review.page.extent import map_extent
 from review_embeddings.review.page.frame import (
     ReviewFrame,

@@ -62,6 +62,7 @@ def decide(page: Page, rows: list[int], key: str, *, is_asked: bool = False) -> 
     select(page, [])
     select(page, rows)
     if len(rows) > 1:
+        open_list(page, ALL_IMAGES)  # an undo opens the list in which it was decided
         page.locator(PANEL).get_by_role("button", name=f"Selection ({len(rows)})").click()
         menu = page.locator(f"{PANEL} details.review-more")
         menu.evaluate("(menu) => { menu.open = true; }")  # it may be open from before

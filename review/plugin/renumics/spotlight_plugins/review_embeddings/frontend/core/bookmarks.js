@@ -9,8 +9,16 @@ const NAME = "review-embeddings-at";
 
 const MAX_KEPT = 10_000; // rows of a list that cannot be made again
 
+/**
+ * @typedef {object} Kept
+ * @property {ReviewList} [open]
+ * @property {string} [table] Of which its rows are.
+ * @property {Record<string, number>} rows Where each list was left, by its key.
+ * @property {number} [step] Where the slider stood.
+ */
+
 export class Bookmarks {
-    /** @type {{ open?: ReviewList, table?: string, rows: Record<string, number>, step?: number }} */
+    /** @type {Kept} */
     #kept = { rows: {} };
     #name = NAME;
     #table = "";

@@ -101,7 +101,8 @@ export class Deciding {
         if (!table.has(COLUMNS.duplicateGroup)) return "";
         const alone = rows.filter((row) => Number(table.value(COLUMNS.duplicateGroup, row)) < 0);
         if (!alone.length) return "";
-        const whose = alone.length === 1 ? `${this.#nameOf(alone)} is` : `${alone.length} of them are`;
+        const isOne = alone.length === 1;
+        const whose = isOne ? `${this.#nameOf(alone)} is` : `${alone.length} of them are`;
         const rest = "As a duplicate it stays in the cleaned data set; remove (r) takes it out.";
         return `${whose} no copy of any other image that is known. ${rest} Decide so all the same?`;
     }
@@ -174,7 +175,8 @@ export class Deciding {
         if (row === undefined) return this.#tell("undone");
         const list = this.#reopen(step, row);
         this.review.current.go(row);
-        this.#tell(`Took back: ${this.#wordsOf(step, rows)}${list && `, of “${list}”, open again`}`);
+        const where = list && `, of “${list}”, open again`;
+        this.#tell(`Took back: ${this.#wordsOf(step, rows)}${where}`);
     }
 
     /**

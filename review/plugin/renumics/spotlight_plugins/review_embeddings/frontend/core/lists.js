@@ -64,7 +64,8 @@ export class OfferedLists {
         const rows = worstFirst(this.table, this.table.selected);
         if (rows.length < 2) return []; // a single one is gone to
         const description = `${countedImages(rows.length)} selected in a map or in the table.`;
-        const why = [/** @type {[string, number[]]} */ (["selected in a map or in the table", rows])];
+        /** @type {[text: string, rows: number[]][]} */
+        const why = [["selected in a map or in the table", rows]];
         return [{ key: SELECTED, title: "Selection", rows, suggests: "", description, why }];
     }
 

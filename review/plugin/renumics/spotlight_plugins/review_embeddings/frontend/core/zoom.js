@@ -54,7 +54,7 @@ export const transformOf = ({ scale, x, y }) => `translate(${x}px, ${y}px) scale
 export class Zooming {
     /** @type {Zoom} */
     zoom = FITTED;
-    /** Called when the picture lies otherwise, or its pixels are shown otherwise. @type {Listeners} */
+    /** Called when it lies otherwise, or its pixels are shown otherwise. @type {Listeners} */
     changed = new Listeners();
 
     /** Pixels of the screen that a pixel of the fitted picture has; 0 until it is known. */

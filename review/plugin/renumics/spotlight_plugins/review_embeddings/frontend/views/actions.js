@@ -56,7 +56,8 @@ function leave({ forms, overlay, review, deciding }, target) {
     return true;
 }
 
-/** Whether Escape is meant for us: nothing else has the focus. @param {EventTarget | null} target */
+/** Whether Escape is meant for us: nothing else has the focus.
+ * @param {EventTarget | null} target */
 function isOurs(target) {
     const element = /** @type {Partial<Element> | null} */ (target);
     const isNone = !element || element.tagName === "BODY" || element.tagName === "HTML";

@@ -67,9 +67,10 @@ export function chartView({ title, meaning, hint, ends, curves, write }, steps, 
                 slider >= 0 && markView(xOf(slider, steps.length, BOX), "slider", look.sliderMark),
                 curves.map((curve) => curveView(curve, read)),
             ),
-            ends.map((end, index) =>
-                h("span", { key: end, "aria-hidden": "true", style: look.axisEnds[index] ?? {} }, end),
-            ),
+            ends.map((end, index) => {
+                const style = look.axisEnds[index] ?? {};
+                return h("span", { key: end, "aria-hidden": "true", style }, end);
+            }),
         ),
     );
 }

@@ -87,8 +87,8 @@ const chartsOf = (card) => [
     {
         title: "Outlier percentile",
         meaning:
-            "Rank among all images in percent, by the distance to the nearest ones: near 0 is the " +
-            "most unusual image, 100 the most usual",
+            "Rank among all images in percent, by the distance to the nearest ones: near 0 is " +
+            "the most unusual image, 100 the most usual",
         hint: "up = more unusual",
         ends: ["0", "100"],
         curves: percentiles(card),

@@ -48,7 +48,7 @@ function neighborView({ table, current }, row, other) {
             "span",
             { class: "review-caption" },
             label !== undefined &&
-                h("span", { class: isOther ? "review-wrong" : "" }, `${isOther ? "≠ " : ""}${label}`),
+                h("span", isOther ? { class: "review-wrong" } : {}, isOther ? "≠ " : "", label),
             h("span", { class: "review-muted" }, id),
         ),
     );

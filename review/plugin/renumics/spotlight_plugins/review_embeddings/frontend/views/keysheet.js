@@ -27,7 +27,8 @@ const MORE = [
     ["?", "these keys"],
 ];
 
-/** What stands on the page without room for an explanation. @type {[sign: string, means: string][]} */
+/** What stands on the page without room for an explanation.
+ * @type {[sign: string, means: string][]} */
 const WORDS = [
     ["rank", "outlier rank: 1 is the most unusual of all images at that checkpoint"],
     ["percentile", "the rank in percent: near 0 is the most unusual; in the curves that is up"],
@@ -67,7 +68,11 @@ const keyTable = (title, keys, tag = "kbd") =>
                 h(
                     "tr",
                     { key },
-                    h("th", { scope: "row" }, key.split(" ").map((one) => h(tag, { key: one }, one))),
+                    h(
+                        "th",
+                        { scope: "row" },
+                        key.split(" ").map((one) => h(tag, { key: one }, one)),
+                    ),
                     h("td", {}, does),
                 ),
             ),

@@ -52,9 +52,9 @@ export function sliderView(slider, player) {
         { style: sliderStyles.bar, "data-test-tag": "checkpoint-slider" },
         h("span", { style: styles.name }, "Checkpoint"),
         playButton(player),
-        goButton("‹", `Previous checkpoint (${keysOf("back").join(" or ")})`, () => slider.go(wanted - 1)),
+        goButton("‹", titleOf("Previous", "back"), () => slider.go(wanted - 1)),
         h("input", range),
-        goButton("›", `Next checkpoint (${keysOf("forward").join(" or ")})`, () => slider.go(wanted + 1)),
+        goButton("›", titleOf("Next", "forward"), () => slider.go(wanted + 1)),
         h(
             "span",
             {
@@ -69,6 +69,9 @@ export function sliderView(slider, player) {
             : h("span", { key: "what", style: sliderStyles.what }, describe(current)),
     );
 }
+
+/** @param {string} which @param {"back" | "forward"} command */
+const titleOf = (which, command) => `${which} checkpoint (${keysOf(command).join(" or ")})`;
 
 /** @param {Pick<Player, "isPlaying" | "toggle">} player */
 function playButton({ isPlaying, toggle }) {
