@@ -8,7 +8,7 @@
 
 import { RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";
-import { counted, shortTime } from "./format.js";
+import { counted, countedImages, shortTime } from "./format.js";
 import { Listeners } from "./listeners.js";
 import { listChangeOf, removeMessage, renameMessage } from "./messages.js";
 
@@ -22,7 +22,11 @@ export class SavedLists {
     changed = new Listeners();
     /** Why they could not be read. @type {Failure | null} */
     failure = null;
+    /** What was saved here last, once the server has it; empty for nothing. */
+    news = "";
 
+    /** What is being saved. @type {{ name: string, count: number } | undefined} */
+    #begun;
     /** As the server had them last. @type {SavedList[]} */
     #saved = [];
     /** The version of these. */
@@ -84,6 +88,7 @@ export class SavedLists {
     save(rows, name, done) {
         const run = () => {
             this.decisions.saveList(rows, name);
+            this.#begun = { name, count: rows.length };
             done();
         };
         if (!this.has(name)) return run();
@@ -106,6 +111,11 @@ export class SavedLists {
         this.decisions.changeList(name, (what) => [removeMessage({ ...what, name })]);
     }
 
+    /** The person has gone on. */
+    clearNews() {
+        this.news = "";
+    }
+
     get #known() {
         /** @type {Map<string, KnownList>} */
         const known = new Map(this.#saved.map((one) => [one.name, one]));
@@ -121,7 +131,22 @@ export class SavedLists {
             if (listChangeOf(entry.message)) this.#unread.set(entry.key, entry);
         for (const { key } of outbox.aside) this.#unread.delete(key);
         if (this.#unread.size !== before) this.#change();
+        this.#confirm();
         if (holding.isKnown && holding.lists !== this.#version) void this.#ask(holding.lists);
+    }
+
+    /** Say that what was begun is saved, once it is; where it was refused, others say that. */
+    #confirm() {
+        const { outbox, table } = this.decisions;
+        const begun = this.#begun;
+        const isOfIt = (/** @type {Entry} */ { message }) =>
+            listChangeOf(message)?.name === begun?.name;
+        if (!begun || outbox.waiting.some(isOfIt)) return;
+        this.#begun = undefined;
+        if (outbox.aside.some(isOfIt)) return;
+        this.news = newsOf(begun);
+        table.notify(this.news);
+        this.changed.call();
     }
 
     /** @param {string} version */
@@ -182,6 +207,14 @@ const listOf = (known) => ({
     suggests: /** @type {ReviewList["suggests"]} */ (RELABEL), // where another class fits better
     description: descriptionOf(known),
 });
+
+/** @param {{ name: string, count: number }} saved */
+const newsOf = ({ name, count }) =>
+    `Saved “${name}”: ${countedImages(count)}. It is in Lists and in the menu above the image; ` +
+    `review-embeddings export --saved ${quoted(name)} writes it to a file.`;
+
+/** As a shell takes it. @param {string} text */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** @param {KnownList} known */
 function descriptionOf({ rows, images = rows.length, reviewer, time }) {

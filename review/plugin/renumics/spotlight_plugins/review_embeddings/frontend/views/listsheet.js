@@ -17,7 +17,7 @@ export const LISTS_SHEET = `
 .rl button:hover:enabled { background: var(--review-raised, #f1f4f8); }
 .rl :is(button, input):focus-visible { outline: 2px solid var(--review-focus, #1a5fd0);
     outline-offset: -2px; }
-.rl-title { overflow-wrap: anywhere; }
+.rl-title { overflow-wrap: break-word; min-width: 0; }
 .rl-now .rl-title { font-weight: 600; }
 .rl-count { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .rl-bar { grid-column: 1 / -1; height: 3px; border-radius: 2px; overflow: hidden;
@@ -39,7 +39,8 @@ export const LISTS_SHEET = `
     border: 1px solid var(--review-edge, #6b7787); text-align: left; }
 .rl .rl-save:disabled { cursor: default; border: 1px dashed var(--review-line, #c3ccd5);
     color: var(--review-muted, #4b5563); }
-.rl-none, .rl-fault { margin: 4px 6px; flex: none; }
+.rl-none, .rl-fault, .rl-news { margin: 4px 6px; flex: none; overflow-wrap: break-word; }
 .rl-fault { color: var(--review-bad, #b3261e); }
-.rl-fault[hidden] { display: none; }
+.rl-news { color: var(--review-good, #1b6e35); font-size: 0.75rem; }
+.rl :is(.rl-fault, .rl-news)[hidden] { display: none; }
 `;
