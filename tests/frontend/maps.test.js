@@ -265,12 +265,12 @@ test("a point is painted where it is, and at an edge as far as there is room", (
 });
 
 test("what is in sight needs no pan, what is outside the shortest one", () => {
-    const spot = { x: 0, y: 0, area: AREA }; // 400 x 200 pixels, 30 of them margin
+    const spot = { x: 0, y: 0, area: AREA }; // 400 x 200 pixels, 30 and 54 of them margin
     const pan = (/** @type {number} */ x, /** @type {number} */ y) =>
         panToSee({ x, y }, [spot], 10);
-    assert.deepEqual(pan(17, -7), [0, 0]); // 170 and 70 pixels from the middle
+    assert.deepEqual(pan(17, -4.6), [0, 0]); // 170 and 46 pixels from the middle
     assert.deepEqual(pan(20, 0), [-3, 0]);
-    assert.deepEqual(pan(-20, 9), [3, -2]);
+    assert.deepEqual(pan(-20, 6.6), [3, -2]);
 });
 
 test("an image is seen in all maps, or in as many as can be, the last ones first", () => {

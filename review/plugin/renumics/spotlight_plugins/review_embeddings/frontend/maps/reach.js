@@ -8,8 +8,8 @@
 /** Middles of the view with which an image is seen. */
 /** @typedef {{ x: [number, number], y: [number, number] }} Middles */
 
-/** Pixels between the edge of a map and what is seen there whole. */
-const MARGIN = 30;
+/** Pixels between the edge of a map and what is seen there whole; below, there is a button. */
+const MARGIN = { x: 30, y: 54 };
 
 /**
  * The shortest pan with which the image is seen; nothing where it is. Where it is too far apart for
@@ -27,10 +27,11 @@ export function panToSee(view, spots, scale) {
 /** @param {Spot} spot @param {number} scale @returns {Middles} */
 function middlesOf({ x, y, area }, scale) {
     const around = (/** @type {number} */ place, /** @type {number} */ pixels) => {
-        const room = Math.max(0, pixels / 2 - MARGIN) / scale;
+        const room = Math.max(0, pixels) / scale;
         return /** @type {[number, number]} */ ([place - room, place + room]);
     };
-    return { x: around(x, area.width), y: around(y, area.height) };
+    const { width, height } = area;
+    return { x: around(x, width / 2 - MARGIN.x), y: around(y, height / 2 - MARGIN.y) };
 }
 
 /** @param {Middles[]} all */

@@ -12,6 +12,7 @@ import { screenOf } from "./view.js";
 const RING = 9; // pixels, the radius of the outer one
 const ARROW = 2.2; // times the size of a mark of other images
 const ARROW_INSET = 16; // pixels from the edge
+const BUTTON = { width: 110, height: 52 }; // pixels at the lower left that a button needs
 
 /**
  * Where the current image was at each checkpoint.
@@ -43,10 +44,20 @@ export function drawCurrent(context, surface, theme) {
     const [left, top] = surface.markOf(row);
     const mark = edgeMark(area, left, top, ARROW_INSET);
     context.globalAlpha = board.look.states[row] === HIDDEN ? 0.5 : 1;
-    if (mark) arrow(context, mark, theme);
+    if (mark) arrow(context, beside(mark, area), theme);
     else if (surface.thumbnails.some((one) => one.row === row)) frame(context, left, top, theme);
     else doubleRing(context, left, top, theme);
     context.globalAlpha = 1;
+}
+
+/**
+ * A mark that the button at the lower left does not hide.
+ * @param {import("./outside.js").EdgeMark} mark
+ * @param {import("./view.js").Area} area
+ */
+function beside(mark, { left, top, height }) {
+    if (mark.x > left + BUTTON.width) return mark;
+    return { ...mark, y: Math.min(mark.y, top + height - BUTTON.height) };
 }
 
 /**
