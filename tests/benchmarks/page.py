@@ -55,7 +55,7 @@ SELECT = """async rows => {
 STEP = """async title => {
     const painted = () => new Promise(done => requestAnimationFrame(() =>
     requestAnimationFrame(done)));
-    const button = document.querySelector(`[data-test-tag=checkpoint-slider] [title="${title}"]`);
+    const button = document.querySelector(`[data-test-tag=checkpoint-slider] [title^="${title}"]`);
     const started = performance.now();
     button.click();
     await painted();
