@@ -212,7 +212,7 @@ test("marked images are saved rather than the open list", async () => {
 });
 
 test("what was saved is said with its name, its size and how it becomes a file", async () => {
-    const { page, rows, table, view } = await withLists();
+    const { page, rows, view } = await withLists();
     page.review.marks.add([1, 2]);
     rows.beginSave();
     rows.set({ name: "Bob's" });
@@ -223,7 +223,8 @@ test("what was saved is said with its name, its size and how it becomes a file",
         "Saved “Bob's”: 2 images. It is in Lists and in the menu above the image; " +
         "review-embeddings export --saved 'Bob'\\''s' writes it to a file.";
     assert(textOf(view()).includes(news));
-    assert.deepEqual(table.notices, [news]);
+    assert.equal(all(view(), "li").filter(({ props }) => props.class?.includes("rl-new")).length, 1);
+    assert.match(page.decisions.status, /^Saved the list “Bob's” /);
     rows.beginSave();
     assert(!textOf(view()).includes(news), "it is not about what is saved next");
 });

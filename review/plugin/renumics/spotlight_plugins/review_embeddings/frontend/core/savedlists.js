@@ -22,11 +22,11 @@ export class SavedLists {
     changed = new Listeners();
     /** Why they could not be read. @type {Failure | null} */
     failure = null;
-    /** What was saved here last, once the server has it; empty for nothing. */
-    news = "";
 
     /** What is being saved. @type {{ name: string, count: number } | undefined} */
     #begun;
+    /** What was saved here last, until the person goes on. @type {{ name: string, count: number } | undefined} */
+    #new;
     /** As the server had them last. @type {SavedList[]} */
     #saved = [];
     /** The version of these. */
@@ -111,9 +111,19 @@ export class SavedLists {
         this.decisions.changeList(name, (what) => [removeMessage({ ...what, name })]);
     }
 
+    /** What was saved here last, once the server has it; empty for nothing. */
+    get news() {
+        return this.#new ? newsOf(this.#new) : "";
+    }
+
+    /** Whether it is the one that was saved last. @param {{ key: string }} list */
+    isNew(list) {
+        return this.#new !== undefined && this.nameOf(list) === this.#new.name;
+    }
+
     /** The person has gone on. */
     clearNews() {
-        this.news = "";
+        this.#new = undefined;
     }
 
     get #known() {
@@ -137,15 +147,14 @@ export class SavedLists {
 
     /** Say that what was begun is saved, once it is; where it was refused, others say that. */
     #confirm() {
-        const { outbox, table } = this.decisions;
+        const { outbox } = this.decisions;
         const begun = this.#begun;
         const isOfIt = (/** @type {Entry} */ { message }) =>
             listChangeOf(message)?.name === begun?.name;
         if (!begun || outbox.waiting.some(isOfIt)) return;
         this.#begun = undefined;
         if (outbox.aside.some(isOfIt)) return;
-        this.news = newsOf(begun);
-        table.notify(this.news);
+        this.#new = begun;
         this.changed.call();
     }
 

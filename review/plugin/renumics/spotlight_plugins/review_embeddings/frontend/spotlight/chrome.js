@@ -44,6 +44,7 @@ ${DARK} svg :is(.xaxis, .yaxis, .caption, g.tick, g.tick > text) {
 }
 ${DARK} svg :is(.xaxis, .yaxis) path.domain { fill: var(--review-raised); }
 ${DARK} svg :is(path.domain, .tick line) { stroke: var(--review-line); }
+${DARK} .Toastify__toast { background: var(--review-raised); color: var(--review-ink); }
 
 /* Ours: what has the focus is seen, what cannot be pressed looks so, what is asked for is read. */
 [data-review] :focus-visible, .review-skip:focus {

@@ -21,6 +21,7 @@ export const rowOrForm = (rows, list, isStop) =>
  */
 function row(rows, list, tabIndex) {
     const isOpen = rows.isOpen(list);
+    const isNew = rows.page.saved.isNew(list);
     const open = {
         class: "rl-open",
         "data-key": list.key,
@@ -31,7 +32,7 @@ function row(rows, list, tabIndex) {
     };
     return h(
         "li",
-        { key: list.key, class: isOpen ? "rl-row rl-now" : "rl-row" },
+        { key: list.key, class: `rl-row${isOpen ? " rl-now" : ""}${isNew ? " rl-new" : ""}` },
         h(
             "button",
             open,

@@ -23,17 +23,19 @@ export function listsWidget(page, redraw) {
     const rows = new ListRows(page, redraw);
     /** @type {Element | undefined} */
     let element;
-    let shown = "";
+    let [shown, news] = ["", ""];
+    const reveal = (/** @type {string} */ selector) =>
+        element?.querySelector(selector)?.scrollIntoView({ block: "nearest" });
     const show = () => {
         redraw();
         const key = page.review.list?.key ?? "";
-        if (key !== shown)
-            element?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-        shown = key;
+        if (key !== shown) reveal("[aria-current]");
+        if (page.saved.news !== news && page.saved.news) reveal(".rl-new");
+        [shown, news] = [key, page.saved.news];
     };
     const stops = [
         page.review.changed.add(show),
-        page.saved.changed.add(redraw),
+        page.saved.changed.add(show),
         page.sessionRead.add(redraw),
     ];
     const view = () => listsView(rows, (root) => (element = root));

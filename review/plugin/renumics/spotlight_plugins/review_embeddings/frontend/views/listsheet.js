@@ -11,6 +11,7 @@ export const LISTS_SHEET = `
 .rl-group { padding: 5px 6px 2px; font-size: 0.75rem; font-weight: 600;
     color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-now { background: var(--review-accent-ground, #e8f0fe); }
+.rl-new { box-shadow: inset 3px 0 0 var(--review-good, #1b6e35); }
 .rl button { font: inherit; color: inherit; cursor: pointer; background: none; border: 0; }
 .rl-open { flex: 1 1 auto; min-width: 0; display: grid; padding: 4px 6px; text-align: left;
     grid-template-columns: minmax(0, 1fr) auto; gap: 1px 8px; }
