@@ -240,6 +240,13 @@ def test_offers_of_the_paid_edition_are_hidden(page: Page) -> None:
     page.mouse.click(WIDE / 2, HIGH - 60)
 
 
+def test_a_cell_of_the_confusion_matrix_brings_its_images_forward(page: Page) -> None:
+    page.get_by_text("Classes", exact=True).click()
+    page.locator(".rc-cell:not(.rc-empty)").first.click()
+    expect(page.locator("[data-test-tag=review-panel]")).to_be_visible()
+    assert "predicted as" in page.locator("select[aria-label=List]").inner_text()
+
+
 def test_spotlights_table_lists_filters_and_inspector_work(page: Page) -> None:
     page.get_by_text("Images", exact=True).click()
     page.get_by_role("button", name="Select these images in Spotlight: Worst").first.click()
