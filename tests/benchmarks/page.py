@@ -120,7 +120,9 @@ def opened(browser: Any, address: str, started: float) -> tuple[Page, float]:
     page.goto(address)
     page.wait_for_function(
         "globalThis.spotlight && spotlight.useDataset.getState().length > 0 && "
-        "document.body.innerText.includes('Filtered')"
+        "(document.body.innerText.includes('Filtered') || "
+        "document.querySelector('canvas[data-placement]') !== null)",  # its table, or a map of ours
+        timeout=180_000,
     )
     page.evaluate(PAINTED)
     return page, time.perf_counter() - started
