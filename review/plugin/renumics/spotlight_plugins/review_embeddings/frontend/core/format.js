@@ -37,7 +37,7 @@ export function shortName(name, most) {
     return `${letters.slice(0, begin).join("")}…${letters.slice(-end).join("")}`;
 }
 
-/** A name that may also be wrapped where it joins words, as in `Abstract_Art`. @param {string} name */
+/** A name that is also wrapped where it joins words, as in `Abstract_Art`. @param {string} name */
 export const wrapped = (name) => name.replace(/[_/.…-]+(?=.)/g, "$&\u200b");
 
 /**

@@ -16,6 +16,7 @@ import { listChangeOf, removeMessage, renameMessage } from "./messages.js";
 const SAVED = "saved:";
 
 /** @typedef {Pick<SavedList, "name" | "rows"> & Partial<SavedList>} KnownList */
+/** @typedef {{ name: string, count: number }} SavedCount */
 
 export class SavedLists {
     /** Called when one came, went or has another name. @type {Listeners} */
@@ -23,9 +24,9 @@ export class SavedLists {
     /** Why they could not be read. @type {Failure | null} */
     failure = null;
 
-    /** What is being saved. @type {{ name: string, count: number } | undefined} */
+    /** What is being saved. @type {SavedCount | undefined} */
     #begun;
-    /** What was saved here last, until the person goes on. @type {{ name: string, count: number } | undefined} */
+    /** What was saved here last, until the person goes on. @type {SavedCount | undefined} */
     #new;
     /** As the server had them last. @type {SavedList[]} */
     #saved = [];
@@ -217,7 +218,7 @@ const listOf = (known) => ({
     description: descriptionOf(known),
 });
 
-/** @param {{ name: string, count: number }} saved */
+/** @param {SavedCount} saved */
 const newsOf = ({ name, count }) =>
     `Saved “${name}”: ${countedImages(count)}. It is in Lists and in the menu above the image; ` +
     `review-embeddings export --saved ${quoted(name)} writes it to a file.`;

@@ -26,7 +26,7 @@ export function becameOf({ message }, { saved, left }, time) {
     return `${done} ${time}, but ${who}: ${those} images ${rest}`;
 }
 
-/** What became of a saved list; undefined where the message is about none. @param {Message} message */
+/** What became of a saved list; undefined for no list. @param {Message} message */
 function listDone(message) {
     const change = listChangeOf(message);
     if (!change) return undefined;

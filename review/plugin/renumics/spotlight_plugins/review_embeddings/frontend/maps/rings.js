@@ -1,5 +1,6 @@
 // How one image is marked on a map: the current one by a double ring and its way through the
-// checkpoints, or by an arrow at the edge where it is out of sight; that under the pointer by a ring.
+// checkpoints, or by an arrow at the edge where it is out of sight; the one under the pointer by a
+// ring.
 
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */

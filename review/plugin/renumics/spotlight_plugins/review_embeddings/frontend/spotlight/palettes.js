@@ -1,5 +1,5 @@
-// Spotlight's table, histograms and plots get the colours of our maps: as its palettes, in the place
-// of the ones that it begins with. What a person chose in its menu of colours stays.
+// Spotlight's table, histograms and plots get the colours of our maps: as its palettes, in place of
+// the ones that it begins with. What a person chose in its menu of colours stays.
 
 import { colorsOf, rampColor } from "../core/colors.js";
 

@@ -5,13 +5,13 @@
 
 import { PREFIX, ROUTES } from "../constants.js";
 
-/** Milliseconds without another checkpoint after which statistics are worked out: with 50,000 images
- * they take a tenth of a second, which is seen while checkpoints are played. */
+/** Milliseconds without another checkpoint after which statistics are worked out: with 50,000
+ * images they take a tenth of a second, which is seen while checkpoints are played. */
 const SETTLED = 1000;
 
 /**
  * @param {typeof globalThis.spotlight} spotlight
- * @param {(work: () => void) => void} [settle] Does the last work that it was given, once it is quiet.
+ * @param {(work: () => void) => void} [settle] Does the work that it was given last, later.
  * @returns {ReviewTable}
  */
 export function spotlightTable(

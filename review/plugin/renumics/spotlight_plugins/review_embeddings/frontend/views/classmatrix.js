@@ -1,5 +1,6 @@
-// The confusion matrix: a row a label, a column a prediction. Of many classes those that are confused
-// most, or those around one; the others stand together in a column. Its rows are in classrows.js.
+// The confusion matrix: a row a label, a column a prediction. Of many classes those that are
+// confused most, or those around one; the others stand together in a column. Its rows are in
+// classrows.js.
 
 /** @import { ClassView } from "../core/classview.js" */
 /** @import { Confusion, Order } from "../core/classes.js" */
