@@ -57,7 +57,7 @@ export const COLUMNS: Record<
     | "label"
     | "decision"
     | "newLabel"
-    | "suggestedLast"
+    | "suggested"
     | "labelScore"
     | "imageIssue"
     | "leakOf"
