@@ -149,9 +149,7 @@ def _open(
     """Open the data set, with the name of its source as run.json keeps it."""
     session.progress.note(f"Opening data set {reference.source}")
     opened = open_images(reference, found, wanted)
-    session.progress.note(
-        f"Reviewing its split {opened.reference.split!r}: {len(opened.rows):,} images"
-    )
+    session.progress.note(_reviewed(opened, info.dataset.limit))
     if opened.classes is None:
         session.progress.note(
             "It has no labels, or none that were found; a column can be named with --label-column"
@@ -159,6 +157,14 @@ def _open(
     for note in opened.account.notes:
         session.progress.note(note)
     return replace(opened, reference=replace(opened.reference, source=info.dataset.source))
+
+
+def _reviewed(opened: OpenedDataset, limit: int | None) -> str:
+    """What of the data set the run is about; those that cannot be read are told later."""
+    split, total = opened.reference.split, len(opened.rows)
+    if limit is None or limit >= total:
+        return f"Reviewing its split {split!r}: {total:,} images"
+    return f"Reviewing a sample of its split {split!r}: {limit:,} of {total:,} images"
 
 
 def _note_changes(progress: Progress, before: RunImages, images: RunImages) -> None:

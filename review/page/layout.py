@@ -70,7 +70,7 @@ def _wide_layout(review: ReviewFrame, rooms: Rooms) -> Layout:
     from renumics.spotlight import layout as ly
 
     maps = [ly.tab(one, weight=100 // len(maps_of(review))) for one in _maps(review)]
-    images, lists = _about_images(review), _lists()
+    images, lists = _about_images(review), [_ours("lists", "Lists")]
     if rooms.lists:
         below = [ly.tab(*images, weight=100 - rooms.lists), ly.tab(*lists, weight=rooms.lists)]
     else:
@@ -108,13 +108,6 @@ def _about_images(review: ReviewFrame) -> list[Any]:
         *([_ours("classes", "Classes")] if c.LABEL in review.frame.columns else []),
         *histograms,
     ]
-
-
-def _lists() -> list[Any]:
-    """Ours, to go through, and Spotlight's, to select."""
-    from renumics.spotlight import layout as ly
-
-    return [_ours("lists", "Lists"), ly.issues("Select a list")]
 
 
 def _ours(widget: str, name: str) -> Any:

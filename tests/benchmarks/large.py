@@ -78,7 +78,7 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
             kept = {
                 name: value
                 for name, value in stored.items()
-                if name not in {"arrays", "fingerprint"}
+                if name not in {"arrays", "fingerprint", "checksums", "checksum"}
             }
             writer.metadata.update({**kept, "dimension": dimension})
     for (

@@ -13,7 +13,8 @@ import {
     wrongOf,
 } from "page/core/classes.js";
 import { curvesOf, sortedCurves } from "page/core/classcurves.js";
-import { shortName, shortNames } from "page/core/names.js";
+import { shortName, wrapped } from "page/core/format.js";
+import { shortNames } from "page/core/names.js";
 
 const CLASSES = ["ant", "bee", "cow"];
 
@@ -135,6 +136,8 @@ test("the curve of a class knows its share now and how that changed; unknown one
 test("long names are cut in their middle, and no two look the same", () => {
     assert.equal(shortName("Great plain lions", 9), "Grea…ions");
     assert.equal(shortName("lions", 9), "lions");
+    assert.equal(wrapped("Abstract_Art-2"), "Abstract_\u200bArt-\u200b2");
+    assert.equal(wrapped("automobile_"), "automobile_", "no word is broken");
     const names = ["plain old lion", "plain odd lion", "ant"];
     assert.deepEqual(shortNames(names, 9), names);
     assert.deepEqual(shortNames(["plain old lion", "ant"], 9), ["plai…lion", "ant"]);

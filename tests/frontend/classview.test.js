@@ -17,10 +17,10 @@ import { all, begunPage, button } from "./pages.js";
 const STEPS = [0, 10, 20];
 
 /**
- * Four images, blue, green, red, blue, and a slider over three checkpoints.
+ * Four images, blue, green, red, blue, and a slider over three checkpoints, as the page opens.
  * @param {(server: FakeServer, table: FakeTable) => void} [change]
  */
-async function viewing(change = () => {}) {
+async function beginning(change = () => {}) {
     const begun = await begunPage((server, table) => {
         server.given = {
             title: "run",
@@ -49,11 +49,71 @@ async function viewing(change = () => {}) {
     return { ...begun, view, close, shown: () => classesView(view) };
 }
 
+/**
+ * The same, the slider moved to step 10.
+ * @param {(server: FakeServer, table: FakeTable) => void} [change]
+ */
+async function viewing(change) {
+    const begun = await beginning(change);
+    void begun.page.slider.go(1);
+    await settled();
+    return begun;
+}
+
 /** @param {ReturnType<typeof classesView>} shown */
 const cells = (shown) =>
     all(shown, "td")
-        .filter(({ props }) => props["data-cell"])
+        .filter(({ props }) => "data-label" in props && "data-prediction" in props)
         .map(textOf);
+
+test("it opens on the last checkpoint, and follows the slider once that is moved", async () => {
+    const { page, view, shown } = await beginning();
+    assert.equal(page.slider.current?.step, 10);
+    assert.equal(view.step, 20);
+    assert.match(textOf(shown()), /step 20 \(last\)/);
+    void page.slider.go(1); // to where it stands
+    await settled();
+    assert.equal(view.step, 10);
+    assert.match(textOf(shown()), /step 10(?! \(last\))/);
+});
+
+/** A grid whose cells are found by their attribute. @param {Record<string, object>} known */
+const gridOf = (known) => ({
+    querySelector: (/** @type {string} */ wanted) =>
+        known[/"(.*)"/.exec(wanted)?.[1] ?? ""] ?? null,
+});
+
+test("arrow keys reach the cells and their sums, and Enter opens the images", async () => {
+    const { page, shown } = await viewing();
+    const [table] = all(shown(), "table");
+    const cells = all(shown(), "td").filter(({ props }) => props["data-cell"]);
+    assert.deepEqual(
+        cells.filter(({ props }) => props.tabIndex === 0).map((one) => one.props["data-cell"]),
+        ["0 0"],
+    );
+    /** @type {string[]} */
+    const focused = [];
+    const places = cells.map(({ props }) => String(props["data-cell"]));
+    const grid = gridOf(
+        Object.fromEntries(places.map((at) => [at, { focus: () => focused.push(at) }])),
+    );
+    const press = (/** @type {string} */ key, /** @type {string} */ at) => {
+        const { props } = /** @type {any} */ (cells[places.indexOf(at)]);
+        const [label, prediction] = [props["data-label"], props["data-prediction"]];
+        const dataset = { cell: at, label, prediction };
+        const [preventDefault, stopPropagation] = [() => {}, () => {}];
+        const event = { key, target: { dataset }, currentTarget: grid };
+        table?.props.onKeyDown({ ...event, preventDefault, stopPropagation });
+    };
+    press("ArrowRight", "0 2"); // the sum of a row
+    press("ArrowDown", "2 1"); // and that of a column
+    press("ArrowDown", "3 1"); // the last one
+    assert.deepEqual(focused, ["0 3", "3 1"]);
+    press("Enter", "0 3");
+    assert.equal(page.review.list?.title, "All images of blue, step 10");
+    press(" ", "3 1");
+    assert.equal(page.review.list?.title, "All images predicted as green, step 10");
+});
 
 test("the matrix is that of the slider's checkpoint, with totals", async () => {
     const { shown } = await viewing();

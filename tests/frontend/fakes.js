@@ -422,6 +422,8 @@ export class FakeBrowser {
     later = (work) => void this.waiting.push(work);
     /** @type {Surroundings["again"]} */
     again = (work) => void this.repeated.push(work);
+    /** @type {Surroundings["isStill"]} */
+    isStill = () => false;
     /** @type {Surroundings["onWake"]} */
     onWake = (listener) => this.woken.add(listener);
     /** @type {Surroundings["guardLeaving"]} */

@@ -24,7 +24,7 @@ import { checkpoint, FakeBrowser, FakeServer, FakeTab, FakeTable } from "./fakes
 function mapsOf(table, storage = new FakeTab(), cards = new Map()) {
     const slider = new Slider(table, new CheckpointValues(new FakeServer()));
     const known = { of: (/** @type {number | undefined} */ row) => cards.get(row) };
-    return new Maps(table, known, storage, new Player(slider, () => {}));
+    return new Maps(table, known, storage, new Player(slider, new FakeBrowser()));
 }
 
 /** @import { Node } from "page/types.js" */

@@ -4,9 +4,10 @@ import { test } from "node:test";
 import { Grid } from "page/maps/grid.js";
 import { isInside, rowsInside, selectedWith } from "page/maps/lasso.js";
 import { isAtHome, middles, withRoom } from "page/maps/names.js";
-import { outsideMarks } from "page/maps/outside.js";
+import { edgeMark, outsideMarks } from "page/maps/outside.js";
 import { MapPoints } from "page/maps/points.js";
 import { Disc, paintPoints, pixelOf } from "page/maps/raster.js";
+import { panToSee } from "page/maps/reach.js";
 import { SIDE, thumbnailsOf } from "page/maps/thumbnails.js";
 import { ease, Tween } from "page/maps/tween.js";
 import { dataOf, extentOf, screenOf, View } from "page/maps/view.js";
@@ -261,4 +262,45 @@ test("a point is painted where it is, and at an edge as far as there is room", (
         [half & 255, (half >> 8) & 255, half >>> 24],
         [255, 127, 255], // half of the white is left in green
     );
+});
+
+test("what is in sight needs no pan, what is outside the shortest one", () => {
+    const spot = { x: 0, y: 0, area: AREA }; // 400 x 200 pixels, 30 and 54 of them margin
+    const pan = (/** @type {number} */ x, /** @type {number} */ y) =>
+        panToSee({ x, y }, [spot], 10);
+    assert.deepEqual(pan(17, -4.6), [0, 0]); // 170 and 46 pixels from the middle
+    assert.deepEqual(pan(20, 0), [-3, 0]);
+    assert.deepEqual(pan(-20, 6.6), [3, -2]);
+});
+
+test("an image is seen in all maps, or in as many as can be, the last ones first", () => {
+    const at = (/** @type {number} */ x) => ({ x, y: 0, area: AREA });
+    const view = { x: 0, y: 0 };
+    assert.deepEqual(panToSee(view, [at(10), at(40)], 10), [23, 0]); // [23, 27] suits both
+    assert.deepEqual(panToSee(view, [at(0), at(-100), at(5)], 10), [0, 0]);
+    assert.deepEqual(panToSee(view, [at(100), at(-100)], 10), [-83, 0]);
+    assert.deepEqual(panToSee(view, [], 10), [0, 0]);
+});
+
+test("panned by that, the image is inside of every map, whatever their sizes", () => {
+    const random = randomOf(3);
+    for (let at = 0; at < 200; at += 1) {
+        const view = new View();
+        view.show({ x: [-1, 1], y: [-1, 1] });
+        view.zoomAt(1 + 3 * random(), random(), random());
+        const areas = [AREA, { ...AREA, width: 200 }, { ...AREA, height: 150 }];
+        const scale = view.scale(areas);
+        const spots = areas.map((area) => ({ x: random() / 9, y: random() / 9, area }));
+        view.pan(...panToSee(view, spots, scale));
+        for (const { x, y, area } of spots) {
+            const [left, top] = screenOf(view.placement(area, scale), x, y);
+            assert.equal(edgeMark(area, left, top), undefined);
+        }
+    }
+});
+
+test("an arrow stands at the edge and points to what is outside", () => {
+    assert.equal(edgeMark(AREA, 100, 100), undefined);
+    assert.deepEqual(edgeMark(AREA, 500, 100, 16), { x: 384, y: 100, angle: 0 });
+    assert.deepEqual(edgeMark(AREA, 100, -300, 16), { x: 100, y: 36, angle: -Math.PI / 2 });
 });

@@ -211,6 +211,34 @@ test("marked images are saved rather than the open list", async () => {
     assert.deepEqual(server.sent.at(-1)?.body.images, [imageOf(1)]);
 });
 
+test("what was saved is said with its name, its size and how it becomes a file", async () => {
+    const { page, rows, view } = await withLists();
+    page.review.marks.add([1, 2]);
+    rows.beginSave();
+    rows.set({ name: "Bob's" });
+    rows.takeName();
+    assert.equal(page.saved.news, "", "it is not with the server yet");
+    await settled();
+    const news =
+        "Saved “Bob's”: 2 images. It is in Lists and in the menu above the image; " +
+        "review-embeddings export --saved 'Bob'\\''s' writes it to a file.";
+    assert(textOf(view()).includes(news));
+    assert.equal(all(view(), "li").filter(({ props }) => props.class?.includes("rl-new")).length, 1);
+    assert.match(page.decisions.status, /^Saved the list “Bob's” /);
+    rows.beginSave();
+    assert(!textOf(view()).includes(news), "it is not about what is saved next");
+});
+
+test("what is not saved is not said to be", async () => {
+    const refusal = { kind: /** @type {const} */ ("invalid"), reason: "no" };
+    for (const answer of [AWAY, refusal]) {
+        const { page } = await withLists((server) => (server.answers = [answer]));
+        page.saved.save([2], "new", () => {});
+        await settled();
+        assert.equal(page.saved.news, "");
+    }
+});
+
 test("a thousand lists can be searched", async () => {
     const many = Array.from({ length: 1000 }, (_, index) => ({ ...EVEN, name: `list ${index}` }));
     const { rows, view } = await withLists((server) => (server.saved = many));

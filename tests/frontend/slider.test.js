@@ -212,31 +212,58 @@ test("the slider says which step it waits for, and which cannot be shown", () =>
 });
 
 /** A slider that a player drives, whose pauses end when the test says so. */
-function played() {
+function played(isStill = false) {
     const all = opened();
-    /** @type {(() => void)[]} */
+    /** @type {{ work: () => void, wait: number }[]} */
     const pauses = [];
-    const player = new Player(all.slider, (work) => void pauses.push(work));
+    const later = (/** @type {() => void} */ work, /** @type {number} */ wait) =>
+        void pauses.push({ work, wait });
+    const player = new Player(all.slider, { later, isStill: () => isStill });
     const resume = async () => {
-        pauses.splice(0).forEach((work) => work());
+        pauses.splice(0).forEach(({ work }) => work());
         await settled();
     };
-    return { ...all, player, resume };
+    return { ...all, player, resume, pauses };
 }
 
-test("playing goes on to the last checkpoint and stops there", async () => {
-    const { slider, player, resume } = played();
+test("playing stays longest at the last checkpoint, and begins again", async () => {
+    const { slider, player, resume, pauses } = played();
     player.toggle();
     await settled();
     assert.deepEqual([slider.current?.step, player.isPlaying], [100, true]);
+    const [end] = pauses;
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [0, true]);
+    assert((end?.wait ?? 0) > (pauses[0]?.wait ?? Infinity));
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [50, true]);
+    player.toggle();
+    await resume();
+    assert.deepEqual([slider.current?.step, player.isPlaying], [50, false]);
+});
+
+test("who wants nothing to move by itself sees the checkpoints once", async () => {
+    const { slider, player, resume } = played(true);
+    player.toggle();
+    await settled();
     await resume();
     assert.deepEqual([slider.current?.step, player.isPlaying], [100, false]);
     player.toggle(); // from the start, where it stood at the end
     await settled();
-    assert.equal(slider.current?.step, 0);
+    assert.deepEqual([slider.current?.step, player.isPlaying], [0, true]);
+});
+
+test("started again during a pause, it goes on once", async () => {
+    const { slider, player, resume, pauses } = played();
+    await slider.go(0);
     player.toggle();
+    await settled();
+    player.toggle();
+    player.toggle();
+    await settled();
+    assert.equal(slider.current?.step, 100);
     await resume();
-    assert.deepEqual([slider.current?.step, player.isPlaying], [0, false]);
+    assert.deepEqual([slider.current?.step, pauses.length], [0, 1]);
 });
 
 test("playing waits for values, and ends where there are none", async () => {

@@ -28,8 +28,12 @@ test("categories are put into the columns that are there, and nothing is worked 
 });
 
 test("numbers get new statistics, and those of the others stay", () => {
-    const { table, state } = spotlightOf();
+    const { table, state, settle } = spotlightOf();
+    const { full } = state().columnStats;
     table.write({ score: [4, 5, 6] });
+    assert.notEqual(state().columnStats.full, full, "plots are drawn again at once");
+    assert.deepEqual(state().columnStats.full, full, "and the work is left for later");
+    settle();
     assert.deepEqual(state().columnStats.full, { score: "after", other: "kept" });
 });
 

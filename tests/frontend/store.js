@@ -55,5 +55,9 @@ export function spotlightOf(length = 3) {
     const notify = () => {};
     /** @type {any} */
     const spotlight = { useDataset, makeColumnsStats, notify };
-    return { table: spotlightTable(spotlight), set, change, state: () => state, subscribed };
+    /** @type {(() => void)[]} */
+    const waiting = [];
+    const table = spotlightTable(spotlight, (work) => waiting.splice(0, 1, work));
+    const settle = () => waiting.splice(0).forEach((work) => work());
+    return { table, set, change, state: () => state, subscribed, settle };
 }

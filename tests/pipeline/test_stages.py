@@ -281,14 +281,15 @@ def test_changed_labels_touch_the_table_only(
 def test_a_limit_is_a_balanced_sample_and_the_whole_comes_back(
     run_path: Path, image_folder: Path
 ) -> None:
-    built, _ = make(run_path, image_folder, dataset={"limit": 9})
+    built, recorder = make(run_path, image_folder, dataset={"limit": 9})
+    assert "Reviewing a sample of its split 'train': 9 of 36 images" in recorder.notes
     frame = table.read(run_path, checkpoints=[10])
     assert frame["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, 3)
     assert len(built.images) == 9 and frame["image_id"].is_monotonic_increasing
     assert len(make(run_path)[0].images) == 9
-    assert (
-        len(make(run_path, dataset={"limit": 0})[0].images) == len(make(run_path)[0].images) == 36
-    )
+    whole, recorder = make(run_path, dataset={"limit": 0})
+    assert len(whole.images) == len(make(run_path)[0].images) == 36
+    assert "Reviewing its split 'train': 36 images" in recorder.notes
 
 
 def test_a_copied_run_needs_neither_checkpoints_nor_data(

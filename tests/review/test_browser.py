@@ -175,12 +175,30 @@ def test_brushing_one_plot_selects_the_same_images_in_the_other(plots: Page) -> 
     changed(page, last, before)  # the other plot marks them
 
 
-def test_one_click_on_a_list_selects_its_images(page: Page) -> None:
-    before = _joined(selected(page))
-    page.get_by_text("Select a list").click()
-    page.get_by_role("button", name="8 Worst 8 of first (step 10)").click()
-    until(page, f"Array.from(s.selectedIndices).sort().join() !== '{before}'")
-    assert sorted(column(page, "rank_first")[selected(page)]) == list(range(1, 9))
+def test_one_click_on_an_issue_of_spotlights_selects_its_images(plots: Page) -> None:
+    before = _joined(selected(plots))
+    plots.get_by_role("button", name="8 Worst 8 of first (step 10)").click()
+    until(plots, f"Array.from(s.selectedIndices).sort().join() !== '{before}'")
+    assert sorted(column(plots, "rank_first")[selected(plots)]) == list(range(1, 9))
+
+
+CORNER = """light => {
+    const canvas = document.querySelector("[class*=ScatterplotView] canvas");
+    const [red] = canvas.getContext("2d").getImageData(1, 1, 1, 1).data;
+    return light ? red > 240 : red < 40;
+}"""
+
+
+def test_spotlights_plots_have_the_colours_of_the_maps_and_are_dark_in_the_dark(
+    plots: Page,
+) -> None:
+    colors = state(plots, "[0, 1].map(code => s.colorTransferFunctions.label.full(code).hex())")
+    assert colors == ["#2f6fde", "#e06c00"]  # of the maps, as in core/colors.js
+    plots.wait_for_function(CORNER, arg=True)
+    plots.emulate_media(color_scheme="dark")
+    plots.wait_for_function(CORNER, arg=False)
+    plots.emulate_media(color_scheme="light")
+    plots.wait_for_function(CORNER, arg=True)
 
 
 def test_the_slider_goes_through_all_checkpoints(page: Page, built_run: Path) -> None:

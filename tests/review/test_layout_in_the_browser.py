@@ -42,7 +42,7 @@ TITLES = [
         "OOD score, last",
         "OOD score, first",
     ],
-    ["Lists", "Select a list"],
+    ["Lists"],
 ]
 """Of our layout in a window of the usual size, panel by panel."""
 
@@ -123,7 +123,7 @@ def test_maps_are_above_the_image_below_and_the_lists_beside_it(page: Page) -> N
     assert state(page, "s.highlightedIndices.length") == 1
     page.set_viewport_size({"width": 1366, "height": 768})
     is_arranged(page, MAPS + 1)
-    assert titles(page)[-1][-2:] == ["Lists", "Select a list"]
+    assert titles(page)[-1] == [*TITLES[-2], *TITLES[-1]]
 
 
 def heights(page: Page) -> list[int]:
@@ -240,14 +240,20 @@ def test_offers_of_the_paid_edition_are_hidden(page: Page) -> None:
     page.mouse.click(WIDE / 2, HIGH - 60)
 
 
+def test_a_cell_of_the_confusion_matrix_brings_its_images_forward(page: Page) -> None:
+    page.get_by_text("Classes", exact=True).click()
+    page.locator(".rc-cell:not(.rc-empty)").first.click()
+    expect(page.locator("[data-test-tag=review-panel]")).to_be_visible()
+    assert "predicted as" in page.locator("select[aria-label=List]").inner_text()
+
+
 def test_spotlights_table_lists_filters_and_inspector_work(page: Page) -> None:
     page.get_by_text("Images", exact=True).click()
-    page.get_by_text("Select a list").click()
-    page.get_by_role("button", name="8 Worst 8 of first (step 10)").click()
-    expect(page.locator("[data-test-tag=datagrid-selected-count]")).to_have_text("8")
+    page.get_by_role("button", name="Select these images in Spotlight: Worst").first.click()
+    expect(page.locator("[data-test-tag=datagrid-selected-count]")).not_to_have_text("0")
     page.get_by_text("Selected images", exact=True).click()
     cards = page.locator("[class*=Inspector] [data-review] img:visible")
-    expect(cards).to_have_count(8)
+    expect(cards).not_to_have_count(0)
     page.evaluate(
         """() => { const s = spotlight.useDataset.getState();
         s.addFilter(new spotlight.PredicateFilter(s.columnsByKey.rank_last, { shortName: "<",

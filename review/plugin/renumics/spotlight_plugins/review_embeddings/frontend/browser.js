@@ -12,6 +12,7 @@ export const browserSurroundings = () => ({
     },
     later: (work, wait) => void setTimeout(work, wait),
     again: (work, wait) => void setInterval(work, wait),
+    isStill: () => matchMedia("(prefers-reduced-motion: reduce)").matches,
     onWake,
     guardLeaving(isNeeded) {
         addEventListener("beforeunload", (event) => isNeeded() && event.preventDefault());

@@ -41,7 +41,7 @@ const MAPS = [WIDGETS.map0, WIDGETS.map1, WIDGETS.map2, WIDGETS.map3];
 
 /** @param {SpotlightApp} app */
 function activate(app) {
-    const size = dress(app, globalThis.spotlight.useDataset);
+    const size = dress(app, globalThis.spotlight);
     const ours = fetchingWithToken(localStorage, globalThis.fetch.bind(globalThis));
     globalThis.fetch = fetchingForWindow(ours, size, globalThis.spotlight.notify);
     const server = reviewServer(localStorage);
@@ -52,7 +52,7 @@ function activate(app) {
     for (const lens of lensesOf(page)) app.registerLens(lens);
     const slider = component(page, checkpointSlider, () => ({}));
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
-    addThemeSwitch(app, page);
+    addThemeSwitch(app, globalThis.spotlight.useDataset, page);
     addOverPage(page);
     page.reviewAsked.add(showReview);
     void page.open();

@@ -18,6 +18,48 @@ interface SpotlightStats {
 
 type SpotlightValues = any[] | Int32Array | Float32Array;
 
+/** A colour of the library that Spotlight mixes colours with. */
+interface SpotlightColor {
+    css(): string;
+    hex(): string;
+}
+
+interface SpotlightScale {
+    (value: number): SpotlightColor;
+    range(colors: string[]): SpotlightScale;
+}
+
+interface SpotlightPalette {
+    name: string;
+    kind: string;
+    maxClasses?: number;
+    scale(): SpotlightScale;
+}
+
+interface SpotlightPalettes {
+    categoricalPalette: SpotlightPalette;
+    continuousPalette: SpotlightPalette;
+    setCategoricalPalette(palette: SpotlightPalette): void;
+    setContinuousPalette(palette: SpotlightPalette): void;
+}
+
+/** What is chosen in the menu of colours; read from the person's configuration. */
+interface SpotlightColors {
+    getState(): SpotlightPalettes;
+    getInitialState(): SpotlightPalettes;
+    persist: {
+        /** Read it once more; done also where nothing was kept. */
+        rehydrate(): Promise<void>;
+    };
+}
+
+/** From the values of a column to their colours. */
+interface SpotlightTransfer {
+    (value: number): SpotlightColor;
+    kind: string;
+    paletteName: string;
+}
+
 interface SpotlightState {
     /** Of the data: what depends on it is made anew when it changes. */
     uid: string;
@@ -28,12 +70,17 @@ interface SpotlightState {
     columnsByKey: Record<string, SpotlightColumn>;
     columnData: Record<string, any>;
     columnStats: SpotlightStats;
+    colorTransferFunctions: Record<
+        string,
+        { full: SpotlightTransfer; filtered: SpotlightTransfer }
+    >;
     filters: { column?: SpotlightColumn }[];
     selectedIndices: Int32Array;
     filteredIndices: Int32Array;
     selectRows(rows: number[]): void;
     highlightRowAt(row: number, alone?: boolean): void;
     dehighlightAll(): void;
+    recomputeColorTransferFunctions?(): void;
 }
 
 interface SpotlightStore {
@@ -63,6 +110,7 @@ interface SpotlightLensProps {
 
 declare var spotlight: {
     useDataset: SpotlightStore;
+    useColors: SpotlightColors;
     makeColumnsStats(
         columns: SpotlightColumn[],
         data: Record<string, any>,

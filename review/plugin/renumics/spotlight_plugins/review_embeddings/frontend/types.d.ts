@@ -351,6 +351,8 @@ export interface Surroundings {
     tabStorage: TextStorage;
     later(work: () => void, wait: number): void;
     again(work: () => void, wait: number): void;
+    /** Whether the person wants nothing to move by itself. */
+    isStill(): boolean;
     /** Called when the page is seen again, or the network is back. */
     onWake(listener: () => void): Stop;
     /** Ask before the page is left while this says so. */

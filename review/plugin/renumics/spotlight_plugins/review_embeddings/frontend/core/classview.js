@@ -83,11 +83,16 @@ export class ClassView {
         return this.page.table.has(COLUMNS.label);
     }
 
-    /** The checkpoint that a person went to last. */
+    /** The checkpoint that a person went to last; until then the last one of the training. */
     get wanted() {
+        const { slider } = this.page;
+        if (!slider.isUsable) return this.#chosen ?? this.last;
+        return slider.isMoved ? slider.current?.step : this.last;
+    }
+
+    get last() {
         const { slider, session } = this.page;
-        if (slider.isUsable) return slider.current?.step;
-        return this.#chosen ?? session.shown?.at(-1);
+        return slider.isUsable ? slider.checkpoints.at(-1)?.step : session.shown?.at(-1);
     }
 
     /** Checkpoints to choose from; empty where the slider does that. */
@@ -120,7 +125,7 @@ export class ClassView {
         this.set({ sortedBy: by, isDescending });
     }
 
-    /** Show the checkpoint of the slider, once its predictions are there. */
+    /** Show the checkpoint that is wanted, once its predictions are there. */
     async follow() {
         const { wanted: step, page } = this;
         if (step === undefined || !this.hasLabels || !this.classes.length) {

@@ -37,6 +37,9 @@ export function shortName(name, most) {
     return `${letters.slice(0, begin).join("")}…${letters.slice(-end).join("")}`;
 }
 
+/** A name that is also wrapped where it joins words, as in `Abstract_Art`. @param {string} name */
+export const wrapped = (name) => name.replace(/[_/.…-]+(?=.)/g, "$&\u200b");
+
 /**
  * @param {number} count
  * @param {string} noun In the singular; its plural ends with s.

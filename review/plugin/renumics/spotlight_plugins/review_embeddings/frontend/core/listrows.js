@@ -107,6 +107,7 @@ export class ListRows {
     /** @param {ReviewList} list */
     open({ key }) {
         this.at = key;
+        this.page.saved.clearNews();
         this.page.review.open(key);
         this.page.reviewAsked.call();
     }
@@ -126,6 +127,7 @@ export class ListRows {
 
     /** Save what is marked, else the open list. */
     beginSave() {
+        this.page.saved.clearNews();
         this.#begin({ isSaving: true });
     }
 

@@ -1,17 +1,7 @@
 // Names of classes where there is little room: cut in their middle, for both ends may tell one from
 // another.
 
-/**
- * @param {string} name
- * @param {number} room Characters.
- */
-export function shortName(name, room) {
-    const letters = [...name];
-    if (letters.length <= room) return name;
-    const tail = Math.ceil((room - 1) / 2);
-    const head = room - 1 - tail;
-    return `${letters.slice(0, head).join("")}…${letters.slice(-tail).join("")}`;
-}
+import { shortName } from "./format.js";
 
 /**
  * Names of which no two that are different look the same; those that would are left as they are.

@@ -82,7 +82,7 @@ export class ReviewPage {
             this.cards.ahead(this.review.next);
             this.nearest.ahead(this.review.next);
         });
-        const player = new Player(this.slider, surroundings.later);
+        const player = new Player(this.slider, surroundings);
         this.maps = new Maps(table, this.cards, surroundings.tabStorage, player);
     }
 

@@ -1,24 +1,29 @@
-// Plays the checkpoints, from that of the slider to the last one; from the first where it is there.
+// Plays the checkpoints, from that of the slider to the last one, then again from the first, until
+// it is stopped; once where nothing is to move by itself.
 // It never runs ahead of the values: the next step begins when they are shown.
 
+/** @import { Surroundings } from "../types.js" */
 /** @import { Slider } from "./slider.js" */
 
 import { Listeners } from "./listeners.js";
 
 const PAUSE = 700; // milliseconds at a checkpoint, the move to it among them
+const END_PAUSE = 2000; // at the last one, which is looked at longest
 
 export class Player {
     isPlaying = false;
     /** @type {Listeners} */
     changed = new Listeners();
+    /** Counts how often it was started: one that was stopped does not go on beside a new one. */
+    #round = 0;
 
     /**
      * @param {Slider} slider
-     * @param {(work: () => void, wait: number) => void} later
+     * @param {Pick<Surroundings, "later" | "isStill">} surroundings
      */
-    constructor(slider, later) {
+    constructor(slider, surroundings) {
         this.slider = slider;
-        this.later = later;
+        this.surroundings = surroundings;
     }
 
     toggle = () => {
@@ -34,18 +39,33 @@ export class Player {
 
     async #play() {
         const { slider } = this;
+        const { later, isStill } = this.surroundings;
         if (!slider.isUsable) return;
+        const round = (this.#round += 1);
+        const isOn = () => this.isPlaying && round === this.#round;
         this.isPlaying = true;
         this.changed.call();
-        const isAtEnd = slider.index === slider.checkpoints.length - 1;
-        let next = isAtEnd ? 0 : slider.index + 1;
-        while (this.isPlaying && next < slider.checkpoints.length) {
+        let next = this.#after(slider.index) ?? 0;
+        while (isOn()) {
             await slider.go(next);
             if (slider.index !== next) break; // not to be had, or somebody went elsewhere
-            await new Promise((resolve) => this.later(() => resolve(undefined), PAUSE));
+            const wait = this.#isLast(next) ? END_PAUSE : PAUSE;
+            await new Promise((resolve) => later(() => resolve(undefined), wait));
             if (slider.index !== next) break;
-            next += 1;
+            const following = this.#after(next);
+            if (following === undefined && isStill()) break;
+            next = following ?? 0;
         }
-        this.stop();
+        if (isOn()) this.stop();
+    }
+
+    /** @param {number} index */
+    #isLast(index) {
+        return index >= this.slider.checkpoints.length - 1;
+    }
+
+    /** @param {number} index */
+    #after(index) {
+        return this.#isLast(index) ? undefined : index + 1;
     }
 }

@@ -8,7 +8,7 @@
 
 import { RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";
-import { counted, shortTime } from "./format.js";
+import { counted, countedImages, shortTime } from "./format.js";
 import { Listeners } from "./listeners.js";
 import { listChangeOf, removeMessage, renameMessage } from "./messages.js";
 
@@ -16,6 +16,7 @@ import { listChangeOf, removeMessage, renameMessage } from "./messages.js";
 const SAVED = "saved:";
 
 /** @typedef {Pick<SavedList, "name" | "rows"> & Partial<SavedList>} KnownList */
+/** @typedef {{ name: string, count: number }} SavedCount */
 
 export class SavedLists {
     /** Called when one came, went or has another name. @type {Listeners} */
@@ -23,6 +24,10 @@ export class SavedLists {
     /** Why they could not be read. @type {Failure | null} */
     failure = null;
 
+    /** What is being saved. @type {SavedCount | undefined} */
+    #begun;
+    /** What was saved here last, until the person goes on. @type {SavedCount | undefined} */
+    #new;
     /** As the server had them last. @type {SavedList[]} */
     #saved = [];
     /** The version of these. */
@@ -84,6 +89,7 @@ export class SavedLists {
     save(rows, name, done) {
         const run = () => {
             this.decisions.saveList(rows, name);
+            this.#begun = { name, count: rows.length };
             done();
         };
         if (!this.has(name)) return run();
@@ -106,6 +112,21 @@ export class SavedLists {
         this.decisions.changeList(name, (what) => [removeMessage({ ...what, name })]);
     }
 
+    /** What was saved here last, once the server has it; empty for nothing. */
+    get news() {
+        return this.#new ? newsOf(this.#new) : "";
+    }
+
+    /** Whether it is the one that was saved last. @param {{ key: string }} list */
+    isNew(list) {
+        return this.#new !== undefined && this.nameOf(list) === this.#new.name;
+    }
+
+    /** The person has gone on. */
+    clearNews() {
+        this.#new = undefined;
+    }
+
     get #known() {
         /** @type {Map<string, KnownList>} */
         const known = new Map(this.#saved.map((one) => [one.name, one]));
@@ -121,7 +142,21 @@ export class SavedLists {
             if (listChangeOf(entry.message)) this.#unread.set(entry.key, entry);
         for (const { key } of outbox.aside) this.#unread.delete(key);
         if (this.#unread.size !== before) this.#change();
+        this.#confirm();
         if (holding.isKnown && holding.lists !== this.#version) void this.#ask(holding.lists);
+    }
+
+    /** Say that what was begun is saved, once it is; where it was refused, others say that. */
+    #confirm() {
+        const { outbox } = this.decisions;
+        const begun = this.#begun;
+        const isOfIt = (/** @type {Entry} */ { message }) =>
+            listChangeOf(message)?.name === begun?.name;
+        if (!begun || outbox.waiting.some(isOfIt)) return;
+        this.#begun = undefined;
+        if (outbox.aside.some(isOfIt)) return;
+        this.#new = begun;
+        this.changed.call();
     }
 
     /** @param {string} version */
@@ -182,6 +217,14 @@ const listOf = (known) => ({
     suggests: /** @type {ReviewList["suggests"]} */ (RELABEL), // where another class fits better
     description: descriptionOf(known),
 });
+
+/** @param {SavedCount} saved */
+const newsOf = ({ name, count }) =>
+    `Saved “${name}”: ${countedImages(count)}. It is in Lists and in the menu above the image; ` +
+    `review-embeddings export --saved ${quoted(name)} writes it to a file.`;
+
+/** As a shell takes it. @param {string} text */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** @param {KnownList} known */
 function descriptionOf({ rows, images = rows.length, reviewer, time }) {

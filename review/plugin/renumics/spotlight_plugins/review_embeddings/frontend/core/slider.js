@@ -14,6 +14,8 @@ export class Slider {
     index = 0;
     /** Index of the one that was gone to last. */
     wanted = 0;
+    /** Whether somebody has moved it, or plays. */
+    isMoved = false;
     /** Why the values of another one are not shown; empty where they are. */
     failure = "";
     /** @type {Listeners} */
@@ -83,6 +85,7 @@ export class Slider {
     /** Go to a checkpoint, and have those beside it at hand. @param {number} index */
     async go(index) {
         const wanted = Math.max(0, Math.min(this.checkpoints.length - 1, index));
+        this.isMoved = true;
         await this.#show(wanted);
         for (const beside of [this.checkpoints[wanted + 1], this.checkpoints[wanted - 1]]) {
             if (beside) this.values.at(beside.step).catch(() => {});

@@ -7,6 +7,7 @@
 import { NOW_COLUMNS } from "../constants.js";
 import { Appearance } from "./appearance.js";
 import { MapPoints } from "./points.js";
+import { panToSee } from "./reach.js";
 import { TWEEN } from "./tween.js";
 import { extentOf, View } from "./view.js";
 
@@ -111,8 +112,20 @@ export class Board {
 
     #followCurrent() {
         this.#redrawAround();
-        if (this.view.isHome) this.ask();
-        else this.askAll(); // its picture stands in for its point
+        if (this.view.isHome) return this.ask();
+        this.view.pan(...this.#wayToCurrent());
+        return this.askAll(); // its picture stands in for its point
+    }
+
+    /** How far to pan so that the current image is seen. */
+    #wayToCurrent() {
+        const { row = NaN } = this.page.current;
+        const surfaces = [...this.surfaces].sort((one, other) => one.index - other.index);
+        const spots = surfaces.flatMap(({ area, points }) => {
+            const [x, y] = [points?.end.x[row] ?? NaN, points?.end.y[row] ?? NaN];
+            return area && Number.isFinite(x) && Number.isFinite(y) ? [{ x, y, area }] : [];
+        });
+        return panToSee(this.view, spots, this.scale);
     }
 
     /** @param {number | undefined} row */

@@ -5,7 +5,7 @@
 /** @import { Theme } from "./theme.js" */
 
 import { PICTURE } from "./hovercard.js";
-import { drawCurrent, drawHovered, drawWay, line } from "./rings.js";
+import { drawCurrent, drawHovered, drawWay, line, wedge } from "./rings.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
 
@@ -78,21 +78,13 @@ function drawNames(context, surface, theme) {
  * @param {Theme} theme
  */
 function drawOutside(context, { outside, board }, theme) {
-    for (const { row, x, y, angle } of outside) {
-        context.save();
-        context.translate(x, y);
-        context.rotate(angle);
-        context.beginPath();
-        context.moveTo(6, 0);
-        context.lineTo(-4, -5);
-        context.lineTo(-4, 5);
-        context.closePath();
-        context.fillStyle = board.look.colorOf(row);
+    for (const mark of outside) {
+        wedge(context, mark, 1);
+        context.fillStyle = board.look.colorOf(mark.row);
+        context.fill();
         context.strokeStyle = theme.ink;
         context.lineWidth = 1;
-        context.fill();
         context.stroke();
-        context.restore();
     }
 }
 

@@ -4,7 +4,9 @@
 import { HIDDEN } from "./look.js";
 import { screenOf } from "./view.js";
 
-/** @typedef {{ row: number, x: number, y: number, angle: number }} OutsideMark */
+/** Where a mark is at the edge, and which way it points. */
+/** @typedef {{ x: number, y: number, angle: number }} EdgeMark */
+/** @typedef {EdgeMark & { row: number }} OutsideMark */
 
 const MAX_MARKS = 200;
 const INSET = 7; // pixels from the edge
@@ -19,14 +21,27 @@ const INSET = 7; // pixels from the edge
 export function outsideMarks({ x, y }, states, placement, area) {
     /** @type {OutsideMark[]} */
     const marks = [];
-    const [right, bottom] = [area.left + area.width, area.top + area.height];
     for (let row = 0; row < states.length && marks.length < MAX_MARKS; row += 1) {
         if (states[row] === HIDDEN) continue;
         const [left, top] = screenOf(placement, x[row], y[row]);
-        if (left >= area.left && left <= right && top >= area.top && top <= bottom) continue;
-        const markX = Math.min(right - INSET, Math.max(area.left + INSET, left));
-        const markY = Math.min(bottom - INSET, Math.max(area.top + INSET, top));
-        marks.push({ row, x: markX, y: markY, angle: Math.atan2(top - markY, left - markX) });
+        const mark = edgeMark(area, left, top);
+        if (mark) marks.push({ row, ...mark });
     }
     return marks;
+}
+
+/**
+ * The mark for what is outside of an area; undefined for what is inside.
+ * @param {import("./view.js").Area} area
+ * @param {number} left
+ * @param {number} top
+ * @param {number} inset Pixels from the edge.
+ * @returns {EdgeMark | undefined}
+ */
+export function edgeMark(area, left, top, inset = INSET) {
+    const [right, bottom] = [area.left + area.width, area.top + area.height];
+    if (left >= area.left && left <= right && top >= area.top && top <= bottom) return undefined;
+    const x = Math.min(right - inset, Math.max(area.left + inset, left));
+    const y = Math.min(bottom - inset, Math.max(area.top + inset, top));
+    return { x, y, angle: Math.atan2(top - y, left - x) };
 }

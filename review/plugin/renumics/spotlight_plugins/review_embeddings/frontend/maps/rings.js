@@ -1,14 +1,19 @@
 // How one image is marked on a map: the current one by a double ring and its way through the
-// checkpoints, that under the pointer by a ring.
+// checkpoints, or by an arrow at the edge where it is out of sight; the one under the pointer by a
+// ring.
 
 /** @import { Surface } from "./surface.js" */
 /** @import { Theme } from "./theme.js" */
 
 import { HIDDEN } from "./look.js";
+import { edgeMark } from "./outside.js";
 import { SIDE } from "./thumbnails.js";
 import { screenOf } from "./view.js";
 
 const RING = 9; // pixels, the radius of the outer one
+const ARROW = 2.2; // times the size of a mark of other images
+const ARROW_INSET = 16; // pixels from the edge
+const BUTTON = { width: 110, height: 52 }; // pixels at the lower left that a button needs
 
 /**
  * Where the current image was at each checkpoint.
@@ -34,14 +39,62 @@ export function drawWay(context, { board, placement }, theme) {
  * @param {Theme} theme
  */
 export function drawCurrent(context, surface, theme) {
-    const { board, points } = surface;
+    const { board, points, area } = surface;
     const { row } = board.page.current;
-    if (row === undefined || !points) return;
+    if (row === undefined || !points || !area) return;
     const [left, top] = surface.markOf(row);
+    const mark = edgeMark(area, left, top, ARROW_INSET);
     context.globalAlpha = board.look.states[row] === HIDDEN ? 0.5 : 1;
-    if (surface.thumbnails.some((one) => one.row === row)) frame(context, left, top, theme);
+    if (mark) arrow(context, beside(mark, area), theme);
+    else if (surface.thumbnails.some((one) => one.row === row)) frame(context, left, top, theme);
     else doubleRing(context, left, top, theme);
     context.globalAlpha = 1;
+}
+
+/**
+ * A mark that the button at the lower left does not hide.
+ * @param {import("./outside.js").EdgeMark} mark
+ * @param {import("./view.js").Area} area
+ */
+function beside(mark, { left, top, height }) {
+    if (mark.x > left + BUTTON.width) return mark;
+    return { ...mark, y: Math.min(mark.y, top + height - BUTTON.height) };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("./outside.js").EdgeMark} mark
+ * @param {Theme} theme
+ */
+function arrow(context, mark, { ground, ink }) {
+    wedge(context, mark, ARROW);
+    context.lineJoin = "round";
+    context.strokeStyle = ground;
+    context.lineWidth = 6;
+    context.stroke();
+    context.strokeStyle = context.fillStyle = ink;
+    context.lineWidth = 2;
+    context.stroke();
+    context.fill();
+}
+
+/**
+ * The path of a wedge that points away from the map.
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("./outside.js").EdgeMark} mark
+ * @param {number} size
+ */
+export function wedge(context, { x, y, angle }, size) {
+    const corner = (/** @type {number} */ along, /** @type {number} */ across) =>
+        /** @type {[number, number]} */ ([
+            x + size * (along * Math.cos(angle) - across * Math.sin(angle)),
+            y + size * (along * Math.sin(angle) + across * Math.cos(angle)),
+        ]);
+    context.beginPath();
+    context.moveTo(...corner(6, 0));
+    context.lineTo(...corner(-4, -5));
+    context.lineTo(...corner(-4, 5));
+    context.closePath();
 }
 
 /**

@@ -18,17 +18,17 @@ import { checkpointOf, describeMap, titleOf, trustOf } from "./titles.js";
 /** @type {WeakMap<ReviewPage, Board>} */
 const boards = new WeakMap();
 
-/** @type {Screen} */
-const SCREEN = {
+/** @param {ReviewPage} page @returns {Screen} */
+const screenOf = ({ surroundings }) => ({
     onFrame: (draw) => void requestAnimationFrame(draw),
     now: () => performance.now(),
-    isStill: () => matchMedia("(prefers-reduced-motion: reduce)").matches,
+    isStill: surroundings.isStill,
     idle: (work) => void setTimeout(work, 0),
-};
+});
 
 /** @param {ReviewPage} page */
 function boardOf(page) {
-    const board = boards.get(page) ?? new Board(page, SCREEN);
+    const board = boards.get(page) ?? new Board(page, screenOf(page));
     boards.set(page, board);
     return board;
 }

@@ -31,15 +31,20 @@ nav > [data-tour="fileBrowser"] > * {
 nav > :last-child,
 nav > :last-child > :has([data-test-tag="checkpoint-slider"]) { min-width: 0; }
 
-/* What Spotlight colours while it runs: selected and highlighted rows, its plots, whose
-   light ground is painted. */
+/* What Spotlight colours while it runs: selected and highlighted rows, the axes of its plots. */
 :root { --color-icon: var(--review-muted); }
 ${DARK} [class*="Cell__"][style*="rgb(188, 234, 247)"] { background: #1b3f55 !important; }
 ${DARK} [class*="Cell__"][style*="rgb(160, 225, 247)"] { background: #24546f !important; }
 ${DARK} [class*="Cell__"][style*="rgb(234, 239, 244)"] { background: #2a323d !important; }
-${DARK} :is([class*="ScatterplotView"], [class*="SimilarityMap___"]) {
-    color-scheme: light; color: #0c192b;
+${DARK} :is([class*="ScatterplotView"], [class*="SimilarityMap___"]) canvas {
+    background: var(--review-ground);
 }
+${DARK} svg :is(.xaxis, .yaxis, .caption, g.tick, g.tick > text) {
+    color: var(--review-muted) !important; fill: currentColor;
+}
+${DARK} svg :is(.xaxis, .yaxis) path.domain { fill: var(--review-raised); }
+${DARK} svg :is(path.domain, .tick line) { stroke: var(--review-line); }
+${DARK} .Toastify__toast { background: var(--review-raised); color: var(--review-ink); }
 
 /* Ours: what has the focus is seen, what cannot be pressed looks so, what is asked for is read. */
 [data-review] :focus-visible, .review-skip:focus {

@@ -13,18 +13,21 @@ import { addSkipLink, hideOffers, SHEET } from "./chrome.js";
 import { component } from "./components.js";
 import { darkenSheets } from "./dark.js";
 import { followWindow, sizeOf } from "./layouts.js";
+import { sharePalettes } from "./palettes.js";
+import { darkenPlots, redrawPlots } from "./plots.js";
 
 /**
  * @param {SpotlightApp} app
- * @param {SpotlightStore} store
+ * @param {typeof globalThis.spotlight} spotlight
  * @returns {() => number} The size of the window now.
  */
-export function dress(app, store) {
+export function dress(app, { useDataset: store, useColors }) {
     darkenSheets();
     addSheet(document, colorSheet() + SHEET);
     hideOffers(app);
     addSkipLink();
     followWindow(store, windowSize);
+    void sharePalettes(useColors, store);
     return windowSize;
 }
 
@@ -33,11 +36,16 @@ const windowSize = () =>
 
 /**
  * @param {SpotlightApp} app
+ * @param {SpotlightStore} store
  * @param {ReviewPage} page
  */
-export function addThemeSwitch(app, page) {
+export function addThemeSwitch(app, store, page) {
     const theme = new ThemeChoice(darkPreference(), themeKeeper(localStorage));
-    const apply = () => document.documentElement.setAttribute(THEME_ATTRIBUTE, theme.now);
+    darkenPlots(() => theme.isDark);
+    const apply = () => {
+        document.documentElement.setAttribute(THEME_ATTRIBUTE, theme.now);
+        redrawPlots(store);
+    };
     theme.changed.add(apply);
     page.sessionRead.add(() => theme.open(page.session.theme));
     apply();

@@ -5,12 +5,22 @@
 
 import { PREFIX, ROUTES } from "../constants.js";
 
+/** Milliseconds without another checkpoint after which statistics are worked out: with 50,000
+ * images they take a tenth of a second, which is seen while checkpoints are played. */
+const SETTLED = 1000;
+
 /**
  * @param {typeof globalThis.spotlight} spotlight
+ * @param {(work: () => void) => void} [settle] Does the work that it was given last, later.
  * @returns {ReviewTable}
  */
-export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
+export function spotlightTable(
+    { useDataset, makeColumnsStats, notify },
+    settle = lastOf(SETTLED),
+) {
     const state = () => useDataset.getState();
+    /** Columns whose statistics are of other values. @type {Set<SpotlightColumn>} */
+    const uncounted = new Set();
     let images = "";
     return {
         get length() {
@@ -48,7 +58,10 @@ export function spotlightTable({ useDataset, makeColumnsStats, notify }) {
             if (row === undefined) state().dehighlightAll();
             else state().highlightRowAt(row, true);
         },
-        write: (columns) => write(useDataset, makeColumnsStats, columns),
+        write(columns) {
+            for (const column of write(useDataset, columns)) uncounted.add(column);
+            if (uncounted.size) settle(() => count(useDataset, makeColumnsStats, uncounted));
+        },
         setTitle: (filename) => useDataset.setState({ filename }),
         setImages: (name) => void (images = name),
         notify: (message) => notify(message),
@@ -106,16 +119,25 @@ function whenLoaded(store) {
     });
 }
 
+/** @param {number} wait @returns {(work: () => void) => void} */
+function lastOf(wait) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    return (work) => {
+        clearTimeout(timer);
+        timer = setTimeout(work, wait);
+    };
+}
+
 /**
  * A new columnData makes Spotlight work out statistics and colours of all columns anew, most of a
  * second for 10,000 images. So the columns are put into the one that is there, unless a filter has
- * to be applied again. Categories have no statistics; colours by numbers keep the range that they
- * had, and mean the same at all checkpoints.
+ * to be applied again. Other statistics, though the same, have plots drawn again.
  * @param {SpotlightStore} store
- * @param {typeof globalThis.spotlight.makeColumnsStats} makeColumnsStats
  * @param {Record<string, Numbers>} values
+ * @returns {SpotlightColumn[]} Whose statistics are of what was there before.
  */
-function write(store, makeColumnsStats, values) {
+function write(store, values) {
     const { columnData, columns, columnStats, filters } = store.getState();
     Object.assign(columnData, values);
     const isWritten = (/** @type {SpotlightColumn | undefined} */ column) =>
@@ -123,11 +145,24 @@ function write(store, makeColumnsStats, values) {
     const counted = columns.filter((column) => isWritten(column) && !column.type.categories);
     const isFiltered = filters.some(({ column }) => isWritten(column));
     store.setState({
-        ...(counted.length
-            ? { columnStats: withStats(columnStats, makeColumnsStats(counted, columnData)) }
-            : {}),
+        ...(counted.length ? { columnStats: withStats(columnStats, {}) } : {}),
         ...(isFiltered ? { columnData: { ...columnData } } : {}),
     });
+    return counted;
+}
+
+/**
+ * Categories have no statistics; colours by numbers keep the range that they had, and mean the same
+ * at all checkpoints.
+ * @param {SpotlightStore} store
+ * @param {typeof globalThis.spotlight.makeColumnsStats} makeColumnsStats
+ * @param {Set<SpotlightColumn>} uncounted
+ */
+function count(store, makeColumnsStats, uncounted) {
+    const { columnData, columnStats } = store.getState();
+    const known = [...uncounted].filter(({ key }) => key in columnData); // of the present table
+    uncounted.clear();
+    store.setState({ columnStats: withStats(columnStats, makeColumnsStats(known, columnData)) });
 }
 
 /**

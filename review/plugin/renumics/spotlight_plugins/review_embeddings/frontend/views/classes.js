@@ -57,7 +57,7 @@ function head(view) {
                 { key: "parts", role: "tablist", "aria-label": "Class view", class: "rc-tabs" },
                 PARTS.map(([key, text]) => tab(view, key, text, key === part)),
             ),
-        h("span", { key: "step", class: "rc-step", "aria-live": "polite" }, stepText(view)),
+        stepView(view),
         stepMenu(view),
         confusion && h("span", { key: "share", class: "rc-muted" }, shareText(view)),
     ];
@@ -81,10 +81,17 @@ const tab = (view, key, text, isOn) =>
         text,
     );
 
+/** @param {ClassView} view */
+function stepView(view) {
+    const title = view.steps.length ? "" : "The last checkpoint until the slider is moved";
+    const props = { key: "step", class: "rc-step", "aria-live": "polite", title };
+    return h("span", props, stepText(view));
+}
+
 /** The checkpoint of the numbers, and the one that is waited for. @param {ClassView} view */
-function stepText({ step, wanted, failure, confusion, steps }) {
+function stepText({ step, wanted, last, failure, confusion, steps }) {
     if (!confusion) return "";
-    const shown = `step ${step}`;
+    const shown = step === last ? `step ${step} (last)` : `step ${step}`;
     if (wanted === step || wanted === undefined) return steps.length > 1 ? "" : shown;
     return failure
         ? `${shown} (step ${wanted} cannot be shown: ${failure.reason})`

@@ -34,14 +34,14 @@ export const CLASSES_SHEET = `
 .rc button.rc-pair { display: grid; width: 100%; border: 0; border-radius: 0; gap: 2px 10px;
     grid-template-columns: 4.5em minmax(0, 1fr) auto; padding: 4px 6px; align-items: baseline; }
 .rc-count { text-align: right; font-weight: 600; font-variant-numeric: tabular-nums; }
-.rc-what { overflow-wrap: anywhere; }
+.rc-what { overflow-wrap: break-word; min-width: 0; }
 .rc-what b { font-weight: 600; }
 .rc-bar { grid-column: 2 / -1; height: 3px; border-radius: 2px; overflow: hidden; }
 .rc-bar > span { display: block; height: 100%; background: var(--review-accent, #1a5fd0); }
 
 .rc-curves { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .rc-curves :is(th, td) { padding: 1px 10px 1px 0; text-align: right; white-space: nowrap; }
-.rc-curves th:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere;
+.rc-curves th:first-child { text-align: left; white-space: normal; overflow-wrap: break-word;
     min-width: 9em; max-width: 26em; font-weight: 400; }
 .rc-curves thead th { position: sticky; top: 0; background: var(--review-ground, #fff); z-index: 1;
     border-bottom: 1px solid var(--review-line, #c3ccd5); font-weight: 400; }
@@ -69,7 +69,7 @@ export const CLASSES_SHEET = `
 .rc-empty { color: var(--review-muted, #4b5563); cursor: default; }
 .rc-right { font-weight: 600; }
 .rc-total { background: var(--review-raised, #f1f4f8); }
-.rc-total[data-label], .rc-total[data-prediction] { cursor: pointer; }
-.rc-cell:hover:not(.rc-empty), .rc-total:is([data-label], [data-prediction]):hover {
-    box-shadow: inset 0 0 0 2px var(--review-focus, #1a5fd0); }
+.rc-total:is([data-label], [data-prediction]):not(.rc-empty) { cursor: pointer; }
+.rc-cell:hover:not(.rc-empty), .rc-total:not(.rc-empty):is([data-label], [data-prediction]):hover {
+    box-shadow: inset 0 0 0 2px var(--review-focus, #1a5fd0); text-decoration: underline; }
 `;

@@ -1,13 +1,15 @@
-// The confusion matrix: a row a label, a column a prediction, shade and number in each cell.
-// classes those that are confused most, or those around one; the others stand together in a column.
+// The confusion matrix: a row a label, a column a prediction. Of many classes those that are
+// confused most, or those around one; the others stand together in a column. Its rows are in
+// classrows.js.
 
 /** @import { ClassView } from "../core/classview.js" */
 /** @import { Confusion, Order } from "../core/classes.js" */
 
-import { countOf, mostConfused, ordered } from "../core/classes.js";
-import { percent } from "../core/format.js";
+import { mostConfused, ordered } from "../core/classes.js";
 import { shortNames } from "../core/names.js";
 import { h } from "../dom/node.js";
+import { openAt, press } from "./classkeys.js";
+import { classRows, ROOM } from "./classrows.js";
 
 /** So many classes are drawn whole. */
 const WHOLE = 60;
@@ -15,17 +17,18 @@ const WHOLE = 60;
 /** Of more, so many. */
 const FEW = 24;
 
-const ROOM = 24; // characters of a name
-
-/** Shade of a cell in which all images of its label are, of 100. */
-const DARKEST = 45;
-
 /** @type {[Order, string][]} */
 const ORDERS = [
     ["name", "as in the data set"],
     ["confused", "most wrong images first"],
     ["accuracy", "smallest share right first"],
 ];
+
+const HINT = h(
+    "span",
+    { key: "hint", class: "rc-muted" },
+    "click a number for its images (or arrow keys and Enter)",
+);
 
 /** @param {ClassView} view */
 export function matrixView(view) {
@@ -35,7 +38,7 @@ export function matrixView(view) {
     return h(
         "div",
         { key: "matrix", class: "rc-part" },
-        h("div", { key: "set", class: "rc-head" }, orderMenu(view), aroundMenu(view)),
+        h("div", { key: "set", class: "rc-head" }, orderMenu(view), aroundMenu(view), HINT),
         h(
             "div",
             { key: "table", class: "rc-scroll" },
@@ -48,8 +51,8 @@ export function matrixView(view) {
                     onClick: (/** @type {any} */ event) => openAt(view, event.target),
                     onKeyDown: (/** @type {any} */ event) => press(view, event),
                 },
-                heading(view, confusion, indices),
-                h("tbody", {}, rows(confusion, indices)),
+                heading(confusion, indices),
+                h("tbody", {}, classRows(confusion, indices)),
             ),
         ),
     );
@@ -115,33 +118,20 @@ function aroundMenu(view) {
 
 // -- the table
 
+const OTHERS = { key: "others", name: "other classes", title: "Predicted as a class not shown" };
+const NOTHING = { key: "nothing", name: "no class", title: "Predicted as none of the classes" };
+
 /**
- * @param {ClassView} _
  * @param {Confusion} confusion
  * @param {number[]} indices
  */
-function heading(_, confusion, indices) {
-    const names = shortNames(confusion.classes, ROOM);
-    const { length } = confusion.classes;
-    const columns = indices.map((one) => ({
-        key: one,
-        name: names[one],
-        title: confusion.classes[one],
-    }));
+function heading({ classes, predicted }, indices) {
+    const names = shortNames(classes, ROOM);
+    const columns = indices.map((one) => ({ key: one, name: names[one], title: classes[one] }));
     const rest = [
-        ...(indices.length < length
-            ? [
-                  {
-                      key: "others",
-                      name: "other classes",
-                      title: "Predicted as a class that is not shown",
-                  },
-              ]
-            : []),
-        ...(confusion.predicted[length]
-            ? [{ key: "nothing", name: "no class", title: "Predicted as none of the classes" }]
-            : []),
-    ];
+        indices.length < classes.length ? [OTHERS] : [],
+        predicted[classes.length] ? [NOTHING] : [],
+    ].flat();
     return h(
         "thead",
         {},
@@ -160,147 +150,4 @@ function heading(_, confusion, indices) {
             h("th", { key: "right", scope: "col" }, h("span", { class: "rc-up" }, "right")),
         ),
     );
-}
-
-/**
- * @param {Confusion} confusion
- * @param {number[]} indices
- */
-function rows(confusion, indices) {
-    const names = shortNames(confusion.classes, ROOM);
-    const { classes, labelled, predicted } = confusion;
-    const none = classes.length;
-    const isPart = indices.length < none;
-    const hasNone = Boolean(predicted[none]);
-    const body = indices.map((label, y) => {
-        const all = labelled[label] ?? 0;
-        const shown = indices.map((one) => countOf(confusion, label, one));
-        const unknown = countOf(confusion, label, none);
-        const others = all - unknown - shown.reduce((sum, count) => sum + count, 0);
-        return h(
-            "tr",
-            { key: label },
-            h("th", { key: "name", scope: "row", title: classes[label] ?? "" }, names[label]),
-            shown.map((count, x) => cell(confusion, label, indices[x] ?? none, count, all, y, x)),
-            isPart && h("td", { key: "others", class: "rc-total" }, others || "·"),
-            hasNone && cell(confusion, label, none, unknown, all, y, indices.length),
-            h("td", { key: "total", class: "rc-total", "data-label": label }, all.toLocaleString()),
-            h(
-                "td",
-                { key: "right", class: "rc-total" },
-                all ? percent(countOf(confusion, label, label) / all) : "–",
-            ),
-        );
-    });
-    return [...body, totals(confusion, indices, isPart, hasNone)];
-}
-
-/**
- * @param {Confusion} confusion
- * @param {number} label
- * @param {number} prediction
- * @param {number} count
- * @param {number} all
- * @param {number} y
- * @param {number} x
- */
-function cell({ classes }, label, prediction, count, all, y, x) {
-    const isRight = label === prediction;
-    const kind = !count ? "empty" : isRight ? "right" : "wrong";
-    const shade = Math.round(DARKEST * Math.sqrt(count / Math.max(1, all)));
-    const color = isRight ? "good, #1b6e35" : "bad, #b3261e";
-    const background = `color-mix(in srgb, var(--review-${color}) ${shade}%, transparent)`;
-    const as = classes[prediction] ?? "none of the classes";
-    const title = `${classes[label]} predicted as ${as}: ${count}`;
-    return h(
-        "td",
-        {
-            key: prediction,
-            role: "gridcell",
-            class: `rc-cell rc-${kind}`,
-            title,
-            "data-cell": `${y} ${x}`,
-            "data-label": label,
-            "data-prediction": prediction,
-            tabIndex: x || y ? -1 : 0,
-            style: count ? { background } : {},
-        },
-        count ? count.toLocaleString() : "·",
-    );
-}
-
-/**
- * @param {Confusion} confusion
- * @param {number[]} indices
- * @param {boolean} isPart
- * @param {boolean} hasNone
- */
-function totals({ classes, predicted, total, right }, indices, isPart, hasNone) {
-    const none = classes.length;
-    const of = (/** @type {number} */ one) => predicted[one] ?? 0;
-    const shown = indices.reduce((sum, one) => sum + of(one), 0);
-    return h(
-        "tr",
-        { key: "totals" },
-        h("th", { key: "name", scope: "row" }, "all"),
-        indices.map((one) =>
-            h(
-                "td",
-                { key: one, class: "rc-total", "data-prediction": one },
-                of(one).toLocaleString(),
-            ),
-        ),
-        isPart &&
-            h(
-                "td",
-                { key: "others", class: "rc-total" },
-                (total - of(none) - shown).toLocaleString(),
-            ),
-        hasNone &&
-            h(
-                "td",
-                { key: "nothing", class: "rc-total", "data-prediction": none },
-                of(none).toLocaleString(),
-            ),
-        h("td", { key: "total", class: "rc-total" }, total.toLocaleString()),
-        h("td", { key: "right", class: "rc-total" }, total ? percent(right / total) : "–"),
-    );
-}
-
-// -- what is clicked on, and the keys
-
-/**
- * @param {ClassView} view
- * @param {HTMLElement} element
- */
-function openAt(view, element) {
-    const { label, prediction } = element.dataset;
-    if (label !== undefined && prediction !== undefined)
-        view.openCell(Number(label), Number(prediction));
-    else if (label !== undefined) view.openLabel(Number(label));
-    else if (prediction !== undefined) view.openPrediction(Number(prediction));
-}
-
-const STEPS = /** @type {Record<string, [number, number]>} */ ({
-    ArrowDown: [1, 0],
-    ArrowUp: [-1, 0],
-    ArrowRight: [0, 1],
-    ArrowLeft: [0, -1],
-});
-
-/**
- * Arrow keys go from cell to cell, Enter opens one.
- * @param {ClassView} view
- * @param {KeyboardEvent & { target: HTMLElement, currentTarget: HTMLElement }} event
- */
-function press(view, event) {
-    const { cell: at } = event.target.dataset;
-    const step = STEPS[event.key];
-    if (at === undefined || (!step && event.key !== "Enter" && event.key !== " ")) return;
-    event.stopPropagation();
-    event.preventDefault();
-    if (!step) return openAt(view, event.target);
-    const [y = 0, x = 0] = at.split(" ").map(Number);
-    const next = `[data-cell="${y + step[0]} ${x + step[1]}"]`;
-    /** @type {HTMLElement | null} */ (event.currentTarget.querySelector(next))?.focus();
 }

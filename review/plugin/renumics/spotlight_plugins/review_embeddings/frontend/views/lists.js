@@ -1,12 +1,14 @@
 // All lists as plain rows: the ready-made and the saved ones, the selection, the filter; how much
-// of each is decided. A click or Enter opens one; saved ones can be renamed and removed.
+// of each is decided. A click or Enter opens one; saved ones can be renamed and removed. Rows and
+// forms are in listrow.js and listforms.js.
 
 /** @import { ReviewList } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { MAX_LIST_NAME } from "../constants.js";
 import { ListRows, MANY_LISTS } from "../core/listrows.js";
 import { h } from "../dom/node.js";
+import { saveView } from "./listforms.js";
+import { rowOrForm } from "./listrow.js";
 
 /** Keys that go from row to row, by how many; to an end where it is no number of rows. */
 const STEPS = /** @type {Record<string, number>} */ ({
@@ -21,17 +23,19 @@ export function listsWidget(page, redraw) {
     const rows = new ListRows(page, redraw);
     /** @type {Element | undefined} */
     let element;
-    let shown = "";
+    let [shown, news] = ["", ""];
+    const reveal = (/** @type {string} */ selector) =>
+        element?.querySelector(selector)?.scrollIntoView({ block: "nearest" });
     const show = () => {
         redraw();
         const key = page.review.list?.key ?? "";
-        if (key !== shown)
-            element?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-        shown = key;
+        if (key !== shown) reveal("[aria-current]");
+        if (page.saved.news !== news && page.saved.news) reveal(".rl-new");
+        [shown, news] = [key, page.saved.news];
     };
     const stops = [
         page.review.changed.add(show),
-        page.saved.changed.add(redraw),
+        page.saved.changed.add(show),
         page.sessionRead.add(redraw),
     ];
     const view = () => listsView(rows, (root) => (element = root));
@@ -64,6 +68,7 @@ export function listsView(rows, onMount = () => {}) {
         !groups.some(({ lists }) => lists.length) &&
             h("p", { key: "nothing", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
+        newsView(rows),
         saveView(rows),
     );
 }
@@ -98,149 +103,17 @@ function moreRow(rows, name, lists) {
     return h("li", { key: `more ${name}` }, h("button", { class: "rl-save", onClick }, text));
 }
 
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- * @param {boolean} isStop Whether the Tab key goes to it.
- */
-const rowOrForm = (rows, list, isStop) =>
-    list.key === rows.renamed ? renameRow(rows, list) : row(rows, list, isStop ? 0 : -1);
-
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- * @param {number} tabIndex
- */
-function row(rows, list, tabIndex) {
-    const isOpen = rows.isOpen(list);
-    const open = {
-        class: "rl-open",
-        "data-key": list.key,
-        tabIndex,
-        title: rows.descriptionOf(list),
-        onClick: () => rows.open(list),
-        ...(isOpen ? { "aria-current": "true" } : {}),
-    };
-    return h(
-        "li",
-        { key: list.key, class: isOpen ? "rl-row rl-now" : "rl-row" },
-        h(
-            "button",
-            open,
-            h("span", { class: "rl-title" }, isOpen ? "▸ " : "", list.title),
-            h("span", { class: "rl-count" }, countText(rows, list)),
-            progress(rows, list),
-            h("span", { class: "rl-more" }, rows.descriptionOf(list)),
-        ),
-        h("span", { class: "rl-actions" }, actions(rows, list, tabIndex)),
-    );
-}
-
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- */
-function countText({ page }, list) {
-    const count = list.rows.length.toLocaleString();
-    const { isKnown } = page.decisions.holding;
-    return `${isKnown ? page.review.decidedIn(list).toLocaleString() : "–"} / ${count}`;
-}
-
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- */
-function progress({ page }, list) {
-    const decided = page.decisions.holding.isKnown ? page.review.decidedIn(list) : 0;
-    const width = `${(100 * decided) / Math.max(1, list.rows.length)}%`;
-    return h("span", { class: "rl-bar", "aria-hidden": "true" }, h("span", { style: { width } }));
-}
-
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- * @param {number} tabIndex
- */
-function actions(rows, list, tabIndex) {
-    const button = (
-        /** @type {string} */ sign,
-        /** @type {string} */ title,
-        /** @type {() => void} */ onClick,
-    ) =>
-        h(
-            "button",
-            { key: sign, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` },
-            sign,
-        );
-    return [
-        button("◎", "Select these images in Spotlight", () => rows.select(list)),
-        rows.canChange(list) && button("✎", "Rename (F2)", () => rows.beginRename(list)),
-        rows.canChange(list) && button("✕", "Remove (Delete)", () => rows.remove(list)),
-    ];
-}
-
-/**
- * @param {ListRows} rows
- * @param {ReviewList} list
- */
-const renameRow = (rows, list) =>
-    h("li", { key: list.key, class: "rl-row" }, nameForm(rows, "New name of the list", "Rename"));
-
-/** @param {ListRows} rows */
-function saveView(rows) {
-    const { page, isSaving } = rows;
-    if (!page.saved.canChange) return null;
-    const { what, rows: images } = rows.toSave;
-    if (!isSaving) {
-        const text = what ? `Save ${what} as …` : "Save as …";
-        const props = { key: "save", disabled: !images.length, onClick: () => rows.beginSave() };
-        return h("button", { ...props, class: "rl-save" }, text);
-    }
-    return h(
-        "div",
-        { key: "saving", class: "rl-row" },
-        h("div", { class: "rl-more" }, `Save ${what} as`),
-        nameForm(rows, "Name of the list", "Save"),
-    );
-}
-
-/**
- * @param {ListRows} rows
- * @param {string} label
- * @param {string} button
- */
-function nameForm(rows, label, button) {
-    const keys = /** @type {Record<string, () => void>} */ ({
-        Enter: () => rows.takeName(),
-        Escape: () => rows.cancel(),
-    });
-    return h(
-        "div",
-        { key: "name", class: "rl-form" },
-        h("input", {
-            value: rows.name,
-            maxLength: MAX_LIST_NAME,
-            "aria-label": label,
-            onMount: (/** @type {HTMLInputElement} */ element) => (
-                element.focus(),
-                element.select()
-            ),
-            onInput: (/** @type {any} */ event) => rows.set({ name: event.target.value }),
-            onKeyDown: (/** @type {KeyboardEvent} */ event) => {
-                event.stopPropagation();
-                keys[event.key]?.();
-            },
-        }),
-        h("button", { onClick: () => rows.takeName() }, button),
-        h("button", { onClick: () => rows.cancel() }, "Cancel"),
-    );
-}
-
 /** @param {ListRows} rows */
 function faultView({ fault, page }) {
     const { failure } = page.saved;
     const text = failure ? `Saved lists cannot be read: ${failure.reason}.` : fault;
     return h("p", { key: "fault", class: "rl-fault", role: "alert", hidden: !text }, text);
+}
+
+/** What was saved last, and where it is. @param {ListRows} rows */
+function newsView({ page }) {
+    const { news } = page.saved;
+    return h("p", { key: "news", class: "rl-news", role: "status", hidden: !news }, news);
 }
 
 // -- keys

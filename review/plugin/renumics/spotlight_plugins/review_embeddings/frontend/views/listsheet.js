@@ -11,13 +11,14 @@ export const LISTS_SHEET = `
 .rl-group { padding: 5px 6px 2px; font-size: 0.75rem; font-weight: 600;
     color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-now { background: var(--review-accent-ground, #e8f0fe); }
+.rl-new { box-shadow: inset 3px 0 0 var(--review-good, #1b6e35); }
 .rl button { font: inherit; color: inherit; cursor: pointer; background: none; border: 0; }
 .rl-open { flex: 1 1 auto; min-width: 0; display: grid; padding: 4px 6px; text-align: left;
     grid-template-columns: minmax(0, 1fr) auto; gap: 1px 8px; }
 .rl button:hover:enabled { background: var(--review-raised, #f1f4f8); }
 .rl :is(button, input):focus-visible { outline: 2px solid var(--review-focus, #1a5fd0);
     outline-offset: -2px; }
-.rl-title { overflow-wrap: anywhere; }
+.rl-title { overflow-wrap: break-word; min-width: 0; }
 .rl-now .rl-title { font-weight: 600; }
 .rl-count { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .rl-bar { grid-column: 1 / -1; height: 3px; border-radius: 2px; overflow: hidden;
@@ -39,7 +40,8 @@ export const LISTS_SHEET = `
     border: 1px solid var(--review-edge, #6b7787); text-align: left; }
 .rl .rl-save:disabled { cursor: default; border: 1px dashed var(--review-line, #c3ccd5);
     color: var(--review-muted, #4b5563); }
-.rl-none, .rl-fault { margin: 4px 6px; flex: none; }
+.rl-none, .rl-fault, .rl-news { margin: 4px 6px; flex: none; overflow-wrap: break-word; }
 .rl-fault { color: var(--review-bad, #b3261e); }
-.rl-fault[hidden] { display: none; }
+.rl-news { color: var(--review-good, #1b6e35); font-size: 0.75rem; }
+.rl :is(.rl-fault, .rl-news)[hidden] { display: none; }
 `;

@@ -4,7 +4,7 @@
 /** @import { Nearest, ReviewTable } from "../types.js" */
 
 import { COLUMNS } from "../constants.js";
-import { shortName } from "../core/format.js";
+import { shortName, wrapped } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { nearestStyles as look } from "./whystyles.js";
 
@@ -85,7 +85,7 @@ function thumbnail(shown, found, index) {
         h(
             "span",
             { style: isOther ? look.other : look.same },
-            `${isOther ? OTHER : ""}${shortName(label ?? id, NAME_LETTERS)}`,
+            `${isOther ? OTHER : ""}${wrapped(shortName(label ?? id, NAME_LETTERS))}`,
         ),
         hasDistances && h("span", { style: look.distance }, distance?.toPrecision(2) ?? ""),
     );

@@ -5,8 +5,8 @@
 
 import { MAX_NOTE } from "../constants.js";
 import { h } from "../dom/node.js";
-import { borrowsFocus } from "./borrowing.js";
 import { keepsFocus } from "./roving.js";
+import { textField } from "./textfield.js";
 
 /** @param {ReviewPage} page */
 export function noteView(page) {
@@ -27,29 +27,20 @@ export function noteView(page) {
 /** @param {ReviewPage} page */
 function noteField({ forms, deciding, notes }) {
     const { rows } = deciding;
-    const works = /** @type {Record<string, () => void>} */ ({
-        Enter: () => forms.saveNote(),
-        Escape: () => forms.cancel(),
-    });
-    const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-        const work = event.isComposing ? undefined : works[event.key];
-        if (!work) return;
-        event.preventDefault();
-        work();
+    const [take, leave] = [() => forms.saveNote(), () => forms.cancel()];
+    const field = {
+        label: "Note",
+        text: notes.ofAll(rows) ?? "",
+        maxLength: MAX_NOTE,
+        onText: (/** @type {string} */ text) => notes.set(rows, text),
+        take,
+        leave,
     };
     return h(
         "div",
         { key: "writing", class: "review-note" },
-        h("input", {
-            value: notes.ofAll(rows),
-            maxLength: MAX_NOTE,
-            placeholder: "Note; Enter saves it with the decision",
-            "aria-label": "Note",
-            onInput: (/** @type {any} */ event) => notes.set(rows, event.target.value),
-            onKeyDown,
-            ...borrowsFocus(),
-        }),
-        h("button", { onClick: () => forms.saveNote(), ...keepsFocus }, "Save note"),
-        h("button", { onClick: () => forms.cancel(), ...keepsFocus }, "Cancel"),
+        textField(field, { placeholder: "Note; Enter saves it with the decision" }),
+        h("button", { onClick: take, ...keepsFocus }, "Save note"),
+        h("button", { onClick: leave, ...keepsFocus }, "Cancel"),
     );
 }

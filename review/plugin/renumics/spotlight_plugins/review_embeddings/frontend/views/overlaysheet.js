@@ -19,7 +19,7 @@ export const OVERLAY_SHEET = `
 .review-sheet th > b { font-weight: 600; margin-right: 6px; }
 .review-sheet kbd { margin: 0 6px 0 0; font-size: 0.8125rem; padding: 1px 6px; border: 1px solid;
     border-radius: 3px; }
-.review-asked p { margin: 0 0 14px; font-size: 1rem; overflow-wrap: anywhere; }
+.review-asked p { margin: 0 0 14px; font-size: 1rem; overflow-wrap: break-word; }
 .review-asked button { padding: 6px 14px; }
 
 .review-full { width: 100vw; height: 100vh; max-width: none; max-height: none; margin: 0;

@@ -67,16 +67,16 @@ export const REVIEW_SHEET = `
     background: var(--review-line, #c3ccd5); }
 .review-progress > div { height: 100%; background: var(--review-accent, #1a5fd0); }
 .review-title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px;
-    overflow-wrap: anywhere; }
+    overflow-wrap: break-word; }
 .review-label { font-size: 1.0625rem; font-weight: 700; }
 .review-better { color: var(--review-warn, #7a4a00); font-size: 0.9375rem; }
 .review-title .review-long { font-size: 0.8125rem; }
 .review-decided { font-weight: 600; padding: 0 7px; border-radius: 9px;
     background: var(--review-accent-ground, #e8f0fe); color: var(--review-accent, #1a5fd0); }
-.review-decide button { max-width: 100%; overflow-wrap: anywhere; }
+.review-decide button { max-width: 100%; overflow-wrap: break-word; }
 .review-end { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center;
     padding: 4px 8px; border-radius: 6px; background: var(--review-good-ground, #e7f5ea); }
-.review-note { display: flex; gap: 6px; align-items: center; overflow-wrap: anywhere; }
+.review-note { display: flex; gap: 6px; align-items: center; overflow-wrap: break-word; }
 .review-note input { flex: 1 1 160px; }
 .review-searching { display: flex; gap: 6px; }
 .review-search { flex: 1; }
@@ -94,7 +94,7 @@ export const REVIEW_SHEET = `
     min-height: 84px; flex: 1 1 auto; border: 1px solid var(--review-line, #c3ccd5);
     border-radius: 5px; }
 .review-class { display: flex; gap: 10px; padding: 3px 8px; cursor: pointer; flex: none;
-    overflow-wrap: anywhere; }
+    overflow-wrap: break-word; }
 .review-class > span:first-child { flex: 1; }
 .review-class[aria-selected=true] { background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }

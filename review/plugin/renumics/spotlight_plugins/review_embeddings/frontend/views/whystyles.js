@@ -11,7 +11,8 @@ const FAINT = { color: MUTED, fontSize: "0.6875rem", lineHeight: "0.9375rem" };
 export const AXIS_WIDTH = 34;
 
 const AXIS_END = { ...FAINT, position: "absolute", right: 0, pointerEvents: "none" };
-const WRAPPED = { overflow: "hidden", overflowWrap: "anywhere", maxHeight: "28px" };
+/** Two lines, wrapped between words; what is longer than a line ends with an ellipsis. */
+const WRAPPED = { overflow: "hidden", textOverflow: "ellipsis", maxHeight: "28px" };
 
 /** How a drawing fills its element: as wide and as high as that is. */
 export const STRETCHED = "none";
@@ -38,7 +39,7 @@ export const whyStyles = {
     muted: { color: MUTED, fontVariantNumeric: "tabular-nums", margin: 0 },
     end: { ...COLUMN, gap: "2px" },
     numbers: { display: "flex", flexWrap: "wrap", gap: "0 9px", alignItems: "center" },
-    prediction: { fontVariantNumeric: "tabular-nums", overflowWrap: "anywhere" },
+    prediction: { fontVariantNumeric: "tabular-nums", overflowWrap: "break-word" },
     bar: {
         display: "inline-block",
         width: "44px",

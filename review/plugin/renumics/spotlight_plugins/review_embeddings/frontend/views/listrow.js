@@ -1,0 +1,89 @@
+// One list as a row: its name, how much of it is decided, and what can be done with it.
+
+/** @import { ReviewList } from "../types.js" */
+/** @import { ListRows } from "../core/listrows.js" */
+
+import { h } from "../dom/node.js";
+import { renameRow } from "./listforms.js";
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ * @param {boolean} isStop Whether the Tab key goes to it.
+ */
+export const rowOrForm = (rows, list, isStop) =>
+    list.key === rows.renamed ? renameRow(rows, list) : row(rows, list, isStop ? 0 : -1);
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ * @param {number} tabIndex
+ */
+function row(rows, list, tabIndex) {
+    const isOpen = rows.isOpen(list);
+    const isNew = rows.page.saved.isNew(list);
+    const open = {
+        class: "rl-open",
+        "data-key": list.key,
+        tabIndex,
+        title: rows.descriptionOf(list),
+        onClick: () => rows.open(list),
+        ...(isOpen ? { "aria-current": "true" } : {}),
+    };
+    return h(
+        "li",
+        { key: list.key, class: `rl-row${isOpen ? " rl-now" : ""}${isNew ? " rl-new" : ""}` },
+        h(
+            "button",
+            open,
+            h("span", { class: "rl-title" }, isOpen ? "▸ " : "", list.title),
+            h("span", { class: "rl-count" }, countText(rows, list)),
+            progress(rows, list),
+            h("span", { class: "rl-more" }, rows.descriptionOf(list)),
+        ),
+        h("span", { class: "rl-actions" }, actions(rows, list, tabIndex)),
+    );
+}
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ */
+function countText({ page }, list) {
+    const count = list.rows.length.toLocaleString();
+    const { isKnown } = page.decisions.holding;
+    return `${isKnown ? page.review.decidedIn(list).toLocaleString() : "–"} / ${count}`;
+}
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ */
+function progress({ page }, list) {
+    const decided = page.decisions.holding.isKnown ? page.review.decidedIn(list) : 0;
+    const width = `${(100 * decided) / Math.max(1, list.rows.length)}%`;
+    return h("span", { class: "rl-bar", "aria-hidden": "true" }, h("span", { style: { width } }));
+}
+
+/**
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ * @param {number} tabIndex
+ */
+function actions(rows, list, tabIndex) {
+    const button = (
+        /** @type {string} */ sign,
+        /** @type {string} */ title,
+        /** @type {() => void} */ onClick,
+    ) =>
+        h(
+            "button",
+            { key: sign, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` },
+            sign,
+        );
+    return [
+        button("◎", "Select these images in Spotlight", () => rows.select(list)),
+        rows.canChange(list) && button("✎", "Rename (F2)", () => rows.beginRename(list)),
+        rows.canChange(list) && button("✕", "Remove (Delete)", () => rows.remove(list)),
+    ];
+}
