@@ -73,7 +73,8 @@ def _votes(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
     their shares, with a little of every class, so that few of them rule none out."""
     count = near.shape[1]
     shares = shares_of(near, classes)
-    return (count * shares + FEW_VOTES) / (count + FEW_VOTES * classes)
+    smoothed: NDArray[np.float64] = (count * shares + FEW_VOTES) / (count + FEW_VOTES * classes)
+    return smoothed
 
 
 @dataclass(frozen=True)
