@@ -115,6 +115,7 @@ class EmbeddingCallback(LogCallback):
         progress: Progress = SILENT,
         report: Callable[[dict[str, float]], None] | None = None,
         strict: bool = False,
+        reread: bool = False,
     ) -> None:
         """Say what is embedded; the arguments are those of `settings.DatasetReference` and
         `Settings`.
@@ -125,7 +126,7 @@ class EmbeddingCallback(LogCallback):
         ``processor`` is the image processor where the Trainer was not given it as
         ``processing_class``. ``report`` is called after each checkpoint with ``eval_loss``,
         ``eval_accuracy`` and so on of the embedded images, where they are what is evaluated.
-        ``strict`` as of `FaultSwitch`.
+        ``strict`` as of `FaultSwitch`, ``reread`` as of `settings.Request`.
         """
         super().__init__(run, progress, strict=strict)
         self._reference = {
@@ -141,7 +142,7 @@ class EmbeddingCallback(LogCallback):
         self._settings = {"pooling": pooling, "precision": precision, "trained_on": trained_on}
         given = (pooling or AUTO, precision or AUTO)
         check_settings(Settings(*given, trained_on=trained_on or AUTO))
-        self._batch_size = batch_size
+        self._batch_size, self._reread = batch_size, reread
         self._processor = processor
         self._progress = progress
         self.report = report
@@ -188,6 +189,7 @@ class EmbeddingCallback(LogCallback):
             dataset=self._reference,
             settings=self._settings,
             batch_size=self._batch_size,
+            reread=self._reread,
             device=str(args.device),
             checkpoints=reference_to(output, run) if is_outside else None,
         )

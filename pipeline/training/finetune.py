@@ -75,6 +75,7 @@ def finetune(
     options: Mapping[str, Any],
     *,
     resume: bool = False,
+    reread: bool = False,
     progress: Progress = SILENT,
     stop: Callable[[], bool] = lambda: False,
     resume_seconds: float | None = None,
@@ -83,7 +84,8 @@ def finetune(
 
     The same call goes on where a training was stopped or killed; with ``resume`` options given
     before need not be given again, and more steps may be asked for. ``stop`` is asked after each
-    step and ends the training in good order. A full state of the training is written at most every
+    step and ends the training in good order. ``reread`` as of `Request`, for the images that are
+    embedded meanwhile. A full state of the training is written at most every
     ``resume_seconds``. Raises ReviewError.
     """
     check_device(options.get("device"), {}, is_new=True)
@@ -95,8 +97,13 @@ def finetune(
     batch = Batch.of(request, values)
     check_options(request, values, batch)
     read_model_config(request.model)  # a wrong name is refused before a data set is downloaded
+    if reread and not request.embed:
+        raise SettingsError(
+            "--reread goes with --embed: nothing else is read for the review here. Use it with "
+            "`review-embeddings build`."
+        )
     splits = open_splits(request, progress)
-    training = _FineTuner(run, request, values, splits, progress, stop, resume_seconds)
+    training = _FineTuner(run, request, values, splits, progress, stop, resume_seconds, reread)
     return training.train(batch)
 
 
@@ -116,6 +123,7 @@ class _FineTuner:
     progress: Progress
     stop: Callable[[], bool]
     resume_seconds: float | None
+    reread: bool
     has_begun: bool = False
     """Whether a Trainer has accepted everything."""
     is_locked: bool = False
@@ -186,6 +194,7 @@ class _FineTuner:
             stop=self.stop,
             progress=self.progress,
             resume_seconds=self.resume_seconds,
+            reread=self.reread,
         )
 
     def _write_records(self, setup: Setup) -> None:

@@ -41,6 +41,7 @@ def fit(
     stop: Callable[[], bool],
     progress: Progress,
     resume_seconds: float | None,
+    reread: bool = False,
 ) -> Outcome:
     """Train, from ``state`` on where there is one. ``on_begin`` is called when the Trainer has
     accepted everything; the other arguments are those of `finetune`."""
@@ -49,7 +50,7 @@ def fit(
 
     seconds = trainers.RESUME_SECONDS if resume_seconds is None else resume_seconds
     plan = trainers.PlanCallback(setup.data.train, stop, progress.note, seconds)
-    embedding = _embedding_callback(setup, progress) if setup.request.embed else None
+    embedding = _embedding_callback(setup, progress, reread=reread) if setup.request.embed else None
     first = trainers.FirstCheckpoint(run, setup.processor)
     recorders = (
         [first, LogCallback(progress=progress, strict=True)] if embedding is None else [embedding]
@@ -89,7 +90,7 @@ def _model_of(setup: Setup, state: TrainingState) -> Any:
     return load_adapter(setup.model, state.folder)
 
 
-def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
+def _embedding_callback(setup: Setup, progress: Progress, *, reread: bool) -> EmbeddingCallback:
     from review_embeddings.pipeline.training.callback import EmbeddingCallback
 
     review = review_request(setup.request, setup.splits)
@@ -102,6 +103,7 @@ def _embedding_callback(setup: Setup, progress: Progress) -> EmbeddingCallback:
         processor=setup.processor,
         progress=progress,
         strict=True,
+        reread=reread,
     )
 
 

@@ -66,11 +66,6 @@ class BuildOptions:
         metavar="ADDRESS",
         help="With --engine ray: of the cluster, or auto. Default: the cores of this machine.",
     )
-    reread: bool = option(
-        "--reread",
-        is_flag=True,
-        help="Read the images again by the rules of this version, though nothing has changed.",
-    )
     dry_run: bool = option(
         "--dry-run",
         is_flag=True,
@@ -101,7 +96,6 @@ def build_command(options: BuildOptions) -> None:
         request_of(options.inputs, options.results, options.compute, options.checkpoint),
         engine=options.engine,
         address=options.address,
-        reread=options.reread,
     )
     run = find_run(options.run)
     if options.dry_run:

@@ -203,6 +203,7 @@ class FinetuneOptions:
         from review_embeddings.pipeline.api import read_class_names
 
         values = values_of(self.data, self.schedule, self.saving)
+        del values["reread"]  # of this start alone
         values["class_names"] = read_class_names(values.pop("classes")) or None
         given = {name: value for name, value in values.items() if value is not None}
         arguments = self.arguments.read()
@@ -228,7 +229,15 @@ def finetune_command(options: FinetuneOptions) -> None:
 
     def train() -> tuple[FineTuned, SignalRequests]:
         with stop_requests(shown.note) as stop:
-            return finetune(run, given, resume=options.resume, progress=shown, stop=stop), stop
+            tuned = finetune(
+                run,
+                given,
+                resume=options.resume,
+                reread=options.data.reading.reread,
+                progress=shown,
+                stop=stop,
+            )
+            return tuned, stop
 
     alone = os.environ.get("WORLD_SIZE", "1") == "1"  # others would wait for this one only so long
     tuned, stop = when_free(train, shown.note, wait=options.wait and alone)

@@ -127,6 +127,12 @@ class ReadingOptions:
         metavar="FILE",
         help="Names of the classes by number, a line each; none clears them.",
     )
+    reread: bool = option(
+        "--reread",
+        is_flag=True,
+        help="Read the images to look at again by the rules of this version, though nothing has "
+        "changed.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

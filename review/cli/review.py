@@ -124,6 +124,11 @@ def _check_watched(options: ReviewOptions) -> None:
             "--watch looks on in a folder of this machine, not in a store. Leave it out, "
             "and open the run again."
         )
+    if options.inputs.reading.reread:
+        raise SettingsError(
+            "--watch looks again and again. Leave --reread out: `review-embeddings build --reread` "
+            "reads the images once."
+        )
     if options.checkpoint or options.long_frame:
         raise SettingsError(
             "--watch shows the first and the newest checkpoint. Leave --checkpoint and --long out."

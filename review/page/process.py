@@ -3,13 +3,17 @@ does that is here. What keeps it from starting is told at once, by the last line
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from multiprocessing import AuthenticationError, connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +21,6 @@ import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.page.address import Address
-from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.private import create_private
 from review_embeddings.review.page.spotlight import application, cache_environment, import_spotlight
 
@@ -77,7 +80,7 @@ class SpotlightProcess:
         server._app_config = config
         server._connection_thread.start()
         server._connection_thread_online.wait()
-        connection = {
+        reached = {
             "CONNECTION_PORT": str(server._connection_listener.address[1]),
             "CONNECTION_AUTHKEY": server._connection_authkey,
         }
@@ -87,7 +90,7 @@ class SpotlightProcess:
             server.process = subprocess.Popen(
                 self._command(bound),
                 cwd=self._empty,
-                env={**os.environ, **cache, **environment, **connection},
+                env={**os.environ, **cache, **environment, **reached},
                 pass_fds=() if os.name == "nt" else (bound.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -197,3 +200,43 @@ def server_environment(plugin: Path, session: dict[str, Any]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in paths if path),
         SESSION_VARIABLE: json.dumps(session),
     }
+
+
+class PatientListener:
+    """What Spotlight uses of a ``multiprocessing.connection.Listener``, for its server process and
+    nobody else: another user of the machine who connects, and says nothing or something wrong,
+    keeps nobody waiting."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._listener = connection.Listener(("127.0.0.1", 0), backlog=64)
+        self._known: queue.Queue[Any] = queue.Queue()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    @property
+    def address(self) -> Any:
+        return self._listener.address
+
+    def accept(self) -> Any:
+        """The next connection of one that knows the key."""
+        if self._thread.ident is None:
+            self._thread.start()
+        return self._known.get()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                found = self._listener.accept()
+                threading.Thread(target=self._ask, args=(found,), daemon=True).start()
+
+    def _ask(self, found: Any) -> None:
+        try:
+            connection.deliver_challenge(found, self._key)
+            connection.answer_challenge(found, self._key)
+        except (OSError, EOFError, AuthenticationError, AssertionError, ValueError):
+            found.close()
+        else:
+            self._known.put(found)

@@ -74,6 +74,7 @@ def train(start_model: Path, pictures: Path, tmp_path: Path) -> Callable[..., Fi
         name: str = "run",
         *,
         resume: bool = False,
+        reread: bool = False,
         stop: Callable[[], bool] = lambda: False,
         **said: Any,
     ) -> FineTuned:
@@ -87,7 +88,12 @@ def train(start_model: Path, pictures: Path, tmp_path: Path) -> Callable[..., Fi
         base["arguments"] = {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "1"}
         asked = said if resume else {**base, **said}
         return finetune(
-            RunFolder(tmp_path / name), asked, resume=resume, stop=stop, resume_seconds=0
+            RunFolder(tmp_path / name),
+            asked,
+            resume=resume,
+            reread=reread,
+            stop=stop,
+            resume_seconds=0,
         )
 
     return call
@@ -404,6 +410,19 @@ def test_a_finished_run_can_be_made_longer(train: Callable[..., FineTuned]) -> N
     assert longer.finished
     assert find_checkpoints(short.run.path).steps == [0, 2, 4, 6, 8, 12]
     assert [int(row["step"]) for row in rows_of(short.run)] == list(range(13))
+
+
+def test_the_embedded_images_are_read_again_where_that_is_asked_for(
+    train: Callable[..., FineTuned],
+) -> None:
+    run = train(steps=1, frames=2, embed=True).run
+    written = run.images.stat().st_mtime_ns
+    train(resume=True, steps=2, frames=2)
+    assert run.images.stat().st_mtime_ns == written
+    train(resume=True, steps=3, frames=2, reread=True)
+    assert run.images.stat().st_mtime_ns > written
+    with pytest.raises(SettingsError, match="--reread goes with --embed"):
+        train("other", reread=True)
 
 
 def test_other_settings_are_refused_and_nothing_is_lost(train: Callable[..., FineTuned]) -> None:

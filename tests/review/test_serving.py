@@ -22,9 +22,13 @@ from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.locks import locked
 from review_embeddings.review.page.address import Address, check_tls
-from review_embeddings.review.page.listener import PatientListener
 from review_embeddings.review.page.ports import FIRST_PORT, PORTS, ports_of, remember_port
-from review_embeddings.review.page.process import SpotlightProcess, last_line, server_environment
+from review_embeddings.review.page.process import (
+    PatientListener,
+    SpotlightProcess,
+    last_line,
+    server_environment,
+)
 from review_embeddings.review.page.rights import open_to_others, printed_to_others, readers_of
 from review_embeddings.review.page.spotlight import (
     CACHE_VARIABLE,
