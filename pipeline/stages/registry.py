@@ -14,7 +14,7 @@ from review_embeddings.pipeline.analysis.outliers import NEIGHBORS as OOD_NEIGHB
 from review_embeddings.pipeline.analysis.trust import NEAR
 from review_embeddings.pipeline.registry import Registry
 from review_embeddings.pipeline.run.files import fingerprint
-from review_embeddings.pipeline.stages import compute, grouping
+from review_embeddings.pipeline.stages import compute
 from review_embeddings.pipeline.stages.judging import COEFFICIENTS, NUMBERS, SCALING
 from review_embeddings.pipeline.stages.reading import read_rows
 from review_embeddings.pipeline.stages.stage import Reduction, Stage
@@ -157,7 +157,7 @@ QUALITY = Stage(
 APART = Stage(
     name="apart",
     version=1,
-    compute=grouping.measure_apart,
+    compute=compute.measure_apart,
     inputs={
         "embeddings": "embeddings.embeddings",
         "neighbors": "neighbors.neighbors",
@@ -171,7 +171,7 @@ APART = Stage(
     identity={"embeddings": "embeddings", "neighbors": "neighbors"},
     optional={"labels": "labels"},
     rows=4096,
-    reduction=Reduction(grouping.own_class_of, grouping.usual_of),
+    reduction=Reduction(compute.own_class_of, compute.usual_of),
     group=SCORES,
 )
 """How far each image is from every class: the part of a checkpoint in `GROUPS`."""
@@ -265,7 +265,7 @@ that was not trained on, of all for one that was."""
 GROUPS = Stage(
     name="groups",
     version=1,
-    compute=grouping.find_groups,
+    compute=compute.find_groups,
     inputs={
         "embeddings": "embeddings.embeddings",
         "neighbors": "neighbors.neighbors",

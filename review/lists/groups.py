@@ -74,10 +74,10 @@ def group_in_words(images: Candidates, row: int) -> str:
 
 
 def _claims(images: Candidates, rows: list[int]) -> str:
-    """``labels: cat 20, dog 18, …``; empty without labels."""
+    """``labels: cat (20), dog (18), …``; empty without labels."""
     counts = Counter(images.labels[row] for row in rows)
     named = [(name, count) for name, count in counts.items() if name is not None]
     named.sort(key=lambda one: (-one[1], one[0]))
-    shown = [f"{name} {count:,}" for name, count in named[:LABELS_SHOWN]]
+    shown = [f"{name} ({count:,})" for name, count in named[:LABELS_SHOWN]]
     more = ["…"] if len(named) > LABELS_SHOWN else []
     return f"labels: {', '.join([*shown, *more])}" if shown else ""

@@ -260,7 +260,7 @@ def test_groups_are_listed_the_largest_first_and_each_by_itself() -> None:
     assert made["groups"].rows == [7, 9, 6, 5, 8, 22, 21, 20]
     part = made["groups-107"]
     assert part.rows == [7, 9, 6, 5, 8] and part.title == "Group of #107"
-    labels = "labels: blue 2, gold 1, green 1, …"
+    labels = "labels: blue (2), gold (1), green (1), …"
     assert part.description == f"5 images that stand apart together; {labels}"
     assert (part.section, part.suggests) == ("Groups that stand apart", "remove")
     assert made["groups-120"].rows == [22, 21, 20]
@@ -269,7 +269,7 @@ def test_groups_are_listed_the_largest_first_and_each_by_itself() -> None:
 
 def test_an_image_of_a_group_is_explained_by_it() -> None:
     said = LISTS["groups"].why(with_groups(), 6)
-    labels = "labels: blue 2, gold 1, green 1, …"
+    labels = "labels: blue (2), gold (1), green (1), …"
     assert said[0] == f"one of a group of 5 that stand apart; {labels}"
     assert said[1] == "far from every class, with its neighbours: rank 4 of 36"
 
