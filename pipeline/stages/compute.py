@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.apart import OwnClass, Samples, Space, Usual, cluster
 from review_embeddings.pipeline.analysis.duplicates import ReadImages, find_leaks, near_duplicates
+from review_embeddings.pipeline.analysis.groups import (
+    CheckpointApart,
+    entropies,
+    group_scores,
+    ranks_of,
+)
 from review_embeddings.pipeline.analysis.imagequality import (
     image_quality,
     measure,
@@ -24,6 +31,7 @@ from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label
 from review_embeddings.pipeline.analysis.labels import neighbor_probabilities, quality_by
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps
+from review_embeddings.pipeline.analysis.named import NeighborGraph, central_image, named_groups
 from review_embeddings.pipeline.analysis.neighbors import (
     Neighbors,
     metric_for,
@@ -52,6 +60,9 @@ from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.stages.judging import as_result
 from review_embeddings.pipeline.threads import chunks, in_threads
+
+GROUPS = np.dtype([("score", "<f4"), ("rank", "<i4"), ("group", "<i8")])
+"""How what is said of groups is kept of an image."""
 
 QUALITY = np.dtype(
     [
@@ -156,6 +167,66 @@ def fit_labels(
     stored["rank"] = fit.rank if one_label else 0
     stored["suggested"] = fit.suggested if one_label else -1
     return Result({"label_fit": stored})
+
+
+# -- groups that stand apart
+
+
+def own_class_of(rows: slice, *, neighbors: Array, **space: Any) -> OwnClass:
+    """What of some rows says what is usual in each class."""
+    return _space(**space).own_class(rows, neighbors)
+
+
+def usual_of(total: OwnClass) -> Mapping[str, Usual]:
+    """What is usual among all rows."""
+    return {"usual": total.usual()}
+
+
+def measure_apart(
+    rows: slice, *, neighbors: Array, usual: Usual | None = None, **space: Any
+) -> Result:
+    """How far each image is from every class, float32 of shape (N,), and how much the checkpoint
+    counts."""
+    seen = _space(**space)
+    usual = seen.own_class(rows, neighbors).usual() if usual is None else usual
+    return Result({"apart": seen.apart(rows, usual)}, {"weight": usual.weight})
+
+
+def _space(
+    *,
+    embeddings: Array,
+    judged_as: NDArray[np.int32] | None,
+    class_count: int,
+    hash_ranks: NDArray[np.int64],
+) -> Space:
+    """The embeddings with the classes of their images, clusters where there are none."""
+    classes = cluster(embeddings, hash_ranks) if judged_as is None else judged_as
+    count = max(class_count, int(classes.max(initial=-1)) + 1)
+    return Space(embeddings, classes, Samples.draw(classes, hash_ranks, count=count))
+
+
+def find_groups(
+    checkpoints: Sequence[Mapping[str, Array]],
+    *,
+    weights: Sequence[float],
+    outputs: Array | None,
+    known_labels: NDArray[np.int32] | None,
+    hash_ranks: NDArray[np.int64],
+    ids: NDArray[np.int64],
+) -> Result:
+    """Score, rank and group of each image over all checkpoints, `GROUPS` of shape (N,)."""
+    seen = [
+        CheckpointApart(one["apart"], one["neighbors"], weight)
+        for one, weight in zip(checkpoints, weights, strict=True)
+    ]
+    score = group_scores(seen, None if outputs is None else entropies(outputs))
+    stored = np.empty(len(ids), dtype=GROUPS)
+    stored["score"], stored["rank"], stored["group"] = score, ranks_of(score), -1
+    graph = NeighborGraph.of([one.neighbors for one in seen])
+    last = checkpoints[-1]["embeddings"]
+    for members in named_groups(score, graph, known_labels, hash_ranks):
+        stored["group"][members] = ids[central_image(last, members, hash_ranks)]
+    return Result({"groups": stored})
 
 
 # -- maps

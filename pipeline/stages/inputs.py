@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.apart import hash_ranks
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.engines.work import Input, StoredArray
@@ -18,7 +20,11 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder
-from review_embeddings.pipeline.stages.heads import checkpoint_judges, stored_probabilities
+from review_embeddings.pipeline.stages.heads import (
+    checkpoint_judges,
+    stored_head,
+    stored_probabilities,
+)
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.stages.state import InputSource, RunState
@@ -76,6 +82,29 @@ class Inputs:
 
     def _hashes(self, step: int) -> list[str]:
         return self.state.images.hashes
+
+    def _hash_ranks(self, step: int) -> NDArray[np.int64]:
+        return self._ranks
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        return hash_ranks(self.state.images.hashes)
+
+    def _image_ids(self, step: int) -> NDArray[np.int64]:
+        return self.state.images.ids
+
+    def _judged_as(self, step: int) -> NDArray[np.int32] | None:
+        return judged_as(self.state, step)
+
+    def _known_labels(self, step: int) -> NDArray[np.int32] | None:
+        return known_labels(self.state)
+
+    def _head_outputs(self, step: int) -> NDArray[Any] | None:
+        return head_outputs(self.state, self.state.steps[-1])
+
+    def _apart_weights(self, step: int) -> list[float]:
+        stored = [self.state.stored("apart", one) for one in self.state.steps]
+        return [1.0 if one is None else float(one.metadata["weight"]) for one in stored]
 
     def _files(self, step: int) -> Iterator[bytes]:
         return self.state.images.read_files()
@@ -151,3 +180,32 @@ def class_probabilities(state: RunState, step: int) -> ClassProbabilities | None
     folds = state.settings.cross_validate
     stored = stored_probabilities(state.run, state.images, folds, step)
     return None if stored is None else stored.of(slice(None))
+
+
+def judged_as(state: RunState, step: int) -> NDArray[np.int32] | None:
+    """The class of each image by which others are judged, shape (N,), -1 for none: its label or,
+    where no image has one, what a checkpoint's head predicts. None without a head."""
+    labels = known_labels(state)
+    if labels is not None:
+        return labels
+    outputs = head_outputs(state, step)
+    if outputs is None:
+        return None
+    predicted = np.asarray(outputs).argmax(axis=1)
+    return np.unique(predicted, return_inverse=True)[1].astype(np.int32)
+
+
+def known_labels(state: RunState) -> NDArray[np.int32] | None:
+    """The labels, shape (N,), -1 without one; None where no image has one."""
+    labels = state.images.labels
+    return labels if labels is not None and (labels >= 0).any() else None
+
+
+def head_outputs(state: RunState, step: int) -> NDArray[Any] | None:
+    """All probabilities of a checkpoint's head, shape (N, O), memory-mapped; None without one, and
+    where an image may have several classes."""
+    metadata = state.run.result_metadata("embeddings", step)
+    head = None if metadata is None else stored_head(metadata)
+    if head is None or not head.is_of_one_label:
+        return None
+    return state.run.read_array("probabilities", step)

@@ -154,6 +154,28 @@ QUALITY = Stage(
     group=SCORES,
 )
 
+APART = Stage(
+    name="apart",
+    version=1,
+    compute=compute.measure_apart,
+    inputs={
+        "embeddings": "embeddings.embeddings",
+        "neighbors": "neighbors.neighbors",
+        "judged_as": "judged_as",
+        "class_count": "class_count",
+        "hash_ranks": "hash_ranks",
+    },
+    for_table=True,
+    outputs=("apart",),
+    metadata=("weight",),
+    identity={"embeddings": "embeddings", "neighbors": "neighbors"},
+    optional={"labels": "labels"},
+    rows=4096,
+    reduction=Reduction(compute.own_class_of, compute.usual_of),
+    group=SCORES,
+)
+"""How far each image is from every class: the part of a checkpoint in `GROUPS`."""
+
 PCA = Stage(
     name="projections",
     version=1,
@@ -240,6 +262,28 @@ LABEL_FIT = Stage(
 """Scores each label by the heads and the leave-one-out judges: of the last checkpoint for an image
 that was not trained on, of all for one that was."""
 
+GROUPS = Stage(
+    name="groups",
+    version=1,
+    compute=compute.find_groups,
+    inputs={
+        "embeddings": "embeddings.embeddings",
+        "neighbors": "neighbors.neighbors",
+        "apart": "apart.apart",
+        "weights": "apart_weights",
+        "outputs": "head_outputs",
+        "known_labels": "known_labels",
+        "hash_ranks": "hash_ranks",
+        "ids": "image_ids",
+    },
+    for_table=True,
+    outputs=("groups",),
+    identity={"apart": "apart@all", "images": "image_ids"},
+    scope="all",
+    title="Groups that stand apart",
+)
+"""Scores and names the groups over all checkpoints; one more costs one more of `APART`."""
+
 LEAKS = Stage(
     name="leaks",
     version=1,
@@ -294,11 +338,13 @@ for _stage in (
     OUTLIERS,
     JUDGE,
     QUALITY,
+    APART,
     PCA,
     TRUST,
     MOTION,
     DUPLICATES,
     LABEL_FIT,
+    GROUPS,
     LEAKS,
     TABLE,
 ):

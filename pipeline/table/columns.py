@@ -765,6 +765,60 @@ TRAJECTORY_SUGGESTED_LABEL = declare(
     )
 )
 
+GROUP_SCORE = declare(
+    Column(
+        "group_score",
+        "float32",
+        "robust standard deviations",
+        "any; null where no class has three images",
+        "how far the image and its nearest stand apart from all classes, over all checkpoints; "
+        "higher stands apart more, above about 6 is worth a look",
+        nullable=True,
+        per="image",
+        direction="higher",
+        source="groups.groups:score",
+        shown=Shown((ONCE,)),
+        exported=Exported(
+            "how far it and its nearest stand apart from all classes; above about 6 is worth a look"
+        ),
+    )
+)
+
+GROUP_RANK = declare(
+    Column(
+        "group_rank",
+        "int32",
+        "rank",
+        "1 to N; 0 without a score",
+        "rank by group_score; 1 stands apart most",
+        per="image",
+        low=1,
+        missing=0,
+        direction="lower",
+        source="groups.groups:rank",
+        shown=Shown((ONCE,), needs=GROUP_SCORE),
+        exported=Exported("rank by it; 1 stands apart most"),
+    )
+)
+
+GROUP = declare(
+    Column(
+        "group",
+        "int64",
+        "",
+        "an image_id; -1 for images of no group",
+        "the most central image of its group of images that stand apart together",
+        per="image",
+        low=0,
+        missing=-1,
+        source="groups.groups:group",
+        shown=Shown((ONCE, INSPECTOR), needs=GROUP_SCORE),
+        exported=Exported(
+            "image_id of the most central image of its group that stands apart; -1 for none"
+        ),
+    )
+)
+
 IMAGE = declare(
     Column(
         "image",

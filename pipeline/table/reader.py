@@ -132,7 +132,7 @@ def _read_part(
         ).to_pandas()
         for name in absent:
             frame[name] = _nothing(COLUMNS[name])
-        return frame
+        return frame[list(columns)]
 
 
 def _may_be_absent(column: Column) -> bool:

@@ -71,6 +71,22 @@ def _of_page(definition: ListDefinition, candidates: Candidates) -> Iterator[Ima
     if whole.rows:
         alone = definition.short and worst <= SHORT
         yield replace(whole, severity="high") if alone else whole
+    yield from _parts(definition, candidates, whole)
+
+
+def _parts(
+    definition: ListDefinition, candidates: Candidates, whole: ImageList
+) -> Iterator[ImageList]:
+    """A list for each part of another."""
+    for part in () if definition.parts is None else definition.parts(candidates):
+        yield replace(
+            whole,
+            key=f"{definition.key}-{part.key}",
+            title=part.title,
+            rows=part.rows,
+            description=part.description,
+            section=whole.title,
+        )
 
 
 def made_list(definition: ListDefinition, candidates: Candidates, limit: int) -> ImageList:

@@ -3,7 +3,7 @@ library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,23 @@ class ImageList:
     key: str = ""
     """What the page calls it; empty for a list that is only one of Spotlight's."""
     suggests: Suggestion = ""
+    section: str = ""
+    """Heading below which the page shows it; empty for none of its own."""
+
+
+@dataclass(frozen=True)
+class ListPart:
+    """Images of a list that belong together."""
+
+    key: str
+    """Tells it from the other parts of the list."""
+    title: str
+    rows: list[int]
+    """Rows of the images among all, in the order of the list."""
+    description: str
+    """What they are, in a few words."""
+    row: int
+    """Row of the image that stands for them."""
 
 
 def _nothing_is_missing(candidates: Candidates) -> str:
@@ -93,6 +110,9 @@ class ListDefinition:
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
+    parts: Callable[[Candidates], Iterable[ListPart]] | None = None
+    """Its images as several lists, which the page has besides and the summary instead; None for a
+    list that is one."""
     surfaces: tuple[Surface, ...] = EVERYWHERE
     """Where it is found."""
 

@@ -13,6 +13,13 @@ from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists import words
 from review_embeddings.review.lists.definition import LISTS, ListDefinition
 from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
+from review_embeddings.review.lists.groups import (
+    apart_in_no_group,
+    group_by_group,
+    group_in_words,
+    in_group,
+    parts_of,
+)
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     judged_at,
@@ -79,6 +86,12 @@ def _needs_image_quality(images: Candidates) -> str:
     )
 
 
+def _needs_group_scores(images: Candidates) -> str:
+    if (images.last(c.GROUP_RANK) > 0).any():
+        return ""
+    return "needs scores that this run has not. Run: review-embeddings build (with --run)."
+
+
 def _why_outlier(images: Candidates, row: int) -> str:
     return f"worst at step {images.last_step}"
 
@@ -108,6 +121,7 @@ LABEL_COLUMNS = (
     c.LEARNT_AT,
 )
 COPY_COLUMNS = (c.DUPLICATE_GROUP, c.DUPLICATE_KIND, c.DUPLICATE_LABELS_DIFFER)
+GROUP_COLUMNS = (c.GROUP, c.GROUP_SCORE, c.GROUP_RANK)
 LEAK_COLUMNS = (c.LEAK_OF, c.LEAK_KIND, c.LEAK_LABEL)
 
 LISTS.add(
@@ -162,6 +176,44 @@ LISTS.add(
         needs=_needs_labels,
         short=True,
         suggests="relabel",
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "groups",
+        "groups of images that stand apart from all classes, group by group",
+        "Groups that stand apart",
+        "Images that lie together and far from every class, group by group, the largest first",
+        select=in_group,
+        order=group_by_group,
+        reason=group_in_words,
+        words=words.of_group,
+        strength=75,
+        columns=GROUP_COLUMNS,
+        page_columns=(c.GROUP, c.GROUP_RANK),
+        needs=_needs_group_scores,
+        severity="high",
+        suggests="remove",
+        parts=parts_of,
+    )
+)
+LISTS.add(
+    ListDefinition(
+        "apart",
+        "images that stand apart from all classes with their neighbours, in no group",
+        "Far from every class ({count})",
+        "With their neighbours far from every class, or unclear to the model; in no group",
+        select=apart_in_no_group,
+        order=lambda images: images.last(c.GROUP_RANK),
+        extend=lambda images: (images.last(c.GROUP_RANK) > 0) & ~in_group(images),
+        reason=lambda images, row: "far from every class, with its neighbours",
+        words=words.of_apart,
+        strength=43,
+        size="first",
+        columns=GROUP_COLUMNS,
+        page_columns=(c.GROUP_RANK,),
+        needs=_needs_group_scores,
+        surfaces=("page", "export"),
     )
 )
 LISTS.add(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import ListDefinition
+from review_embeddings.review.lists.groups import group_in_words
 from review_embeddings.review.lists.suggestion import judged_at, label_rank, suggested_label
 
 if TYPE_CHECKING:
@@ -136,6 +137,17 @@ def _group(images: Candidates, row: int) -> NDArray[Any]:
     groups = images.last(c.DUPLICATE_GROUP)
     rows: NDArray[Any] = (groups == groups[row]).nonzero()[0]
     return rows
+
+
+def of_group(images: Candidates, row: int) -> list[str]:
+    """Of which group it is, and how far it stands apart."""
+    return [group_in_words(images, row), *of_apart(images, row)]
+
+
+def of_apart(images: Candidates, row: int) -> list[str]:
+    """Its rank by how far it and its nearest images stand apart."""
+    rank = images.value(c.GROUP_RANK, row)
+    return [f"far from every class, with its neighbours: rank {rank:,} of {len(images):,}"]
 
 
 def of_leak(images: Candidates, row: int) -> list[str]:

@@ -3,6 +3,7 @@ first, as text and as HTML."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ from review_embeddings.pipeline.training.curves import (
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import Note, about_unreadable, read_history
-from review_embeddings.review.lists import ListDefinition, lists_of
+from review_embeddings.review.lists import ImageList, ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
 from review_embeddings.review.lists.reading import read_candidates
@@ -217,15 +218,21 @@ def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
         made.title if counted else f"{made.title} ({len(made.rows):,})",
         len(made.rows),
         [
-            Listed(
-                int(candidates.ids[row]),
-                row,
-                candidates.labels[row] or "",
-                definition.why(candidates, row)[0],
-            )
-            for row in made.rows[:SHOWN]
+            Listed(int(candidates.ids[row]), row, candidates.labels[row] or "", note)
+            for row, note in _first_of(definition, candidates, made)
         ],
     )
+
+
+def _first_of(
+    definition: ListDefinition, candidates: Candidates, made: ImageList
+) -> list[tuple[int, str]]:
+    """The first images of a list, or those that stand for its first parts, and why each is
+    there."""
+    if definition.parts is not None:
+        parts = itertools.islice(definition.parts(candidates), SHOWN)
+        return [(part.row, part.description) for part in parts]
+    return [(row, definition.why(candidates, row)[0]) for row in made.rows[:SHOWN]]
 
 
 # -- as text

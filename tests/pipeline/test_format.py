@@ -19,10 +19,10 @@ from review_embeddings.review.report.summary import summarize
 
 DATA = Path(__file__).parents[1] / "data"
 
-JUDGED_SINCE = {"judge", "label_fit", "table"}
+LACKING = {"judge", "label_fit", "apart", "groups", "table"}
 """What the complete one lacks, beside the label quality that was judged in folds."""
 
-ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", *JUDGED_SINCE}
+ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", *LACKING}
 """What the first frozen run lacks, or has in an older version: exactly this is computed for it.
 
 Whoever raises a version or adds a stage sees it here, and in the changelog.
@@ -65,6 +65,8 @@ def test_a_complete_run_of_format_1_opens_with_what_it_stored(tmp_path: Path) ->
     frame = table.read(run)
     assert frame["label_score"].notna().all() and frame["trajectory_label_score"].notna().all()
     assert frame["trajectory_suggested_label"].isna().all(), "a column that it did not have"
+    assert frame["group_score"].isna().all() and set(frame["group_rank"]) == {0}
+    assert table.read(run, columns=["group"])["group"].tolist() == [-1] * len(frame)
     images = read_images(run)
     assert images is not None
     likely = stored_probabilities(run, images, 2, 30)
@@ -77,7 +79,7 @@ def test_a_complete_run_of_format_1_opens_with_what_it_stored(tmp_path: Path) ->
 def test_a_complete_run_of_format_1_computes_what_it_lacks(tmp_path: Path) -> None:
     run, _ = copied("format-1-complete", tmp_path)
     built = build(run, Request())
-    assert set(built.seconds) == {"quality", *JUDGED_SINCE}
+    assert set(built.seconds) == {"quality", *LACKING}
     assert built.manifest.steps == [10, 20, 30]
     assert build(run, Request(only_read=True)).seconds == {}
     frame = table.read(run)

@@ -220,12 +220,13 @@ def test_labels_without_scores_are_judged_by_other_classifiers() -> None:
 SUGGESTED = {
     "labels": "relabel",
     "duplicates": "duplicate",
+    "groups": "remove",
     "leaks": "remove",
     "leak-labels": "remove",
     **dict.fromkeys(
         (
             *("worst", "consensus", "duplicate-labels", "pictures", "forgotten", "rank-changed"),
-            *("first", "persistent", "new", "resolved", "movers", "decided"),
+            *("first", "persistent", "new", "resolved", "movers", "decided", "apart"),
         ),
         "",
     ),
@@ -237,6 +238,46 @@ def test_every_list_suggests_a_decision_or_none() -> None:
     assert {one.key: one.suggests for one in LISTS} == SUGGESTED
     made = ready_made_lists(made_candidates(consensus_rank=np.arange(1, 37)))
     assert {one.key: one.suggests for one in made if one.key}.items() <= SUGGESTED.items()
+
+
+def with_groups() -> Candidates:
+    """Five images in the group of #107 and three in that of #120, of which #122 stands apart most;
+    #130 stands apart by itself, and so does #131, a little."""
+    group = np.full(36, -1)
+    group[[5, 6, 7, 8, 9]], group[[20, 21, 22]] = 107, 120
+    score = np.zeros(36)
+    score[[5, 6, 7, 8, 9, 20, 21, 22, 30, 31]] = [8, 9, 12, 7, 11, 5, 6, 13, 6.5, 5.9]
+    rank = np.empty(36, dtype=np.int32)
+    rank[np.argsort(-score, kind="stable")] = np.arange(1, 37)
+    made = made_candidates(group=group, group_score=score, group_rank=rank)
+    labels = ["red"] * 36
+    labels[5:10] = ["red", "blue", "green", "blue", "gold"]
+    return replace(made, labels=labels)
+
+
+def test_groups_are_listed_the_largest_first_and_each_by_itself() -> None:
+    made = {one.key: one for one in ready_made_lists(with_groups())}
+    assert made["groups"].rows == [7, 9, 6, 5, 8, 22, 21, 20]
+    part = made["groups-107"]
+    assert part.rows == [7, 9, 6, 5, 8] and part.title == "Group of #107"
+    labels = "labels: blue (2), gold (1), green (1), …"
+    assert part.description == f"5 images that stand apart together; {labels}"
+    assert (part.section, part.suggests) == ("Groups that stand apart", "remove")
+    assert made["groups-120"].rows == [22, 21, 20]
+    assert made["apart"].rows == [30], "and no image of a group"
+
+
+def test_an_image_of_a_group_is_explained_by_it() -> None:
+    said = LISTS["groups"].why(with_groups(), 6)
+    labels = "labels: blue (2), gold (1), green (1), …"
+    assert said[0] == f"one of a group of 5 that stand apart; {labels}"
+    assert said[1] == "far from every class, with its neighbours: rank 4 of 36"
+
+
+def test_a_run_without_group_scores_says_how_to_get_them() -> None:
+    candidates = made_candidates(group=-1, group_rank=0, group_score=np.nan)
+    assert not offered(LISTS["groups"], candidates)
+    assert "review-embeddings build" in LISTS["apart"].needs(candidates)
 
 
 def why(key: str, row: int, **columns: Any) -> list[str]:

@@ -40,6 +40,8 @@ export interface ReviewList {
     description: string;
     /** What the list itself says of its images, where it was made on the page. */
     why?: [text: string, rows: number[]][];
+    /** Heading below which it stands among the ready-made ones; absent or empty for none. */
+    section?: string;
 }
 
 /** What is known of one image at one checkpoint; null where it is not. */

@@ -86,9 +86,35 @@ export class Deciding {
     decide(decision, newLabel = null) {
         if (!this.canDecide) return;
         const { rows } = this;
+        this.#decideOrAsk(rows, decision, newLabel, MANY);
+    }
+
+    /** Undecided images of a list that belong together; none of another list. */
+    get together() {
+        const { list, holding } = this.review;
+        if (!list?.section || !list.suggests) return [];
+        return list.rows.filter((row) => holding.of(row) === undefined);
+    }
+
+    /** Decide about all of them as the list suggests, once a person has said so. */
+    decideTogether() {
+        const { together, decisions, review } = this;
+        const decision = review.list?.suggests;
+        if (!decision || !together.length || !decisions.canDecide) return;
+        this.#decideOrAsk(together, decision, null, 0);
+    }
+
+    /**
+     * Decide, about more images than so many once a person has said so.
+     * @param {number[]} rows
+     * @param {string} decision
+     * @param {string | null} newLabel
+     * @param {number} most
+     */
+    #decideOrAsk(rows, decision, newLabel, most) {
         const run = () => this.#decide(rows, decision, newLabel);
         const doubt = decision === DUPLICATE ? this.#doubtAbout(rows) : "";
-        if (rows.length <= MANY && !doubt) return run();
+        if (rows.length <= most && !doubt) return run();
         const images = rows.length === 1 ? this.#nameOf(rows) : countedImages(rows.length);
         const what = newLabel === null ? decision : `${decision} to ${newLabel}`;
         const text = doubt || `Decide about ${images} at once: ${what}?`;

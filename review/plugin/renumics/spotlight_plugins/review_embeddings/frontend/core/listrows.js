@@ -45,20 +45,26 @@ export class ListRows {
         return this.all.filter(({ title }) => title.toLowerCase().includes(wanted));
     }
 
-    /** The found ones, the saved ones by themselves; without a name where there are none of these.
+    /** The found ones, those of sections and the saved ones by themselves; without a name where
+     * there are none of these.
      * @returns {{ name: string, lists: ReviewList[] }[]} */
     get groups() {
-        const { session } = this.page;
         const { found } = this;
-        const made = new Set((session.lists ?? []).map(({ key }) => key));
-        const groups = [
-            { name: "Ready-made", lists: found.filter(({ key }) => made.has(key)) },
-            { name: "Saved", lists: found.filter((list) => this.isSaved(list)) },
-        ];
-        const known = new Set(groups.flatMap(({ lists }) => lists));
-        groups.push({ name: "On this page", lists: found.filter((list) => !known.has(list)) });
-        if (!groups[1]?.lists.length) return [{ name: "", lists: found }];
+        const made = new Set((this.page.session.lists ?? []).map(({ key }) => key));
+        const names = found.map((list) => this.#groupOf(list, made));
+        const groups = [...new Set(["Ready-made", ...names, "On this page"])].map((name) => ({
+            name,
+            lists: found.filter((_, index) => names[index] === name),
+        }));
+        const isOne = names.every((name) => name === "Ready-made" || name === "On this page");
+        if (isOne) return [{ name: "", lists: found }];
         return groups.filter(({ lists }) => lists.length);
+    }
+
+    /** Below which heading a list stands. @param {ReviewList} list @param {Set<string>} made */
+    #groupOf(list, made) {
+        if (made.has(list.key)) return list.section || "Ready-made";
+        return this.isSaved(list) ? "Saved" : "On this page";
     }
 
     /** @param {ReviewList} list */

@@ -6,8 +6,9 @@
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "../constants.js";
 import { keyOf } from "../core/keyboard.js";
+import { h } from "../dom/node.js";
 import { keyButton } from "./keybutton.js";
-import { toolbar } from "./roving.js";
+import { keepsFocus, toolbar } from "./roving.js";
 
 /** @param {ReviewPage} page @returns {Node | null} */
 export function decisionButtons(page) {
@@ -16,6 +17,7 @@ export function decisionButtons(page) {
         "Decide",
         { key: "decide", class: "review-row review-decide" },
         suggestedButton(page),
+        togetherButton(page),
         DECISIONS.map((decision) => decisionButton(page, decision)),
         noteButton(page),
     );
@@ -44,6 +46,20 @@ function suggestedButton({ deciding, review }) {
         title: decision ? "What this list suggests" : "This list suggests no decision",
         onClick: () => deciding.takeSuggested(),
     });
+}
+
+/** Decides about a group of images. @param {ReviewPage} page */
+function togetherButton({ deciding, decisions, review }) {
+    const { together } = deciding;
+    if (!together.length || review.marks.size) return null;
+    const props = {
+        key: "together",
+        disabled: !decisions.canDecide,
+        ...keepsFocus,
+        title: "What this list suggests, for all of its images that are undecided",
+        onClick: () => deciding.decideTogether(),
+    };
+    return h("button", props, `${review.list?.suggests} all ${together.length.toLocaleString()} …`);
 }
 
 /**
