@@ -18,8 +18,8 @@ from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import in_blocks
 
-LEAST = 1e-12
-"""Probabilities below it count as this in logarithms."""
+LEAST = 2.0**-149
+"""The smallest probability that float32 holds: what was stored as 0 counts as this in logarithms."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Trajectories:
     """Its standard deviation ("variability", ibid.)."""
     aum: NDArray[np.float32]
     """Mean of logit of the given label minus the largest other logit (Pleiss et al. 2020, "Area
-    Under the Margin")."""
+    Under the Margin"), from float32 probabilities: a margin is exact up to 87 and at most 103."""
     learnt_at: NDArray[np.int64]
     """First step from which the prediction is the given label at every later checkpoint; -1 for
     never."""
@@ -92,8 +92,12 @@ class Trajectories:
 class TrajectoryBuilder:
     """Takes the checkpoints in order of training, then gives the trajectories."""
 
-    def __init__(self, labels: NDArray[np.integer]) -> None:
-        """``labels``, shape (N,): class index, -1 without one."""
+    def __init__(
+        self, labels: NDArray[np.integer], ids: NDArray[np.integer] | None = None
+    ) -> None:
+        """``labels``, shape (N,): class index, -1 without one. ``ids``, shape (N,): what images of
+        equal values are ranked by; None for their order."""
+        self._ids = np.arange(len(labels)) if ids is None else np.asarray(ids)
         self._labels = np.asarray(labels, dtype=np.int64)
         total = len(labels)
         self._known = self._labels >= 0
@@ -148,8 +152,6 @@ class TrajectoryBuilder:
 
     def finish(self) -> Trajectories:
         """The trajectories over what was added; at least one checkpoint."""
-        from scipy.stats import rankdata
-
         assert self._ends, "no checkpoint was added"
         percentiles = np.stack(self._percentiles)
         mean = np.round(percentiles.mean(axis=0, dtype=np.float64), 6)
@@ -158,7 +160,7 @@ class TrajectoryBuilder:
         kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
         return Trajectories(
             mean_percentile=mean.astype(np.float32),
-            consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
+            consensus_rank=ranks_of(mean, self._ids),
             life=life,
             life_step=life_step,
             drift=self._drift.astype(np.float32),
@@ -189,6 +191,13 @@ class TrajectoryBuilder:
             "learnt_at": np.where(judged, self._learnt, -1),
             "forgotten": self._forgotten * judged,
         }
+
+
+def ranks_of(values: NDArray[np.floating], ids: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Rank of each value, shape (N,), 1 for the lowest; equal ones by their ids."""
+    ranks = np.empty(len(values), dtype=np.int32)
+    ranks[np.lexsort((ids, values))] = np.arange(1, len(values) + 1)
+    return ranks
 
 
 def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -282,8 +291,10 @@ def _correlations(percentiles: NDArray[np.float32]) -> list[list[float]]:
 
 
 def _overlaps(outliers: NDArray[np.bool_]) -> list[list[float]]:
+    """1 of a checkpoint without outliers, of which none is lost."""
     common = outliers.astype(np.float64) @ outliers.T.astype(np.float64)
+    counts = outliers.sum(axis=1)
+    common[counts == 0] = 1.0
     return [
-        [round(float(value), 4) for value in row]
-        for row in common / np.maximum(outliers.sum(axis=1), 1)[:, None]
+        [round(float(value), 4) for value in row] for row in common / np.maximum(counts, 1)[:, None]
     ]

@@ -46,7 +46,7 @@ from review_embeddings.pipeline.analysis.project import (
 from review_embeddings.pipeline.analysis.trajectories import moved, overlap
 from review_embeddings.pipeline.analysis.trust import map_trust
 from review_embeddings.pipeline.engines.work import Result
-from review_embeddings.pipeline.images.decode import decode, to_rgb
+from review_embeddings.pipeline.images.decode import decode, to_gray_or_rgb
 from review_embeddings.pipeline.images.reading import CHUNK
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.progress import Advance
@@ -309,7 +309,7 @@ def judge_images(rows: slice, *, files: Iterator[bytes], advance: Advance) -> Re
     require_cleanvision()
 
     def look(some: list[bytes]) -> Array:
-        return measure([to_rgb(decode(data)) for data in some])
+        return measure([to_gray_or_rgb(decode(data)) for data in some])
 
     measured = []
     for part in in_threads(look, chunks(files, CHUNK)):

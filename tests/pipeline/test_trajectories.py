@@ -1,5 +1,7 @@
 """What became of each image over the checkpoints: every definition by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -174,3 +176,44 @@ def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
     monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", 42)
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
+
+
+def test_the_area_under_the_margin_is_that_of_the_logits() -> None:
+    """As far as float32 holds a probability; the paper has no clip."""
+    import torch
+
+    logits = np.random.default_rng(0).normal(0, 25, (3, 200, 4))
+    labels = np.arange(200) % 4
+    builder = TrajectoryBuilder(labels)
+    for step, some in enumerate(logits):
+        stored = torch.from_numpy(some).float().softmax(dim=-1).numpy()
+        builder.add(replace(seen(step, total=200), probabilities=ClassProbabilities.of_shares(stored)))
+    expected = np.mean([margins(some, labels) for some in logits], axis=0)
+    held = np.all([np.ptp(some, axis=1) < 87 for some in logits], axis=0)
+    assert (expected[held] < -30).any() and held.sum() > 100
+    result = builder.finish().aum
+    np.testing.assert_allclose(result[held], expected[held], rtol=1e-4, atol=1e-4)
+    assert result.min() >= -103.3 and result.max() <= 103.3
+
+
+def test_equal_images_are_ranked_by_their_ids_in_any_order() -> None:
+    percentiles, ids = [50.0, 10.0, 50.0, 50.0], np.array([7, 4, 9, 2])
+    for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
+        builder = TrajectoryBuilder(np.array([0, 0, 0, 0]), ids[order])
+        builder.add(seen(0, percentile=[percentiles[row] for row in order], total=4))
+        result = builder.finish()
+        assert dict(zip(ids[order].tolist(), result.consensus_rank.tolist(), strict=True)) == {
+            4: 1,
+            2: 2,
+            7: 3,
+            9: 4,
+        }
+
+
+def test_where_nothing_is_an_outlier_none_is_lost() -> None:
+    builder = TrajectoryBuilder(np.full(3, -1))
+    for step in (0, 10):
+        builder.add(seen(step, percentile=[50.0] * 3))
+    result = builder.finish()
+    assert [LIVES[life] for life in result.life] == ["never"] * 3
+    assert result.overlap == [[1.0, 1.0], [1.0, 1.0]]
