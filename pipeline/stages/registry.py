@@ -185,7 +185,7 @@ TRUST = Stage(
 
 MOTION = Stage(
     name="motion",
-    version=1,
+    version=2,
     compute=compute.measure_motion,
     inputs={
         "before": "embeddings.embeddings@previous",
@@ -199,6 +199,7 @@ MOTION = Stage(
     constants={"k": NEAR},
     group="Movement",
 )
+"""Version 1 did not say how far an image moved against its neighbours."""
 
 DUPLICATES = Stage(
     name="duplicates",

@@ -145,6 +145,7 @@ class _Tables:
             neighbors=state.run.read_array("neighbors", part.step),
             moved=None if motion is None else motion[:, 0],
             kept=None if motion is None else motion[:, 1],
+            apart=None if motion is None else motion[:, 2],
             probabilities=None if unlabelled else class_probabilities(state, part.step),
         )
 

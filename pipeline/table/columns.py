@@ -587,6 +587,21 @@ DRIFT = declare(
     )
 )
 
+DRIFT_FROM_NEIGHBORS = declare(
+    Column(
+        "drift_from_neighbors",
+        "float32",
+        "",
+        ">= 0",
+        "drift seen from its neighbours: their mean movement, that of the 15 nearest at each "
+        "checkpoint before, is taken away; high where it left them",
+        per="image",
+        low=0,
+        direction="higher",
+        shown=Shown((ONCE,)),
+    )
+)
+
 NEIGHBORS_KEPT = declare(
     Column(
         "neighbors_kept",

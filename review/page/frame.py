@@ -396,9 +396,7 @@ def _change_columns(ends: Mapping[Where, pd.DataFrame], worst: int) -> dict[str,
     import pandas as pd
 
     first, last = ends[FIRST], ends[LAST]
-    early, late = (
-        are_outliers(part[c.OOD_PERCENTILE].to_numpy(), worst) for part in (first, last)
-    )
+    early, late = (are_outliers(part[c.OOD_PERCENTILE].to_numpy(), worst) for part in (first, last))
     states = np.array(OUTLIER_STATES)[early + 2 * late]
     return {
         PERCENTILE_CHANGE: last[c.OOD_PERCENTILE].to_numpy() - first[c.OOD_PERCENTILE].to_numpy(),
