@@ -60,8 +60,8 @@ class _FoundNeighbors:
 
 
 def _comparable(neighbors: Neighbors) -> NDArray[np.float32]:
-    """Distances near 1 where they may be of any size: cleanlab's scores follow their ratios, and its
-    sums and bounds are made for those."""
+    """Distances near 1 where they may be of any size: cleanlab's scores follow their ratios, and
+    its sums and bounds are made for those."""
     if neighbors.metric == "cosine":
         return neighbors.distances
     return near_one(neighbors.distances)[0]

@@ -19,7 +19,7 @@ from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.project import block_rows, in_blocks
 
 LEAST = 2.0**-149
-"""The smallest probability that float32 holds: what was stored as 0 counts as this in logarithms."""
+"""The smallest probability in float32: what was stored as 0 counts as this in logarithms."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def movement(
 ) -> Movement:
     """How each vector moved between two checkpoints that may be turned against each other.
 
-    ``before``, ``after``: shape (N, D); ``neighbors``, shape (N, k): the nearest of each ``before``.
+    ``before``, ``after``: shape (N, D); ``neighbors``, shape (N, k): those of each ``before``.
     Both are centred and brought to a root mean square length of 1, then the earlier is turned onto
     the later in the full space (orthogonal Procrustes, SciPy's). Checkpoints of different dimension
     cannot be compared: no movement.

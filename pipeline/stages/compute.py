@@ -245,8 +245,8 @@ def measure_motion(
     neighbors: Array,
     k: int,
 ) -> Result:
-    """How far each image moved since the checkpoint before, the share of its neighbours that stayed,
-    and how far it moved against them: float32 of shape (N, 3)."""
+    """How far each image moved since the checkpoint before, the share of its neighbours that
+    stayed, and how far it moved against them: float32 of shape (N, 3)."""
     way = movement(before, embeddings, neighbors_before)
     columns = [way.moved, overlap(neighbors_before, neighbors), way.apart]
     return Result({"motion": np.stack(columns, axis=1).astype(np.float32)})
