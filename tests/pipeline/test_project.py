@@ -236,5 +236,6 @@ def test_the_variance_does_not_depend_on_the_length_of_the_vectors(
     points = (random.normal(size=(total, 8)) * np.arange(1, 9)).astype(np.float32)
     plain, found = project(points), project((points * np.float64(length)).astype(np.float32))
     assert plain.explained_variance is not None and plain.explained_variance[0] > 0.2
+    assert found.explained_variance is not None
     np.testing.assert_allclose(found.explained_variance, plain.explained_variance, rtol=1e-5)
     np.testing.assert_allclose(found.points / length, plain.points, rtol=1e-3, atol=1e-3)
