@@ -39,10 +39,17 @@ class ImageList:
     key: str = ""
     """What the page calls it; empty for a list that is only one of Spotlight's."""
     suggests: Suggestion = ""
+    expected: float | None = None
+    """How many of its first images (`outlook.FIRST`) are expected to be real finds; None where that
+    is not known."""
 
 
 def _nothing_is_missing(candidates: Candidates) -> str:
     return ""
+
+
+def _not_known(candidates: Candidates) -> float | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class ListDefinition:
     severity: Severity = "medium"
     suggests: Suggestion = ""
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
+    expected: Callable[[Candidates], float | None] = _not_known
+    """How many of its first images are real finds, by the scores that it goes by."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     surfaces: tuple[Surface, ...] = EVERYWHERE

@@ -15,6 +15,7 @@ from review_embeddings.review.lists.definition import LISTS, ListDefinition
 from review_embeddings.review.lists.derived import MOVED, PERCENTILE_BEFORE, PERCENTILE_SINCE
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
+    expected_wrong_labels,
     judged_at,
     label_rank,
 )
@@ -163,6 +164,7 @@ LISTS.add(
         columns=LABEL_COLUMNS,
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
+        expected=expected_wrong_labels,
         short=True,
         suggests="relabel",
     )

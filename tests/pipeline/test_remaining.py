@@ -20,10 +20,19 @@ from review_embeddings.pipeline.analysis.remaining import (
 
 Shape = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
+
+def level(share: float) -> Shape:
+    return lambda t: np.full_like(t, share)
+
+
+def edge(at: float) -> Shape:
+    return lambda t: np.where(t < at, 0.95, 0.05)
+
+
 SHAPES: dict[str, Shape] = {
     "nothing": lambda t: 0 * t + 0.02,
     "few": lambda t: 0.1 * np.exp(-3 * t),
-    **{f"{share} throughout": lambda t, p=share: 0 * t + p for share in (0.1, 0.3, 0.5, 0.7, 0.95)},
+    **{f"{share} throughout": level(share) for share in (0.1, 0.3, 0.5, 0.7, 0.95)},
     "falling": lambda t: 1 - t,
     "falling slowly": lambda t: 0.8 - 0.6 * t,
     "falling from less": lambda t: 0.4 - 0.3 * t,
@@ -31,9 +40,7 @@ SHAPES: dict[str, Shape] = {
     "falling faster": lambda t: 0.9 * np.exp(-6 * t),
     "falling at first": lambda t: 1 - np.sqrt(t),
     "falling late": lambda t: 1 - t**3,
-    **{
-        f"edge at {edge}": lambda t, e=edge: np.where(t < e, 0.95, 0.05) for edge in (0.2, 0.4, 0.7)
-    },
+    **{f"edge at {at}": edge(at) for at in (0.2, 0.4, 0.7)},
     "slope": lambda t: 1 / (1 + np.exp(10 * (t - 0.5))),
     "two levels": lambda t: np.where(t < 0.3, 0.8, 0.3),
     "best in the middle": lambda t: 0.3 + 0.4 * np.exp(-(((t - 0.3) / 0.2) ** 2)),
