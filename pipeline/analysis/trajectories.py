@@ -65,7 +65,7 @@ class Trajectories:
     root mean square length of a vector is 1."""
     drift_from_neighbors: NDArray[np.float32]
     """The same seen from the image's neighbours: each time those of the checkpoint before, whose
-    mean movement is taken away (`Movement.apart`)."""
+    mean movement is taken away (`Movement.apart`); NaN with one checkpoint."""
     neighbors_kept: NDArray[np.float32]
     """Share of the nearest neighbours that stay from one checkpoint to the next, the mean over all
     steps, in [0, 1]."""
@@ -168,7 +168,9 @@ class TrajectoryBuilder:
             life=life,
             life_step=life_step,
             drift=self._drift.astype(np.float32),
-            drift_from_neighbors=self._apart.astype(np.float32),
+            drift_from_neighbors=(
+                self._apart if len(self._steps) > 1 else np.full(len(self._labels), np.nan)
+            ).astype(np.float32),
             neighbors_kept=kept.astype(np.float32),
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
             **self._of_predictions(),
