@@ -26,6 +26,8 @@ HEAVY = {
     "pandas",
     "pyarrow",
     "umap",
+    "pacmap",
+    "openTSNE",
     "renumics",
     "numpy",
     "PIL",

@@ -62,36 +62,32 @@ def image_quality(measured: NDArray[Any]) -> NDArray[Any]:
 
 
 def measure(images: Sequence[Image.Image]) -> NDArray[Any]:
-    """cleanvision's scores of some RGB images, each by itself, shape (N,), of `IMAGE_QUALITY`
-    without issues and ranks.
+    """cleanvision's scores of some images of the modes RGB and L, each by itself, shape (N,), of
+    `IMAGE_QUALITY` without issues and ranks.
 
-    Equal to those of ``cleanvision.Imagelab.find_issues``. An image is gray where its channels are
-    equal, however it was stored.
+    Equal to those of ``cleanvision.Imagelab.find_issues``, which counts the values of each channel:
+    a gray image in three channels has more information to it than in one. An image is gray where
+    its channels are equal.
     """
     import pandas as pd
     from cleanvision.issue_managers.image_property_issue_manager import ImagePropertyIssueManager
 
     manager = ImagePropertyIssueManager()
-    gray = [_is_gray(image) for image in images]
-    stored = [
-        image.convert("L") if colourless else image
-        for image, colourless in zip(images, gray, strict=True)
-    ]
     # that of dark measures for both
     properties = [manager.image_properties[name] for name in SCORED if name != "light"]
     raw = [
         {name: value for one in properties for name, value in one.calculate(image).items()}
-        for image in stored
+        for image in images
     ]
     manager.issues = pd.DataFrame(index=range(len(images)))
     manager.update_issues(pd.DataFrame(raw), list(SCORED))
     measured = np.zeros(len(images), dtype=IMAGE_QUALITY)
     for name in SCORED:
         measured[name] = manager.issues[f"{name}_score"].to_numpy()
-    measured[GRAY] = gray
+    measured[GRAY] = [_is_gray(image) for image in images]
     return measured
 
 
 def _is_gray(image: Image.Image) -> bool:
-    pixels = np.asarray(image)
+    pixels = np.atleast_3d(np.asarray(image))
     return bool((pixels[..., :1] == pixels).all())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
@@ -62,11 +63,21 @@ class MapKind:
     analysis."""
     one_dimension: bool = False
     """Whether the embeddings of all checkpoints must have the same dimension."""
+    library: str | None = None
+    """Module that comes with the package's extra of the kind's key; None where none is needed."""
 
     @property
     def of_all(self) -> bool:
         """Whether a new checkpoint changes the maps of all others."""
         return self.scope is Scope.ALL
+
+    def check_installed(self) -> None:
+        """Raise SettingsError with what to install where its library is not there."""
+        if self.library is not None and find_spec(self.library) is None:
+            raise SettingsError(
+                f"--map {self.key} needs {self.library}, which is not installed. Run: pip install "
+                f"'review-embeddings[{self.key}]'"
+            )
 
     def estimated_seconds(self, images: int, checkpoints: int) -> float:
         """About how long the maps of so many checkpoints take; 0 for a kind that is fast."""
@@ -82,7 +93,7 @@ MAP_KINDS: Registry[MapKind] = Registry("kind of map", lambda kind: kind.key)
 _ANALYSIS = "review_embeddings.pipeline.analysis"
 
 _COMPILING = 30.0
-"""Seconds until umap-learn has compiled itself."""
+"""Seconds until umap-learn or pacmap has compiled itself."""
 
 
 def map_kind(key: str) -> MapKind:
@@ -123,6 +134,22 @@ for _kind in (
         Scope.ALL,
         cap=5_000,
         cost=Cost(_COMPILING, 4.0, 4.5e-3),
+    ),
+    MapKind(
+        "pacmap",
+        f"{_ANALYSIS}.maps:pacmap_of_one",
+        "PaCMAP of each checkpoint",
+        cap=20_000,
+        cost=Cost(_COMPILING, 0.1, 4e-4),
+        library="pacmap",
+    ),
+    MapKind(
+        "tsne",
+        f"{_ANALYSIS}.maps:tsne_of_one",
+        "t-SNE of each checkpoint",
+        cap=20_000,
+        cost=Cost(3.0, 1.0, 3.7e-3),
+        library="openTSNE",
     ),
 ):
     MAP_KINDS.add(_kind)

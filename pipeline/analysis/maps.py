@@ -1,9 +1,10 @@
-"""Computes the maps of a run's checkpoints: PCA of each or of all, UMAP of each, UMAP of all of
-them aligned. Which kinds there are is declared in `mapkinds`."""
+"""Computes the maps of a run's checkpoints: PCA of each or of all, UMAP of all of them aligned,
+UMAP, PaCMAP or t-SNE of each. Which kinds there are is declared in `mapkinds`."""
 
 from __future__ import annotations
 
 import functools
+import logging
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.magnitude import exponent_of, near_one
 from review_embeddings.pipeline.analysis.mapkinds import MapKind, Scope, map_kind
+from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 from review_embeddings.pipeline.analysis.project import Moments, Projection, project
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import Advance
@@ -28,7 +31,19 @@ PLACED_BY = 5
 PLACING_ROWS = 4096
 """Images that are placed at once."""
 
+PERPLEXITY = 30
+"""Of t-SNE, its default; it takes three times as many neighbours."""
+
 SEED = 42
+
+SQUARED_UP_TO = 40
+"""Power of two up to which sums of squares stay in float32."""
+
+Vectors = NDArray[np.float32]
+"""Shape (N, D)."""
+
+Points = NDArray[Any]
+"""Shape (N, 2)."""
 
 Read = Callable[[int], NDArray[np.floating]]
 """Gives the embeddings of a checkpoint, shape (N, D)."""
@@ -62,7 +77,9 @@ def compute_maps(
 
 
 def _function_of(kind: MapKind) -> Callable[..., Any]:
-    """The function of a kind, imported where it is named, with the kind's cap."""
+    """The function of a kind, imported where it is named, with the kind's cap. Raises SettingsError
+    where its library is not installed."""
+    kind.check_installed()
     function = kind.function
     if isinstance(function, str):
         module, name = function.split(":")
@@ -90,21 +107,85 @@ def umap_of_one(embeddings: NDArray[np.floating], *, cap: int) -> Projection:
 
     At most ``cap`` images are mapped, the others placed between them.
     """
+
+    def draw(vectors: Vectors, start: Points) -> Points:
+        mapper = _umap().UMAP(
+            n_neighbors=NEIGHBORS,
+            metric="cosine",
+            random_state=SEED,
+            n_jobs=1,
+            init=10 * start / (np.abs(start).max() or 1.0),
+        )
+        return np.asarray(mapper.fit_transform(vectors))
+
+    return _drawn(embeddings, cap, draw)
+
+
+def pacmap_of_one(embeddings: NDArray[np.floating], *, cap: int) -> Projection:
+    """PaCMAP (Wang, Huang, Rudin, Shaposhnik 2021; pacmap) of the embeddings at unit length, so by
+    cosine distance, begun from the PCA, seeded; no share of variance.
+
+    At most ``cap`` images are mapped, the others placed between them.
+    """
+
+    def draw(vectors: Vectors, start: Points) -> Points:
+        with _without_log("pacmap.pacmap"):
+            mapper = import_settled("pacmap").PaCMAP(random_state=SEED)
+            points = mapper.fit_transform(_of_unit_length(vectors), init=start.astype(np.float32))
+        return np.asarray(points)
+
+    return _drawn(embeddings, cap, draw)
+
+
+def tsne_of_one(embeddings: NDArray[np.floating], *, cap: int) -> Projection:
+    """t-SNE (van der Maaten and Hinton 2008; openTSNE) by cosine distance, of exact neighbours,
+    begun from the PCA; no share of variance.
+
+    At most ``cap`` images are mapped, the others placed between them. The perplexity is 30, or a
+    third of the other images.
+    """
+
+    def draw(vectors: Vectors, start: Points) -> Points:
+        library = import_settled("openTSNE")
+        perplexity = min(PERPLEXITY, (len(vectors) - 1) // 3)
+        found = nearest_neighbors(_of_unit_length(vectors), 3 * perplexity)
+        index = import_settled("openTSNE.nearest_neighbors").PrecomputedNeighbors(
+            found.indices, found.distances
+        )
+        affinities = library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=index)
+        begun = library.initialization.rescale(start)
+        mapper = library.TSNE(initialization=begun, random_state=SEED, n_jobs=1)
+        return np.asarray(mapper.fit(affinities=affinities))
+
+    return _drawn(embeddings, cap, draw)
+
+
+def _drawn(
+    embeddings: NDArray[np.floating], cap: int, draw: Callable[[Vectors, Points], Points]
+) -> Projection:
+    """A map of at most ``cap`` images, which ``draw`` makes of their embeddings and of where the
+    PCA has them, with the others placed between them; the PCA itself where there are as few as a
+    graph has neighbours, or all are alike."""
     start = project(embeddings).points
     sample = _sample(len(embeddings), cap)
-    if len(sample) <= NEIGHBORS:
+    if len(sample) <= NEIGHBORS or not start[sample].any():
         return Projection(start, None)
-    spread = np.abs(start[sample]).max() or 1.0
-    mapper = _umap().UMAP(
-        n_neighbors=NEIGHBORS,
-        metric="cosine",
-        random_state=SEED,
-        n_jobs=1,
-        init=10 * start[sample] / spread,
-    )
     with _quiet():
-        points = mapper.fit_transform(np.asarray(embeddings[sample], dtype=np.float32))
+        points = draw(_vectors(embeddings[sample]), near_one(start[sample])[0])
     return Projection(_centred(_placed(embeddings, sample, points)), None)
+
+
+def _vectors(embeddings: NDArray[np.floating]) -> Vectors:
+    """Float32 vectors that can be squared, shape (N, D): the embeddings themselves as far as these
+    can, because some searches know absolute bounds."""
+    can = abs(exponent_of(embeddings)) < SQUARED_UP_TO
+    return np.asarray(embeddings if can else near_one(embeddings)[0], dtype=np.float32)
+
+
+def _of_unit_length(vectors: Vectors) -> Vectors:
+    """Zero vectors stay."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
 
 
 def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Projection]:
@@ -150,7 +231,7 @@ def aligned_umap(
     mapper = _umap().AlignedUMAP(n_neighbors=NEIGHBORS, metric="cosine", random_state=SEED)
     with _quiet():
         mapper.fit(
-            [np.asarray(read(step)[sample], dtype=np.float32) for step in steps],
+            [_vectors(read(step)[sample]) for step in steps],
             relations=[same] * (len(steps) - 1),
         )
     made = []
@@ -180,10 +261,11 @@ def _placed(
     if len(others):
         from sklearn.neighbors import NearestNeighbors
 
-        near = NearestNeighbors(n_neighbors=PLACED_BY, metric="cosine").fit(embeddings[sample])
+        near = NearestNeighbors(n_neighbors=PLACED_BY, metric="cosine")
+        near.fit(_vectors(embeddings[sample]))
         for start in range(0, len(others), PLACING_ROWS):
             some = others[start : start + PLACING_ROWS]
-            nearest = near.kneighbors(embeddings[some], return_distance=False)
+            nearest = near.kneighbors(_vectors(embeddings[some]), return_distance=False)
             whole[some] = points[nearest].mean(axis=1)
     return whole
 
@@ -195,6 +277,17 @@ def _centred(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def _umap() -> Any:
     with _quiet():
         return import_settled("umap")
+
+
+@contextmanager
+def _without_log(name: str) -> Iterator[None]:
+    """Without what a library says through its logger, such as that a seed was set."""
+    logger = logging.getLogger(name)
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = disabled
 
 
 @contextmanager

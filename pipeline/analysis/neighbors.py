@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.magnitude import exponent_of
 from review_embeddings.pipeline.settled import import_settled
 
 if TYPE_CHECKING:
@@ -178,14 +179,16 @@ def _settled(
         unsettled = left
         if not len(unsettled):
             break
-    distances = squared / 2 if points.of_unit_length else np.sqrt(squared)
+    unit = points.of_unit_length
+    distances = squared / 2 if unit else np.sqrt(squared) / points.factors[rows, None]
     return nearest.astype(np.int32), distances.astype(np.float32)
 
 
 def _points_of(embeddings: NDArray[np.floating], metric: str) -> _Points:
     if metric == "cosine":
         return _unit_vectors(embeddings)
-    return _Points(embeddings, np.ones(len(embeddings)), np.zeros(len(embeddings), bool), False)
+    factors = np.full(len(embeddings), 2.0 ** -exponent_of(embeddings))
+    return _Points(embeddings, factors, np.zeros(len(embeddings), bool), False)
 
 
 def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -235,8 +238,8 @@ def torch_device(name: str | None) -> torch.device:
 
 @dataclass(frozen=True)
 class _Points:
-    """Vectors with the factors that give them unit length; zero vectors are marked and stay apart
-    from all others."""
+    """Vectors with the factors that give them unit length, or one for all that brings them near 1;
+    zero vectors of unit length are marked and stay apart from all others."""
 
     vectors: NDArray[np.floating]
     factors: NDArray[np.float64]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.magnitude import near_one
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
 
 NEIGHBORS = 10
@@ -21,8 +22,25 @@ NEIGHBORS = 10
 
 def worst_count(images: int) -> int:
     """How many of the most atypical images count as outliers: 100, or a tenth of a small data set,
-    at least 8."""
-    return min(images, max(8, min(100, images // 10)))
+    at least 8 but no more than a quarter of a tiny one."""
+    return min(max(1, images // 4), max(8, min(100, images // 10)))
+
+
+def are_outliers(values: NDArray[np.floating], count: int) -> NDArray[np.bool_]:
+    """Which images are among the ``count`` most atypical, shape (N,), by scores or percentiles of
+    one checkpoint, lower being more atypical.
+
+    Equal values are nobody's outliers: of those that are as low as the first one beyond the count
+    none is one, and where all are equal nothing is.
+    """
+    if count < len(values):
+        return np.asarray(values < np.partition(values, count)[count])
+    return np.full(len(values), has_order(values))
+
+
+def has_order(values: NDArray[np.floating]) -> bool:
+    """Whether some are lower than others; where not, none is more atypical than another."""
+    return bool(len(values)) and float(values.min()) < float(values.max())
 
 
 class _FoundNeighbors:
@@ -31,7 +49,7 @@ class _FoundNeighbors:
 
     def __init__(self, neighbors: Neighbors) -> None:
         self._distances, self._indices = (
-            neighbors.distances[:, :NEIGHBORS],
+            _comparable(neighbors)[:, :NEIGHBORS],
             neighbors.indices[:, :NEIGHBORS],
         )
         self.n_neighbors = self._indices.shape[1]
@@ -39,6 +57,14 @@ class _FoundNeighbors:
 
     def kneighbors(self, features: Any = None) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         return self._distances, self._indices
+
+
+def _comparable(neighbors: Neighbors) -> NDArray[np.float32]:
+    """Distances near 1 where they may be of any size: cleanlab's scores follow their ratios, and
+    its sums and bounds are made for those."""
+    if neighbors.metric == "cosine":
+        return neighbors.distances
+    return near_one(neighbors.distances)[0]
 
 
 def ood_scores(embeddings: NDArray[np.floating], neighbors: Neighbors) -> NDArray[np.float32]:

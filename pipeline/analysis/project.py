@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.magnitude import near_one
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.settings import ALIGNMENTS, SCALINGS
 
@@ -158,7 +159,7 @@ def project(embeddings: NDArray[np.floating]) -> Projection:
     Of many images (`is_tall`) by their second moments in float64, of fewer by scikit-learn, which
     decomposes the embeddings themselves. For that the mean is taken away in float64 first, so that
     float32 products lose nothing to an offset: coordinates equal those of float64 within a
-    millionth of their range.
+    millionth of their range. Vectors of any length, from 1e-37 to 1e37, have the same shares.
     """
     if is_tall(embeddings):
         plane = Moments.of(embeddings, embeddings[0]).plane()
@@ -169,15 +170,15 @@ def project(embeddings: NDArray[np.floating]) -> Projection:
     points = np.zeros((total, 2))
     variance = [0.0, 0.0]
     components = min(2, total, dimensions)
-    if total > 1 and float(np.ptp(embeddings, axis=0).max()) > 0:
+    vectors, exponent = near_one(embeddings)
+    if total > 1 and float(np.ptp(vectors, axis=0).max()) > 0:
         pca = PCA(
             components, svd_solver="full" if min(total, dimensions) <= 2 else "auto", random_state=0
         )
-        kind = np.result_type(embeddings.dtype, np.float32)
         points[:, :components] = pca.fit_transform(
-            embeddings - embeddings.mean(axis=0, dtype=np.float64).astype(kind)
+            vectors - vectors.mean(axis=0, dtype=np.float64).astype(vectors.dtype)
         )
-        points -= points.mean(axis=0)
+        points = np.ldexp(points - points.mean(axis=0), exponent)
         variance[:components] = np.nan_to_num(pca.explained_variance_ratio_).tolist()
     return Projection(points, (variance[0], variance[1]))
 

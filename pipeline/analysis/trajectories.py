@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.analysis.project import in_blocks
+from review_embeddings.pipeline.analysis.project import block_rows, in_blocks
 
-LEAST = 1e-12
-"""Probabilities below it count as this in logarithms."""
+LEAST = 2.0**-149
+"""The smallest probability in float32: what was stored as 0 counts as this in logarithms."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,14 @@ class CheckpointValues:
     neighbors: NDArray[np.integer]
     """Shape (N, k)."""
     moved: NDArray[np.floating] | None = None
-    """Shape (N,): how far each image moved from the checkpoint before (`moved`); None at the
-    first."""
+    """Shape (N,): how far each image moved from the checkpoint before (`movement`); None at
+    the first."""
     kept: NDArray[np.floating] | None = None
     """Shape (N,): share of its neighbours that stayed since then (`overlap`); None at the first."""
     probabilities: ClassProbabilities | None = None
     """Of the classes of the labels, in their order; None without a head."""
+    apart: NDArray[np.floating] | None = None
+    """Shape (N,): how far each image moved against its neighbours; None at the first."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class Trajectories:
     drift: NDArray[np.float32]
     """Distance moved in the embedding over all checkpoints, each aligned to the one before; the
     root mean square length of a vector is 1."""
+    drift_from_neighbors: NDArray[np.float32]
+    """The same seen from the image's neighbours: each time those of the checkpoint before, whose
+    mean movement is taken away (`Movement.apart`); NaN with one checkpoint."""
     neighbors_kept: NDArray[np.float32]
     """Share of the nearest neighbours that stay from one checkpoint to the next, the mean over all
     steps, in [0, 1]."""
@@ -73,7 +78,7 @@ class Trajectories:
     """Its standard deviation ("variability", ibid.)."""
     aum: NDArray[np.float32]
     """Mean of logit of the given label minus the largest other logit (Pleiss et al. 2020, "Area
-    Under the Margin")."""
+    Under the Margin"), from float32 probabilities: a margin is exact up to 87 and at most 103."""
     learnt_at: NDArray[np.int64]
     """First step from which the prediction is the given label at every later checkpoint; -1 for
     never."""
@@ -92,15 +97,17 @@ class Trajectories:
 class TrajectoryBuilder:
     """Takes the checkpoints in order of training, then gives the trajectories."""
 
-    def __init__(self, labels: NDArray[np.integer]) -> None:
-        """``labels``, shape (N,): class index, -1 without one."""
+    def __init__(self, labels: NDArray[np.integer], ids: NDArray[np.integer] | None = None) -> None:
+        """``labels``, shape (N,): class index, -1 without one. ``ids``, shape (N,): what images of
+        equal values are ranked by; None for their order."""
+        self._ids = np.arange(len(labels)) if ids is None else np.asarray(ids)
         self._labels = np.asarray(labels, dtype=np.int64)
         total = len(labels)
         self._known = self._labels >= 0
         self._steps: list[int] = []
         self._percentiles: list[NDArray[np.float32]] = []
         self._outliers: list[NDArray[np.bool_]] = []
-        self._drift = np.zeros(total)
+        self._drift, self._apart = np.zeros(total), np.zeros(total)
         self._kept = np.zeros(total)
         self._ends: list[NDArray[np.integer]] = []
         self._sum, self._squares, self._margins = np.zeros(total), np.zeros(total), np.zeros(total)
@@ -120,6 +127,7 @@ class TrajectoryBuilder:
         self._outliers.append(seen.outlier)
         if seen.moved is not None and seen.kept is not None:
             self._drift += seen.moved
+            self._apart += 0 if seen.apart is None else seen.apart
             self._kept += seen.kept
         self._ends = [*(self._ends or [seen.neighbors])[:1], seen.neighbors]
         if not self._known.any():
@@ -148,8 +156,6 @@ class TrajectoryBuilder:
 
     def finish(self) -> Trajectories:
         """The trajectories over what was added; at least one checkpoint."""
-        from scipy.stats import rankdata
-
         assert self._ends, "no checkpoint was added"
         percentiles = np.stack(self._percentiles)
         mean = np.round(percentiles.mean(axis=0, dtype=np.float64), 6)
@@ -158,10 +164,13 @@ class TrajectoryBuilder:
         kept = self._kept / passes if len(self._steps) > 1 else np.ones(len(self._labels))
         return Trajectories(
             mean_percentile=mean.astype(np.float32),
-            consensus_rank=rankdata(mean, method="ordinal").astype(np.int32),
+            consensus_rank=ranks_of(mean, self._ids),
             life=life,
             life_step=life_step,
             drift=self._drift.astype(np.float32),
+            drift_from_neighbors=(
+                self._apart if len(self._steps) > 1 else np.full(len(self._labels), np.nan)
+            ).astype(np.float32),
             neighbors_kept=kept.astype(np.float32),
             neighbors_kept_ends=overlap(self._ends[0], self._ends[-1]).astype(np.float32),
             **self._of_predictions(),
@@ -191,6 +200,13 @@ class TrajectoryBuilder:
         }
 
 
+def ranks_of(values: NDArray[np.floating], ids: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Rank of each value, shape (N,), 1 for the lowest; equal ones by their ids."""
+    ranks = np.empty(len(values), dtype=np.int32)
+    ranks[np.lexsort((ids, values))] = np.arange(1, len(values) + 1)
+    return ranks
+
+
 def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[np.float64]:
     """Value of the given class minus the largest other one, of values of shape (N, C); shape (N,),
     0 where there is one class."""
@@ -202,24 +218,57 @@ def margins(values: NDArray[np.float64], given: NDArray[np.integer]) -> NDArray[
     return np.asarray(values[rows, given] - others.max(axis=1))
 
 
-def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How far each vector moved between two checkpoints that may be turned against each other,
-    shape (N,).
+@dataclass(frozen=True)
+class Movement:
+    """How far each image moved between two checkpoints, in units of the root mean square length."""
 
+    moved: NDArray[np.float64]
+    """Shape (N,), >= 0."""
+    apart: NDArray[np.float64]
+    """Shape (N,), >= 0: length of its movement minus the mean of those of its neighbours. An image
+    that moves with them scores 0 however far they go; one without neighbours, like ``moved``."""
+
+
+def movement(
+    before: NDArray[np.floating], after: NDArray[np.floating], neighbors: NDArray[np.integer]
+) -> Movement:
+    """How each vector moved between two checkpoints that may be turned against each other.
+
+    ``before``, ``after``: shape (N, D); ``neighbors``, shape (N, k): those of each ``before``.
     Both are centred and brought to a root mean square length of 1, then the earlier is turned onto
     the later in the full space (orthogonal Procrustes, SciPy's). Checkpoints of different dimension
     cannot be compared: no movement.
     """
+    ways = _ways(before, after)
+    if ways is None:
+        return Movement(np.zeros(len(before)), np.zeros(len(before)))
+    moved, apart = np.empty(len(before)), np.empty(len(before))
+    size = block_rows(before.shape[1])
+    for start in range(0, len(before), size):
+        rows = slice(start, start + size)
+        own = ways[rows].astype(np.float64)
+        moved[rows] = np.linalg.norm(own, axis=1)
+        for column in neighbors[rows].T:
+            own -= ways[column] / neighbors.shape[1]
+        apart[rows] = np.linalg.norm(own, axis=1)
+    return Movement(moved, apart)
+
+
+def _ways(
+    before: NDArray[np.floating], after: NDArray[np.floating]
+) -> NDArray[np.float32 | np.float64] | None:
+    """The way of each vector, shape (N, D), of the type of the vectors; None where nothing can be
+    said."""
     from scipy.linalg import orthogonal_procrustes
 
     if before.shape[1] != after.shape[1]:
-        return np.zeros(len(before))
+        return None
     middles = [
         np.asarray(np.mean(vectors, axis=0, dtype=np.float64)) for vectors in (before, after)
     ]
     sizes = [_rms_length(before, middles[0]), _rms_length(after, middles[1])]
     if not all(sizes):
-        return np.zeros(len(before))
+        return None
 
     def both() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         for one, other in zip(in_blocks(before), in_blocks(after), strict=True):
@@ -230,7 +279,12 @@ def moved(before: NDArray[np.floating], after: NDArray[np.floating]) -> NDArray[
         products += one.T @ other
     # which sees nothing of its arguments but their product
     rotation, _ = orthogonal_procrustes(np.eye(len(products)), products)
-    return np.concatenate([np.linalg.norm(one @ rotation - other, axis=1) for one, other in both()])
+    ways = np.empty(before.shape, dtype=np.result_type(before.dtype, np.float32))
+    start = 0
+    for one, other in both():
+        ways[start : start + len(one)] = other - one @ rotation
+        start += len(one)
+    return ways
 
 
 def _rms_length(vectors: NDArray[np.floating], middle: NDArray[np.float64]) -> float:
@@ -282,8 +336,10 @@ def _correlations(percentiles: NDArray[np.float32]) -> list[list[float]]:
 
 
 def _overlaps(outliers: NDArray[np.bool_]) -> list[list[float]]:
+    """1 of a checkpoint without outliers, of which none is lost."""
     common = outliers.astype(np.float64) @ outliers.T.astype(np.float64)
+    counts = outliers.sum(axis=1)
+    common[counts == 0] = 1.0
     return [
-        [round(float(value), 4) for value in row]
-        for row in common / np.maximum(outliers.sum(axis=1), 1)[:, None]
+        [round(float(value), 4) for value in row] for row in common / np.maximum(counts, 1)[:, None]
     ]

@@ -147,6 +147,12 @@ def to_rgb(image: Image.Image, rules: int = GREY_RULES) -> Image.Image:
         return _to_rgb(_turned(image, orientation_of(image)))
 
 
+def to_gray_or_rgb(image: Image.Image) -> Image.Image:
+    """Like `to_rgb`; of one channel (mode L) where the file has one. Raises as `decode` does."""
+    shown = to_rgb(image)
+    return shown.convert("L") if image.mode in {"1", "L"} or is_deep(image) else shown
+
+
 def _turned(image: Image.Image, orientation: int | None) -> Image.Image:
     turn = TURNS.get(orientation or UPRIGHT)
     if turn is None:

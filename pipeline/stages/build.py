@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.engines.kinds import engine_kind
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints, select
@@ -94,6 +95,7 @@ def resolve(
     engine_kind(request.engine, request.address)
     info = resolve_info(run, request)
     check_settings(info.settings)
+    _check_map(run, info)
     check_recorded(run, info, request)
     if request.settings.get("processor") not in {None, NOTHING}:
         # A wrong name is refused before it is kept.
@@ -106,6 +108,14 @@ def resolve(
         else select(available, request.wanted, best=found.history.best)
     )
     return info, found, available, wanted
+
+
+def _check_map(run: RunFolder, info: RunInfo) -> None:
+    """Raise SettingsError where another kind of map is asked for than that of the table, and what
+    makes it is not installed: before anything else is computed."""
+    manifest = table.read_manifest(run)
+    if manifest is None or manifest.map != info.settings.map:
+        map_kind(info.settings.map).check_installed()
 
 
 def state_of(

@@ -51,10 +51,10 @@ from review_embeddings.pipeline.analysis.project import (
     project,
     rescale_shared_basis,
 )
-from review_embeddings.pipeline.analysis.trajectories import moved, overlap
+from review_embeddings.pipeline.analysis.trajectories import movement, overlap
 from review_embeddings.pipeline.analysis.trust import map_trust
 from review_embeddings.pipeline.engines.work import Result
-from review_embeddings.pipeline.images.decode import decode, to_rgb
+from review_embeddings.pipeline.images.decode import decode, to_gray_or_rgb
 from review_embeddings.pipeline.images.reading import CHUNK
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.progress import Advance
@@ -316,9 +316,10 @@ def measure_motion(
     neighbors: Array,
     k: int,
 ) -> Result:
-    """How far each image moved since the checkpoint before, and the share of its neighbours that
-    stayed: float32 of shape (N, 2)."""
-    columns = [moved(before, embeddings), overlap(neighbors_before, neighbors)]
+    """How far each image moved since the checkpoint before, the share of its neighbours that
+    stayed, and how far it moved against them: float32 of shape (N, 3)."""
+    way = movement(before, embeddings, neighbors_before)
+    columns = [way.moved, overlap(neighbors_before, neighbors), way.apart]
     return Result({"motion": np.stack(columns, axis=1).astype(np.float32)})
 
 
@@ -380,7 +381,7 @@ def judge_images(rows: slice, *, files: Iterator[bytes], advance: Advance) -> Re
     require_cleanvision()
 
     def look(some: list[bytes]) -> Array:
-        return measure([to_rgb(decode(data)) for data in some])
+        return measure([to_gray_or_rgb(decode(data)) for data in some])
 
     measured = []
     for part in in_threads(look, chunks(files, CHUNK)):

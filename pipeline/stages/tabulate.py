@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.duplicates import group_duplicates
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
-from review_embeddings.pipeline.analysis.outliers import rank_scores, worst_count
+from review_embeddings.pipeline.analysis.outliers import (
+    are_outliers,
+    rank_scores,
+    worst_count,
+)
 from review_embeddings.pipeline.analysis.project import AlignedRun
 from review_embeddings.pipeline.analysis.trajectories import CheckpointValues, TrajectoryBuilder
 from review_embeddings.pipeline.analysis.trust import MapTrust
@@ -65,7 +69,7 @@ class _Tables:
         self.classes = prediction_classes(state.images, self._stored)
         labels = state.images.labels
         self._trajectories = TrajectoryBuilder(
-            np.full(len(state.images), -1) if labels is None else labels
+            np.full(len(state.images), -1) if labels is None else labels, state.images.ids
         )
 
     def parts(self) -> Iterator[table.TablePart]:
@@ -137,10 +141,11 @@ class _Tables:
         return CheckpointValues(
             step=part.step,
             percentile=part.percentile,
-            outlier=part.rank <= worst_count(len(state.images)),
+            outlier=are_outliers(part.percentile, worst_count(len(state.images))),
             neighbors=state.run.read_array("neighbors", part.step),
             moved=None if motion is None else motion[:, 0],
             kept=None if motion is None else motion[:, 1],
+            apart=None if motion is None else motion[:, 2],
             probabilities=None if unlabelled else class_probabilities(state, part.step),
         )
 

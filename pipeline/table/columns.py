@@ -587,6 +587,22 @@ DRIFT = declare(
     )
 )
 
+DRIFT_FROM_NEIGHBORS = declare(
+    Column(
+        "drift_from_neighbors",
+        "float32",
+        "",
+        ">= 0; null with one checkpoint",
+        "drift seen from its neighbours: their mean movement, that of the 15 nearest at each "
+        "checkpoint before, is taken away; high where it left them",
+        nullable=True,
+        per="image",
+        low=0,
+        direction="higher",
+        shown=Shown((ONCE,), needs="drift_from_neighbors"),
+    )
+)
+
 NEIGHBORS_KEPT = declare(
     Column(
         "neighbors_kept",

@@ -215,6 +215,7 @@ def _values_of_images(images: RunImages, findings: Findings) -> Values:
         c.OUTLIER_LIFE: trajectories.life,
         c.OUTLIER_SINCE: trajectories.life_step,
         c.DRIFT: trajectories.drift,
+        c.DRIFT_FROM_NEIGHBORS: trajectories.drift_from_neighbors,
         c.NEIGHBORS_KEPT: trajectories.neighbors_kept,
         c.NEIGHBORS_KEPT_ENDS: trajectories.neighbors_kept_ends,
         c.LABEL_MEAN: trajectories.label_mean,

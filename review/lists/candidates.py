@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.outliers import worst_count
+from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table import columns as c
@@ -94,11 +94,13 @@ class Candidates:
         """The row of an image by its id."""
         return int(np.flatnonzero(self.ids == image)[0])
 
-    def among_worst(self, ranks: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which images are the outliers by their ranks, shape (N,)."""
+    def among_worst(self, percentiles: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which images are the outliers by their percentiles, shape (N,), of all or each class."""
+        labels = np.array(self.labels if self.per_class else [None] * len(self), dtype=object)
         mask = np.zeros(len(self), dtype=bool)
-        order = np.argsort(ranks, kind="stable")
-        mask[first_of(order, self.worst, self.labels if self.per_class else None)] = True
+        for label in dict.fromkeys(labels.tolist()):
+            some = labels == label
+            mask[some] = are_outliers(percentiles[some], self.worst)
         return mask
 
     def moved(self) -> NDArray[np.float32]:

@@ -41,6 +41,9 @@ class ImageList:
     suggests: Suggestion = ""
     section: str = ""
     """Heading below which the page shows it; empty for none of its own."""
+    expected: float | None = None
+    """How many of its first images (`outlook.FIRST`) are expected to be real finds; None where that
+    is not known."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class ListPart:
 
 def _nothing_is_missing(candidates: Candidates) -> str:
     return ""
+
+
+def _not_known(candidates: Candidates) -> float | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ class ListDefinition:
     severity: Severity = "medium"
     suggests: Suggestion = ""
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
+    expected: Callable[[Candidates], float | None] = _not_known
+    """How many of its first images are real finds, by the scores that it goes by."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     parts: Callable[[Candidates], Iterable[ListPart]] | None = None

@@ -22,6 +22,7 @@ from review_embeddings.review.lists.groups import (
 )
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
+    expected_wrong_labels,
     judged_at,
     label_rank,
 )
@@ -35,8 +36,11 @@ RANK_CHANGE = 5
 """Percentile points from which an image has another rank than in an earlier run."""
 
 
-def _everything(images: Candidates) -> NDArray[Any]:
-    return images.last(c.OOD_RANK) > 0
+def _ordered_by(values: NDArray[Any]) -> NDArray[Any]:
+    """All images; none where all have the same value, of which the first would be no more atypical
+    than the last."""
+    differ: NDArray[Any] = (values != values[:1]).any().repeat(len(values))
+    return differ
 
 
 def _why_label(images: Candidates, row: int) -> str:
@@ -130,13 +134,13 @@ LISTS.add(
         "most atypical at a checkpoint",
         "Worst {count} of last (step {last})",
         "The {count} most atypical images at step {last}",
-        select=_everything,
+        select=lambda images: _ordered_by(images.last(c.OOD_PERCENTILE)),
         order=lambda images: images.last(c.OOD_RANK),
         reason=_why_outlier,
         words=words.of_last,
         strength=45,
         size="first",
-        columns=(c.OOD_RANK, c.OOD_SCORE),
+        columns=(c.OOD_RANK, c.OOD_SCORE, c.OOD_PERCENTILE),
         page_columns=(_at(c.OOD_RANK, "last"),),
         short=True,
     )
@@ -147,7 +151,7 @@ LISTS.add(
         "most atypical over all checkpoints",
         "Worst {count} over all checkpoints",
         "The {count} images of the lowest mean percentile over all checkpoints",
-        select=_everything,
+        select=lambda images: _ordered_by(images.last(c.MEAN_PERCENTILE)),
         order=lambda images: images.last(c.CONSENSUS_RANK),
         reason=lambda images, row: "worst over all checkpoints",
         words=words.of_consensus,
@@ -174,6 +178,7 @@ LISTS.add(
         columns=LABEL_COLUMNS,
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
+        expected=expected_wrong_labels,
         short=True,
         suggests="relabel",
     )
@@ -345,14 +350,14 @@ LISTS.add(
         "most atypical at the first checkpoint",
         "Worst {count} of first (step {first})",
         "The {count} most atypical images at step {first}",
-        select=_everything,
+        select=lambda images: _ordered_by(images.first(c.OOD_PERCENTILE)),
         order=lambda images: images.first(c.OOD_RANK),
         reason=lambda images, row: f"worst at step {images.first_step}",
         words=words.of_first,
         strength=20,
         size="first",
-        columns=(c.OOD_RANK,),
-        first_columns=(c.OOD_RANK,),
+        columns=(c.OOD_RANK, c.OOD_PERCENTILE),
+        first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         page_columns=(_at(c.OOD_RANK, "first"),),
         short=True,
         surfaces=("page",),
@@ -365,16 +370,16 @@ LISTS.add(
         "Worst {limit} of both",
         "Among the {limit} most atypical images at step {first} and at step {last}",
         select=lambda images: (
-            images.among_worst(images.first(c.OOD_RANK))
-            & images.among_worst(images.last(c.OOD_RANK))
+            images.among_worst(images.first(c.OOD_PERCENTILE))
+            & images.among_worst(images.last(c.OOD_PERCENTILE))
         ),
         order=lambda images: images.first(c.OOD_RANK) + images.last(c.OOD_RANK),
         reason=lambda images, row: f"worst at step {images.first_step} and {images.last_step}",
         words=words.of_both_ends,
         strength=42,
         size="within",
-        columns=(c.OOD_RANK,),
-        first_columns=(c.OOD_RANK,),
+        columns=(c.OOD_RANK, c.OOD_PERCENTILE),
+        first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         page_columns=RANKS_OF_ENDS,
         severity="high",
         short=True,
@@ -387,16 +392,16 @@ LISTS.add(
         "New in last (step {last})",
         "Among the {limit} most atypical images at step {last} but not at step {first}",
         select=lambda images: (
-            images.among_worst(images.last(c.OOD_RANK))
-            & ~images.among_worst(images.first(c.OOD_RANK))
+            images.among_worst(images.last(c.OOD_PERCENTILE))
+            & ~images.among_worst(images.first(c.OOD_PERCENTILE))
         ),
         order=lambda images: images.last(c.OOD_RANK),
         reason=lambda images, row: f"new {_between(images)}",
         words=words.of_new,
         strength=41,
         size="within",
-        columns=(c.OOD_RANK, c.OUTLIER_SINCE),
-        first_columns=(c.OOD_RANK,),
+        columns=(c.OOD_RANK, c.OOD_PERCENTILE, c.OUTLIER_SINCE),
+        first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         page_columns=RANKS_OF_ENDS,
     )
 )
@@ -407,16 +412,16 @@ LISTS.add(
         "Resolved between step {first} and step {last}",
         "Among the {limit} most atypical images at step {first} but not any more at step {last}",
         select=lambda images: (
-            images.among_worst(images.first(c.OOD_RANK))
-            & ~images.among_worst(images.last(c.OOD_RANK))
+            images.among_worst(images.first(c.OOD_PERCENTILE))
+            & ~images.among_worst(images.last(c.OOD_PERCENTILE))
         ),
         order=lambda images: images.first(c.OOD_RANK),
         reason=lambda images, row: f"resolved {_between(images)}",
         words=words.of_resolved,
         strength=25,
         size="within",
-        columns=(c.OOD_RANK, c.OUTLIER_SINCE),
-        first_columns=(c.OOD_RANK,),
+        columns=(c.OOD_RANK, c.OOD_PERCENTILE, c.OUTLIER_SINCE),
+        first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         page_columns=RANKS_OF_ENDS,
         severity="low",
     )

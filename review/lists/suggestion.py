@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.lists.outlook import FIRST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,11 +23,23 @@ def label_rank(images: Candidates) -> str:
     return c.TRAJECTORY_LABEL_RANK if over_all and not images.at_checkpoint else c.LABEL_RANK
 
 
+def label_score(images: Candidates) -> str:
+    """The column of the scores that `label_rank` ranks."""
+    over_all = label_rank(images) == c.TRAJECTORY_LABEL_RANK
+    return c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE
+
+
+def expected_wrong_labels(images: Candidates) -> float | None:
+    """How many of the labels that fit worst are expected to be wrong."""
+    from review_embeddings.pipeline.analysis.remaining import expected_wrong
+
+    scores = images.last(label_score(images)).astype(float)
+    return expected_wrong(scores, FIRST)
+
+
 def another_class_fits(images: Candidates) -> NDArray[Any]:
     """Which images have a label that another class fits better than, shape (N,)."""
-    over_all = label_rank(images) == c.TRAJECTORY_LABEL_RANK
-    score = images.last(c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE)
-    chosen: NDArray[Any] = score < EVEN  # NaN without a label
+    chosen: NDArray[Any] = images.last(label_score(images)) < EVEN  # NaN without a label
     return chosen
 
 

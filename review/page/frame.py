@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.analysis.outliers import worst_count
+from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -396,7 +396,7 @@ def _change_columns(ends: Mapping[Where, pd.DataFrame], worst: int) -> dict[str,
     import pandas as pd
 
     first, last = ends[FIRST], ends[LAST]
-    early, late = (part[c.OOD_RANK].to_numpy() <= worst for part in (first, last))
+    early, late = (are_outliers(part[c.OOD_PERCENTILE].to_numpy(), worst) for part in (first, last))
     states = np.array(OUTLIER_STATES)[early + 2 * late]
     return {
         PERCENTILE_CHANGE: last[c.OOD_PERCENTILE].to_numpy() - first[c.OOD_PERCENTILE].to_numpy(),

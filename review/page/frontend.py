@@ -11,6 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from review_embeddings.pipeline.analysis.categories import FINE, NOT_CHECKED
+from review_embeddings.pipeline.analysis.remaining import (
+    LEAST_DECIDED,
+    NOT_DECIDED,
+    NOT_REAL,
+    REAL,
+)
 from review_embeddings.pipeline.analysis.trust import NEAR
 from review_embeddings.review.decisions.kinds import (
     DECISIONS,
@@ -25,6 +31,7 @@ from review_embeddings.review.decisions.lines import MAX_LIST_NAME, MAX_NOTE
 from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST, OUTBOX
 from review_embeddings.review.decisions.newclasses import MAX_CLASS_NAME
 from review_embeddings.review.lists import EVEN
+from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 
 PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"
@@ -62,6 +69,7 @@ ROUTES = {
         "image",
         "predictions",
         "accuracy",
+        "remaining",
         "classes",
         "theme",
     )
@@ -70,6 +78,13 @@ ROUTES = {
 
 DECISION_KEYS = {KEEP: "k", RELABEL: "l", REMOVE: "r", DUPLICATE: "d", UNSURE: "u"}
 """The key that decides."""
+
+VERDICTS = {".": NOT_DECIDED, "0": NOT_REAL, "1": REAL}
+"""How the page writes what was decided about the images of a list, in its order: nothing, that one
+is as it should be, or anything else."""
+
+MAX_VERDICTS = 4000
+"""Images of a list for which the page asks how many are left to be found."""
 
 WIDGETS = {
     "panel": "ReviewPanel",
@@ -130,6 +145,11 @@ def shared_constants() -> dict[str, object]:
         "ROUTES": ROUTES,
         "DECISIONS": DECISIONS,
         "DECISION_KEYS": DECISION_KEYS,
+        "KEEP": KEEP,
+        "UNSURE": UNSURE,
+        "EXPECTED_OF": FIRST,
+        "MAX_VERDICTS": MAX_VERDICTS,
+        "LEAST_DECIDED": LEAST_DECIDED,
         "RELABEL": RELABEL,
         "DUPLICATE": DUPLICATE,
         "UNDECIDED": UNDECIDED,

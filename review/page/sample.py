@@ -113,4 +113,5 @@ def cut_list(made: ImageList, positions: NDArray[np.int64]) -> ImageList:
         made,
         rows=shown,
         title=f"{made.title}: {len(shown):,} of {len(rows):,} shown" if missing else made.title,
+        expected=None if missing else made.expected,
     )

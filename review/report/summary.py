@@ -35,6 +35,7 @@ from review_embeddings.review.decisions.log import Note, about_unreadable, read_
 from review_embeddings.review.lists import ImageList, ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.outlook import outlook
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.page.card import ImageCard
 from review_embeddings.review.report.cards import card_figure, read_cards
@@ -66,6 +67,8 @@ class ListedImages:
     size: int
     """How many images it has in all."""
     images: list[Listed]
+    outlook: str = ""
+    """How many of them are real finds; empty where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
             Listed(int(candidates.ids[row]), row, candidates.labels[row] or "", note)
             for row, note in _first_of(definition, candidates, made)
         ],
+        outlook([candidates.decisions[row] for row in made.rows], made.expected),
     )
 
 
@@ -287,7 +291,8 @@ def as_text(summary: Summary, width: int | None = None) -> str:
     lines = [*heading(summary.title), *_rows(_named_values(summary), width)]
     for listed in summary.lists.values():
         cells = [(str(one.image_id), one.label, one.note) for one in listed.images]
-        lines += ["", *heading(listed.heading), *_rows(cells, width)]
+        outlook_row = [(listed.outlook,)] if listed.outlook else []
+        lines += ["", *heading(listed.heading), *_rows(outlook_row, width), *_rows(cells, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -409,7 +414,10 @@ def _lists_as_html(
     read = images.read_some(sorted(shown_rows(summary)), preview=True)
     addresses = {row: picture_address(data) for row, data in read}
     for key, listed in summary.lists.items():
-        yield f'<h2 id="{html_text(key)}">{html_text(listed.heading)}</h2><div class="cards">'
+        yield f'<h2 id="{html_text(key)}">{html_text(listed.heading)}</h2>'
+        if listed.outlook:
+            yield f'<p class="muted">{html_text(listed.outlook)}</p>'
+        yield '<div class="cards">'
         for image in listed.images:
             name, number = image.label or "no label", f"#{image.image_id}"
             address, card = addresses.get(image.row, ""), cards.get(image.row)

@@ -2,7 +2,7 @@
 // They show that the page's modules need nothing else.
 
 /** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
-/** @import { Nearest, Numbers } from "page/types.js" */
+/** @import { Nearest, Numbers, Remaining } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
 /** @import { SavedList } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
@@ -246,6 +246,10 @@ export class FakeServer {
     /** What is not as in `cardOf`, by row. @type {Record<number, Partial<Card>>} */
     cards = {};
 
+    /** That were asked about. @type {string[]} */
+    verdicts = [];
+    /** @type {Remaining | null | Failure} */
+    estimate = null;
     /** Class codes by step. @type {Record<number, number[]>} */
     predicted = {};
     /** @type {ClassAccuracy} */
@@ -258,6 +262,15 @@ export class FakeServer {
 
     async info() {
         return this.information;
+    }
+
+    /**
+     * @param {string} verdicts
+     * @returns {Promise<Remaining | null | Failure>}
+     */
+    async remaining(verdicts) {
+        this.verdicts.push(verdicts);
+        return this.estimate;
     }
 
     /** @returns {Promise<Uint8Array | Failure>} */

@@ -92,6 +92,7 @@ def _findings(
         life=random.integers(0, len(LIVES), total).astype(np.int8),
         life_step=np.full(total, -1),
         drift=_share(random, total),
+        drift_from_neighbors=_share(random, total),
         neighbors_kept=_share(random, total),
         neighbors_kept_ends=_share(random, total),
         label_mean=_share(random, total),

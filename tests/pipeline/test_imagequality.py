@@ -37,20 +37,20 @@ def photographs() -> list[Image.Image]:
 
 def test_the_scores_and_issues_are_those_of_cleanvision() -> None:
     pictures = photographs()
-    shown = [
-        one.convert("L") if place == len(pictures) - 1 else one
-        for place, one in enumerate(pictures)
-    ]  # gray to it by its mode
+    pictures.append(pictures[-1].convert("L"))  # the same in one channel
     data = datasets.Dataset.from_dict(
-        {"image": shown}, features=datasets.Features({"image": datasets.Image()})
+        {"image": pictures}, features=datasets.Features({"image": datasets.Image()})
     )
     lab = Imagelab(hf_dataset=data, image_key="image", verbose=False)
     lab.find_issues({name: {} for name in (*SCORED, "grayscale")}, n_jobs=1, verbose=False)
     made = image_quality(measure(pictures))
     for name in SCORED:
         np.testing.assert_allclose(made[name], lab.issues[f"{name}_score"], rtol=1e-6)
-    assert made[GRAY].tolist() == lab.issues["is_grayscale_issue"].tolist()
-    flagged = np.any([lab.issues[f"is_{name}_issue"] for name in (*SCORED, "grayscale")], axis=0)
+    gray = np.array(lab.issues["is_grayscale_issue"], dtype=bool)  # to it by its mode
+    assert gray.tolist() == [one.mode == "L" for one in pictures]
+    assert np.flatnonzero(made[GRAY]).tolist() == [len(pictures) - 2, len(pictures) - 1]
+    assert made["low_information"][-2] > made["low_information"][-1] + 0.1
+    flagged = np.any([lab.issues[f"is_{name}_issue"] for name in SCORED], axis=0) | made[GRAY]
     assert flagged.sum() >= 5 and ((made["issue"] > ISSUES.index("none")) == flagged).all()
 
 
@@ -79,9 +79,10 @@ def test_scores_by_hand() -> None:
     made = measure([black, white, long])
     assert made["dark"][:2].tolist() == [0, 1] and made["light"][:2].tolist() == [1, 0]
     assert made["odd_aspect_ratio"].tolist() == [1, 1, 0.25]
+    assert measure([black.convert("L")])["low_information"].tolist() == [0]
     np.testing.assert_allclose(
-        made["low_information"], [0, 0, np.log2(3) / 10], rtol=1e-6
-    )  # three values, each a third, ten bits are 1
+        made["low_information"], [np.log2(3) / 10] * 3, rtol=1e-6
+    )  # three channels' values, each a third, ten bits are 1
     assert made[GRAY].tolist() == [True, True, False]
 
 

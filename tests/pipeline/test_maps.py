@@ -1,4 +1,4 @@
-"""Other maps: one PCA for all checkpoints, UMAP, AlignedUMAP."""
+"""Other maps: one PCA for all checkpoints, UMAP, PaCMAP, t-SNE, AlignedUMAP."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ import pytest
 from sklearn.decomposition import PCA
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.analysis import mapkinds
 from review_embeddings.pipeline.analysis.mapkinds import (
     MAP_KINDS,
     MapKind,
     has_shared_basis,
     map_kind,
 )
-from review_embeddings.pipeline.analysis.maps import compute_map, compute_maps, shared_pca
+from review_embeddings.pipeline.analysis.maps import (
+    NEIGHBORS,
+    compute_map,
+    compute_maps,
+    shared_pca,
+)
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 from review_embeddings.pipeline.analysis.project import Projection, project, rescale_shared_basis
 from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
@@ -28,6 +34,9 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import MAPS, Request, Settings, check_settings
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.animation.filmdata import read_film_data
+
+OF_NEIGHBORS = ("umap", "pacmap", "tsne")
+"""Kinds that map each checkpoint by its graph of neighbours."""
 
 
 def clusters(total: int = 120, seed: int = 0, spread: float = 0.4) -> np.ndarray:
@@ -41,8 +50,8 @@ def nothing(done: int) -> None:
     pass
 
 
-def umap_of(embeddings: np.ndarray) -> Projection:
-    return compute_map(map_kind("umap"), embeddings)
+def map_of(key: str, embeddings: np.ndarray) -> Projection:
+    return compute_map(map_kind(key), embeddings)
 
 
 def aligned_umap_of(steps: dict[int, np.ndarray]) -> list[Projection]:
@@ -83,16 +92,17 @@ def test_in_a_shared_basis_nothing_is_turned_or_moved() -> None:
     )
 
 
-def test_umap_keeps_more_neighbours_than_pca_and_is_the_same_each_time() -> None:
+@pytest.mark.parametrize("key", OF_NEIGHBORS)
+def test_it_keeps_more_neighbours_than_pca_and_is_the_same_each_time(key: str) -> None:
     embeddings = clusters(240, spread=0.6)
-    made = umap_of(embeddings)
+    made = map_of(key, embeddings)
     assert (
         made.points.shape == (240, 2)
         and np.isfinite(made.points).all()
         and made.explained_variance is None
     )
     np.testing.assert_allclose(made.points.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_array_equal(umap_of(embeddings).points, made.points)
+    np.testing.assert_array_equal(map_of(key, embeddings).points, made.points)
     neighbors = nearest_neighbors(embeddings, NEAR)
     assert (
         map_trust(embeddings, neighbors, made.points).mean_kept
@@ -112,7 +122,7 @@ def test_aligned_umap_holds_each_image_near_itself() -> None:
         assert np.median(np.linalg.norm(one.points - other.points, axis=1)) < 0.35 * size
 
 
-@pytest.mark.parametrize("key", ["umap", "aligned-umap"])
+@pytest.mark.parametrize("key", [*OF_NEIGHBORS, "aligned-umap"])
 def test_above_the_cap_the_others_stand_between_their_nearest(key: str) -> None:
     kind = replace(map_kind(key), cap=60)
     embeddings = clusters(150)
@@ -124,11 +134,57 @@ def test_above_the_cap_the_others_stand_between_their_nearest(key: str) -> None:
     assert (nearest == np.arange(150) % 6).mean() > 0.9, "every image lies with its own cluster"
 
 
-@pytest.mark.parametrize("total", [1, 2, 10, 16])
+@pytest.mark.parametrize("total", [1, 2, 9, 16])
 def test_few_images_are_mapped_by_pca(total: int) -> None:
     embeddings = clusters(total)
-    assert umap_of(embeddings).points.shape == (total, 2)
+    for key in OF_NEIGHBORS:
+        points = map_of(key, embeddings).points
+        assert points.shape == (total, 2) and np.isfinite(points).all()
+        if total <= NEIGHBORS:
+            np.testing.assert_array_equal(points, project(embeddings).points)
     assert aligned_umap_of({0: embeddings, 1: embeddings})[1].points.shape == (total, 2)
+
+
+@pytest.mark.parametrize("key", OF_NEIGHBORS)
+def test_images_that_are_all_alike_are_one_point(key: str) -> None:
+    for value in (0.0, 2.5):
+        alike = np.full((40, 8), value, dtype=np.float32)
+        assert not map_of(key, alike).points.any()
+
+
+@pytest.mark.parametrize("key", OF_NEIGHBORS)
+@pytest.mark.parametrize("length", [1e-30, 1e30])
+def test_a_map_does_not_depend_on_the_length_of_the_vectors(key: str, length: float) -> None:
+    embeddings = clusters(60)
+    far = map_of(key, (embeddings * np.float64(length)).astype(np.float32))
+    neighbors = nearest_neighbors(embeddings, NEAR)
+    assert np.isfinite(far.points).all()
+    kept = map_trust(embeddings, neighbors, map_of(key, embeddings).points).mean_kept
+    assert map_trust(embeddings, neighbors, far.points).mean_kept > kept - 0.05
+
+
+def test_a_library_that_is_not_installed_is_named_before_any_work(
+    run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapkinds, "find_spec", lambda name: None)
+    dataset = {"source": str(image_folder), "split": "train"}
+    for key, library in (("pacmap", "pacmap"), ("tsne", "openTSNE")):
+        message = f"--map {key} needs {library}, which is not installed. Run: pip install "
+        with pytest.raises(SettingsError, match=f"{message}'review-embeddings.{key}.'"):
+            build(RunFolder(run_path), Request(dataset=dataset, settings={"map": key}))
+        with pytest.raises(SettingsError, match=message):
+            map_of(key, clusters(20))
+    assert not (run_path / "embeddings").exists()
+
+
+def test_a_finished_run_opens_where_the_library_of_its_map_is_not_installed(
+    built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
+    build(run, Request(settings={"map": "tsne"}))
+    monkeypatch.setattr(mapkinds, "find_spec", lambda name: None)
+    assert build(run, Request()).seconds == {}
+    assert build(run, Request(settings={"map": "pca"})).manifest.map == "pca"
 
 
 def test_the_estimate_grows_with_the_work_up_to_the_cap() -> None:
@@ -141,13 +197,16 @@ def test_the_estimate_grows_with_the_work_up_to_the_cap() -> None:
 
 
 def test_every_kind_says_what_it_needs() -> None:
-    assert list(MAPS) == ["pca", "shared-pca", "umap", "aligned-umap"]
+    assert list(MAPS) == ["pca", "shared-pca", "umap", "aligned-umap", "pacmap", "tsne"]
     assert [key for key in MAPS if map_kind(key).of_all] == ["shared-pca", "aligned-umap"]
     assert [key for key in MAPS if has_shared_basis(key)] == ["shared-pca"]
-    assert [map_kind(key).cap for key in MAPS] == [None, None, 20_000, 5_000]
+    assert [map_kind(key).cap for key in MAPS] == [
+        *(None, None, 20_000, 5_000),
+        *(20_000, 20_000),
+    ]
     assert not has_shared_basis("of a newer version")
-    with pytest.raises(SettingsError, match="--map tsne is not known. Use one of pca, shared-pca"):
-        map_kind("tsne")
+    with pytest.raises(SettingsError, match="--map trimap is not known. Use one of pca, sha"):
+        map_kind("trimap")
     with pytest.raises(ValueError, match="'umap' already"):
         MAP_KINDS.add(MapKind("umap", project, "again"))
 
@@ -179,7 +238,7 @@ def test_a_registered_kind_is_a_choice_and_makes_a_table(built_run: Path, tmp_pa
         check_settings(Settings(map=a_map.KIND.key))
 
 
-@pytest.mark.parametrize("kind", ["shared-pca", "umap", "aligned-umap"])
+@pytest.mark.parametrize("kind", ["shared-pca", "umap", "aligned-umap", "pacmap", "tsne"])
 def test_a_run_with_another_map_and_back(kind: str, built_run: Path, tmp_path: Path) -> None:
     run = RunFolder(Path(shutil.copytree(built_run, tmp_path / "run")))
     before = table.read(run)
@@ -188,7 +247,7 @@ def test_a_run_with_another_map_and_back(kind: str, built_run: Path, tmp_path: P
     frame = table.read(run)
     table.validate(frame)
     assert not frame["x"].equals(before["x"]) and frame["ood_score"].equals(before["ood_score"])
-    assert (built.manifest.checkpoints[0].explained_variance is None) == ("umap" in kind)
+    assert (built.manifest.checkpoints[0].explained_variance is None) == (kind != "shared-pca")
     assert build(run, Request()).seconds == {}, "the run remembers"
     film = read_film_data(run)
     if kind == "shared-pca":

@@ -171,3 +171,18 @@ def test_rows_by_themselves_have_the_same_neighbours(collapse: float) -> None:
             part = nearest_of_rows(embeddings, start, stop, 7)
             np.testing.assert_array_equal(part.indices, whole.indices[start:stop])
             np.testing.assert_array_equal(part.distances, whole.distances[start:stop])
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 8])
+@pytest.mark.parametrize("length", [1e-30, 1e30])
+def test_vectors_of_any_length_have_the_neighbours_of_their_directions(
+    dimensions: int, length: float
+) -> None:
+    points = np.random.default_rng(0).normal(size=(80, dimensions)).astype(np.float32)
+    far = (points * np.float64(length)).astype(np.float32)
+    plain, found = nearest_neighbors(points, 5), nearest_neighbors(far, 5)
+    assert (found.indices == plain.indices).mean() > 0.98
+    unit = length if plain.metric == "euclidean" else 1.0
+    np.testing.assert_allclose(found.distances / unit, plain.distances, rtol=1e-4, atol=1e-7)
+    rows = nearest_of_rows(far, 10, 20, 5)
+    np.testing.assert_array_equal(rows.indices, found.indices[10:20])

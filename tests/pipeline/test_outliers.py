@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
-from review_embeddings.pipeline.analysis.outliers import ood_scores, rank_scores
+from review_embeddings.pipeline.analysis.outliers import (
+    are_outliers,
+    ood_scores,
+    rank_scores,
+    worst_count,
+)
 
 
 def ours(points: np.ndarray) -> np.ndarray:
@@ -69,3 +74,33 @@ def test_ranks_are_a_permutation_in_order_of_the_scores(values: list[float]) -> 
     assert (np.diff(scores[np.argsort(ranking.rank)]) >= 0).all()
     assert (ranking.percentile > 0).all() and (ranking.percentile < 100).all()
     assert ranking.percentile.mean() == pytest.approx(50)
+
+
+def test_equal_scores_are_nobodys_outliers() -> None:
+    values = np.array([0.1, 0.2, 0.2, 0.2, 0.9])
+    assert are_outliers(values, 1).tolist() == [True, False, False, False, False]
+    assert are_outliers(values, 2).tolist() == [True, False, False, False, False], "which of three?"
+    assert are_outliers(values, 4).tolist() == [True, True, True, True, False]
+    assert are_outliers(values, 9).all()
+    for count in (1, 4, 9):
+        assert not are_outliers(np.full(5, 0.3), count).any()
+    assert not are_outliers(np.array([0.5]), 1).any() and not len(are_outliers(np.array([]), 1))
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=60, unique=True))
+def test_of_different_scores_the_outliers_are_the_first_by_rank(values: list[float]) -> None:
+    ranking, count = rank_scores(np.array(values)), worst_count(len(values))
+    assert (are_outliers(ranking.percentile, count) == (ranking.rank <= count)).all()
+
+
+def test_no_more_than_a_quarter_of_a_tiny_set_are_outliers() -> None:
+    assert [worst_count(total) for total in (1, 3, 4, 8, 20, 32)] == [1, 1, 1, 2, 5, 8]
+
+
+@pytest.mark.parametrize("dimensions", [2, 8])
+@pytest.mark.parametrize("length", [1e-30, 1e30])
+def test_scores_do_not_depend_on_the_length_of_the_vectors(dimensions: int, length: float) -> None:
+    points = np.random.default_rng(0).normal(size=(60, dimensions)).astype(np.float32)
+    np.testing.assert_allclose(
+        ours((points * np.float64(length)).astype(np.float32)), ours(points), atol=1e-6
+    )

@@ -45,10 +45,12 @@ def finished(built_run: Path, tmp_path: Path) -> Path:
 def test_a_frozen_run_with_folds_names_what_recomputes(tmp_path: Path) -> None:
     run = Path(shutil.copytree(FROZEN / "format-1-complete", tmp_path / "run"))
     assert reasons(run) == {
+        "image_quality": "version 2 -> 3",
         "judge": "new",
         "quality": "judge computed anew",
         "label_fit": "new",
-        "table": "judge, quality, label_fit computed anew",
+        "motion": "version 1 -> 2",
+        "table": "image_quality, judge, quality, motion, label_fit computed anew",
     }
 
 

@@ -225,3 +225,17 @@ def test_the_map_of_many_images_continues_that_of_few() -> None:
     for some in (embeddings, embeddings[:159]):
         exact = PCA(2, svd_solver="full").fit_transform(some.astype(np.float64))
         np.testing.assert_allclose(project(some).points, exact, atol=2e-5)
+
+
+@pytest.mark.parametrize("total", [60, 200])
+@pytest.mark.parametrize("length", [1e-30, 1e30])
+def test_the_variance_does_not_depend_on_the_length_of_the_vectors(
+    total: int, length: float
+) -> None:
+    random = np.random.default_rng(0)
+    points = (random.normal(size=(total, 8)) * np.arange(1, 9)).astype(np.float32)
+    plain, found = project(points), project((points * np.float64(length)).astype(np.float32))
+    assert plain.explained_variance is not None and plain.explained_variance[0] > 0.2
+    assert found.explained_variance is not None
+    np.testing.assert_allclose(found.explained_variance, plain.explained_variance, rtol=1e-5)
+    np.testing.assert_allclose(found.points / length, plain.points, rtol=1e-3, atol=1e-3)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DIRECT = re.compile(r"^\s*(?:import|from) (?:umap|pynndescent|numba)\b", re.MULTILINE)
+DIRECT = re.compile(r"^\s*(?:import|from) (?:umap|pacmap|pynndescent|numba)\b", re.MULTILINE)
 
 
 def test_files_of_the_folder_are_not_obeyed(tmp_path: Path) -> None:

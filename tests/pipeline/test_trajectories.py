@@ -1,5 +1,7 @@
 """What became of each image over the checkpoints: every definition by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,9 +15,16 @@ from review_embeddings.pipeline.analysis.trajectories import (
     TrajectoryBuilder,
     lives,
     margins,
-    moved,
+    movement,
     overlap,
 )
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """How far each vector moved; of no neighbours that is how far it moved against them."""
+    way = movement(before, after, np.empty((len(before), 0), dtype=int))
+    np.testing.assert_array_equal(way.apart, way.moved)
+    return way.moved
 
 
 def likely(shares: object) -> ClassProbabilities:
@@ -38,6 +47,7 @@ def seen(
         neighbors=np.zeros((total, 1), dtype=int),
         moved=None if step == 0 else np.full(total, 0.5),
         kept=None if step == 0 else np.full(total, 0.25),
+        apart=None if step == 0 else np.full(total, 0.125),
         probabilities=None if probabilities is None else likely(probabilities),
     )
 
@@ -63,6 +73,7 @@ def test_the_label_over_the_checkpoints_by_hand() -> None:
     np.testing.assert_allclose(result.aum[:2], logits, rtol=1e-5)
     assert result.learnt_at.tolist() == [10, 20, -1]  # the second one was right at 0, wrong at 10
     assert result.forgotten.tolist() == [0, 1, 0] and result.flips.tolist() == [1, 2, 1]
+    assert result.drift_from_neighbors.tolist() == [0.25] * 3
     assert result.drift.tolist() == [1.0, 1.0, 1.0] and result.neighbors_kept.tolist() == [0.25] * 3
 
 
@@ -153,6 +164,36 @@ def test_one_image_that_moves_is_the_one_that_moved() -> None:
     )
 
 
+def test_who_goes_with_its_neighbours_has_not_left_them() -> None:
+    random = np.random.default_rng(0)
+    groups = np.arange(90) % 3
+    before = random.normal(0, 0.01, (90, 4)) + np.eye(4)[groups]
+    after = before.copy()
+    after[groups == 0] += [0, 0, 0, 2]  # a group moves as a whole
+    after[1] = after[2]  # and one image alone, from its group into another
+    near = np.array(
+        [
+            [row for row in range(90) if groups[row] == groups[one] and row != one][:9]
+            for one in range(90)
+        ]
+    )
+    way = movement(before, after, near)
+    np.testing.assert_allclose(way.moved, moved(before, after))
+    assert way.moved[groups == 0].min() > 5 * np.median(way.apart[groups == 0])
+    assert way.apart.argmax() == 1 and way.apart[1] > 3 * np.sort(way.apart)[-2]
+
+
+def test_movement_against_the_neighbours_by_hand() -> None:
+    before = np.array([[2.0, 0], [-2, 0], [0, 1], [0, -1]])
+    after = np.array([[2.0, 0], [-2, 0], [0, 1.5], [0, -1.5]])  # turned by nothing
+    way = movement(before, after, np.array([[2, 3], [2, 3], [0, 1], [0, 2]]))
+    small, large = np.sqrt([10 / 4, 12.5 / 4])
+    ways = after / large - before / small
+    np.testing.assert_allclose(way.moved, np.linalg.norm(ways, axis=1))
+    expected = [*ways[:2], ways[2], ways[3] - (ways[0] + ways[2]) / 2]
+    np.testing.assert_allclose(way.apart, np.linalg.norm(expected, axis=1))
+
+
 def test_overlap_by_hand() -> None:
     one, other = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[3, 1, 9], [7, 8, 9]])
     np.testing.assert_allclose(overlap(one, other), [2 / 3, 0])
@@ -171,6 +212,49 @@ def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch
 
     one, other = normalised(before), normalised(after)
     expected = np.linalg.norm(one @ orthogonal_procrustes(one, other)[0] - other, axis=1)
-    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
+    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-6)
     monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", 42)
-    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-10)
+    np.testing.assert_allclose(moved(before, after), expected, rtol=1e-6)
+
+
+def test_the_area_under_the_margin_is_that_of_the_logits() -> None:
+    """As far as float32 holds a probability; the paper has no clip."""
+    import torch
+
+    logits = np.random.default_rng(0).normal(0, 25, (3, 200, 4))
+    labels = np.arange(200) % 4
+    builder = TrajectoryBuilder(labels)
+    for step, some in enumerate(logits):
+        stored = torch.from_numpy(some).float().softmax(dim=-1).numpy()
+        builder.add(
+            replace(seen(step, total=200), probabilities=ClassProbabilities.of_shares(stored))
+        )
+    expected = np.mean([margins(some, labels) for some in logits], axis=0)
+    held = np.all([np.ptp(some, axis=1) < 87 for some in logits], axis=0)
+    assert (expected[held] < -30).any() and held.sum() > 100
+    result = builder.finish().aum
+    np.testing.assert_allclose(result[held], expected[held], rtol=1e-4, atol=1e-4)
+    assert result.min() >= -103.3 and result.max() <= 103.3
+
+
+def test_equal_images_are_ranked_by_their_ids_in_any_order() -> None:
+    percentiles, ids = [50.0, 10.0, 50.0, 50.0], np.array([7, 4, 9, 2])
+    for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
+        builder = TrajectoryBuilder(np.array([0, 0, 0, 0]), ids[order])
+        builder.add(seen(0, percentile=[percentiles[row] for row in order], total=4))
+        result = builder.finish()
+        assert dict(zip(ids[order].tolist(), result.consensus_rank.tolist(), strict=True)) == {
+            4: 1,
+            2: 2,
+            7: 3,
+            9: 4,
+        }
+
+
+def test_where_nothing_is_an_outlier_none_is_lost() -> None:
+    builder = TrajectoryBuilder(np.full(3, -1))
+    for step in (0, 10):
+        builder.add(seen(step, percentile=[50.0] * 3))
+    result = builder.finish()
+    assert [LIVES[life] for life in result.life] == ["never"] * 3
+    assert result.overlap == [[1.0, 1.0], [1.0, 1.0]]

@@ -159,7 +159,8 @@ def test_the_long_frame(built_run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "worst"), [(3, 3), (36, 8), (500, 50), (1000, 100), (60000, 100)]
+    ("images", "worst"),
+    [(1, 1), (3, 1), (8, 2), (31, 7), (36, 8), (500, 50), (1000, 100), (60000, 100)],
 )
 def test_how_many_count_as_the_worst(images: int, worst: int) -> None:
     assert worst_count(images) == worst

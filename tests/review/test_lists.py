@@ -112,6 +112,9 @@ def made_candidates(**columns: Any) -> Candidates:
             early[name.removeprefix("first_")] = values
         else:
             frame[name] = values
+    for part in (frame, early):
+        part["ood_percentile"] = 100 * (part["ood_rank"] - 0.5) / total
+        part["mean_percentile"] = 100 * (part["consensus_rank"] - 0.5) / total
     return Candidates(
         ids=np.arange(100, 100 + total),
         labels=["red"] * total,
@@ -383,3 +386,22 @@ def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:
         "disagrees",
         "outlier rank 2 of 36 at step 100",
     ]
+
+
+def test_where_all_images_are_alike_none_is_most_atypical() -> None:
+    columns = {"ood_percentile": 50.0, "mean_percentile": 50.0}
+    alike = made_candidates(**columns)
+    alike.late["ood_percentile"] = alike.late["mean_percentile"] = 50.0
+    assert alike.early is not None
+    alike.early["ood_percentile"] = 50.0
+    for key in ("worst", "consensus", "first", "persistent", "new", "resolved"):
+        assert choose(LISTS[key], alike).tolist() == [], key
+
+
+def test_outliers_of_each_class_are_chosen_by_the_scores_of_the_class() -> None:
+    candidates = replace(
+        made_candidates(), labels=["red"] * 18 + ["blue"] * 18, outliers=3, per_class=True
+    )
+    percentiles = candidates.last("ood_percentile").copy()
+    percentiles[20:24] = percentiles[20]  # the third of the blue ones is one of four alike
+    assert np.flatnonzero(candidates.among_worst(percentiles)).tolist() == [0, 1, 2, 18, 19]

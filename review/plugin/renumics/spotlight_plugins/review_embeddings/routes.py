@@ -31,9 +31,10 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
+from review_embeddings.review.lists.outlook import left_in_list
 from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
-from review_embeddings.review.page.frontend import PREFIX, ROUTES
+from review_embeddings.review.page.frontend import MAX_VERDICTS, PREFIX, ROUTES, VERDICTS
 from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.pictures import Picture, Pictures
@@ -118,6 +119,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "hashes": _hashes(deciding),
         "decisions": _changes(deciding),
         "lists": _saved_lists(deciding),
+        "remaining": _remaining,
     }
     writing = {
         "decisions": deciding.decide,
@@ -260,6 +262,15 @@ def _saved_lists(deciding: DecisionSession) -> Route:
         return await _answered(lambda: {"lists": [*map(asdict, deciding.saved_lists())]})
 
     return route
+
+
+async def _remaining(request: Request) -> Response:
+    """The estimate for a list of which the page names the verdicts; null where these are few."""
+    marks = request.query_params.get("verdicts", "")
+    if not 0 < len(marks) <= MAX_VERDICTS or set(marks) - set(VERDICTS):
+        return _error("These are no verdicts.", 400)
+    found = await run_in_threadpool(lambda: left_in_list(map(VERDICTS.__getitem__, marks)))
+    return _json(None if found is None else asdict(found))
 
 
 async def _answered(work: Callable[[], object]) -> Response:

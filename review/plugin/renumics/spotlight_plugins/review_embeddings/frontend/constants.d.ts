@@ -18,12 +18,18 @@ export const ROUTES: Record<
     | "image"
     | "predictions"
     | "accuracy"
+    | "remaining"
     | "classes"
     | "theme",
     string
 >;
 export const DECISIONS: string[];
 export const DECISION_KEYS: Record<string, string>;
+export const KEEP: string;
+export const UNSURE: string;
+export const EXPECTED_OF: number;
+export const MAX_VERDICTS: number;
+export const LEAST_DECIDED: number;
 export const RELABEL: string;
 export const DUPLICATE: string;
 export const UNDECIDED: string;

@@ -6,7 +6,8 @@
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
 import { readAccuracy, readCard, readNearest, readSession } from "./core/messages.js";
-import { readChanges, readHashes, readInfo, readLists, readSaved } from "./core/messages.js";
+import { readChanges, readHashes, readInfo, readLists } from "./core/messages.js";
+import { readRemaining, readSaved } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
 
 const PATIENCE = 60 * 1000; // milliseconds; a laptop that slept leaves questions without an end
@@ -70,6 +71,10 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         accuracy: (table) =>
             answer(ROUTES.accuracy + query({ table }), async (given) =>
                 readAccuracy(await given.json()),
+            ),
+        remaining: (verdicts) =>
+            answer(ROUTES.remaining + query({ verdicts }), async (given) =>
+                readRemaining(await given.json()),
             ),
         send({ path, body }) {
             const headers = { "Content-Type": "application/json" };

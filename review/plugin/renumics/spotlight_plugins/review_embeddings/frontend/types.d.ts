@@ -42,6 +42,21 @@ export interface ReviewList {
     why?: [text: string, rows: number[]][];
     /** Heading below which it stands among the ready-made ones; absent or empty for none. */
     section?: string;
+    /** How many of its first images are expected to be real finds, before anybody decides; null or
+     * absent where that is not known. */
+    expected?: number | null;
+}
+
+/** What is to be expected of the images of a list that nobody has decided about. */
+export interface Remaining {
+    decided: number;
+    /** How many of those were real finds. */
+    real: number;
+    /** The expected number of real ones among the others. */
+    left: number;
+    /** Their number lies between these, nine times of ten. */
+    low: number;
+    high: number;
 }
 
 /** What is known of one image at one checkpoint; null where it is not. */
@@ -309,6 +324,8 @@ export interface ReviewServer {
     changes(since: number): Promise<Changes | Failure>;
     /** Those that people saved. */
     lists(): Promise<SavedList[] | Failure>;
+    /** Of a list whose verdicts are these, a letter an image; null where they are too few. */
+    remaining(verdicts: string): Promise<Remaining | null | Failure>;
     // What follows belongs to the table that is named, and to no other. The page asks through
     // `Requests` (core/requests.js), which name it.
     /** At one step, by default at the first and the last one on the page. */

@@ -32,6 +32,7 @@ export function blobServer(blob) {
         changes: async () => NO_DECISIONS,
         send: async () => READ_ONLY,
         lists: async () => [],
+        remaining: async () => null,
         async card(row, table) {
             return wrong(blob, { row, table }) ?? cardOf(blob, row);
         },

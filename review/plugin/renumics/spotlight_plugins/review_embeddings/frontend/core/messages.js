@@ -2,7 +2,8 @@
 // The only module that knows the keys of that JSON.
 
 /** @import { Card, Changes, ClassAccuracy, Decision, DecisionInfo } from "../types.js" */
-/** @import { Message, Nearest, Proposal, Saved, SavedList, Session } from "../types.js" */
+/** @import { Message, Nearest, Proposal, Remaining, Saved, SavedList } from "../types.js" */
+/** @import { Session } from "../types.js" */
 
 import { MAX_CHECKPOINTS, MAX_REQUEST, ROUTES, UNDECIDED } from "../constants.js";
 
@@ -133,6 +134,12 @@ export function readNearest(answer) {
 /** @param {any} answer Of the route `accuracy`. @returns {ClassAccuracy} */
 export function readAccuracy(answer) {
     if (!Array.isArray(answer?.steps)) throw new TypeError("no accuracy");
+    return answer;
+}
+
+/** @param {any} answer Of the route `remaining`. @returns {Remaining | null} */
+export function readRemaining(answer) {
+    if (answer !== null && typeof answer?.left !== "number") throw new TypeError("no estimate");
     return answer;
 }
 

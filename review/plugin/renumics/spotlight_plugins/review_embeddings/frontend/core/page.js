@@ -21,6 +21,7 @@ import { OfferedLists } from "./lists.js";
 import { Overlay } from "./overlay.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./play.js";
+import { RemainingFinds } from "./remaining.js";
 import { ASK_AGAIN, Requests } from "./requests.js";
 import { Review } from "./review.js";
 import { SavedLists } from "./savedlists.js";
@@ -67,6 +68,7 @@ export class ReviewPage {
         const { holding } = this.decisions;
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
+        this.remaining = new RemainingFinds(this.review, holding, this.requests, server);
         this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.notes = new Notes(this);

@@ -22,6 +22,8 @@ export class Review {
     isUndecidedOnly = false;
     /** Called when the list, the image, the marks or what is offered change. @type {Listeners} */
     changed = new Listeners();
+    /** Called when other images are decided, or another list is open. @type {Listeners} */
+    recounted = new Listeners();
 
     #index = 0;
     /** By rows, since the decisions changed last. @type {WeakMap<number[], number>} */
@@ -126,6 +128,7 @@ export class Review {
     /** Decisions have changed. */
     recount() {
         this.#counts = new WeakMap();
+        this.recounted.call();
         this.changed.call();
     }
 
@@ -194,6 +197,7 @@ export class Review {
         if (list.key === SELECTED) this.pageLists.put(list);
         this.go(this.#index);
         this.bookmarks.put(list, list.rows[this.#index]);
+        this.recounted.call();
         this.changed.call();
     }
 

@@ -94,6 +94,7 @@ function navigation(page) {
         { key: "position", class: "review-row review-nav" },
         moveButtons(page),
         decidedView(page),
+        remainingView(page),
         undoButton(page),
         refreshButton(page),
         selectionSign(page),
@@ -127,6 +128,14 @@ function decidedView({ review, decisions }) {
     const known = decisions.holding.isKnown ? review.decidedIn(list).toLocaleString() : "–";
     const text = `${known} of ${list.rows.length.toLocaleString()} decided`;
     return h("span", { key: "decided", class: "review-muted review-count" }, text);
+}
+
+/** How many real ones are to be expected. @param {ReviewPage} page */
+function remainingView({ remaining, decisions }) {
+    const { text, title } = remaining;
+    if (!text || decisions.connection.isWithout) return null;
+    const tag = { "data-test-tag": "review-remaining" };
+    return h("span", { key: "remaining", class: "review-muted", title, ...tag }, text);
 }
 
 /** @param {ReviewPage} page */
