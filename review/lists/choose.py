@@ -106,5 +106,5 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         definition.description.format(**values),
         definition.key,
         definition.suggests,
-        definition.expected(candidates),
+        expected=definition.expected(candidates),
     )

@@ -43,7 +43,7 @@ class World:
 
     @property
     def classes(self) -> int:
-        return self.probabilities.shape[1]
+        return int(self.probabilities.shape[1])
 
     def permuted(self, order: NDArray[np.int64]) -> World:
         """The same images in another order."""

@@ -1,5 +1,5 @@
-// How many real finds are to be expected of the open list: before anybody has decided by its scores,
-// later by what was decided. The server reckons; what a decision says of an image is known here.
+// How many real finds are to be expected of the open list: by its scores before anybody has
+// decided, later by what was decided. The server reckons; what a decision says is known here.
 
 /** @import { Remaining, ReviewServer } from "../types.js" */
 /** @import { Holding } from "./holding.js" */
@@ -11,7 +11,7 @@ import { EXPECTED_OF, KEEP, LEAST_DECIDED, MAX_VERDICTS, UNSURE } from "../const
 const KEPT = 20; // estimates
 
 export class RemainingFinds {
-    /** What was reckoned last, and for which list. @type {{ key: string, found: Remaining } | null} */
+    /** What was reckoned last, for which list. @type {{ key: string, found: Remaining } | null} */
     #last = null;
 
     /**
