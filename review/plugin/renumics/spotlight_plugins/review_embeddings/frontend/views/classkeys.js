@@ -1,4 +1,5 @@
-// What opens a cell of the confusion matrix: a click, or the keys.
+// What opens a cell of the confusion matrix: a click, or the arrow keys and Enter. A cell without
+// images opens nothing.
 
 /** @import { ClassView } from "../core/classview.js" */
 

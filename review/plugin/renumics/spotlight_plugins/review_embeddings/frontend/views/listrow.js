@@ -1,4 +1,5 @@
-// One list as a row: its name, how much of it is decided, and what can be done with it.
+// One list as a row: its name, how much of it is decided, and what can be done with it. A click
+// opens the list.
 
 /** @import { ReviewList } from "../types.js" */
 /** @import { ListRows } from "../core/listrows.js" */
