@@ -128,6 +128,7 @@ export class ListRows {
     /** @param {ReviewList} list */
     beginRename(list) {
         if (!this.canChange(list)) return;
+        this.at = list.key;
         this.#begin({ renamed: list.key, name: this.page.saved.nameOf(list) ?? "" });
     }
 
