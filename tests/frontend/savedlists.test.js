@@ -177,11 +177,17 @@ test("a renamed list stays open at its image", async () => {
     rows.set({ name: " even " });
     rows.takeName();
     assert.equal(rows.fault, "There is a list with this name.");
+    assert.equal(rows.stop, odd?.key, "the keys stay where they were");
     rows.set({ name: "x".repeat(MAX_LIST_NAME + 1) });
     rows.takeName();
     assert.match(rows.fault, /^A name has 1 to/);
     rows.set({ name: "strange" });
+    /** @type {(string | undefined)[]} */
+    const stops = [];
+    const stop = page.saved.changed.add(() => stops.push(rows.stop));
     rows.takeName();
+    stop();
+    assert.deepEqual(new Set(stops), new Set([saved.keyOf("strange")]), "with every drawing");
     assert.deepEqual([page.review.list?.title, page.current.row], ["strange", 1]);
     assert.equal(rows.renamed, "");
 });

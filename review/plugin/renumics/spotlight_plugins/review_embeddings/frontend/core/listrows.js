@@ -157,10 +157,11 @@ export class ListRows {
             return this.#refuse(`A name has 1 to ${MAX_LIST_NAME} characters.`);
         const list = this.all.find(({ key }) => key === this.renamed);
         if (!list) return this.#save(name);
+        this.at = saved.keyOf(name); // from its first drawing on
         const fault = renameSaved(this.page, list, name);
-        if (fault) return this.#refuse(fault);
-        this.at = saved.keyOf(name);
-        this.cancel();
+        if (!fault) return this.cancel();
+        this.at = list.key;
+        this.#refuse(fault);
     }
 
     /** @param {string} name */
