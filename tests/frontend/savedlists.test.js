@@ -7,6 +7,7 @@ import { DECISIONS, MAX_LIST_NAME, ROUTES } from "page/constants.js";
 import { ListRows } from "page/core/listrows.js";
 import { textOf } from "page/dom/node.js";
 import { listsView } from "page/views/lists.js";
+import { reviewView } from "page/views/review.js";
 
 import { AWAY, changes, FakeBrowser, FakeStorage, imageOf, settled } from "./fakes.js";
 import { all, begunPage, button, field, listOf } from "./pages.js";
@@ -176,13 +177,43 @@ test("a renamed list stays open at its image", async () => {
     rows.set({ name: " even " });
     rows.takeName();
     assert.equal(rows.fault, "There is a list with this name.");
+    assert.equal(rows.stop, odd?.key, "the keys stay where they were");
     rows.set({ name: "x".repeat(MAX_LIST_NAME + 1) });
     rows.takeName();
     assert.match(rows.fault, /^A name has 1 to/);
     rows.set({ name: "strange" });
+    /** @type {(string | undefined)[]} */
+    const stops = [];
+    const stop = page.saved.changed.add(() => stops.push(rows.stop));
     rows.takeName();
+    stop();
+    assert.deepEqual(new Set(stops), new Set([saved.keyOf("strange")]), "with every drawing");
     assert.deepEqual([page.review.list?.title, page.current.row], ["strange", 1]);
     assert.equal(rows.renamed, "");
+});
+
+test("the open list is renamed in the menu of the card, where it is a saved one", async () => {
+    const { page, saved } = await withLists();
+    const name = () => field(reviewView(page), "New name of this list");
+    const take = () =>
+        all(reviewView(page), "form")
+            .find(({ props }) => props.key === "rename")
+            ?.props.onSubmit({ preventDefault() {} });
+    assert.equal(name(), undefined, "a ready-made one keeps its name");
+    page.review.open(saved.keyOf("odd"));
+    page.review.go(1);
+    assert.equal(name()?.props.value, "odd");
+    assert.equal(button(reviewView(page), "Rename")?.props.disabled, true);
+    name()?.props.onInput({ target: { value: "even" } });
+    take();
+    assert.match(textOf(reviewView(page)), /RenameThere is a list with this name\./);
+    name()?.props.onInput({ target: { value: " strange " } });
+    take();
+    assert.deepEqual([page.review.list?.title, page.current.row], ["strange", 1]);
+    assert.equal(name()?.props.value, "strange");
+    name()?.props.onInput({ target: { value: "half" } });
+    page.review.open(saved.keyOf("even"));
+    assert.equal(name()?.props.value, "even", "what was typed was for the other list");
 });
 
 test("removing and replacing are asked about", async () => {

@@ -6,6 +6,7 @@
 import { COLUMNS, RELABEL } from "../constants.js";
 import { isFailure } from "./answers.js";
 import { Listeners } from "./listeners.js";
+import { renameSaved } from "./listrows.js";
 import { classesByProbability, classesFound } from "./relabel.js";
 
 /** Classes that are drawn; more cannot be looked through. */
@@ -18,6 +19,9 @@ export class Forms {
     /** Which of the classes that were found is taken by Enter. */
     chosen = 0;
     listName = "";
+    /** A new name that is typed for a saved list, and why it cannot be taken.
+     * @type {{ list: string, name: string, fault: string } | undefined} */
+    renaming;
     /** Why a class was not added. */
     fault = "";
     /** @type {Listeners} */
@@ -131,7 +135,31 @@ export class Forms {
         saved.save(rows, name, () => this.#set({ open: "", listName: "" }));
     }
 
-    /** @param {Partial<Pick<Forms, "open" | "search" | "chosen" | "listName" | "fault">>} part */
+    /** The name of the open list, where it is a saved one that can have another. */
+    get savedName() {
+        const { review, saved } = this.page;
+        const name = review.list && saved.nameOf(review.list);
+        return name !== undefined && saved.canChange && saved.has(name) ? name : undefined;
+    }
+
+    /** Type another name for the open list. @param {string} name */
+    setNewName(name) {
+        const list = this.savedName;
+        if (list !== undefined) this.#set({ renaming: { list, name, fault: "" } });
+    }
+
+    /** Give the open list the name that was typed. */
+    renameList() {
+        const { renaming, page } = this;
+        const { list } = page.review;
+        const name = renaming?.name.trim();
+        if (!list || !renaming || !name || renaming.list !== this.savedName) return;
+        const fault = renameSaved(page, list, name);
+        this.#set({ renaming: fault ? { ...renaming, fault } : undefined });
+    }
+
+    /** @param {Partial<Pick<Forms, "open" | "search" | "chosen" | "listName" | "renaming" |
+     *     "fault">>} part */
     #set(part) {
         Object.assign(this, part);
         this.changed.call();

@@ -128,6 +128,7 @@ export class ListRows {
     /** @param {ReviewList} list */
     beginRename(list) {
         if (!this.canChange(list)) return;
+        this.at = list.key;
         this.#begin({ renamed: list.key, name: this.page.saved.nameOf(list) ?? "" });
     }
 
@@ -156,10 +157,11 @@ export class ListRows {
             return this.#refuse(`A name has 1 to ${MAX_LIST_NAME} characters.`);
         const list = this.all.find(({ key }) => key === this.renamed);
         if (!list) return this.#save(name);
-        const before = saved.nameOf(list) ?? "";
-        if (name === before) return this.cancel();
-        if (saved.has(name)) return this.#refuse("There is a list with this name.");
-        this.#rename(list, before, name);
+        this.at = saved.keyOf(name); // from its first drawing on
+        const fault = renameSaved(this.page, list, name);
+        if (!fault) return this.cancel();
+        this.at = list.key;
+        this.#refuse(fault);
     }
 
     /** @param {string} name */
@@ -167,24 +169,6 @@ export class ListRows {
         const { rows } = this.toSave;
         if (rows.length) this.page.saved.save(rows, name, () => this.cancel());
         else this.#refuse("No list is open, and no image is marked.");
-    }
-
-    /**
-     * The list stays open, at its image, under its new name.
-     * @param {ReviewList} list
-     * @param {string} before
-     * @param {string} name
-     */
-    #rename(list, before, name) {
-        const { saved, review, current } = this.page;
-        const { row } = current;
-        const wasOpen = this.isOpen(list);
-        saved.rename(before, name);
-        this.at = saved.keyOf(name);
-        this.cancel();
-        if (!wasOpen) return;
-        review.open(this.at);
-        current.go(row);
     }
 
     /** Remove a list, once a person has said so. @param {ReviewList} list */
@@ -208,4 +192,24 @@ export class ListRows {
         this.fault = fault;
         this.changed();
     }
+}
+
+/**
+ * Rename a saved list; an open one stays open, at its image, under its new name.
+ * @param {ReviewPage} page
+ * @param {ReviewList} list
+ * @param {string} name
+ * @returns {string} Why not; empty where it is done.
+ */
+export function renameSaved({ saved, review, current }, list, name) {
+    const before = saved.nameOf(list) ?? "";
+    if (name === before) return "";
+    if (saved.has(name)) return "There is a list with this name.";
+    const { row } = current;
+    const wasOpen = review.list?.key === list.key;
+    saved.rename(before, name);
+    if (!wasOpen) return "";
+    review.open(saved.keyOf(name));
+    current.go(row);
+    return "";
 }

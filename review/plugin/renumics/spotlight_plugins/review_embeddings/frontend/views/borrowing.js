@@ -9,7 +9,7 @@ import { takesArrows } from "../core/keyboard.js";
 const owners = new WeakMap();
 
 /**
- * @param {(field: HTMLInputElement) => void} [then] More that is done once it is there.
+ * @param {(field: HTMLInputElement) => unknown} [then] More that is done once it is there.
  * @param {() => Element | null | undefined} [instead] What gets the focus where its owner is gone.
  * @returns {Pick<Props, "onMount" | "onGone">}
  */

@@ -13,7 +13,11 @@ import { textField } from "./textfield.js";
  * @param {ReviewList} list
  */
 export const renameRow = (rows, list) =>
-    h("li", { key: list.key, class: "rl-row" }, nameForm(rows, "New name of the list", "Rename"));
+    h(
+        "li",
+        { key: list.key, class: "rl-row" },
+        nameForm(rows, "New name of the list", "Rename", '[data-key][tabindex="0"]'),
+    );
 
 /** @param {ListRows} rows */
 export function saveView(rows) {
@@ -23,13 +27,13 @@ export function saveView(rows) {
     if (!isSaving) {
         const text = what ? `Save ${what} as …` : "Save as …";
         const props = { key: "save", disabled: !images.length, onClick: () => rows.beginSave() };
-        return h("button", { ...props, class: "rl-save" }, text);
+        return h("button", { ...props, class: "rl-save", "data-save": "" }, text);
     }
     return h(
         "div",
         { key: "saving", class: "rl-row" },
         h("div", { class: "rl-more" }, `Save ${what} as`),
-        nameForm(rows, "Name of the list", "Save"),
+        nameForm(rows, "Name of the list", "Save", "[data-save]"),
     );
 }
 
@@ -37,16 +41,18 @@ export function saveView(rows) {
  * @param {ListRows} rows
  * @param {string} label
  * @param {string} button
+ * @param {string} after What gets the focus then, among the lists.
  */
-function nameForm(rows, label, button) {
+function nameForm(rows, label, button, after) {
     const take = () => rows.takeName();
     const leave = () => rows.cancel();
     const onText = (/** @type {string} */ name) => rows.set({ name });
-    const field = { label, text: rows.name, maxLength: MAX_LIST_NAME, onText, take, leave };
+    const instead = () => document.querySelector(`.rl ${after}`);
+    const about = { label, text: rows.name, maxLength: MAX_LIST_NAME, isSelected: true };
     return h(
         "div",
         { key: "name", class: "rl-form" },
-        textField({ ...field, isSelected: true }),
+        textField({ ...about, onText, take, leave, instead }),
         h("button", { onClick: take }, button),
         h("button", { onClick: leave }, "Cancel"),
     );

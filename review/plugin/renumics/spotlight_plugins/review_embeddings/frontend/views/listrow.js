@@ -42,7 +42,8 @@ function row(rows, list, tabIndex) {
             progress(rows, list),
             h("span", { class: "rl-more" }, rows.descriptionOf(list)),
         ),
-        h("span", { class: "rl-actions" }, actions(rows, list, tabIndex)),
+        h("span", { class: "rl-actions" }, selectButton(rows, list, tabIndex)),
+        rows.canChange(list) && editButtons(rows, list, tabIndex),
     );
 }
 
@@ -71,20 +72,32 @@ function progress({ page }, list) {
  * @param {ReviewList} list
  * @param {number} tabIndex
  */
-function actions(rows, list, tabIndex) {
+function selectButton(rows, list, tabIndex) {
+    const title = "Select these images in Spotlight";
+    const props = { title, tabIndex, "aria-label": `${title}: ${list.title}` };
+    return h("button", { ...props, onClick: () => rows.select(list) }, "◎");
+}
+
+/**
+ * Of a saved list.
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ * @param {number} tabIndex
+ */
+function editButtons(rows, list, tabIndex) {
     const button = (
-        /** @type {string} */ sign,
-        /** @type {string} */ title,
+        /** @type {string} */ text,
+        /** @type {string} */ key,
         /** @type {() => void} */ onClick,
-    ) =>
-        h(
-            "button",
-            { key: sign, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` },
-            sign,
-        );
-    return [
-        button("◎", "Select these images in Spotlight", () => rows.select(list)),
-        rows.canChange(list) && button("✎", "Rename (F2)", () => rows.beginRename(list)),
-        rows.canChange(list) && button("✕", "Remove (Delete)", () => rows.remove(list)),
-    ];
+    ) => {
+        const title = `${text} (${key})`;
+        const props = { key, title, tabIndex, onClick, "aria-label": `${title}: ${list.title}` };
+        return h("button", props, text);
+    };
+    return h(
+        "span",
+        { key: "edit", class: "rl-edit" },
+        button("Rename", "F2", () => rows.beginRename(list)),
+        button("Remove", "Delete", () => rows.remove(list)),
+    );
 }

@@ -6,14 +6,14 @@ export const LISTS_SHEET = `
     gap: 4px; font-size: 0.8125rem; line-height: 1.35; overflow: hidden;
     background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); }
 .rl ul { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto; min-height: 0; }
-.rl-row { display: flex; align-items: flex-start; gap: 2px; content-visibility: auto;
-    contain-intrinsic-size: auto 46px; border-bottom: 1px solid var(--review-line, #c3ccd5); }
+.rl-row { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 2px;
+    content-visibility: auto; contain-intrinsic-size: auto 46px; border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-group { padding: 5px 6px 2px; font-size: 0.75rem; font-weight: 600;
     color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-now { background: var(--review-accent-ground, #e8f0fe); }
 .rl-new { box-shadow: inset 3px 0 0 var(--review-good, #1b6e35); }
 .rl button { font: inherit; color: inherit; cursor: pointer; background: none; border: 0; }
-.rl-open { flex: 1 1 auto; min-width: 0; display: grid; padding: 4px 6px; text-align: left;
+.rl-open { flex: 1 1 0; min-width: 0; display: grid; padding: 4px 6px; text-align: left;
     grid-template-columns: minmax(0, 1fr) auto; gap: 1px 8px; }
 .rl button:hover:enabled { background: var(--review-raised, #f1f4f8); }
 .rl :is(button, input):focus-visible { outline: 2px solid var(--review-focus, #1a5fd0);
@@ -27,6 +27,9 @@ export const LISTS_SHEET = `
 .rl-more { grid-column: 1 / -1; font-size: 0.75rem; color: var(--review-muted, #4b5563);
     overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .rl-actions { display: flex; flex: none; padding-top: 2px; }
+.rl-edit { display: flex; gap: 4px; width: 100%; padding: 0 6px 4px; }
+.rl .rl-edit button { padding: 1px 7px; border-radius: 4px; font-size: 0.75rem;
+    border: 1px solid var(--review-edge, #6b7787); }
 .rl-actions button { width: 26px; height: 26px; padding: 0; border-radius: 4px;
     color: var(--review-muted, #4b5563); }
 .rl-actions button:hover { color: var(--review-ink, #1f2937); }

@@ -36,6 +36,7 @@ function settings(page) {
         onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
         once(`Mark all ${countedImages(rows.length)}`, () => review.marks.add(rows)),
         saveForm(page),
+        renameForm(page),
     ];
 }
 
@@ -83,6 +84,30 @@ function saveForm({ forms, review, deciding }) {
             onInput: (/** @type {any} */ event) => forms.setListName(event.target.value),
         }),
         h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, "Save"),
+    );
+}
+
+/** Another name for the open list, where it is a saved one. @param {ReviewPage} page */
+function renameForm({ forms }) {
+    const { savedName, renaming } = forms;
+    if (savedName === undefined) return null;
+    const begun = renaming?.list === savedName ? renaming : { name: savedName, fault: "" };
+    const isOther = begun.name.trim() !== "" && begun.name.trim() !== savedName;
+    const onSubmit = (/** @type {Event} */ event) => {
+        event.preventDefault();
+        forms.renameList();
+    };
+    return h(
+        "form",
+        { key: "rename", class: "review-row", onSubmit },
+        h("input", {
+            value: begun.name,
+            maxLength: MAX_LIST_NAME,
+            "aria-label": "New name of this list",
+            onInput: (/** @type {any} */ event) => forms.setNewName(event.target.value),
+        }),
+        h("button", { disabled: !isOther }, "Rename"),
+        begun.fault && h("span", { role: "alert", class: "review-wrong" }, begun.fault),
     );
 }
 

@@ -88,6 +88,9 @@ export const REVIEW_SHEET = `
     max-width: 260px; padding: 8px 10px; display: flex; flex-direction: column; gap: 6px;
     background: var(--review-ground, #fff); border: 1px solid var(--review-edge, #6b7787);
     border-radius: 6px; box-shadow: 0 4px 14px #0004; }
+.review-popup input { flex: 1 1 0; }
+.review-popup form > button { flex: none; }
+.review-popup [role=alert] { flex: 1 1 100%; }
 .review-popup label { display: flex; gap: 6px; align-items: center; cursor: pointer; }
 
 .review-classes { display: flex; flex-direction: column; overflow: auto; margin: 0; padding: 0;

@@ -63,7 +63,7 @@ export const checkpointStyles = {
     },
     number: { padding: "1px 8px 1px 0", textAlign: "right" },
     step: { fontSize: "0.6875rem", fill: "currentColor", fontVariantNumeric: "tabular-nums" },
-    matrix: { margin: 0, width: "160px", flex: "none", fontSize: "0.75rem" },
+    matrix: { margin: 0, width: "206px", flex: "none", fontSize: "0.75rem" },
 };
 
 export const neighborStyles = {

@@ -15,6 +15,8 @@ import { borrowsFocus } from "./borrowing.js";
  * @property {() => void} take
  * @property {() => void} leave
  * @property {boolean} [isSelected] Whether the first key replaces the text.
+ * @property {() => Element | null} [instead] What gets the focus once it is done, where that which
+ * had it before is gone.
  */
 
 /**
@@ -22,7 +24,7 @@ import { borrowsFocus } from "./borrowing.js";
  * @param {Props} [props]
  */
 export function textField(field, props = {}) {
-    const { label, text, maxLength, onText, take, leave, isSelected = false } = field;
+    const { label, text, maxLength, onText, take, leave, isSelected = false, instead } = field;
     const works = /** @type {Record<string, () => void>} */ ({ Enter: take, Escape: leave });
     return h("input", {
         ...props,
@@ -36,6 +38,6 @@ export function textField(field, props = {}) {
             event.preventDefault();
             work();
         },
-        ...borrowsFocus((element) => isSelected && element.select()),
+        ...borrowsFocus((element) => isSelected && element.select(), instead),
     });
 }
