@@ -33,12 +33,30 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 SHARED = ROOT.parent / "shared"
 
-LONG = ("test_killed", "test_demo", "test_engines", "test_finetune", "test_neighbors")
-"""Files that begin first, so that no process is left alone with one of them in the end."""
+LONG = (
+    "test_demo",
+    "test_engines",
+    "test_finetune",
+    "test_killed",
+    "test_spotlight",
+    "test_finetune_command",
+    "test_neighbors",
+    "test_soak",
+    "test_same_bits",
+    "test_unclean_ends",
+    "test_callback",
+    "test_page_faults",
+    "test_deciding_in_the_browser",
+    "test_layout_in_the_browser",
+    "test_unsaved_decisions",
+)
+"""Files that begin first, the longest before the others, so that no process is left alone with one
+of them in the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    first = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: first.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

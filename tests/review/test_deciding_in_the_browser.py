@@ -4,12 +4,11 @@ exported list say the same."""
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import FLAGS
 from deciding import (
     PANEL,
     all_saved,
@@ -22,7 +21,7 @@ from deciding import (
     select,
     state,
 )
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from samples import CLASSES
 from serving import serving
 
@@ -32,21 +31,24 @@ from review_embeddings.review.decisions.log import read_history
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(autouse=True)
+def no_window_stays(browser: Browser) -> Iterator[None]:
+    """It would go on asking a review that has ended."""
+    yield
+    for context in browser.contexts:
+        context.close()
+
+
 def in_window(browser: Browser, address: str) -> Page:
     """The page in a window of its own, at the list of all images."""
     return opened(browser.new_context(), address)
 
 
 def test_mark_it_and_get_it_out(
-    chromium: str, run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]
+    browser: Browser, run: RunFolder, review_embeddings: Callable[..., tuple[int, str, str]]
 ) -> None:
-    with (
-        serving(
-            "--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada"
-        ) as started,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    options = ("--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada")
+    with serving(*options) as started:
         page = in_window(browser, started.address)
         assert page.url == started.url, "nothing secret stays in the address bar"
         worst = sorted(range(36), key=lambda row: state(page, f"s.columnData.rank_last[{row}]"))
@@ -105,7 +107,6 @@ def test_mark_it_and_get_it_out(
         page.get_by_label("Name of the list").press("Enter")
         all_saved(page)
         said(page, "Saved")
-        browser.close()
 
     history = read_history(run, print)
     current = {line.image_id: line for line in history.current().values()}
@@ -159,11 +160,10 @@ def state_ids(run: RunFolder) -> list[int]:
 
 
 def test_without_the_token_nothing_is_told_and_a_second_review_follows_the_first(
-    chromium: str, run: RunFolder
+    browser: Browser, run: RunFolder
 ) -> None:
     options = ("--first", "--last", "--run", run.path, "--no-browser")
-    with serving(*options) as started, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with serving(*options) as started:
         page = browser.new_page()
         page.goto(started.url)
         page.wait_for_selector("text=pen the address that the terminal printed")
@@ -177,10 +177,9 @@ def test_without_the_token_nothing_is_told_and_a_second_review_follows_the_first
             said(page, "2 of 36 decided")
             assert decided(page) == decided(second) == {4: "keep", 5: "remove"}
         said(second, "the server does not answer")
-        browser.close()
 
 
-def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_run: Path) -> None:
+def test_a_run_in_a_store_is_reviewed_there(browser: Browser, bucket: Any, built_run: Path) -> None:
     store, name = bucket
     for folder in [
         built_run,
@@ -196,15 +195,10 @@ def test_a_run_in_a_store_is_reviewed_there(chromium: str, bucket: Any, built_ru
         ):
             store.put_file(str(file), f"{name}/runs/new/{within}/{file.name}".replace("//", "/"))
     address = f"s3://{name}/runs/new"
-    with (
-        serving("--first", "--last", "--run", address, "--no-browser") as started,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with serving("--first", "--last", "--run", address, "--no-browser") as started:
         page = in_window(browser, started.address)
         decide(page, [3, 5], "r")
         all_saved(page)
         assert decided(page) == {3: "remove", 5: "remove"}
         store.invalidate_cache()
         assert store.cat_file(f"{name}/runs/new/decisions.jsonl").count(b"\n") == 2
-        browser.close()

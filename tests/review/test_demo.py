@@ -12,7 +12,9 @@ from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.training.log import read_rows
 
 
-def test_demo_makes_a_real_run(tmp_path: Path) -> None:
+def test_demo_makes_a_real_run(
+    working_directory: Path, review_embeddings: Callable[..., tuple[int, str, str]]
+) -> None:
     program = [
         sys.executable,
         "-c",
@@ -20,9 +22,9 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
         "demo",
         "--no-serve",
     ]
-    first = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    first = subprocess.run(program, cwd=working_directory, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
-    run = tmp_path / "runs" / "demo"
+    run = working_directory / "runs" / "demo"
     assert f"Run: {run.resolve()} (1,797 images x 13 checkpoints)" in first.stdout
     assert len(find_checkpoints(run).steps) == 13 and find_checkpoints(run).steps[0] == 0
 
@@ -48,12 +50,8 @@ def test_demo_makes_a_real_run(tmp_path: Path) -> None:
     )
     assert spread.iloc[-1] > 2 * spread.iloc[0]  # and the classes have come apart on the map
 
-    again = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
-    assert (
-        again.returncode == 0
-        and "Fine-tuning" not in again.stderr
-        and "Embedding" not in again.stderr
-    )
+    code, _, again = review_embeddings("demo", "--no-serve")
+    assert code == 0 and "Fine-tuning" not in again and "Embedding" not in again
 
 
 def test_demo_does_not_write_over_another_run(

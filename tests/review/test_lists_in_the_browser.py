@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from chromium import FLAGS
 from deciding import PANEL, all_saved, at, decided, opened, ready, said, state
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from serving import serving
 
 from review_embeddings.pipeline.images.runimages import read_images
@@ -32,12 +31,11 @@ def type_name(page: Page, name: str) -> None:
     all_saved(page)
 
 
-def test_lists_and_classes(chromium: str, run: RunFolder) -> None:
+def test_lists_and_classes(browser: Browser, run: RunFolder) -> None:
     images = read_images(run)
     assert images is not None
     options = ("--first", "--last", "--run", run.path, "--no-browser", "--reviewer", "ada")
-    with serving(*options) as started, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with serving(*options) as started:
         page = opened(browser.new_context(), started.address)
         at(page, "1 of 36")
         lists = page.locator(f"{LISTS} .rl-open")
@@ -87,7 +85,6 @@ def test_lists_and_classes(chromium: str, run: RunFolder) -> None:
         (row,) = [row for row, kind in decided(page).items() if kind == "relabel"]
         code = state(page, f"s.columnData.new_label[{row}]")
         shown = state(page, f"s.columnsByKey.new_label.type.invertedCategories[{code}]")
-        browser.close()
     info = run.read_info()
     assert info is not None and info.added_classes == ["pink"] and shown == "pink"
     (line,) = read_history(run, print).current().values()
