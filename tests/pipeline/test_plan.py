@@ -153,7 +153,7 @@ def test_a_raised_version_recomputes_the_stage_and_what_follows_from_it(
 ) -> None:
     """Also where a fingerprint leaves an input out because it follows from another."""
     follows = {
-        "neighbors": {"outliers", "quality", "trust", "motion", "duplicates", "label_fit"},
+        "neighbors": {"outliers", "quality", "trust", "motion", "duplicates"},
         "outliers": set(),
         "quality": set(),
         "motion": set(),
