@@ -36,6 +36,7 @@ from review_embeddings.pipeline.run.files import (
 from review_embeddings.pipeline.run.folder import ResultHeader, RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import record_of
+from review_embeddings.pipeline.stages.regime import CURE as TRAINED_AGAIN
 from review_embeddings.pipeline.stages.session import build_command
 from review_embeddings.pipeline.training.log import changed_rows
 
@@ -154,6 +155,13 @@ def _images(run: RunFolder) -> Iterator[tuple[Path, Check]]:
 
     if storage.exists(run.images):
         yield run.images, is_known
+    if storage.exists(run.trained_images):
+        yield run.trained_images, partial(_check_parquet, run.trained_images, TRAINED_AGAIN)
+
+
+def _check_parquet(path: Path, cure: str) -> bool:
+    with CheckedParquet(storage.fetched(path), cure) as file:
+        return file.verify()
 
 
 def _results(run: RunFolder) -> Iterator[tuple[Path, Check]]:

@@ -3,26 +3,21 @@ trained on it. Takes the small results of the checkpoints and folds them in bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.judge import Judge
-from review_embeddings.pipeline.analysis.labels import shares_of
 from review_embeddings.pipeline.analysis.pooling import (
     RULES,
     Opinions,
     PooledLabels,
     PoolingRule,
-    Witness,
     judged_labels,
     pooled,
 )
-
-FEW_VOTES = 0.3
-"""Votes that every class has beside those of the nearest images."""
 
 BLOCK_VALUES = 1_000_000
 """Class probabilities of one judge of a block: 8 MB of float64."""
@@ -40,8 +35,10 @@ class CheckpointJudges:
     """Leave-one-out accuracy beyond chance, in [0, 1]."""
     accuracy: float
     """The same as it is, in [0, 1]."""
-    witnesses: Mapping[Witness, Says]
-    """Those that the checkpoint has, by name."""
+    held_out: Says
+    """Leave-one-out."""
+    head: Says | None = None
+    """Of the model's head; None without one."""
 
     @classmethod
     def of(
@@ -49,31 +46,20 @@ class CheckpointJudges:
         judge: Judge,
         embeddings: NDArray[np.floating],
         labels: NDArray[np.integer],
-        neighbors: NDArray[np.integer],
         head: Says | None,
     ) -> CheckpointJudges:
-        """Of a regression and the embeddings that it was fitted to, the nearest images of each,
-        shape (N, k), and the model's head; None without one."""
-        found: dict[Witness, Says] = {
-            "held out": lambda rows: judge.probabilities(embeddings, labels, rows),
-            "neighbors": lambda rows: _votes(labels[neighbors[rows]], len(judge.share)),
-        }
-        if head is not None:
-            found["head"] = head
-        return cls(judge.skill, judge.accuracy, found)
+        """Of a regression and the embeddings that it was fitted to, and the model's head."""
+        return cls(
+            judge.skill,
+            judge.accuracy,
+            lambda rows: judge.probabilities(embeddings, labels, rows),
+            head,
+        )
 
-    def opinions(self, rule: PoolingRule, rows: NDArray[np.intp]) -> Opinions:
-        """What the witnesses of a rule say, one after the other."""
-        named = [self.witnesses[name] for name in rule.witnesses if name in self.witnesses]
-        return Opinions(self.skill, self.accuracy, (says(rows) for says in named))
-
-
-def _votes(near: NDArray[np.integer], classes: int) -> NDArray[np.float64]:
-    """Class probabilities from the labels of the nearest images, shape (M, k), -1 without one:
-    their shares, with a little of every class, so that few of them rule none out."""
-    count = near.shape[1]
-    shares = shares_of(near, classes)
-    return np.asarray((count * shares + FEW_VOTES) / (count + FEW_VOTES * classes))
+    def opinions(self, rows: NDArray[np.intp]) -> Opinions:
+        """What both say, one after the other."""
+        both = [self.held_out] if self.head is None else [self.held_out, self.head]
+        return Opinions(self.skill, self.accuracy, (says(rows) for says in both))
 
 
 @dataclass(frozen=True)
@@ -119,7 +105,7 @@ def _of_rows(
     rows: NDArray[np.intp],
 ) -> PooledLabels:
     chosen = checkpoints[-1:] if rule.checkpoints == "last" else checkpoints
-    shares = pooled(rule, [one.opinions(rule, rows) for one in chosen])
+    shares = pooled(rule, [one.opinions(rows) for one in chosen])
     return judged_labels(rule, shares, labels[rows])
 
 

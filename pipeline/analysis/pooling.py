@@ -19,13 +19,6 @@ LEAST_DOUBT = 0.005
 
 Array = NDArray[np.float64]
 
-Witness = Literal["head", "held out", "neighbors"]
-"""Who judges at a checkpoint: the model's head, the regression on the labels of all other images,
-the labels of the nearest ones."""
-
-
-BOTH: tuple[Witness, ...] = ("head", "held out")
-
 
 @dataclass(frozen=True)
 class PoolingRule:
@@ -34,23 +27,21 @@ class PoolingRule:
     checkpoints: Literal["last", "all"]
     """Which have a say."""
     mean: Literal["arithmetic", "geometric"]
-    """Of the witnesses, and of the checkpoints."""
+    """Of the judges, and of the checkpoints."""
     weights: Literal["equal", "skill", "skill and doubt"]
     """Of the checkpoints, from the leave-one-out accuracy: equal; by that beyond chance (skill); by
     skill times the share of the labels that do not fit yet, for a checkpoint that agrees with all
     labels tells nothing of them, and one that agrees with none knows nothing."""
     margin: Literal["log", "root", "self-confidence"]
     """By which the given class is compared with the best other one."""
-    witnesses: tuple[Witness, ...] = BOTH
 
 
 RULES: Mapping[bool, PoolingRule] = {
     False: PoolingRule("last", "geometric", "equal", "log"),
-    True: PoolingRule("all", "geometric", "skill and doubt", "log", (*BOTH, "neighbors")),
+    True: PoolingRule("all", "geometric", "skill and doubt", "log"),
 }
 """By whether an image was trained on. On images that were not, early checkpoints only do harm; one
-that was is learnt by heart in the end: there all of them help, and the nearest images as a third
-witness (`tests.benchmarks.planted`)."""
+that was is learnt by heart in the end, and there all of them help (`tests.benchmarks.planted`)."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +65,12 @@ class Opinions:
     accuracy: float
     """The same as it is, in [0, 1]."""
     shares: Iterable[Array]
-    """Class probabilities of one witness after the other, shape (M, C)."""
+    """Class probabilities of one judge after the other, shape (M, C)."""
 
 
 def pooled(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
-    """Class probabilities of all witnesses together, shape (M, C), rows sum to 1: the mean over the
-    checkpoints of the mean over the witnesses of each."""
+    """Class probabilities of all judges together, shape (M, C), rows sum to 1: the mean over the
+    checkpoints of the mean over the judges of each."""
     weights = _weights(rule, checkpoints)
     parts = (
         weight * _mean(rule, one.shares)
@@ -93,7 +84,7 @@ def pooled(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
 
 
 def _mean(rule: PoolingRule, shares: Iterable[Array]) -> Array:
-    """Of the witnesses of a checkpoint, or of the logarithms of what they say."""
+    """Of the judges of a checkpoint, or of the logarithms of what they say."""
     logs = rule.mean == "geometric"
     values = [np.log(np.maximum(one, LEAST)) if logs else one for one in shares]
     return np.asarray(reduce(np.add, values) / len(values))

@@ -158,6 +158,5 @@ def checkpoint_judges(run: RunFolder, images: RunImages, step: int) -> Checkpoin
         judge,
         run.read_array("embeddings", step),
         images.labels,
-        run.read_array("neighbors", step),
         None if known is None else lambda rows: known.of(rows).shares,
     )

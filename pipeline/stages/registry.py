@@ -255,7 +255,7 @@ LABEL_FIT = Stage(
     },
     for_table=True,
     outputs=("label_fit",),
-    identity={"judges": "judge@all", "neighbors": "neighbors@all", "labels": "labels"},
+    identity={"judges": "judge@all", "labels": "labels"},
     optional={"trained_on": "trained_on"},
     scope="all",
     needs=("labels",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -214,7 +213,7 @@ def test_one_class_has_no_other() -> None:
 
 def says(shares: list[list[float]], skill: float = 1.0) -> CheckpointJudges:
     values = np.array(shares)
-    return CheckpointJudges(skill, skill, {"held out": lambda rows: values[rows]})
+    return CheckpointJudges(skill, skill, lambda rows: values[rows])
 
 
 EARLY = [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.2, 0.8]]
@@ -244,20 +243,16 @@ def test_two_regimes_are_merged_by_percentile() -> None:
     assert fit.rank.tolist() == [3, 1, 2, 0]
 
 
-def test_a_checkpoint_has_three_witnesses_or_two() -> None:
+def test_a_checkpoint_without_a_head_is_judged_alone() -> None:
     embeddings, labels = made(30, 4, 3)
     judge, likely = fitted(embeddings, labels, 3)
-    neighbors = np.array([[1, 2]] * 30)
     rows, uniform = np.array([5, 7]), np.full((30, 3), 1 / 3)
-    rule = replace(LAST, witnesses=("head", "held out", "neighbors"))
-    head = CheckpointJudges.of(judge, embeddings, labels, neighbors, lambda rows: uniform[rows])
-    own, held_out, votes = head.opinions(rule, rows).shares
-    np.testing.assert_array_equal(own, uniform[rows])
+    both = CheckpointJudges.of(judge, embeddings, labels, lambda rows: uniform[rows])
+    held_out, own = both.opinions(rows).shares
     np.testing.assert_allclose(held_out, likely[rows], atol=1e-12)
-    counts = np.bincount(labels[[1, 2]], minlength=3)
-    np.testing.assert_allclose(votes, [(counts + 0.3) / 2.9] * 2)
-    headless = CheckpointJudges.of(judge, embeddings, labels, neighbors, None)
-    assert len(list(headless.opinions(rule, rows).shares)) == 2
+    np.testing.assert_array_equal(own, uniform[rows])
+    (alone,) = CheckpointJudges.of(judge, embeddings, labels, None).opinions(rows).shares
+    np.testing.assert_array_equal(alone, held_out)
 
 
 def test_equal_scores_are_ranked_in_the_fixed_order() -> None:

@@ -22,6 +22,7 @@ from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
 from review_embeddings.pipeline.stages.regime import regime_of
+from review_embeddings.pipeline.verify import verify
 from review_embeddings.review.report.summary import summarize
 
 
@@ -90,6 +91,7 @@ def test_hashes_of_training_images_tell_more_than_a_name(finished: RunFolder) ->
     finished.trained_images.write_bytes(b"PAR1 and no more")
     with pytest.raises(DamagedError, match="Delete it"):
         sentence(finished)
+    assert [one.path for one in verify(finished).damaged] == [finished.trained_images]
 
 
 def test_an_earlier_fine_tuning_tells_its_split(finished: RunFolder) -> None:
