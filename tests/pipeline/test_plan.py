@@ -49,8 +49,10 @@ def test_a_frozen_run_with_folds_names_what_recomputes(tmp_path: Path) -> None:
         "judge": "new",
         "quality": "judge computed anew",
         "label_fit": "new",
+        "apart": "new",
+        "groups": "new",
         "motion": "version 1 -> 2",
-        "table": "image_quality, judge, quality, motion, label_fit computed anew",
+        "table": "image_quality, judge, quality, apart, motion, label_fit, groups computed anew",
     }
 
 
@@ -131,10 +133,13 @@ def test_a_changed_label_names_the_stages_and_why(
         "judge": "labels changed",
         "quality": "labels changed",
         "label_fit": "judge computed anew",
-        "table": "judge, quality, label_fit computed anew",
+        "apart": "labels changed",
+        "groups": "apart computed anew",
+        "table": "judge, quality, apart, label_fit, groups computed anew",
     }
     built = build(RunFolder(run_path), Request())
-    assert set(built.seconds) == {"images", "judge", "quality", "label_fit", "table"}
+    computed = {"images", "judge", "quality", "label_fit", "apart", "groups", "table"}
+    assert set(built.seconds) == computed
     assert reasons(run_path) == {}
 
 
@@ -153,7 +158,10 @@ def test_a_raised_version_recomputes_the_stage_and_what_follows_from_it(
 ) -> None:
     """Also where a fingerprint leaves an input out because it follows from another."""
     follows = {
-        "neighbors": {"outliers", "quality", "trust", "motion", "duplicates"},
+        "neighbors": {
+            *("outliers", "quality", "trust", "motion", "duplicates"),
+            *("apart", "groups"),
+        },
         "outliers": set(),
         "quality": set(),
         "motion": set(),
