@@ -242,8 +242,8 @@ def test_what_is_selected_can_be_gone_through(page: Page) -> None:
 
 
 def test_nothing_that_is_needed_is_cut(page: Page) -> None:
-    for width, height in ((1280, 720), (1366, 768), (1600, 900), (1920, 1080)):
+    for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(f"innerWidth === {width}")
         inside = page.locator(PANEL).evaluate(INSIDE)
-        assert len(inside) == 10 and all(inside), (width, height)
+        assert len(inside) == 11 and all(inside), (width, height)

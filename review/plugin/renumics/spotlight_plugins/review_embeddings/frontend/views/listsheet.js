@@ -7,7 +7,8 @@ export const LISTS_SHEET = `
     background: var(--review-ground, #fff); color: var(--review-ink, #1f2937); }
 .rl ul { list-style: none; margin: 0; padding: 0; overflow: auto; flex: 1 1 auto; min-height: 0; }
 .rl-row { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 2px;
-    content-visibility: auto; contain-intrinsic-size: auto 46px; border-bottom: 1px solid var(--review-line, #c3ccd5); }
+    content-visibility: auto; contain-intrinsic-size: auto 46px;
+    border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-group { padding: 5px 6px 2px; font-size: 0.75rem; font-weight: 600;
     color: var(--review-muted, #4b5563); border-bottom: 1px solid var(--review-line, #c3ccd5); }
 .rl-now { background: var(--review-accent-ground, #e8f0fe); }
