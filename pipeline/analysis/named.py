@@ -28,7 +28,7 @@ LEVELS = (13.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.5)
 SHARES = (0.25, 0.3, 0.4)
 """Of an image's nearest, how many must be in a set for it to be in it, too."""
 
-WORTH_ADDING = 0.35
+WORTH_ADDING = 0.365
 """Of two closed sets of which one holds the other the larger one is taken where as large a share of
 the nearest of what it adds is inside."""
 
@@ -54,7 +54,7 @@ class Standard:
     """At most how much more two of its labels agree than two of any images, in [-1, 1]."""
 
 
-MIXED = Standard(inside=0.5, score=3.0, agreement=0.15)
+MIXED = Standard(inside=0.5, score=3.5, agreement=0.12)
 """Where labels say nothing, which they do of no region of clean data."""
 
 ALONE = Standard(inside=0.95, score=10.0, agreement=1.0)
