@@ -49,8 +49,10 @@ def test_a_frozen_run_with_folds_names_what_recomputes(tmp_path: Path) -> None:
         "judge": "new",
         "quality": "judge computed anew",
         "label_fit": "new",
+        "apart": "new",
         "motion": "version 1 -> 2",
-        "table": "image_quality, judge, quality, motion, label_fit computed anew",
+        "groups": "new",
+        "table": "image_quality, judge, quality, apart, motion, label_fit, groups computed anew",
     }
 
 
@@ -130,11 +132,14 @@ def test_a_changed_label_names_the_stages_and_why(
         "images": "the data set's files have changed",
         "judge": "labels changed",
         "quality": "labels changed",
+        "apart": "labels changed",
         "label_fit": "judge computed anew",
-        "table": "judge, quality, label_fit computed anew",
+        "groups": "apart computed anew",
+        "table": "judge, quality, apart, label_fit, groups computed anew",
     }
     built = build(RunFolder(run_path), Request())
-    assert set(built.seconds) == {"images", "judge", "quality", "label_fit", "table"}
+    made = {"judge", "quality", "apart", "label_fit", "groups"}
+    assert set(built.seconds) == {"images", *made, "table"}
     assert reasons(run_path) == {}
 
 
@@ -153,7 +158,9 @@ def test_a_raised_version_recomputes_the_stage_and_what_follows_from_it(
 ) -> None:
     """Also where a fingerprint leaves an input out because it follows from another."""
     follows = {
-        "neighbors": {"outliers", "quality", "trust", "motion", "duplicates"},
+        "neighbors": {
+            *("outliers", "quality", "apart", "trust", "motion", "groups", "duplicates"),
+        },
         "outliers": set(),
         "quality": set(),
         "motion": set(),
