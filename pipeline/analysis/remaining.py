@@ -29,7 +29,7 @@ STEEPNESS = (3.0, 6.0, 12.0, 40.0)
 """What a curve of probabilities can be: from a top to a bottom, around a position in the list (its
 length is 1), slowly or as an edge."""
 
-LEAST_FITTING = 0.7
+LEAST_FITTING = 0.8
 """Share of the labels that the scores must take for right, for these to say how many are wrong: by
 a model that has learnt little most of what it contradicts is right."""
 

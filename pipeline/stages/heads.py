@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.judge import Judge, fit_judge
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.errors import ReviewError, RunError
@@ -152,11 +153,31 @@ def checkpoint_judges(run: RunFolder, images: RunImages, step: int) -> Checkpoin
     metadata = run.result_metadata("judge", step)
     assert metadata is not None and images.labels is not None
     judge = judge_of(partial(run.read_array, step=step), metadata)
+    return _with_head(run, images, step, judge, images.labels)
+
+
+def judges_of_labels(
+    run: RunFolder,
+    images: RunImages,
+    step: int,
+    labels: NDArray[np.integer],
+    order: NDArray[np.intp],
+) -> CheckpointJudges:
+    """The same with a judge that is fitted to other labels, shape (N,), -1 for none; ``order`` as
+    in `judge.fit_judge`."""
+    embeddings = run.read_array("embeddings", step)
+    judge = fit_judge(embeddings, labels, len(images.classes or []), order)
+    return _with_head(run, images, step, judge, labels)
+
+
+def _with_head(
+    run: RunFolder, images: RunImages, step: int, judge: Judge, labels: NDArray[np.integer]
+) -> CheckpointJudges:
     head = stored_probabilities(run, images, 0, step)
     known = head if isinstance(head, StoredProbabilities) and head.one_label else None
     return CheckpointJudges.of(
         judge,
         run.read_array("embeddings", step),
-        images.labels,
+        labels,
         None if known is None else lambda rows: known.of(rows).shares,
     )

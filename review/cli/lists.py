@@ -71,6 +71,11 @@ class ExportOptions:
         "nobody decided about.",
     )
     per_class: bool = option("--per-class", is_flag=True, help="As many of each class.")
+    with_decisions: bool = option(
+        "--with-decisions",
+        is_flag=True,
+        help="With --list labels: judge the labels anew with those that were decided about.",
+    )
     checkpoint: tuple[str, ...] = checkpoint_option()
     form: str = option(
         "--format",
@@ -108,6 +113,7 @@ def export_command(options: ExportOptions) -> None:
         top=options.top,
         per_class=options.per_class,
         checkpoints=options.checkpoint,
+        with_decisions=options.with_decisions,
     )
     history = read_history(run, progress().note)
     out = file_target(options.out, run)

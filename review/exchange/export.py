@@ -47,6 +47,8 @@ from review_embeddings.review.lists.derived import (
     REVIEWER,
 )
 from review_embeddings.review.lists.reading import read_candidates
+from review_embeddings.review.lists.refit import with_decisions
+from review_embeddings.review.lists.suggestion import suggested_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +58,9 @@ DEFAULT_TOP = 100
 
 MAX_ROWS = 5
 """Filled-in rows that a message names."""
+
+LABELS = "labels"
+"""The list that can be ranked anew."""
 
 WORST, DECIDED = "worst", "decided"
 """The lists of which that consists."""
@@ -79,6 +84,8 @@ class Selection:
     checkpoints: tuple[str, ...] = ()
     """One step (or first, last, best), or two for a list between two; none for the last, and the
     first and the last."""
+    with_decisions: bool = False
+    """Whether labels are ranked anew with what was decided so far."""
 
     @property
     def definition(self) -> ListDefinition | None:
@@ -139,6 +146,7 @@ def default_name(selection: Selection) -> str:
     parts += ["decided", *selection.decided] if selection.decided else []
     parts += ["checkpoint", *selection.checkpoints] if selection.checkpoints else []
     parts += ["per-class"] if selection.per_class else []
+    parts += ["with-decisions"] if selection.with_decisions else []
     named = (
         [part for part in parts if part]
         if parts[0] or selection.decided
@@ -181,6 +189,8 @@ def make_list(
         decisions=current,
         at_checkpoint=bool(selection.checkpoints),
     )
+    if selection.with_decisions and not LISTS[LABELS].needs(candidates):
+        candidates = with_decisions(run, images, manifest.steps, current, candidates)
     chosen = list(_choose(images, history, selection, candidates))
     frame = _exported_columns(run, steps[-1]).iloc[[row for row, _ in chosen]]
     frame = frame.reset_index(drop=True).assign(
@@ -209,8 +219,20 @@ def _check(selection: Selection, history: History) -> None:
             f"--saved {selection.saved}: there is no such list; saved are "
             f"{', '.join(sorted(saved)) or 'none'}. Name one of them."
         )
+    if selection.with_decisions:
+        _check_with_decisions(selection, history)
     if selection.top is not None and selection.top < 1:
         raise SettingsError(f"--top {selection.top} is out of range. Use 1 or more.")
+
+
+def _check_with_decisions(selection: Selection, history: History) -> None:
+    if selection.kind != LABELS or selection.checkpoints or selection.decided:
+        raise SettingsError(
+            f"--with-decisions ranks the labels of all checkpoints that nobody decided about. Use "
+            f"it with --list {LABELS}, without --checkpoint and --decided."
+        )
+    if not history.current():
+        raise SettingsError("--with-decisions needs decisions, and there are none yet.")
 
 
 def _ends(selection: Selection, manifest: table.Manifest) -> tuple[int, int]:
@@ -269,9 +291,17 @@ def _choose(
     lacking = definition.needs(candidates)
     if lacking:
         raise SettingsError(f"--list {definition.key} {lacking}")
-    return _of_list(
-        definition, candidates, top=selection.top, per_class=selection.per_class, among=among
-    )
+    options: dict[str, Any] = {"top": selection.top, "per_class": selection.per_class}
+    if selection.with_decisions:
+        rows = choose(definition, candidates, among=~candidates.decided, **options).tolist()
+        return [(row, _with_decisions_why(candidates, row)) for row in rows]
+    return _of_list(definition, candidates, among=among, **options)
+
+
+def _with_decisions_why(candidates: Candidates, row: int) -> str:
+    suggested = suggested_label(candidates, row)
+    fits = "label fits worst" if suggested is None else f"another class fits better: {suggested}"
+    return f"{fits}, with the decisions"
 
 
 def _of_list(definition: ListDefinition, candidates: Candidates, **options: Any) -> Chosen:

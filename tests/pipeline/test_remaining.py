@@ -133,10 +133,10 @@ def test_the_scores_say_about_how_many_are_wrong() -> None:
         for seed in range(3):
             scores, is_wrong = scores_of(4000, wrong, worth, seed)
             expected = expected_wrong(scores, 100)
-            assert (expected is None) == ((scores > 0.5).mean() < 0.7)
+            assert (expected is None) == ((scores > 0.5).mean() < 0.8)
             if expected is not None:
                 errors.append(abs(expected - is_wrong[np.argsort(scores)[:100]].sum()))
-    assert len(errors) >= 40 and np.mean(errors) <= 10 and max(errors) <= 30
+    assert len(errors) >= 30 and np.mean(errors) <= 10 and max(errors) <= 30
 
 
 def test_scores_of_a_model_that_has_learnt_little_say_nothing() -> None:
