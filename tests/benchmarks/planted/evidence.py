@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.planted.judge import judged
+from review_embeddings.pipeline.analysis.judge import Judge, fit_judge
 from tests.benchmarks.planted.observed import Observed
 
 NEIGHBORS = 15
@@ -55,18 +55,24 @@ def neighbors_of(seen: Observed) -> NDArray[np.int64]:
 
 def evidence_of(seen: Observed, neighbors: NDArray[np.int64]) -> Evidence:
     classes = seen.log_probabilities.shape[2]
-    found = [judged(embedding, seen.given, classes) for embedding in seen.embeddings]
-    mirrored = judged(seen.mirrored_embedding, seen.given, classes)
+    rows = np.arange(len(seen.given))
+
+    def judged(embedding: NDArray[np.floating]) -> tuple[Judge, NDArray[np.float64]]:
+        judge = fit_judge(embedding, seen.given, classes, rows)
+        return judge, judge.probabilities(embedding, seen.given, rows)
+
+    found = [judged(embedding) for embedding in seen.embeddings]
+    _, mirrored = judged(seen.mirrored_embedding)
     whole = np.eye(classes)[seen.given]
     votes = [whole[near].mean(axis=1) for near in neighbors]
     return Evidence(
         seen.given,
         seen.log_probabilities.astype(np.float64),
-        np.log(np.maximum([one.probabilities for one in found], 1e-12)),
+        np.log(np.maximum([likely for _, likely in found], 1e-12)),
         np.array(votes),
-        np.array([one.accuracy for one in found]),
-        np.array([one.loss for one in found]),
+        np.array([judge.skill for judge, _ in found]),
+        np.array([judge.loss for judge, _ in found]),
         seen.mirrored_log_probabilities.astype(np.float64),
-        np.log(np.maximum(mirrored.probabilities, 1e-12)),
+        np.log(np.maximum(mirrored, 1e-12)),
         seen.second.astype(np.float64),
     )

@@ -34,8 +34,8 @@ def group_scores(seen: Observed) -> dict[str, Values]:
         "relative Mahalanobis": relative_mahalanobis(last, seen.given),
         "LOF 100": local_outlier_factor(last),
         "kNN 200": near_distance(last, farther),
-        "last entropy": z_of(np.log(squared @ ratios)) + z_of(entropies[-1]),
-        "group_score": z_of(np.log(open_ @ ratios)) + z_of(open_ @ entropies),
+        "group_score": z_of(np.log(squared @ ratios)) + z_of(entropies[-1]),
+        "pooled": z_of(np.log(open_ @ ratios)) + z_of(open_ @ entropies),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
 from tests.benchmarks.planted.evidence import NEIGHBORS, Evidence
 
 Values = NDArray[np.float64]
@@ -45,13 +46,6 @@ class Formula:
         parts += [self.weights] if self.checkpoints in {"all", "late"} else []
         parts += [self.pooling, self.margin, "mirrored" if self.mirrored else ""]
         return " ".join(parts).strip()
-
-
-NEW = {
-    "trained on": Formula(),
-    "not trained on": Formula(checkpoints="last"),
-}
-"""What was chosen for each regime."""
 
 
 def weights_of(evidence: Evidence, formula: Formula) -> Values:
@@ -120,13 +114,6 @@ def suspicion(evidence: Evidence, formula: Formula) -> Values:
     return suspicion_of(pooled(evidence, formula), evidence.given, formula.margin)
 
 
-def suggestion(evidence: Evidence, formula: Formula) -> NDArray[np.int64]:
-    """The class that fits best besides the given one, shape (N,)."""
-    logs = pooled(evidence, formula)
-    logs[np.arange(len(logs)), evidence.given] = -np.inf
-    return np.asarray(logs.argmax(axis=1))
-
-
 def rivals(evidence: Evidence) -> dict[str, Values]:
     """cleanlab's three on the last head (2.9), AUM, and the trajectory score of version 0.1."""
     from cleanlab.rank import get_label_quality_scores
@@ -152,6 +139,31 @@ def before(evidence: Evidence) -> Values:
         weight = max(0.0, (accuracy - 1 / classes) / (1 - 1 / classes)) ** 4
         total += weight * suspicion_of(np.log(np.maximum(shares, 1e-30)), evidence.given, "plain")
     return total
+
+
+def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np.integer]]:
+    """``trajectory_label_score`` and ``trajectory_suggested_label`` of this checkout, shape (N,);
+    the suspicion is 1 - score."""
+    rows, classes = np.arange(len(evidence.given)), evidence.head.shape[2]
+    chance = 1 / classes
+    found = label_fit(
+        [
+            CheckpointJudges(
+                skill=float(skill),
+                accuracy=float(skill * (1 - chance) + chance),
+                held_out=lambda some, logs=judge: np.exp(logs[some]),
+                head=lambda some, logs=head: np.exp(logs[some]),
+            )
+            for skill, judge, head in zip(
+                evidence.accuracy, evidence.judge, evidence.head, strict=True
+            )
+        ],
+        evidence.given,
+        classes,
+        rows,
+        np.full(len(rows), trained_on),
+    )
+    return 1 - found.score.astype(np.float64), found.suggested
 
 
 def compared() -> list[Formula]:

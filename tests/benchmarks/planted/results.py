@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.benchmarks.planted.collecting import path_of, relabelled
 from tests.benchmarks.planted.evidence import evidence_of, neighbors_of
 from tests.benchmarks.planted.groupscores import group_scores
-from tests.benchmarks.planted.labelscores import NEW, rivals, suggestion, suspicion
+from tests.benchmarks.planted.labelscores import product, rivals
 from tests.benchmarks.planted.observed import Observed
 from tests.benchmarks.planted.settings import KINDS, SHARES, Setting
 
@@ -42,13 +42,13 @@ def of_labels(
     evidence = evidence_of(seen, neighbors)
     own = seen.truth >= 0
     wrong = seen.wrong[own]
-    formula = NEW[regime]
-    scores = {**rivals(evidence), "new": suspicion(evidence, formula)}
+    new, suggested = product(evidence, trained_on=regime == "trained on")
+    scores = {**rivals(evidence), "new": new}
     precision = {name: average_precision(wrong, values[own]) for name, values in scores.items()}
     order = np.argsort(-np.where(own, scores["new"], -np.inf), kind="stable")
     first = order[: int(wrong.sum())]
     found = first[seen.wrong[first]]
-    right = suggestion(evidence, formula)[found] == seen.truth[found]
+    right = suggested[found] == seen.truth[found]
     hundred = order[: min(100, int(wrong.sum()))]
     return Result(
         regime,
