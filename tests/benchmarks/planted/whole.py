@@ -1,6 +1,6 @@
-"""Planted mistakes in real data: which score finds them.
+"""Planted mistakes through the whole product: fine-tune, build, and look which column finds them.
 
-    python -m tests.benchmarks.planted --dataset ../shared/data/cifar10 --model
+    python -m tests.benchmarks.planted.whole --dataset ../shared/data/cifar10 --model
     ../shared/models/vit-small-saliency --work /tmp/planted
 
 For each share and kind of wrong labels: some training images get wrong labels (``symmetric``: any
@@ -15,7 +15,6 @@ their original, by how they were changed.
 from __future__ import annotations
 
 import argparse
-import gzip
 import io
 import json
 from pathlib import Path
@@ -23,7 +22,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image
+
+from tests.benchmarks.planted.pictures import FASHION, altered, clothes
 
 PAIRS = {
     "cat": "dog",
@@ -69,11 +70,13 @@ def plant(
     chosen = random.permutation(len(source))[:own]
     pictures = [row[image_column].convert("RGB") for row in source.select(chosen)]
     given = labels[chosen].tolist()
-    strangers = foreign_images(counts["foreign"], random)
-    pictures += [stranger.resize(pictures[0].size) for stranger in strangers]
+    strangers = clothes(counts["foreign"], random, FASHION)
+    pictures += [
+        Image.fromarray(stranger).convert("RGB").resize(pictures[0].size) for stranger in strangers
+    ]
     given += random.integers(0, len(names), len(strangers)).tolist()
     originals = random.choice(own, counts["copies"], replace=False)
-    pictures += [changed(pictures[place], number) for number, place in enumerate(originals)]
+    pictures += [altered(pictures[place], number) for number, place in enumerate(originals)]
     given += [given[place] for place in originals]
     marked = random.choice(own, round(wrong * images), replace=False)
     for place in marked.tolist():
@@ -101,38 +104,6 @@ def plant(
             for number, place in enumerate(originals)
         ],
     }
-
-
-def foreign_images(count: int, random: np.random.Generator) -> list[Image.Image]:
-    """Images of Fashion-MNIST where Debian's package of it is installed, else scikit-learn's
-    digits."""
-    packed = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
-    if packed.is_file():
-        pixels = np.frombuffer(gzip.decompress(packed.read_bytes())[16:], dtype=np.uint8).reshape(
-            -1, 28, 28
-        )
-    else:
-        from sklearn.datasets import load_digits
-
-        pixels = (load_digits().images * (255 / 16)).astype(np.uint8)
-    return [
-        Image.fromarray(pixels[place]).convert("RGB")
-        for place in random.choice(len(pixels), count, replace=False)
-    ]
-
-
-def changed(picture: Image.Image, number: int) -> Image.Image:
-    """A near duplicate: cropped, as a poor JPEG, brighter or mirrored, in turns."""
-    width, height = picture.size
-    if number % 4 == 0:
-        return picture.crop(
-            (width // 16, height // 16, width - width // 16, height - height // 16)
-        ).resize((width, height))
-    if number % 4 == 1:
-        return Image.open(io.BytesIO(encoded(picture, "JPEG", quality=40))).convert("RGB")
-    if number % 4 == 2:
-        return ImageEnhance.Brightness(picture).enhance(1.25)
-    return ImageOps.mirror(picture)
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -190,7 +161,7 @@ def scores_of(run: Path) -> dict[str, dict[str, NDArray[np.floating]]]:
 
 
 CHANGES = ("cropped", "JPEG", "brighter", "mirrored")
-"""In the order of `changed`."""
+"""In the order of `altered`."""
 
 
 def copies_found(run: Path, copies: list[list[int]]) -> str:
