@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DECISION_KEYS, DECISIONS, RELABEL } from "page/constants.js";
+import { Keys } from "page/core/keys.js";
 import { dragged, FITTED, STEP, transformOf, zoomed, Zooming } from "page/core/zoom.js";
 import { textOf } from "page/dom/node.js";
 import { overlayView } from "page/views/overlay.js";
-import { reviewView } from "page/views/review.js";
+import { reviewView, reviewWidget } from "page/views/review.js";
 
 import { AWAY, FakeTab, settled } from "./fakes.js";
 import { all, begunPage, button, field, listOf, press } from "./pages.js";
@@ -38,6 +39,19 @@ test("the full window shows the picture as it is, its neighbours and the decisio
     assert.equal(page.decisions.holding.of(1)?.decision, one);
     press(page, "Escape");
     assert.equal(overlayView(page), null);
+});
+
+test("the full window has the keys, whether or not the card behind it is seen", async () => {
+    const { page } = await begunPage((server) => (server.given = { lists: [listOf({})] }));
+    const other = new Keys();
+    Object.assign(page, { keys: other });
+    reviewWidget(page, () => {}); // it has no size, as behind another tab
+    assert.equal(press(page, "ArrowRight"), false);
+    page.overlay.toggle("full");
+    assert.equal(press(page, "ArrowRight"), true);
+    assert.equal(page.current.row, 1);
+    press(page, "Escape");
+    assert.equal(press(page, "ArrowRight"), false);
 });
 
 test("a neighbour in the full window is gone to, and the list stays open", async () => {

@@ -120,6 +120,7 @@ def test_the_full_window_has_all_of_it_at_every_size(page: Page) -> None:
     page.keyboard.press("f")
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(f"innerWidth === {width}")
         expect(window.locator(".review-beside img")).to_have_count(12)
         assert window.evaluate(CUT) == [], (width, height)
         page.keyboard.press("l")

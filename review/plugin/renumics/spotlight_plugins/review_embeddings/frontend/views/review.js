@@ -27,7 +27,7 @@ export function reviewWidget(page, redraw) {
         page.cards.changed.add(redraw),
         page.pictures.changed.add((row) => row === page.current.row && redraw()),
         page.current.changed.add(() => isSeen() && loadAhead(page, side())),
-        page.keys.add(reviewActions(page), isSeen),
+        page.keys.add(reviewActions(page), () => isSeen() || page.overlay.kind !== ""),
         () => reasons.close?.(),
     ];
     const mounted = (/** @type {Element} */ element) => {
