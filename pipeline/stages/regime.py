@@ -67,7 +67,7 @@ class Regime:
 def stored_regime(run: RunFolder, info: RunInfo, images: RunImages) -> Regime | None:
     """The one by which the stored label scores were made; None where they were made by a version
     that knew no difference, or there are none."""
-    stored = run.result_metadata("label_fit", ONCE) is not None
+    stored = run.array("label_fit", ONCE).with_suffix(".json").is_file()  # damaged or not
     return regime_of(run, info, images) if stored else None
 
 

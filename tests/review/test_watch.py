@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.review.page.watch import Watcher
 
 
@@ -115,6 +117,24 @@ def test_a_probe_keeps_to_its_sample_and_leaves_the_run_alone(
     assert built is not None and built.manifest.steps == [10, 20]
 
 
+class CountedWatcher(Watcher):
+    """Tells how often it has looked for a first checkpoint."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._looks = threading.Semaphore(0)
+
+    def _first_look(self) -> Built | None:
+        found = super()._first_look()
+        self._looks.release()
+        return found
+
+    def has_looked(self, times: int) -> None:
+        """Wait until it has."""
+        for _ in range(times):
+            assert self._looks.acquire(timeout=60)
+
+
 def test_a_first_checkpoint_that_is_being_written_is_waited_for(
     young_run: Path, image_folder: Path, tmp_path: Path
 ) -> None:
@@ -123,10 +143,10 @@ def test_a_first_checkpoint_that_is_being_written_is_waited_for(
         shutil.rmtree(young_run / name)
     folder = save_checkpoint(young_run / "checkpoint-20", seed=20, step=20)
     (folder / "model.safetensors").rename(tmp_path / "weights")
-    watcher = Watcher(RunFolder(young_run), Request(), SILENT)
+    watcher = CountedWatcher(RunFolder(young_run), Request(), SILENT)
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(watcher.wait)
-        time.sleep(1.5)
+        watcher.has_looked(3)
         assert not waiting.done()
         (tmp_path / "weights").rename(folder / "model.safetensors")
         assert waiting.result(timeout=60).manifest.steps == [20]
@@ -144,10 +164,11 @@ def test_a_training_that_has_written_nothing_yet_is_waited_for(
     run = tmp_path / "new" / "run"
     if there:
         (run / "runs" / "events").mkdir(parents=True)
-    watcher = waiting_for(run, image_folder)
+    request = Request(dataset={"source": str(image_folder), "split": "train"})
+    watcher = CountedWatcher(RunFolder(run), request, SILENT)
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(watcher.wait)
-        time.sleep(1.5)
+        watcher.has_looked(3)
         assert not waiting.done() and run.exists() == there  # nothing is written either
         run.mkdir(parents=True, exist_ok=True)
         add_checkpoint(run, 10)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, Says, label_fit
 from tests.benchmarks.planted.evidence import NEIGHBORS, Evidence
 
 Values = NDArray[np.float64]
@@ -141,6 +141,16 @@ def before(evidence: Evidence) -> Values:
     return total
 
 
+def _says(logs: Values) -> Says:
+    """What gives the probabilities of some rows from the logarithms of all."""
+
+    def says(rows: NDArray[np.intp]) -> Values:
+        found: Values = np.exp(logs[rows])
+        return found
+
+    return says
+
+
 def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np.integer]]:
     """``trajectory_label_score`` and ``trajectory_suggested_label`` of this checkout, shape (N,);
     the suspicion is 1 - score."""
@@ -151,8 +161,8 @@ def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np
             CheckpointJudges(
                 skill=float(skill),
                 accuracy=float(skill * (1 - chance) + chance),
-                held_out=lambda some, logs=judge: np.exp(logs[some]),
-                head=lambda some, logs=head: np.exp(logs[some]),
+                held_out=_says(judge),
+                head=_says(head),
             )
             for skill, judge, head in zip(
                 evidence.accuracy, evidence.judge, evidence.head, strict=True
