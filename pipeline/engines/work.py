@@ -131,7 +131,8 @@ class StoredArray:
 
     def load(self) -> NDArray[Any]:
         """Memory-mapped, brought to this machine if need be."""
-        return run_of(self.run, self.key).read_array(self.name, self.step)
+        whole = f"{self.name} {self.key}"  # its parts go by the key alone, before it is there
+        return run_of(self.run, whole).read_array(self.name, self.step)
 
 
 @dataclass(frozen=True)
