@@ -3,6 +3,7 @@ way to pool several judges over the checkpoints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,17 +146,15 @@ def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np
     """``trajectory_label_score`` and ``trajectory_suggested_label`` of this checkout, shape (N,);
     the suspicion is 1 - score."""
     rows, classes = np.arange(len(evidence.given)), evidence.head.shape[2]
-    chance = 1 / classes
     found = label_fit(
         [
-            CheckpointJudges(
-                skill=float(skill),
-                accuracy=float(skill * (1 - chance) + chance),
-                held_out=lambda some, logs=judge: np.exp(logs[some]),
-                head=lambda some, logs=head: np.exp(logs[some]),
-            )
-            for skill, judge, head in zip(
-                evidence.accuracy, evidence.judge, evidence.head, strict=True
+            CheckpointJudges(skill, accuracy, says(judge), says(head))
+            for skill, accuracy, judge, head in zip(
+                evidence.accuracy.tolist(),
+                (evidence.accuracy * (1 - 1 / classes) + 1 / classes).tolist(),
+                evidence.judge,
+                evidence.head,
+                strict=True,
             )
         ],
         evidence.given,
@@ -164,6 +163,11 @@ def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np
         np.full(len(rows), trained_on),
     )
     return 1 - found.score.astype(np.float64), found.suggested
+
+
+def says(logs: Values) -> Callable[[NDArray[np.intp]], Values]:
+    """The probabilities of some rows."""
+    return lambda some: np.exp(logs[some])
 
 
 def compared() -> list[Formula]:
