@@ -3,12 +3,13 @@ way to pool several judges over the checkpoints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, Says, label_fit
+from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges, label_fit
 from tests.benchmarks.planted.evidence import NEIGHBORS, Evidence
 
 Values = NDArray[np.float64]
@@ -141,31 +142,19 @@ def before(evidence: Evidence) -> Values:
     return total
 
 
-def _says(logs: Values) -> Says:
-    """What gives the probabilities of some rows from the logarithms of all."""
-
-    def says(rows: NDArray[np.intp]) -> Values:
-        found: Values = np.exp(logs[rows])
-        return found
-
-    return says
-
-
 def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np.integer]]:
     """``trajectory_label_score`` and ``trajectory_suggested_label`` of this checkout, shape (N,);
     the suspicion is 1 - score."""
     rows, classes = np.arange(len(evidence.given)), evidence.head.shape[2]
-    chance = 1 / classes
     found = label_fit(
         [
-            CheckpointJudges(
-                skill=float(skill),
-                accuracy=float(skill * (1 - chance) + chance),
-                held_out=_says(judge),
-                head=_says(head),
-            )
-            for skill, judge, head in zip(
-                evidence.accuracy, evidence.judge, evidence.head, strict=True
+            CheckpointJudges(skill, accuracy, says(judge), says(head))
+            for skill, accuracy, judge, head in zip(
+                evidence.accuracy.tolist(),
+                (evidence.accuracy * (1 - 1 / classes) + 1 / classes).tolist(),
+                evidence.judge,
+                evidence.head,
+                strict=True,
             )
         ],
         evidence.given,
@@ -174,6 +163,11 @@ def product(evidence: Evidence, *, trained_on: bool) -> tuple[Values, NDArray[np
         np.full(len(rows), trained_on),
     )
     return 1 - found.score.astype(np.float64), found.suggested
+
+
+def says(logs: Values) -> Callable[[NDArray[np.intp]], Values]:
+    """The probabilities of some rows."""
+    return lambda some: np.exp(logs[some])
 
 
 def compared() -> list[Formula]:
