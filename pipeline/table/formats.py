@@ -150,7 +150,7 @@ def _write_json(parts: Iterable[pd.DataFrame], path: Path) -> None:
 
 
 def _read_json(path: Path) -> Any:
-    return parse_json(_text_of(path).encode("utf-8", "surrogatepass"), MAX_LIST_BYTES)
+    return parse_json(_encoded(_text_of(path)), MAX_LIST_BYTES)
 
 
 def _write_jsonl(parts: Iterable[pd.DataFrame], path: Path) -> None:
@@ -166,7 +166,7 @@ def _read_jsonl(path: Path) -> list[Any]:
 def _numbered_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(_text_of(path).split("\n"), start=1):
         if line.strip():
-            yield number, parse_json(line.encode("utf-8", "surrogatepass"))
+            yield number, parse_json(_encoded(line))
 
 
 def _read_jsonl_list(path: Path) -> ListRows:
@@ -262,7 +262,8 @@ def _plain(column: pd.Series[Any]) -> Iterator[Any]:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    """JSON as bytes; half a character, which UTF-8 cannot hold, as JSON's escape of it."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _text_of(path: Path) -> str:

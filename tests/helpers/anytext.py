@@ -13,3 +13,8 @@ def joined(text: str) -> str:
 def texts(max_size: int | None = None) -> st.SearchStrategy[str]:
     """Any text that Python can hold, as JSON gives it back."""
     return st.text(st.characters(exclude_categories=()), max_size=max_size).map(joined)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether no half character is in it, so that a file can hold it."""
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

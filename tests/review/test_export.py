@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from anytext import texts
-from hypothesis import given, settings
+from anytext import is_unicode, texts
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from listing import candidates_of
 from samples import write_splits
@@ -231,6 +231,8 @@ words = texts(max_size=20) | st.sampled_from(
 
 
 @settings(max_examples=60, deadline=None)
+@example(note="", reviewer="a", path="\udc80", label="b", form="json")
+@example(note="", reviewer="a", path="", label="\ud800", form="jsonl")
 @given(
     note=words,
     reviewer=words.filter(bool),
@@ -274,6 +276,10 @@ def test_export_import_export_is_the_same_for_any_text(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"list.{form}"
         write_list(frame, file, form)
+        if not all(map(is_unicode, (note, reviewer, label))):
+            with pytest.raises(SettingsError, match="no valid Unicode"):
+                list(read_decisions(file, judged, "nobody", {"a" * 64: 7}))
+            return
         (line,) = read_decisions(file, judged, "nobody", {"a" * 64: 7})
         assert (line.note, line.reviewer, line.new_label, line.time) == (
             note,
