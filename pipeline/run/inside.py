@@ -20,9 +20,10 @@ RUN_MARKS = ("run.json", "training.json")
 """A folder with one of these is a run."""
 
 OF_A_RUN = re.compile(
-    r"(run|training|milvus|lease)\.json|(trained_)?images\.parquet|skipped\.csv|log\.csv|decisions\.jsonl|"
-    r"milvus\.db|resume|shards|cache|exports|embeddings|probabilities|neighbors|distances|outliers|"
-    r"projections|quality|heldout|judge|judge_coefficients|judge_scaling|label_fit|trust|motion|duplicates|leaks|against|image_quality|table|"
+    r"(run|training|milvus|lease)\.json|(trained_)?images\.parquet|skipped\.csv|log\.csv|"
+    r"decisions\.jsonl|milvus\.db|resume|shards|cache|exports|embeddings|probabilities|neighbors|"
+    r"distances|outliers|projections|quality|heldout|judge|judge_coefficients|judge_scaling|"
+    r"label_fit|apart|groups|trust|motion|duplicates|leaks|against|image_quality|table|"
     r"checkpoint-\d+"
 )
 """What a run folder has of its own, where it is itself the folder of the images."""
