@@ -140,15 +140,24 @@ def run_path(trainer_output: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def built_run(
     trainer_output: Path, image_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A finished run of all three checkpoints. Not to be changed."""
+) -> Iterator[Path]:
+    """A finished run of all three checkpoints. Not to be changed: whoever reviews it takes a copy,
+    since tests come in any order."""
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.settings import Request
     from review_embeddings.pipeline.stages.build import build
 
     folder = Path(shutil.copytree(trainer_output, tmp_path_factory.mktemp("built") / "run"))
     build(RunFolder(folder), Request(dataset={"source": str(image_folder), "split": "train"}))
-    return folder
+    built = _names_in(folder)
+    yield folder
+    assert _names_in(folder) == built, "a test has changed the run that all share"
+
+
+def _names_in(folder: Path) -> set[str]:
+    """The files of a run but its locks."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in files if not path.name.startswith(".")}
 
 
 @pytest.fixture

@@ -204,9 +204,11 @@ def work(number: int, workers: int) -> None:
     os.dup2(
         sys.stderr.fileno(), sys.stdout.fileno()
     )  # nothing that is printed may come between frames
-    data, style, moments, packer = pickle.loads(
-        source.read(int.from_bytes(source.read(8), "little"))
-    )
+    length = int.from_bytes(source.read(8), "little")
+    task = source.read(length)
+    if not task or len(task) < length:
+        return  # who asked has ended meanwhile
+    data, style, moments, packer = pickle.loads(task)
     threading.Thread(target=_end_with, args=(source.fileno(),), daemon=True).start()
     canvas = Canvas(data, style)
     starts = range(0, len(moments), packer.chunk)

@@ -2,6 +2,7 @@
 us."""
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ from review_embeddings.review.page.frame import wide_frame
 from review_embeddings.review.page.frontend import WIDGETS
 from review_embeddings.review.page.layout import plot_title
 from review_embeddings.review.page.opening import has_display
+
+
+@pytest.fixture(scope="module")
+def built_run(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, for a review writes into its run."""
+    return Path(shutil.copytree(built_run, tmp_path_factory.mktemp("reviewed") / "run"))
 
 
 @pytest.fixture(scope="module")
