@@ -135,6 +135,13 @@ class _Counts:
         return float(self.weights @ ndtr((number + 0.5 - self.means) / deviations))
 
 
+def scores_can_tell(scores: NDArray[np.floating]) -> bool:
+    """Whether label scores, shape (N,), in [0, 1], NaN for none, take enough labels for right to
+    say how many are wrong."""
+    known = scores[np.isfinite(scores)]
+    return bool(len(known)) and float((known > 0.5).mean()) >= LEAST_FITTING
+
+
 def expected_wrong(scores: NDArray[np.floating], count: int) -> float | None:
     """How many of the ``count`` lowest label scores are expected to be of wrong labels, by the
     scores alone; None where they cannot tell.
@@ -147,7 +154,7 @@ def expected_wrong(scores: NDArray[np.floating], count: int) -> float | None:
     """
     known = np.asarray(scores, dtype=np.float64)
     known = known[np.isfinite(known)].clip(1e-6, 1 - 1e-6)
-    if not len(known) or (known > 0.5).mean() < LEAST_FITTING:
+    if not scores_can_tell(known):
         return None
     odds = np.log(known) - np.log1p(-known)
     lost = np.sort(-odds[odds < 0])[::-1][:count]

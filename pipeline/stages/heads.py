@@ -65,6 +65,16 @@ def prediction_classes(
     return list(classes)
 
 
+def head_judges_labels(run: RunFolder, step: int) -> bool | None:
+    """Whether a checkpoint's head says one class an image, and so has a say about labels; None
+    where its embedding is not there."""
+    metadata = run.result_metadata("embeddings", step)
+    if metadata is None:
+        return None
+    head = stored_head(metadata)
+    return head is not None and head.is_of_one_label
+
+
 def changed_readings(head: Head | None, images: RunImages, *, judges: bool, name: str) -> list[str]:
     """In which ways a head's probabilities are read differently than by versions before these had
     names; empty for most. ``judges`` says whether labels are judged by them. Raises as

@@ -4,7 +4,7 @@ itself has logged. Where both say something ``log.csv`` counts."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +22,9 @@ OF_REVIEWED = "*"
 """Stands behind an accuracy that the training did not measure."""
 
 OF_REVIEWED_NOTE = f"{OF_REVIEWED} of the reviewed images; the others as the training evaluated"
+
+OF_EVALUATION = "training's evaluation"
+"""Says of an accuracy that the training measured it, on the images that it evaluated on."""
 
 Measured = Literal["evaluation", "reviewed images"]
 """On which images an accuracy was measured: those that the training evaluated on, or those of the
@@ -73,6 +76,16 @@ class TrainingCurves:
         percents = any(1 < value <= 100 for value in known.values())
         shares = {step: value / 100 if percents else value for step, value in known.items()}
         return [(step, value) for step, value in shares.items() if 0 <= value <= 1]
+
+
+def accuracy_note(metrics: Iterable[CheckpointMetrics]) -> str:
+    """On which images some accuracies were measured, for people; empty without any."""
+    kinds = {one.measured for one in metrics if one.measured is not None}
+    if kinds == {"evaluation"}:
+        return f"accuracy: {OF_EVALUATION}"
+    if kinds == {"reviewed images"}:
+        return f"{OF_REVIEWED} of the reviewed images"
+    return OF_REVIEWED_NOTE if kinds else ""
 
 
 def read_curves(run: RunFolder, manifest: table.Manifest | None = None) -> TrainingCurves:

@@ -116,11 +116,12 @@ def print_checkpoints(built: Built) -> None:
 
 
 def _explain_accuracy(metrics: Iterable[CheckpointMetrics]) -> None:
-    """Say of which images the accuracies are that the training did not measure."""
-    from review_embeddings.pipeline.training.curves import OF_REVIEWED_NOTE
+    """Say on which images the accuracies were measured."""
+    from review_embeddings.pipeline.training.curves import accuracy_note
 
-    if any(one.measured == "reviewed images" for one in metrics):
-        say(OF_REVIEWED_NOTE)
+    note = accuracy_note(metrics)
+    if note:
+        say(note)
 
 
 def _metrics(built: Built) -> dict[int, CheckpointMetrics]:

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 from dataclasses import dataclass
+from itertools import chain, count
 
 from review_embeddings.pipeline.run.folder import RunFolder
 
@@ -25,7 +26,7 @@ def result_commands(run: RunFolder) -> list[ResultCommand]:
     """In the order in which a person wants them; they name the run by where it is."""
     reference = run.reference
     is_stored = "://" in reference
-    cleaned = "cleaned" if is_stored else f"{reference}-cleaned"
+    cleaned = _free("cleaned" if is_stored else f"{reference}-cleaned")
     apply = ("apply", "--run", reference, "--out", cleaned)
     return [
         ResultCommand(
@@ -35,6 +36,12 @@ def result_commands(run: RunFolder) -> list[ResultCommand]:
         ResultCommand("What a cleaned data set would change:", _typed(*apply, "--dry-run")),
         ResultCommand("The cleaned data set, in a new folder; the source stays:", _typed(*apply)),
     ]
+
+
+def _free(name: str) -> str:
+    """This name or, where something has it, it with the first number from 2 that is free."""
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(one for one in names if not os.path.lexists(one))
 
 
 def _typed(*arguments: str) -> str:

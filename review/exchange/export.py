@@ -48,7 +48,7 @@ from review_embeddings.review.lists.derived import (
 )
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.lists.refit import with_decisions
-from review_embeddings.review.lists.suggestion import suggested_label
+from review_embeddings.review.lists.suggestion import better_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -299,9 +299,7 @@ def _choose(
 
 
 def _with_decisions_why(candidates: Candidates, row: int) -> str:
-    suggested = suggested_label(candidates, row)
-    fits = "label fits worst" if suggested is None else f"another class fits better: {suggested}"
-    return f"{fits}, with the decisions"
+    return f"{better_class(candidates, row) or 'label fits worst'}, with the decisions"
 
 
 def _of_list(definition: ListDefinition, candidates: Candidates, **options: Any) -> Chosen:

@@ -52,6 +52,8 @@ class Candidates:
     not at the last one; None for tables of earlier versions, which knew no difference."""
     final_step: int | None = None
     """The last checkpoint of the table."""
+    head_judges: bool = True
+    """Whether the head of that has a say about labels over the run, beside leave-one-out."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -107,4 +107,5 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         definition.key,
         definition.suggests,
         expected=definition.expected(candidates),
+        unestimated=definition.unestimated(candidates),
     )

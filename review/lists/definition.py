@@ -44,6 +44,8 @@ class ImageList:
     expected: float | None = None
     """How many of its first images (`outlook.FIRST`) are expected to be real finds; None where that
     is not known."""
+    unestimated: str = ""
+    """Why that is not known, for people; empty where it is, or nothing is to be said."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class ListDefinition:
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
     expected: Callable[[Candidates], float | None] = _not_known
     """How many of its first images are real finds, by the scores that it goes by."""
+    unestimated: Callable[[Candidates], str] = _nothing_is_missing
+    """Why that is not known, for people; empty where it is, or nothing is to be said."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     parts: Callable[[Candidates], Iterable[ListPart]] | None = None

@@ -20,6 +20,8 @@ WORTH_A_LOOK = 6
 
 LABELS_SHOWN = 3
 
+COMPUTE = "Run: review-embeddings build (with --run)."
+
 
 def in_group(images: Candidates) -> NDArray[Any]:
     """Which images belong to a group, shape (N,)."""
@@ -62,6 +64,24 @@ def parts_of(images: Candidates) -> Iterator[ListPart]:
             f"{count}; {claims}" if claims else count,
             images.row_of(name),
         )
+
+
+def groups_in_words(images: Candidates) -> str:
+    """How many groups the run has, or why none is listed."""
+    if lacks_scores(images):
+        return f"not computed. {COMPUTE}"
+    groups = images.last(c.GROUP)
+    count, members = len(set(groups[groups >= 0].tolist())), int((groups >= 0).sum())
+    if not count:
+        return "no group stands apart"
+    return f"{count:,} stand{'s' * (count == 1)} apart, {members:,} images in all"
+
+
+def lacks_scores(images: Candidates) -> str:
+    """What a run without group scores needs for them; empty with them."""
+    if (images.last(c.GROUP_RANK) > 0).any():
+        return ""
+    return f"needs scores that this run has not. {COMPUTE}"
 
 
 def group_in_words(images: Candidates, row: int) -> str:

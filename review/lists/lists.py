@@ -18,13 +18,15 @@ from review_embeddings.review.lists.groups import (
     group_by_group,
     group_in_words,
     in_group,
+    lacks_scores,
     parts_of,
 )
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     expected_wrong_labels,
-    judged_at,
     label_rank,
+    why_label,
+    why_not_expected,
 )
 
 if TYPE_CHECKING:
@@ -41,10 +43,6 @@ def _ordered_by(values: NDArray[Any]) -> NDArray[Any]:
     than the last."""
     differ: NDArray[Any] = (values != values[:1]).any().repeat(len(values))
     return differ
-
-
-def _why_label(images: Candidates, row: int) -> str:
-    return f"label fits worst {judged_at(images, row)}"
 
 
 def _needs_labels(images: Candidates) -> str:
@@ -90,12 +88,6 @@ def _needs_image_quality(images: Candidates) -> str:
     )
 
 
-def _needs_group_scores(images: Candidates) -> str:
-    if (images.last(c.GROUP_RANK) > 0).any():
-        return ""
-    return "needs scores that this run has not. Run: review-embeddings build (with --run)."
-
-
 def _why_outlier(images: Candidates, row: int) -> str:
     return f"worst at step {images.last_step}"
 
@@ -123,6 +115,8 @@ LABEL_COLUMNS = (
     c.SELF_CONFIDENCE,
     c.SUGGESTED_LABEL,
     c.LEARNT_AT,
+    c.PREDICTION,
+    c.CONFIDENCE,
 )
 COPY_COLUMNS = (c.DUPLICATE_GROUP, c.DUPLICATE_KIND, c.DUPLICATE_LABELS_DIFFER)
 GROUP_COLUMNS = (c.GROUP, c.GROUP_SCORE, c.GROUP_RANK)
@@ -171,7 +165,7 @@ LISTS.add(
         select=another_class_fits,
         order=lambda images: images.last(label_rank(images)),
         extend=lambda images: images.last(label_rank(images)) > 0,
-        reason=_why_label,
+        reason=why_label,
         words=words.of_label,
         strength=70,
         size="first",
@@ -179,6 +173,7 @@ LISTS.add(
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
         expected=expected_wrong_labels,
+        unestimated=why_not_expected,
         short=True,
         suggests="relabel",
     )
@@ -196,7 +191,7 @@ LISTS.add(
         strength=75,
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP, c.GROUP_RANK),
-        needs=_needs_group_scores,
+        needs=lacks_scores,
         severity="high",
         suggests="remove",
         parts=parts_of,
@@ -217,7 +212,7 @@ LISTS.add(
         size="first",
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP_RANK,),
-        needs=_needs_group_scores,
+        needs=lacks_scores,
         surfaces=("page", "export"),
     )
 )

@@ -34,14 +34,14 @@ def left_in_list(verdicts: Iterable[int]) -> Remaining | None:
     return remaining(np.fromiter(verdicts, dtype=np.int8))
 
 
-def outlook(decisions: Sequence[str | None], expected: float | None) -> str:
-    """In words: what is left, else what is ``expected`` of the first `FIRST`; empty where neither
-    is known."""
+def outlook(decisions: Sequence[str | None], expected: float | None, unestimated: str = "") -> str:
+    """In words: what is left, else what is ``expected`` of the first `FIRST`, or why neither is
+    known; empty without a reason."""
     found = left_in_list(map(verdict, decisions))
     if found is not None:
         return in_words(found, len(decisions))
     if expected is None:
-        return ""
+        return unestimated
     first = min(FIRST, len(decisions))
     return f"about {expected:.0f} of the first {first:,} are expected to be real, a guess by scores"
 

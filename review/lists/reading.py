@@ -12,6 +12,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Settings
+from review_embeddings.pipeline.stages.heads import head_judges_labels
 from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.candidates import Candidates
@@ -61,6 +62,7 @@ def read_candidates(
         at_checkpoint=at_checkpoint,
         regime=None if info is None else stored_regime(run, info, images),
         final_step=manifest.steps[-1],
+        head_judges=_head_judges(run, manifest),
     )
 
 
@@ -78,6 +80,11 @@ def percentiles_of(runs: Iterable[RunFolder]) -> dict[str, float]:
                 zip(last[c.IMAGE_HASH], last[c.OOD_PERCENTILE].astype(float), strict=True)
             )
     return known
+
+
+def _head_judges(run: RunFolder, manifest: table.Manifest) -> bool:
+    known = head_judges_labels(run, manifest.steps[-1])
+    return bool(manifest.prediction_classes) if known is None else known
 
 
 def _read(run: RunFolder, step: int, names: Iterable[str]) -> pd.DataFrame:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from review_embeddings.review.lists.candidates import Candidates
 
+TOO_MANY = "no estimate: too many labels do not fit (the model may have learnt too little)"
+"""Why the number of wrong labels is not estimated."""
+
 EVEN = 0.5
 """Label quality at which the given label and the best other one are as likely as each other."""
 
@@ -37,6 +40,14 @@ def expected_wrong_labels(images: Candidates) -> float | None:
     return expected_wrong(scores, FIRST)
 
 
+def why_not_expected(images: Candidates) -> str:
+    """Why that is not known, for people; empty where it is, or there are no scores."""
+    from review_embeddings.pipeline.analysis.remaining import scores_can_tell
+
+    scores = images.last(label_score(images)).astype(float)
+    return "" if not (scores == scores).any() or scores_can_tell(scores) else TOO_MANY
+
+
 def another_class_fits(images: Candidates) -> NDArray[Any]:
     """Which images have a label that another class fits better than, shape (N,)."""
     chosen: NDArray[Any] = images.last(label_score(images)) < EVEN  # NaN without a label
@@ -54,10 +65,61 @@ def suggested_label(images: Candidates, row: int) -> str | None:
     return None if best in {"", images.labels[row]} else best
 
 
+def judges(images: Candidates) -> str:
+    """Who judges labels over the run."""
+    return "head and leave-one-out" if images.head_judges else "leave-one-out"
+
+
 def judged_at(images: Candidates, row: int) -> str:
-    """Where that score looks at an image: `` at step 400``, or over all checkpoints at one that
-    was trained on."""
+    """What that score is of an image: ``at step 400`` of a checkpoint, or over the run, by whom
+    and at which checkpoints."""
     if label_rank(images) == c.LABEL_RANK:
         return f"at step {images.last_step}"
-    at_last = images.regime is not None and not images.regime.trained_on[row]
-    return f"at step {images.final_step}" if at_last else "over all checkpoints"
+    if images.regime is None:  # a table of an earlier version
+        return "over all checkpoints"
+    trained = images.regime.trained_on[row]
+    where = "at all checkpoints" if trained else f"at step {images.final_step}"
+    return f"over the run, by {judges(images)} {where}"
+
+
+def judged_over_run(images: Candidates) -> str:
+    """Who judges the labels over the run, and at which checkpoints by whether the images were
+    trained on; empty for tables of earlier versions."""
+    if images.regime is None:
+        return ""
+    who = f"by {judges(images)}{' together' * images.head_judges}"
+    trained, at_end = images.regime.trained_on, f"at step {images.final_step}"
+    if trained.all():
+        return f"{who} at all checkpoints, for the images were trained on"
+    if not trained.any():
+        return f"{who} {at_end}, for the images count as not trained on"
+    return f"{who}: of images trained on at all checkpoints, of the others {at_end}"
+
+
+def head_alone(images: Candidates, row: int) -> str:
+    """What the head predicts where that is not the class that is suggested, as ``the head alone:
+    horse 54 %``; empty where it is, or nothing is suggested or predicted."""
+    suggested, predicted = suggested_label(images, row), images.text(c.PREDICTION, row)
+    if suggested is None or predicted in {"", suggested}:
+        return ""
+    at_end = images.final_step in {None, images.last_step}
+    step = "" if at_end else f" at step {images.last_step}"
+    name = "its label" if predicted == images.labels[row] else predicted
+    return f"the head alone{step}: {name} {100 * images.value(c.CONFIDENCE, row):.0f} %"
+
+
+def better_class(images: Candidates, row: int) -> str | None:
+    """That another class fits better, and what the head says instead; None where none does."""
+    suggested, other = suggested_label(images, row), head_alone(images, row)
+    if suggested is None:
+        return None
+    over_run = label_rank(images) != c.LABEL_RANK and images.regime is not None
+    together = f"by {judges(images)}{' together' * images.head_judges}; " if over_run else ""
+    return f"another class fits better: {suggested}{f' ({together}{other})' if other else ''}"
+
+
+def why_label(images: Candidates, row: int) -> str:
+    """Why a label is listed, in one line."""
+    other = head_alone(images, row)
+    better = f"; {suggested_label(images, row)} fits better ({other})" if other else ""
+    return f"label fits worst {judged_at(images, row)}{better}"

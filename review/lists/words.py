@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.definition import ListDefinition
 from review_embeddings.review.lists.groups import group_in_words
-from review_embeddings.review.lists.suggestion import judged_at, label_rank, suggested_label
+from review_embeddings.review.lists.suggestion import better_class, judged_at, label_rank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,9 +106,9 @@ def of_label(images: Candidates, row: int) -> list[str]:
         f"label fits worst: rank {ranks[row]:,} of {int((ranks > 0).sum()):,} "
         f"{judged_at(images, row)}"
     )
-    suggested, learnt_at = suggested_label(images, row), images.value(c.LEARNT_AT, row)
-    if suggested is not None:
-        return [f"another class fits better: {suggested}", rank]
+    better, learnt_at = better_class(images, row), images.value(c.LEARNT_AT, row)
+    if better is not None:
+        return [better, rank]
     return [*([f"label fits since step {learnt_at} only"] if learnt_at > 0 else []), rank]
 
 

@@ -19,7 +19,7 @@ from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
 from review_embeddings.review.lists.words import DISAGREEMENT, REGIME, disagreement, reasons, regime
-from review_embeddings.review.page.nearest import SHOWN as NEAREST
+from review_embeddings.review.page.nearest import BESIDE
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownrun import ShownRun, read_shown
 
@@ -135,7 +135,7 @@ class CardSource:
         )
 
     def _reasons(self, keys: Sequence[str], position: int) -> list[str]:
-        near = self.shown.neighbors[self.ends[-1]][position][:NEAREST]
+        near = self.shown.neighbors[self.ends[-1]][position][:BESIDE]
         label = self.shown.label_of(position)
         other = disagreement(label, [self.shown.label_of(int(one)) for one in near])
         others = [] if other is None else [(DISAGREEMENT, other)]

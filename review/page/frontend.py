@@ -18,6 +18,7 @@ from review_embeddings.pipeline.analysis.remaining import (
     REAL,
 )
 from review_embeddings.pipeline.analysis.trust import NEAR
+from review_embeddings.pipeline.training.curves import OF_EVALUATION
 from review_embeddings.review.decisions.kinds import (
     DECISIONS,
     DUPLICATE,
@@ -33,6 +34,7 @@ from review_embeddings.review.decisions.newclasses import MAX_CLASS_NAME
 from review_embeddings.review.lists import EVEN
 from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
+from review_embeddings.review.page.nearest import BESIDE
 
 PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"
 """Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others
@@ -148,6 +150,7 @@ def shared_constants() -> dict[str, object]:
         "KEEP": KEEP,
         "UNSURE": UNSURE,
         "EXPECTED_OF": FIRST,
+        "NEAREST_SHOWN": BESIDE,
         "MAX_VERDICTS": MAX_VERDICTS,
         "LEAST_DECIDED": LEAST_DECIDED,
         "RELABEL": RELABEL,
@@ -171,6 +174,7 @@ def shared_constants() -> dict[str, object]:
         "NO_ISSUE": [FINE, NOT_CHECKED],
         "MAX_SUSPECT_SCORE": EVEN,
         "TRUST_NEIGHBORS": NEAR,
+        "OF_EVALUATION": OF_EVALUATION,
     }
 
 

@@ -13,7 +13,10 @@ from review_embeddings.pipeline.analysis.neighbors import metric_for
 from review_embeddings.review.page.shownrun import ShownRun
 
 SHOWN = 8
-"""Neighbours of each checkpoint."""
+"""Neighbours of each checkpoint that are told."""
+
+BESIDE = 6
+"""Of them those that stand beside an image, which its reasons are about."""
 
 BLOCK = 4096
 """Embeddings that are compared at once."""

@@ -141,7 +141,7 @@ LIMIT = re.compile(r" \(\d+\)$")
 
 def _listed(made: ImageList) -> dict[str, Any]:
     """A list for a person to go through; the page says itself how many images it has."""
-    keys = ("key", "title", "rows", "suggests", "description", "section", "expected")
+    keys = ("key", "rows", "suggests", "description", "section", "expected", "unestimated")
     return {key: getattr(made, key) for key in keys} | {"title": LIMIT.sub("", made.title)}
 
 

@@ -22,10 +22,11 @@ from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, is_number, visible
 from review_embeddings.pipeline.textcolumns import INDENT, TextColumn, lay_out, wrapped
 from review_embeddings.pipeline.training.curves import (
-    OF_REVIEWED_NOTE,
+    OF_EVALUATION,
     CheckpointMetrics,
     Curve,
     TrainingCurves,
+    accuracy_note,
     metrics_of,
     read_curves,
 )
@@ -35,8 +36,10 @@ from review_embeddings.review.decisions.log import Note, about_unreadable, read_
 from review_embeddings.review.lists import ImageList, ListDefinition, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.outlook import outlook
 from review_embeddings.review.lists.reading import read_candidates
+from review_embeddings.review.lists.suggestion import judged_over_run
 from review_embeddings.review.page.card import ImageCard
 from review_embeddings.review.report.cards import card_figure, read_cards
 from review_embeddings.review.report.pagestyle import document, picture_address
@@ -148,6 +151,7 @@ def _properties(
         ("checkpoints", _checkpoints(manifest)),
         *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
         *_trained_on(run, info, images),
+        ("groups", groups_in_words(candidates)),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
 
@@ -196,14 +200,17 @@ def _unreadable(run: RunFolder, history: History) -> list[tuple[str, str]]:
 
 def _judged_by(info: RunInfo, manifest: table.Manifest, candidates: Candidates) -> str:
     if info.settings.cross_validate:
-        return "judged leave-one-out, by a regression on the embeddings of all other images"
-    if any(candidates.labels) and not (candidates.last(c.LABEL_RANK) > 0).any():
+        alone = "leave-one-out, by a regression on the embeddings of all other images"
+    elif any(candidates.labels) and not (candidates.last(c.LABEL_RANK) > 0).any():
         return "not judged: the model gives an image several labels"
-    return (
-        "judged by the checkpoints' own heads"
-        if manifest.prediction_classes
-        else "judged by the labels of the nearest images"
-    )
+    elif manifest.prediction_classes:
+        alone = "by its head"
+    else:
+        alone = "by the labels of the nearest images"
+    over_run = judged_over_run(candidates)
+    if not over_run:
+        return f"each checkpoint judged {alone}"
+    return f"judged {over_run}; each checkpoint alone {alone}"
 
 
 def _lists(candidates: Candidates) -> dict[str, ListedImages]:
@@ -224,7 +231,7 @@ def _listed(definition: ListDefinition, candidates: Candidates) -> ListedImages:
             Listed(int(candidates.ids[row]), row, candidates.labels[row] or "", note)
             for row, note in _first_of(definition, candidates, made)
         ],
-        outlook([candidates.decisions[row] for row in made.rows], made.expected),
+        outlook([candidates.decisions[row] for row in made.rows], made.expected, made.unestimated),
     )
 
 
@@ -267,10 +274,11 @@ def _decided(summary: Summary) -> str:
 def _training(summary: Summary) -> Iterator[tuple[str, str]]:
     """How the training went, from its begin to its end."""
     curves, metrics = summary.curves, summary.metrics
-    logged = {"loss": curves.loss, "eval loss": curves.eval_loss, "accuracy": curves.accuracy}
-    for name, curve in logged.items():
+    for name, curve in {"loss": curves.loss, "eval loss": curves.eval_loss}.items():
         if curve:
             yield name, _from_to(curve)
+    if curves.accuracy:
+        yield "accuracy", f"{_from_to(curves.accuracy)} ({OF_EVALUATION})"
     own = [(step, one.accuracy) for step, one in metrics.items() if one.accuracy is not None]
     if own and not curves.accuracy:
         yield "accuracy", f"{_from_to(own)}, of the reviewed images"
@@ -400,8 +408,9 @@ def _checkpoints_as_html(summary: Summary) -> Iterator[str]:
         named = zip(HEADINGS, cells, strict=True)
         yield "<tr>" + "".join(_cell(name, cell) for name, cell in named) + "</tr>"
     yield "</table></div>"
-    if any(one.measured == "reviewed images" for one in summary.metrics.values()):
-        yield f'<p class="muted">{OF_REVIEWED_NOTE}</p>'
+    note = accuracy_note(summary.metrics.values())
+    if note:
+        yield f'<p class="muted">{html_text(note)}</p>'
 
 
 def _cell(name: str, cell: str) -> str:

@@ -119,7 +119,7 @@ test("the matrix is that of the slider's checkpoint, with totals", async () => {
     const { shown } = await viewing();
     assert.deepEqual(cells(shown()), ["1", "·", "1", "·", "1", "·", "·", "1", "·"]);
     assert.match(textOf(shown()), /step 10/);
-    assert.match(textOf(shown()), /50 % right, 2 images wrong/);
+    assert.match(textOf(shown()), /50 % of the 4 reviewed images right, 2 wrong/);
 });
 
 test("an answer that comes late is dropped; until there is one the old step is said", async () => {

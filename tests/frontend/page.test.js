@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLUMNS } from "page/constants.js";
+import { COLUMNS, OF_EVALUATION } from "page/constants.js";
 import { RECHECK } from "page/core/connection.js";
 import { noticesOf } from "page/core/notices.js";
 import { ReviewPage } from "page/core/page.js";
@@ -147,7 +147,7 @@ test("what is wrong with the embeddings of a checkpoint stands below the table",
     await page.open();
     assert.deepEqual(
         all(numbers, "p").map((line) => line.textContent),
-        ["Step 0 wrong: biases"],
+        [`accuracy: ${OF_EVALUATION}`, "Step 0 wrong: biases"],
     );
 });
 

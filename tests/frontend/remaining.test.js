@@ -45,6 +45,16 @@ test("with few decisions nothing is asked, and what the scores let expect is sai
     assert.equal(reckoning([]).remaining.text, "", "nothing is known");
 });
 
+test("where nothing is expected it is said why", () => {
+    const { remaining, review } = reckoning(times(3, KEEP));
+    Object.assign(review.list, { unestimated: "no estimate: too many" });
+    assert.equal(remaining.text, "no estimate");
+    assert.equal(
+        remaining.title,
+        `no estimate: too many. Decide ${LEAST_DECIDED} for an estimate.`,
+    );
+});
+
 test("after enough decisions the estimate is asked for, and again after each", async () => {
     const said = [...times(24, REMOVE), ...times(7, KEEP), UNSURE, undefined];
     const { remaining, review, server } = reckoning(said, 3);

@@ -126,7 +126,7 @@ const BETWEEN = {
 const SUSPECT = {
     images: 1000,
     suggested: "red",
-    reasons: ["label fits worst over all checkpoints: rank 5 of 1,000", "forgotten once"],
+    reasons: ["label fits worst: rank 5 of 1,000 over the run", "forgotten once"],
     ends: [FIRST, LAST],
     checkpoints: [FIRST, BETWEEN, LAST],
     steps: [0, 20, 40],

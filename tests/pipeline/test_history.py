@@ -31,7 +31,12 @@ from review_embeddings.pipeline.run.history import (
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
-from review_embeddings.pipeline.training.curves import metrics_of, read_curves
+from review_embeddings.pipeline.training.curves import (
+    CheckpointMetrics,
+    accuracy_note,
+    metrics_of,
+    read_curves,
+)
 from review_embeddings.pipeline.training.log import TrainingLog
 from review_embeddings.review.animation.filmdata import read_film_data
 from review_embeddings.review.report.summary import as_html, as_text, summarize
@@ -344,3 +349,12 @@ def test_only_reading_writes_nothing(built_run: Path, tmp_path: Path) -> None:
     assert history_of(run).at(20) == CheckpointRecord(0.4, 1.8)
     build(run, Request(only_read=True))
     assert sorted(path for path in run.path.rglob("*")) == before
+
+
+def test_it_is_said_on_which_images_accuracies_were_measured() -> None:
+    evaluated = CheckpointMetrics(None, 0.545, "evaluation")
+    own = CheckpointMetrics(None, 0.52, "reviewed images")
+    assert accuracy_note([CheckpointMetrics()]) == ""
+    assert accuracy_note([evaluated, CheckpointMetrics()]) == "accuracy: training's evaluation"
+    assert accuracy_note([own]) == "* of the reviewed images"
+    assert accuracy_note([own, evaluated]).startswith("* of the reviewed images; the others")

@@ -18,7 +18,9 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.files import read_json, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.stages.heads import head_judges_labels
 from review_embeddings.review.lists.words import disagreement
+from review_embeddings.review.page.frontend import shared_constants
 
 STEPS = [10, 20, 100]
 
@@ -107,10 +109,11 @@ def test_a_suggested_class_has_a_curve_and_stands_among_the_reasons(
     client = page_routes(run, tmp_path, patch, lists={"labels": [row]})
     card, suggested = card_of(client, row), better[row]
     assert card["suggested"] == suggested
-    assert card["reasons"][:2] == [
-        f"another class fits better: {suggested}",
-        f"label fits worst: rank {last['trajectory_label_rank'][row]} of 36 over all checkpoints",
-    ]
+    assert card["reasons"][0].startswith(f"another class fits better: {suggested}")
+    assert card["reasons"][1] == (
+        f"label fits worst: rank {last['trajectory_label_rank'][row]} of 36 over the run, "
+        "by head and leave-one-out at all checkpoints"
+    )
     assert card["reasons"][-1] == "label judged as trained on: the split is called train"
     at = (images.classes or []).index(suggested)
     stored = [run.read_array("probabilities", step)[row, at] for step in STEPS]
@@ -153,7 +156,9 @@ def with_head(run: RunFolder, change: Callable[[dict[str, Any]], None]) -> None:
 def test_where_an_image_may_have_several_labels_each_probability_stands_by_itself(
     run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
+    assert head_judges_labels(run, 100) is True and head_judges_labels(run, 99) is None
     with_head(run, lambda content: content["head"].update(kind="sigmoid"))
+    assert head_judges_labels(run, 100) is False, "it does not say one class"
     card = card_of(page_routes(run, tmp_path, patch), 3)
     outputs = run.read_array("probabilities", 100)[3]
     names = images_of(run).classes or []
@@ -198,6 +203,18 @@ def test_an_image_disagrees_where_most_of_its_neighbours_have_another_label() ->
     assert disagreement("cat", ["cat", "frog"]) is None, "half are not most"
     assert disagreement(None, ["frog", "frog"]) is None
     assert disagreement("cat", []) is None and disagreement("cat", [None]) is None
+
+
+def test_reasons_are_about_the_neighbours_that_stand_beside_the_image(
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    client, labels = page_routes(run, tmp_path, patch), images_of(run).label_names or []
+    near, shown = run.read_array("neighbors", 100), shared_constants()["NEAREST_SHOWN"]
+    assert shown == 6
+    for row in range(36):
+        counted = disagreement(labels[row], [labels[one] for one in near[row][:6]])
+        said = [one for one in card_of(client, row)["reasons"] if "its neighbours" in one]
+        assert said == ([] if counted is None else [counted])
 
 
 def test_a_sample_shows_the_rows_of_the_run_that_it_has(

@@ -35,3 +35,5 @@ def test_the_commands_of_a_page_get_the_decisions_out(
     assert list((run.path / "exports").glob("*.csv")) and not cleaned.exists()
     assert review_embeddings(*lines[2][1:])[0] == 0
     assert cleaned.is_dir()
+    again = [shlex.split(one.command) for one in result_commands(run)]
+    assert again[2][-1] == f"{cleaned}-2", "the name that it had is taken"

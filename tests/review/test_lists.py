@@ -30,7 +30,13 @@ from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.lists import LISTS, keys, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
-from review_embeddings.review.lists.suggestion import suggested_label
+from review_embeddings.review.lists.groups import groups_in_words
+from review_embeddings.review.lists.suggestion import (
+    TOO_MANY,
+    head_alone,
+    judged_over_run,
+    suggested_label,
+)
 from review_embeddings.review.lists.words import DISAGREEMENT, reasons, regime
 from review_embeddings.review.report.summary import SHOWN, Summary, summarize
 
@@ -105,6 +111,7 @@ def made_candidates(**columns: Any) -> Candidates:
         }
     )
     frame["duplicate_labels_differ"] = False
+    frame["prediction"] = None
     frame["ood_rank"] = np.arange(1, total + 1)
     early = frame.copy()
     for name, values in columns.items():
@@ -366,14 +373,72 @@ def test_a_label_is_explained_by_the_checkpoints_that_judge_it() -> None:
     known = Regime(np.arange(36) == 1, "by hash")
     found = replace(suspects(), regime=known, final_step=100)
     why = LISTS["labels"].why
-    assert why(found, 1)[1] == "label fits worst: rank 2 of 10 over all checkpoints"
-    assert why(found, 2)[1] == "label fits worst: rank 3 of 10 at step 100"
+    both, begin = "by head and leave-one-out", "label fits worst: rank"
+    assert why(found, 1)[1] == f"{begin} 2 of 10 over the run, {both} at all checkpoints"
+    assert why(found, 2)[1] == f"{begin} 3 of 10 over the run, {both} at step 100"
     reason = LISTS["labels"].reason
-    assert reason(found, 1) == "label fits worst over all checkpoints"
-    assert reason(found, 2) == "label fits worst at step 100"
+    assert reason(found, 1) == f"label fits worst over the run, {both} at all checkpoints"
+    assert reason(found, 2) == f"label fits worst over the run, {both} at step 100"
+    headless = replace(found, head_judges=False)
+    assert reason(headless, 2) == "label fits worst over the run, by leave-one-out at step 100"
+    named = replace(found, at_checkpoint=True)
+    assert reason(named, 2) == "label fits worst at step 100", "that is another rank"
     assert regime(found, 1) == ["label judged as trained on: by hash"]
     assert regime(found, 2) == ["label judged as not trained on: by hash"]
     assert regime(suspects(), 1) == [], "a table of an earlier version"
+
+
+def test_a_suggestion_that_the_head_does_not_share_says_who_says_what() -> None:
+    known = Regime(np.zeros(36, dtype=bool), "by hash")
+    predicted = np.array(["horse", "red", "blue", *[None] * 33], dtype=object)
+    found = replace(suspects(prediction=predicted, confidence=0.54), regime=known, final_step=100)
+    why, reason = LISTS["labels"].why, LISTS["labels"].reason
+    both = "by head and leave-one-out together"
+    assert why(found, 0)[0] == (
+        f"another class fits better: blue ({both}; the head alone: horse 54 %)"
+    )
+    assert reason(found, 0) == (
+        "label fits worst over the run, by head and leave-one-out at step 100; "
+        "blue fits better (the head alone: horse 54 %)"
+    )
+    assert "(the head alone: its label 54 %)" in reason(found, 1)
+    assert why(found, 2)[0] == "another class fits better: blue", "both agree"
+    assert "blue" not in reason(found, 2)
+    earlier = replace(found, final_step=200)  # the page ends at an earlier checkpoint
+    assert "the head alone at step 100: horse 54 %" in why(earlier, 0)[0]
+    assert head_alone(found, 5) == "", "its label fits best"
+
+
+def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
+    def said(trained: Any) -> str:
+        regime = Regime(np.broadcast_to(trained, 36), "by hash")
+        return judged_over_run(replace(suspects(), regime=regime, final_step=100))
+
+    both = "by head and leave-one-out together"
+    assert said(False) == f"{both} at step 100, for the images count as not trained on"
+    assert said(True) == f"{both} at all checkpoints, for the images were trained on"
+    assert said(np.arange(36) < 4) == (
+        f"{both}: of images trained on at all checkpoints, of the others at step 100"
+    )
+    assert judged_over_run(suspects()) == "", "a table of an earlier version"
+
+
+def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_why() -> None:
+    labels = LISTS["labels"]
+    weak = suspects(trajectory_label_score=np.where(np.arange(36) < 12, 0.4, 0.6))
+    assert labels.expected(weak) is None and labels.unestimated(weak) == TOO_MANY
+    assert made_list(labels, weak, 8).unestimated == TOO_MANY
+    assert labels.expected(suspects()) is not None and labels.unestimated(suspects()) == ""
+    assert LISTS["worst"].unestimated(weak) == ""
+
+
+def test_the_groups_of_a_run_in_a_line() -> None:
+    assert groups_in_words(with_groups()) == "2 stand apart, 8 images in all"
+    ranked = made_candidates(group=-1, group_rank=1)
+    assert groups_in_words(ranked) == "no group stands apart"
+    without = made_candidates(group=-1, group_rank=0)
+    assert groups_in_words(without).startswith("not computed. ")
+    assert "review-embeddings build" in groups_in_words(without)
 
 
 def test_the_strongest_reason_comes_first_and_none_comes_twice() -> None:

@@ -31,6 +31,7 @@ def test_what_a_decision_says_of_an_image() -> None:
 def test_the_outlook_in_words() -> None:
     decisions: list[str | None] = [None] * 100
     assert outlook(decisions, None) == ""
+    assert outlook(decisions, None, "no estimate") == "no estimate"
     assert outlook(decisions, 41.6) == (
         "about 42 of the first 100 are expected to be real, a guess by scores"
     )
@@ -41,7 +42,7 @@ def test_the_outlook_in_words() -> None:
     said = outlook(decisions, 41.6)
     assert said.startswith("15 of 39 decided were real (38 %); about ")
     assert " of the other 61 are (90 %: 0 to " in said
-    assert outlook(["remove"] * 30, None) == "30 of 30 decided were real (100 %)"
+    assert outlook(["remove"] * 30, None, "no estimate") == "30 of 30 decided were real (100 %)"
 
 
 def test_the_page_asks_for_an_estimate(

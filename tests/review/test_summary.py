@@ -41,14 +41,17 @@ def test_the_lists_are_those_of_the_table(run: RunFolder, review_embeddings: Com
     code, text, errors = review_embeddings("summary", "--run", run.path)
     assert code == 0, errors
     assert "36 in 3 classes" in text and "3, step 10 to 100" in text and "3 remove" in text
-    assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100" in text
+    assert "2.500 at step 10, 0.250 at step 100" in text and "0.750 at step 100 (training's" in text
     worst = last.sort_values("ood_rank")["image_id"].head(8).tolist()
     assert made.lists["worst"].heading == "Worst 8 of last (step 100)"
     assert [image.image_id for image in made.lists["worst"].images] == worst
     suspects = last[last["trajectory_label_score"] < 0.5].sort_values("trajectory_label_rank")
     listed = made.lists["labels"].images if "labels" in made.lists else []
     assert [image.image_id for image in listed] == suspects["image_id"].head(8).tolist()
-    assert "judged by the checkpoints' own heads" in text
+    assert (
+        "judged by head and leave-one-out together at all checkpoints, for the images were trained "
+        "on; each checkpoint alone by its head"
+    ) in " ".join(text.split())
     assert [int(word) for word in re.findall(r"^ +(\d+)  (?:red|green|blue)", text, re.MULTILINE)][
         :8
     ] == worst

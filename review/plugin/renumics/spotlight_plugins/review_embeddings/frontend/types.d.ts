@@ -45,6 +45,8 @@ export interface ReviewList {
     /** How many of its first images are expected to be real finds, before anybody decides; null or
      * absent where that is not known. */
     expected?: number | null;
+    /** Why that is not known, for people; absent or empty where it is, or nothing is to be said. */
+    unestimated?: string;
 }
 
 /** What is to be expected of the images of a list that nobody has decided about. */

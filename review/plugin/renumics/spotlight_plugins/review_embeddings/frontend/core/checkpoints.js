@@ -3,7 +3,7 @@
 
 /** @import { Checkpoint } from "../types.js" */
 
-import { TRUST_NEIGHBORS } from "../constants.js";
+import { OF_EVALUATION, TRUST_NEIGHBORS } from "../constants.js";
 import { percent } from "./format.js";
 
 /**
@@ -53,6 +53,17 @@ export function faults(checkpoint) {
 
 /** What the sign * says. */
 export const OF_REVIEWED = "of the reviewed images: the training did not evaluate at this step";
+
+/** On which images the accuracies were measured, for people; empty without any.
+ * @param {Checkpoint[]} checkpoints */
+export function accuracyNote(checkpoints) {
+    const known = checkpoints.filter(({ accuracy }) => accuracy !== null);
+    const marked = known.filter(isOfReviewed);
+    return [
+        ...(known.length > marked.length ? [`accuracy: ${OF_EVALUATION}`] : []),
+        ...(marked.length > 0 ? [`* ${OF_REVIEWED}`] : []),
+    ].join("; ");
+}
 
 /** Whether the accuracy is one of the reviewed images. @param {Checkpoint} checkpoint */
 export const isOfReviewed = ({ accuracy, measured }) =>

@@ -45,7 +45,9 @@ export class RemainingFinds {
         if (found) return textOf(found);
         const { list } = this.review;
         const expected = list?.expected;
-        if (!list || expected === undefined || expected === null) return "";
+        if (!list) return "";
+        if (expected === undefined || expected === null)
+            return list.unestimated ? "no estimate" : "";
         const first = Math.min(EXPECTED_OF, list.rows.length).toLocaleString();
         return `≈ ${Math.round(expected)} of the first ${first} real`;
     }
@@ -53,8 +55,10 @@ export class RemainingFinds {
     /** The same at length. */
     get title() {
         const found = this.#found;
-        if (!found)
-            return `A guess by the scores, often 10 off. Decide ${LEAST_DECIDED} for an estimate.`;
+        if (!found) {
+            const why = this.review.list?.unestimated || "A guess by the scores, often 10 off";
+            return `${why}. Decide ${LEAST_DECIDED} for an estimate.`;
+        }
         return (
             `Real: decided to be anything but “${KEEP}”; “${UNSURE}” does not count. ` +
             `Of those that are left, ${found.low} to ${found.high} are real with 90 % ` +

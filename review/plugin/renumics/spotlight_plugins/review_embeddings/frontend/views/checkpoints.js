@@ -4,7 +4,7 @@
 /** @import { Checkpoint, Session } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
-import { faults, isOfReviewed, NUMBERS, OF_REVIEWED } from "../core/checkpoints.js";
+import { accuracyNote, faults, NUMBERS, OF_REVIEWED } from "../core/checkpoints.js";
 import { h } from "../dom/node.js";
 import { agreementView } from "./agreement.js";
 import { checkpointStyles, styles } from "./styles.js";
@@ -21,7 +21,7 @@ export function checkpointTable(page, redraw) {
 /** @param {Session} session @param {number} [now] Step of the slider. */
 export function checkpointsView({ checkpoints, shown = [] }, now) {
     if (!checkpoints) return null;
-    const isMarked = checkpoints.some((one) => isOfReviewed(one));
+    const note = accuracyNote(checkpoints);
     return h(
         "div",
         { style: styles.beside, "data-test-tag": "review-checkpoints" },
@@ -29,7 +29,7 @@ export function checkpointsView({ checkpoints, shown = [] }, now) {
             "div",
             {},
             numbersTable(checkpoints, [...shown, ...(now === undefined ? [] : [now])]),
-            isMarked && h("p", { style: styles.muted }, `* ${OF_REVIEWED}`),
+            note && h("p", { style: styles.muted }, note),
         ),
         agreementView(checkpoints, now),
         checkpoints.flatMap((one) =>

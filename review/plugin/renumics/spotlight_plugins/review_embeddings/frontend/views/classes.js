@@ -117,7 +117,9 @@ function stepMenu(view) {
 function shareText({ confusion }) {
     const { right = 0, total = 0 } = confusion ?? {};
     if (!total) return "no image has a label";
-    return `${percent(right / total)} right, ${counted(total - right, "image")} wrong`;
+    const wrong = total - right;
+    const share = `${percent(right / total)} of the ${counted(total, "reviewed image")} right`;
+    return `${share}, ${wrong.toLocaleString()} wrong`;
 }
 
 /** @param {ClassView} view */

@@ -4,12 +4,11 @@
 /** @import { Card, CardEnd } from "../types.js" */
 /** @import { Why } from "./why.js" */
 
+import { NEAREST_SHOWN } from "../constants.js";
 import { percentile, probability, shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { nearestView } from "./nearest.js";
 import { whyStyles as look } from "./whystyles.js";
-
-const NEAREST_SHOWN = 6;
 
 /** Of a picture: a low card has room for two rows of them, or with the slider's for three. */
 const MAX_HEIGHT = { closed: "18cqh", open: "11cqh" };

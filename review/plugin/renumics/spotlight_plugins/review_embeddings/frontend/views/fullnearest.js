@@ -4,11 +4,11 @@
 /** @import { ReviewPage } from "../core/page.js" */
 /** @import { Nearest } from "../types.js" */
 
+import { NEAREST_SHOWN } from "../constants.js";
 import { h } from "../dom/node.js";
 import { idOf, labelOf } from "./nearest.js";
 import { keepsFocus } from "./roving.js";
 
-const SHOWN = 6;
 const SIDE = 128; // pixels
 
 /** @param {ReviewPage} page @param {number} row */
@@ -29,7 +29,7 @@ function columnView(page, row, { step, rows }) {
         "section",
         { key: step, "aria-label": `Nearest at step ${step}` },
         h("h4", {}, `at step ${step}`),
-        rows.slice(0, SHOWN).map((one) => neighborView(page, row, one)),
+        rows.slice(0, NEAREST_SHOWN).map((one) => neighborView(page, row, one)),
     );
 }
 
