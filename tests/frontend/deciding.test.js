@@ -51,6 +51,21 @@ test("a takes what the list suggests, the button says it, and the next image is 
     assert.match(textOf(reviewView(page)), /no other class fits better/);
 });
 
+test("a suggestion that was taken is shown on its own button, another label is not", async () => {
+    const { page } = await suggesting(RELABEL, { 0: { suggested: "red" } });
+    const held = () =>
+        [`${RELABEL} to red`, "other label"].map(
+            (text) => button(reviewView(page), text)?.props["aria-pressed"],
+        );
+    assert.deepEqual(held(), ["false", "false"]);
+    press(page, "a");
+    page.review.move(-1);
+    await settled();
+    assert.deepEqual(held(), ["true", "false"]);
+    page.decisions.decide([0], RELABEL, "green");
+    assert.deepEqual(held(), ["false", "true"]);
+});
+
 test("other lists suggest their decision, or none", async () => {
     const { page, server } = await suggesting(ONE);
     press(page, "a");
@@ -302,6 +317,8 @@ test("calling an image a duplicate that is no copy of any other is asked about",
     assert.equal(server.sent.length, 1);
     const asked = overlayView(page) ?? assert.fail();
     assert.match(textOf(asked), /#11 is no copy of any other image .* stays in the cleaned data set/);
+    const first = all(asked, "button").filter(({ props }) => "data-first" in props);
+    assert.deepEqual(first.map(textOf), ["Cancel"], "Enter does nothing that has no effect");
     press(page, "Escape");
     assert.equal(page.current.row, 1);
     press(page, keyOf(DUPLICATE));

@@ -29,7 +29,8 @@ function asking(note = "") {
     /** @type {any} */
     const answering = async (/** @type {unknown} */ _, /** @type {RequestInit} */ options) => {
         sizes.push(new Headers(options?.headers).get(WINDOW_HEADER));
-        return { headers: new Headers({ [LAYOUT_NOTE_HEADER]: encodeURIComponent(note) }) };
+        const headers = { [LAYOUT_NOTE_HEADER]: encodeURIComponent(note) };
+        return new Response("{}", { headers });
     };
     Object.assign(globalThis, { location: { href: "http://127.0.0.1/below/" } });
     const fetching = fetchingForWindow(answering, () => 1, (sentence) => said.push(sentence));
@@ -50,6 +51,38 @@ test("what a person should know of the layout is said once an answer", async () 
     await fetching("api/layout/");
     await fetching("api/table/");
     assert.deepEqual(said, ["Ein Satz: ä."]);
+});
+
+test("where no layout is to be had, the one that is shown stays, and that is said", async () => {
+    /** @type {(Response | Error)[]} */
+    const answers = [
+        new TypeError("no server, and nothing is shown yet"),
+        new Response('{"children": [1]}'),
+        new TypeError("no server"),
+        new Response("off", { status: 503 }),
+        new TypeError("no server"),
+        new TypeError("no server"),
+        new TypeError("no server"),
+    ];
+    /** @type {any} */
+    const answering = async () => {
+        const answer = answers.shift();
+        if (answer instanceof Error) throw answer;
+        return answer;
+    };
+    /** @type {string[]} */
+    const said = [];
+    Object.assign(globalThis, { location: { href: "http://127.0.0.1/" } });
+    const fetching = fetchingForWindow(answering, () => 0, (sentence) => said.push(sentence));
+    const read = async () => (await fetching("api/layout/")).json();
+    await assert.rejects(read(), /no server/);
+    for (let time = 0; time < 3; time += 1) assert.deepEqual(await read(), { children: [1] });
+    assert.deepEqual([said.length, new Set(said).size], [2, 1]);
+    assert.match(said[0] ?? "", /layout stays as it is. Nothing is lost/);
+    const body = JSON.stringify({ layout: { children: [2] } });
+    await assert.rejects(fetching("api/layout/", { method: "PUT", body }), /no server/);
+    assert.deepEqual(await read(), { children: [2] }, "as a person has changed it");
+    await assert.rejects(fetching("api/layout/reset", { method: "PUT" }), /no server/);
 });
 
 test("a window of another size gets another layout, one that is a little wider does not", () => {

@@ -81,6 +81,13 @@ test("the key opens the search, and Enter takes the first class that it finds", 
     assert.equal(page.current.row, 1);
 });
 
+test("the suggested class is named so, and a small probability is not called 0", async () => {
+    const { view } = await searching((server) => {
+        server.cards = { 0: { suggested: "red", classes: [["green", 0.9], ["red", 0.004]] } };
+    });
+    assert.deepEqual(options(view()).map(textOf), ["redsuggested<1 %", "green90 %"]);
+});
+
 test("Enter takes nothing where no class is found", async () => {
     const { type, key, server, isOpen } = await searching();
     type("purple");

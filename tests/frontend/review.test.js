@@ -5,6 +5,8 @@ import { test } from "node:test";
 
 import { DECISIONS, NOW_COLUMNS } from "page/constants.js";
 import { CELL, FILTERED, SELECTED, whyIn } from "page/core/lists.js";
+import { textOf } from "page/dom/node.js";
+import { reviewView } from "page/views/review.js";
 
 import { checkpoint, FakeBrowser, FakeStorage, FakeTab, settled } from "./fakes.js";
 import { begunPage, listOf, press } from "./pages.js";
@@ -89,6 +91,50 @@ test("an image beside the list is looked at, and arrows go back to where one was
     assert.equal(page.current.row, 0);
     table.select([2]);
     assert.equal(page.review.position, 0, "one of the list is gone to in it");
+});
+
+test("a near image is looked at from one's place in the list, and there is a way back", async () => {
+    const { page } = await reviewing();
+    press(page, "ArrowRight"); // rows 3, 1, 0, 2
+    page.review.lookAt(2);
+    assert.deepEqual([page.current.row, page.review.position], [2, -1]);
+    assert.match(textOf(reviewView(page)), /beside 2 of 4/);
+    assert.equal(press(page, "Escape"), true);
+    assert.deepEqual([page.current.row, page.review.position], [1, 1]);
+    for (const [key, row] of /** @type {const} */ ([["ArrowRight", 1], ["End", 2], ["Home", 3]])) {
+        page.review.go(1);
+        page.review.lookAt(2);
+        press(page, key);
+        assert.equal(page.current.row, row, key);
+        assert.equal(page.current.isAside, false, key);
+    }
+    page.review.lookAt(0);
+    page.review.lookAt(3);
+    assert.equal(page.review.position, 0, "the image of one's place is no other");
+    page.review.lookAt(0);
+    page.review.open("worst");
+    page.review.open("labels");
+    assert.equal(page.current.row, 3, "it opens at one's place");
+});
+
+test("any list opens at its next undecided image, else where it was left", async () => {
+    const { page } = await reviewing();
+    const opened = (/** @type {string} */ key) => {
+        page.review.open(key);
+        return page.current.row;
+    };
+    page.decisions.decide([2], ONE);
+    assert.equal(opened("worst"), 0, "its first is decided");
+    page.decisions.decide([0], ONE);
+    page.review.openMade(listOf({ key: `${CELL}1`, rows: [0, 2, 1] }));
+    assert.equal(page.current.row, 1, "a list of a cell too");
+    assert.equal(opened("worst"), 0, "all are decided");
+    page.review.openMade(listOf({ key: `${CELL}2`, rows: [2, 0] }));
+    assert.equal(page.current.row, 2, "the first");
+    opened("labels");
+    press(page, "End");
+    opened("worst");
+    assert.equal(opened("labels"), 3, "from the start, where none is behind");
 });
 
 test("the selection is a list, frozen when it was opened, with a refresh", async () => {

@@ -154,10 +154,13 @@ test("sliders, menus and buttons keep the keys that they need, and give back the
     const press = (/** @type {string} */ key, /** @type {any} */ target) =>
         commandOf({ key, ctrlKey: false, metaKey: false, altKey: false, target });
     const [letter = ""] = Object.values(DECISION_KEYS);
-    for (const selector of ["type=range", "select", "[role=slider]"]) {
+    for (const selector of ["type=range", "[role=slider]"]) {
         assert.equal(press("ArrowRight", focused(selector)), null, selector);
         assert(press(letter, focused(selector)), selector);
     }
+    const menu = focused("select");
+    for (const key of ["ArrowUp", "ArrowDown", " ", "Enter"]) assert.equal(press(key, menu), null);
+    for (const key of ["ArrowLeft", "ArrowRight", "Home", "End", letter]) assert(press(key, menu), key);
     assert.equal(press(" ", focused("button")), null);
     assert.equal(press("Enter", focused("summary")), null);
     assert(press("ArrowRight", focused("button")));

@@ -225,6 +225,32 @@ def test_keys_are_never_swallowed(page: Page) -> None:
     at(page, f"1 of {IMAGES}")
 
 
+def test_keys_are_the_cards_after_a_list_a_menu_or_the_full_window(page: Page) -> None:
+    card = page.locator(PANEL)
+    menu = card.get_by_label("List", exact=True)
+    menu.focus()
+    menu.select_option(ALL_IMAGES)
+    expect(card).to_be_focused()
+    page.keyboard.press("Home")
+    menu.focus()
+    page.keyboard.press("ArrowRight")
+    at(page, f"2 of {IMAGES}")
+    page.keyboard.press("Escape")
+    expect(card).to_be_focused()
+    card.get_by_label("More", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(card).to_be_focused()
+    page.locator(".rl-open").first.click()
+    expect(card).to_be_focused()
+    card.locator(".review-picture").focus()
+    page.keyboard.press("f")
+    page.keyboard.press("Escape")
+    expect(card).to_be_focused()
+    page.keyboard.press("Space")
+    expect(card.locator(".review-mark")).to_be_visible()
+    page.keyboard.press("Space")
+
+
 def test_what_is_selected_can_be_gone_through(page: Page) -> None:
     open_list(page, "consensus")
     page.keyboard.press("Home")

@@ -21,6 +21,7 @@ import { fetchingForWindow } from "./spotlight/layouts.js";
 import { spotlightTable } from "./spotlight/table.js";
 import { showReview } from "./spotlight/tabs.js";
 import { showThumbnails } from "./spotlight/thumbnails.js";
+import { focusCard } from "./views/borrowing.js";
 import { picture, summary } from "./views/card.js";
 import { checkpointTable } from "./views/checkpoints.js";
 import { classesWidget } from "./views/classes.js";
@@ -54,7 +55,10 @@ function activate(app) {
     app.addAppBarItem(globalThis.React.createElement(slider, { key: "review-embeddings-slider" }));
     addThemeSwitch(app, globalThis.spotlight.useDataset, page);
     addOverPage(page);
-    page.reviewAsked.add(showReview);
+    page.reviewAsked.add(() => {
+        showReview();
+        requestAnimationFrame(() => focusCard()); // once its tab is in front
+    });
     void page.open();
 }
 

@@ -8,6 +8,8 @@ import { Listeners } from "./listeners.js";
 export class Current {
     /** @type {number | undefined} */
     row;
+    /** Whether it is looked at from another one's place in the list. */
+    isAside = false;
     /** @type {Listeners} */
     changed = new Listeners();
 
@@ -17,9 +19,9 @@ export class Current {
     }
 
     /** @param {number | undefined} row */
-    go(row) {
-        if (row === this.row) return;
-        this.row = row;
+    go(row, isAside = false) {
+        if (row === this.row && isAside === this.isAside) return;
+        Object.assign(this, { row, isAside });
         this.table.highlight(row);
         this.changed.call();
     }

@@ -118,7 +118,7 @@ export class Deciding {
         const images = rows.length === 1 ? this.#nameOf(rows) : countedImages(rows.length);
         const what = newLabel === null ? decision : `${decision} to ${newLabel}`;
         const text = doubt || `Decide about ${images} at once: ${what}?`;
-        this.overlay.ask({ text, button: `${what}: ${images}`, run });
+        this.overlay.ask({ text, button: `${what}: ${images}`, run, isDoubted: doubt !== "" });
     }
 
     /** Why calling these duplicates changes nothing; empty where it does. @param {number[]} rows */

@@ -41,6 +41,9 @@ const REPEATED = ["next", "previous", "back", "forward"];
 const MOVING = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"];
 const PRESSING = [" ", "Enter"];
 
+/** A menu that is not open has these for itself; the others go through the images. */
+const CHOOSING = ["ArrowUp", "ArrowDown"];
+
 const MOVED = "input[type=range],input[type=radio],select,[role=slider],[role=listbox],[role=menu]";
 const PRESSED = "button,a[href],summary,input,select,[role=button],[role=tab],[role=menuitem]";
 
@@ -131,6 +134,7 @@ export const takesArrows = (element) => Boolean(element?.matches?.(MOVED));
 function isUsedBy(target, key) {
     const dialog = target?.closest?.("dialog,[role=dialog]");
     if (dialog && !dialog.hasAttribute(OWN_DIALOG)) return true;
+    if (MOVING.includes(key) && target?.matches?.("select")) return CHOOSING.includes(key);
     if (MOVING.includes(key)) return takesArrows(target);
     return PRESSING.includes(key) && Boolean(target?.matches?.(PRESSED));
 }

@@ -4,8 +4,8 @@
 import { Listeners } from "./listeners.js";
 
 /**
- * Asked before something is done.
- * @typedef {{ text: string, button: string, run: () => void }} Question
+ * Asked before something is done; Enter does it, unless it is doubted that it is of any use.
+ * @typedef {{ text: string, button: string, run: () => void, isDoubted?: boolean }} Question
  */
 
 /** @typedef {"full" | "keys" | "results" | "question"} Kind */

@@ -98,8 +98,18 @@ export class Review {
 
     /** Index of the current image in the open list, from 0; -1 for one that is not in it. */
     get position() {
-        const { row } = this.current;
-        return row === undefined ? -1 : (this.#indices.get(row) ?? -1);
+        const { row, isAside } = this.current;
+        return row === undefined || isAside ? -1 : (this.#indices.get(row) ?? -1);
+    }
+
+    /** Index of the image that one is at, or was at before one looked at another. */
+    get placed() {
+        return this.#index;
+    }
+
+    /** Look at an image, such as a near one, without leaving one's place. @param {number} row */
+    lookAt(row) {
+        this.current.go(row, row !== this.list?.rows[this.#index]);
     }
 
     /** How many images of the open list are not decided. */
@@ -188,11 +198,16 @@ export class Review {
 
     /** @param {ReviewList} list */
     #open(list) {
-        const stays = this.list?.key === list.key ? this.current.row : undefined;
-        const row = stays ?? this.bookmarks.rowOf(list.key);
+        const { row, isAside } = this.current;
+        const isSame = this.list?.key === list.key;
+        const stays = isSame && !isAside ? row : undefined;
+        const left = stays ?? this.bookmarks.rowOf(list.key);
         this.list = list;
         this.#indices = new Map(list.rows.map((one, index) => [one, index]));
-        this.#index = Math.max(0, this.#indices.get(row ?? -1) ?? 0);
+        const from = Math.max(0, this.#indices.get(left ?? -1) ?? 0);
+        const isLeft = isSame || (row === undefined && left !== undefined); // a reload
+        const found = [from, 0].map((index) => this.#undecidedFrom(index));
+        this.#index = isLeft ? from : (found.find((index) => index >= 0) ?? from);
         this.marks.clear();
         if (list.key === SELECTED) this.pageLists.put(list);
         this.go(this.#index);

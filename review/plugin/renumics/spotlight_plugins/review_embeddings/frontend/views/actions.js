@@ -47,10 +47,11 @@ const isFree = (kind) => kind === "" || kind === "full";
  * @param {ReviewPage} page
  * @param {EventTarget | null} target What had the focus.
  */
-function leave({ forms, overlay, review, deciding }, target) {
+function leave({ forms, overlay, review, deciding, current }, target) {
     if (overlay.kind && !isFree(overlay.kind)) overlay.close();
     else if (forms.open) forms.cancel();
     else if (overlay.kind) overlay.close();
+    else if (current.isAside) review.go(review.placed);
     else if (review.marks.size) review.marks.clear();
     else return isOurs(target) && deciding.clearSelection();
     return true;

@@ -3,7 +3,7 @@
 
 /** @import { Props } from "../types.js" */
 
-import { takesArrows } from "../core/keyboard.js";
+import { OURS, takesArrows } from "../core/keyboard.js";
 
 /** What had the focus before each field. @type {WeakMap<Element, Element | null>} */
 const owners = new WeakMap();
@@ -28,3 +28,14 @@ export const borrowsFocus = (then = () => {}, instead = () => null) => ({
         /** @type {HTMLElement | null | undefined} */ (taker)?.focus({ preventScroll: true });
     },
 });
+
+/**
+ * Give the keys to the review card that is seen, where letters, arrows and Space are about its
+ * image.
+ * @param {Document | undefined} [page]
+ */
+export function focusCard(page = globalThis.document) {
+    const cards = /** @type {HTMLElement[]} */ ([...(page?.querySelectorAll(OURS) ?? [])]);
+    const seen = cards.find((card) => card.getClientRects().length > 0);
+    seen?.focus({ preventScroll: true });
+}

@@ -34,14 +34,28 @@ const noteButton = ({ forms, deciding }) =>
         onClick: () => forms.toggle("note"),
     });
 
+/** What was decided about the current image. @param {ReviewPage} page */
+const heldOf = ({ decisions, current }) =>
+    current.row === undefined ? undefined : decisions.holding.of(current.row);
+
+/** Whether that is what the list suggests. @param {ReviewPage} page */
+function isSuggestedHeld(page) {
+    const { decision, newLabel } = page.deciding.suggestion;
+    const held = heldOf(page);
+    return held?.decision === decision && held.newLabel === newLabel;
+}
+
 /** @param {ReviewPage} page */
-function suggestedButton({ deciding, review }) {
+function suggestedButton(page) {
+    const { deciding, review } = page;
+    const isHeld = isSuggestedHeld(page);
     const { decision, text } = deciding.suggestion;
     const count = review.marks.size;
     const about = count && decision ? `${count}: ` : "";
     return keyButton(`${about}${text}`, keyOf("suggested"), {
         key: "suggested",
-        class: decision ? "review-main" : "",
+        class: isHeld ? "review-holds" : decision ? "review-main" : "",
+        "aria-pressed": String(isHeld),
         disabled: !deciding.canDecide || !decision,
         title: decision ? "What this list suggests" : "This list suggests no decision",
         onClick: () => deciding.takeSuggested(),
@@ -66,11 +80,11 @@ function togetherButton({ deciding, decisions, review }) {
  * @param {ReviewPage} page
  * @param {string} decision
  */
-function decisionButton({ deciding, decisions, forms, current }, decision) {
+function decisionButton(page, decision) {
+    const { deciding, decisions, forms } = page;
     const isRelabel = decision === RELABEL;
     const cannot = isRelabel && !decisions.info?.classes.length;
-    const held = current.row === undefined ? undefined : decisions.holding.of(current.row);
-    const isHeld = held?.decision === decision;
+    const isHeld = heldOf(page)?.decision === decision && !isSuggestedHeld(page);
     return keyButton(isRelabel ? "other label …" : decision, DECISION_KEYS[decision] ?? "", {
         key: decision,
         class: isHeld ? "review-holds" : "",

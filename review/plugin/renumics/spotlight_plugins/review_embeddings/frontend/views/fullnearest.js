@@ -34,12 +34,12 @@ function columnView(page, row, { step, rows }) {
 }
 
 /** @param {ReviewPage} page @param {number} row @param {number} other */
-function neighborView({ table, current }, row, other) {
+function neighborView({ table, review }, row, other) {
     const [label, id] = [labelOf(table, other), idOf(table, other)];
     const name = [label, id].filter(Boolean).join(" ");
     const isOther = label !== undefined && label !== (labelOf(table, row) ?? label);
     const title = `${name}${isOther ? ", another label" : ""}`;
-    const onClick = () => current.go(other);
+    const onClick = () => review.lookAt(other);
     return h(
         "button",
         { key: other, title, onClick, ...keepsFocus },

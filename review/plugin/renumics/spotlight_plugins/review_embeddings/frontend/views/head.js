@@ -9,6 +9,7 @@ import { UNSAVED } from "../core/notices.js";
 import { keyOf } from "../core/keyboard.js";
 import { SELECTED } from "../core/lists.js";
 import { h } from "../dom/node.js";
+import { focusCard } from "./borrowing.js";
 import { keyButton } from "./keybutton.js";
 import { moreView } from "./more.js";
 import { signs, STATUS } from "./notices.js";
@@ -36,7 +37,7 @@ function listMenu(page) {
     const { review } = page;
     const onChange = (/** @type {any} */ { target }) => {
         review.open(target.value);
-        if (target.dataset.pressed) target.blur(); // the keys are the page's again
+        focusCard(target.ownerDocument); // a further key is about its image, not about lists
     };
     return h(
         "select",
@@ -48,18 +49,16 @@ function listMenu(page) {
             value: review.list?.key ?? "",
             onChange,
             onKeyDown: leaveMenu,
-            onPointerDown: (/** @type {any} */ { target }) => (target.dataset.pressed = "yes"),
         },
         review.lists.map((list) => option(page, list)),
     );
 }
 
-/** Whoever came by the keyboard stays, to go on to another list. @param {any} event */
+/** @param {KeyboardEvent} event */
 function leaveMenu(event) {
-    delete event.target.dataset.pressed;
     if (event.key !== "Escape" && event.key !== "Enter") return;
     event.preventDefault();
-    event.target.blur();
+    focusCard(/** @type {Element} */ (event.target).ownerDocument);
 }
 
 /** @param {ReviewPage} page @param {ReviewList} list */
@@ -103,9 +102,10 @@ function navigation(page) {
 
 /** @param {ReviewPage} page */
 export function moveButtons(page) {
-    const { review } = page;
+    const { review, current } = page;
     const move = (/** @type {1 | -1} */ by) => ({ ...keepsFocus, onClick: () => review.move(by) });
-    const position = { class: "review-position", "aria-live": "polite" };
+    const title = current.isAside ? "→ or Esc: back to where you were in the list" : "";
+    const position = { class: "review-position", "aria-live": "polite", title };
     return [
         h("button", { "aria-label": "Previous", title: "Previous (←)", ...move(-1) }, "←"),
         h("span", { ...position, "data-test-tag": "review-position" }, positionText(page)),
@@ -117,8 +117,10 @@ export function moveButtons(page) {
 function positionText({ review, current }) {
     const count = review.list?.rows.length ?? 0;
     if (current.row === undefined || !count) return "–";
+    const from = `${(review.placed + 1).toLocaleString()} of ${count.toLocaleString()}`;
+    if (current.isAside) return `beside ${from}`;
     if (review.position < 0) return "not in this list";
-    return `${(review.position + 1).toLocaleString()} of ${count.toLocaleString()}`;
+    return from;
 }
 
 /** @param {ReviewPage} page */

@@ -6,13 +6,21 @@
 import { MAX_LIST_NAME } from "../constants.js";
 import { countedImages } from "../core/format.js";
 import { h } from "../dom/node.js";
+import { focusCard } from "./borrowing.js";
 
 /** @param {ReviewPage} page */
 export function moreView(page) {
     const isWithout = page.decisions.connection.isWithout;
     return h(
         "details",
-        { key: "more", class: "review-more", onMount: closesOutside, onKeyDown: closeOnEscape },
+        {
+            key: "more",
+            class: "review-more",
+            onMount: closesOutside,
+            onKeyDown: closeOnEscape,
+            onPointerDown: (/** @type {any} */ { currentTarget }) =>
+                (currentTarget.dataset.pressed = "yes"),
+        },
         h("summary", { "aria-label": "More", title: "More" }, "⋯"),
         h(
             "div",
@@ -118,11 +126,13 @@ const closesOutside = (details) =>
         if (other && !details.contains(other)) details.open = false;
     });
 
-/** @param {KeyboardEvent} event */
+/** Whoever opened it with the mouse goes on with the image. @param {KeyboardEvent} event */
 function closeOnEscape(event) {
     const details = /** @type {HTMLDetailsElement} */ (event.currentTarget);
+    if (!details.open) delete details.dataset.pressed;
     if (event.key !== "Escape" || !details.open) return;
     event.preventDefault();
     details.open = false;
-    details.querySelector("summary")?.focus();
+    if (details.dataset.pressed) focusCard(details.ownerDocument);
+    else details.querySelector("summary")?.focus();
 }

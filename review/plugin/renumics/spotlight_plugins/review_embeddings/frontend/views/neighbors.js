@@ -15,7 +15,7 @@ const SHOWN = 8; // of each checkpoint
 const SIDE = 240; // pixels of the picture that is fetched
 
 /** @type {MakeWidget<{}>} */
-export function neighbors({ table, nearest, current }, redraw) {
+export function neighbors({ table, nearest, current, review }, redraw) {
     const rowOf = () => current.row ?? table.selected[0];
     const follow = () => {
         const row = rowOf();
@@ -33,7 +33,7 @@ export function neighbors({ table, nearest, current }, redraw) {
         view() {
             const row = rowOf();
             const found = row === undefined ? undefined : nearest.of(row);
-            return neighborsView({ table, row, found, go: (other) => current.go(other) });
+            return neighborsView({ table, row, found, go: (other) => review.lookAt(other) });
         },
         close: () => stops.forEach((stop) => stop()),
     };

@@ -8,6 +8,7 @@
 
 import { OWN_DIALOG } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
+import { focusCard } from "./borrowing.js";
 import { fullView } from "./full.js";
 import { keysView } from "./keysheet.js";
 import { resultsView } from "./results.js";
@@ -37,7 +38,8 @@ export function reviewOverlay(page, redraw) {
 }
 
 /**
- * What was closed gives the focus to what had it before.
+ * What was closed gives the focus to what had it before; the full window to the card, which has the
+ * same keys.
  * @param {Overlay} overlay
  * @param {Map<Kind, Element | null>} before
  */
@@ -45,7 +47,8 @@ function giveBack(overlay, before) {
     for (const [kind, element] of [...before].reverse()) {
         if (overlay.has(kind)) continue;
         before.delete(kind);
-        /** @type {HTMLElement | null} */ (element)?.focus?.();
+        if (kind === "full") focusCard();
+        else /** @type {HTMLElement | null} */ (element)?.focus?.();
     }
 }
 
@@ -104,13 +107,15 @@ const zoomKeys = ({ zooming }) => ({
  * @param {HTMLDialogElement} dialog */
 function show(dialog) {
     dialog.showModal();
-    const asked = dialog.querySelector(".review-asked .review-main");
+    const asked = dialog.querySelector(".review-asked [data-first]");
     /** @type {HTMLElement} */ (asked ?? dialog).focus();
 }
 
 /** @param {ReviewPage} page */
 function questionView({ overlay }) {
-    const { text = "", button = "" } = overlay.question ?? {};
+    const { text = "", button = "", isDoubted = false } = overlay.question ?? {};
+    const first = (/** @type {boolean} */ isFirst) => (isFirst ? { "data-first": "" } : {});
+    const run = { class: "review-main", onClick: () => overlay.confirm() };
     return h(
         "div",
         { class: "review-asked" },
@@ -118,8 +123,8 @@ function questionView({ overlay }) {
         h(
             "div",
             { class: "review-row" },
-            h("button", { class: "review-main", onClick: () => overlay.confirm() }, button),
-            h("button", { onClick: () => overlay.close() }, "Cancel"),
+            h("button", { ...run, ...first(!isDoubted) }, button),
+            h("button", { onClick: () => overlay.close(), ...first(isDoubted) }, "Cancel"),
         ),
     );
 }

@@ -3,7 +3,7 @@
 
 /** @import { ReviewPage } from "../core/page.js" */
 
-import { percent } from "../core/format.js";
+import { probability } from "../core/format.js";
 import { OFFERED } from "../core/forms.js";
 import { h } from "../dom/node.js";
 import { borrowsFocus } from "./borrowing.js";
@@ -86,7 +86,8 @@ function press(event, forms) {
 
 /** @param {ReviewPage} page @param {string} name @param {number} index */
 function option({ forms, cards }, name, index) {
-    const probability = cards.current?.classes.find(([one]) => one === name)?.[1];
+    const share = cards.current?.classes.find(([one]) => one === name)?.[1];
+    const isSuggested = name === cards.current?.suggested;
     const isChosen = index === forms.chosen;
     return h(
         "div",
@@ -100,7 +101,8 @@ function option({ forms, cards }, name, index) {
             ...keepsFocus,
         },
         h("span", {}, name),
-        probability !== undefined && h("span", {}, percent(probability)),
+        isSuggested && h("span", {}, "suggested"),
+        share !== undefined && h("span", {}, probability(share)),
     );
 }
 

@@ -64,6 +64,7 @@ function sideOf(place) {
  * @param {Drawn} drawn
  */
 export function reviewView(page, { side = USUAL_SIDE, reasons = null, onMount = () => {} } = {}) {
-    const props = { class: "review-card", "data-test-tag": "review-panel", onMount };
+    const tag = { "data-test-tag": "review-panel", tabIndex: -1 };
+    const props = { class: "review-card", ...tag, onMount };
     return h("section", { ...props, "aria-label": "Review" }, cardView(page, side, reasons));
 }

@@ -63,7 +63,7 @@ export function why(page, redraw) {
                 listed: whyIn(page.review.list, card.row),
                 nearest: found && [...found, ...(now ?? [])],
                 table,
-                go: (row) => current.go(row),
+                go: (row) => page.review.lookAt(row),
                 colorOf: classColors(table),
                 ...(step === undefined ? {} : { step }),
                 isOpen,
