@@ -240,6 +240,7 @@ def test_keys_are_the_cards_after_a_list_a_menu_or_the_full_window(page: Page) -
     card.get_by_label("More", exact=True).click()
     page.keyboard.press("Escape")
     expect(card).to_be_focused()
+    page.get_by_text("Lists", exact=True).first.click()
     page.locator(".rl-open").first.click()
     expect(card).to_be_focused()
     card.locator(".review-picture").focus()

@@ -37,7 +37,7 @@ function listMenu(page) {
     const { review } = page;
     const onChange = (/** @type {any} */ { target }) => {
         review.open(target.value);
-        focusCard(target.ownerDocument); // a further key is about its image, not about lists
+        if (!target.dataset.stepped) focusCard(target.ownerDocument);
     };
     return h(
         "select",
@@ -49,16 +49,21 @@ function listMenu(page) {
             value: review.list?.key ?? "",
             onChange,
             onKeyDown: leaveMenu,
+            onPointerDown: (/** @type {any} */ { target }) => delete target.dataset.stepped,
         },
         review.lists.map((list) => option(page, list)),
     );
 }
 
-/** @param {KeyboardEvent} event */
+/** Whoever goes from list to list stays until Enter or Escape; the other arrows are the card's.
+ * @param {any} event */
 function leaveMenu(event) {
+    const isStep = event.key === "ArrowUp" || event.key === "ArrowDown";
+    if (isStep) event.target.dataset.stepped = "yes";
+    else delete event.target.dataset.stepped;
     if (event.key !== "Escape" && event.key !== "Enter") return;
     event.preventDefault();
-    focusCard(/** @type {Element} */ (event.target).ownerDocument);
+    focusCard(event.target.ownerDocument);
 }
 
 /** @param {ReviewPage} page @param {ReviewList} list */
