@@ -74,9 +74,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(built_run: Path) -> Iterator[Serving]:
-    """A review of its first and last checkpoint."""
-    with serving("--first", "--last", "--run", built_run, "--no-browser") as started:
+def served(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A review of the first and last checkpoint of a copy of the finished run."""
+    copy = shutil.copytree(built_run, tmp_path_factory.mktemp("reviewed") / "run")
+    with serving("--first", "--last", "--run", copy, "--no-browser") as started:
         yield started
 
 

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from samples import need
 from serving import Serving, serving
 
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.page.frontend import WIDGETS
 
 pytestmark = pytest.mark.browser
@@ -330,8 +331,8 @@ def test_accessibility_is_without_a_serious_fault(page: Page) -> None:
         assert page.evaluate(AXE) == [], f"{tab} in the dark"
 
 
-def test_the_long_table_is_shown_as_before(browser: Browser, built_run: Path) -> None:
-    with serving("--long", "--run", built_run, "--no-browser") as long:
+def test_the_long_table_is_shown_as_before(browser: Browser, run: RunFolder) -> None:
+    with serving("--long", "--run", run.path, "--no-browser") as long:
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.goto(long.address)
         page.locator("[class*=ScatterplotView] canvas").wait_for()

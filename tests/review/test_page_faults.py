@@ -117,7 +117,7 @@ def test_a_session_goes_on_when_its_folder_is_gone(
     expect(page.locator(STEP)).to_have_text("step 10")
     assert step == "step 20" and "Outlier percentile" in card_of(page)
     before = len(decisions_of(run))
-    decide(page, [3], "d")
+    decide(page, [3], "k")
     page.wait_for_function("(text) => document.body.textContent.includes(text)", arg="Saved")
     all_saved(page)
     assert len(decisions_of(run)) == before + 1
@@ -253,6 +253,6 @@ def test_a_run_that_is_built_anew_is_said_and_the_page_shows_what_it_was(
     assert "step 20" in page.locator(STEP).inner_text()
     unsaid(page, "Not shown, ")
     before = len(decisions_of(run))
-    page.keyboard.press("d")
+    page.keyboard.press("k")
     all_saved(page)
     assert len(decisions_of(run)) == before + 1
