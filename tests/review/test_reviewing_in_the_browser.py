@@ -199,6 +199,7 @@ def test_a_hundred_images_with_keys_only(page: Page, run: RunFolder) -> None:
 
 def test_keys_are_never_swallowed(page: Page) -> None:
     open_list(page, ALL_IMAGES)
+    page.keyboard.press("Home")
     at(page, f"1 of {IMAGES}")
     page.locator("[data-test-tag=checkpoint-slider] input").focus()
     page.keyboard.press("ArrowRight")  # the slider's
