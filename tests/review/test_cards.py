@@ -296,9 +296,8 @@ REFUSED = {
 
 
 def test_what_is_no_row_step_or_side_is_refused_with_a_sentence(
-    built_run: Path, tmp_path: Path, patch: pytest.MonkeyPatch
+    run: RunFolder, tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    run = RunFolder(built_run)
     client = page_routes(run, tmp_path, patch)
     for path, status in REFUSED.items():
         answer = client.get(path.format(table=fingerprint_of(run)))

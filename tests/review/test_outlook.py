@@ -46,9 +46,9 @@ def test_the_outlook_in_words() -> None:
 
 
 def test_the_page_asks_for_an_estimate(
-    built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = page_routes(RunFolder(built_run), tmp_path, monkeypatch)
+    client = page_routes(run, tmp_path, monkeypatch)
     few = "1" * (LEAST_DECIDED - 1)
     assert client.get("remaining", params={"verdicts": f"{few}.."}).json() is None
     found = client.get("remaining", params={"verdicts": f"{few}0..."}).json()
