@@ -121,12 +121,14 @@ test("the full window has all that the card has for deciding", async () => {
     assert.match(textOf(shown()), /1 not saved/);
 });
 
-test("pixels are squares once a picture is strongly enlarged, unless a person wants none", () => {
+test("pixels are squares once a person zoomed far in, unless they want none", () => {
     const storage = new FakeTab();
     const zooming = new Zooming(storage);
     assert.equal(zooming.isHard, false, "nothing is known of its size");
     zooming.measure({ width: 32, height: 32 }, { width: 800, height: 640 });
-    assert.deepEqual([zooming.enlargement, zooming.isHard], [20, true]);
+    assert.deepEqual([zooming.enlargement, zooming.isHard], [20, false], "as on the card");
+    zooming.by(STEP);
+    assert.deepEqual([Math.round(zooming.enlargement), zooming.isHard], [28, true]);
     zooming.actual();
     assert.deepEqual([zooming.enlargement, zooming.isHard], [1, false]);
     zooming.by(1 / STEP);

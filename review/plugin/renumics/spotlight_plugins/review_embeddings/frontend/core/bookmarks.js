@@ -3,7 +3,7 @@
 
 /** @import { ReviewList, TextStorage } from "../types.js" */
 
-import { quietly } from "./kept.js";
+import { StoredForRun } from "./stored.js";
 
 const NAME = "review-embeddings-at";
 
@@ -20,12 +20,13 @@ const MAX_KEPT = 10_000; // rows of a list that cannot be made again
 export class Bookmarks {
     /** @type {Kept} */
     #kept = { rows: {} };
-    #name = NAME;
+    /** @type {StoredForRun} */
+    #stored;
     #table = "";
 
     /** @param {TextStorage} storage Of this tab. */
     constructor(storage) {
-        this.storage = storage;
+        this.#stored = new StoredForRun(storage, NAME);
     }
 
     /**
@@ -33,9 +34,8 @@ export class Bookmarks {
      * @param {string} table Fingerprint of the table that the rows are of.
      */
     read(run, table) {
-        this.#name = `${NAME}:${run}`;
         this.#table = table;
-        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "null"));
+        const kept = this.#stored.read(run);
         if (kept?.rows) this.#kept = kept;
     }
 
@@ -73,6 +73,6 @@ export class Bookmarks {
     }
 
     #store() {
-        quietly(() => this.storage.setItem(this.#name, JSON.stringify(this.#kept)));
+        this.#stored.write(this.#kept);
     }
 }

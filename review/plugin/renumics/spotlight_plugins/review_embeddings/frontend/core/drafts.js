@@ -3,25 +3,24 @@
 
 /** @import { TextStorage } from "../types.js" */
 
-import { quietly } from "./kept.js";
+import { StoredForRun } from "./stored.js";
 
 const NAME = "review-embeddings-notes";
 
 export class NoteDrafts {
     /** @type {Record<string, string>} */
     #notes = {};
-    #name = NAME;
+    /** @type {StoredForRun} */
+    #stored;
 
     /** @param {TextStorage} storage Of this tab. */
     constructor(storage) {
-        this.storage = storage;
+        this.#stored = new StoredForRun(storage, NAME);
     }
 
     /** @param {string} run What tells it from other runs. */
     read(run) {
-        this.#name = `${NAME}:${run}`;
-        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "{}"));
-        this.#notes = { ...kept, ...this.#notes };
+        this.#notes = { ...this.#stored.read(run), ...this.#notes };
     }
 
     /** Undefined where none was begun. @param {number} image */
@@ -45,6 +44,6 @@ export class NoteDrafts {
     }
 
     #store() {
-        quietly(() => this.storage.setItem(this.#name, JSON.stringify(this.#notes)));
+        this.#stored.write(this.#notes);
     }
 }

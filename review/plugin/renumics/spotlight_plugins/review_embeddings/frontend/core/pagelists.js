@@ -3,8 +3,8 @@
 
 /** @import { ReviewList, TextStorage } from "../types.js" */
 
-import { quietly } from "./kept.js";
 import { Listeners } from "./listeners.js";
+import { StoredForRun } from "./stored.js";
 
 const NAME = "review-embeddings-lists";
 
@@ -17,12 +17,13 @@ export class PageLists {
     /** @type {Listeners} */
     changed = new Listeners();
 
-    #name = NAME;
+    /** @type {StoredForRun} */
+    #stored;
     #table = "";
 
     /** @param {TextStorage} storage Of this tab. */
     constructor(storage) {
-        this.storage = storage;
+        this.#stored = new StoredForRun(storage, NAME);
     }
 
     /**
@@ -30,9 +31,8 @@ export class PageLists {
      * @param {string} table Fingerprint of the table that the rows are of.
      */
     read(run, table) {
-        this.#name = `${NAME}:${run}`;
         this.#table = table;
-        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "null"));
+        const kept = this.#stored.read(run);
         if (kept?.table === table && Array.isArray(kept?.lists)) this.lists = kept.lists;
     }
 
@@ -41,8 +41,7 @@ export class PageLists {
         const others = this.lists.filter(({ key }) => key !== list.key);
         this.lists = [list, ...others].slice(0, MAX_LISTS);
         const lists = this.lists.filter(({ rows }) => rows.length <= MAX_ROWS);
-        const kept = { table: this.#table, lists };
-        quietly(() => this.storage.setItem(this.#name, JSON.stringify(kept)));
+        this.#stored.write({ table: this.#table, lists });
         this.changed.call();
     }
 }

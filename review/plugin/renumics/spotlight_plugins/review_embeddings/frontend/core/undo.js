@@ -6,6 +6,7 @@
 import { isSame } from "./decided.js";
 import { quietly } from "./kept.js";
 import { newName } from "./messages.js";
+import { StoredForRun } from "./stored.js";
 
 /** Steps are kept under this name, and the id of their run. */
 export const UNDO = "review-embeddings-undo";
@@ -30,18 +31,20 @@ const MAX_IMAGES = 2000; // of a step for which is kept what held before it
 export class UndoSteps {
     /** @type {Step[]} */
     #steps = [];
-    #name = "";
+    #isOpen = false;
+    /** @type {StoredForRun} */
+    #stored;
 
     /** @param {TextStorage} storage Of this tab. */
     constructor(storage) {
-        this.storage = storage;
+        this.#stored = new StoredForRun(storage, UNDO);
     }
 
     /** @param {string} run */
     open(run) {
-        if (this.#name) return;
-        this.#name = `${UNDO}:${run}`;
-        const kept = quietly(() => JSON.parse(this.storage.getItem(this.#name) ?? "[]"));
+        if (this.#isOpen) return;
+        this.#isOpen = true;
+        const kept = this.#stored.read(run);
         this.#steps = Array.isArray(kept) ? kept.filter(isStep) : [];
     }
 
@@ -77,7 +80,7 @@ export class UndoSteps {
             ...step,
             before: step.before.length > MAX_IMAGES ? [] : step.before,
         }));
-        quietly(() => this.storage.setItem(this.#name, JSON.stringify(kept)));
+        this.#stored.write(kept);
     }
 }
 

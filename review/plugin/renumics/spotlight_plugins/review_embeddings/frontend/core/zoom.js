@@ -18,7 +18,7 @@ export const STEP = 1.4;
 
 const MAX_SCALE = 40;
 
-/** From so many pixels of the screen a pixel on, these are shown as squares. */
+/** From so many pixels of the screen a pixel on, these are squares where a person zoomed in. */
 export const HARD_FROM = 4;
 
 /** Where it is kept that a person wants pixels or none. */
@@ -90,9 +90,13 @@ export class Zooming {
         return this.#fitted * this.zoom.scale;
     }
 
-    /** Whether the pixels are shown as squares: what is strongly enlarged, or as a person wants. */
+    /**
+     * Whether the pixels are shown as squares: as a person wants, else what was zoomed in so far
+     * that only they are to be seen. Fitted, a small picture is recognised by its smooth shapes.
+     */
     get isHard() {
-        return !(this.wantsSmooth ?? this.enlargement < HARD_FROM);
+        if (this.wantsSmooth !== undefined) return !this.wantsSmooth;
+        return this.zoom.scale > 1 && this.enlargement >= HARD_FROM;
     }
 
     /** Show the pixels, or smooth them; kept for this browser. @param {boolean} isSmooth */
