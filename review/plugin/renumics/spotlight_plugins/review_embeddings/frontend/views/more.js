@@ -75,22 +75,17 @@ const onOff = (text, isOn, set) =>
 
 /** @param {ReviewPage} page */
 function saveForm({ forms, review, deciding }) {
-    const onSubmit = (/** @type {Event} */ event) => {
-        event.preventDefault();
-        forms.saveList();
-    };
     const { marks } = review;
     const what = marks.size ? `the ${countedImages(marks.size)} marked` : "this list";
-    return h(
-        "form",
-        { key: "save", class: "review-row", onSubmit },
-        h("input", {
-            value: forms.listName,
-            maxLength: MAX_LIST_NAME,
+    return nameForm(
+        {
+            key: "save",
+            name: forms.listName,
+            label: "Name of the list",
             placeholder: `Name for ${what}`,
-            "aria-label": "Name of the list",
-            onInput: (/** @type {any} */ event) => forms.setListName(event.target.value),
-        }),
+            onName: (name) => forms.setListName(name),
+            take: () => forms.saveList(),
+        },
         h("button", { disabled: !deciding.canDecide || !forms.listName.trim() }, "Save"),
     );
 }
@@ -101,21 +96,42 @@ function renameForm({ forms }) {
     if (savedName === undefined) return null;
     const begun = renaming?.list === savedName ? renaming : { name: savedName, fault: "" };
     const isOther = begun.name.trim() !== "" && begun.name.trim() !== savedName;
-    const onSubmit = (/** @type {Event} */ event) => {
-        event.preventDefault();
-        forms.renameList();
-    };
-    return h(
-        "form",
-        { key: "rename", class: "review-row", onSubmit },
-        h("input", {
-            value: begun.name,
-            maxLength: MAX_LIST_NAME,
-            "aria-label": "New name of this list",
-            onInput: (/** @type {any} */ event) => forms.setNewName(event.target.value),
-        }),
+    return nameForm(
+        {
+            key: "rename",
+            name: begun.name,
+            label: "New name of this list",
+            onName: (name) => forms.setNewName(name),
+            take: () => forms.renameList(),
+        },
         h("button", { disabled: !isOther }, "Rename"),
         begun.fault && h("span", { role: "alert", class: "review-wrong" }, begun.fault),
+    );
+}
+
+/**
+ * A field for the name of a list, and what stands beside it.
+ * @param {{ key: string, name: string, label: string, placeholder?: string,
+ *     onName: (name: string) => void, take: () => void }} field
+ * @param {...any} beside
+ */
+function nameForm({ key, name, label, placeholder, onName, take }, ...beside) {
+    const onSubmit = (/** @type {Event} */ event) => {
+        event.preventDefault();
+        take();
+    };
+    const onInput = (/** @type {any} */ event) => onName(event.target.value);
+    return h(
+        "form",
+        { key, class: "review-row", onSubmit },
+        h("input", {
+            value: name,
+            maxLength: MAX_LIST_NAME,
+            ...(placeholder ? { placeholder } : {}),
+            "aria-label": label,
+            onInput,
+        }),
+        ...beside,
     );
 }
 
