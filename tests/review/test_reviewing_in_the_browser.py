@@ -139,7 +139,9 @@ def test_the_full_window_has_all_of_it_at_every_size(page: Page) -> None:
         page.keyboard.press("Escape")
         expect(window).to_be_focused()
     stage = window.locator(".review-stage img")
-    assert stage.evaluate("(one) => getComputedStyle(one).imageRendering") == "pixelated"
+    expect(stage).to_have_css("image-rendering", "auto")
+    page.keyboard.press("+")
+    expect(stage).to_have_css("image-rendering", "pixelated")
     window.get_by_text("1:1", exact=True).click()
     expect(window.locator(".review-scale")).to_have_text("100 %")
     page.keyboard.press("Escape")
