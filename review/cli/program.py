@@ -8,6 +8,8 @@ output has gone.
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from review_embeddings.review.cli.animate import animate_command
@@ -26,6 +28,10 @@ from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
 
 NAME = "review-embeddings"
+
+IDLE_THREADS = ("OMP_WAIT_POLICY", "passive")
+"""Threads that wait for each other sleep: where they keep a core busy and another process wants it,
+all of them wait. Read when torch is loaded; what the environment says already counts."""
 
 
 @click.group(
@@ -81,6 +87,7 @@ for command in (
 
 def main() -> None:
     """Entry point of the console command."""
+    os.environ.setdefault(*IDLE_THREADS)
     with guarded_streams():
         run_to_exit(cli, NAME)
 

@@ -2,6 +2,7 @@
 can be mended."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -256,6 +257,30 @@ def test_the_entry_point_is_the_command() -> None:
         if entry.name == "review-embeddings"
     )
     assert entry.load() is command_line.main
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, "passive"), ({"OMP_WAIT_POLICY": "a"}, "a")])
+def test_threads_of_the_command_rest_while_they_wait(before: dict[str, str], after: str) -> None:
+    program = (
+        "import os, sys\n"
+        "from review_embeddings import pipeline, review\n"
+        "from review_embeddings.review.cli.program import main\n"
+        "was = os.environ.get('OMP_WAIT_POLICY', 'unset')\n"
+        "sys.argv = ['review-embeddings', '--version']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n"
+        "    print(was, os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)\n"
+    )
+    environment = {name: v for name, v in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | before,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    was = before.get("OMP_WAIT_POLICY", "unset")  # in a host that imports us nothing changes
+    assert ended.stdout.splitlines()[-1] == f"{was} {after} False"
 
 
 @pytest.mark.parametrize(
