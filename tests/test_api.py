@@ -16,6 +16,7 @@ from review_embeddings.pipeline.api import make_request
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.review.cli.build import build_command
+from tests.docs.pages import PAGES
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,9 +84,10 @@ def test_a_run_is_built_as_the_command_builds_it(built_run: Path) -> None:
     assert len(pipeline.read_table(built.run)) == 3 * len(built.images)
 
 
-def readme_imports() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"^from review_embeddings\.\S+ import .+$", text, re.MULTILINE)
+def shown_imports() -> list[str]:
+    """What the pages of documentation import of us."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    return sorted({*re.findall(r"^from review_embeddings\.\S+ import .+$", text, re.MULTILINE)})
 
 
 SHORT = (
@@ -94,11 +96,11 @@ SHORT = (
     "from pipeline.table import read",
     "from review import animate, draw_frame",
 )
-"""What earlier versions of the README showed."""
+"""What earlier versions of the pages showed."""
 
 
-def test_the_imports_of_the_readme_work_by_both_names() -> None:
-    shown = readme_imports()
+def test_the_imports_of_the_pages_work_by_both_names() -> None:
+    shown = shown_imports()
     assert len(shown) >= 3
     lines = [*shown, *(line.replace("review_embeddings.", "") for line in shown), *SHORT]
     subprocess.run(

@@ -1,5 +1,4 @@
-"""Promises about the project as a whole: who imports whom, what help costs, what the README
-says."""
+"""Promises about the project as a whole: who imports whom, and what help costs."""
 
 import ast
 import re
@@ -11,7 +10,6 @@ from pathlib import Path
 import click
 import pytest
 
-from review_embeddings.pipeline import table
 from review_embeddings.review.cli.program import cli
 
 ROOT = Path(__file__).parents[1]
@@ -195,19 +193,6 @@ def test_every_command_has_help_and_every_option_a_sentence(name: str) -> None:
     assert of_runs or name == "diff", "which takes two data sets or runs"
 
 
-def test_the_readme_names_every_command_and_option() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for name, command in commands().items():
-        assert f"review-embeddings {name}".strip() in readme
-        for parameter in command.params:
-            for option in parameter.opts:
-                assert not option.startswith("--") or option in readme, f"{name} {option}"
-
-
-def test_the_readme_has_the_table_of_columns_as_declared() -> None:
-    assert table.as_markdown() in (ROOT / "README.md").read_text()
-
-
 def test_top_level_is_as_agreed() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
@@ -230,13 +215,3 @@ def test_the_plugin_is_part_of_the_package() -> None:
     assert not list(PLUGIN_FOLDER.glob("renumics/__init__.py")), (
         "renumics is a namespace; a file here would hide Spotlight itself"
     )
-
-
-def test_the_sizing_table_is_the_one_that_is_worked_out() -> None:
-    made = subprocess.run(
-        [sys.executable, ROOT / "tests" / "benchmarks" / "sizing.py"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert made.stdout in (ROOT / "README.md").read_text(encoding="utf-8")

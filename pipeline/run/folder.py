@@ -95,36 +95,39 @@ class RunFolder(RunLocks):
 
     @property
     def images(self) -> Path:
+        """One row an image: id, hash, label, size, and the file itself or where it lies
+        (``--in-place``)."""
         return self.path / "images.parquet"
 
     @property
     def skipped(self) -> Path:
+        """Files that are no image of the run, each with the reason."""
         return self.path / "skipped.csv"
 
     @property
     def log(self) -> Path:
-        """One row a logged training step, where the fine-tuning was made here."""
+        """One row a logged training step: loss, learning rate, evaluation."""
         return self.path / "log.csv"
 
     @property
     def history(self) -> Path:
-        """Epoch, loss and metrics of each checkpoint, and the Trainer's log."""
+        """Epoch, loss and metrics of each checkpoint, and the Trainer's log, whenever it wrote
+        them."""
         return self.path / "history.json"
 
     @property
     def training(self) -> Path:
-        """What the fine-tuning was asked for, where it was made here."""
+        """What a training made here was asked for, so that the same can go on."""
         return self.path / "training.json"
 
     @property
     def trained_images(self) -> Path:
-        """Hash and label of the images that the fine-tuning learns from, where it was made here;
-        may be absent."""
+        """Hash and label of the images that a training made here learns from."""
         return self.path / "trained_images.parquet"
 
     @property
     def resume(self) -> Path:
-        """Holds the newest full state of the training, as a ``checkpoint-<step>`` folder."""
+        """The newest full state of a training made here: optimizer, schedule, random states."""
         return self.path / "resume"
 
     def checkpoint(self, step: int) -> Path:
@@ -133,7 +136,7 @@ class RunFolder(RunLocks):
 
     @property
     def torn_decisions(self) -> Path:
-        """Last lines of it that a crash has cut off."""
+        """Last lines of the decisions that a crash has cut off."""
         return self.path / "decisions.torn"
 
     def moved_decisions(self, name: str) -> Path:
@@ -147,7 +150,7 @@ class RunFolder(RunLocks):
 
     @property
     def exports(self) -> Path:
-        """Lists and animations made from the run."""
+        """Lists, pages and films made from the run."""
         return self.path / "exports"
 
     @property
@@ -173,10 +176,12 @@ class RunFolder(RunLocks):
 
     @property
     def table(self) -> Path:
+        """The long table: a Parquet file a checkpoint, and one about the images."""
         return self.path / "table"
 
     @property
     def table_manifest(self) -> Path:
+        """Which of these files count, and what is known of each map."""
         return self.table / "manifest.json"
 
     def checkpoint_root(self, info: RunInfo) -> Path:

@@ -36,12 +36,12 @@ class RunLocks:
 
     @property
     def run_json(self) -> Path:
-        """Where the images come from, and the settings."""
+        """Format version, data set, classes, settings, versions of packages."""
         return self.path / "run.json"
 
     @property
     def decisions(self) -> Path:
-        """What people said about the images; only ever added to."""
+        """What was decided about images, a line each; only ever added to."""
         return self.path / "decisions.jsonl"
 
     @contextmanager

@@ -23,6 +23,7 @@ SCORES = "Neighbours and scores"
 
 IMAGES = Stage(
     name="images",
+    about="finds, reads and decodes every image of the split (`images.parquet`, `skipped.csv`)",
     version=1,
     compute=read_rows,
     identity={"key": "dataset", "signature": "files"},
@@ -37,6 +38,7 @@ IMAGES = Stage(
 
 PIXELS = Stage(
     name="pixels",
+    about="the images as a model takes them, for all checkpoints of one image processor (`cache/`)",
     version=2,
     compute=read_rows,
     identity={"processor": "processor", "images": "images"},
@@ -53,6 +55,7 @@ Version 1 did not tell classes with the same settings apart, and trusted the fir
 
 IMAGE_QUALITY = Stage(
     name="image_quality",
+    about="what cleanvision says of the pictures themselves (`--image-quality`)",
     version=3,
     baseline=2,
     compute=compute.judge_images,
@@ -68,6 +71,7 @@ IMAGE_QUALITY = Stage(
 
 EMBEDDINGS = Stage(
     name="embeddings",
+    about="a vector an image and, with a head, class probabilities (`probabilities/`)",
     version=1,
     compute=compute.embed,
     outputs=("embeddings",),
@@ -91,6 +95,7 @@ EMBEDDINGS = Stage(
 
 NEIGHBORS = Stage(
     name="neighbors",
+    about="the 15 nearest other images of each by cosine distance, and how far they are",
     version=1,
     compute=compute.find_neighbors,
     inputs={"embeddings": "embeddings.embeddings", "device": "device"},
@@ -111,6 +116,7 @@ NEIGHBORHOOD = {
 
 OUTLIERS = Stage(
     name="outliers",
+    about="cleanlab's OOD score, from the 10 nearest images",
     version=1,
     compute=compute.score_outliers,
     inputs=NEIGHBORHOOD,
@@ -122,6 +128,8 @@ OUTLIERS = Stage(
 
 JUDGE = Stage(
     name="judge",
+    about="the leave-one-out judge: ridge regression from the embeddings of all other images "
+    "to labels",
     version=1,
     compute=compute.leave_one_out,
     inputs={
@@ -140,6 +148,7 @@ JUDGE = Stage(
 
 QUALITY = Stage(
     name="quality",
+    about="how well each label fits at this checkpoint",
     version=1,
     compute=compute.judge_labels,
     inputs={
@@ -157,6 +166,7 @@ QUALITY = Stage(
 
 APART = Stage(
     name="apart",
+    about="how far each image and its nearest are from every class",
     version=1,
     compute=compute.measure_apart,
     inputs={
@@ -179,6 +189,7 @@ APART = Stage(
 
 PCA = Stage(
     name="projections",
+    about="the 2-D map of this checkpoint, before the alignment",
     version=1,
     compute=compute.pca,
     inputs={"embeddings": "embeddings.embeddings"},
@@ -194,6 +205,7 @@ PCA = Stage(
 
 TRUST = Stage(
     name="trust",
+    about="how many of the nearest images the map keeps near",
     version=1,
     compute=compute.trust_map,
     inputs={**NEIGHBORHOOD, "map": "projections.projections"},
@@ -207,6 +219,7 @@ TRUST = Stage(
 
 MOTION = Stage(
     name="motion",
+    about="how far each image moved since the checkpoint before, and which neighbours it kept",
     version=2,
     compute=compute.measure_motion,
     inputs={
@@ -225,6 +238,7 @@ MOTION = Stage(
 
 DUPLICATES = Stage(
     name="duplicates",
+    about="pairs of copies: neighbours propose, pixels decide",
     version=2,
     baseline=2,
     compute=compute.find_copies,
@@ -243,6 +257,7 @@ DUPLICATES = Stage(
 
 LABEL_FIT = Stage(
     name="label_fit",
+    about="how well each label fits over all checkpoints, and what fits better",
     version=1,
     compute=compute.fit_labels,
     inputs={
@@ -266,6 +281,7 @@ that was not trained on, of all for one that was."""
 
 GROUPS = Stage(
     name="groups",
+    about="group scores over all checkpoints, and the groups that stand apart",
     version=1,
     compute=compute.find_groups,
     inputs={
@@ -288,6 +304,7 @@ GROUPS = Stage(
 
 LEAKS = Stage(
     name="leaks",
+    about="the same images in another split (`--against`)",
     version=1,
     compute=compute.compare_splits,
     for_table=True,
@@ -300,6 +317,8 @@ LEAKS = Stage(
 
 TABLE = Stage(
     name="table",
+    about="aligns the maps, follows each image through all checkpoints, writes the table "
+    "(`table/`)",
     version=5,
     compute=compute.align_maps,
     identity={

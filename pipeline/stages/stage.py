@@ -90,6 +90,8 @@ class Stage:
     units: str | None = None
     """What its own progress counts, a keyword among ``settings`` that says how many there are; None
     for images. Only of a stage that takes ``advance``."""
+    about: str = ""
+    """What it computes, in a line of the documentation."""
     title: str = ""
     """For people, with ``{step}``: what other processes are doing, or this one for long."""
     group: str = ""

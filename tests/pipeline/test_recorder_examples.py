@@ -75,8 +75,8 @@ def of_values(run: Path, step: int) -> Any:
 def test_the_plain_loop_of_the_readme(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = example(ROOT / "README.md", "## Any other training loop")
-    code = code.replace('"uoft-cs/cifar10"', repr(str(pictures)))
+    code = example(ROOT / "README.md", "### 2. I have another training loop")
+    code = code.replace('"path/to/images"', repr(str(pictures)))
     torch.manual_seed(0)
     model = small_network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

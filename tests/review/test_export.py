@@ -26,14 +26,13 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.columns import as_markdown, list_names
+from review_embeddings.review.exchange.columns import list_names
 from review_embeddings.review.exchange.export import Selection, default_name, export_list, make_list
 from review_embeddings.review.exchange.formats import read_rows, write_list
 from review_embeddings.review.exchange.imports import Imported, import_decisions
 from review_embeddings.review.lists.choose import ready_made_lists
 
 CommandLine = Callable[..., tuple[int, str, str]]
-ROOT = Path(__file__).parents[2]
 
 
 def images_of(run: RunFolder) -> RunImages:
@@ -366,10 +365,6 @@ def test_a_spreadsheets_unicode_text_with_tabs_and_other_headings_is_read(
     assert import_decisions(run, file, "ada", note=print) == Imported(1, 0)
     (line,) = read_history(run, print).lines
     assert (line.image_id, line.decision, line.note) == (ids[4], "keep", "schön, hell; ja")
-
-
-def test_the_readme_has_the_columns_of_a_list_as_declared() -> None:
-    assert as_markdown() in (ROOT / "README.md").read_text()
 
 
 def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the_importers(

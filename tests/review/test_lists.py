@@ -27,7 +27,7 @@ from review_embeddings.pipeline.table.columns import COLUMNS
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.export import Selection, make_list
-from review_embeddings.review.lists import LISTS, keys, lists_of
+from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
 from review_embeddings.review.lists.groups import groups_in_words
@@ -39,8 +39,6 @@ from review_embeddings.review.lists.suggestion import (
 )
 from review_embeddings.review.lists.words import DISAGREEMENT, reasons, regime
 from review_embeddings.review.report.summary import SHOWN, Summary, summarize
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +204,6 @@ def test_keys_and_formats_cost_no_numeric_library() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.split()[:3] == ["worst", "consensus", "labels"]
-
-
-def test_the_readme_names_every_list() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert ", ".join(f"`{key}`" for key in keys()) in readme
 
 
 def test_every_list_reads_columns_that_there_are() -> None:

@@ -24,8 +24,6 @@ from review_embeddings.review.cli import jsonlines, waiting
 from review_embeddings.review.cli.program import cli
 
 CommandLine = Callable[..., tuple[int, str, str]]
-ROOT = Path(__file__).parents[2]
-
 HOLD = """
 import sys
 from pathlib import Path
@@ -79,10 +77,6 @@ def events(lines: list[dict[str, Any]]) -> list[str]:
 
 
 # -- lines
-
-
-def test_the_readme_has_the_schema_as_declared() -> None:
-    assert jsonlines.as_markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_build_says_its_stages_and_what_there_is(
