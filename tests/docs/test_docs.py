@@ -6,7 +6,9 @@ from __future__ import annotations
 import ast
 import re
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,3 +176,35 @@ def test_a_page_that_is_behind_is_named_and_written(
     assert __main__.main([]) == 0 and __main__.main(["--check"]) == 0
     text = page.read_text(encoding="utf-8")
     assert "old" not in text and "`local`" in text and text.endswith("kept\n")
+
+
+# -- the description in a package index
+
+
+def hook() -> Any:
+    """The module that makes it, which is no part of the package."""
+    spec = spec_from_file_location("description", ROOT / ".ci" / "description.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_description_has_no_pictures_and_no_links_into_the_repository() -> None:
+    text = (
+        "# A\n\nText with [a page](b.md#c).\n\n![A\npicture](.github/p.png)\n\n*Its\ncaption*\n\n"
+        "**Contents:** [B](#b) ·\n[C](#c)\n\n## B\n\n![another](q.png)\n\nSee [there](https://x.org).\n"
+    )
+    assert hook().description(text) == (
+        "# A\n\nText with a page.\n\n## B\n\nSee [there](https://x.org).\n"
+    )
+
+
+def test_the_package_is_described_by_the_readme() -> None:
+    metadata: dict[str, Any] = {}
+    hook().DescriptionHook(str(ROOT), {}).update(metadata)
+    text = metadata["readme"]["text"]
+    titles = [one.title for one in headings(README.read_text(encoding="utf-8"))]
+    assert [one.title for one in headings(text)] == titles
+    assert all(link.target.startswith("https://") for link in links(text))
+    assert "![" not in text and "Contents" not in text
