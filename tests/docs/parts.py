@@ -85,7 +85,7 @@ def run_folder() -> str:
     """Every file and folder of a run: those that `RunFolder` names, and those of the stages."""
     rows = [[f"`{name}`", text] for name, text in _named_paths().items()]
     stored = [one for one in STAGES if one.outputs]
-    rows += [[_stored(one.outputs), one.about[0].upper() + one.about[1:]] for one in stored]
+    rows += [[_stored(one.outputs), _begun(one.about)] for one in stored]
     return as_table(["file or folder", "what it holds"], rows)
 
 
@@ -102,6 +102,11 @@ def _named_paths() -> dict[str, str]:
             folder = "/" if not path.suffix else ""
             found[path.relative_to(run.path).as_posix() + folder] = _sentence(text)
     return found
+
+
+def _begun(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _sentence(text: str) -> str:

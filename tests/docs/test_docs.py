@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from review_embeddings.pipeline.stages.registry import STAGES
 from tests.docs import __main__
 from tests.docs.commands import all_commands, fault_of
 from tests.docs.pages import (
@@ -28,6 +29,8 @@ from tests.docs.pages import (
     shown_commands,
 )
 from tests.docs.parts import MARKED, PARTS, contents, filled
+
+PACKAGE = "review_embeddings"
 
 BY_NAME = {path.relative_to(ROOT).as_posix(): path for path in PAGES}
 
@@ -96,11 +99,14 @@ def test_every_block_of_python_compiles_and_finds_its_imports(name: str) -> None
     """They are imported for real in tests/test_api.py."""
     for code in python_blocks(text_of(name)):
         for node in ast.walk(ast.parse(code)):
-            origin = node.module if isinstance(node, ast.ImportFrom) else None
-            if origin and origin.partition(".")[0] == "review_embeddings":
-                module = import_module(origin)
-                for alias in node.names:
-                    assert alias.name in dir(module), f"{name}: {origin}.{alias.name}"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+                offered = dir(import_module(str(node.module)))
+                missing = {alias.name for alias in node.names} - {*offered}
+                assert not missing, f"{name}: from {node.module} import {', '.join(missing)}"
+
+
+def test_every_stage_says_what_it_computes() -> None:
+    assert [stage.name for stage in STAGES if not stage.about] == []
 
 
 def test_every_extra_is_explained() -> None:
