@@ -23,7 +23,6 @@ SCORES = "Neighbours and scores"
 
 IMAGES = Stage(
     name="images",
-    about="finds, reads and decodes every image of the split (`images.parquet`, `skipped.csv`)",
     version=1,
     compute=read_rows,
     identity={"key": "dataset", "signature": "files"},
@@ -33,12 +32,12 @@ IMAGES = Stage(
     title="Reading images",
     keep="always",
     long=True,
+    about="finds, reads and decodes every image of the split (`images.parquet`, `skipped.csv`)",
 )
 """Finds, reads and decodes every image of the split, once; with it come `PIXELS`."""
 
 PIXELS = Stage(
     name="pixels",
-    about="the images as a model takes them, for all checkpoints of one image processor (`cache/`)",
     version=2,
     compute=read_rows,
     identity={"processor": "processor", "images": "images"},
@@ -48,6 +47,7 @@ PIXELS = Stage(
     title="Preprocessing images",
     keep="always",
     long=True,
+    about="the images as a model takes them, for all checkpoints of one image processor (`cache/`)",
 )
 """The images as a model takes them, once for all checkpoints of one image processor.
 
@@ -55,7 +55,6 @@ Version 1 did not tell classes with the same settings apart, and trusted the fir
 
 IMAGE_QUALITY = Stage(
     name="image_quality",
-    about="what cleanvision says of the pictures themselves (`--image-quality`)",
     version=3,
     baseline=2,
     compute=compute.judge_images,
@@ -66,12 +65,12 @@ IMAGE_QUALITY = Stage(
     needs=("image_quality",),
     title="Looking at the images",
     timed_as="image quality",
+    about="what cleanvision says of the pictures themselves (`--image-quality`)",
 )
 """Version 2 looked at gray images in three channels as if they had one."""
 
 EMBEDDINGS = Stage(
     name="embeddings",
-    about="a vector an image and, with a head, class probabilities (`probabilities/`)",
     version=1,
     compute=compute.embed,
     outputs=("embeddings",),
@@ -91,11 +90,11 @@ EMBEDDINGS = Stage(
     title="Embedding with checkpoint {step}",
     long=True,
     accelerated=True,
+    about="a vector an image and, with a head, class probabilities (`probabilities/`)",
 )
 
 NEIGHBORS = Stage(
     name="neighbors",
-    about="the 15 nearest other images of each by cosine distance, and how far they are",
     version=1,
     compute=compute.find_neighbors,
     inputs={"embeddings": "embeddings.embeddings", "device": "device"},
@@ -106,6 +105,7 @@ NEIGHBORS = Stage(
     title="Neighbours at checkpoint {step}",
     group=SCORES,
     accelerated=True,
+    about="the 15 nearest other images of each by cosine distance, and how far they are",
 )
 
 NEIGHBORHOOD = {
@@ -116,7 +116,6 @@ NEIGHBORHOOD = {
 
 OUTLIERS = Stage(
     name="outliers",
-    about="cleanlab's OOD score, from the 10 nearest images",
     version=1,
     compute=compute.score_outliers,
     inputs=NEIGHBORHOOD,
@@ -124,12 +123,11 @@ OUTLIERS = Stage(
     identity={"neighbors": "neighbors"},
     constants={"k": OOD_NEIGHBORS},
     group=SCORES,
+    about="cleanlab's OOD score, from the 10 nearest images",
 )
 
 JUDGE = Stage(
     name="judge",
-    about="the leave-one-out judge: ridge regression from the embeddings of all other images "
-    "to labels",
     version=1,
     compute=compute.leave_one_out,
     inputs={
@@ -143,12 +141,13 @@ JUDGE = Stage(
     identity={"embeddings": "embeddings", "labels": "labels"},
     needs=("labels",),
     group=SCORES,
+    about="the leave-one-out judge: ridge regression from the embeddings of all other images "
+    "to labels",
 )
 """Class probabilities of each image from the labels of all others, by ridge regression."""
 
 QUALITY = Stage(
     name="quality",
-    about="how well each label fits at this checkpoint",
     version=1,
     compute=compute.judge_labels,
     inputs={
@@ -162,11 +161,11 @@ QUALITY = Stage(
     settings={"folds": "judged_by"},
     needs=("labels",),
     group=SCORES,
+    about="how well each label fits at this checkpoint",
 )
 
 APART = Stage(
     name="apart",
-    about="how far each image and its nearest are from every class",
     version=1,
     compute=compute.measure_apart,
     inputs={
@@ -184,12 +183,12 @@ APART = Stage(
     rows=4096,
     reduction=Reduction(compute.own_class_of, compute.usual_of),
     group=SCORES,
+    about="how far each image and its nearest are from every class",
 )
 """How far each image is from every class: the part of a checkpoint in `GROUPS`."""
 
 PCA = Stage(
     name="projections",
-    about="the 2-D map of this checkpoint, before the alignment",
     version=1,
     compute=compute.pca,
     inputs={"embeddings": "embeddings.embeddings"},
@@ -201,11 +200,11 @@ PCA = Stage(
     reduction=Reduction(compute.pca_moments, compute.pca_plane),
     title="PCA of checkpoint {step}",
     keep="nowhere",
+    about="the 2-D map of this checkpoint, before the alignment",
 )
 
 TRUST = Stage(
     name="trust",
-    about="how many of the nearest images the map keeps near",
     version=1,
     compute=compute.trust_map,
     inputs={**NEIGHBORHOOD, "map": "projections.projections"},
@@ -215,11 +214,11 @@ TRUST = Stage(
     identity={"map": "projections"},
     constants={"k": NEAR},
     group="Trust of the maps",
+    about="how many of the nearest images the map keeps near",
 )
 
 MOTION = Stage(
     name="motion",
-    about="how far each image moved since the checkpoint before, and which neighbours it kept",
     version=2,
     compute=compute.measure_motion,
     inputs={
@@ -233,12 +232,12 @@ MOTION = Stage(
     identity={"before": "embeddings@previous", "embeddings": "embeddings"},
     constants={"k": NEAR},
     group="Movement",
+    about="how far each image moved since the checkpoint before, and which neighbours it kept",
 )
 """Version 1 did not say how far an image moved against its neighbours."""
 
 DUPLICATES = Stage(
     name="duplicates",
-    about="pairs of copies: neighbours propose, pixels decide",
     version=2,
     baseline=2,
     compute=compute.find_copies,
@@ -253,11 +252,11 @@ DUPLICATES = Stage(
     identity={"embeddings": "embeddings"},
     constants={"k": NEAR},
     scope="ends",
+    about="pairs of copies: neighbours propose, pixels decide",
 )
 
 LABEL_FIT = Stage(
     name="label_fit",
-    about="how well each label fits over all checkpoints, and what fits better",
     version=1,
     compute=compute.fit_labels,
     inputs={
@@ -275,13 +274,13 @@ LABEL_FIT = Stage(
     scope="all",
     needs=("labels",),
     title="Labels over all checkpoints",
+    about="how well each label fits over all checkpoints, and what fits better",
 )
 """Scores each label by the heads and the leave-one-out judges: of the last checkpoint for an image
 that was not trained on, of all for one that was."""
 
 GROUPS = Stage(
     name="groups",
-    about="group scores over all checkpoints, and the groups that stand apart",
     version=1,
     compute=compute.find_groups,
     inputs={
@@ -299,12 +298,12 @@ GROUPS = Stage(
     identity={"apart": "apart@all", "images": "image_ids"},
     scope="all",
     title="Groups that stand apart",
+    about="group scores over all checkpoints, and the groups that stand apart",
 )
 """Scores and names the groups over all checkpoints; one more costs one more of `APART`."""
 
 LEAKS = Stage(
     name="leaks",
-    about="the same images in another split (`--against`)",
     version=1,
     compute=compute.compare_splits,
     for_table=True,
@@ -312,13 +311,12 @@ LEAKS = Stage(
     identity={"embeddings": "embeddings", "split": "against", "key": "dataset"},
     scope="last",
     needs=("against",),
+    about="the same images in another split (`--against`)",
 )
 """Looks for the images in another split, which is embedded in a run of its own."""
 
 TABLE = Stage(
     name="table",
-    about="aligns the maps, follows each image through all checkpoints, writes the table "
-    "(`table/`)",
     version=5,
     compute=compute.align_maps,
     identity={
@@ -341,6 +339,8 @@ TABLE = Stage(
     scope="all",
     hashed_from=None,
     unit="checkpoints",
+    about="aligns the maps, follows each image through all checkpoints, writes the table "
+    "(`table/`)",
 )
 """Aligns the maps, follows each image through all checkpoints, and writes the long table.
 
