@@ -62,6 +62,23 @@ def _shared() -> dict[OptionRow, list[str]]:
     return {row: names for row, names in found.items() if len(names) >= SHARED_BY}
 
 
+def overview() -> str:
+    """Every command with the first sentence about it."""
+    rows = [
+        f"| [`{_full(name)}`](#{_full(name).replace(' ', '-')}) | {_first_sentence(command)} |"
+        for name, command in all_commands().items()
+    ]
+    return "\n".join(["| command | what it does |", "| --- | --- |", *rows])
+
+
+def _full(name: str) -> str:
+    return f"{COMMAND} {name}".strip()
+
+
+def _first_sentence(command: click.Command) -> str:
+    return re.split(r"(?<=[.;])\s", _about(command))[0].rstrip(";.")
+
+
 def shared_options() -> str:
     """The options that several commands have."""
     rows = [f"| {row.names} | {_of(names)} | {row.meaning} |" for row, names in _shared().items()]
@@ -88,7 +105,7 @@ def _section(name: str, command: click.Command, shared: dict[OptionRow, list[str
     rows = _options(command)
     own = [row for row in rows if row not in shared]
     others = [row.names.split("`")[1].split()[0] for row in rows if row in shared]
-    lines = [f"### {name or COMMAND}", f"`{' '.join(usage)} [options]`: {_about(command)}"]
+    lines = [f"### {_full(name)}", f"`{' '.join(usage)} [options]`: {_about(command)}"]
     if own:
         table = [f"| {row.names} | {row.meaning} |" for row in own]
         lines.append("\n".join(["| option | meaning |", "| --- | --- |", *table]))

@@ -19,7 +19,7 @@ from review_embeddings.review.exchange import columns as list_columns
 from review_embeddings.review.lists.definition import LISTS
 from review_embeddings.review.page.frontend import DECISION_KEYS, FRONTEND_FOLDER
 from tests.benchmarks import sizing
-from tests.docs.commands import own_options, shared_options
+from tests.docs.commands import overview, own_options, shared_options
 from tests.docs.pages import Heading, headings
 
 MARKED = re.compile(
@@ -176,6 +176,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "maps": maps,
     "engines": engines,
     "sizing": sizing.as_markdown,
+    "overview": overview,
     "shared-options": shared_options,
     "commands": own_options,
     "lists": lists,
