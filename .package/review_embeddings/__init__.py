@@ -116,7 +116,7 @@ def _warn_of_strangers(folder: Path) -> None:
     files = [folder / f"{name}.py" for name in ALIASES]
     strangers = [one for one in files if one.is_file() and not _is_alias(str(one))]
     process = sys.modules.get("multiprocessing.process")
-    if strangers and (process is None or process.parent_process() is None):
+    if strangers and (process is None or process.current_process().name == "MainProcess"):
         import logging
 
         logging.getLogger(__name__).warning(
