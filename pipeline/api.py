@@ -117,7 +117,7 @@ def build(
     waited for; without, it is a BusyError. Raises ReviewError.
 
     >>> from review_embeddings import build
-    >>> built = build("runs/shapes", dataset="data/shapes", split="train")
+    >>> built = build("runs/colors", dataset="data/colors", split="train")
     >>> built.manifest.steps, len(built.images)
     ([10, 20, 100], 36)
     """

@@ -61,14 +61,14 @@ def read_table(
     or not these checkpoints, SettingsError for an unknown column.
 
     >>> from review_embeddings import read_table
-    >>> frame = read_table("runs/shapes", "last", ["image_id", "label", "ood_rank", "decision"])
-    >>> len(frame), frame["ood_rank"].min()
-    (36, 1)
+    >>> frame = read_table("runs/colors", "last", ["image_id", "label", "ood_rank", "decision"])
+    >>> len(frame), list(frame)
+    (36, ['image_id', 'label', 'ood_rank', 'decision'])
     >>> frame.loc[frame["decision"] == "remove", "image_id"].tolist()
     [7]
-    >>> sorted(set(read_table("runs/shapes", ["first", "best"], "checkpoint")["checkpoint"]))
-    [10, 20]
-    >>> read_table("runs/shapes", columns="lable")
+    >>> read_table("runs/colors", ["first", "50-100"], "checkpoint")["checkpoint"].unique().tolist()
+    [10, 100]
+    >>> read_table("runs/colors", columns="lable")
     Traceback (most recent call last):
         ...
     SettingsError: The table has no column 'lable'. Did you mean 'label'?

@@ -169,8 +169,9 @@ def show(
     ReviewError.
 
     >>> from review_embeddings import show
-    >>> with show("runs/shapes", checkpoint=[10, "last"], browser=False) as review:
+    >>> with show("runs/colors", checkpoint=[10, "last"], browser=False) as review:
     ...     review.is_open, review.address
+    Spotlight: http://127.0.0.1:2...   (good for one browser; .close() ends it)
     (True, 'http://127.0.0.1:2.../')
     >>> review.is_open
     False
