@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from review_embeddings.pipeline.errors import DatasetError, reason_of
+from review_embeddings.pipeline.errors import DatasetError, SettingsError, reason_of
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference, Request, Settings
+from review_embeddings.pipeline.text import nearest_name
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.stages.built import Built
     from review_embeddings.pipeline.stages.stage import Job
@@ -25,13 +28,52 @@ DATASET_OPTIONS = tuple(
 )
 """Options that are fields of `DatasetReference`, beside ``dataset``, which is its source."""
 
+PathName = str | os.PathLike[str]
+
+
+class BuildKeywords(TypedDict, total=False):
+    """What `build` takes by name, of what is built; other functions that build take it too."""
+
+    dataset: PathName | None
+    config: str | None
+    revision: str | None
+    split: str | None
+    image_column: str | None
+    label_column: str | None
+    limit: int | None
+    in_place: bool | None
+    split_folders: bool | None
+    labels_from: str | None
+    first_label: int | None
+    ignore_labels: bool | None
+    classes: PathName | Sequence[str] | None
+    checkpoints: PathName | int | Sequence[str | int] | None
+    base: PathName | None
+    processor: PathName | None
+    checkpoint: str | int | Sequence[str | int]
+    pooling: str | None
+    precision: str | None
+    align_to: str | None
+    map: str | None
+    against: str | None
+    cross_validate: int | None
+    trained_on: str | None
+    image_quality: bool | None
+    scaling: str | None
+    device: str | None
+    batch_size: int | None
+    engine: str
+    address: str | None
+    reread: bool
+
+
 SETTINGS_OPTIONS = tuple(field.name for field in fields(Settings))
 
 
 def build(
     run: RunFolder | str | os.PathLike[str],
     *,
-    dataset: str | os.PathLike[str] | None = None,
+    dataset: PathName | None = None,
     config: str | None = None,
     revision: str | None = None,
     split: str | None = None,
@@ -43,10 +85,10 @@ def build(
     labels_from: str | None = None,
     first_label: int | None = None,
     ignore_labels: bool | None = None,
-    classes: str | os.PathLike[str] | Sequence[str] | None = None,
-    checkpoints: str | os.PathLike[str] | None = None,
-    base: str | os.PathLike[str] | None = None,
-    processor: str | os.PathLike[str] | None = None,
+    classes: PathName | Sequence[str] | None = None,
+    checkpoints: PathName | int | Sequence[str | int] | None = None,
+    base: PathName | None = None,
+    processor: PathName | None = None,
     checkpoint: str | int | Sequence[str | int] = (),
     pooling: str | None = None,
     precision: str | None = None,
@@ -69,31 +111,73 @@ def build(
     these names.
 
     What is not given stays as the run folder has it. ``checkpoint`` is a step, ``"first"``,
-    ``"last"``, ``"best"``, a range such as ``"0-100"`` or several of them; none means all. With
-    ``wait`` another process that writes to the run is waited for; without, it is a BusyError.
-    Raises ReviewError.
+    ``"last"``, ``"best"``, a range such as ``"0-100"`` or several of them; none means all.
+    ``checkpoints`` is the folder that they are in, where that is not the run; if it is steps or
+    such names it stands for ``checkpoint``. With ``wait`` another process that writes to the run is
+    waited for; without, it is a BusyError. Raises ReviewError.
+
+    >>> from review_embeddings import build
+    >>> built = build("runs/colors", dataset="data/colors", split="train")
+    >>> built.manifest.steps, len(built.images)
+    ([10, 20, 100], 36)
     """
     options = locals()  # before anything else is local
     from review_embeddings.pipeline.run.folder import RunFolder, run_at
     from review_embeddings.pipeline.stages.build import build as build_run
 
     folder = run if isinstance(run, RunFolder) else run_at(run)
-    return build_run(folder, make_request(options), progress=progress, wait=wait)
+    return build_run(folder, request_of(options), progress=progress, wait=wait)
 
 
 def preview(
-    run: RunFolder | str | os.PathLike[str], *, progress: Progress = SILENT, **options: Any
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    progress: Progress = SILENT,
+    **options: Unpack[BuildKeywords],
 ) -> list[Job]:
     """What `build` would compute with the same options: for which checkpoint and why. Computes and
     writes nothing. Raises ReviewError."""
     from review_embeddings.pipeline.run.folder import RunFolder, run_at
     from review_embeddings.pipeline.stages.preview import preview as preview_of
 
-    unknown = sorted(set(options) - set(signature(build).parameters))
-    if unknown:
-        raise TypeError(f"preview() takes no {', '.join(unknown)}; it takes what build() takes")
+    check_keywords("preview", options)
     folder = run if isinstance(run, RunFolder) else run_at(run)
-    return preview_of(folder, make_request(options), progress=progress)
+    return preview_of(folder, request_of(options), progress=progress)
+
+
+def check_keywords(function: str, options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
+    """Raise TypeError for a keyword that is none of `build`, and none of the function's ``own``
+    ones."""
+    known = BuildKeywords.__annotations__
+    for name in options:
+        if name not in known:
+            near = nearest_name(name, [*own, *known])
+            hint = "it takes what build() takes" if near is None else f"did you mean {near}?"
+            raise TypeError(f"{function}() takes no {name}; {hint}")
+
+
+STEPS = re.compile(r"(first|last|best|\d+)(-(first|last|best|\d+))?")
+"""Names of checkpoints, which no folder of checkpoints has."""
+
+
+def request_of(options: Mapping[str, Any]) -> Request:
+    """The request of keywords of `build`, where ``checkpoints`` may be steps. Raises SettingsError
+    where these are given twice."""
+    steps = options.get("checkpoints")
+    if steps is None or not _are_steps(steps):
+        return make_request(options)
+    if options.get("checkpoint") not in (None, ()):
+        raise SettingsError(
+            f"checkpoints={steps!r} and checkpoint={options['checkpoint']!r} both say which "
+            f"checkpoints. Give one of them."
+        )
+    return make_request({**options, "checkpoint": steps, "checkpoints": None})
+
+
+def _are_steps(given: object) -> bool:
+    if isinstance(given, (str, os.PathLike)):
+        return bool(STEPS.fullmatch(os.fspath(given))) and not Path(given).exists()
+    return True
 
 
 def make_request(options: Mapping[str, Any]) -> Request:

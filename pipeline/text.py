@@ -6,6 +6,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 UNSAFE = re.compile(
@@ -32,6 +33,13 @@ def is_number(text: str) -> bool:
     """Whether a text is a whole number in the digits 0 to 9: `str.isdigit` also takes a ``²``,
     which `int` does not."""
     return text.isascii() and text.isdecimal()
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody may have meant; None where none is alike."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)), None)
 
 
 def json_text(content: Any, *, indent: int | None = None) -> str:

@@ -43,6 +43,7 @@ LAYERS = (
     "pipeline",
     "review.decisions",
     "review.lists",
+    "review.decided",
     "review.exchange",
     "review.page",
     "review.share",
@@ -53,6 +54,7 @@ LAYERS = (
     "review.demo",
     "review",
     "review.cli",
+    "review.session",
     "review.__main__",
 )
 """Rooms, and modules beside them, from the bottom to the top: each imports only from those before

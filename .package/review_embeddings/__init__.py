@@ -1,9 +1,16 @@
-"""The package that people install: `review_embeddings.pipeline` makes the long table of a run,
-`review_embeddings.review` lets a person look at it, decide and take the decisions away.
+"""The package that people install: from the checkpoints of a fine-tuning and a data set to a table
+of embeddings, a review of the images, and decisions that are taken away.
+
+    from review_embeddings import EmbeddingCallback, Recorder, build, read_table, show
+
+`EmbeddingCallback` makes any Trainer script leave a run that can be reviewed, `Recorder` any other
+training loop; `build` brings the table of a run up to date, `show` opens the review, `read_table`
+gives the table and what was decided as one DataFrame. `review_embeddings.pipeline` has what belongs
+to the table, `review_embeddings.review` what belongs to the review.
 
 In a wheel both folders lie beside this file. In a checkout, and in an editable install of one, they
 are the two folders at its top level. `pipeline` and `review` alone are second names of the same
-modules, wherever no other module of that name comes first.
+modules, wherever nobody else has a module of that name.
 """
 
 from __future__ import annotations
@@ -12,10 +19,10 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import InspectLoader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import TYPE_CHECKING
 
 ALIASES = ("pipeline", "review")
 """Rooms of this package that may be imported by their name alone."""
@@ -50,6 +57,8 @@ class _Alias:
 
     def get_code(self, name: str) -> CodeType | None:
         """What ``python -m`` runs."""
+        from importlib.abc import InspectLoader  # with half of the standard library behind it
+
         spec = importlib.util.find_spec(f"{__name__}.{name}")
         loader = None if spec is None else spec.loader
         return loader.get_code(spec.name) if isinstance(loader, InspectLoader) and spec else None
@@ -59,24 +68,88 @@ def _room(name: str) -> ModuleType | None:
     return sys.modules.get(f"{__name__}.{name}")
 
 
-def _folders_of_others(name: str) -> list[str]:
-    """Folders of Python files without an ``__init__.py`` that have this name."""
-    folders = [Path(entry or ".") / name for entry in sys.path]
-    return [str(one) for one in folders if _is_namespace(one)]
-
-
-def _is_namespace(folder: Path) -> bool:
-    return any(folder.glob("*.py")) and not (folder / "__init__.py").exists()
-
-
 def alias(name: str) -> None:
-    """Let ``import pipeline`` (or ``review``) give the module that this package holds, unless a
-    folder of Python files on the path has this name: such a namespace package is somebody else's,
-    though the import system finds our file first."""
-    if folders := _folders_of_others(name):
-        sys.modules[name] = namespace = ModuleType(name)
-        namespace.__path__ = folders
+    """Let ``import pipeline`` (or ``review``) give the module that this package holds, unless there
+    is another one of this name on the path: the import system finds our file first where it stands
+    further ahead, or where theirs is a folder without ``__init__.py``."""
+    if (spec := _of_others(name)) is not None:
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        if spec.loader is not None:
+            spec.loader.exec_module(module)
         return
     sys.modules[name] = importlib.import_module(f"{__name__}.{name}")
     if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Alias())
+
+
+def _of_others(name: str) -> ModuleSpec | None:
+    """The module of this name that is somebody else's; None where there is none. A module or a
+    package comes before folders without ``__init__.py``, as everywhere."""
+    found = [PathFinder.find_spec(name, [entry]) for entry in sys.path]
+    modules = [one for one in found if one is not None and one.origin is not None]
+    theirs = [one for one in modules if not _is_alias(str(one.origin))]
+    folders = [str(Path(entry or ".") / name) for entry in sys.path]
+    if not theirs and (namespaces := [one for one in folders if _is_namespace(Path(one))]):
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = namespaces
+        return spec
+    return theirs[0] if theirs else None
+
+
+def _is_alias(file: str) -> bool:
+    """Whether a module of one of our names is ours: of this, or of another copy of the package."""
+    try:
+        return "from review_embeddings import alias" in Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _is_namespace(folder: Path) -> bool:
+    """Whether it holds modules or packages, and is none itself."""
+    found = (one for pattern in ("*.py", "*/*.py") for one in folder.glob(pattern))
+    return next(found, None) is not None and not (folder / "__init__.py").exists()
+
+
+def _warn_of_strangers(folder: Path) -> None:
+    """Log a sentence where another distribution has put a file in the place of one of ours; once,
+    and not in the processes that this one starts."""
+    files = [folder / f"{name}.py" for name in ALIASES]
+    strangers = [one for one in files if one.is_file() and not _is_alias(str(one))]
+    process = sys.modules.get("multiprocessing.process")
+    if strangers and (process is None or process.current_process().name == "MainProcess"):
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "%s is of another distribution: `import %s` gives that. Import %s.%s instead.",
+            strangers[0],
+            strangers[0].stem,
+            __name__,
+            strangers[0].stem,
+        )
+
+
+_warn_of_strangers(Path(__file__).resolve().parents[1])
+
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.api import build
+    from review_embeddings.pipeline.training.callback import EmbeddingCallback
+    from review_embeddings.pipeline.training.recorder import Recorder
+    from review_embeddings.review.decided import read_table
+    from review_embeddings.review.session import Review, show
+
+__all__ = ["EmbeddingCallback", "Recorder", "Review", "build", "read_table", "show"]
+
+if not TYPE_CHECKING:  # of names that are not offered a type checker shall know nothing
+    from review_embeddings.pipeline.lazy import offer
+
+    __getattr__, __dir__ = offer(
+        __name__,
+        {
+            "pipeline.api": ["build"],
+            "pipeline.training.callback": ["EmbeddingCallback"],
+            "pipeline.training.recorder": ["Recorder"],
+            "review.session": ["Review", "show"],
+            "review.decided": ["read_table"],
+        },
+    )

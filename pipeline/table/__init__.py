@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         read_manifest,
         written_records,
     )
-    from review_embeddings.pipeline.table.reader import iterate, read, validate
+    from review_embeddings.pipeline.table.reader import columns_named, iterate, read, validate
     from review_embeddings.pipeline.table.schema import arrow_schema, as_markdown, columns_from
     from review_embeddings.pipeline.table.writer import Findings, Leaks, TablePart, write
 
@@ -48,7 +48,7 @@ _HOMES = {
         "read_manifest",
         "written_records",
     ),
-    "reader": ("iterate", "read", "validate"),
+    "reader": ("columns_named", "iterate", "read", "validate"),
     "schema": ("arrow_schema", "as_markdown", "columns_from", "values_from"),
     "writer": ("Findings", "Leaks", "TablePart", "write"),
 }
@@ -71,6 +71,7 @@ __all__ = [
     "arrow_schema",
     "as_markdown",
     "columns_from",
+    "columns_named",
     "consistently",
     "export",
     "iterate",

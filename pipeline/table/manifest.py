@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import TypeAlias
 
-from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
+from review_embeddings.pipeline.models.checkpoints import BEST, select
 from review_embeddings.pipeline.models.trainerstate import history_of, number_of
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord, TrainingHistory
 from review_embeddings.pipeline.run.inside import is_within
 from review_embeddings.pipeline.run.records import RecordError, record_of
+from review_embeddings.pipeline.text import visible
+
+MAX_NAME = 40
+"""Characters of a checkpoint's name that a message repeats."""
 
 STEP_NOT_KNOWN = "(final, step not known)"
 """Stands behind the number of a final model that was saved at no step that anything tells."""
@@ -192,18 +199,47 @@ class _Steps:
     checkpoints: list[_Step] = field(default_factory=list)
 
 
-def manifest_with(run: RunFolder, checkpoints: Sequence[int] | None) -> Manifest:
+Checkpoints: TypeAlias = int | str | Sequence[int | str]
+"""A step, ``first``, ``last``, ``best``, a range such as ``0-100``, or several of these."""
+
+
+def steps_named(run: RunFolder, manifest: Manifest, checkpoints: Checkpoints | None) -> list[int]:
+    """The steps of a run's table that are named, ascending; None for all. Raises RunError for those
+    that it does not hold and CheckpointError where the best one is not known."""
+    if checkpoints is None:
+        return manifest.steps
+    is_one = isinstance(checkpoints, (str, int, Integral))  # integers of numpy, too
+    names = [str(checkpoints)] if is_one else [str(one) for one in checkpoints]
+    if not names:
+        raise SettingsError("No checkpoint was named. Name some, or leave that out for all.")
+    steps: set[int] = set()
+    for name in names:
+        try:
+            steps |= set(select(manifest.steps, [name], best=manifest.best))
+        except CheckpointError as error:
+            if name == BEST and manifest.best is None:
+                raise
+            raise RunError(_not_held(run, manifest, name)) from error
+    return sorted(steps)
+
+
+def _not_held(run: RunFolder, manifest: Manifest, name: str) -> str:
+    which = f"{name} (step {manifest.best})" if name == BEST else visible(name[:MAX_NAME])
+    return (
+        f"The table of {run} has no checkpoint {which}; it has "
+        f"{', '.join(map(str, manifest.steps))}. Name a step, first, last, best or a range such as "
+        f"0-100; `review-embeddings build --run {run}` adds others that the run has."
+    )
+
+
+def manifest_with(run: RunFolder, checkpoints: Checkpoints | None) -> Manifest:
     """The manifest of a table that holds these checkpoints. Raises RunError where it does not."""
     manifest = read_manifest(run)
+    if manifest is None and not run.path.is_dir():
+        raise RunError(f"There is no run {run}: no such folder. Name one that was built.")
     if manifest is None:
         raise RunError(
             f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it."
         )
-    missing = sorted(set(checkpoints or []) - set(manifest.steps))
-    if missing:
-        raise RunError(
-            f"The table of {run} has no checkpoint {missing[0]}; it has "
-            f"{', '.join(map(str, manifest.steps))}. "
-            f"`review-embeddings build --run {run}` adds the others."
-        )
+    steps_named(run, manifest, checkpoints)
     return manifest

@@ -24,8 +24,15 @@ from review_embeddings.pipeline.table.columns import (
     IMAGE,
     IMAGE_ID,
 )
-from review_embeddings.pipeline.table.manifest import CheckpointSummary, Manifest, manifest_with
+from review_embeddings.pipeline.table.manifest import (
+    Checkpoints,
+    CheckpointSummary,
+    Manifest,
+    manifest_with,
+    steps_named,
+)
 from review_embeddings.pipeline.table.schema import classes_of, stored_columns
+from review_embeddings.pipeline.text import nearest_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +41,13 @@ if TYPE_CHECKING:
 def read(
     run: RunFolder | str | os.PathLike[str],
     *,
-    checkpoints: Sequence[int] | None = None,
-    columns: Sequence[str] | None = None,
+    checkpoints: Checkpoints | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The long table as one DataFrame: images in order within checkpoints in order of training.
 
+    ``checkpoints`` is a step, ``first``, ``last``, ``best``, a range such as ``0-100``, or several
+    of these, None for all; ``columns`` are their names, None for all.
     ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays; ``image``
     cells are bytes, one object an image. Raises RunError where the run has no table or not these
     checkpoints, SettingsError for an unknown column.
@@ -58,19 +67,14 @@ def read(
 def iterate(
     run: RunFolder | str | os.PathLike[str],
     *,
-    checkpoints: Sequence[int] | None = None,
-    columns: Sequence[str] | None = None,
+    checkpoints: Checkpoints | None = None,
+    columns: str | Sequence[str] | None = None,
 ) -> Iterator[tuple[CheckpointSummary, pd.DataFrame]]:
     """The long table one checkpoint at a time, each as `read` gives it."""
     run = run if isinstance(run, RunFolder) else run_at(run)
-    names = list(COLUMNS.names() if columns is None else columns)
-    unknown = [name for name in names if name not in COLUMNS]
-    if unknown:
-        raise SettingsError(
-            f"The table has no column {unknown[0]!r}; it has {', '.join(COLUMNS.names())}."
-        )
+    names = columns_named(columns, COLUMNS.names())
     manifest = manifest_with(run, checkpoints)
-    wanted = set(manifest.steps if checkpoints is None else checkpoints)
+    wanted = set(steps_named(run, manifest, checkpoints))
     of_image = [column.name for column in stored_columns("image") if column.name in names]
     stored = [
         column.name for column in stored_columns("checkpoint-and-image") if column.name in names
@@ -91,6 +95,18 @@ def iterate(
         if images is not None:
             frame[IMAGE] = images
         yield one, frame[names]
+
+
+def columns_named(columns: str | Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """The columns of a table that are named; None for all. Raises SettingsError for one that is not
+    among the ``known`` ones."""
+    names = [columns] if isinstance(columns, str) else list(known if columns is None else columns)
+    for name in names:
+        if name not in known:
+            near = nearest_name(str(name), known)
+            hint = f"; it has {', '.join(known)}." if near is None else f". Did you mean {near!r}?"
+            raise SettingsError(f"The table has no column {name!r}{hint}")
+    return names
 
 
 def images_of_table(run: RunFolder) -> RunImages:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError, reason_of
 from review_embeddings.pipeline.models.device import has_bf16
 from review_embeddings.pipeline.models.libraries import import_transformers
+from review_embeddings.pipeline.text import nearest_name
 
 OWN_OPTIONS = {
     "output_dir": "--run",
@@ -123,9 +123,9 @@ def check_names(values: Mapping[str, Any]) -> None:
         if name in FIXED:
             raise SettingsError(f"--set {name} cannot be changed: {FIXED[name]}. Leave it out.")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            near = nearest_name(name, known)
             hint = (
-                f"Did you mean {near[0]}?"
+                f"Did you mean {near}?"
                 if near
                 else "The fields are listed in the documentation of transformers.TrainingArguments."
             )

@@ -93,6 +93,12 @@ class EmbeddingCallback(LogCallback):
     processor or its model is none of transformers or sharded over several processes, ReviewError
     where the data set cannot be used or the folder not be written. Any later fault is told once, in
     one line, and switches the callback off: no training is ended by it.
+
+    >>> from review_embeddings import EmbeddingCallback, build
+    >>> trainer.add_callback(EmbeddingCallback("data/colors", split="train"))
+    >>> result = trainer.train()  # two steps, each saved
+    >>> build(trainer.args.output_dir).manifest.steps
+    [0, 1, 2]
     """
 
     def __init__(

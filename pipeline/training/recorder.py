@@ -80,6 +80,17 @@ class Recorder:
     hooks are given back. Only the first process of a training records. The run holds no weights.
     What cannot work is refused here, with a ReviewError; once made, a recorder raises nothing: a
     fault is told once, in one line, and switches it off.
+
+    >>> import numpy, torch
+    >>> from review_embeddings import Recorder, build
+    >>> def transform(image):
+    ...     return torch.from_numpy(numpy.array(image)).permute(2, 0, 1) / 255
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 3))
+    >>> recorder = Recorder("runs/mine", "data/colors", split="train", transform=transform)
+    >>> recorder.record(0, model)
+    >>> recorder.record(10, model, epoch=1.0, metrics={"loss": 0.9})
+    >>> build("runs/mine").manifest.steps
+    [0, 10]
     """
 
     def __init__(

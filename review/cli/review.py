@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from review_embeddings.pipeline.errors import RunError, SettingsError
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.declare import option
 from review_embeddings.review.cli.options import (
     ComputeOptions,
@@ -20,7 +20,7 @@ from review_embeddings.review.cli.options import (
 )
 from review_embeddings.review.cli.output import print_checkpoints, progress
 from review_embeddings.review.cli.printing import say
-from review_embeddings.review.cli.runs import build_run, find_run, request_of
+from review_embeddings.review.cli.runs import build_run, find_run, request_of, reviewed_runs
 from review_embeddings.review.cli.serving import address_of, serve_page, show
 
 if TYPE_CHECKING:
@@ -137,13 +137,4 @@ def _check_watched(options: ReviewOptions) -> None:
 
 def _deciding(options: ReviewOptions) -> dict[str, Any]:
     """Who decides, and whose decisions are shown beside those of the run."""
-    from review_embeddings.pipeline.run.folder import run_at
-
-    earlier = [run_at(name) for name in options.earlier]
-    for run in earlier:
-        if not run.decisions.is_file():
-            raise RunError(
-                f"--decisions-from {run}: there are no decisions (decisions.jsonl). Name a run "
-                f"that was reviewed."
-            )
-    return {"reviewer": options.reviewer, "earlier": earlier}
+    return {"reviewer": options.reviewer, "earlier": reviewed_runs(options.earlier)}

@@ -53,6 +53,20 @@ def existing_run(name: str | None) -> RunFolder:
     return run
 
 
+def reviewed_runs(names: Sequence[str]) -> list[RunFolder]:
+    """The runs of ``--decisions-from``. Raises RunError for one without decisions."""
+    from review_embeddings.pipeline.run.folder import run_at
+
+    runs = [run_at(name) for name in names]
+    for run in runs:
+        if not run.decisions.is_file():
+            raise RunError(
+                f"--decisions-from {run}: there are no decisions (decisions.jsonl). Name a run "
+                f"that was reviewed."
+            )
+    return runs
+
+
 def request_of(
     inputs: InputOptions,
     results: ResultOptions,

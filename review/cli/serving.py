@@ -49,30 +49,32 @@ def serve_page(
     """Serve a page and say where; ``next_page`` gives another one that takes its place."""
     from review_embeddings.review.page.server import Announcements, serve
 
-    for sentence in _warnings(page, address):
-        say(f"Warning: {sentence}")
+    say_warnings(page, address)
     serve(
         page,
         address,
         open_browser=not options.no_browser,
-        announce=Announcements(_say_ready, _say_renewed),
+        announce=Announcements(_say_ready, say_renewed),
         next_page=next_page,
     )
 
 
-def _warnings(page: Page, address: Address) -> list[str]:
-    """Who else can read or take over what is served, each said once."""
+def say_warnings(page: Page, address: Address) -> None:
+    """Say who else can read or take over what is served."""
     from review_embeddings.review.page.rights import open_to_others, printed_to_others
 
     in_files = [] if page.run is None else open_to_others(page.run)
-    return [*filter(None, (address.warning, printed_to_others())), *in_files]
+    for sentence in [*filter(None, (address.warning, printed_to_others())), *in_files]:
+        say(f"Warning: {sentence}")
 
 
 def _say_ready(url: str) -> None:
     say(f"Spotlight: {url}   (good for one browser; Ctrl-C ends it)")
 
 
-def _say_renewed(url: str, used: str) -> None:
+def say_renewed(url: str, used: str) -> None:
+    """Say that an address was opened that had let somebody in already, and which one is good
+    now."""
     say(
         f"The address was used at {used} already, and was opened again just now. If that was not "
         f"you, somebody else sees the review: end it with Ctrl-C and start it again.",

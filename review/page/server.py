@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -101,31 +101,62 @@ def serve(
     address.check()
     stopped, working = threading.Event(), threading.Event()
     working.set()  # until it is served
+
+    def ready(url: str) -> None:
+        working.clear()
+        announce.ready(url)
+
+    announced = replace(announce, ready=ready)
     with (
         _signals_set(stopped, working),
-        _session_folder() as folder,
-        contextlib.ExitStack() as stack,
+        serving(page, address, open_browser=open_browser, announce=announced) as served,
     ):
+        while not stopped.wait(LOOK_EVERY):
+            served.check()
+            if next_page is not None:
+                working.set()
+                if (new := next_page()) is not None:
+                    served.show(new)
+                working.clear()
+
+
+@contextlib.contextmanager
+def serving(
+    page: Page, address: Address, *, open_browser: bool, announce: Announcements
+) -> Iterator[ServedPage]:
+    """Serve a page while the context is entered, in whichever thread; takes no signals. Raises as
+    `serve`."""
+    with _session_folder() as folder, contextlib.ExitStack() as stack:
         secrets = EntrySecrets.make()
         secrets.write(folder)
         server = SpotlightProcess(address, folder)
         stack.callback(server.stop)
         url = _start(server, page, address, folder)
         printed, opened = (f"{url}?{TOKEN_PARAMETER}={key}" for key in secrets.keys)
-        working.clear()
         announce.ready(printed)
         stack.enter_context(_renewing(folder, url, announce.renewed))
         if open_browser and has_display():
             stack.enter_context(opened_in_browser(opened, folder))
-        while not stopped.wait(LOOK_EVERY):
-            server.check()
-            if next_page is not None:
-                working.set()
-                if (new := next_page()) is not None:
-                    have_private_folder(folder)
-                    write_private_json(folder / PAGE_FILE, new.session or {})
-                    server.show(_config(new))
-                working.clear()
+        yield ServedPage(server, folder)
+
+
+@dataclass(frozen=True)
+class ServedPage:
+    """A page while it is served."""
+
+    server: SpotlightProcess
+    folder: Path
+    """Of the session."""
+
+    def check(self) -> None:
+        """Raise ReviewError where the server has ended by itself."""
+        self.server.check()
+
+    def show(self, page: Page) -> None:
+        """Let another page of the same images take its place."""
+        have_private_folder(self.folder)
+        write_private_json(self.folder / PAGE_FILE, page.session or {})
+        self.server.show(_config(page))
 
 
 @contextlib.contextmanager
