@@ -13,11 +13,12 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from failing import ERRORS, Call, Failing
+from disturbances import Trial
+from failing import Call, Failing
 from forked import Forks
 from samples import save_checkpoint, save_start_model, write_splits
 
@@ -40,12 +41,6 @@ UNKNOWN = "it was not written whole"
 
 OF_THE_PROGRAM = ("fault of the program", "Traceback", "Exception ignored")
 
-SIGNALS = (
-    *((number, False) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)),
-    *((number, True) for number in (signal.SIGINT, signal.SIGTERM)),
-)
-"""Which signals come, and whether twice."""
-
 _DIFFERENT = (
     "time|decisions_as_of|request|id|key|checksum|sequence|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
     "train_loss"  # of what this process has trained
@@ -58,27 +53,6 @@ TIMES = re.compile(rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|{_STAMPS}'.encod
 
 AS_OF = re.compile(rb"as of [-0-9T:.]+Z")
 """In the summary of a cleaned data set."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A call of a command at which it is disturbed."""
-
-    call: Call
-    error: int = 0
-    """An errno."""
-    partial: bool = False
-    """Whether half of a write is done before."""
-    signal: int = 0
-    """In place of an error."""
-    twice: bool = False
-
-    def __str__(self) -> str:
-        if self.signal:
-            how = f"{signal.Signals(self.signal).name}{' twice' if self.twice else ''}"
-        else:
-            how = f"{errno.errorcode[self.error]}{' after half' if self.partial else ''}"
-        return f"{self.call.number} {self.call.kind} {how}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +97,7 @@ class Scene:
         return ["build", "--run", run, *data, "--split", "test"]
 
     def commands(self) -> list[Command]:
-        """All commands that write."""
+        """All commands that write, the quicker ones first."""
         run, place = self.place / "run", self.place
         train = ["finetune", "--run", run, "--model", self.folder / "model", "--batch-size", "4"]
         train += ["--dataset", self.folder / "data", "--device", "cpu", "--set", "bf16=false"]
@@ -135,9 +109,6 @@ class Scene:
         }
         film = ["animate", "--run", run, "--size", "480", "--tween", "1", "--out"]
         return [
-            Command("build", self._build(run)),
-            Command("finetune", [*train, "--steps", "2", "--frames", "3", "--embed"]),
-            Command("finetune best", [*train, "--steps", "3", "--frames", "4", *best]),
             Command("import", ["import", self.folder / "list.csv", "--run", run], "built"),
             *(
                 Command(f"apply {form}", [*apply, form], "decided", ignored=r".*/README\.md")
@@ -160,6 +131,9 @@ class Scene:
                 if "decisions" in cli.commands
                 else []
             ),
+            Command("build", self._build(run)),
+            Command("finetune best", [*train, "--steps", "3", "--frames", "4", *best]),
+            Command("finetune", [*train, "--steps", "2", "--frames", "2", "--embed"]),
             Command("demo", ["demo", "--no-serve", "--run", run], patches=demo),
         ]  # fmt: skip
 
@@ -167,14 +141,14 @@ class Scene:
 
     def undisturbed(self, command: Command) -> tuple[dict[str, bytes], list[Call]]:
         """What a command leaves, and the calls that it makes, each time the same."""
-        for _ in range(2):  # the second time with everything imported and in caches
-            self._begin(command)
-            self._failing.note_calls(self.place)
-            code, output = self._end_of(command)
-            calls = self._failing.calls()
-            self._failing.stop()
-            assert code == 0, output
-        return self._result(command), calls
+        self._begin(command)
+        code, output = self._end_of(command)  # once to import everything, and to fill caches
+        self._begin(command)
+        self._failing.note_calls(self.place)
+        code, output = self._end_of(command) if code == 0 else (code, output)
+        self._failing.stop()
+        assert code == 0, output
+        return self._result(command), self._failing.calls()
 
     def problem(self, command: Command, trial: Trial, expected: dict[str, bytes]) -> str:
         """What is not clean about an end; empty where all is."""
@@ -255,25 +229,6 @@ class Scene:
     def _different(self, command: Command, expected: dict[str, bytes]) -> list[str]:
         got = self._result(command)
         return sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))[:8]
-
-
-def every_trial(calls: Iterable[Call]) -> Iterator[Trial]:
-    """For each call every error that it can end with, and every signal."""
-    for call in calls:
-        for error in ERRORS[call.kind]:
-            full = error in (errno.ENOSPC, errno.EDQUOT) and call.kind == "write"
-            yield Trial(call, error, partial=full and call.number % 2 == 0)
-        for number, twice in SIGNALS:
-            yield Trial(call, signal=number, twice=twice)
-
-
-def in_turn(calls: Iterable[Call]) -> Iterator[Trial]:
-    """For each call one of these, so that all come."""
-    turns: dict[str, int] = {}
-    for call in calls:
-        turn = turns[call.kind] = turns.get(call.kind, -1) + 1
-        some = list(every_trial([call]))
-        yield some[turn % len(some)]
 
 
 def fill_in(listed: Path, source: Path | None = None, *, first: int = 0) -> None:
