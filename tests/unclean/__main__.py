@@ -43,18 +43,29 @@ def main() -> int:
     state = options.state or Path(tempfile.gettempdir()) / "review-embeddings-unclean.jsonl"
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory(prefix="unclean-", dir=options.work) as name:
-        planned = plan_of(Path(name), options)
-        known = {key for key, line in read(state).items() if not (options.again and line["found"])}
-        left = [one for one in planned if one.key not in known]
-        print(f"{len(planned):,} trials, {len(left):,} of them to be made", flush=True)
-        workers = []
-        for worker in range(options.workers):
-            if (fork := os.fork()) == 0:
-                work(Path(name) / str(worker), left[worker :: options.workers], state, until)
-                os._exit(0)
-            workers.append(fork)
-        failed = [os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in workers]
+        with scene_in(Path(name) / "0") as scene:
+            planned, expected = plan_of(scene, options)
+            known = read(state)
+            known = {key for key, line in known.items() if not (options.again and line["found"])}
+            left = [one for one in planned if one.key not in known]
+            print(f"{len(planned):,} trials, {len(left):,} of them to be made", flush=True)
+            parts = [left[worker :: options.workers] for worker in range(options.workers)]
+            forks = [
+                _fork(Path(name) / str(n), part, state, until)
+                for n, part in enumerate(parts[1:], start=1)
+            ]
+            work(scene, expected, parts[0], state, until)
+        failed = [os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in forks]
     return report(state) or int(any(failed))
+
+
+def _fork(folder: Path, planned: list[Any], state: Path, until: float | None) -> int:
+    """Make these trials in a process of its own."""
+    if (fork := os.fork()) == 0:
+        with scene_in(folder) as scene:
+            work(scene, {}, planned, state, until)
+        os._exit(0)
+    return fork
 
 
 @contextlib.contextmanager
@@ -73,34 +84,33 @@ def scene_in(folder: Path) -> Iterator[Any]:
         yield scene
 
 
-def plan_of(folder: Path, options: Any) -> list[Any]:
-    """All trials of the chosen commands."""
+def plan_of(scene: Any, options: Any) -> tuple[list[Any], dict[str, Any]]:
+    """All trials of the chosen commands, and what each of these leaves undisturbed."""
     from disturbances import kind_of, plan
 
-    with scene_in(folder / "plan") as scene:
-        calls = {}
-        for command in scene.commands():
-            if not options.names or command.name in options.names:
-                _, noted = scene.undisturbed(command)
-                calls[command.name] = noted
-                kinds = len({kind_of(call, scene.place) for call in noted})
-                print(f"{command.name}: {len(noted):,} calls of {kinds:,} kinds", flush=True)
-        return plan(calls, scene.place, product=options.all)
+    calls, expected = {}, {}
+    for command in scene.commands():
+        if not options.names or command.name in options.names:
+            expected[command.name], noted = scene.undisturbed(command)
+            calls[command.name] = noted
+            kinds = len({kind_of(call, scene.place) for call in noted})
+            print(f"{command.name}: {len(noted):,} calls of {kinds:,} kinds", flush=True)
+    return plan(calls, scene.place, product=options.all), expected
 
 
-def work(folder: Path, planned: list[Any], state: Path, until: float | None) -> None:
+def work(
+    scene: Any, expected: dict[str, Any], planned: list[Any], state: Path, until: float | None
+) -> None:
     """Make these trials."""
-    with scene_in(folder) as scene:
-        commands = {command.name: command for command in scene.commands()}
-        expected: dict[str, Any] = {}
-        for one in planned:
-            if until is not None and time.monotonic() > until:
-                return
-            command = commands[one.command]
-            if one.command not in expected:
-                expected[one.command], _ = scene.undisturbed(command)
-            found = scene.problem(command, one.trial, expected[one.command])
-            add(state, one, found)
+    commands = {command.name: command for command in scene.commands()}
+    for one in planned:
+        if until is not None and time.monotonic() > until:
+            return
+        command = commands[one.command]
+        if one.command not in expected:
+            expected[one.command], _ = scene.undisturbed(command)
+        found = scene.problem(command, one.trial, expected[one.command])
+        add(state, one, found)
 
 
 def add(state: Path, planned: Any, found: str) -> None:
