@@ -265,7 +265,8 @@ def test_the_entry_point_is_the_command() -> None:
         (["biuld"], "No such command 'biuld'"),
         (["build", "--limit", "ten"], "'ten' is not a valid integer"),
         (["--last", "--pooling", "foo"], "'foo' is not one of"),
-        (["table"], "Missing option '--out'"),
+        (["table"], "There is no --out FILE (File to write: .csv, "),
+        (["finetune"], "There is no --run DIR (Folder to make the run in). `review-embeddings"),
         (["--first", "build"], "--first stands before 'build'"),
     ],
 )
