@@ -32,7 +32,7 @@ from review_embeddings.pipeline.run.info import RunInfo, derived_id, package_ver
 from review_embeddings.pipeline.run.inside import is_within
 from review_embeddings.pipeline.run.locks import FOREVER
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, as_json, record_of
-from review_embeddings.pipeline.run.runlocks import RunLocks
+from review_embeddings.pipeline.run.runlocks import BEING_WRITTEN, RESULTS_LOCK, RunLocks
 from review_embeddings.pipeline.run.temporary import remove_leftovers
 from review_embeddings.pipeline.text import is_number
 
@@ -349,11 +349,7 @@ class RunFolder(RunLocks):
         With ``wait``, until another process has finished. Raises BusyError where another process is
         writing, StorageError where the folder cannot be written to.
         """
-        with self.locked(
-            ".lock",
-            "being written by another review-embeddings",
-            seconds=FOREVER if wait else 0,
-        ):
+        with self.locked(RESULTS_LOCK, BEING_WRITTEN, seconds=FOREVER if wait else 0):
             self._remove_leftovers()
             yield
 

@@ -23,6 +23,11 @@ training."""
 DECISION_LOCK_SECONDS = 10.0
 """How long a process waits to add decisions; others hold the lock for milliseconds."""
 
+RESULTS_LOCK = ".lock"
+"""Of the one process that writes results."""
+
+BEING_WRITTEN = "being written by another review-embeddings"
+
 
 @dataclass(frozen=True)
 class RunLocks:
@@ -112,6 +117,20 @@ class RunLocks:
             return True
         except UnwritableError:  # a training would write here
             return False
+
+    def writer(self) -> BusyError | None:
+        """What is said of the process that writes results to this run right now; None where none
+        does. Writes nothing."""
+        lock = self.path / RESULTS_LOCK
+        if not lock.is_file():
+            return None
+        try:
+            with locked(lock, "", shared=True):
+                return None
+        except BusyError:
+            return busy_error(f"Run {self} is {BEING_WRITTEN}", lock)
+        except (OSError, UnwritableError):
+            return None
 
     @contextmanager
     def locked(

@@ -26,8 +26,8 @@ Result = TypeVar("Result")
 def consistently(run: RunFolder, work: Callable[[], Result]) -> Result:
     """What ``work`` reads of a run, done again where a build has changed table or images meanwhile.
 
-    Raises RunError where the images are newer than the table, as in the middle of a build, and what
-    ``work`` raises of itself.
+    Raises RunError where the images are newer than the table, as in the middle of a build,
+    BusyError where that build is under way, and what ``work`` raises of itself.
     """
     for _ in range(MAX_TRIES):
         before = _state(run)
@@ -41,7 +41,9 @@ def consistently(run: RunFolder, work: Callable[[], Result]) -> Result:
             if _state(run) == before:
                 return result
         time.sleep(PAUSE_SECONDS)
-    raise RunError(f"Run {run} is built anew again and again. Wait until that has finished.")
+    raise run.writer() or RunError(
+        f"Run {run} is built anew again and again. Wait until that has finished."
+    )
 
 
 def _state(run: RunFolder) -> tuple[object, ...]:
@@ -64,7 +66,7 @@ def _check_images(run: RunFolder) -> None:
         return
     hashes = read(run, checkpoints=manifest.steps[:1], columns=[IMAGE_HASH])[IMAGE_HASH]
     if hashes.tolist() != images.hashes:
-        raise RunError(
+        raise run.writer() or RunError(
             f"The table of {run} is about other images than those that were read last: a build is "
             f"under way, or was stopped. Wait for it, or run: review-embeddings build --run {run}"
         )

@@ -41,8 +41,11 @@ REQUIRED = {"model": "model to start from", "dataset": "data set"}
 OPTIONS = {"arguments": "--set", "class_names": "--classes"}
 """Options whose names are not those of their fields."""
 
-EXCLUSIVE = {"frames", "save_steps"}
+EXCLUSIVE = ({"frames", "save_steps"}, {"epochs", "steps"})
 """Options of which only one may be given."""
+
+DEFAULTS = {entry.name: entry.default for entry in fields(FineTuning)}
+"""What an option is that is left out."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,13 @@ def check_state(run: RunFolder, state: TrainingState) -> None:
 def resolve_options(run: RunFolder, options: Mapping[str, Any], *, resume: bool) -> FineTuning:
     """What is to be made, given what the run folder holds already.
 
-    ``options`` holds fields of `FineTuning`. Raises RunError or SettingsError where the run holds
-    something else.
+    ``options`` holds fields of `FineTuning`. Raises SettingsError for options that exclude each
+    other, and RunError or SettingsError where the run holds something else.
     """
+    for pair in EXCLUSIVE:
+        if pair <= options.keys():
+            first, second = sorted(map(_option, pair))
+            raise SettingsError(f"{first} and {second} exclude each other. Give one of them.")
     options = {
         name: _absolute(value) if name in REQUIRED else value for name, value in options.items()
     }
@@ -195,8 +202,9 @@ def check_new_folder(run: RunFolder, request: FineTuning) -> None:
 def _with_changes(stored: FineTuning, options: Mapping[str, Any]) -> FineTuning:
     """The stored options with those that are given now; of two that exclude each other the one
     given now counts."""
-    if len(EXCLUSIVE & set(options)) == 1:
-        options = {**dict.fromkeys(EXCLUSIVE), **options}
+    for pair in EXCLUSIVE:
+        if pair & options.keys():
+            options = {**{name: DEFAULTS[name] for name in pair}, **options}
     return replace(stored, **options)
 
 
@@ -208,12 +216,16 @@ def _check_compatible(
         before, now = getattr(stored, name), getattr(request, name)
         if before == now or name == "device" or (resume and name in RESUMABLE_CHANGES):
             continue
-        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        option = _option(name)
         other_way = f"--resume without {option} goes on with that one; --run names a new folder"
         raise SettingsError(
             f"{run} holds a fine-tuning with another {option}: {_shown(before)}, not "
             f"{_shown(now)}. {NEW_RUN if resume else other_way}."
         )
+
+
+def _option(name: str) -> str:
+    return OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _shown(value: Any) -> str:

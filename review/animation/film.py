@@ -14,6 +14,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
+from review_embeddings.pipeline.table import consistently
 from review_embeddings.review.animation.encode import formats, png, video
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
 from review_embeddings.review.animation.make import Film, frame_style, make_film
@@ -58,7 +59,9 @@ def animate(
     if _ending(path, formats.ENDINGS) in formats.BY_FFMPEG:
         video.ffmpeg()
     wanted = [checkpoints] if isinstance(checkpoints, (str, int)) else checkpoints
-    data = read_film_data(run, [str(name) for name in wanted], top=chosen.top)
+    data = consistently(
+        run, lambda: read_film_data(run, [str(name) for name in wanted], top=chosen.top)
+    )
     if len(data.steps) < 2:
         raise SettingsError(
             f"There is one checkpoint only ({data.steps[0]}), which makes no film. "
@@ -124,7 +127,7 @@ def _data_at(run: RunFolder, checkpoint: str | int, options: FilmOptions) -> tup
     """What a film of the whole run shows, and the index of one checkpoint in it."""
     from review_embeddings.pipeline.models.checkpoints import select
 
-    data = read_film_data(run, top=options.top)
+    data = consistently(run, lambda: read_film_data(run, top=options.top))
     steps = select(data.steps, [str(checkpoint)], best=data.best)
     if len(steps) > 1:
         raise SettingsError(f"--frame {checkpoint} names {len(steps)} checkpoints. Name one.")

@@ -18,10 +18,16 @@ from review_embeddings.review.cli.declare import (
     values_of,
 )
 from review_embeddings.review.cli.errors import NOTHING_WRITTEN
-from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.options import (
+    checkpoint_option,
+    debug_option,
+    run_option,
+    wait_option,
+)
 from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.cli.waiting import waits
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
@@ -132,11 +138,13 @@ class AnimateOptions:
         metavar="N",
         help="How many draw at the same time. Default: one a core.",
     )
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("animate")
 @takes(AnimateOptions, stopped=NOTHING_WRITTEN)
+@waits
 def animate_command(options: AnimateOptions) -> None:
     """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the
     loss."""

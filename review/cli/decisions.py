@@ -9,10 +9,11 @@ import click
 
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.review.cli.declare import option, takes
-from review_embeddings.review.cli.options import debug_option, run_option
+from review_embeddings.review.cli.options import debug_option, run_option, wait_option
 from review_embeddings.review.cli.output import named, progress
 from review_embeddings.review.cli.printing import TextTable, say
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.cli.waiting import waits
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
@@ -30,11 +31,13 @@ class DecisionsOptions:
         help="Keep the last line of each image, reviewer and list, and move the others into a file "
         "with today's date; not while the run is open in a review.",
     )
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("decisions")
 @takes(DecisionsOptions)
+@waits
 def decisions_command(options: DecisionsOptions) -> None:
     """Say what was decided about the images of a run, and by whom."""
     from review_embeddings.review.decisions.compact import compact

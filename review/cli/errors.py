@@ -134,8 +134,17 @@ def _code_of(command: click.Command, name: str) -> int:
 
 def _end_usage(error: click.UsageError, name: str) -> NoReturn:
     command = error.ctx.command_path if error.ctx else name
-    message = error.format_message().rstrip(".")
+    message = _missing(error) or error.format_message().rstrip(".")
     end(f"Error: {message}. `{command} --help` lists what there is.", USER_ERROR)
+
+
+def _missing(error: click.UsageError) -> str:
+    """What lacks, with the first sentence of its help; empty where no option lacks."""
+    option = error.param if isinstance(error, click.MissingParameter) else None
+    if not isinstance(option, click.Option):
+        return ""
+    what = (option.help or "").partition(". ")[0].rstrip(".")
+    return f"There is no {option.opts[0]} {option.metavar or ''}".rstrip() + f" ({what})"
 
 
 class SignalRequests(StopRequests):

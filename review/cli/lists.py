@@ -26,10 +26,12 @@ from review_embeddings.review.cli.options import (
     debug_option,
     json_option,
     run_option,
+    wait_option,
 )
 from review_embeddings.review.cli.output import named, print_faults, progress
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.cli.waiting import waits
 from review_embeddings.review.exchange.forms import DISK, PARQUET
 
 if TYPE_CHECKING:
@@ -94,11 +96,13 @@ class ExportOptions:
         "--images", is_flag=True, help="Copy the image files into a folder beside the list."
     )
     json_lines: bool = json_option()
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("export")
 @takes(ExportOptions)
+@waits
 def export_command(options: ExportOptions) -> None:
     """Write a list of images: decided ones and outliers, in a file for other tools and people."""
     from review_embeddings.pipeline.table import consistently
@@ -153,11 +157,13 @@ class ImportOptions:
         is_flag=True,
         help="Take new labels that are none of the classes; the run has them from then on.",
     )
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("import")
 @takes(ImportOptions)
+@waits
 def import_command(options: ImportOptions) -> None:
     """Take over decisions from a file: a list that was exported and filled in, or a table with
     image and decision."""

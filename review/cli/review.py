@@ -17,11 +17,13 @@ from review_embeddings.review.cli.options import (
     checkpoint_option,
     debug_option,
     run_option,
+    wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, progress
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, request_of, reviewed_runs
 from review_embeddings.review.cli.serving import address_of, serve_page, show
+from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
     from review_embeddings.review.page.address import Address
@@ -67,6 +69,7 @@ class ReviewOptions:
     )
     compute: ComputeOptions
     serve: ServeOptions
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
     @property
@@ -86,7 +89,8 @@ def review(options: ReviewOptions) -> None:
     if options.probe:
         raise SettingsError("--probe goes with --watch. Use --limit for a sample of another run.")
     request = request_of(options.inputs, options.results, options.compute, options.checkpoints)
-    built = build_run(find_run(options.run), request)
+    run = find_run(options.run)
+    built = when_free(lambda: build_run(run, request), progress().note, wait=options.wait)
     print_checkpoints(built)
     show(built, address, options.serve, long=options.long_frame, **_deciding(options))
 

@@ -27,11 +27,13 @@ from review_embeddings.review.cli.options import (
     checkpoint_option,
     debug_option,
     run_option,
+    wait_option,
 )
 from review_embeddings.review.cli.output import print_similar, progress, write_page
 from review_embeddings.review.cli.printing import say, say_json
 from review_embeddings.review.cli.runs import build_run, existing_run
 from review_embeddings.review.cli.serving import address_of, show
+from review_embeddings.review.cli.waiting import waits
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.index.milvus import Reference
@@ -53,11 +55,13 @@ class IndexOptions:
         is_flag=True,
         help="Say how many of the truly nearest images it finds, and how fast.",
     )
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("index")
 @takes(IndexOptions)
+@waits
 def index_command(options: IndexOptions) -> None:
     """Put the embeddings of checkpoints (default: the last) into a vector database, Milvus: a file
     in the run folder, or a server.
@@ -129,11 +133,13 @@ class SimilarOptions:
     )
     open: bool = option("--open", is_flag=True, help="Open them in Spotlight, selected.")
     serve: ServeOptions
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("similar")
 @takes(SimilarOptions, stopped=NOTHING_WRITTEN)
+@waits
 def similar_command(options: SimilarOptions) -> None:
     """Find the images of a run that are most similar to a picture (FILE) or to one of its own
     (--image), at each named checkpoint.

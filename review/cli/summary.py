@@ -9,10 +9,11 @@ import click
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli.declare import Target, file_target, option, output_option, takes
-from review_embeddings.review.cli.options import debug_option, run_option
+from review_embeddings.review.cli.options import debug_option, run_option, wait_option
 from review_embeddings.review.cli.output import progress, write_page
 from review_embeddings.review.cli.printing import say, terminal_width
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.cli.waiting import waits
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.images.runimages import RunImages
@@ -33,11 +34,13 @@ class SummaryOptions:
         metavar="FILE",
         help="The page to write. Default: exports/summary.html in the run folder.",
     )
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("summary")
 @takes(SummaryOptions)
+@waits
 def summary_command(options: SummaryOptions) -> None:
     """Say on one page how a run went, how far its maps can be trusted, and which images to look at
     first."""

@@ -14,10 +14,16 @@ from review_embeddings.review.cli.declare import (
     output_option,
     takes,
 )
-from review_embeddings.review.cli.options import checkpoint_option, debug_option, run_option
+from review_embeddings.review.cli.options import (
+    checkpoint_option,
+    debug_option,
+    run_option,
+    wait_option,
+)
 from review_embeddings.review.cli.output import print_faults
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import existing_run
+from review_embeddings.review.cli.waiting import waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +41,13 @@ class TableOptions:
         "that a spreadsheet would run, such as =1, stands behind a single quote.",
     )
     columns: str | None = option("--columns", metavar="A,B,…", help="Only these columns.")
+    wait: bool = wait_option()
     debug: bool = debug_option()
 
 
 @click.command("table")
 @takes(TableOptions)
+@waits
 def table_command(options: TableOptions) -> None:
     """Write the long table of a run to one file, for other tools."""
     from review_embeddings.pipeline import table

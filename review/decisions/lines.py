@@ -1,4 +1,8 @@
-"""One line of ``decisions.jsonl``: what it holds, how it is written and read. Reads no file."""
+"""One line of ``decisions.jsonl``: what it holds, how it is written and read. Reads no file.
+
+A line ends with the checksum of what stands before it, so that a flipped byte is no decision. One
+of an earlier version, or of another program, has none and is read as it is.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.bounded import parse_json
+from review_embeddings.pipeline.run.checksums import KEY, KIND, checksum_of
 from review_embeddings.pipeline.run.records import (
     UNKNOWN,
     NewerFormatError,
@@ -158,6 +163,10 @@ MAX_LINE_BYTES = 1 << 20
 """Of a line: far more than the longest note has."""
 
 
+CHANGED = f'it is not as it was written; delete its "{KEY}" if that was on purpose'
+"""Of a line whose checksum does not fit."""
+
+
 def read_line(line: bytes) -> Decision:
     """A line without its end. Raises RecordError, NewerFormatError."""
     try:
@@ -166,6 +175,8 @@ def read_line(line: bytes) -> Decision:
         raise RecordError(f"it is no UTF-8 text at byte {error.start + 1}") from None
     except ValueError:
         raise RecordError("it is no JSON") from None
+    if isinstance(content, dict) and not _is_as_written(line, content.pop(KEY, None), content):
+        raise RecordError(CHANGED)
     decision = record_of(Decision, content)
     if b"\\ud" in line.lower():
         decision = _whole(decision)
@@ -194,14 +205,41 @@ def _whole(decision: Decision) -> Decision:
 
 
 def as_line(decision: Decision) -> bytes:
-    """The line of the file, with its end. Raises SettingsError for a text that is no Unicode."""
+    """The line of the file, with its checksum and its end. Raises SettingsError for a text that is
+    no Unicode."""
     content = as_json(decision)
     try:
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _with_checksum(_encoded(content))
     except UnicodeEncodeError:
         for name in FIELDS:
             check_text(name, content[name])
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"  # it is in what is unknown
+    return _with_checksum(_encoded(content, ascii_only=True))  # it is in what is unknown
+
+
+def _encoded(content: Mapping[str, Any], *, ascii_only: bool = False) -> bytes:
+    return json.dumps(content, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+
+
+def _with_checksum(line: bytes) -> bytes:
+    """A line's object with the checksum of its bytes as the last key, and the line's end."""
+    return line[:-1] + _checksum_key(checksum_of(line)) + b"}\n"
+
+
+def _checksum_key(checksum: str) -> bytes:
+    return f',"{KEY}":"{checksum}"'.encode()
+
+
+def _is_as_written(line: bytes, checksum: object, content: Mapping[str, Any]) -> bool:
+    """Whether a line, or else its content as it would be written, has its checksum; what has none
+    or one of a later version is taken as it is."""
+    if checksum is None or (isinstance(checksum, str) and not checksum.startswith(KIND)):
+        return True
+    if not isinstance(checksum, str):
+        return False
+    if checksum == checksum_of(line.rstrip().replace(_checksum_key(checksum), b"", 1)):
+        return True
+    escaped = HALF.search(json.dumps(content, ensure_ascii=False)) is not None
+    return checksum == checksum_of(_encoded(content, ascii_only=escaped))
 
 
 def check_text(name: str, value: object) -> None:

@@ -4,6 +4,7 @@ Parquet. Says before that what a form cannot carry. Knows no decision."""
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,7 @@ def write_cleaned(
             (temporary / CARD).write_text(text, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
+        shutil.rmtree(embedded, ignore_errors=os.name == "nt")  # there its files may be open yet
         if out.exists():
             out.rmdir()  # an empty folder
         temporary.rename(out)

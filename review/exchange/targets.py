@@ -17,6 +17,9 @@ OPTION = "--out"
 PAGE = ".html"
 """Ending of pages, and what a file of a name without a known ending is."""
 
+NEW = "NAME"
+"""Stands for a name that somebody has to find."""
+
 LOOKED_AT = 1024
 """Bytes of a file by which its kind is known."""
 
@@ -96,8 +99,8 @@ def _check_place(run: RunFolder, path: Path, option: str) -> None:
     where, exports = path.resolve(), run.exports.resolve()
     if run.path.resolve() in where.parents and exports not in where.parents:
         raise SettingsError(
-            f"{option} {path} lies among the run's own files. Use {run.exports / path.name}, or a "
-            f"place outside the run."
+            f"{option} {path} {_own(where == exports)}. Use "
+            f"{_among(run.exports, path)}, or a place outside the run."
         )
     source = local_source(run)
     own = exports in where.parents  # of a run inside the data set, which is no part of it
@@ -115,8 +118,17 @@ def _check_runs(path: Path, option: str) -> None:
         if _is_other_run(folder) and folder / exports.name not in where.parents:
             raise SettingsError(
                 f"{option} {path} lies among the files of the run {folder}. Use "
-                f"{folder / exports.name / path.name}, or a place outside the run."
+                f"{_among(folder / exports.name, path)}, or a place outside the run."
             )
+
+
+def _own(is_exports: bool) -> str:
+    return "is the folder of all exports" if is_exports else "lies among the run's own files"
+
+
+def _among(exports: Path, path: Path) -> Path:
+    """A place among the exports of a run for what was to be written at a path of the run."""
+    return exports / (NEW if path.resolve() == exports.resolve() else path.name)
 
 
 def _is_other_run(folder: Path) -> bool:

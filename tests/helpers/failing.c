@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,12 +59,29 @@ __attribute__((constructor)) static void begin(void) {
   if (mapped != MAP_FAILED) control = mapped;
 }
 
+static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
+static __thread int inside; /* what notes writes by itself */
+
+/* The Python functions that make the call, innermost first, as faulthandler shows them: without a
+   lock of the interpreter, and nothing in a thread that is not Python's. */
+static void note_stack(int file) {
+  void *(*of_thread)(void) = (void *(*)(void))dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
+  void (*dump)(int, void *) = (void (*)(int, void *))dlsym(RTLD_DEFAULT, "_Py_DumpTraceback");
+  void *thread = of_thread == NULL || dump == NULL ? NULL : of_thread();
+  inside = 1;
+  if (thread != NULL) dump(file, thread);
+  inside = 0;
+}
+
 static void note(int kind, const char *path) {
   char line[4200];
   int file = (int)syscall(SYS_openat, AT_FDCWD, control->log, O_WRONLY | O_APPEND | O_CREAT, 0600);
   if (file < 0) return;
   int length = snprintf(line, sizeof line, "%s\t%s\n", NAMES[kind], path);
+  pthread_mutex_lock(&noting);
   syscall(SYS_write, file, line, length);
+  note_stack(file);
+  pthread_mutex_unlock(&noting);
   syscall(SYS_close, file);
 }
 
@@ -91,7 +109,7 @@ static int absolute(int folder, const char *name, char *path, size_t size) {
 /* 0 for a call that is to be made; 1 for one that fails, errno set; 2 for a write of which half
    is to be made. */
 static int fails(int kind, int folder, const char *name) {
-  if (control == NULL || control->mode == 0) return 0;
+  if (control == NULL || control->mode == 0 || inside) return 0;
   int before = errno;
   char path[4096];
   if (!absolute(folder, name, path, sizeof path) || !is_below(path)) {

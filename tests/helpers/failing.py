@@ -12,6 +12,7 @@ import ctypes
 import errno
 import mmap
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,13 @@ class Call:
     """Among all that it makes below the folder, from 1."""
     kind: str
     path: str
+    stack: tuple[str, ...] = ()
+    """Functions of the package that make it, as ``file:function``, innermost first; empty in a
+    thread of a library, and where the interpreter does not show them."""
+
+
+OF_PACKAGE = re.compile(r'  File "(?:.*/)?((?:pipeline|review)/[^"]*)\.py", line \d+ in (.*)')
+"""A line of ``faulthandler`` about a function of the package."""
 
 
 class _Control(ctypes.Structure):
@@ -93,8 +101,12 @@ class Failing:
 
     def calls(self) -> list[Call]:
         """What was noted."""
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        return [Call(number, *line.split("\t", 1)) for number, line in enumerate(lines, start=1)]
+        text = self._log.read_text() if self._log.exists() else ""
+        noted = re.findall(r"^(\w+)\t(.*)\n((?:Stack .*\n(?:  .*\n)*)?)", text, re.MULTILINE)
+        return [
+            Call(number, kind, path, tuple(map(":".join, OF_PACKAGE.findall(stack))))
+            for number, (kind, path, stack) in enumerate(noted, start=1)
+        ]
 
     def fail(self, root: Path, number: int, error: int, *, partial: bool = False) -> None:
         """Let the call of this number below ``root`` fail; for want of room those after it too.

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from review_embeddings.review import demo
 
-TRAINING = {**demo.TRAINING, "steps": 2, "save_steps": 1, "batch_size": 4}
+TRAINING = {**demo.TRAINING, "steps": 2, "save_steps": 2, "batch_size": 4}
 
 MAX_DIGITS = 12
 

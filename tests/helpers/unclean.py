@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import os
 import re
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from failing import ERRORS, Call, Failing
+from disturbances import Trial
+from failing import Call, Failing
 from forked import Forks
 from samples import save_checkpoint, save_start_model, write_splits
 
@@ -40,12 +42,6 @@ UNKNOWN = "it was not written whole"
 
 OF_THE_PROGRAM = ("fault of the program", "Traceback", "Exception ignored")
 
-SIGNALS = (
-    *((number, False) for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)),
-    *((number, True) for number in (signal.SIGINT, signal.SIGTERM)),
-)
-"""Which signals come, and whether twice."""
-
 _DIFFERENT = (
     "time|decisions_as_of|request|id|key|checksum|sequence|stamp|seconds|(train|eval)_(runtime|samples_per_second|steps_per_second)|"
     "train_loss"  # of what this process has trained
@@ -56,29 +52,11 @@ _STAMPS = r'"(?:weight_)?files": \[(\s*\[[^\]]*\],?)*\s*\]'
 TIMES = re.compile(rf'"({_DIFFERENT})": ?(\[[^\]]*\]|[^,}}\n]*)|{_STAMPS}'.encode())
 """What differs between two runs of one command."""
 
+OF_WRITER = re.compile(r"(^|/)\.writing-(?:[0-9a-f]{8}-)?\d+-")
+"""What names of what is being written begin with."""
+
 AS_OF = re.compile(rb"as of [-0-9T:.]+Z")
 """In the summary of a cleaned data set."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A call of a command at which it is disturbed."""
-
-    call: Call
-    error: int = 0
-    """An errno."""
-    partial: bool = False
-    """Whether half of a write is done before."""
-    signal: int = 0
-    """In place of an error."""
-    twice: bool = False
-
-    def __str__(self) -> str:
-        if self.signal:
-            how = f"{signal.Signals(self.signal).name}{' twice' if self.twice else ''}"
-        else:
-            how = f"{errno.errorcode[self.error]}{' after half' if self.partial else ''}"
-        return f"{self.call.number} {self.call.kind} {how}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +79,8 @@ class Scene:
     def __init__(self, folder: Path, failing: Failing, forks: Forks) -> None:
         self.folder, self.place = folder, folder / "place"
         self._failing, self._forks = failing, forks
+        self._tried: set[tuple[str, bytes]] = set()
+        """Commands with what they found and went on from to a clean end."""
 
     def make(self) -> None:
         """Make it."""
@@ -123,7 +103,7 @@ class Scene:
         return ["build", "--run", run, *data, "--split", "test"]
 
     def commands(self) -> list[Command]:
-        """All commands that write."""
+        """All commands that write, the quicker ones first."""
         run, place = self.place / "run", self.place
         train = ["finetune", "--run", run, "--model", self.folder / "model", "--batch-size", "4"]
         train += ["--dataset", self.folder / "data", "--device", "cpu", "--set", "bf16=false"]
@@ -135,9 +115,6 @@ class Scene:
         }
         film = ["animate", "--run", run, "--size", "480", "--tween", "1", "--out"]
         return [
-            Command("build", self._build(run)),
-            Command("finetune", [*train, "--steps", "2", "--frames", "3", "--embed"]),
-            Command("finetune best", [*train, "--steps", "3", "--frames", "4", *best]),
             Command("import", ["import", self.folder / "list.csv", "--run", run], "built"),
             *(
                 Command(f"apply {form}", [*apply, form], "decided", ignored=r".*/README\.md")
@@ -160,6 +137,9 @@ class Scene:
                 if "decisions" in cli.commands
                 else []
             ),
+            Command("build", self._build(run)),
+            Command("finetune best", [*train, "--steps", "3", "--frames", "4", *best]),
+            Command("finetune", [*train, "--steps", "2", "--frames", "2", "--embed"]),
             Command("demo", ["demo", "--no-serve", "--run", run], patches=demo),
         ]  # fmt: skip
 
@@ -167,14 +147,14 @@ class Scene:
 
     def undisturbed(self, command: Command) -> tuple[dict[str, bytes], list[Call]]:
         """What a command leaves, and the calls that it makes, each time the same."""
-        for _ in range(2):  # the second time with everything imported and in caches
-            self._begin(command)
-            self._failing.note_calls(self.place)
-            code, output = self._end_of(command)
-            calls = self._failing.calls()
-            self._failing.stop()
-            assert code == 0, output
-        return self._result(command), calls
+        self._begin(command)
+        code, output = self._end_of(command)  # once to import everything, and to fill caches
+        self._begin(command)
+        self._failing.note_calls(self.place)
+        code, output = self._end_of(command) if code == 0 else (code, output)
+        self._failing.stop()
+        assert code == 0, output
+        return self._result(command), self._failing.calls()
 
     def problem(self, command: Command, trial: Trial, expected: dict[str, bytes]) -> str:
         """What is not clean about an end; empty where all is."""
@@ -190,6 +170,25 @@ class Scene:
         found = self._about_end(command, code, output, trial, failed, expected)
         if found or code == 0 or not self._different(command, expected):
             return found  # `apply` does not take the place of what is there
+        state = (command.name, self._state())
+        if state not in self._tried:
+            found = self._about_again(command, expected)
+            self._tried |= set() if found else {state}
+        return found
+
+    def _state(self) -> bytes:
+        """Of the place: a command that begins with the same one ends the same."""
+        digest = hashlib.sha256()
+        for path in sorted(self.place.rglob("*")):
+            if path.suffix not in (".lock", ".holder"):
+                name = OF_WRITER.sub(r"\1.writing-", path.relative_to(self.place).as_posix())
+                content = without_times(path) if path.is_file() else b""
+                kind = b"file" if path.is_file() else b"other"
+                digest.update(b"%b %b %d " % (name.encode(), kind, len(content)) + content)
+        return digest.digest()
+
+    def _about_again(self, command: Command, expected: dict[str, bytes]) -> str:
+        """What is not clean about the same command again."""
         code, output = self._end_of(command)
         if code != 0:
             return f"the same command again: exit {code}: {output[-700:]}"
@@ -257,25 +256,6 @@ class Scene:
         return sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))[:8]
 
 
-def every_trial(calls: Iterable[Call]) -> Iterator[Trial]:
-    """For each call every error that it can end with, and every signal."""
-    for call in calls:
-        for error in ERRORS[call.kind]:
-            full = error in (errno.ENOSPC, errno.EDQUOT) and call.kind == "write"
-            yield Trial(call, error, partial=full and call.number % 2 == 0)
-        for number, twice in SIGNALS:
-            yield Trial(call, signal=number, twice=twice)
-
-
-def in_turn(calls: Iterable[Call]) -> Iterator[Trial]:
-    """For each call one of these, so that all come."""
-    turns: dict[str, int] = {}
-    for call in calls:
-        turn = turns[call.kind] = turns.get(call.kind, -1) + 1
-        some = list(every_trial([call]))
-        yield some[turn % len(some)]
-
-
 def fill_in(listed: Path, source: Path | None = None, *, first: int = 0) -> None:
     """Decide in a list: remove, keep and relabel in turn."""
     with (source or listed).open(newline="") as file:
@@ -303,10 +283,15 @@ def leftovers(place: Path) -> list[str]:
     return sorted(path.relative_to(place).as_posix() for path in found)
 
 
+def without_writer(path: str) -> str:
+    """What a path is when it is whole."""
+    return OF_WRITER.sub(r"\1", path)
+
+
 def names(sentence: str, path: str, place: Path) -> bool:
     """Whether a sentence names a file: itself, what it takes the place of, or a folder around it
     that the command writes."""
     inside = Path(os.path.relpath(path, place))
-    parts = [re.sub(r"^\.writing-(?:[0-9a-f]{8}-)?\d+-", "", part) for part in inside.parts]
+    parts = Path(without_writer(inside.as_posix())).parts
     around = [place.joinpath(*parts[:count]) for count in range(len(parts) + 1)]
     return any(str(one) in sentence for one in around)

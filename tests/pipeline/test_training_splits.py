@@ -91,6 +91,25 @@ def test_a_training_goes_on_by_the_rules_that_it_began_with(tmp_path: Path) -> N
         resolve_options(run, {**options, "class_names": ["a", "b"]}, resume=False)
 
 
+@pytest.mark.parametrize(
+    ("given", "epochs", "steps"),
+    [({"epochs": 5.0}, 5.0, None), ({"steps": 12}, 3.0, 12), ({"embed": True}, 3.0, 8)],
+)
+def test_a_training_that_had_steps_is_made_longer_by_epochs(
+    tmp_path: Path, given: dict[str, Any], epochs: float, steps: int | None
+) -> None:
+    """Without a word it would have stayed at its steps."""
+    run = RunFolder(tmp_path)
+    options = {"model": "m", "dataset": "d"}
+    request = FineTuning("m", "d", steps=8)
+    write_json(run.training, as_json(TrainingFile(request, 8)))
+    resumed = resolve_options(run, given, resume=True)
+    assert (resumed.epochs, resumed.steps) == (epochs, steps)
+    for both in ({"epochs": 1.0, "steps": 2}, {"frames": 3, "save_steps": 2}):
+        with pytest.raises(SettingsError, match=r"--\w+ and --[a-z-]+ exclude each other"):
+            resolve_options(run, {**options, **both}, resume=False)
+
+
 def test_the_command_takes_the_options_of_reading(tmp_path: Path) -> None:
     root = fill(tmp_path / "data", *(f"{top}/{n}.png" for top in ("train", "bus") for n in "123"))
     model, run = save_start_model(tmp_path / "model"), tmp_path / "run"

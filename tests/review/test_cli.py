@@ -290,7 +290,8 @@ def test_threads_of_the_command_rest_while_they_wait(before: dict[str, str], aft
         (["biuld"], "No such command 'biuld'"),
         (["build", "--limit", "ten"], "'ten' is not a valid integer"),
         (["--last", "--pooling", "foo"], "'foo' is not one of"),
-        (["table"], "Missing option '--out'"),
+        (["table"], "There is no --out FILE (File to write: .csv, "),
+        (["finetune"], "There is no --run DIR (Folder to make the run in). `review-embeddings"),
         (["--first", "build"], "--first stands before 'build'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -20,14 +21,17 @@ from hypothesis import strategies as st
 from review_embeddings.pipeline.errors import BusyError, SettingsError, StorageError
 from review_embeddings.pipeline.run import runlocks
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.review.decisions.kinds import DECISIONS, UNDECIDED
 from review_embeddings.review.decisions.lines import (
+    CHANGED,
     FIELDS,
     HALF,
     Decision,
     UnreadableLine,
     as_line,
     login_name,
+    read_line,
 )
 from review_embeddings.review.decisions.log import read_history, writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -56,7 +60,7 @@ def test_a_line_says_what_by_whom_when_and_about_which_content(run: RunFolder) -
         )
     (line,) = run.decisions.read_text().splitlines()
     content = json.loads(line)
-    assert tuple(content) == FIELDS
+    assert tuple(content) == (*FIELDS, "checksum")
     assert content["image_hash"] == "aa" and content["image_id"] == 10 and content["label"] == "cat"
     assert (
         content["decision"] == "relabel"
@@ -196,6 +200,38 @@ def test_what_a_newer_version_adds_to_a_line_does_no_harm(run: RunFolder) -> Non
     (line,) = read_history(run, pytest.fail).lines
     assert line.decision == "keep" and line.unknown == {"box": [1, 2], "format_version": 1}
     assert json.loads(as_line(line)) == {**json.loads(as_line(line)), "box": [1, 2]}
+
+
+def test_no_flipped_bit_makes_another_decision(run: RunFolder) -> None:
+    (decision,) = REVIEWED.decide([10], "keep", note="Émile", reviewer="ada")
+    line = as_line(decision)[:-1]
+    for bit in range(8 * len(line)):
+        flipped = bytearray(line)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with contextlib.suppress(RecordError):
+            assert read_line(bytes(flipped)) == decision, flipped  # in the key's own name
+
+
+def test_a_line_that_was_edited_is_said_and_counts_without_its_checksum(run: RunFolder) -> None:
+    (decision,) = REVIEWED.decide([10], "keep", reviewer="ada")
+    edited = json.loads(as_line(decision)) | {"decision": "remove"}
+    lines_of(run, edited)
+    notes: list[str] = []
+    assert read_history(run, notes.append).lines == []
+    assert len(notes) == 1 and f"Line 1 ({CHANGED})" in notes[0]
+    del edited["checksum"]
+    lines_of(run, edited)
+    (read,) = read_history(run, pytest.fail).lines
+    assert read.decision == "remove"
+
+
+def test_a_line_that_another_program_spaces_otherwise_is_as_it_was_written(run: RunFolder) -> None:
+    (decision,) = REVIEWED.decide([10], "keep", note="Émile", reviewer="ada")
+    content = json.loads(as_line(decision))
+    assert read_line(json.dumps(content).encode()) == decision
+    assert read_line(json.dumps(content, indent=1).encode()) == decision
+    later = content | {"note": "x", "checksum": "blake9:00"}
+    assert read_line(json.dumps(later).encode()).note == "x", "of a version that we do not know"
 
 
 def whole(value: object) -> object:

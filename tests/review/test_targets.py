@@ -18,7 +18,7 @@ from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.review.cli.declare import OutputPath
 from review_embeddings.review.cli.program import cli
 from review_embeddings.review.exchange.forms import FORMS
-from review_embeddings.review.exchange.targets import KINDS, check_target
+from review_embeddings.review.exchange.targets import KINDS, check_folder, check_target
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -259,3 +259,14 @@ def test_nothing_is_cleaned_into_a_data_set_that_was_cleaned(
             )
             assert code == 2 and "a cleaned data set that `apply` wrote" in err
         assert sorted(Path(form).rglob("*")) == before
+
+
+def test_the_folder_of_all_exports_is_no_name_of_one(working_directory: Path) -> None:
+    run = run_of(working_directory / "run", "mnist")
+    run.exports.mkdir()
+    for check in (check_target, check_folder):
+        with pytest.raises(SettingsError, match=r"the folder of all exports. Use .*exports/NAME,"):
+            check(run, run.exports)
+    other = run_of(working_directory / "other", "mnist")
+    with pytest.raises(SettingsError, match=r"Use .*run/exports/NAME,"):
+        check_target(other, run.exports)

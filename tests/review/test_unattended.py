@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
+import numpy as np
 import pytest
 
 from review_embeddings.pipeline.errors import BusyError, RunError
+from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.holder import ENDING, holder_of, holding
+from review_embeddings.pipeline.table import consistent
 from review_embeddings.pipeline.training.finetune import FineTuned
 from review_embeddings.review.cli import jsonlines, waiting
 from review_embeddings.review.cli.program import cli
@@ -154,13 +156,15 @@ def test_what_ends_a_command_is_its_last_line(
 
 
 def test_other_programs_can_run_what_takes_long() -> None:
-    """Each of the commands of the schema has the option, and what writes to a run can wait."""
+    """Each of the commands of the schema has the option, and what another process can hold up can
+    wait for it: ``apply`` and ``diff`` read what is replaced as a whole, ``demo`` has a run of its
+    own."""
     for name in {kind.name.split()[0] for kind in jsonlines.RESULTS}:
         options = {one for parameter in cli.commands[name].params for one in parameter.opts}
         assert "--json" in options, name
-    for name in ("build", "finetune"):
-        assert isinstance(cli.commands[name], click.Command)
-        assert any("--wait" in one.opts for one in cli.commands[name].params)
+    every = {"": cli, **cli.commands}
+    waiting = {name for name, one in every.items() if any("--wait" in p.opts for p in one.params)}
+    assert every.keys() - waiting == {"apply", "diff", "demo"}
 
 
 # -- who holds a run
@@ -194,6 +198,24 @@ def test_with_wait_it_is_waited_for_with_a_word(run: Path, review_embeddings: Co
 
         assert waiting.when_free(work, note, wait=True) == 7
         assert len(said) == 1 and str(child.pid) in said[0] and "Waiting for it" in said[0]
+
+
+def test_a_reader_waits_for_the_build_that_holds_it_up(
+    run: Path, tmp_path: Path, review_embeddings: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its middle: the images are there already, and the table is about those before."""
+    images = read_images(RunFolder(run))
+    assert images is not None
+    newer = [images.take(np.arange(1, len(images)))]
+    monkeypatch.setattr(consistent, "read_images", lambda _: newer[0] if newer else images)
+    monkeypatch.setattr(waiting, "_wait_for", lambda lock: newer.clear())
+    command = ["table", "--run", run, "--out", tmp_path / "t.csv"]
+    assert "or was stopped" in review_embeddings(*command, "--wait")[2]
+    with held_elsewhere(run) as child:
+        code, _, err = review_embeddings(*command)
+        assert code == 2 and f"process {child.pid}" in err and newer
+        code, _, err = review_embeddings(*command, "--wait")
+    assert code == 0 and "Waiting for it" in err and (tmp_path / "t.csv").is_file()
 
 
 def test_an_interrupt_ends_the_waiting(

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from disturbances import in_turn
 from failing import Failing
 from forked import forks
-from unclean import Scene, in_turn
+from unclean import Scene
 
 from review_embeddings.review.cli.errors import handled
 
