@@ -243,26 +243,28 @@ DUPLICATES = Stage(
 
 LABEL_FIT = Stage(
     name="label_fit",
-    version=1,
+    version=2,
     compute=compute.fit_labels,
     inputs={
         "judges": "judges",
         "labels": "labels",
         "class_count": "class_count",
         "hashes": "hashes",
-        "trained_on": "trained_on",
+        "regime": "regime",
         "one_label": "one_label",
     },
     for_table=True,
     outputs=("label_fit",),
+    metadata=("regime",),
     identity={"judges": "judge@all", "labels": "labels"},
     optional={"trained_on": "trained_on"},
     scope="all",
     needs=("labels",),
     title="Labels over all checkpoints",
 )
-"""Scores each label by the heads and the leave-one-out judges: of the last checkpoint for an image
-that was not trained on, of all for one that was."""
+"""Scores each label by the heads and the leave-one-out judges: of the best checkpoints for an image
+that was not trained on, of all for one that was. Version 1 took the last one for the best, and did
+not keep what was assumed."""
 
 GROUPS = Stage(
     name="groups",
