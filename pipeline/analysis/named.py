@@ -5,7 +5,8 @@ From the images above some score that are mutual neighbours a set grows, whateve
 others: an image belongs to it once enough of its nearest images do. What lies in the region between
 two classes grows into them, and is no group. A closed set counts where its labels name no class
 (they are mixed, and near ones agree no more than any), or where it is cut off from all others and
-stands far apart. It knows no images, and no embeddings but those of one group.
+stands far apart. In what counts, the images at the border are settled by neighbours and score
+together. It knows no images, and no embeddings but those of one group.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.apart import unit
-from review_embeddings.pipeline.analysis.groups import NEAR
+from review_embeddings.pipeline.analysis.groups import NEAR, SMALLEST_DEVIATION
 
 Array = NDArray[Any]
 
@@ -31,6 +32,19 @@ SHARES = (0.25, 0.3, 0.4)
 WORTH_ADDING = 0.365
 """Of two closed sets of which one holds the other the larger one is taken where as large a share of
 the nearest of what it adds is inside."""
+
+SCORE_COUNTS = 0.6
+"""At the border of a group, what a score as high as that of its core counts for, against 1 for an
+image all of whose nearest are in it."""
+
+WORTH_KEEPING = 0.75
+"""The sum of both from which an image belongs to a group."""
+
+LEAST_NEAR = 0.2
+"""Share of its nearest without which it does not, whatever its score."""
+
+CORE = 0.6
+"""Share of its nearest from which an image is of the core of a group."""
 
 ROUNDS = 12
 """In which a set grows; one that is no region is closed after a few."""
@@ -114,6 +128,22 @@ class NeighborGraph:
             members = grown
         return members
 
+    def settled(self, members: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The same group with its border settled: without images of a low score of which few of
+        the nearest are in it, and with those of which both are high enough."""
+        for _ in range(ROUNDS):
+            near = self.shares(members)
+            core = members[near[members] >= CORE]
+            usual = float(np.median(score[core if len(core) else members]))
+            likely = near + SCORE_COUNTS * np.clip(score / max(usual, SMALLEST_DEVIATION), 0, 1)
+            kept = np.flatnonzero((near >= LEAST_NEAR) & (likely >= WORTH_KEEPING))
+            if not FEWEST <= len(kept) <= len(self) // LARGEST:
+                break
+            if len(kept) == len(members) and (kept == members).all():
+                break
+            members = kept
+        return members
+
     def components(self, chosen: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         """Images among the chosen ones that are mutual neighbours at the last checkpoint, or hang
         together by such, at least `FEWEST` of them each."""
@@ -176,9 +206,13 @@ def named_groups(
     found.sort(key=lambda one: (-one.quality, int(hash_ranks[one.members].min())))
     taken, groups = np.zeros(len(score), dtype=bool), []
     for one in found:
-        if not taken[one.members].any():
-            taken[one.members] = True
-            groups.append(one.members)
+        if taken[one.members].any():
+            continue
+        members = graph.settled(one.members, score)
+        members = members[~taken[members]]
+        if len(members) >= FEWEST:
+            taken[members] = True
+            groups.append(members)
     return groups
 
 

@@ -17,6 +17,16 @@ LEAST = 1e-12
 LEAST_DOUBT = 0.005
 """Share of the labels that a checkpoint always counts as not fitted yet."""
 
+LEAST_ERROR = 1e-4
+"""Share of the labels that a checkpoint always counts as taken wrong."""
+
+STEEPNESS = 16
+"""Power of the odds that a label is taken right: of 80 and 78 %, 1 and 0.15; a checkpoint that is
+much better than all others counts alone, some that are as good count together."""
+
+NEGLIGIBLE = 0.01
+"""Of the largest weight; smaller ones are none, and what a checkpoint says is not computed."""
+
 Array = NDArray[np.float64]
 
 
@@ -28,19 +38,20 @@ class PoolingRule:
     """Which have a say."""
     mean: Literal["arithmetic", "geometric"]
     """Of the judges, and of the checkpoints."""
-    weights: Literal["equal", "skill", "skill and doubt"]
-    """Of the checkpoints, from the leave-one-out accuracy: equal; by that beyond chance (skill); by
-    skill times the share of the labels that do not fit yet, for a checkpoint that agrees with all
-    labels tells nothing of them, and one that agrees with none knows nothing."""
+    weights: Literal["equal", "skill", "skill and doubt", "odds"]
+    """Of the checkpoints, from the leave-one-out accuracy: equal; by a steep power of its odds, so
+    that only the best ones count; by what it is beyond chance (skill); by skill times the share of
+    the labels that do not fit yet, for a checkpoint that agrees with all labels tells nothing of
+    them, and one that agrees with none knows nothing."""
     margin: Literal["log", "root", "self-confidence"]
     """By which the given class is compared with the best other one."""
 
 
 RULES: Mapping[bool, PoolingRule] = {
-    False: PoolingRule("last", "geometric", "equal", "log"),
+    False: PoolingRule("all", "geometric", "odds", "log"),
     True: PoolingRule("all", "geometric", "skill and doubt", "log"),
 }
-"""By whether an image was trained on. On images that were not, early checkpoints only do harm; one
+"""By whether an image was trained on. On images that were not, worse checkpoints only do harm; one
 that was is learnt by heart in the end, and there all of them help (`tests.benchmarks.planted`)."""
 
 
@@ -71,7 +82,9 @@ class Opinions:
 def pooled(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
     """Class probabilities of all judges together, shape (M, C), rows sum to 1: the mean over the
     checkpoints of the mean over the judges of each."""
-    weights = _weights(rule, checkpoints)
+    weights = weights_of(
+        rule, [one.skill for one in checkpoints], [one.accuracy for one in checkpoints]
+    )
     parts = (
         weight * _mean(rule, one.shares)
         for weight, one in zip(weights, checkpoints, strict=True)
@@ -90,11 +103,17 @@ def _mean(rule: PoolingRule, shares: Iterable[Array]) -> Array:
     return np.asarray(reduce(np.add, values) / len(values))
 
 
-def _weights(rule: PoolingRule, checkpoints: Sequence[Opinions]) -> Array:
-    """Of the checkpoints, with sum 1; equal where none has any skill."""
-    weights = np.array([one.skill for one in checkpoints], dtype=np.float64)
+def weights_of(rule: PoolingRule, skills: Sequence[float], accuracies: Sequence[float]) -> Array:
+    """Of the checkpoints, shape (K,), with sum 1, from how well their judges do (`Opinions`); equal
+    where none has any skill."""
+    weights, wrong = np.array(skills, dtype=np.float64), 1 - np.array(accuracies)
     if rule.weights == "skill and doubt":
-        weights *= [max(1 - one.accuracy, LEAST_DOUBT) for one in checkpoints]
+        weights *= np.maximum(wrong, LEAST_DOUBT)
+    elif rule.weights == "odds":
+        wrong = np.maximum(wrong, LEAST_ERROR)
+        weights = np.where(weights > 0, (1 - wrong) / wrong, 0.0)
+        weights = (weights / max(weights.max(initial=0.0), LEAST)) ** STEEPNESS
+        weights[weights < NEGLIGIBLE] = 0.0
     if rule.weights == "equal" or not weights.any():
         weights = np.ones(len(weights))
     return np.asarray(weights / weights.sum())

@@ -135,6 +135,47 @@ class _Counts:
         return float(self.weights @ ndtr((number + 0.5 - self.means) / deviations))
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """How many of the first images of a list are real finds, before anybody decided."""
+
+    real: float | None
+    """None where nothing can tell."""
+    why: str = ""
+    """Why that is not known, for people; empty where it is, or there is nothing to say it of."""
+
+
+TOO_MANY = "no estimate: too many labels do not fit (the model may have learnt too little)"
+
+NO_MEASURE = "no estimate: the most atypical images of a clean data set score as low as faulty ones"
+
+
+def expected_labels(scores: NDArray[np.floating], count: int) -> Expectation:
+    """Of the ``count`` labels that fit worst; ``scores`` as in `expected_wrong`."""
+    if not np.isfinite(scores).any():
+        return Expectation(None)
+    if not scores_can_tell(scores):
+        return Expectation(None, TOO_MANY)
+    return Expectation(expected_wrong(scores, count))
+
+
+def expected_outliers(scores: NDArray[np.floating], count: int) -> Expectation:
+    """Of the ``count`` most atypical images, at one checkpoint or over all; ``scores``, shape (N,),
+    lower is more atypical, NaN for none."""
+    return Expectation(None, NO_MEASURE if np.isfinite(scores).any() else "")
+
+
+def expected_in_groups(groups: NDArray[np.integer], count: int) -> Expectation:
+    """Of the first ``count`` images of the list of groups; ``groups``, shape (N,), -1 for an image
+    in none. As many as of planted groups were foreign."""
+    listed = int((np.asarray(groups) >= 0).sum())
+    return Expectation(PURITY * min(count, listed)) if listed else Expectation(None)
+
+
+PURITY = 0.9
+"""Share of foreign images among those of named groups, where some were planted."""
+
+
 def scores_can_tell(scores: NDArray[np.floating]) -> bool:
     """Whether label scores, shape (N,), in [0, 1], NaN for none, take enough labels for right to
     say how many are wrong."""

@@ -59,6 +59,7 @@ from review_embeddings.pipeline.images.reading import CHUNK
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.stages.judging import as_result
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.threads import chunks, in_threads
 
 GROUPS = np.dtype([("score", "<f4"), ("rank", "<i4"), ("group", "<i8")])
@@ -154,19 +155,19 @@ def fit_labels(
     labels: NDArray[np.int32],
     class_count: int,
     hashes: Sequence[str],
-    trained_on: NDArray[np.bool_],
+    regime: Regime,
     one_label: bool,
 ) -> Result:
-    """How well each label fits over the run, `LABEL_FIT` of shape (N,); without scores where an
-    image may have several labels."""
+    """How well each label fits over the run, `LABEL_FIT` of shape (N,), and by which regime; no
+    scores where an image may have several labels."""
     judges = [one["judges"] for one in checkpoints]
     order = fixed_order(hashes, labels)
-    fit = label_fit(judges, labels, class_count, order, trained_on)
+    fit = label_fit(judges, labels, class_count, order, regime.trained_on)
     stored = np.empty(len(labels), dtype=LABEL_FIT)
     stored["score"] = fit.score if one_label else np.nan
     stored["rank"] = fit.rank if one_label else 0
     stored["suggested"] = fit.suggested if one_label else -1
-    return Result({"label_fit": stored})
+    return Result({"label_fit": stored}, {"regime": regime.as_record()})
 
 
 # -- groups that stand apart

@@ -3,7 +3,7 @@ read in another way than they once were."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.judge import Judge, fit_judge
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
+from review_embeddings.pipeline.analysis.pooling import RULES, weights_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
@@ -164,6 +165,19 @@ def checkpoint_judges(run: RunFolder, images: RunImages, step: int) -> Checkpoin
     assert metadata is not None and images.labels is not None
     judge = judge_of(partial(run.read_array, step=step), metadata)
     return _with_head(run, images, step, judge, images.labels)
+
+
+def judging_best(run: RunFolder, steps: Sequence[int]) -> list[int]:
+    """The checkpoints that judge the labels of images that were not trained on, by the stored
+    judges of all labels; all of them where there are none."""
+    stored = [run.result_metadata("judge", step) for step in steps]
+    if any(one is None for one in stored):
+        return list(steps)
+    skills, accuracies = (
+        [float(one[name]) for one in stored if one is not None] for name in ("skill", "accuracy")
+    )
+    weights = weights_of(RULES[False], skills, accuracies)
+    return [step for step, weight in zip(steps, weights, strict=True) if weight]
 
 
 def judges_of_labels(

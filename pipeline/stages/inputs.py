@@ -25,6 +25,7 @@ from review_embeddings.pipeline.stages.heads import (
     stored_head,
     stored_probabilities,
 )
+from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.stages.state import InputSource, RunState
@@ -127,8 +128,8 @@ class Inputs:
     def _judges(self, step: int) -> CheckpointJudges:
         return checkpoint_judges(self.state.run, self.state.images, step)
 
-    def _trained_on(self, step: int) -> NDArray[np.bool_]:
-        return self.state.regime.trained_on
+    def _regime(self, step: int) -> Regime:
+        return self.state.regime
 
     def _one_label(self, step: int) -> bool:
         return bool(self.state.settings.cross_validate) or not self.state.has_several_labels

@@ -3,6 +3,7 @@ it decides by which rule labels are scored."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.images.sources import names_evaluation, names_training
 from review_embeddings.pipeline.run import storage
@@ -46,6 +48,24 @@ class Regime:
         some = np.flatnonzero(~self.trained_on).tolist()
         return fingerprint(not_trained_on=some)
 
+    def as_record(self) -> dict[str, Any]:
+        """As it is kept beside the scores that were made by it."""
+        rows: bool | str = bool(self.trained_on.any())
+        if rows and not self.trained_on.all():
+            rows = base64.b64encode(np.packbits(self.trained_on).tobytes()).decode()
+        return {"why": self.why, "is_known": self.is_known, "trained_on": rows}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any], total: int) -> Regime:
+        """Of a record about so many images."""
+        rows = record["trained_on"]
+        if isinstance(rows, str):
+            packed = np.frombuffer(base64.b64decode(rows), dtype=np.uint8)
+            trained = np.unpackbits(packed, count=total).astype(bool)
+        else:
+            trained = np.full(total, bool(rows))
+        return cls(trained, str(record["why"]), bool(record["is_known"]))
+
     def of_image(self, row: int) -> str:
         """What is assumed of an image and why, for people."""
         trained = "trained on" if self.trained_on[row] else "not trained on"
@@ -67,8 +87,15 @@ class Regime:
 def stored_regime(run: RunFolder, info: RunInfo, images: RunImages) -> Regime | None:
     """The one by which the stored label scores were made; None where they were made by a version
     that knew no difference, or there are none."""
-    stored = run.array("label_fit", ONCE).with_suffix(".json").is_file()  # damaged or not
-    return regime_of(run, info, images) if stored else None
+    try:
+        stored = run.result_metadata("label_fit", ONCE)
+    except RunError:  # damaged, which is said where the scores are read
+        return regime_of(run, info, images)
+    if stored is None:
+        return None
+    if "regime" not in stored:  # of an earlier version
+        return regime_of(run, info, images)
+    return Regime.of_record(stored["regime"], len(images))
 
 
 def regime_of(run: RunFolder, info: RunInfo, images: RunImages) -> Regime:

@@ -257,18 +257,19 @@ DUPLICATES = Stage(
 
 LABEL_FIT = Stage(
     name="label_fit",
-    version=1,
+    version=2,
     compute=compute.fit_labels,
     inputs={
         "judges": "judges",
         "labels": "labels",
         "class_count": "class_count",
         "hashes": "hashes",
-        "trained_on": "trained_on",
+        "regime": "regime",
         "one_label": "one_label",
     },
     for_table=True,
     outputs=("label_fit",),
+    metadata=("regime",),
     identity={"judges": "judge@all", "labels": "labels"},
     optional={"trained_on": "trained_on"},
     scope="all",
@@ -276,12 +277,13 @@ LABEL_FIT = Stage(
     title="Labels over all checkpoints",
     about="how well each label fits over all checkpoints, and what fits better",
 )
-"""Scores each label by the heads and the leave-one-out judges: of the last checkpoint for an image
-that was not trained on, of all for one that was."""
+"""Scores each label by the heads and the leave-one-out judges: of the best checkpoints for an image
+that was not trained on, of all for one that was. Version 1 took the last one for the best, and did
+not keep what was assumed."""
 
 GROUPS = Stage(
     name="groups",
-    version=1,
+    version=2,
     compute=compute.find_groups,
     inputs={
         "embeddings": "embeddings.embeddings",
@@ -300,7 +302,9 @@ GROUPS = Stage(
     title="Groups that stand apart",
     about="group scores over all checkpoints, and the groups that stand apart",
 )
-"""Scores and names the groups over all checkpoints; one more costs one more of `APART`."""
+"""Scores and names the groups over all checkpoints; one more costs one more of `APART`.
+
+Version 1 named sets of which up to half was of a class nearby."""
 
 LEAKS = Stage(
     name="leaks",

@@ -728,8 +728,8 @@ TRAJECTORY_LABEL_SCORE = declare(
         "float32",
         "",
         "[0, 1]; null without label, or where an image may have several",
-        "label quality over the run, by the heads and leave-one-out: of the last checkpoint, or of "
-        "all for images that were trained on; lower is more likely wrong, 0.5 a tie",
+        "label quality over the run, by the heads and leave-one-out: of the best checkpoints, or "
+        "of all for images that were trained on; lower is more likely wrong, 0.5 a tie",
         nullable=True,
         per="image",
         low=0,

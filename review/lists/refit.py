@@ -14,7 +14,7 @@ from review_embeddings.pipeline.analysis.judge import fixed_order
 from review_embeddings.pipeline.analysis.labelfit import LabelFit, label_fit
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.stages.heads import judges_of_labels
+from review_embeddings.pipeline.stages.heads import judges_of_labels, judging_best
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.kinds import KEEP, RELABEL
 from review_embeddings.review.lists.candidates import Candidates
@@ -46,8 +46,9 @@ def fitted_anew(
     labels: NDArray[np.integer],
     trained_on: NDArray[np.bool_],
 ) -> LabelFit:
-    """How well labels fit by heads and judges of these checkpoints, the judges fitted to them."""
-    needed = steps if trained_on.any() else steps[-1:]
+    """How well labels fit by heads and judges of these checkpoints, or of the best of them, the
+    judges fitted to them."""
+    needed = steps if trained_on.any() else judging_best(run, steps)
     order = fixed_order(images.hashes, labels)
     judges = [judges_of_labels(run, images, step, labels, order) for step in needed]
     return label_fit(judges, labels, len(images.classes or []), order, trained_on)

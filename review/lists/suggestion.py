@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TOO_MANY = "no estimate: too many labels do not fit (the model may have learnt too little)"
 """Why the number of wrong labels is not estimated."""
 
+BEST = "at the best checkpoints"
+"""Where the labels of images that were not trained on are judged."""
+
 EVEN = 0.5
 """Label quality at which the given label and the best other one are as likely as each other."""
 
@@ -78,7 +81,7 @@ def judged_at(images: Candidates, row: int) -> str:
     if images.regime is None:  # a table of an earlier version
         return "over all checkpoints"
     trained = images.regime.trained_on[row]
-    where = "at all checkpoints" if trained else f"at step {images.final_step}"
+    where = "at all checkpoints" if trained else BEST
     return f"over the run, by {judges(images)} {where}"
 
 
@@ -88,12 +91,12 @@ def judged_over_run(images: Candidates) -> str:
     if images.regime is None:
         return ""
     who = f"by {judges(images)}{' together' * images.head_judges}"
-    trained, at_end = images.regime.trained_on, f"at step {images.final_step}"
+    trained = images.regime.trained_on
     if trained.all():
         return f"{who} at all checkpoints, for the images were trained on"
     if not trained.any():
-        return f"{who} {at_end}, for the images count as not trained on"
-    return f"{who}: of images trained on at all checkpoints, of the others {at_end}"
+        return f"{who} {BEST}, for the images count as not trained on"
+    return f"{who}: of images trained on at all checkpoints, of the others {BEST}"
 
 
 def head_alone(images: Candidates, row: int) -> str:

@@ -26,6 +26,7 @@ from review_embeddings.pipeline.analysis.pooling import (
     PoolingRule,
     judged_labels,
     pooled,
+    weights_of,
 )
 
 LAST = PoolingRule("last", "geometric", "equal", "log")
@@ -180,6 +181,14 @@ def test_judges_are_pooled_by_hand() -> None:
     share = 0.005 / 0.13  # of the one that agrees with every label
     expected = 0.8 - 0.3 * share
     np.testing.assert_allclose(pooled(doubting, by_heart), [[expected, 1 - expected]])
+    steep = PoolingRule("all", "arithmetic", "odds", "log")
+    rates = [(1.0, 0.8), (0.9, 0.75), (0.3, 0.6), (0.0, 0.5)]  # odds of 4, 3, 1.5 and no skill
+    skilled = [Opinions(*rate, [judge]) for rate, judge in zip(rates, [head] * 4, strict=True)]
+    second = 0.75**16  # 0.01002, just not negligible
+    weights = weights_of(steep, [one.skill for one in skilled], [one.accuracy for one in skilled])
+    np.testing.assert_allclose(weights, np.array([1, second, 0, 0]) / (1 + second))
+    np.testing.assert_allclose(pooled(steep, skilled), head)
+    np.testing.assert_allclose(pooled(steep, by_heart), held_out, rtol=1e-6)
     without = [Opinions(0.0, 0.5, [head]), Opinions(0.0, 0.5, [held_out])]
     np.testing.assert_allclose(pooled(arithmetic, without), [[0.65, 0.35]])
 
@@ -220,9 +229,9 @@ EARLY = [[0.9, 0.1], [0.2, 0.8], [0.9, 0.1], [0.2, 0.8]]
 LATE = [[0.3, 0.7], [0.6, 0.4], [0.1, 0.9], [0.9, 0.1]]
 
 
-def test_only_the_last_checkpoint_judges_what_was_not_trained_on() -> None:
+def test_only_the_best_checkpoints_judge_what_was_not_trained_on() -> None:
     labels = np.array([0, 0, 0, -1])
-    fit = label_fit([says(EARLY), says(LATE)], labels, 2, np.arange(4))
+    fit = label_fit([says(EARLY, 0.7), says(LATE, 0.9)], labels, 2, np.arange(4))
     np.testing.assert_allclose(fit.score, np.array([0.3, 0.6, 0.1, np.nan]), rtol=1e-6)
     assert fit.rank.tolist() == [2, 3, 1, 0] and fit.suggested.tolist() == [1, 1, 1, 0]
 
@@ -238,8 +247,8 @@ def test_all_checkpoints_judge_what_was_trained_on() -> None:
 def test_two_regimes_are_merged_by_percentile() -> None:
     """Two images trained on and one not: percentiles of 1/4, 3/4 and 1/2."""
     labels, trained = np.array([0, 0, 0, -1]), np.array([True, True, False, False])
-    fit = label_fit([says(EARLY), says(LATE)], labels, 2, np.arange(4), trained)
-    np.testing.assert_allclose(fit.score[2], 0.1, rtol=1e-6)
+    fit = label_fit([says(EARLY, 0.99), says(LATE, 0.995)], labels, 2, np.arange(4), trained)
+    np.testing.assert_allclose(fit.score[2], 0.1, rtol=1e-3)
     assert fit.rank.tolist() == [3, 1, 2, 0]
 
 

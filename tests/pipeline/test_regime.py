@@ -21,7 +21,7 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.preview import preview
-from review_embeddings.pipeline.stages.regime import regime_of
+from review_embeddings.pipeline.stages.regime import Regime, regime_of, stored_regime
 from review_embeddings.pipeline.verify import verify
 from review_embeddings.review.report.summary import summarize
 
@@ -42,6 +42,12 @@ def sentence(run: RunFolder, *, split: str | None = "train", trained_on: str = "
     dataset = replace(info.dataset, split=split)
     settings = replace(info.settings, trained_on=trained_on)
     return regime_of(run, replace(info, dataset=dataset, settings=settings), images).sentence
+
+
+def stored(run: RunFolder) -> Regime:
+    found = stored_regime(run, *known_of(run))
+    assert found is not None
+    return found
 
 
 def write_hashes(run: RunFolder, hashes: list[str]) -> None:
@@ -109,10 +115,11 @@ def test_only_what_was_assumed_counts(finished: RunFolder) -> None:
     """The split is called train; saying so again changes nothing, the other word does."""
     assert preview(finished, Request(settings={"trained_on": "yes"})) == []
     before = table.read(finished, checkpoints=[100])
+    assert stored(finished).sentence == "trained on: the split is called train", "as it was scored"
     built = build(finished, Request(settings={"trained_on": "no"}))
     assert set(built.seconds) == {"label_fit", "table"}
+    assert stored(finished).sentence == "not trained on: --trained-on says so"
     after = table.read(finished, checkpoints=[100])
-    assert not after["trajectory_label_score"].equals(before["trajectory_label_score"])
     assert after["label_score"].equals(before["label_score"])
     table.validate(table.read(finished))
     summary, _ = summarize(finished, note=lambda text: None)
@@ -130,6 +137,9 @@ def test_each_image_is_scored_as_what_it_is(finished: RunFolder) -> None:
     build(finished, Request(settings={"trained_on": "auto"}))
     frame = table.read(finished, checkpoints=[100])
     mixed = frame["trajectory_label_score"].to_numpy()
+    write_hashes(finished, [])  # what is said stays as it was scored
+    np.testing.assert_array_equal(stored(finished).trained_on, np.arange(36) < 12)
+    assert stored(finished).of_image(12) == "not trained on: by the hashes of the training images"
     np.testing.assert_array_equal(mixed[:12], scores["yes"][:12])
     np.testing.assert_array_equal(mixed[12:], scores["no"][12:])
     ranks = frame["trajectory_label_rank"].to_numpy()

@@ -368,12 +368,15 @@ def test_a_label_is_explained_by_the_checkpoints_that_judge_it() -> None:
     why = LISTS["labels"].why
     both, begin = "by head and leave-one-out", "label fits worst: rank"
     assert why(found, 1)[1] == f"{begin} 2 of 10 over the run, {both} at all checkpoints"
-    assert why(found, 2)[1] == f"{begin} 3 of 10 over the run, {both} at step 100"
+    assert why(found, 2)[1] == f"{begin} 3 of 10 over the run, {both} at the best checkpoints"
     reason = LISTS["labels"].reason
     assert reason(found, 1) == f"label fits worst over the run, {both} at all checkpoints"
-    assert reason(found, 2) == f"label fits worst over the run, {both} at step 100"
+    assert reason(found, 2) == f"label fits worst over the run, {both} at the best checkpoints"
     headless = replace(found, head_judges=False)
-    assert reason(headless, 2) == "label fits worst over the run, by leave-one-out at step 100"
+    assert (
+        reason(headless, 2)
+        == "label fits worst over the run, by leave-one-out at the best checkpoints"
+    )
     named = replace(found, at_checkpoint=True)
     assert reason(named, 2) == "label fits worst at step 100", "that is another rank"
     assert regime(found, 1) == ["label judged as trained on: by hash"]
@@ -391,7 +394,7 @@ def test_a_suggestion_that_the_head_does_not_share_says_who_says_what() -> None:
         f"another class fits better: blue ({both}; the head alone: horse 54 %)"
     )
     assert reason(found, 0) == (
-        "label fits worst over the run, by head and leave-one-out at step 100; "
+        "label fits worst over the run, by head and leave-one-out at the best checkpoints; "
         "blue fits better (the head alone: horse 54 %)"
     )
     assert "(the head alone: its label 54 %)" in reason(found, 1)
@@ -408,10 +411,10 @@ def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
         return judged_over_run(replace(suspects(), regime=regime, final_step=100))
 
     both = "by head and leave-one-out together"
-    assert said(False) == f"{both} at step 100, for the images count as not trained on"
+    assert said(False) == f"{both} at the best checkpoints, for the images count as not trained on"
     assert said(True) == f"{both} at all checkpoints, for the images were trained on"
     assert said(np.arange(36) < 4) == (
-        f"{both}: of images trained on at all checkpoints, of the others at step 100"
+        f"{both}: of images trained on at all checkpoints, of the others at the best checkpoints"
     )
     assert judged_over_run(suspects()) == "", "a table of an earlier version"
 
