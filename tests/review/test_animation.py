@@ -676,7 +676,8 @@ def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> N
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
-        assert (context.name, context.pix_fmt, stream.average_rate) == ("h264", "yuv420p", 10)
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == 10
         bt709, limited = 1, 1
         assert (context.colorspace, context.color_primaries, context.color_trc) == (bt709,) * 3
         assert context.color_range == limited

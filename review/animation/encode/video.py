@@ -126,7 +126,7 @@ def _converted(
     import av
 
     width, height = size
-    graph = av.filter.Graph()
+    graph: Any = av.filter.Graph()
     source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=tick)
     scale = graph.add("scale", SCALED[ending])
     pixels = graph.add("format", PIXELS[ending])
