@@ -269,3 +269,45 @@ def test_old_words_are_found_in_names_and_not_in_texts() -> None:
         "CheckpointFacts",
         "said",
     }
+
+
+# -- operating systems
+
+POSIX_MODULES = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "msvcrt", "winreg"}
+POSIX_NAMES = {
+    *("O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "supports_dir_fd"),
+    *("fork", "register_at_fork", "getuid", "geteuid", "getgid", "umask", "uname", "sysconf"),
+    *("sched_getaffinity", "getppid", "killpg", "setsid", "mkfifo", "statvfs", "fchmod"),
+    *("SIGHUP", "SIGKILL", "SIGPIPE", "SIGUSR1", "getpwuid", "getgrgid"),
+}
+"""Functions and constants of ``os`` and ``signal`` that one system or another does not have."""
+
+
+def test_one_module_knows_the_operating_system() -> None:
+    assert _of_a_system("pipeline.run.system"), "or the test looks for nothing"
+    faults = [
+        f"{file_of(module)} uses {name}; pipeline/run/system.py does that"
+        for module in sources()
+        if module != "pipeline.run.system"
+        for name in _of_a_system(module)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def _of_a_system(module: str) -> list[str]:
+    """What a module uses that a system does not have, or that asks which one this is."""
+    found = []
+    for node in ast.walk(sources()[module][1]):
+        if isinstance(node, ast.Import):
+            found += [one.name for one in node.names if one.name in POSIX_MODULES]
+        elif isinstance(node, ast.ImportFrom) and node.module in POSIX_MODULES:
+            found.append(str(node.module))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            owned = node.value.id in {"os", "signal"} and node.attr in POSIX_NAMES
+            found += [name] if owned or name in {"os.name", "sys.platform"} else []
+        elif isinstance(node, ast.keyword) and node.arg in {"dir_fd", "pass_fds", "preexec_fn"}:
+            found.append(node.arg)
+        elif isinstance(node, ast.Constant) and node.value in POSIX_NAMES:
+            found.append(str(node.value))  # of getattr and hasattr
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -258,7 +259,7 @@ def _signed(task: Callable[[Part], Any], part: Part) -> tuple[str, Any]:
     import ray
 
     node = ray.get_runtime_context().get_node_id()[:NODE_DIGITS]
-    return f"{os.uname().nodename} (node {node}, process {os.getpid()})", task(part)
+    return f"{socket.gethostname()} (node {node}, process {os.getpid()})", task(part)
 
 
 def _named(part: Part) -> str:

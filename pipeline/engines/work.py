@@ -5,7 +5,7 @@ No large array travels: an `Input` says where one lies, and the process that com
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -150,7 +150,7 @@ class StoredPixels:
         pixels = PixelCache(run_of(self.run, self.images), None, self.processor).open(self.images)
         if pixels is None:
             raise ClusterError(
-                f"The preprocessed images of {self.run} are not on {os.uname().nodename}. Leave "
+                f"The preprocessed images of {self.run} are not on {socket.gethostname()}. Leave "
                 "the images in place (--in-place), or put the run into a folder that all machines "
                 "see."
             )

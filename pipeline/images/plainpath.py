@@ -11,8 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from review_embeddings.pipeline.run import system
+
 ODD = re.compile(r"[^A-Za-z0-9_./ +=@,()-]")
 """What a path may have that is not sure to be taken as it is."""
+
+
+def _is_odd(path: str) -> bool:
+    """Of Windows the drive and the separators are plain: whoever has not the right to make links
+    there would have no data set."""
+    return ODD.search(system.plain_separators(path)) is not None
 
 
 def plain_path(path: str) -> str:
@@ -20,7 +28,7 @@ def plain_path(path: str) -> str:
     whose own caches go by it."""
     import datasets
 
-    if not ODD.search(path):
+    if not _is_odd(path):
         return path
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "links"
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +46,7 @@ def _ending(path: str) -> str:
 @contextlib.contextmanager
 def plain_folder(folder: Path) -> Iterator[Path]:
     """A folder that is written, by such a path, which is good inside the context only."""
-    if not ODD.search(str(folder)):
+    if not _is_odd(str(folder)):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="review-embeddings-") as around:

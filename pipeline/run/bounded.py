@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.run.inside import NO_WAIT
+from review_embeddings.pipeline.run import system
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
 
 def open_regular(path: Path) -> int:
     """Open a file for reading; the descriptor. Raises OSError, also for a pipe or a device."""
-    descriptor = os.open(path, os.O_RDONLY | NO_WAIT | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | system.NO_WAIT | system.BINARY)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -151,8 +151,7 @@ def for_arrow(path: Path, mode: str = "rb") -> Iterator[Any]:
         yield path
     else:
         with path.open(mode) as file:
-            numbered = Path(f"/proc/self/fd/{file.fileno()}")
-            yield numbered if numbered.exists() else file
+            yield system.numbered_file(file.fileno()) or file
 
 
 def is_utf8(text: str) -> bool:

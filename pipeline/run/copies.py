@@ -15,6 +15,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.inside import is_within, open_inside, remove_file
 from review_embeddings.pipeline.run.lease import Lease
@@ -247,7 +248,7 @@ class Copy:
         try:
             with _reported(f"Fetching {path.name}", int(entry["size"])) as callback:
                 self._store.get_file(self._path_of(path), str(temporary), callback=callback)
-            temporary.replace(path)
+            system.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         self.note(path, version_of(entry))
@@ -347,4 +348,4 @@ def write_small(path: Path, text: str) -> None:
     """Write a small text file, whole or not at all."""
     temporary = temporary_path(path)
     temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    system.replace(temporary, path)

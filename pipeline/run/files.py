@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from review_embeddings.pipeline.machine import (
     refusal_in,
     sentence_about,
 )
-from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run import storage, system
 from review_embeddings.pipeline.run.bounded import read_json_file, read_npy
 from review_embeddings.pipeline.run.checksums import (
     Checksum,
@@ -143,9 +142,10 @@ def commit(temporary: Path, path: Path) -> None:
     with storage_errors(path):
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        _keep_rights(temporary, path)
+        with suppress(OSError):
+            system.keep_rights(temporary, path)
         with storage.putting(temporary, path):
-            temporary.replace(path)
+            system.replace(temporary, path)
 
 
 def discard(temporary: Path, file: IO[Any] | None = None) -> None:
@@ -156,14 +156,6 @@ def discard(temporary: Path, file: IO[Any] | None = None) -> None:
             file.close()
     with suppress(OSError):
         temporary.unlink(missing_ok=True)
-
-
-def _keep_rights(temporary: Path, path: Path) -> None:
-    """Give a file the rights of the one that it replaces; a new one follows the umask."""
-    with suppress(OSError):
-        mode = path.lstat().st_mode
-        if stat.S_ISREG(mode):
-            temporary.chmod(stat.S_IMODE(mode))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from review_embeddings.pipeline.errors import BusyError, ReviewError, StorageError
 from review_embeddings.pipeline.run.bounded import read_json_file
 from review_embeddings.pipeline.run.inside import open_inside, remove_file
-from review_embeddings.pipeline.run.temporary import is_alive
+from review_embeddings.pipeline.run.system import is_alive
 
 ENDING = ".holder"
 """What follows the name of a lock in that of the file."""

@@ -7,14 +7,15 @@ as anything does."""
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import StorageError
+from review_embeddings.pipeline.run import system
 
 RUN_MARKS = ("run.json", "training.json")
 """A folder with one of these is a run."""
@@ -30,14 +31,6 @@ OF_A_RUN = re.compile(
 
 CHECKPOINT = re.compile(r"checkpoint-\d+")
 """Of these the folder may be a link: they are only read, unless a training writes them."""
-
-NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-
-NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-"""So that a pipe in the place of a file is refused and not waited for."""
-
-LINK_ERRORS = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK}
-"""What systems say of a link that is not followed."""
 
 PLAIN_NAME = re.compile(r"[^/\\:\x00]+")
 """One part of a path; a colon would begin a drive, or a stream of a file."""
@@ -115,17 +108,21 @@ def open_inside(path: Path, flags: int, mode: int = 0o666, run: Path | None = No
     meanwhile. Raises StorageError for a link and for what is no file, OSError.
     """
     run = _root_of(path, run)
-    if run is None or os.open not in os.supports_dir_fd:
+    if run is None or not system.can_open_in_folder():
         check_no_link(path, run)
-        return _checked_file(os.open(path, flags | NO_FOLLOW | NO_WAIT, mode), path)
+        flags |= system.NO_FOLLOW | system.NO_WAIT | system.BINARY
+        return _checked_file(os.open(path, flags, mode), path)
     *folders, name = path.absolute().relative_to(run).parts
-    folder = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    folder = system.open_folder(run)
     try:
         for one in folders:
-            inner = _open_at(one, os.O_RDONLY | os.O_DIRECTORY, 0, folder, path)
+            with _link_refused(path):
+                inner = system.open_folder(one, folder)
             os.close(folder)
             folder = inner
-        return _checked_file(_open_at(name, flags | NO_WAIT, mode, folder, path), path)
+        with _link_refused(path):
+            descriptor = system.open_file_in(folder, name, flags, mode)
+        return _checked_file(descriptor, path)
     finally:
         os.close(folder)
 
@@ -143,11 +140,12 @@ def open_alone(path: Path, flags: int, run: Path | None = None) -> int:
     )
 
 
-def _open_at(name: str, flags: int, mode: int, folder: int, path: Path) -> int:
+@contextlib.contextmanager
+def _link_refused(path: Path) -> Iterator[None]:
     try:
-        return os.open(name, flags | NO_FOLLOW, mode, dir_fd=folder)
+        yield
     except OSError as error:
-        if error.errno in LINK_ERRORS:
+        if error.errno in system.LINK_ERRORS:
             check_no_link(path)
         error.filename = str(path)
         raise

@@ -18,7 +18,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import BusyError
 from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.run.store import changed_at
-from review_embeddings.pipeline.run.temporary import is_alive
+from review_embeddings.pipeline.run.system import is_alive
 
 LEASE_SECONDS = 120.0
 """After which a lock counts as left behind that nobody has renewed."""

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from review_embeddings.pipeline.errors import BusyError, UnwritableError
+from review_embeddings.pipeline.run import system
 
 WAIT_SECONDS = 0.05
 """Between two tries to take a lock, at most."""
@@ -24,9 +24,6 @@ BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 """What it says where a file system has no locks, or a network file system nobody that keeps
 them."""
-
-_held: set[int] = set()
-"""Open files of the locks of this process."""
 
 
 @contextmanager
@@ -44,20 +41,19 @@ def locked(path: Path, busy: str, *, seconds: float = 0, shared: bool = False) -
             raise BusyError(busy)
         time.sleep(wait)
         wait = min(2 * wait, WAIT_SECONDS)
-    _held.add(file)
+    system.keep_lock(file)
     try:
         yield
     finally:
-        _held.discard(file)
-        os.close(file)
+        system.unlock(file)
 
 
 def _try_to_take(path: Path, *, shared: bool) -> int | None:
     """The open file that holds the lock; None where another process has it."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | os.O_CREAT | system.NO_FOLLOW | system.CLOSE_ON_EXEC
     file = os.open(path, flags, _mode_in(path.parent))
     try:
-        _lock(file, shared=shared)
+        system.lock(file, shared=shared)
         if os.path.samestat(os.fstat(file), path.stat()):
             return file
     except OSError as error:
@@ -90,26 +86,3 @@ def _without_locks(path: Path, error: OSError) -> str:
         f"could write over each other. Copy the run to a disk of this machine and name the copy "
         f"with --run."
     )
-
-
-if os.name == "nt":
-    import msvcrt
-
-    windows: Any = msvcrt
-
-    def _lock(file: int, *, shared: bool) -> None:
-        windows.locking(file, windows.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: int, *, shared: bool) -> None:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-
-    def _let_go_in_child() -> None:
-        """A child keeps no lock of its parent: it may live longer."""
-        for file in _held:
-            os.close(file)
-        _held.clear()
-
-    os.register_at_fork(after_in_child=_let_go_in_child)

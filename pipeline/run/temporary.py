@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.inside import (
     make_folder,
     remove_file,
@@ -50,6 +51,7 @@ def temporary_path(path: Path) -> Path:
     """A path in the same folder (created where missing) to write to until all of it is there.
 
     What a killed process has left of the same file or folder goes."""
+    system.check_path(path)
     make_folder(path.parent)
     name = _shortened(path.name)
     for found in _first_seen(str(path.parent.absolute())):
@@ -99,8 +101,7 @@ def _remove_named(folder: Path, prefix: str, *, folders_only: bool = False) -> N
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     """Whether it is no link, and of the person whose process this is."""
-    own = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
-    return own and entry.is_dir(follow_symlinks=False)
+    return system.is_own(entry.stat(follow_symlinks=False)) and entry.is_dir(follow_symlinks=False)
 
 
 def _writer(name: str, prefix: str) -> re.Match[str] | None:
@@ -113,23 +114,10 @@ def _remove_leftover(path: Path, writer: re.Match[str]) -> None:
     process = int(writer["process"])
     try:
         old = time.time() - path.lstat().st_mtime > FOREIGN_SECONDS
-        gone = process == os.getpid() or not is_alive(process) if here else old
+        gone = process == os.getpid() or not system.is_alive(process) if here else old
         if gone and path.is_dir():
             remove_tree(path)
         elif gone:
             remove_file(path)
     except OSError:  # somebody else's, or gone by now
         return
-
-
-def is_alive(process: int) -> bool:
-    """Whether there is such a process on this machine."""
-    if os.name == "nt":  # where signal 0 would end it
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -56,8 +56,9 @@ def animate(
     run, chosen = _run_folder(run), _checked(options)
     path = Path(out) if out is not None else run.exports / "animation.gif"
     check_target(run, path)
-    if _ending(path, formats.ENDINGS) in formats.BY_FFMPEG:
-        video.ffmpeg()
+    ending = _ending(path, formats.ENDINGS)
+    if ending in formats.BY_FFMPEG:
+        video.check_encoder(ending)
     wanted = [checkpoints] if isinstance(checkpoints, (str, int)) else checkpoints
     data = consistently(
         run, lambda: read_film_data(run, [str(name) for name in wanted], top=chosen.top)

@@ -165,7 +165,7 @@ class _Job:
 
     @property
     def _limit_while_drawing(self) -> float:
-        """What ffmpeg makes of raw frames is known at the end only."""
+        """What FFmpeg makes of raw frames is known at the end only."""
         return math.inf if self.ending in formats.BY_FFMPEG else self.limit
 
     def _packer(self, style: FrameStyle, moments: Sequence[Moment]) -> Packer:
@@ -188,7 +188,7 @@ class _Job:
     ) -> None:
         if self.ending in formats.BY_FFMPEG:
             quality = self.level.crf if self.ending == ".mp4" else self.level.quality
-            video.write_with_ffmpeg(path, self.ending, size, fps, quality, frames)
+            video.write_video(path, self.ending, size, fps, quality, frames)
             return
         timed = ((packed, ticks / fps) for packed, ticks in frames)
         with path.open("wb") as file:

@@ -13,10 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from review_embeddings.pipeline.progress import Interrupted
-
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Signals that end a command. SIGINT also where it was ignored, as by a shell without job control
-for what runs in the background; SIGHUP not: that is what nohup asks for."""
+from review_embeddings.pipeline.run import system
 
 FROM_SIGNALS = 128
 """Exit codes of what a signal has ended are this and its number, as in a shell."""
@@ -36,13 +33,13 @@ def code_of(interrupt: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def handlers(handle: Callable[[int, Any], None], names: tuple[str, ...] = ENDING) -> Iterator[None]:
-    """Have ``handle`` called for signals that end a command, and afterwards what was before."""
+def handlers(handle: Callable[[int, Any], None]) -> Iterator[None]:
+    """Have ``handle`` called for signals that end a command, and afterwards what was before. For
+    SIGINT also where it was ignored, as by a shell without job control for what runs in the
+    background."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in filter(None, (getattr(signal, name, None) for name in names)):
-            if not _is_left_out(number):
-                before[number] = signal.signal(number, handle)
+        before = {number: signal.signal(number, handle) for number in system.ending_signals()}
     try:
         yield
     finally:
@@ -57,14 +54,8 @@ def interrupt(number: int, frame: object) -> None:
 
 def end_at_once() -> None:
     """Let signals end the process without a word from now on: it is ending."""
-    for number in filter(None, (getattr(signal, name, None) for name in ENDING)):
-        if not _is_left_out(number):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _is_left_out(number: int) -> bool:
-    is_hangup = number == getattr(signal, "SIGHUP", None)
-    return is_hangup and signal.getsignal(number) is signal.SIG_IGN
+    for number in system.ending_signals():
+        signal.signal(number, signal.SIG_DFL)
 
 
 # -- standard output and standard error
@@ -119,9 +110,9 @@ def code_without_output(error: OSError) -> int | None:
     """The exit code where the reader has gone (141, as after SIGPIPE) or the terminal was closed
     (129, as after SIGHUP); None where the output could not be written for another reason."""
     if error.errno == errno.EPIPE:
-        return FROM_SIGNALS + int(getattr(signal, "SIGPIPE", 13))
+        return FROM_SIGNALS + system.BROKEN_PIPE
     if error.errno == errno.EIO:
-        return FROM_SIGNALS + int(getattr(signal, "SIGHUP", 1))
+        return FROM_SIGNALS + system.HANGUP
     return None
 
 

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from itertools import chain, count
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
 
 PROGRAM = "review-embeddings"
@@ -47,4 +48,4 @@ def _free(name: str) -> str:
 def _typed(*arguments: str) -> str:
     """A command line, quoted for the shell of this machine."""
     line = [PROGRAM, *arguments]
-    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+    return subprocess.list2cmdline(line) if system.is_windows() else shlex.join(line)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.review.exchange.parquet import write_parquet
 from review_embeddings.review.exchange.sourcerows import (
     bytes_of,
@@ -107,12 +108,13 @@ def _is_known(name: str) -> bool:
 
 def safe_name(text: str) -> str:
     """A name for one folder or file that cannot lead out of its place: separators, control
-    characters and leading dots replaced."""
+    characters, leading and last dots, and names of devices replaced."""
     plain = "".join(
         "_" if character in '/\\:*?"<>|' or not character.isprintable() else character
         for character in text
     ).strip()
-    plain = plain.lstrip(".")
+    plain = plain.lstrip(".").rstrip(". ")
+    plain = f"_{plain}" if system.is_reserved(plain) else plain
     if len(plain.encode()) > 200:
         stem, dot, ending = plain.rpartition(".")
         keep = f"{dot}{ending}" if stem and len(ending) < 10 else ""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import StorageError
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.page.private import private_file
 
@@ -31,7 +32,7 @@ PAGE = """<!doctype html>
 def has_display() -> bool:
     """Whether a browser can open a window here; without one, a text browser would take over the
     terminal."""
-    if os.name == "nt" or os.uname().sysname == "Darwin":
+    if system.is_windows() or system.is_mac():
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 

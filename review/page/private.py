@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.temporary import temporary_path
 
@@ -28,7 +29,7 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
         try:
             with create_private(temporary) as file:
                 yield file
-            temporary.replace(path)
+            system.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -39,15 +40,14 @@ def have_private_folder(path: Path) -> None:
     with storage_errors(path):
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
-        own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        if not (own and stat.S_ISDIR(status.st_mode)):
+        if not (system.is_own(status) and stat.S_ISDIR(status.st_mode)):
             raise PermissionError(errno.EPERM, "it is somebody else's", str(path))
 
 
 def create_private(path: Path) -> IO[bytes]:
     """A new file that only its owner can read, open for writing; it follows no link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    return os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0), MODE), "wb")
+    return os.fdopen(os.open(path, flags | system.BINARY, MODE), "wb")
 
 
 def write_private_json(path: Path, content: Any) -> None:

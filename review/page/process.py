@@ -8,7 +8,6 @@ import json
 import os
 import queue
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import review_embeddings
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.page.address import Address
 from review_embeddings.review.page.private import create_private
@@ -91,7 +91,7 @@ class SpotlightProcess:
                 self._command(bound),
                 cwd=self._empty,
                 env={**os.environ, **cache, **environment, **reached},
-                pass_fds=() if os.name == "nt" else (bound.fileno(),),
+                **(system.passed_socket(bound.fileno()) or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -101,7 +101,7 @@ class SpotlightProcess:
     def _command(self, bound: socket.socket) -> list[str]:
         options = ["--host", self._address.host, "--log-level", "error", "--factory"]
         options += ["--http", "httptools", "--ws", "websockets", "--timeout-graceful-shutdown", "2"]
-        if os.name == "nt":
+        if system.passed_socket(bound.fileno()) is None:
             options += ["--port", str(bound.getsockname()[1])]
         else:
             options += ["--fd", str(bound.fileno())]
@@ -152,7 +152,7 @@ class SpotlightProcess:
     def _why(self) -> str:
         """How it ended, in brackets or behind a colon; empty where nothing is known."""
         code = self._server.process.poll() if self._server.process else None
-        if code == -getattr(signal, "SIGKILL", 9):
+        if code == -system.KILL:
             return (
                 " (killed by the system, as it does where memory runs out: fewer images need "
                 "less, --rows N)"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
 
 
@@ -31,10 +32,11 @@ def printed_to_others(stream: TextIO = sys.stdout) -> str:
         descriptor = stream.fileno()
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return ""
-        file = Path(f"/proc/self/fd/{descriptor}").readlink()
+        numbered = system.numbered_file(descriptor)
+        file = None if numbered is None else numbered.readlink()
     except (OSError, ValueError, AttributeError):
         return ""
-    if not (readers := readers_of(file)):
+    if file is None or not (readers := readers_of(file)):
         return ""
     return (
         f"This output goes to {file}, which {readers} can read: whoever opens the address first is "
@@ -45,11 +47,11 @@ def printed_to_others(stream: TextIO = sys.stdout) -> str:
 def readers_of(path: Path) -> str:
     """Who can read a file or folder beside its owner, for people; empty where nobody can, or where
     there are no such rights."""
-    if os.name == "nt" or not path.exists():
+    if not system.has_rights() or not path.exists():
         return ""
     path = path.resolve()
     found = path.stat()
-    group = _group_of(found.st_gid)
+    group = system.shared_group(found.st_gid)
     if _allows(path, stat.S_IROTH) and all(_allows(one, stat.S_IXOTH) for one in path.parents):
         return "other users of this machine"
     through = {True: stat.S_IXGRP, False: stat.S_IXOTH}
@@ -70,26 +72,13 @@ def _open(run: RunFolder) -> Iterator[tuple[Path, str, str]]:
     source = None if info is None or not info.dataset.in_place else Path(info.dataset.source)
     if source is not None:
         source = source if source.is_absolute() else run.path / source
-        if source.exists() and source.owner() == run.path.owner() and (found := readers_of(source)):
+        is_theirs = source.exists() and system.has_same_owner(source, run.path)
+        if is_theirs and (found := readers_of(source)):
             yield source.resolve(), "images of the data set", found
 
 
 def _allows(path: Path, right: int) -> bool:
     return bool(path.stat().st_mode & right)
-
-
-def _group_of(number: int) -> str:
-    """The name of a group that has more than one member; empty for people's own."""
-    import grp
-    import pwd
-
-    try:
-        group = grp.getgrgid(number)
-        own = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return ""
-    is_private = number == 0 or (group.gr_name == own and set(group.gr_mem) <= {own})
-    return "" if is_private else group.gr_name
 
 
 def _capital(text: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from review_embeddings.pipeline.errors import StorageError
 from review_embeddings.pipeline.progress import Interrupted
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.temporary import working_folder
 from review_embeddings.review.lists import ImageList
@@ -251,12 +252,9 @@ def _signals_set(stopped: threading.Event, working: threading.Event) -> Any:
             raise Interrupted(number)
         stopped.set()
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if "SIGHUP" in names and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        names.remove("SIGHUP")  # as nohup asks for
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    before = {number: signal.signal(number, stop) for number in system.ending_signals()}
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -26,11 +26,11 @@ from PIL import Image, ImageSequence
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.project import turn_onto_next
-from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError
+from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError, StorageError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.animation.colors import class_colors
-from review_embeddings.review.animation.encode import gif, palette, png
+from review_embeddings.review.animation.encode import gif, palette, png, video
 from review_embeddings.review.animation.film import animate, draw_frame, draw_still
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
 from review_embeddings.review.animation.make import make_film
@@ -667,28 +667,74 @@ def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_films_by_ffmpeg_have_all_frames_and_look_like_them(tmp_path: Path) -> None:
-    import imageio_ffmpeg
+    import av
 
     data = film_data_of()
     with Image.open(film(tmp_path / "film.webp", data)) as webp:
         assert frames_in(webp) >= 6 and webp.size == (480, 384) and webp.info["loop"] == 0
     path = film(tmp_path / "film.mp4", data)
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-i",
-        str(path),
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-",
-    ]
-    read = subprocess.run(command, check=True, capture_output=True)
-    frames = np.frombuffer(read.stdout, dtype=np.uint8).reshape(-1, 384, 480, 3)
-    assert re.search(r"Video: h264 .*yuv420p.*, 480x384.* 10 fps", read.stderr.decode())
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == 10
+        bt709, limited = 1, 1
+        assert (context.colorspace, context.color_primaries, context.color_trc) == (bt709,) * 3
+        assert context.color_range == limited
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == 6 + 5  # the last one half a second long
+    assert path.read_bytes().index(b"moov") < path.read_bytes().index(
+        b"mdat"
+    )  # plays while loading
     last = Canvas(data, FrameStyle(480)).draw(Moment(3))[..., :3]
     assert np.mean((frames[-1].astype(float) - last) ** 2) < 40
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webp"])
+def test_a_film_of_one_frame_and_of_the_largest_size(tmp_path: Path, ending: str) -> None:
+    import av
+
+    for width, height in ((480, 384), (2160, 1728)):
+        path = tmp_path / f"{width}{ending}"
+        red = np.full((height, width, 3), (200, 30, 30), np.uint8)
+        quality = 18 if ending == ".mp4" else 85
+        video.write_video(path, ending, (width, height), 29.97, quality, [(red.tobytes(), 1)])
+        if ending == ".webp":
+            shown = np.asarray(Image.open(path).convert("RGB"))
+        else:
+            with av.open(str(path)) as container:
+                (frame,) = container.decode(video=0)
+                shown = frame.to_ndarray(format="rgb24", src_colorspace="ITU709")
+        np.testing.assert_allclose(shown.astype(int), red.astype(int), atol=6)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webp"])
+def test_a_video_that_outgrows_the_disk_is_said_and_leaves_nothing(
+    tmp_path: Path, ending: str
+) -> None:
+    """The last byte is refused: what FFmpeg still holds is written when the file is closed."""
+    import resource
+
+    data = film_data_of()
+    size = film(tmp_path / f"whole{ending}", data).stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, before[1]))
+    try:
+        with pytest.raises(StorageError, match=rf"disk is full while writing .*/less\{ending}"):
+            film(tmp_path / f"less{ending}", data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == [f"whole{ending}"]
+
+
+@pytest.mark.parametrize("name", ["a:b", "x%03d", "ü ✓", os.fsdecode(b"odd\xff")])
+def test_a_video_may_have_any_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg takes some names for addresses and patterns."""
+    monkeypatch.chdir(tmp_path)
+    film(Path(f"{name}.mp4"), film_data_of())
+    assert [path.stem for path in tmp_path.iterdir()] == [name]
 
 
 def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path) -> None:
@@ -701,6 +747,12 @@ def test_the_same_bytes_each_time_and_on_any_number_of_processes(tmp_path: Path)
         for name, count in (("a", 1), ("b", 2))
     ]
     assert stills[0] == stills[1]
+    for ending in (".mp4", ".webp"):
+        videos = [
+            film(tmp_path / f"{name}{ending}", data, processes=count).read_bytes()
+            for name, count in (("a", 1), ("b", 2))
+        ]
+        assert videos[0] == videos[1]
 
 
 def test_a_process_that_has_drawn_its_frames_ends_without_a_fault() -> None:
@@ -868,17 +920,17 @@ def test_a_damaged_table_is_said(run: RunFolder, review_embeddings: CommandLine)
     assert code == 2 and "is damaged" in errors and errors.count("\n") == 1
 
 
-def test_no_ffmpeg_is_said_before_anything_is_drawn(
+def test_a_missing_encoder_is_said_before_anything_is_drawn(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import imageio_ffmpeg
+    import av
 
-    def missing() -> str:
-        raise RuntimeError
-
-    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
-    with pytest.raises(ReviewError, match="pip install imageio-ffmpeg"):
+    monkeypatch.setattr(av, "codecs_available", {"libwebp_anim"})
+    with pytest.raises(ReviewError, match=r"has no encoder libx264, which writes \.mp4. Install"):
         animate(run, run.path.parent / "film.mp4")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ReviewError, match="pip install av, or write a .gif"):
+        animate(run, run.path.parent / "film.webp")
 
 
 OLD = {".gif": b"GIF89a of before", ".mp4": b"\0\0\0\x18ftyp of before"}

@@ -4,4 +4,4 @@ ENDINGS = (".gif", ".mp4", ".webp", ".png")
 """GIF, H.264 in MP4, WebP, animated PNG."""
 
 BY_FFMPEG = frozenset({".mp4", ".webp"})
-"""Those that ffmpeg writes."""
+"""Those that FFmpeg writes."""

@@ -1,21 +1,36 @@
-"""Writes MP4 and WebP by ffmpeg, which takes raw frames."""
+"""Writes MP4 and WebP by the libraries of FFmpeg, which PyAV brings; they take raw frames."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import signal
-import subprocess
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import ReviewError, StorageError
-from review_embeddings.pipeline.machine import Refusal, named_path, refusal_in, sentence_about
+from review_embeddings.pipeline.machine import named_path, refusal_in, sentence_about
+
+CODECS = {".mp4": "libx264", ".webp": "libwebp_anim"}
+"""What FFmpeg calls the encoders, by the ending of a film."""
+
+SCALED = {".mp4": "out_color_matrix=bt709:out_range=tv:flags=bicubic", ".webp": ""}
+"""How RGB becomes the colours of the file."""
+
+PIXELS = {".mp4": "yuv420p", ".webp": "bgra"}
+"""What the encoders are given; every player knows it."""
+
+BT709 = 1
+"""The number of these primaries, of their transfer and of their matrix in H.264."""
+
+LIMITED = 1
+"""The number of the range 16 to 235, which players take where none is named."""
+
+MAX_DENOMINATOR = 1_001_000
+"""Of frames a second, as FFmpeg reads them."""
 
 
 class RawPacker:
@@ -29,7 +44,25 @@ class RawPacker:
         return np.ascontiguousarray(pixels[..., :3]).tobytes()
 
 
-def write_with_ffmpeg(
+def check_encoder(ending: str) -> None:
+    """Raise ReviewError where the installed PyAV is missing or cannot write films of this
+    ending."""
+    try:
+        import av
+    except ImportError as error:
+        raise ReviewError(
+            f"PyAV, which writes MP4 and WebP, cannot be imported ({error}). Run: pip install av, "
+            f"or write a .gif."
+        ) from error
+    if CODECS[ending] not in av.codecs_available:
+        raise ReviewError(
+            f"This build of PyAV ({av.__version__}) has no encoder {CODECS[ending]}, which writes "
+            f"{ending}. Install the wheel of the package index (pip install --force-reinstall "
+            f"--only-binary av av), or write a .gif."
+        )
+
+
+def write_video(
     path: Path,
     ending: str,
     size: tuple[int, int],
@@ -40,69 +73,84 @@ def write_with_ffmpeg(
     """Write raw RGB frames, each repeated so many times, as MP4 (H.264, ``quality`` is the CRF) or
     WebP (0 to 100, higher is better).
 
-    Raises ReviewError where there is no ffmpeg or it fails.
+    Raises ReviewError where there is no encoder or it fails.
     """
-    command = [ffmpeg(), *_input(size, fps), *_output(ending, quality), str(path)]
-    with tempfile.TemporaryFile() as messages:
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages
-        ) as process:
-            try:
-                _feed(process, frames)
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode != 0:
-            raise _error_of(messages, path, process.returncode)
+    check_encoder(ending)
+    import av
+
+    options = {"movflags": "+faststart"} if ending == ".mp4" else {"loop": "0"}
+    rate = Fraction(fps).limit_denominator(MAX_DENOMINATOR)
+    with (
+        _errors_of(path),
+        av.open(f"file:{path}", "w", format=ending[1:], options=options) as container,
+    ):
+        stream = _stream_in(container, ending, size, rate, quality)
+        for number, frame in enumerate(_converted(frames, ending, size, 1 / rate)):
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
-def _input(size: tuple[int, int], fps: float) -> list[str]:
-    """Options for raw frames on the standard input."""
-    options = ["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    return [*options, "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-", "-an"]
+def _stream_in(
+    container: Any, ending: str, size: tuple[int, int], rate: Fraction, quality: int
+) -> Any:
+    """The encoder of a file."""
+    stream = container.add_stream(CODECS[ending], rate=rate)
+    stream.width, stream.height = size
+    stream.pix_fmt = PIXELS[ending]
+    stream.thread_type = "FRAME"  # slices make a file larger
+    stream.options = _options(ending, quality)
+    _name_colours(stream, ending)
+    return stream
 
 
-def _output(ending: str, quality: int) -> list[str]:
-    """Options for the file; the colour space is named, and is what players take anyway."""
+def _options(ending: str, quality: int) -> dict[str, str]:
     if ending == ".mp4":
-        return (
-            "-vf scale=out_color_matrix=bt709:out_range=tv"
-            " -colorspace bt709 -color_primaries bt709 -color_trc bt709 -pix_fmt yuv420p"
-            f" -c:v libx264 -crf {quality} -movflags +faststart -f mp4"
-        ).split()
-    return (f"-c:v libwebp_anim -quality {quality} -compression_level 3 -loop 0 -f webp").split()
+        return {"crf": str(quality)}
+    return {"quality": str(quality), "compression_level": "3"}
 
 
-def _feed(process: subprocess.Popen[bytes], frames: Iterable[tuple[bytes, int]]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # its messages say why
-        for pixels, ticks in frames:
-            for _ in range(ticks):
-                process.stdin.write(pixels)
+def _name_colours(stream: Any, ending: str) -> None:
+    """What players take anyway."""
+    if ending != ".mp4":
+        return
+    context = stream.codec_context
+    context.color_primaries = context.color_trc = context.colorspace = BT709
+    context.color_range = LIMITED
 
 
-def _error_of(messages: IO[bytes], path: Path, code: int) -> ReviewError:
-    messages.seek(0)
-    lines = messages.read().decode(errors="replace").strip().splitlines()
-    too_large = code == -getattr(signal, "SIGXFSZ", 0)
-    refusal = Refusal(errno.EFBIG) if too_large else refusal_in(Exception("\n".join(lines)))
-    if refusal is not None:
-        return StorageError(sentence_about(refusal, named_path(str(path))))
-    return ReviewError(
-        f"ffmpeg could not write {path.suffix} "
-        f"({lines[-1] if lines else code}). Use another ending."
-    )
+def _converted(
+    frames: Iterable[tuple[bytes, int]], ending: str, size: tuple[int, int], tick: Fraction
+) -> Iterator[Any]:
+    """A frame of FFmpeg for each tick, in the colours of the file."""
+    import av
+
+    width, height = size
+    graph: Any = av.filter.Graph()
+    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=tick)
+    scale = graph.add("scale", SCALED[ending])
+    pixels = graph.add("format", PIXELS[ending])
+    sink = graph.add("buffersink")
+    graph.link_nodes(source, scale, pixels, sink).configure()
+    for packed, ticks in frames:
+        array = np.frombuffer(packed, dtype=np.uint8).reshape(height, width, 3)
+        source.push(av.VideoFrame.from_ndarray(array, format="rgb24"))
+        frame = sink.pull()
+        for _ in range(ticks):
+            yield frame
 
 
-def ffmpeg() -> str:
-    """The ffmpeg program that comes with imageio-ffmpeg. Raises ReviewError where there is none."""
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """What FFmpeg reports as what a person can do about it."""
+    import av
+
     try:
-        import imageio_ffmpeg
-
-        program: Any = imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError) as error:
+        yield
+    except av.FFmpegError as error:
+        refusal = refusal_in(error)
+        if refusal is not None:
+            raise StorageError(sentence_about(refusal, named_path(str(path)))) from error
         raise ReviewError(
-            "There is no ffmpeg, which writes MP4 and WebP. Run: pip install imageio-ffmpeg, or "
-            "write a .gif."
+            f"PyAV could not write {path.suffix} ({error}). Use another ending."
         ) from error
-    return str(program)

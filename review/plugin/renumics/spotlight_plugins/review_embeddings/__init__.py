@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.run import system
 from review_embeddings.review.decisions.session import open_session
 from review_embeddings.review.page.entry import EntryControl
 from review_embeddings.review.page.personal.preferences import Preferences
@@ -41,7 +42,7 @@ def __activate__(app: Any) -> None:
     deciding = open_session(SESSION)
     if deciding is not None:
         add_decision_routes(app, SESSION, deciding)
-    if "parent" in SESSION and os.name != "nt":
+    if "parent" in SESSION:
         threading.Thread(target=end_with, args=(int(SESSION["parent"]),), daemon=True).start()
 
 
@@ -59,6 +60,7 @@ def _guard(app: Any) -> None:
 
 def end_with(parent: int) -> None:
     """End this server once the process that started it is gone, even if it was killed."""
-    while os.getppid() == parent:
+    is_running = system.child_of(parent)
+    while is_running():
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
