@@ -8,17 +8,17 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.review.hosts.trusted import Trust, TrustedHost, base_path
+from review_embeddings.review.hosts.trusted import LOOPBACK, Trust, TrustedHost, base_path
 
 Environment = Mapping[str, str]
 
-COLAB_MODULE = "google.colab"
+LOCAL = "http://localhost"
 
-LOOPBACK_NAMES = {"127.0.0.1", "localhost", "[::1]"}
+COLAB_MODULE = "google.colab"
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,14 @@ class BrowserAddress:
     url: str
     """Absolute, or a path that begins with ``/`` where the environment does not say its name: a
     link of a notebook leads there. Ends in ``/``."""
-    trust: Trust = Trust()
+    trust: Trust = field(default_factory=Trust)
     found: str = ""
     """The environment, for people; empty for this machine itself."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only a browser on this machine, or a tunnel, gets there."""
+        return self.url.startswith(LOCAL)
 
 
 def browser_address(port: int, environment: Environment | None = None) -> BrowserAddress:
@@ -44,7 +49,12 @@ def browser_address(port: int, environment: Environment | None = None) -> Browse
         found = look(port, given)
         if found is not None:
             return found
-    return BrowserAddress(f"http://localhost:{port}/")
+    return BrowserAddress(local_url(port))
+
+
+def local_url(port: int) -> str:
+    """The address of a port for a browser on this machine, or at the other end of a tunnel."""
+    return f"{LOCAL}:{port}/"
 
 
 def _codespaces(port: int, given: Environment) -> BrowserAddress | None:
@@ -63,7 +73,7 @@ def _colab(port: int, given: Environment) -> BrowserAddress | None:
     url = _url_of_colab(port) if COLAB_MODULE in sys.modules else None
     if url is not None:
         return _at(url, "Google Colab")
-    return BrowserAddress("/", Trust(learns=True), "Google Colab")
+    return BrowserAddress(local_url(port), Trust(learns=True), "Google Colab")
 
 
 def _url_of_colab(port: int) -> str | None:
@@ -79,7 +89,7 @@ def _code_in_browser(port: int, given: Environment) -> BrowserAddress | None:
     if "{{port}}" not in template:
         return None
     found = _at(template.replace("{{port}}", str(port)), "VS Code in a browser")
-    if found is None or found.trust.hosts[0].name in LOOPBACK_NAMES:
+    if found is None or found.trust.hosts[0].name in LOOPBACK:
         return None
     return found
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from review_embeddings.pipeline.errors import SettingsError
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Names that only this machine answers to."""
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
-"""In lower case and ASCII, as browsers send it."""
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]*")
+"""In lower case and ASCII, as browsers send it; an IPv6 address without its brackets."""
 
 BASE_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,=:@%-]+/)*")
 """Without a semicolon, which would end it in a cookie."""
@@ -54,7 +57,8 @@ class TrustedHost:
     @property
     def authority(self) -> str:
         """``NAME`` or ``NAME:PORT``."""
-        return self.name if self.port is None else f"{self.name}:{self.port}"
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port is None else f"{name}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -84,11 +88,14 @@ class Trust:
     """Whom one review trusts beside this machine itself."""
 
     hosts: tuple[TrustedHost, ...] = ()
-    paths: tuple[str, ...] = field(default=())
+    paths: tuple[str, ...] = ()
     """Base paths of proxies whose name is not known."""
     learns: bool = False
     """Whether the host at which a good address is opened first is trusted from then on: an
     environment that serves the page, and does not say under which name."""
+
+    def __bool__(self) -> bool:
+        return bool(self.hosts or self.paths or self.learns)
 
     @property
     def base_paths(self) -> tuple[str, ...]:
@@ -100,6 +107,27 @@ class Trust:
         hosts = tuple(dict.fromkeys([*self.hosts, *other.hosts]))
         paths = tuple(dict.fromkeys([*self.paths, *other.paths]))
         return Trust(hosts, paths, self.learns or other.learns)
+
+    @property
+    def frame_ancestors(self) -> tuple[str, ...]:
+        """Which pages may show the review in a frame, as a Content-Security-Policy names them."""
+        names = (f"{host.scheme}://" if host.scheme else "" for host in self.hosts)
+        hosts = (name + host.authority for name, host in zip(names, self.hosts, strict=True))
+        return ("'self'", *dict.fromkeys(hosts)) if self else ()
+
+    def seen_at(self, address: str) -> TrustedHost | None:
+        """The trusted host, with its base path, at which a browser says that it has the page."""
+        try:
+            seen = TrustedHost.parse(address)
+        except SettingsError:
+            return None
+        origin = f"{seen.scheme}://{seen.authority}"
+        known = any(host.has_origin(origin) for host in self.hosts)
+        return seen if known or (self.learns and seen.name not in LOOPBACK) else None
+
+    def with_learned(self, host: TrustedHost) -> Trust:
+        """The same, after a good address was opened at a host that was not known before."""
+        return Trust((*self.hosts, host), self.paths) if self.learns else self
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -126,8 +154,6 @@ def base_path(path: str) -> str:
 
 def _ascii_name(split: SplitResult) -> str:
     name = split.hostname or ""
-    if ":" in name:
-        return f"[{name}]"
     return name if name.isascii() else name.encode("idna").decode()
 
 
