@@ -42,6 +42,8 @@ class TrustedHost:
     def parse(cls, text: str) -> TrustedHost:
         """Of ``NAME``, ``NAME:PORT``, ``NAME/PATH/`` or a whole address. Raises SettingsError."""
         given = text.strip()
+        if not given.isprintable():
+            raise _refused(text)
         try:
             split = urlsplit(given if "://" in given else f"//{given}")
             name, port = _ascii_name(split), split.port

@@ -9,7 +9,7 @@ import { PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
 
 const STORED = "review-embeddings-token";
 
-/** What the token is kept as: a proxy has several reviews at one origin, below paths of their own. */
+/** What the token is kept as: a proxy has several reviews at one origin, each below a path. */
 function stored() {
     const path = globalThis.location?.pathname ?? "/";
     return path === "/" ? STORED : `${STORED}:${path}`;
