@@ -364,3 +364,16 @@ def test_who_asks_for_another_name_reads_which_option_is_missing(guarded: Client
     assert "--trusted-host hub.example.org" in refusal("Hub.example.org:8443")
     for host in ("<script>", "a b", "", "x" * 300):
         assert refusal(host) == "This page answers only to itself."
+
+
+def test_who_opens_what_is_refused_reads_it_on_a_page(guarded: Client) -> None:
+    browser = {"Accept": "text/html,*/*", "Sec-Fetch-Site": "none"}
+    named = guarded().get("/", headers=browser | {"Host": "hub.example.org"})
+    below = guarded().get("/reviews/", headers=browser)
+    for answer, text in (
+        (named, "--trusted-host hub.example.org"),
+        (below, "--trusted-host NAME/PATH/"),
+    ):
+        assert answer.status_code == 403 and text in answer.text
+        assert answer.text.startswith("<!doctype html>")
+        assert answer.headers["x-frame-options"] == "DENY"

@@ -21,6 +21,7 @@ from review_embeddings.review.page.frontend import (
     TOKEN_HEADER,
     TOKEN_PARAMETER,
     handover_page,
+    refusal_page,
 )
 
 from .headers import SafeAnswer
@@ -42,6 +43,11 @@ MAX_NAME = 254
 """Characters of the name of a host."""
 
 REFUSED = "This page answers only to itself."
+
+NO_PAGE = (
+    "There is nothing here. Open the address that the terminal printed. Where a proxy serves the "
+    "page below a path and passes the path on, start the review with --trusted-host NAME/PATH/."
+)
 
 OTHER_NAME = (
     "This page does not answer as {name}. Where a proxy serves it so, start the review with "
@@ -94,7 +100,7 @@ class Guard:
 
     async def _http(self, asked: Asked, scope: Scope, receive: Any, send: Any) -> None:
         if not self._is_for_us(asked):
-            answer = _refusal(_why_not(asked.host))
+            answer = _closed(asked, _why_not(asked.host))
         elif self._is_handed_over(asked):
             answer = HTMLResponse(handover_page())
         elif not asked.is_own:
@@ -105,7 +111,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         else:
-            answer = _refusal()
+            answer = _closed(asked, REFUSED if self._is_let_in(asked) else NO_PAGE)
         await answer(scope, receive, send)
 
     def _is_for_us(self, asked: Asked) -> bool:
@@ -171,6 +177,13 @@ def _why_not(name: str | None) -> str:
     """Why a request to another name is refused; no text but that of a name is repeated."""
     is_name = name is not None and len(name) < MAX_NAME and HOST_NAME.fullmatch(name)
     return OTHER_NAME.format(name=name) if is_name else REFUSED
+
+
+def _closed(asked: Asked, reason: str) -> Response:
+    """A refusal, as a page where a person opened something."""
+    if asked.is_opened and "text/html" in asked.headers.get("accept", ""):
+        return HTMLResponse(refusal_page(reason), 403)
+    return _refusal(reason)
 
 
 def _refusal(reason: str = REFUSED) -> Response:
