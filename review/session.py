@@ -19,7 +19,12 @@ from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, reviewed_runs
-from review_embeddings.review.cli.serving import address_of, say_renewed, say_warnings
+from review_embeddings.review.cli.serving import (
+    address_of,
+    say_renewed,
+    say_warnings,
+    whole_address,
+)
 from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ class Review:
         self._url = ""
         self._closed = threading.Event()
         self._process = os.getpid()
-        announce = Announcements(self._keep, self._renew)
+        announce = Announcements(self._keep, self._renew, say)
         self._stack = contextlib.ExitStack()
         self._served = self._stack.enter_context(
             serving(page, address, open_browser=browser, announce=announce)
@@ -185,7 +190,7 @@ def show(
         tls_cert=None if tls_cert is None else os.fspath(tls_cert),
         tls_key=None if tls_key is None else os.fspath(tls_key),
         insecure=insecure,
-        allow_host=tuple(trusted_hosts),
+        trusted_host=tuple(trusted_hosts),
     )
     folder = _folder(run)
     address, before = address_of(serve), _reviews_of(folder)
@@ -199,7 +204,7 @@ def show(
     say_warnings(page, address)
     review = Review(page, address, browser=browser)
     if not _in_notebook():
-        say(f"Spotlight: {review.url}   (good for one browser; .close() ends it)")
+        say(f"Spotlight: {whole_address(review.url)}   (good for one browser; .close() ends it)")
     return review
 
 

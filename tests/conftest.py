@@ -31,6 +31,16 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT / ".package"), os.environ.get("PYTHONPATH")])
 )
 
+# Where the tests run in one of these, their pages are on this machine all the same.
+for variable in (
+    "CODESPACES",
+    "COLAB_RELEASE_TAG",
+    "JUPYTERHUB_SERVICE_PREFIX",
+    "SSH_CONNECTION",
+    "VSCODE_PROXY_URI",
+):
+    os.environ.pop(variable, None)
+
 SHARED = ROOT.parent / "shared"
 
 LONG = (

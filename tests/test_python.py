@@ -192,7 +192,7 @@ def test_keywords_of_a_build_are_its_parameters() -> None:
         assert kind.__forward_arg__ == parameters[name].annotation, name
 
 
-RENAMED = {"browser": "no_browser", "long": "long_frame", "trusted_hosts": "allow_host"}
+RENAMED = {"browser": "no_browser", "long": "long_frame", "trusted_hosts": "trusted_host"}
 """Keywords, and the fields of the options that they stand for."""
 
 ONLY_COMMAND = {"first", "last", "watch", "probe", "debug"}

@@ -45,6 +45,7 @@ LAYERS = (
     "review.lists",
     "review.decided",
     "review.exchange",
+    "review.hosts",
     "review.page",
     "review.share",
     "review.report",

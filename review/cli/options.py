@@ -290,11 +290,13 @@ class ServeOptions:
         is_flag=True,
         help="Serve other machines without TLS: who listens to the network can take over.",
     )
-    allow_host: tuple[str, ...] = option(
+    trusted_host: tuple[str, ...] = option(
+        "--trusted-host",
         "--allow-host",
         multiple=True,
         metavar="NAME",
-        help="A name under which a proxy serves the page, such as hub.example.org.",
+        help="A host at which a proxy serves the page, or shows it in a frame, such as "
+        "hub.example.org or https://hub.example.org/reviews/.",
     )
 
 

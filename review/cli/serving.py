@@ -25,7 +25,7 @@ def address_of(options: ServeOptions) -> Address:
         certificate=options.tls_cert,
         key=options.tls_key,
         insecure=options.insecure,
-        proxies=options.allow_host,
+        proxies=options.trusted_host,
     )
 
 
@@ -54,7 +54,7 @@ def serve_page(
         page,
         address,
         open_browser=not options.no_browser,
-        announce=Announcements(_say_ready, say_renewed),
+        announce=Announcements(_say_ready, say_renewed, say),
         next_page=next_page,
     )
 
@@ -69,7 +69,12 @@ def say_warnings(page: Page, address: Address) -> None:
 
 
 def _say_ready(url: str) -> None:
-    say(f"Spotlight: {url}   (good for one browser; Ctrl-C ends it)")
+    say(f"Spotlight: {whole_address(url)}   (good for one browser; Ctrl-C ends it)")
+
+
+def whole_address(url: str) -> str:
+    """An address, of which only the path may be known, as it is printed."""
+    return f"https://YOUR_HUB{url}" if url.startswith("/") else url
 
 
 def say_renewed(url: str, used: str) -> None:
@@ -78,5 +83,5 @@ def say_renewed(url: str, used: str) -> None:
     say(
         f"The address was used at {used} already, and was opened again just now. If that was not "
         f"you, somebody else sees the review: end it with Ctrl-C and start it again.",
-        f"New address: {url}",
+        f"New address: {whole_address(url)}",
     )

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import SettingsError
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Addresses that only this machine can reach."""
+from review_embeddings.review.hosts.trusted import LOOPBACK, Trust, TrustedHost
 
 ANY_PORT = 0
 """Lets the system choose a free one."""
@@ -38,7 +36,12 @@ class Address:
     insecure: bool = False
     """Serve other machines without TLS."""
     proxies: tuple[str, ...] = ()
-    """Names under which proxies serve the page."""
+    """Hosts that proxies serve the page at, as `TrustedHost.parse` reads them."""
+
+    @property
+    def trust(self) -> Trust:
+        """Whom the review trusts beside this machine. Raises SettingsError."""
+        return Trust(tuple(map(TrustedHost.parse, self.proxies)))
 
     @property
     def is_loopback(self) -> bool:
@@ -51,7 +54,8 @@ class Address:
     @property
     def hosts(self) -> list[str] | None:
         """The names under which the page may be asked for; None for any."""
-        return [*LOOPBACK, *(name.lower() for name in self.proxies)] if self.is_loopback else None
+        names = (host.name for host in self.trust.hosts)
+        return [*LOOPBACK, *names] if self.is_loopback else None
 
     @property
     def warning(self) -> str:
@@ -79,6 +83,7 @@ class Address:
                 "ssh -L 8000:127.0.0.1:PORT THIS_MACHINE"
             )
         check_tls(self.certificate, self.key)
+        _ = self.trust
         if self.port is not None and not 0 < self.port < 65536:
             raise SettingsError(
                 f"--port {self.port} is out of range. Use 1 to 65535, or leave it out for a free "

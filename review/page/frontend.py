@@ -18,6 +18,7 @@ from review_embeddings.pipeline.analysis.remaining import (
     REAL,
 )
 from review_embeddings.pipeline.analysis.trust import NEAR
+from review_embeddings.pipeline.text import html_text
 from review_embeddings.pipeline.training.curves import OF_EVALUATION
 from review_embeddings.review.decisions.kinds import (
     DECISIONS,
@@ -197,12 +198,14 @@ ENTER_MODULE = "enter.js"
 
 ENTER_IMPORT = re.compile(r'^import \{ (.*) \} from "\./constants\.js";\n', re.MULTILINE)
 
-HANDOVER_PAGE = """<!doctype html>
+PAGE_HEAD = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Review</title>
 <style>body { font: 16px sans-serif; margin: 20vh auto; max-width: 36em; color: #333 }</style>
-<p id="sentence">One moment …</p>
+"""
+
+HANDOVER_PAGE = """<p id="sentence">One moment …</p>
 <noscript><p>The review needs JavaScript.</p></noscript>
 <script type="module">
 SCRIPT
@@ -221,4 +224,9 @@ def handover_page() -> str:
     names = {name for line in ENTER_IMPORT.findall(source) for name in line.split(", ")}
     constants = {name: value for name, value in shared_constants().items() if name in names}
     script = constants_module(constants) + ENTER_IMPORT.sub("", source)
-    return HANDOVER_PAGE.replace("SCRIPT", script)
+    return PAGE_HEAD + HANDOVER_PAGE.replace("SCRIPT", script)
+
+
+def refusal_page(reason: str) -> str:
+    """The page for somebody who opened what is refused."""
+    return f"{PAGE_HEAD}<p>{html_text(reason)}</p>\n</html>\n"

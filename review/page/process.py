@@ -100,6 +100,7 @@ class SpotlightProcess:
 
     def _command(self, bound: socket.socket) -> list[str]:
         options = ["--host", self._address.host, "--log-level", "error", "--factory"]
+        options += ["--no-proxy-headers"]  # which anybody can send
         options += ["--http", "httptools", "--ws", "websockets", "--timeout-graceful-shutdown", "2"]
         if system.passed_socket(bound.fileno()) is None:
             options += ["--port", str(bound.getsockname()[1])]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from review_embeddings.pipeline.progress import Interrupted
 from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.temporary import working_folder
+from review_embeddings.review.hosts.reach import reach_of
+from review_embeddings.review.hosts.trusted import Trust
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.address import ANY_PORT, Address
 from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
@@ -82,6 +85,8 @@ class Announcements:
     """The address at which the page answers, good once."""
     renewed: Callable[[str, str], None]
     """A new address, and when and with which browser the one before it was used."""
+    reached: Callable[[str], None] = lambda sentence: None
+    """How the person's browser reaches the page from another machine, before ``ready``."""
 
 
 def serve(
@@ -132,12 +137,18 @@ def serving(
         secrets.write(folder)
         server = SpotlightProcess(address, folder)
         stack.callback(server.stop)
-        url = _start(server, page, address, folder)
-        printed, opened = (f"{url}?{TOKEN_PARAMETER}={key}" for key in secrets.keys)
-        announce.ready(printed)
-        stack.enter_context(_renewing(folder, url, announce.renewed))
+        bound = _bound(page, address)
+        port = int(bound.getsockname()[1])
+        reach = reach_of(address.url(port), port, address.trust, is_local=address.is_loopback)
+        _start(server, page, address, folder, bound, reach.trust)
+        printed, opened = secrets.keys
+        for sentence in reach.sentences:
+            announce.reached(sentence)
+        announce.ready(_with_key(reach.url, printed))
+        stack.enter_context(_renewing(folder, reach.url, announce.renewed))
         if open_browser and has_display():
-            stack.enter_context(opened_in_browser(opened, folder))
+            local = _with_key(address.url(port), opened)
+            stack.enter_context(opened_in_browser(local, folder))
         yield ServedPage(server, folder)
 
 
@@ -175,8 +186,15 @@ def _session_folder() -> Iterator[Path]:
         yield folder
 
 
-def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path) -> str:
-    """Start the server with its first page; the page's address, without a key."""
+def _start(
+    server: SpotlightProcess,
+    page: Page,
+    address: Address,
+    folder: Path,
+    bound: socket.socket,
+    trust: Trust,
+) -> None:
+    """Start the server with its first page."""
     write_private_json(folder / PAGE_FILE, page.session or {})
     layouts = [layout.model_dump(mode="json", by_alias=True) for layout in page.layouts]
     write_private_json(folder / LAYOUTS_FILE, layouts)
@@ -184,6 +202,7 @@ def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path)
         "parent": os.getpid(),
         "hosts": address.hosts,
         "secure": address.is_secure,
+        "trust": trust.as_json,
         "folder": str(folder),
         "page": str(folder / PAGE_FILE),
         "layouts": str(folder / LAYOUTS_FILE),
@@ -194,14 +213,15 @@ def _start(server: SpotlightProcess, page: Page, address: Address, folder: Path)
         session["places"] = str(folder / ROWS_FILE)
         with private_file(folder / ROWS_FILE) as file:
             np.save(file, page.sample.positions)
-    bound = _bound(page, address)
-    port = int(bound.getsockname()[1])
     config = _config(page, page.layouts[-1])
     server.start(config, bound, server_environment(PLUGIN_FOLDER, session))
-    return address.url(port)
 
 
-def _bound(page: Page, address: Address) -> Any:
+def _with_key(url: str, key: str) -> str:
+    return f"{url}?{TOKEN_PARAMETER}={key}"
+
+
+def _bound(page: Page, address: Address) -> socket.socket:
     """The socket to serve at: that of the run, where no port was asked for."""
     if address.port is not None or page.run is None:
         return address.listen(address.port or ANY_PORT)
@@ -228,7 +248,7 @@ def _renewing(folder: Path, url: str, renewed: Callable[[str, str], None]) -> It
         while not ended.wait(LOOK_EVERY):
             offer: NewAddress | None = offers.next()
             if offer is not None:
-                renewed(f"{url}?{TOKEN_PARAMETER}={offer.key}", offer.used)
+                renewed(_with_key(url, offer.key), offer.used)
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()

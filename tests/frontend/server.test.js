@@ -27,15 +27,20 @@ function answering(content, status = 200) {
     return { asked, fetching, storage, server: reviewServer(storage, fetching) };
 }
 
-/** A browser at an address. @param {string} search */
-function browserAt(search) {
+/**
+ * A browser at an address.
+ * @param {string} search
+ * @param {string} pathname
+ * @param {string} origin
+ */
+function browserAt(search, pathname = "/", origin = "http://here") {
     /** @type {string[]} */
     const gone = [];
     const location = {
         search,
-        pathname: "/",
-        href: `http://here/${search}`,
-        origin: "http://here",
+        pathname,
+        href: origin + pathname + search,
+        origin,
         replace: (/** @type {string} */ path) => gone.push(path),
     };
     Object.assign(globalThis, { location });
@@ -86,6 +91,30 @@ test("who is not let in reads how much is kept in this browser until then", asyn
     const storage = { getItem: () => null, setItem() {}, [`${OUTBOX}:a:1:x`]: "", other: "" };
     await enter(storage, (sentence) => sentences.push(sentence), fetching);
     assert.match(sentences[0] ?? "", /^No\. Decisions that are not saved yet \(1\) are kept/);
+});
+
+test("behind a proxy the server is said where the page is, and each path has its own token", async () => {
+    const { asked, fetching, storage, server } = answering({ token: "secret" });
+    const gone = browserAt(`?${TOKEN_PARAMETER}=key`, "/a/", "https://here");
+    await enter(storage, assert.fail, fetching);
+    assert.deepEqual(JSON.parse(asked[0]?.options.body), {
+        key: "key",
+        address: "https://here/a/",
+    });
+    assert.deepEqual(gone, ["/a/"]);
+    await server.session();
+    assert.equal(asked[1]?.options.headers[TOKEN_HEADER], "secret");
+    browserAt("", "/b/", "https://here"); // another review at the same origin
+    await server.session();
+    assert.equal(asked[2]?.options.headers[TOKEN_HEADER], "");
+});
+
+test("without the last slash of its path nothing is asked before the slash is there", async () => {
+    const { asked, fetching, storage } = answering({ token: "secret" });
+    const gone = browserAt(`?${TOKEN_PARAMETER}=key`, "/proxy/20000");
+    await enter(storage, assert.fail, fetching);
+    assert.deepEqual(gone, [`/proxy/20000/?${TOKEN_PARAMETER}=key`]);
+    assert.deepEqual(asked, []);
 });
 
 test("who is let in by a browser that keeps nothing reads why it goes no further", async () => {

@@ -15,6 +15,7 @@ from typing import Any
 
 from review_embeddings.pipeline.run import system
 from review_embeddings.review.decisions.session import open_session
+from review_embeddings.review.hosts.trusted import Trust
 from review_embeddings.review.page.entry import EntryControl
 from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.process import SESSION_VARIABLE
@@ -51,9 +52,10 @@ def _guard(app: Any) -> None:
     answers faults."""
     build = app.build_middleware_stack
     entry = EntryControl(Path(SESSION["folder"]))
+    trust = Trust.of_json(SESSION.get("trust", {}))
 
     def guarded() -> Guard:
-        return Guard(build(), entry, SESSION["hosts"], secure=SESSION["secure"])
+        return Guard(build(), entry, SESSION["hosts"], secure=SESSION["secure"], trust=trust)
 
     app.build_middleware_stack = guarded
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from review_embeddings.review.hosts.trusted import HOST_NAME, Trust, TrustedHost
 from review_embeddings.review.page.entry import Admission, EntryControl
 from review_embeddings.review.page.frontend import (
     PREFIX,
@@ -20,10 +21,11 @@ from review_embeddings.review.page.frontend import (
     TOKEN_HEADER,
     TOKEN_PARAMETER,
     handover_page,
+    refusal_page,
 )
 
 from .headers import SafeAnswer
-from .requests import READING, Asked, Scope
+from .requests import READING, Asked, Scope, without_base
 
 START = "/"
 """Where the page is."""
@@ -37,7 +39,20 @@ CLOSED = ("/api/browse", "/api/table/open")
 MAX_ENTER = 4096
 """Bytes of what the hand-over page sends."""
 
+MAX_NAME = 254
+"""Characters of the name of a host."""
+
 REFUSED = "This page answers only to itself."
+
+NO_PAGE = (
+    "There is nothing here. Open the address that the terminal printed. Where a proxy serves the "
+    "page below a path and passes the path on, start the review with --trusted-host NAME/PATH/."
+)
+
+OTHER_NAME = (
+    "This page does not answer as {name}. Where a proxy serves it so, start the review with "
+    "--trusted-host {name}."
+)
 
 
 class Guard:
@@ -45,7 +60,7 @@ class Guard:
 
     Everything needs the session's cookie, what is not GET or HEAD the page's token besides. The
     hand-over page, the same for everybody, is all that others get. A page of another origin gets
-    nothing but that, and not in a frame.
+    nothing but that, and not in a frame, unless it is at a host that is trusted.
     """
 
     def __init__(
@@ -54,24 +69,29 @@ class Guard:
         entry: EntryControl,
         hosts: Collection[str] | None,
         secure: bool,
+        trust: Trust,
     ) -> None:
         """``hosts`` are the names under which the page is asked for, None for any; ``secure`` says
-        that it is served by TLS."""
+        that it is served by TLS; ``trust`` names the proxies that serve it."""
         self.app = app
         self.entry = entry
         self.hosts = hosts
         self.secure = secure
+        self.trust = trust
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._http(Asked.of(scope), scope, receive, SafeAnswer(send))
-        else:
+        if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
+            return
+        scope = without_base(scope, self.trust)
+        asked = Asked.of(scope, self.trust)
+        if asked.is_websocket:
+            await self._websocket(asked, scope, receive, send)
+        else:
+            answer = SafeAnswer(send, self.trust.frame_ancestors)
+            await self._http(asked, scope, receive, answer)
 
-    async def _websocket(self, scope: Scope, receive: Any, send: Any) -> None:
-        asked = Asked.of(scope)
+    async def _websocket(self, asked: Asked, scope: Scope, receive: Any, send: Any) -> None:
         if self._is_for_us(asked) and asked.is_own and self._is_let_in(asked):
             await self.app(scope, receive, send)
             return
@@ -80,7 +100,7 @@ class Guard:
 
     async def _http(self, asked: Asked, scope: Scope, receive: Any, send: Any) -> None:
         if not self._is_for_us(asked):
-            answer = _refusal()
+            answer = _closed(asked, _why_not(asked.host))
         elif self._is_handed_over(asked):
             answer = HTMLResponse(handover_page())
         elif not asked.is_own:
@@ -91,11 +111,11 @@ class Guard:
             await self.app(scope, receive, send)
             return
         else:
-            answer = _refusal()
+            answer = _closed(asked, REFUSED if self._is_let_in(asked) else NO_PAGE)
         await answer(scope, receive, send)
 
     def _is_for_us(self, asked: Asked) -> bool:
-        return self.hosts is None or asked.has_host(self.hosts)
+        return self.hosts is None or self.trust.learns or asked.has_host(self.hosts)
 
     def _is_let_in(self, asked: Asked) -> bool:
         return self.entry.has_cookie(asked.cookies(self.entry.cookie_name))
@@ -122,34 +142,57 @@ class Guard:
         """Exchange the key of an address for the cookie, and say the token."""
         if asked.method != "POST" or not asked.is_surely_own:
             return _refusal()
+        key, address = await _key(receive)
         admission = self.entry.admit(
-            await _key(receive),
+            key,
             is_known=self._is_let_in(asked) and self._has_token(asked),
             agent=asked.headers.get("user-agent", ""),
         )
-        return self._answer(admission)
+        return self._answer(admission, address)
 
-    def _answer(self, admission: Admission) -> Response:
+    def _answer(self, admission: Admission, address: str) -> Response:
         if not admission.is_let_in:
             return _refusal(admission.reason)
         answer = JSONResponse({"token": admission.token})
         if admission.token:
-            answer.set_cookie(
-                self.entry.cookie_name,
-                self.entry.cookie,
-                httponly=True,
-                samesite="strict",
-                secure=self.secure,
-            )
+            host = self.trust.seen_at(address)
+            if host is not None:
+                self.trust = self.trust.with_learned(host)
+            answer.headers["Set-Cookie"] = self._cookie(host)
         return answer
+
+    def _cookie(self, host: TrustedHost | None) -> str:
+        """What lets in: on this machine strictly its own page alone, at a trusted ``host`` with
+        TLS also that page in a frame, below its path."""
+        path, scheme = ("/", "") if host is None else (host.path, host.scheme)
+        parts = [f"{self.entry.cookie_name}={self.entry.cookie}", "HttpOnly", f"Path={path}"]
+        if scheme == "https":
+            parts += ["SameSite=None", "Secure", "Partitioned"]
+        else:
+            parts += ["SameSite=strict", *(["Secure"] if self.secure else [])]
+        return "; ".join(parts)
+
+
+def _why_not(name: str | None) -> str:
+    """Why a request to another name is refused; no text but that of a name is repeated."""
+    is_name = name is not None and len(name) < MAX_NAME and HOST_NAME.fullmatch(name)
+    return OTHER_NAME.format(name=name) if is_name else REFUSED
+
+
+def _closed(asked: Asked, reason: str) -> Response:
+    """A refusal, as a page where a person opened something."""
+    if asked.is_opened and "text/html" in asked.headers.get("accept", ""):
+        return HTMLResponse(refusal_page(reason), 403)
+    return _refusal(reason)
 
 
 def _refusal(reason: str = REFUSED) -> Response:
     return JSONResponse({"error": reason}, 403)
 
 
-async def _key(receive: Any) -> str:
-    """The key in the body of a request; empty where it is anything else."""
+async def _key(receive: Any) -> tuple[str, str]:
+    """The key in the body of a request, and the address at which the browser has the page; empty
+    where they are anything else."""
     body = bytearray()
     while len(body) <= MAX_ENTER:
         message = await receive()
@@ -159,6 +202,7 @@ async def _key(receive: Any) -> str:
     try:
         content = json.loads(bytes(body[: MAX_ENTER + 1]))
     except (ValueError, RecursionError):
-        return ""
-    key = content.get("key") if isinstance(content, dict) else None
-    return key if isinstance(key, str) else ""
+        return "", ""
+    given = content if isinstance(content, dict) else {}
+    key, address = given.get("key"), given.get("address")
+    return key if isinstance(key, str) else "", address if isinstance(address, str) else ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -36,10 +36,9 @@ POLICY = (
     "worker-src 'self' blob: data:",
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
 )
-"""Content-Security-Policy but for scripts. An image cell with an address of the network loads
-nothing."""
+"""Content-Security-Policy but for scripts and frames. An image cell with an address of the network
+loads nothing."""
 
 SCRIPTS = "script-src 'self' blob: 'unsafe-eval'"
 """Nothing of ours or Spotlight's evaluates text; programs that drive a browser do it."""
@@ -50,13 +49,20 @@ HANDLER = re.compile(rb"""<body\b[^>]*\bon\w+="([^"]*)\"""")
 """A handler in an attribute: Spotlight switches the browser's own menu off with one."""
 
 
-def policy(page: bytes = b"") -> str:
+NOBODY = "'none'"
+
+NO_FRAMES = "X-Frame-Options"
+"""Cannot name a host, and is left out where one may show the review in a frame."""
+
+
+def policy(page: bytes = b"", frames: Sequence[str] = ()) -> str:
     """The Content-Security-Policy of an answer: of its scripts, those run that stand in the page as
-    it left the server, and no others."""
+    it left the server, and no others; ``frames`` are the sources that may frame it."""
     hashes = [_hash(found) for found in INLINE_SCRIPT.findall(page)]
     if handlers := HANDLER.findall(page):
         hashes += ["'unsafe-hashes'", *map(_hash, handlers)]
-    return "; ".join([*POLICY, " ".join([SCRIPTS, *hashes])])
+    ancestors = f"frame-ancestors {' '.join(frames) or NOBODY}"
+    return "; ".join([*POLICY, ancestors, " ".join([SCRIPTS, *hashes])])
 
 
 def _hash(script: bytes) -> str:
@@ -67,8 +73,10 @@ class SafeAnswer:
     """Sends an answer on with our headers; a page is held back until all of it is there, for its
     scripts."""
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Any, frames: Sequence[str] = ()) -> None:
+        """``frames`` are the sources that may show the answer in a frame."""
         self._send = send
+        self._frames = frames
         self._start: Message | None = None
         self._page = bytearray()
 
@@ -88,8 +96,10 @@ class SafeAnswer:
     async def _begin(self) -> None:
         start, self._start = self._start, None
         assert start is not None
-        own = {**HEADERS, "Content-Security-Policy": policy(bytes(self._page))}
+        own = {**HEADERS, "Content-Security-Policy": policy(bytes(self._page), self._frames)}
         replaced = {name.lower().encode() for name in own}
+        if self._frames:
+            del own[NO_FRAMES]
         kept = [(name, value) for name, value in start["headers"] if name.lower() not in replaced]
         if b"cache-control" not in {name.lower() for name, _ in kept}:
             own["Cache-Control"] = CACHE

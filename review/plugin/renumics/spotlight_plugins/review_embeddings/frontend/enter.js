@@ -9,6 +9,12 @@ import { PREFIX, ROUTES, TOKEN_HEADER, TOKEN_PARAMETER } from "./constants.js";
 
 const STORED = "review-embeddings-token";
 
+/** What the token is kept as: a proxy has several reviews at one origin, each below a path. */
+function stored() {
+    const path = globalThis.location?.pathname ?? "/";
+    return path === "/" ? STORED : `${STORED}:${path}`;
+}
+
 const NO_ROOM =
     "This browser keeps nothing for this page: it has no room left, or is told not to. " +
     "Free some, and start the review again.";
@@ -18,10 +24,12 @@ const NO_ROOM =
  * @param {TextStorage} storage Of this origin, shared by its tabs.
  * @returns {Record<string, string>}
  */
-export const tokenHeader = (storage) => ({ [TOKEN_HEADER]: storage.getItem(STORED) ?? "" });
+export const tokenHeader = (storage) => ({
+    [TOKEN_HEADER]: storage.getItem(stored()) ?? "",
+});
 
 /** Whether this browser was given a token. @param {TextStorage} storage */
-export const hasToken = (storage) => storage.getItem(STORED) !== null;
+export const hasToken = (storage) => storage.getItem(stored()) !== null;
 
 /**
  * `fetch` with the token in everything that is not only read, for Spotlight's own questions.
@@ -46,29 +54,40 @@ export function fetchingWithToken(storage, fetching) {
 /**
  * Exchange the key in the address and go on to the page; without one, go on where this browser was
  * let in before. By a script of our own, because a strict cookie is not sent along a foreign link.
+ * Below the path of a proxy all addresses are relative, and need its last slash.
  * @param {TextStorage} storage
  * @param {(sentence: string) => void} say
  * @param {typeof fetch} fetching
  */
 export async function enter(storage, say, fetching = (...asked) => fetch(...asked)) {
-    const key = new URLSearchParams(location.search).get(TOKEN_PARAMETER) ?? "";
+    const { origin, pathname, search } = location;
+    if (!pathname.endsWith("/")) return location.replace(`${pathname}/${search}`);
+    const key = new URLSearchParams(search).get(TOKEN_PARAMETER) ?? "";
     const headers = { "Content-Type": "application/json", ...tokenHeader(storage) };
-    const body = JSON.stringify({ key });
+    const body = JSON.stringify({ key, ...seenAt(origin, pathname) });
     try {
         const response = await fetching(PREFIX + ROUTES.enter, { method: "POST", headers, body });
         const answer = await response.json();
         if (!response.ok) return say(`${answer.error}${unsaved(storage)}`);
         if (answer.token && !keep(storage, answer.token)) return say(NO_ROOM);
-        location.replace(location.pathname);
+        location.replace(pathname);
     } catch {
         say("The review does not answer. Is it still running in the terminal?");
     }
 }
 
+/**
+ * Where the page is for this browser, as far as a server behind a proxy cannot see it.
+ * @param {string} origin
+ * @param {string} path
+ */
+const seenAt = (origin, path) =>
+    path === "/" && !origin.startsWith("https:") ? {} : { address: origin + path };
+
 /** @param {TextStorage} storage @param {string} token */
 function keep(storage, token) {
     try {
-        storage.setItem(STORED, token);
+        storage.setItem(stored(), token);
         return true;
     } catch {
         return false;

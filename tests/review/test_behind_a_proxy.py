@@ -1,0 +1,182 @@
+"""A review behind a real nginx, below base paths and in frames of other hosts, in a real
+browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import FLAGS
+from deciding import PANEL, decided, opened, ready
+from playwright.sync_api import BrowserContext, Frame, Page, WebSocket, sync_playwright
+from proxies import (
+    PASSED_ON,
+    PORTAL,
+    PROXY,
+    STRANGER,
+    STRIPPED,
+    Proxy,
+    free_port,
+    nginx,
+    nginx_program,
+)
+from samples import need
+from serving import Serving, ask, serving
+
+pytestmark = pytest.mark.browser
+
+HOSTS = ", ".join(f"MAP {name} 127.0.0.1" for name in (PROXY, PORTAL, STRANGER))
+
+PROXY_FLAGS = [
+    *FLAGS,
+    f"--host-resolver-rules={HOSTS}",
+    "--ignore-certificate-errors",
+    "--disable-features=BlockInsecurePrivateNetworkRequests,LocalNetworkAccessChecks",
+]
+
+SHOWN_IN_A_FRAME = """(address) => {
+    document.body.replaceChildren(
+        Object.assign(document.createElement("iframe"), { src: address, width: 1500, height: 800 }),
+    );
+}"""
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    need(nginx_program() is not None, "nginx")
+    need(shutil.which("openssl") is not None, "openssl")
+    port, behind = free_port(), free_port()
+    with nginx(tmp_path_factory.mktemp("nginx"), port, behind) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def reviewed(
+    built_run: Path, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """A review that trusts the proxy at both of its paths, and the portal."""
+    copy = shutil.copytree(built_run, tmp_path_factory.mktemp("proxied") / "run")
+    hosts = (proxy.at(PROXY, STRIPPED), proxy.at(PROXY, PASSED_ON), f"{PORTAL}:{proxy.port}")
+    trusted = [word for host in hosts for word in ("--trusted-host", host)]
+    options = ("--first", "--last", "--run", copy, "--no-browser", "--port", proxy.behind)
+    with serving(*options, *trusted) as started:
+        assert started.url == hosts[0], "the address that is printed is the proxy's"
+        started.url = f"http://127.0.0.1:{proxy.behind}/"
+        yield started
+
+
+@pytest.fixture
+def context(chromium: str) -> Iterator[BrowserContext]:
+    """A person's browser, far away from the review."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=PROXY_FLAGS)
+        yield browser.new_context(ignore_https_errors=True)
+        browser.close()
+
+
+def watched(context: BrowserContext) -> tuple[list[str], list[WebSocket]]:
+    """What comes to nothing, and the websockets."""
+    failed: list[str] = []
+    sockets: list[WebSocket] = []
+    context.on("response", lambda one: failed.append(one.url) if one.status >= 400 else None)
+    context.on("requestfailed", lambda one: failed.append(one.url))
+    context.on("page", lambda page: page.on("websocket", lambda one: sockets.append(one)))
+    return failed, sockets
+
+
+def at_host(address: str, host_and_path: str) -> str:
+    """The same key at another host."""
+    return f"{host_and_path}?{address.partition('?')[2]}"
+
+
+@pytest.mark.parametrize("base", [STRIPPED, PASSED_ON])
+def test_a_person_decides_below_a_base_path(
+    context: BrowserContext, proxy: Proxy, reviewed: Serving, base: str
+) -> None:
+    home = proxy.at(PROXY, base)
+    failed, sockets = watched(context)
+    page = opened(context, at_host(reviewed.address, home))
+    assert page.url == home
+    page.wait_for_function("""[...document.images].some(
+        (image) => image.complete && image.naturalWidth > 0 && image.src.startsWith("blob:")
+    )""")
+    page.keyboard.press("r")
+    page.wait_for_function(
+        f"document.querySelector('{PANEL}').textContent.includes('1 of 36 decided')"
+    )
+    assert list(decided(page).values()) == ["remove"]
+    page.keyboard.press("z")
+    page.wait_for_function(f"document.querySelector('{PANEL}').textContent.includes('Taken back')")
+    assert decided(page) == {}
+    (socket,) = sockets
+    assert socket.url == f"{home.replace('https', 'wss')}api/ws" and not socket.is_closed()
+    page.reload()
+    ready(page)
+    assert failed == []
+    (cookie,) = [one for one in context.cookies() if one["name"].startswith("review-embeddings-")]
+    assert cookie["secure"] and cookie["httpOnly"] and cookie["sameSite"] == "None"
+    assert cookie["path"] == base and cookie["expires"] == -1
+    assert f"https://{PROXY}" in str(cookie.get("partitionKey", f"https://{PROXY}"))
+
+
+def framed(context: BrowserContext, parent: str, address: str) -> tuple[Page, Frame]:
+    """A page that shows an address in a frame, and what is in the frame."""
+    page = context.new_page()
+    page.goto(parent)
+    page.evaluate(SHOWN_IN_A_FRAME, address)
+    page.wait_for_function("window.frames.length === 1")
+    frame = page.frames[1]
+    frame.wait_for_load_state()
+    return page, frame
+
+
+@pytest.mark.parametrize("host", [PROXY, PORTAL])
+def test_a_trusted_host_shows_it_in_a_frame(
+    context: BrowserContext, proxy: Proxy, reviewed: Serving, host: str
+) -> None:
+    address = at_host(reviewed.address, proxy.at(PROXY, STRIPPED))
+    page, frame = framed(context, proxy.at(host, "/frame"), address)
+    frame.wait_for_selector(f"{PANEL} button[aria-keyshortcuts=k]:enabled")
+    assert frame.url == proxy.at(PROXY, STRIPPED)
+    frame.locator(f"{PANEL} button[aria-keyshortcuts=k]").click()
+    frame.wait_for_function(f"/ decided/.test(document.querySelector('{PANEL}').textContent)")
+    page.close()
+
+
+def test_no_other_host_shows_it_in_a_frame(
+    context: BrowserContext, proxy: Proxy, reviewed: Serving
+) -> None:
+    home = proxy.at(PROXY, STRIPPED)
+    opened(context, at_host(reviewed.address, home)).close()  # the cookie is there
+    messages: list[str] = []
+    context.on("console", lambda one: messages.append(one.text))
+    for address in (home, f"{home}?token=guess"):
+        page, frame = framed(context, proxy.at(STRANGER, "/frame"), address)
+        assert frame.url.startswith("chrome-error://")
+        page.close()
+    assert any("frame-ancestors" in text for text in messages)
+
+
+def test_headers_that_proxies_send_change_nothing(served: Serving) -> None:
+    """Anybody can send them; nor is a host trusted because they name it."""
+    forwarded = {
+        "X-Forwarded-Host": PROXY,
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Prefix": STRIPPED,
+        "X-Forwarded-For": "127.0.0.1",
+        "Forwarded": f"host={PROXY};proto=https",
+    }
+    for host in (PROXY, "rebound.example"):
+        for more in ({}, forwarded):
+            status, content, _ = ask(served.url, **{"Host": host, **more})
+            assert status == 403 and f"--trusted-host {host}".encode() in content
+    foreign = {"Origin": f"https://{PROXY}", "Sec-Fetch-Site": "same-origin"}
+    path = f"{served.url}api/review/decisions"
+    assert ask(path, "POST", {}, **served.own.headers | foreign | forwarded)[0] == 403
+    own = {"Cookie": served.own.cookie}
+    for path in ("", "api/table/", "api/review", f"{STRIPPED[1:]}api/table/"):
+        plain, spoofed = ask(served.url + path, **own), ask(served.url + path, **own, **forwarded)
+        assert spoofed[:2] == plain[:2]
+        assert spoofed[2].get("location") == plain[2].get("location")
