@@ -74,9 +74,9 @@ from review_embeddings.review.page.frontend import WIDGETS
 root, run, data, out = sys.argv[1:]
 assert Path(pipeline.__file__).is_relative_to(root), pipeline.__file__
 settings = Settings(map="random")
-build(RunFolder(run), Request(dataset={"source": data, "split": "train"}, settings=settings))
+build(RunFolder(Path(run)), Request(dataset={"source": data, "split": "train"}, settings=settings))
 frame = table.read(run, checkpoints="last")
-run = RunFolder(run)
+run = RunFolder(Path(run))
 history = read_history(run, print)
 count, _, path = export_list(run, history, Selection("reddest"), form="tsv", out=Path(out))
 print(json.dumps({
