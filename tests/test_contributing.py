@@ -66,14 +66,14 @@ from pathlib import Path
 from review_embeddings import pipeline
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.settings import Request, Settings
+from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import read_history
 from review_embeddings.review.exchange.export import Selection, export_list
 from review_embeddings.review.page.frontend import WIDGETS
 root, run, data, out = sys.argv[1:]
 assert Path(pipeline.__file__).is_relative_to(root), pipeline.__file__
-settings = Settings(map="random")
+settings = {"map": "random"}
 build(RunFolder(Path(run)), Request(dataset={"source": data, "split": "train"}, settings=settings))
 frame = table.read(run, checkpoints="last")
 run = RunFolder(Path(run))
