@@ -72,6 +72,7 @@ ROUTES = {
         "predictions",
         "accuracy",
         "remaining",
+        "anew",
         "classes",
         "theme",
     )

@@ -46,6 +46,8 @@ from review_embeddings.review.page.shownas import (
 )
 from review_embeddings.review.page.shownrun import ShownRun
 
+from .anew import LabelsAnew
+
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a message: the row numbers of two million images."""
 
@@ -108,7 +110,7 @@ def _built(settings: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
 
 def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
     """The routes of a page on which images are decided about."""
-    images = _Images(settings)
+    images = _Images(settings, deciding)
     reading: dict[str, Route] = {
         "nearest": images.get_nearest,
         "values": images.get_values,
@@ -120,6 +122,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "decisions": _changes(deciding),
         "lists": _saved_lists(deciding),
         "remaining": _remaining,
+        "anew": images.get_labels_anew,
     }
     writing = {
         "decisions": deciding.decide,
@@ -156,12 +159,13 @@ def _answering(route: Route, status: int) -> Route:
 class _Images:
     """What the page asks about its images."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
         run, rows = RunFolder(Path(settings["run"])), shown_rows(settings)
         earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
         self._session = SessionFile.of(settings)
         self._cards = Cards(run, self._session, rows, earlier)
         self._pictures = Pictures(run, rows)
+        self._anew = LabelsAnew(deciding, borrows=bool(earlier))
 
     async def get_nearest(self, request: Request) -> Response:
         row, step = _number(request, "row"), _number(request, "step")
@@ -195,6 +199,12 @@ class _Images:
 
     async def get_accuracy(self, request: Request) -> Response:
         return await _given(lambda: accuracy_of(self._asked(request).shown))
+
+    async def get_labels_anew(self, request: Request) -> Response:
+        revision = _number(request, "revision")
+        if revision is None and "revision" in request.query_params:
+            return _error("revision is no revision.", 400)
+        return await _given(lambda: self._anew.answer(self._asked(request, named=True), revision))
 
     async def get_predictions(self, request: Request) -> Response:
         return await self._at_step(request, predictions_at)

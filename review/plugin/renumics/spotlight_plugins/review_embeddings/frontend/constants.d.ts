@@ -19,6 +19,7 @@ export const ROUTES: Record<
     | "predictions"
     | "accuracy"
     | "remaining"
+    | "anew"
     | "classes"
     | "theme",
     string

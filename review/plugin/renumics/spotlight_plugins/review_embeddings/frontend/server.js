@@ -5,7 +5,7 @@
 
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
-import { readAccuracy, readCard, readNearest, readSession } from "./core/messages.js";
+import { readAccuracy, readAnew, readCard, readNearest, readSession } from "./core/messages.js";
 import { readChanges, readHashes, readInfo, readLists } from "./core/messages.js";
 import { readRemaining, readSaved } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
@@ -75,6 +75,10 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         remaining: (verdicts) =>
             answer(ROUTES.remaining + query({ verdicts }), async (given) =>
                 readRemaining(await given.json()),
+            ),
+        anew: (table, revision) =>
+            answer(ROUTES.anew + query({ table, revision }), async (given) =>
+                readAnew(await given.json()),
             ),
         send({ path, body }) {
             const headers = { "Content-Type": "application/json" };

@@ -4,6 +4,7 @@
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
 import { isFailure, UNREACHABLE } from "./answers.js";
+import { LabelsAnew } from "./anew.js";
 import { Cards } from "./cards.js";
 import { ClassView } from "./classview.js";
 import { Current } from "./current.js";
@@ -69,6 +70,8 @@ export class ReviewPage {
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
         this.remaining = new RemainingFinds(this.review, holding, this.requests, server);
+        const { tabStorage } = surroundings;
+        this.anew = new LabelsAnew(this.review, holding, this.requests, server, tabStorage);
         this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.notes = new Notes(this);
@@ -153,6 +156,7 @@ export class ReviewPage {
         this.drafts.read(title);
         this.review.start(this.session);
         this.#resumeSlider();
+        this.anew.start(title);
     }
 
     /** Go to the checkpoint where it stood before the page was loaded again. */

@@ -102,7 +102,8 @@ export function whyView(shown) {
 
 /** What the open list itself says stands first. @param {Why} shown */
 function reasonsView({ card, listed = "" }) {
-    const reasons = listed ? [listed, ...card.reasons] : card.reasons;
+    const others = card.reasons.filter((reason) => !listed.startsWith(reason));
+    const reasons = listed ? [listed, ...others] : others;
     return h(
         "section",
         { "aria-label": "Why it is listed" },
