@@ -85,6 +85,7 @@ def _parts(
             title=part.title,
             rows=part.rows,
             description=part.description,
+            medoid=part.row,
             section=whole.title,
         )
 
@@ -108,4 +109,5 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         definition.suggests,
         expected=definition.expected(candidates),
         unestimated=definition.unestimated(candidates),
+        by_suspicion=definition.by_suspicion,
     )

@@ -46,6 +46,10 @@ class ImageList:
     is not known."""
     unestimated: str = ""
     """Why that is not known, for people; empty where it is, or nothing is to be said."""
+    medoid: int | None = None
+    """Row of the image that stands for all of it; None where none does."""
+    by_suspicion: bool = False
+    """Whether it is less likely of each image to be a real find than of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class ListDefinition:
     """How many of its first images are real finds, by the scores that it goes by."""
     unestimated: Callable[[Candidates], str] = _nothing_is_missing
     """Why that is not known, for people; empty where it is, or nothing is to be said."""
+    by_suspicion: bool = False
+    """Whether the most suspicious image stands first, the least last."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     parts: Callable[[Candidates], Iterable[ListPart]] | None = None

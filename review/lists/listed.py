@@ -13,11 +13,17 @@ LIMIT = re.compile(r" \([\d,]+\)$")
 LABELS, ANEW = "labels", "labels-with-decisions"
 """The list of labels most likely wrong, and the one that is ranked anew with the decisions."""
 
-KEYS = ("key", "rows", "suggests", "description", "section", "expected", "unestimated")
+KEYS = (
+    *("key", "rows", "suggests", "description", "section"),
+    *("expected", "unestimated", "medoid", "by_suspicion"),
+)
+
+NAMES = {"by_suspicion": "bySuspicion"}
+"""In the page's spelling, where that is another one."""
 
 
 def listed(made: ImageList) -> dict[str, Any]:
     """The fields that the page knows; it says itself how many images a list has."""
     again = {"again": ANEW} if made.key in {LABELS, ANEW} else {}
-    fields = {key: getattr(made, key) for key in KEYS}
+    fields = {NAMES.get(key, key): getattr(made, key) for key in KEYS}
     return {**fields, "title": LIMIT.sub("", made.title), **again}

@@ -73,6 +73,7 @@ ROUTES = {
         "accuracy",
         "remaining",
         "anew",
+        "chances",
         "classes",
         "theme",
     )

@@ -274,6 +274,14 @@ export class FakeServer {
         return this.estimate;
     }
 
+    /** Of the parts of a list. @type {number[] | Failure} */
+    likely = [];
+
+    /** @returns {Promise<number[] | Failure>} */
+    async chances() {
+        return this.likely;
+    }
+
     /** What is answered about labels that are judged anew, first to last.
      * @type {(Anew | Failure)[]} */
     anews = [];

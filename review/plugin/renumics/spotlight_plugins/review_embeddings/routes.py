@@ -31,7 +31,7 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
-from review_embeddings.review.lists.outlook import left_in_list
+from review_embeddings.review.lists.outlook import chances_in_list, left_in_list
 from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import MAX_VERDICTS, PREFIX, ROUTES, VERDICTS
@@ -62,6 +62,9 @@ THEME = "theme"
 
 THEME_NAME = re.compile(r"[a-z]{0,20}")
 """The page owns what it may be."""
+
+EXPECTED = re.compile(r"\d{1,9}(\.\d{1,9})?")
+"""A number of images that are expected."""
 
 OTHER_TABLE = "other-table"
 """Reason of an answer to a page whose rows or columns are not those that are at hand."""
@@ -122,6 +125,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "decisions": _changes(deciding),
         "lists": _saved_lists(deciding),
         "remaining": _remaining,
+        "chances": _chances,
         "anew": images.get_labels_anew,
     }
     writing = {
@@ -281,6 +285,20 @@ async def _remaining(request: Request) -> Response:
         return _error("These are no verdicts.", 400)
     found = await run_in_threadpool(lambda: left_in_list(map(VERDICTS.__getitem__, marks)))
     return _json(None if found is None else asdict(found))
+
+
+async def _chances(request: Request) -> Response:
+    """How likely the images of such a list are real, part by part of it; ``expected`` of its first
+    ones are by their scores."""
+    marks = request.query_params.get("verdicts", "")
+    given = request.query_params.get("expected", "")
+    if not 0 < len(marks) <= MAX_VERDICTS or set(marks) - set(VERDICTS):
+        return _error("These are no verdicts.", 400)
+    if given and not EXPECTED.fullmatch(given):
+        return _error("expected is no number of images.", 400)
+    expected = float(given) if given else None
+    verdicts = list(map(VERDICTS.__getitem__, marks))
+    return _json(await run_in_threadpool(lambda: chances_in_list(verdicts, expected)))
 
 
 async def _answered(work: Callable[[], object]) -> Response:

@@ -20,6 +20,7 @@ export const ROUTES: Record<
     | "accuracy"
     | "remaining"
     | "anew"
+    | "chances"
     | "classes"
     | "theme",
     string

@@ -52,6 +52,12 @@ export interface ReviewList {
     /** Key of the list that it is when it is judged anew with the decisions; absent where it cannot
      * be. */
     again?: string;
+    /** Row of the image that stands for all of it; null or absent where none does. */
+    medoid?: number | null;
+    /** Whether the most suspicious image stands first, the least last. */
+    bySuspicion?: boolean;
+    /** Its rows in that order, where they are in another one: that of the expected gain. */
+    ranked?: number[];
     /** With which revision of the decisions it was made, where it was made with them. */
     revision?: number;
     /** How the list leaves the run, where it is made on request. */
@@ -351,6 +357,9 @@ export interface ReviewServer {
     lists(): Promise<SavedList[] | Failure>;
     /** Of a list whose verdicts are these, a letter an image; null where they are too few. */
     remaining(verdicts: string): Promise<Remaining | null | Failure>;
+    /** How likely the images of such a list are real, part by part of it; so many of the first ones
+     * are expected to be, where that is known. */
+    chances(verdicts: string, expected?: number): Promise<number[] | Failure>;
     /** The labels judged with what is decided now, or with what was at a revision; asked on until
      * there is a list. */
     anew(table: string | undefined, revision?: number): Promise<Anew | Failure>;

@@ -19,6 +19,9 @@ export class OfferedLists {
     /** Lists that were opened before, and cannot be made again. @type {() => ReviewList[]} */
     kept = () => [];
 
+    /** A list in the order that a person chose. @type {(list: ReviewList) => ReviewList} */
+    ordered = (list) => list;
+
     /** What is selected and filtered, until that changes. @type {ReviewList[] | undefined} */
     #own;
 
@@ -41,7 +44,17 @@ export class OfferedLists {
         const now = [...(this.session().lists ?? []), ...others, ...this.#now];
         const known = new Set(now.map(({ key }) => key));
         const all = [...now, ...this.kept().filter(({ key }) => !known.has(key))];
-        return all.filter(({ rows }) => rows.length);
+        return all.filter(({ rows }) => rows.length).map((list) => this.ordered(list));
+    }
+
+    /** The group of an image; undefined for none. @param {number} row */
+    groupOf(row) {
+        return this.groups.find(({ rows }) => rows.includes(row));
+    }
+
+    /** Those of images that belong together and one of which stands for all. */
+    get groups() {
+        return (this.session().lists ?? []).filter((list) => typeof list.medoid === "number");
     }
 
     get #now() {

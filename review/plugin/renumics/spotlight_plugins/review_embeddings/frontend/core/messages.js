@@ -143,6 +143,12 @@ export function readRemaining(answer) {
     return answer;
 }
 
+/** @param {any} answer Of the route `chances`. @returns {number[]} */
+export function readChances(answer) {
+    if (!Array.isArray(answer)) throw new TypeError("no probabilities");
+    return answer;
+}
+
 /** @param {any} answer Of the route `anew`. @returns {Anew} */
 export function readAnew(answer) {
     const isList = Array.isArray(answer?.list?.rows);

@@ -12,6 +12,7 @@ import { Deciding } from "./deciding.js";
 import { Decisions } from "./decisions.js";
 import { NoteDrafts } from "./drafts.js";
 import { Forms } from "./forms.js";
+import { GainOrder } from "./gain.js";
 import { Keys } from "./keys.js";
 import { Listeners } from "./listeners.js";
 import { Maps } from "./maps.js";
@@ -72,6 +73,9 @@ export class ReviewPage {
         this.remaining = new RemainingFinds(this.review, holding, this.requests, server);
         const { tabStorage } = surroundings;
         this.anew = new LabelsAnew(this.review, holding, this.requests, server, tabStorage);
+        this.gain = new GainOrder(this.review, this.decisions, server);
+        this.offered.ordered = (list) => this.gain.of(list);
+        this.gain.changed.add(() => this.review.changed.call());
         this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.notes = new Notes(this);

@@ -76,8 +76,9 @@ function option(page, list) {
 /** @param {ReviewPage} page @param {ReviewList} list */
 function titleOf({ review, decisions }, list) {
     const count = list.rows.length.toLocaleString();
-    if (!decisions.holding.isKnown) return `${list.title} · ${count}`;
-    return `${list.title} · ${review.decidedIn(list).toLocaleString()} / ${count}`;
+    const title = `${list.title}${list.ranked ? ", by gain" : ""}`;
+    if (!decisions.holding.isKnown) return `${title} · ${count}`;
+    return `${title} · ${review.decidedIn(list).toLocaleString()} / ${count}`;
 }
 
 /** @param {ReviewPage} page */
