@@ -21,17 +21,20 @@ from review_embeddings.review.lists.groups import (
     lacks_scores,
     parts_of,
 )
+from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     expected_wrong_labels,
     label_rank,
     why_label,
-    why_not_expected,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from review_embeddings.pipeline.analysis.remaining import Expectation
     from review_embeddings.review.lists.candidates import Candidates
 
 RANK_CHANGE = 5
@@ -43,6 +46,23 @@ def _ordered_by(values: NDArray[Any]) -> NDArray[Any]:
     than the last."""
     differ: NDArray[Any] = (values != values[:1]).any().repeat(len(values))
     return differ
+
+
+def _expected_atypical(column: str) -> Callable[[Candidates], Expectation]:
+    """By the scores of a column, of which the lowest are the most atypical."""
+
+    def expected(images: Candidates) -> Expectation:
+        from review_embeddings.pipeline.analysis.remaining import expected_outliers
+
+        return expected_outliers(images.last(column).astype(float), FIRST)
+
+    return expected
+
+
+def _expected_in_groups(images: Candidates) -> Expectation:
+    from review_embeddings.pipeline.analysis.remaining import expected_in_groups
+
+    return expected_in_groups(images.last(c.GROUP), FIRST)
 
 
 def _needs_labels(images: Candidates) -> str:
@@ -137,6 +157,7 @@ LISTS.add(
         size="first",
         columns=(c.OOD_RANK, c.OOD_SCORE, c.OOD_PERCENTILE),
         page_columns=(_at(c.OOD_RANK, "last"),),
+        expected=_expected_atypical(c.OOD_PERCENTILE),
         short=True,
     )
 )
@@ -155,6 +176,7 @@ LISTS.add(
         size="first",
         columns=(c.OOD_RANK, c.CONSENSUS_RANK, c.MEAN_PERCENTILE),
         page_columns=(c.CONSENSUS_RANK,),
+        expected=_expected_atypical(c.MEAN_PERCENTILE),
         several=True,
     )
 )
@@ -176,7 +198,6 @@ LISTS.add(
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
         expected=expected_wrong_labels,
-        unestimated=why_not_expected,
         short=True,
         suggests="relabel",
     )
@@ -194,6 +215,7 @@ LISTS.add(
         strength=75,
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP, c.GROUP_RANK),
+        expected=_expected_in_groups,
         needs=lacks_scores,
         severity="high",
         suggests="remove",
@@ -216,6 +238,7 @@ LISTS.add(
         size="first",
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP_RANK,),
+        expected=_expected_atypical(c.GROUP_SCORE),
         needs=lacks_scores,
         surfaces=("page", "export"),
     )

@@ -278,7 +278,7 @@ export class FakeServer {
     likely = [];
 
     /** @returns {Promise<number[] | Failure>} */
-    async chances() {
+    async chances(/** @type {any[]} */ ..._) {
         return this.likely;
     }
 

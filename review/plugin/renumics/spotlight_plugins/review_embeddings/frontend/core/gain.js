@@ -97,7 +97,16 @@ export class GainOrder {
         if (order) this.#orders.set(key, order);
         else this.#orders.delete(key);
         if (list?.key === key) this.review.openAs(orderedAs(list, order));
+        if (order) this.#goToMost();
         this.#say("");
+    }
+
+    /** To the undecided image of which a decision gains most. */
+    #goToMost() {
+        const { review } = this;
+        review.goToEnd(1);
+        const { row } = review.current;
+        if (row !== undefined && this.decisions.holding.of(row)) review.goToUndecided();
     }
 
     /** @param {string} fault */

@@ -49,7 +49,7 @@ export const whyStyles = {
         font: "inherit",
         cursor: "pointer",
     },
-    medoid: { width: "40px", height: "40px", objectFit: "contain" },
+    medoid: { width: "32px", height: "32px", objectFit: "contain" },
     muted: { color: MUTED, fontVariantNumeric: "tabular-nums", margin: 0 },
     end: { ...COLUMN, gap: "2px" },
     numbers: { display: "flex", flexWrap: "wrap", gap: "0 9px", alignItems: "center" },
