@@ -1,7 +1,7 @@
 // Which lists of images a person can go through: the ready-made ones, those of others, and what is
 // selected or filtered on the page. As they are now; who opens one holds on to it.
 
-/** @import { ReviewList, ReviewTable, Session } from "../types.js" */
+/** @import { Card, ReviewList, ReviewTable, Session } from "../types.js" */
 
 import { ENDS } from "../constants.js";
 import { countedImages } from "./format.js";
@@ -111,6 +111,17 @@ export function worstFirst(table, rows) {
  */
 export const whyIn = (list, row) =>
     (list?.why ?? []).find(([, rows]) => rows.includes(row))?.[0] ?? "";
+
+/**
+ * Why an image is listed: what the open list itself says of it, then its card.
+ * @param {ReviewList | undefined} list
+ * @param {Pick<Card, "row" | "reasons"> | undefined} card
+ */
+export function reasonsIn(list, card) {
+    if (!card) return [];
+    const own = whyIn(list, card.row);
+    return own ? [own, ...card.reasons.filter((one) => !own.startsWith(one))] : card.reasons;
+}
 
 /**
  * Index of the first row that it is, going one way; -1 for none.

@@ -5,7 +5,7 @@
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { classColors } from "../core/classcolors.js";
-import { whyIn } from "../core/lists.js";
+import { reasonsIn } from "../core/lists.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
 import { endView, sliderEndView } from "./ends.js";
@@ -20,7 +20,7 @@ const GROUP_SIDE = 128; // pixels that are fetched
  * @property {Pick<ReviewTable, "value" | "has" | "picture">} table
  * @property {(row: number) => void} go Makes another image the current one.
  * @property {(label: string) => string} colorOf The colour of a class.
- * @property {string} [listed] What the open list says of the image.
+ * @property {string[]} reasons Why it is listed; what the open list itself says stands first.
  * @property {ReviewList | undefined} [group] With which images it stands apart.
  * @property {(key: string, row: number) => void} [openGroup] Opens it, at an image.
  * @property {number} [step] Where the slider stands; undefined for a page without one.
@@ -64,7 +64,7 @@ export function why(page, redraw) {
             const now = isOpen && step !== undefined ? nearest.of(card.row, step) : [];
             return whyView({
                 card,
-                listed: whyIn(page.review.list, card.row),
+                reasons: reasonsIn(page.review.list, card),
                 group: page.review.offered.groupOf(card.row),
                 openGroup: (key, row) => {
                     page.review.open(key);
@@ -109,11 +109,9 @@ export function whyView(shown) {
     );
 }
 
-/** What the open list itself says stands first. @param {Why} shown */
+/** @param {Why} shown */
 function reasonsView(shown) {
-    const { card, listed = "" } = shown;
-    const others = card.reasons.filter((reason) => !listed.startsWith(reason));
-    const reasons = listed ? [listed, ...others] : others;
+    const { reasons } = shown;
     return h(
         "section",
         { "aria-label": "Why it is listed" },
