@@ -71,7 +71,7 @@ def remaining(verdicts: NDArray[np.integer]) -> Remaining | None:
     if int(decided.sum()) < LEAST_DECIDED:
         return None
     bins = min(len(verdicts), BINS)
-    chances, prior = _curves(bins)
+    chances, prior = curves(bins)
     part = np.arange(len(verdicts)) * bins // len(verdicts)
     real, kept, open_ = (
         np.bincount(part[verdicts == verdict], minlength=bins).astype(np.float64)
@@ -92,7 +92,7 @@ def remaining(verdicts: NDArray[np.integer]) -> Remaining | None:
 
 
 @functools.cache
-def _curves(bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def curves(bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probabilities along a list by each curve, shape (curves, bins), and the logarithm of what is
     expected of each before anything is seen."""
     shapes = np.array(

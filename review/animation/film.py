@@ -111,9 +111,16 @@ def draw_frame(
 
     chosen = _checked(options)
     data, index = _data_at(_run_folder(run), checkpoint, chosen)
-    trails = frame_style(data, chosen).trails
+    style = frame_style(data, chosen)
     with quiet_fonts():
-        frame = Frame(figure, data, theme=chosen.theme, trails=trails, trust=chosen.trust)
+        frame = Frame(
+            figure,
+            data,
+            theme=style.theme,
+            trails=style.trails,
+            groups=style.groups,
+            trust=style.trust,
+        )
         frame.show(Moment(index))
     return frame
 

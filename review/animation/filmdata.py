@@ -17,6 +17,7 @@ from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
 from review_embeddings.review.animation.plan import Moment
 
@@ -61,6 +62,9 @@ class FilmData:
     """Shape (m, 2): steps and the evaluation accuracy logged at them, ascending."""
     trust: list[str]
     """How far the map of each checkpoint can be trusted, in words."""
+    groups: tuple[tuple[int, ...], ...] | None = None
+    """Indices of the images of each group that stands apart, the largest first; None where groups
+    were not computed."""
     best: int | None = None
     """Step of the checkpoint that evaluated best; None where the run does not say."""
     unknown: frozenset[int] = frozenset()
@@ -131,6 +135,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         trust=[
             trust_of(checkpoint) for checkpoint in manifest.checkpoints if checkpoint.step in steps
         ],
+        groups=_groups(run, manifest.steps[-1]),
         best=manifest.best,
         unknown=frozenset(one.step for one in manifest.checkpoints if not one.step_known),
     )
@@ -170,6 +175,17 @@ def _labels(images: RunImages) -> NDArray[np.int32]:
     if images.labels is None:
         return np.full(len(images), -1, dtype=np.int32)
     return images.labels.astype(np.int32)
+
+
+def _groups(run: RunFolder, step: int) -> tuple[tuple[int, ...], ...] | None:
+    """As `FilmData.groups`; they are of the whole run, and stand at its last checkpoint."""
+    frame = table.read(run, checkpoints=[step], columns=[c.GROUP, c.GROUP_RANK])
+    if not (frame[c.GROUP_RANK] > 0).any():
+        return None
+    groups = frame[c.GROUP].to_numpy()
+    names, sizes = np.unique(groups[groups >= 0], return_counts=True)
+    largest = names[np.argsort(-sizes, kind="stable")]
+    return tuple(tuple(np.flatnonzero(groups == name).tolist()) for name in largest)
 
 
 def trust_of(checkpoint: table.CheckpointSummary) -> str:

@@ -68,7 +68,8 @@ class _TooLargeError(Exception):
 
 
 def frame_style(data: FilmData, options: FilmOptions) -> FrameStyle:
-    """How the frames look. Raises SettingsError for a trail of an image that is not there."""
+    """How the frames look. Raises SettingsError for a trail of an image that is not there, and for
+    groups that were not computed."""
     index_of = {int(image): index for index, image in enumerate(data.ids)}
     unknown = next((image for image in options.trail if image not in index_of), None)
     if unknown is not None:
@@ -76,7 +77,17 @@ def frame_style(data: FilmData, options: FilmOptions) -> FrameStyle:
             f"--trail {unknown}: there is no such image. Use the image_id of one in the table."
         )
     trails = [index_of[image] for image in options.trail] + data.furthest(options.trails)
-    return FrameStyle(options.size, options.theme, tuple(dict.fromkeys(trails)), options.trust)
+    if options.groups and data.groups is None:
+        raise SettingsError(
+            "--groups: this run has no groups yet. Run: review-embeddings build (with --run)."
+        )
+    return FrameStyle(
+        options.size,
+        options.theme,
+        tuple(dict.fromkeys(trails)),
+        options.groups,
+        options.trust,
+    )
 
 
 def make_film(

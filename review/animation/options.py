@@ -44,6 +44,9 @@ class FilmOptions:
     """The way of so many images that move furthest is drawn."""
     trail: tuple[int, ...] = ()
     """And that of these, by image_id."""
+    groups: bool = False
+    """Whether the images of groups that stand apart are ringed, and a corner says how many there
+    are."""
     trust: bool = False
     """Whether the map says in its corner how far it can be trusted."""
     max_mb: float | None = None

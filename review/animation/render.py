@@ -43,6 +43,8 @@ class FrameStyle:
     theme: str = "light"
     trails: tuple[int, ...] = ()
     """Indices of the images whose way is drawn."""
+    groups: bool = False
+    """Whether the images of groups that stand apart are ringed."""
     trust: bool = False
     """Whether the map says in its corner how far it can be trusted."""
 
@@ -83,7 +85,12 @@ class Canvas:
             figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
             canvas: Any = FigureCanvasAgg(figure)
             self.frame: Frame = Frame(
-                figure, data, theme=style.theme, trails=style.trails, trust=style.trust
+                figure,
+                data,
+                theme=style.theme,
+                trails=style.trails,
+                groups=style.groups,
+                trust=style.trust,
             )
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)

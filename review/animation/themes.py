@@ -19,9 +19,17 @@ class Theme:
     accuracy: str
     plain: str
     """Images without a label."""
+    group: str
+    """Rings round the images of groups that stand apart."""
 
 
 THEMES = {
-    "light": Theme("#ffffff", "#1a1c20", "#5f6670", "#d5d9de", "#c2255c", "#1864ab", "#8a929c"),
-    "dark": Theme("#0f1216", "#eef0f3", "#a3abb5", "#343b44", "#ff7aa2", "#74c0fc", "#7d8793"),
+    "light": Theme(
+        *("#ffffff", "#1a1c20", "#5f6670", "#d5d9de"),
+        *("#c2255c", "#1864ab", "#8a929c", "#e6007e"),
+    ),
+    "dark": Theme(
+        *("#0f1216", "#eef0f3", "#a3abb5", "#343b44"),
+        *("#ff7aa2", "#74c0fc", "#7d8793", "#ff4fb0"),
+    ),
 }

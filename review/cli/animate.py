@@ -100,6 +100,11 @@ class LookOptions:
         metavar="ID",
         help="Draw the way of this image. Repeatable.",
     )
+    groups: bool = option(
+        "--groups",
+        is_flag=True,
+        help="Ring the images of groups that stand apart, and say in the map's corner how many.",
+    )
     trust: bool = option(
         "--trust", is_flag=True, help="Say in the map's corner how far it can be trusted."
     )

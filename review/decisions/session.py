@@ -201,6 +201,12 @@ class DecisionSession:
             lists = saved_lists(self._lines)
         return [DescribedList.of(lists[name], self._rows_of) for name in sorted(lists)]
 
+    def standing(self) -> tuple[int, dict[str, Decision]]:
+        """The revision, and the decision that counts for each decided image, by its hash."""
+        with self._guard:
+            self._refresh()
+            return self._revision, History(self._lines).current()
+
     def _rows_of(self, image_hash: str) -> Sequence[int]:
         return self._rows.get(image_hash, ())
 

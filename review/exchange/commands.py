@@ -11,6 +11,7 @@ from itertools import chain, count
 
 from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.lists.listed import LABELS
 
 PROGRAM = "review-embeddings"
 
@@ -37,6 +38,12 @@ def result_commands(run: RunFolder) -> list[ResultCommand]:
         ResultCommand("What a cleaned data set would change:", _typed(*apply, "--dry-run")),
         ResultCommand("The cleaned data set, in a new folder; the source stays:", _typed(*apply)),
     ]
+
+
+def anew_command(run: RunFolder) -> ResultCommand:
+    """That for the labels that were judged anew with the decisions."""
+    arguments = ("export", "--run", run.reference, "--list", LABELS, "--with-decisions")
+    return ResultCommand("This list, judged anew with the decisions, as CSV:", _typed(*arguments))
 
 
 def _free(name: str) -> str:

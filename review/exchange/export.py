@@ -46,9 +46,9 @@ from review_embeddings.review.lists.derived import (
     NOTE,
     REVIEWER,
 )
+from review_embeddings.review.lists.listed import LABELS
 from review_embeddings.review.lists.reading import read_candidates
-from review_embeddings.review.lists.refit import with_decisions
-from review_embeddings.review.lists.suggestion import better_class
+from review_embeddings.review.lists.refit import why_with_decisions, with_decisions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,6 @@ DEFAULT_TOP = 100
 
 MAX_ROWS = 5
 """Filled-in rows that a message names."""
-
-LABELS = "labels"
-"""The list that can be ranked anew."""
 
 WORST, DECIDED = "worst", "decided"
 """The lists of which that consists."""
@@ -294,12 +291,8 @@ def _choose(
     options: dict[str, Any] = {"top": selection.top, "per_class": selection.per_class}
     if selection.with_decisions:
         rows = choose(definition, candidates, among=~candidates.decided, **options).tolist()
-        return [(row, _with_decisions_why(candidates, row)) for row in rows]
+        return [(row, why_with_decisions(candidates, row)) for row in rows]
     return _of_list(definition, candidates, among=among, **options)
-
-
-def _with_decisions_why(candidates: Candidates, row: int) -> str:
-    return f"{better_class(candidates, row) or 'label fits worst'}, with the decisions"
 
 
 def _of_list(definition: ListDefinition, candidates: Candidates, **options: Any) -> Chosen:

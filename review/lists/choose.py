@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from review_embeddings.review.lists.candidates import Candidates, first_of
 from review_embeddings.review.lists.definition import ImageList, ListDefinition, lists_of
+from review_embeddings.review.lists.outlook import FIRST
 
 SHORT = 8
 """Length of a short list: one row of images in the inspector, as in the published example."""
@@ -85,8 +86,17 @@ def _parts(
             title=part.title,
             rows=part.rows,
             description=part.description,
+            medoid=part.row,
+            expected=_of_part(whole, len(part.rows)),
             section=whole.title,
         )
+
+
+def _of_part(whole: ImageList, size: int) -> float | None:
+    """How many of the first images of a part are expected to be real: the share of the whole."""
+    if whole.expected is None:
+        return None
+    return whole.expected / min(FIRST, len(whole.rows)) * min(FIRST, size)
 
 
 def made_list(definition: ListDefinition, candidates: Candidates, limit: int) -> ImageList:
@@ -98,6 +108,7 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         "first": candidates.first_step,
         "last": candidates.last_step,
     }
+    expectation = definition.expected(candidates)
     return ImageList(
         definition.title.format(**values),
         rows,
@@ -106,6 +117,7 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         definition.description.format(**values),
         definition.key,
         definition.suggests,
-        expected=definition.expected(candidates),
-        unestimated=definition.unestimated(candidates),
+        expected=None if expectation is None else expectation.real,
+        unestimated="" if expectation is None else expectation.why,
+        by_suspicion=definition.by_suspicion,
     )

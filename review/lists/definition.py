@@ -12,6 +12,7 @@ from review_embeddings.pipeline.registry import Registry
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from review_embeddings.pipeline.analysis.remaining import Expectation
     from review_embeddings.review.lists.candidates import Candidates
 
 Severity = Literal["high", "medium", "low"]
@@ -46,6 +47,10 @@ class ImageList:
     is not known."""
     unestimated: str = ""
     """Why that is not known, for people; empty where it is, or nothing is to be said."""
+    medoid: int | None = None
+    """Row of the image that stands for all of it; None where none does."""
+    by_suspicion: bool = False
+    """Whether it is less likely of each image to be a real find than of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def _nothing_is_missing(candidates: Candidates) -> str:
     return ""
 
 
-def _not_known(candidates: Candidates) -> float | None:
+def _nothing_to_say(candidates: Candidates) -> Expectation | None:
     return None
 
 
@@ -117,10 +122,11 @@ class ListDefinition:
     severity: Severity = "medium"
     suggests: Suggestion = ""
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
-    expected: Callable[[Candidates], float | None] = _not_known
-    """How many of its first images are real finds, by the scores that it goes by."""
-    unestimated: Callable[[Candidates], str] = _nothing_is_missing
-    """Why that is not known, for people; empty where it is, or nothing is to be said."""
+    expected: Callable[[Candidates], Expectation | None] = _nothing_to_say
+    """How many of its first images (`outlook.FIRST`) are real finds before anybody decided, or why
+    that is not known; None where nothing is to be said."""
+    by_suspicion: bool = False
+    """Whether the most suspicious image stands first, the least last."""
     short: bool = False
     """Whether the page has a short list of it too, of one row of images."""
     parts: Callable[[Candidates], Iterable[ListPart]] | None = None

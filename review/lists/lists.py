@@ -21,17 +21,20 @@ from review_embeddings.review.lists.groups import (
     lacks_scores,
     parts_of,
 )
+from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     expected_wrong_labels,
     label_rank,
     why_label,
-    why_not_expected,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from review_embeddings.pipeline.analysis.remaining import Expectation
     from review_embeddings.review.lists.candidates import Candidates
 
 RANK_CHANGE = 5
@@ -43,6 +46,23 @@ def _ordered_by(values: NDArray[Any]) -> NDArray[Any]:
     than the last."""
     differ: NDArray[Any] = (values != values[:1]).any().repeat(len(values))
     return differ
+
+
+def _expected_atypical(column: str) -> Callable[[Candidates], Expectation]:
+    """By the scores of a column, of which the lowest are the most atypical."""
+
+    def expected(images: Candidates) -> Expectation:
+        from review_embeddings.pipeline.analysis.remaining import expected_outliers
+
+        return expected_outliers(images.last(column).astype(float), FIRST)
+
+    return expected
+
+
+def _expected_in_groups(images: Candidates) -> Expectation:
+    from review_embeddings.pipeline.analysis.remaining import expected_in_groups
+
+    return expected_in_groups(images.last(c.GROUP), FIRST)
 
 
 def _needs_labels(images: Candidates) -> str:
@@ -133,9 +153,11 @@ LISTS.add(
         reason=_why_outlier,
         words=words.of_last,
         strength=45,
+        by_suspicion=True,
         size="first",
         columns=(c.OOD_RANK, c.OOD_SCORE, c.OOD_PERCENTILE),
         page_columns=(_at(c.OOD_RANK, "last"),),
+        expected=_expected_atypical(c.OOD_PERCENTILE),
         short=True,
     )
 )
@@ -150,9 +172,11 @@ LISTS.add(
         reason=lambda images, row: "worst over all checkpoints",
         words=words.of_consensus,
         strength=40,
+        by_suspicion=True,
         size="first",
         columns=(c.OOD_RANK, c.CONSENSUS_RANK, c.MEAN_PERCENTILE),
         page_columns=(c.CONSENSUS_RANK,),
+        expected=_expected_atypical(c.MEAN_PERCENTILE),
         several=True,
     )
 )
@@ -168,12 +192,12 @@ LISTS.add(
         reason=why_label,
         words=words.of_label,
         strength=70,
+        by_suspicion=True,
         size="first",
         columns=LABEL_COLUMNS,
         page_columns=(c.TRAJECTORY_LABEL_RANK,),
         needs=_needs_labels,
         expected=expected_wrong_labels,
-        unestimated=why_not_expected,
         short=True,
         suggests="relabel",
     )
@@ -191,6 +215,7 @@ LISTS.add(
         strength=75,
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP, c.GROUP_RANK),
+        expected=_expected_in_groups,
         needs=lacks_scores,
         severity="high",
         suggests="remove",
@@ -209,9 +234,11 @@ LISTS.add(
         reason=lambda images, row: "far from every class, with its neighbours",
         words=words.of_apart,
         strength=43,
+        by_suspicion=True,
         size="first",
         columns=GROUP_COLUMNS,
         page_columns=(c.GROUP_RANK,),
+        expected=_expected_atypical(c.GROUP_SCORE),
         needs=lacks_scores,
         surfaces=("page", "export"),
     )
@@ -350,6 +377,7 @@ LISTS.add(
         reason=lambda images, row: f"worst at step {images.first_step}",
         words=words.of_first,
         strength=20,
+        by_suspicion=True,
         size="first",
         columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
@@ -372,6 +400,7 @@ LISTS.add(
         reason=lambda images, row: f"worst at step {images.first_step} and {images.last_step}",
         words=words.of_both_ends,
         strength=42,
+        by_suspicion=True,
         size="within",
         columns=(c.OOD_RANK, c.OOD_PERCENTILE),
         first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),
@@ -394,6 +423,7 @@ LISTS.add(
         reason=lambda images, row: f"new {_between(images)}",
         words=words.of_new,
         strength=41,
+        by_suspicion=True,
         size="within",
         columns=(c.OOD_RANK, c.OOD_PERCENTILE, c.OUTLIER_SINCE),
         first_columns=(c.OOD_RANK, c.OOD_PERCENTILE),

@@ -34,6 +34,16 @@ def left_in_list(verdicts: Iterable[int]) -> Remaining | None:
     return remaining(np.fromiter(verdicts, dtype=np.int8))
 
 
+def chances_in_list(verdicts: Sequence[int], expected: float | None) -> list[float]:
+    """How likely the images of such a list are real, part by part of it (`analysis.gain`)."""
+    import numpy as np
+
+    from review_embeddings.pipeline.analysis.gain import chances_along
+
+    found = chances_along(np.array(verdicts, dtype=np.int8), expected, FIRST)
+    return [round(one, 4) for one in found.tolist()]
+
+
 def outlook(decisions: Sequence[str | None], expected: float | None, unestimated: str = "") -> str:
     """In words: what is left, else what is ``expected`` of the first `FIRST`, or why neither is
     known; empty without a reason."""

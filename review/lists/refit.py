@@ -4,7 +4,7 @@ corrected labels, in the same closed form. Stored scores stay as they are."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,10 @@ from review_embeddings.pipeline.stages.heads import judges_of_labels, judging_be
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.kinds import KEEP, RELABEL
 from review_embeddings.review.lists.candidates import Candidates
+from review_embeddings.review.lists.choose import made_list
+from review_embeddings.review.lists.definition import LISTS, ImageList
+from review_embeddings.review.lists.listed import ANEW, LABELS
+from review_embeddings.review.lists.suggestion import better_class, suggested_label
 
 if TYPE_CHECKING:
     from review_embeddings.review.decisions.lines import Decision
@@ -76,3 +80,47 @@ def with_decisions(
     late[c.TRAJECTORY_LABEL_RANK] = np.where(open_, fit.rank, 0)
     late[c.TRAJECTORY_SUGGESTED_LABEL] = suggested
     return replace(candidates, late=late)
+
+
+def why_with_decisions(candidates: Candidates, row: int) -> str:
+    """Why a label is listed that was ranked anew, in one line."""
+    return f"{better_class(candidates, row) or 'label fits worst'}, with the decisions"
+
+
+@dataclass(frozen=True)
+class JudgedAnew:
+    """The labels most likely wrong, ranked anew with what was decided so far."""
+
+    made: ImageList
+    """Rows of the images among all that nobody has decided about."""
+    why: list[str]
+    """Why each is listed, in its order."""
+    suggested: list[str | None]
+    """The class that fits each of them better."""
+
+
+def judged_anew(
+    run: RunFolder,
+    images: RunImages,
+    steps: Sequence[int],
+    decisions: Mapping[str, Decision],
+    candidates: Candidates,
+) -> JudgedAnew:
+    """The list for a page whose ``candidates`` know these decisions. It is the one that is
+    exported."""
+    anew = with_decisions(run, images, steps, decisions, candidates)
+    made = made_list(LISTS[LABELS], anew, anew.worst)
+    count = len(set(images.hashes) & decisions.keys())
+    counted = f"{count:,} decision{'s' * (count != 1)}"
+    made = replace(
+        made,
+        key=ANEW,
+        title=f"Labels most likely wrong, judged anew with {counted}",
+        description=f"The judges were fitted to what {counted} made of the labels. What was "
+        "decided is not in it; stored scores stay as they are",
+    )
+    return JudgedAnew(
+        made,
+        [why_with_decisions(anew, row) for row in made.rows],
+        [suggested_label(anew, row) for row in made.rows],
+    )

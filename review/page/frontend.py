@@ -73,6 +73,8 @@ ROUTES = {
         "predictions",
         "accuracy",
         "remaining",
+        "anew",
+        "chances",
         "classes",
         "theme",
     )

@@ -3,7 +3,6 @@ has to know of the checkpoints."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.exchange.commands import result_commands
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
+from review_embeddings.review.lists.listed import listed
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.page.extent import map_extent
 from review_embeddings.review.page.frame import (
@@ -95,7 +95,7 @@ def page_for(
         lists = [cut_list(made, sample.positions) for made in lists]
     review = with_pictures(review, images)
     session = _session(built, review, images, sample) | {
-        "lists": [_listed(made) for made in lists if made.key],
+        "lists": [listed(made) for made in lists if made.key],
         **({"open": found[0].key} if found else {}),
         "commands": [asdict(one) for one in result_commands(built.run)],
         "watching": watching,
@@ -133,16 +133,6 @@ def _session(
         "checkpoints": _checkpoints(built, review.steps),
         **({"start": review.slider_start} if has_slider(review) else {}),
     }
-
-
-LIMIT = re.compile(r" \(\d+\)$")
-"""At most so many images, at the end of a list's title."""
-
-
-def _listed(made: ImageList) -> dict[str, Any]:
-    """A list for a person to go through; the page says itself how many images it has."""
-    keys = ("key", "rows", "suggests", "description", "section", "expected", "unestimated")
-    return {key: getattr(made, key) for key in keys} | {"title": LIMIT.sub("", made.title)}
 
 
 def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:

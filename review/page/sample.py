@@ -114,4 +114,11 @@ def cut_list(made: ImageList, positions: NDArray[np.int64]) -> ImageList:
         rows=shown,
         title=f"{made.title}: {len(shown):,} of {len(rows):,} shown" if missing else made.title,
         expected=None if missing else made.expected,
+        medoid=_row_of(made.medoid, positions),
     )
+
+
+def _row_of(image: int | None, positions: NDArray[np.int64]) -> int | None:
+    """The row of the cut frame; None for an image that is not in it."""
+    found = [] if image is None else np.flatnonzero(positions == image).tolist()
+    return found[0] if found else None

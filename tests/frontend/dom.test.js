@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { PREFIX, ROUTES } from "page/constants.js";
+import { STAND_IN, standIn } from "page/dom/broken.js";
 import { render } from "page/dom/draw.js";
 import { mount } from "page/dom/mount.js";
 import { h, textOf } from "page/dom/node.js";
@@ -206,4 +208,45 @@ test("a field gives the focus back to what had it, or to what stands in its plac
     elsewhere.focus();
     draw(false, "b");
     assert.equal(ownerDocument.activeElement, elsewhere, "somebody has it already");
+});
+
+test("words stand in for a picture of ours that cannot be had, and it is asked for again", () => {
+    /** @type {(() => void)[]} */
+    const waiting = [];
+    const later = (/** @type {() => void} */ work) => void waiting.push(work);
+    const picture = (/** @type {string} */ src) => ({
+        tagName: "IMG",
+        src,
+        isConnected: true,
+        getAttribute: () => picturesOf.get(target)?.src,
+        setAttribute(/** @type {string} */ _, /** @type {string} */ value) {
+            this.src = value;
+        },
+    });
+    /** @type {Map<object, { src: string }>} */
+    const picturesOf = new Map();
+    /** @type {any} */
+    let target = {};
+    const begin = (/** @type {string} */ src) => {
+        target = picture(src);
+        picturesOf.set(target, target);
+        standIn({ target }, later);
+        return target.src;
+    };
+    assert.equal(begin("other.png"), "other.png", "not ours");
+    standIn({ target: { tagName: "SCRIPT" } }, later);
+    assert.equal(waiting.length, 0);
+    const ours = `${PREFIX}${ROUTES.image}/7?side=128`;
+    assert.equal(begin(ours), STAND_IN);
+    waiting.shift()?.();
+    assert.equal(target.src, ours, "asked for again");
+    standIn({ target }, later);
+    target.src = "another row's";
+    waiting.shift()?.();
+    assert.equal(target.src, "another row's", "which it shows now");
+    for (let tries = 0; tries < 100; tries += 1) {
+        target.src = ours;
+        standIn({ target }, later);
+    }
+    assert(waiting.length < 100, "not for ever");
 });

@@ -1,7 +1,8 @@
 // A table and a server in memory, in place of Spotlight and of our routes.
 // They show that the page's modules need nothing else.
 
-/** @import { Card, Changes, ClassAccuracy, DecisionInfo, Failure, Message } from "page/types.js" */
+/** @import { Anew, Card, Changes, ClassAccuracy, DecisionInfo, Failure } from "page/types.js" */
+/** @import { Message } from "page/types.js" */
 /** @import { Nearest, Numbers, Remaining } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
 /** @import { SavedList } from "page/types.js" */
@@ -271,6 +272,23 @@ export class FakeServer {
     async remaining(verdicts) {
         this.verdicts.push(verdicts);
         return this.estimate;
+    }
+
+    /** Of the parts of a list. @type {number[] | Failure} */
+    likely = [];
+
+    /** @returns {Promise<number[] | Failure>} */
+    async chances(/** @type {any[]} */ ..._) {
+        return this.likely;
+    }
+
+    /** What is answered about labels that are judged anew, first to last.
+     * @type {(Anew | Failure)[]} */
+    anews = [];
+
+    /** @param {string | undefined} table @returns {Promise<Anew | Failure>} */
+    async anew(table) {
+        return this.#wrong({ table }) ?? this.anews.shift() ?? MISSING;
     }
 
     /** @returns {Promise<Uint8Array | Failure>} */

@@ -41,6 +41,20 @@ test("the full window shows the picture as it is, its neighbours and the decisio
     assert.equal(overlayView(page), null);
 });
 
+test("the full window says in a line why the image is listed", async () => {
+    const reasons = ["first", "second", "third", "fourth"];
+    const { page } = await begunPage((server) => {
+        server.given = { lists: [listOf({ why: [["of the list", [0]]] })] };
+        server.cards = { 0: { reasons } };
+    });
+    press(page, "f");
+    overlayView(page);
+    await settled();
+    const shown = overlayView(page) ?? assert.fail();
+    const line = all(shown, "div").find(({ props }) => props.class === "review-reasons");
+    assert.equal(textOf(line ?? null), "of the list · first · second");
+});
+
 test("the full window has the keys, whether or not the card behind it is seen", async () => {
     const { page } = await begunPage((server) => (server.given = { lists: [listOf({})] }));
     const other = new Keys();

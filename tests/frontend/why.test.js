@@ -6,6 +6,7 @@ import { classColors } from "page/core/classcolors.js";
 import { colorsOf, NO_COLOR } from "page/core/colors.js";
 import { indexAt, inWords, pathOf, PERCENTILE, PROBABILITY, stretches } from "page/core/curves.js";
 import { percentile, probability, shortName } from "page/core/format.js";
+import { reasonsIn } from "page/core/lists.js";
 import { NearestImages } from "page/core/nearest.js";
 import { ReviewPage } from "page/core/page.js";
 import { Requests } from "page/core/requests.js";
@@ -15,6 +16,7 @@ import { why, whyView } from "page/views/why.js";
 
 import { all, host } from "./document.js";
 import { cardOf, checkpoint, FakeBrowser, FakeServer, FakeTable, settled } from "./fakes.js";
+import { listOf } from "./pages.js";
 
 /** @import { Card, CardEnd, Child, Nearest } from "page/types.js" */
 /** @import { Why } from "page/views/why.js" */
@@ -145,6 +147,7 @@ const NEAR = [
 const shownOf = (part, more = {}) =>
     whyView({
         card: cardOf(part),
+        reasons: part.reasons ?? [],
         nearest: NEAR,
         table: new FakeTable(),
         go: () => {},
@@ -230,10 +233,32 @@ test("neighbours stand beside the checkpoint that they are of, or nowhere", () =
 
 test("what the open list says of an image stands before the other reasons", () => {
     const listed = "labelled cat, predicted dog at step 60";
-    const lines = (/** @type {Partial<Card>} */ part) =>
-        nodes(shownOf(part, { listed }), "li").map(textOf);
+    const list = listOf({ why: [[listed, [0]]] });
+    const lines = (/** @type {Partial<Card>} */ part) => reasonsIn(list, cardOf(part));
     assert.deepEqual(lines(SUSPECT), [listed, ...(SUSPECT.reasons ?? [])]);
     assert.deepEqual(lines({}), [listed], "which is a reason where there is no other");
+    assert.deepEqual(lines({ reasons: ["labelled cat", "moved"] }), [listed, "moved"], "once");
+    assert.deepEqual(reasonsIn(list, undefined), []);
+});
+
+test("a member of a group shows what that is like, and goes to it", () => {
+    const group = listOf({ key: "groups-13", rows: [0, 2, 3], medoid: 3 });
+    /** @type {unknown[]} */
+    const opened = [];
+    const openGroup = (/** @type {unknown[]} */ ...given) => opened.push(given);
+    const of = (/** @type {number} */ row, one = group) =>
+        nodes(shownOf({ row }, { group: one, openGroup }), "button").find(({ props }) =>
+            String(props.title).startsWith("Open"),
+        );
+    assert.equal(textOf(of(0) ?? null), "stands apart with 2 others like");
+    assert.equal(textOf(of(3) ?? null), "stands apart with 2 others like it");
+    assert.deepEqual(
+        nodes(of(0) ?? null, "img").map(({ props }) => props.src),
+        ["/picture/3"],
+    );
+    of(0)?.props.onClick();
+    assert.deepEqual(opened, [["groups-13", 3]]);
+    assert.equal(of(0, listOf({ rows: [0, 2] })), undefined, "no image stands for it");
 });
 
 test("the slider's checkpoint says what it predicts, where it is none of the ends", () => {

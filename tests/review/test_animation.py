@@ -23,10 +23,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
+from tables import write_made_table
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.project import turn_onto_next
 from review_embeddings.pipeline.errors import ReviewError, RunError, SettingsError, StorageError
+from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.animation.colors import class_colors
@@ -514,6 +516,35 @@ def test_the_corner_says_how_far_the_map_can_be_trusted_where_asked(run: RunFold
     silent = Canvas(data, FrameStyle(480)).frame
     silent.show(Moment(1))
     assert silent.map_panel.trust.get_text() == ""
+
+
+def test_images_of_groups_are_ringed_where_asked_and_a_corner_says_how_many() -> None:
+    data = dataclasses.replace(film_data_of(), groups=((3, 7, 9), (1, 2)))
+    panel = Canvas(data, FrameStyle(480, groups=True)).frame.map_panel
+    assert panel.groups is not None
+    panel.move(Moment(1, 0.5))
+    ringed = data.points[1:3, [3, 7, 9, 1, 2]].astype(float).mean(axis=0)
+    np.testing.assert_allclose(np.asarray(panel.groups.rings.get_offsets()), ringed, atol=1e-6)
+    assert panel.groups.words.get_text() == "2 groups that stand apart, 5 images"
+    none = Canvas(dataclasses.replace(data, groups=()), FrameStyle(480, groups=True)).frame
+    assert none.map_panel.groups is not None
+    assert none.map_panel.groups.words.get_text() == "no group stands apart"
+    assert Canvas(data, FrameStyle(480)).frame.map_panel.groups is None
+
+
+def test_the_groups_of_a_run_are_read_the_largest_first(
+    run: RunFolder, review_embeddings: CommandLine
+) -> None:
+    images = read_images(run)
+    assert images is not None
+    group = np.full(36, -1)
+    group[[4, 6]], group[[1, 2, 3]] = 104, 101
+    for ranks, groups in ((np.arange(36) + 1, ((1, 2, 3), (4, 6))), (np.zeros(36), None)):
+        more = {"group": group, "group_rank": ranks.astype(np.int32)}
+        write_made_table(run, images, [10, 20, 100], np.random.default_rng(0), more=more)
+        assert read_film_data(run).groups == groups
+    code, _, errors = review_embeddings("animate", "--run", run.path, "--groups")
+    assert code == 2 and "--groups: this run has no groups yet. Run: review-embeddings" in errors
 
 
 def test_a_frame_in_a_part_of_a_figure(run: RunFolder) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from listing import candidates_of
 from tables import write_made_table
 
+from review_embeddings.pipeline.analysis.remaining import NO_MEASURE, TOO_MANY
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -32,7 +33,6 @@ from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
 from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.suggestion import (
-    TOO_MANY,
     head_alone,
     judged_over_run,
     suggested_label,
@@ -266,6 +266,7 @@ def test_groups_are_listed_the_largest_first_and_each_by_itself() -> None:
     labels = "labels: blue (2), gold (1), green (1), …"
     assert part.description == f"5 images that stand apart together; {labels}"
     assert (part.section, part.suggests) == ("Groups that stand apart", "remove")
+    assert part.medoid == 7 and made["groups"].medoid is None, "row of the image in its name"
     assert made["groups-120"].rows == [22, 21, 20]
     assert made["apart"].rows == [30], "and no image of a group"
 
@@ -422,10 +423,21 @@ def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
 def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_why() -> None:
     labels = LISTS["labels"]
     weak = suspects(trajectory_label_score=np.where(np.arange(36) < 12, 0.4, 0.6))
-    assert labels.expected(weak) is None and labels.unestimated(weak) == TOO_MANY
-    assert made_list(labels, weak, 8).unestimated == TOO_MANY
-    assert labels.expected(suspects()) is not None and labels.unestimated(suspects()) == ""
-    assert LISTS["worst"].unestimated(weak) == ""
+    made = made_list(labels, weak, 8)
+    assert made.expected is None and made.unestimated == TOO_MANY
+    made = made_list(labels, suspects(), 8)
+    assert made.expected is not None and made.unestimated == ""
+
+
+def test_of_other_lists_it_is_said_what_is_expected_or_why_nothing_is() -> None:
+    found = with_groups()
+    groups = [one for one in ready_made_lists(found) if one.key.startswith("groups")]
+    assert [len(one.rows) for one in groups] == [8, 5, 3]
+    assert [one.expected for one in groups] == pytest.approx([0.9 * 8, 0.9 * 5, 0.9 * 3])
+    for key in ("worst", "consensus", "apart"):
+        made = made_list(LISTS[key], found, 8)
+        assert made.expected is None and made.unestimated == NO_MEASURE, key
+    assert LISTS["duplicates"].expected(found) is None
 
 
 def test_the_groups_of_a_run_in_a_line() -> None:

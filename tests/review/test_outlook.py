@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pageroutes import page_routes
 
-from review_embeddings.pipeline.analysis.remaining import LEAST_DECIDED
+from review_embeddings.pipeline.analysis.remaining import LEAST_DECIDED, NO_MEASURE
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.lists.outlook import outlook, verdict
@@ -63,7 +63,7 @@ def test_the_page_asks_for_an_estimate(
 def test_the_summary_says_it_below_the_title_of_a_list(built_run: Path) -> None:
     made, images = summarize(RunFolder(built_run), note=print)
     worst = made.lists["worst"]
-    assert worst.outlook == "", "nothing is known of outliers that nobody has decided about"
+    assert worst.outlook == NO_MEASURE, "why nothing is known of outliers"
     said = outlook(["remove"] * 20 + ["keep"] * 15 + [None] * 65, None)
     shown = replace(made, lists={"worst": replace(worst, outlook=said)})
     lines = as_text(shown).splitlines()

@@ -82,10 +82,11 @@ class Frame:
         *,
         theme: str = "light",
         trails: Sequence[int] = (),
+        groups: bool = False,
         trust: bool = False,
     ) -> None:
-        """Make all artists; ``trails`` are indices of the images whose way is drawn; ``trust`` says
-        how far the map can be trusted.
+        """Make all artists; ``trails`` are indices of the images whose way is drawn; ``groups``
+        rings those that stand apart together; ``trust`` says how far the map can be trusted.
 
         Nothing of the figure is cleared.
         """
@@ -94,7 +95,7 @@ class Frame:
         colors = ImageColors.of_labels(data.labels, len(data.classes), to_rgb(page.theme.plain))
         self._checkpoint = -1
         self.title_line = TitleLine(page, data)
-        self.map_panel = MapPanel(page, data, colors, trails, trust)
+        self.map_panel = MapPanel(page, data, colors, trails, groups=groups, trust=trust)
         self.leaderboard = Leaderboard(page, data, colors)
         draw_legend(page, self.leaderboard.axes, data, colors)
         self.curve_panel = CurvePanel(page, data)

@@ -193,6 +193,41 @@ def _apart(
     return bool((np.abs(one - other) >= least).any(axis=1).all())
 
 
+class GroupRings:
+    """Rings round the images of groups that stand apart, and what they mean in a corner."""
+
+    def __init__(self, on: MapAxes, groups: Sequence[Sequence[int]], corner: float) -> None:
+        """``groups``: indices of the images of each; ``corner``: height of the words in the axes,
+        from 0 to 1."""
+        self._images = [image for group in groups for image in group]
+        scale, theme = on.page.scale, on.page.theme
+        style: dict[str, Any] = {"facecolors": "none", "edgecolors": theme.group, "zorder": 2.3}
+        size = 2 * on.radius + 3 * scale
+        self.rings = on.scatter(len(self._images), size, linewidths=1.1 * scale, **style)
+        style |= {"transform": on.axes.transAxes, "zorder": 5}
+        style |= {"s": (8 * scale) ** 2, "linewidths": 1.4 * scale}
+        self.sample = on.axes.scatter([0.03], [corner + 0.009], **style)
+        self.words = on.page.haloed_text(
+            on.axes, 9.5, color=theme.muted, transform=on.axes.transAxes, zorder=5
+        )
+        self.words.set_position((0.05, corner))
+        self.words.set_text(_in_words(groups))
+
+    def move(self, points: NDArray[np.float64]) -> None:
+        """To where all images are, shape (N, 2)."""
+        self.rings.set_offsets(points[self._images])
+
+
+def _in_words(groups: Sequence[Sequence[int]]) -> str:
+    """How many groups there are, and of how many images."""
+    if not groups:
+        return "no group stands apart"
+    images = sum(map(len, groups))
+    if len(groups) == 1:
+        return f"a group that stands apart, {images:,} images"
+    return f"{len(groups):,} groups that stand apart, {images:,} images"
+
+
 class MapPanel:
     """The map of a checkpoint, and of every moment on the way to the next one."""
 
@@ -202,16 +237,21 @@ class MapPanel:
         data: FilmData,
         colors: ImageColors,
         trails: Sequence[int],
-        trust: bool,
+        *,
+        groups: bool = False,
+        trust: bool = False,
     ) -> None:
-        """``trails``: indices of the images whose way is drawn; ``trust``: whether a corner says
-        how far the map can be trusted."""
+        """``trails``: indices of the images whose way is drawn; ``groups``: whether those that
+        stand apart together are ringed; ``trust``: whether a corner says how far the map can be
+        trusted."""
         self._data, self._with_trust = data, trust
         on = MapAxes.of(page, data, colors)
         self.axes = on.axes
         self.points = Points(colors, on.radius, on.axes)
         self.trails = Trails(on, data, trails)
         self.rings = Rings(on, data)
+        corner = 0.025 + 0.04 * trust
+        self.groups = GroupRings(on, data.groups or (), corner) if groups else None
         self.trust = page.haloed_text(
             on.axes, 9.5, color=page.theme.muted, transform=on.axes.transAxes, zorder=5
         )
@@ -223,10 +263,12 @@ class MapPanel:
         trails, rings = self.trails, self.rings
         return [
             self.points,
+            *([] if self.groups is None else [self.groups.rings]),
             *(trails.edges, trails.lines, trails.heads),
             *(rings.points, rings.halos, rings.rings),
             *trails.names,
             *rings.numbers,
+            *([] if self.groups is None else [self.groups.sample, self.groups.words]),
             self.trust,
         ]
 
@@ -241,3 +283,5 @@ class MapPanel:
         self.points.set_offsets(points)
         self.rings.move(moment.checkpoint, points)
         self.trails.move(moment.checkpoint, points)
+        if self.groups is not None:
+            self.groups.move(points)

@@ -31,7 +31,7 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
-from review_embeddings.review.lists.outlook import left_in_list
+from review_embeddings.review.lists.outlook import chances_in_list, left_in_list
 from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import MAX_VERDICTS, PREFIX, ROUTES, VERDICTS
@@ -45,6 +45,8 @@ from review_embeddings.review.page.shownas import (
     renamed,
 )
 from review_embeddings.review.page.shownrun import ShownRun
+
+from .anew import LabelsAnew
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a message: the row numbers of two million images."""
@@ -60,6 +62,9 @@ THEME = "theme"
 
 THEME_NAME = re.compile(r"[a-z]{0,20}")
 """The page owns what it may be."""
+
+EXPECTED = re.compile(r"\d{1,9}(\.\d{1,9})?")
+"""A number of images that are expected."""
 
 OTHER_TABLE = "other-table"
 """Reason of an answer to a page whose rows or columns are not those that are at hand."""
@@ -108,7 +113,7 @@ def _built(settings: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
 
 def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
     """The routes of a page on which images are decided about."""
-    images = _Images(settings)
+    images = _Images(settings, deciding)
     reading: dict[str, Route] = {
         "nearest": images.get_nearest,
         "values": images.get_values,
@@ -120,6 +125,8 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "decisions": _changes(deciding),
         "lists": _saved_lists(deciding),
         "remaining": _remaining,
+        "chances": _chances,
+        "anew": images.get_labels_anew,
     }
     writing = {
         "decisions": deciding.decide,
@@ -156,12 +163,13 @@ def _answering(route: Route, status: int) -> Route:
 class _Images:
     """What the page asks about its images."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], deciding: DecisionSession) -> None:
         run, rows = RunFolder(Path(settings["run"])), shown_rows(settings)
         earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
         self._session = SessionFile.of(settings)
         self._cards = Cards(run, self._session, rows, earlier)
         self._pictures = Pictures(run, rows)
+        self._anew = LabelsAnew(deciding, borrows=bool(earlier))
 
     async def get_nearest(self, request: Request) -> Response:
         row, step = _number(request, "row"), _number(request, "step")
@@ -195,6 +203,12 @@ class _Images:
 
     async def get_accuracy(self, request: Request) -> Response:
         return await _given(lambda: accuracy_of(self._asked(request).shown))
+
+    async def get_labels_anew(self, request: Request) -> Response:
+        revision = _number(request, "revision")
+        if revision is None and "revision" in request.query_params:
+            return _error("revision is no revision.", 400)
+        return await _given(lambda: self._anew.answer(self._asked(request, named=True), revision))
 
     async def get_predictions(self, request: Request) -> Response:
         return await self._at_step(request, predictions_at)
@@ -271,6 +285,20 @@ async def _remaining(request: Request) -> Response:
         return _error("These are no verdicts.", 400)
     found = await run_in_threadpool(lambda: left_in_list(map(VERDICTS.__getitem__, marks)))
     return _json(None if found is None else asdict(found))
+
+
+async def _chances(request: Request) -> Response:
+    """How likely the images of such a list are real, part by part of it; ``expected`` of its first
+    ones are by their scores."""
+    marks = request.query_params.get("verdicts", "")
+    given = request.query_params.get("expected", "")
+    if not 0 < len(marks) <= MAX_VERDICTS or set(marks) - set(VERDICTS):
+        return _error("These are no verdicts.", 400)
+    if given and not EXPECTED.fullmatch(given):
+        return _error("expected is no number of images.", 400)
+    expected = float(given) if given else None
+    verdicts = list(map(VERDICTS.__getitem__, marks))
+    return _json(await run_in_threadpool(lambda: chances_in_list(verdicts, expected)))
 
 
 async def _answered(work: Callable[[], object]) -> Response:

@@ -19,6 +19,8 @@ export const ROUTES: Record<
     | "predictions"
     | "accuracy"
     | "remaining"
+    | "anew"
+    | "chances"
     | "classes"
     | "theme",
     string

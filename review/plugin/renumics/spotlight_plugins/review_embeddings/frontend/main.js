@@ -4,6 +4,7 @@
 import { browserSurroundings } from "./browser.js";
 import { LENSES, WIDGETS } from "./constants.js";
 import { ReviewPage } from "./core/page.js";
+import { standIn } from "./dom/broken.js";
 import { mount } from "./dom/mount.js";
 import { addSheet } from "./dom/theme.js";
 import { fetchingWithToken } from "./enter.js";
@@ -69,6 +70,8 @@ function addOverPage(page) {
     host.setAttribute(OURS, "overlay");
     document.body.append(host);
     mount(host, reviewOverlay, page, {});
+    const { later } = page.surroundings;
+    addEventListener("error", (event) => standIn(event, later), true); // it does not bubble
     addEventListener("keydown", (event) => page.keys.press(event));
 }
 

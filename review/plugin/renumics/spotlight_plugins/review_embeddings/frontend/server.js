@@ -5,9 +5,9 @@
 
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
-import { readAccuracy, readCard, readNearest, readSession } from "./core/messages.js";
+import { readAccuracy, readAnew, readCard, readChances, readNearest } from "./core/messages.js";
 import { readChanges, readHashes, readInfo, readLists } from "./core/messages.js";
-import { readRemaining, readSaved } from "./core/messages.js";
+import { readRemaining, readSaved, readSession } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
 
 const PATIENCE = 60 * 1000; // milliseconds; a laptop that slept leaves questions without an end
@@ -75,6 +75,14 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
         remaining: (verdicts) =>
             answer(ROUTES.remaining + query({ verdicts }), async (given) =>
                 readRemaining(await given.json()),
+            ),
+        chances: (verdicts, expected) =>
+            answer(ROUTES.chances + query({ verdicts, expected }), async (given) =>
+                readChances(await given.json()),
+            ),
+        anew: (table, revision) =>
+            answer(ROUTES.anew + query({ table, revision }), async (given) =>
+                readAnew(await given.json()),
             ),
         send({ path, body }) {
             const headers = { "Content-Type": "application/json" };

@@ -47,6 +47,35 @@ export interface ReviewList {
     expected?: number | null;
     /** Why that is not known, for people; absent or empty where it is, or nothing is to be said. */
     unestimated?: string;
+    /** The class that fits its images better, where the list knows that itself: by name. */
+    suggested?: [name: string, rows: number[]][];
+    /** Key of the list that it is when it is judged anew with the decisions; absent where it cannot
+     * be. */
+    again?: string;
+    /** Row of the image that stands for all of it; null or absent where none does. */
+    medoid?: number | null;
+    /** Whether the most suspicious image stands first, the least last. */
+    bySuspicion?: boolean;
+    /** Its rows in that order, where they are in another one: that of the expected gain. */
+    ranked?: number[];
+    /** With which revision of the decisions it was made, where it was made with them. */
+    revision?: number;
+    /** How the list leaves the run, where it is made on request. */
+    command?: ResultCommand;
+}
+
+/** A command for a terminal, and what it is for. */
+export interface ResultCommand {
+    does: string;
+    command: string;
+}
+
+/** The labels that are judged anew, or how many are while that takes. */
+export interface Anew {
+    /** Of the decisions with which they are. */
+    revision: number;
+    judging?: number;
+    list?: ReviewList;
 }
 
 /** What is to be expected of the images of a list that nobody has decided about. */
@@ -141,7 +170,7 @@ export interface Session {
     /** Whether the page follows the run by itself. */
     watching?: boolean;
     /** How what was decided leaves the run: commands for a terminal, in this order. */
-    commands?: { does: string; command: string }[];
+    commands?: ResultCommand[];
     /** One sentence about what is new in a run that is watched. */
     news?: string;
     /** The colours that the person chose; absent to follow the system. */
@@ -328,6 +357,12 @@ export interface ReviewServer {
     lists(): Promise<SavedList[] | Failure>;
     /** Of a list whose verdicts are these, a letter an image; null where they are too few. */
     remaining(verdicts: string): Promise<Remaining | null | Failure>;
+    /** How likely the images of such a list are real, part by part of it; so many of the first ones
+     * are expected to be, where that is known. */
+    chances(verdicts: string, expected?: number): Promise<number[] | Failure>;
+    /** The labels judged with what is decided now, or with what was at a revision; asked on until
+     * there is a list. */
+    anew(table: string | undefined, revision?: number): Promise<Anew | Failure>;
     // What follows belongs to the table that is named, and to no other. The page asks through
     // `Requests` (core/requests.js), which name it.
     /** At one step, by default at the first and the last one on the page. */

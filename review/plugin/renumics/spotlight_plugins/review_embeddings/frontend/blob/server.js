@@ -33,6 +33,8 @@ export function blobServer(blob) {
         send: async () => READ_ONLY,
         lists: async () => [],
         remaining: async () => null,
+        chances: async () => [],
+        anew: async () => READ_ONLY,
         async card(row, table) {
             return wrong(blob, { row, table }) ?? cardOf(blob, row);
         },

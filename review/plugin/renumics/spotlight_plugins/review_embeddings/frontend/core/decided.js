@@ -28,6 +28,12 @@ export class Decided {
         return [...this.#shown.keys()];
     }
 
+    /** @param {string[]} kinds */
+    holds(kinds) {
+        for (const { decision } of this.#shown.values()) if (kinds.includes(decision)) return true;
+        return false;
+    }
+
     /** @param {number} row */
     of(row) {
         return this.#shown.get(row);

@@ -8,6 +8,7 @@ import { isFailure } from "./answers.js";
 import { Listeners } from "./listeners.js";
 import { renameSaved } from "./listrows.js";
 import { classesByProbability, classesFound } from "./relabel.js";
+import { betterClass } from "./suggestion.js";
 
 /** Classes that are drawn; more cannot be looked through. */
 export const OFFERED = 200;
@@ -60,7 +61,9 @@ export class Forms {
     get found() {
         const { decisions, cards } = this.page;
         const classes = decisions.info?.classes ?? [];
-        return classesFound(classesByProbability(classes, cards.current, this.given), this.search);
+        const card = cards.current;
+        const known = card && { ...card, suggested: betterClass(this.page.review.list, card) };
+        return classesFound(classesByProbability(classes, known, this.given), this.search);
     }
 
     /** The label that all images have that are decided about. */

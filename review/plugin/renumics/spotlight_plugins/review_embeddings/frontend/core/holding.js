@@ -44,6 +44,11 @@ export class Holding {
         return this.#decided.count;
     }
 
+    /** Whether any image is decided to be one of these. @param {string[]} kinds */
+    holds(kinds) {
+        return this.#decided.holds(kinds);
+    }
+
     /** @param {number} row */
     of(row) {
         return this.#decided.of(row);

@@ -1,7 +1,7 @@
 // Which lists of images a person can go through: the ready-made ones, those of others, and what is
 // selected or filtered on the page. As they are now; who opens one holds on to it.
 
-/** @import { ReviewList, ReviewTable, Session } from "../types.js" */
+/** @import { Card, ReviewList, ReviewTable, Session } from "../types.js" */
 
 import { ENDS } from "../constants.js";
 import { countedImages } from "./format.js";
@@ -18,6 +18,9 @@ export class OfferedLists {
 
     /** Lists that were opened before, and cannot be made again. @type {() => ReviewList[]} */
     kept = () => [];
+
+    /** A list in the order that a person chose. @type {(list: ReviewList) => ReviewList} */
+    ordered = (list) => list;
 
     /** What is selected and filtered, until that changes. @type {ReviewList[] | undefined} */
     #own;
@@ -41,7 +44,17 @@ export class OfferedLists {
         const now = [...(this.session().lists ?? []), ...others, ...this.#now];
         const known = new Set(now.map(({ key }) => key));
         const all = [...now, ...this.kept().filter(({ key }) => !known.has(key))];
-        return all.filter(({ rows }) => rows.length);
+        return all.filter(({ rows }) => rows.length).map((list) => this.ordered(list));
+    }
+
+    /** The group of an image; undefined for none. @param {number} row */
+    groupOf(row) {
+        return this.groups.find(({ rows }) => rows.includes(row));
+    }
+
+    /** Those of images that belong together and one of which stands for all. */
+    get groups() {
+        return (this.session().lists ?? []).filter((list) => typeof list.medoid === "number");
     }
 
     get #now() {
@@ -98,6 +111,17 @@ export function worstFirst(table, rows) {
  */
 export const whyIn = (list, row) =>
     (list?.why ?? []).find(([, rows]) => rows.includes(row))?.[0] ?? "";
+
+/**
+ * Why an image is listed: what the open list itself says of it, then its card.
+ * @param {ReviewList | undefined} list
+ * @param {Pick<Card, "row" | "reasons"> | undefined} card
+ */
+export function reasonsIn(list, card) {
+    if (!card) return [];
+    const own = whyIn(list, card.row);
+    return own ? [own, ...card.reasons.filter((one) => !own.startsWith(one))] : card.reasons;
+}
 
 /**
  * Index of the first row that it is, going one way; -1 for none.

@@ -1,7 +1,7 @@
 // The messages of the protocol between page and server: how they are written, what answers hold.
 // The only module that knows the keys of that JSON.
 
-/** @import { Card, Changes, ClassAccuracy, Decision, DecisionInfo } from "../types.js" */
+/** @import { Anew, Card, Changes, ClassAccuracy, Decision, DecisionInfo } from "../types.js" */
 /** @import { Message, Nearest, Proposal, Remaining, Saved, SavedList } from "../types.js" */
 /** @import { Session } from "../types.js" */
 
@@ -140,6 +140,19 @@ export function readAccuracy(answer) {
 /** @param {any} answer Of the route `remaining`. @returns {Remaining | null} */
 export function readRemaining(answer) {
     if (answer !== null && typeof answer?.left !== "number") throw new TypeError("no estimate");
+    return answer;
+}
+
+/** @param {any} answer Of the route `chances`. @returns {number[]} */
+export function readChances(answer) {
+    if (!Array.isArray(answer)) throw new TypeError("no probabilities");
+    return answer;
+}
+
+/** @param {any} answer Of the route `anew`. @returns {Anew} */
+export function readAnew(answer) {
+    const isList = Array.isArray(answer?.list?.rows);
+    if (!isList && typeof answer?.judging !== "number") throw new TypeError("no labels");
     return answer;
 }
 

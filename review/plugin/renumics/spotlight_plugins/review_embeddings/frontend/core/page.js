@@ -4,6 +4,7 @@
 /** @import { ReviewServer, ReviewTable, Session, Surroundings } from "../types.js" */
 
 import { isFailure, UNREACHABLE } from "./answers.js";
+import { LabelsAnew } from "./anew.js";
 import { Cards } from "./cards.js";
 import { ClassView } from "./classview.js";
 import { Current } from "./current.js";
@@ -11,6 +12,7 @@ import { Deciding } from "./deciding.js";
 import { Decisions } from "./decisions.js";
 import { NoteDrafts } from "./drafts.js";
 import { Forms } from "./forms.js";
+import { GainOrder } from "./gain.js";
 import { Keys } from "./keys.js";
 import { Listeners } from "./listeners.js";
 import { Maps } from "./maps.js";
@@ -69,6 +71,11 @@ export class ReviewPage {
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
         this.remaining = new RemainingFinds(this.review, holding, this.requests, server);
+        const { tabStorage } = surroundings;
+        this.anew = new LabelsAnew(this.review, holding, this.requests, server, tabStorage);
+        this.gain = new GainOrder(this.review, this.decisions, server);
+        this.offered.ordered = (list) => this.gain.of(list);
+        this.gain.changed.add(() => this.review.changed.call());
         this.cards = new Cards(this.requests, server, this.current);
         this.drafts = new NoteDrafts(surroundings.tabStorage);
         this.notes = new Notes(this);
@@ -153,6 +160,7 @@ export class ReviewPage {
         this.drafts.read(title);
         this.review.start(this.session);
         this.#resumeSlider();
+        this.anew.start(title);
     }
 
     /** Go to the checkpoint where it stood before the page was loaded again. */

@@ -1,7 +1,7 @@
 // How many real finds are to be expected of the open list: by its scores before anybody has
 // decided, later by what was decided. The server reckons; what a decision says is known here.
 
-/** @import { Remaining, ReviewServer } from "../types.js" */
+/** @import { Remaining, ReviewList, ReviewServer } from "../types.js" */
 /** @import { Holding } from "./holding.js" */
 /** @import { Requests } from "./requests.js" */
 /** @import { Review } from "./review.js" */
@@ -49,7 +49,8 @@ export class RemainingFinds {
         if (expected === undefined || expected === null)
             return list.unestimated ? "no estimate" : "";
         const first = Math.min(EXPECTED_OF, list.rows.length).toLocaleString();
-        return `≈ ${Math.round(expected)} of the first ${first} real`;
+        const which = list.ranked ? `${first} most suspicious` : `first ${first}`;
+        return `≈ ${Math.round(expected)} of the ${which} real`;
     }
 
     /** The same at length. */
@@ -68,18 +69,25 @@ export class RemainingFinds {
 
     #look() {
         const { list } = this.review;
-        const verdicts = list ? list.rows.map(this.#verdict).join("") : "";
+        const verdicts = list ? verdictsOf(list, this.holding) : "";
         const decided = verdicts.replaceAll(".", "").length;
         const isEnough = decided >= LEAST_DECIDED && verdicts.length <= MAX_VERDICTS;
         void this.latest.show(isEnough ? verdicts : undefined);
     }
+}
 
-    /** @param {number} row */
-    #verdict = (row) => {
-        const decision = this.holding.of(row)?.decision;
-        if (decision === undefined || decision === UNSURE) return ".";
-        return decision === KEEP ? "0" : "1";
-    };
+/**
+ * What was decided about the images of a list, a letter each, the most suspicious first.
+ * @param {ReviewList} list
+ * @param {Pick<Holding, "of">} holding
+ */
+export const verdictsOf = (list, holding) =>
+    (list.ranked ?? list.rows).map((row) => verdictOf(holding.of(row)?.decision)).join("");
+
+/** @param {string | undefined} decision */
+function verdictOf(decision) {
+    if (decision === undefined || decision === UNSURE) return ".";
+    return decision === KEEP ? "0" : "1";
 }
 
 /** @param {Remaining} found */

@@ -78,6 +78,11 @@ export class Review {
         if (list) this.#open(list);
     }
 
+    /** Have the open list otherwise, such as in another order. @param {ReviewList} list */
+    openAs(list) {
+        this.#open(list);
+    }
+
     /** Open a list that was made on the page, and nowhere else. @param {ReviewList} list */
     openMade(list) {
         this.pageLists.put(list);

@@ -16,6 +16,16 @@ import { RELABEL } from "../constants.js";
 const none = (text) => ({ decision: "", newLabel: null, text });
 
 /**
+ * The class that fits an image better: what the open list says itself, else the card.
+ * @param {ReviewList | undefined} list
+ * @param {Card | undefined} card
+ */
+export function betterClass(list, card) {
+    if (!card || !list?.suggested) return card?.suggested ?? null;
+    return list.suggested.find(([, rows]) => rows.includes(card.row))?.[0] ?? null;
+}
+
+/**
  * @param {object} about
  * @param {ReviewList | undefined} about.list
  * @param {boolean} about.isInList
@@ -26,19 +36,20 @@ const none = (text) => ({ decision: "", newLabel: null, text });
 export function suggestionOf({ list, isInList, card, classes }) {
     const decision = list?.suggests;
     if (!decision) return none("no suggestion");
-    if (decision === RELABEL) return relabelling(card, classes);
+    if (decision === RELABEL) return relabelling(list, card, classes);
     if (!isInList) return none("no suggestion");
     return { decision, newLabel: null, text: decision };
 }
 
 /**
+ * @param {ReviewList} list
  * @param {Card | undefined} card
  * @param {string[]} classes
  * @returns {Suggestion}
  */
-function relabelling(card, classes) {
+function relabelling(list, card, classes) {
     if (!card) return none("…");
-    const { suggested } = card;
+    const suggested = betterClass(list, card);
     const isKnown = suggested !== null && classes.includes(suggested);
     if (!isKnown) return none("no other class fits better");
     return { decision: RELABEL, newLabel: suggested, text: `${RELABEL} to ${suggested}` };

@@ -4,6 +4,7 @@
 /** @import { ReviewPage } from "../core/page.js" */
 
 import { countedImages } from "../core/format.js";
+import { reasonsIn } from "../core/lists.js";
 import { noticesOf } from "../core/notices.js";
 import { STEP, transformOf } from "../core/zoom.js";
 import { h } from "../dom/node.js";
@@ -17,6 +18,9 @@ import { endOfListView } from "./results.js";
 import { keepsFocus, toolbar } from "./roving.js";
 import { nameOf, titleView } from "./title.js";
 import { followGestures } from "./zooming.js";
+
+/** In the line of the reasons. */
+const REASONS = 3;
 
 /** Pixels of the picture that stands in for the whole one. */
 const SIDE = 1024;
@@ -66,7 +70,15 @@ function topView(page, row, notices) {
         marked > 0 && h("b", { key: "marked" }, `${countedImages(marked)} marked`),
         stateView(page, notices),
         h("button", { key: "close", onClick: () => page.overlay.close() }, "Close (Esc)"),
+        reasonsView(page, row),
     );
+}
+
+/** The first reasons why it is listed, in one line. @param {ReviewPage} page @param {number} row */
+function reasonsView({ review, cards }, row) {
+    const text = reasonsIn(review.list, cards.current).slice(0, REASONS).join(" · ");
+    if (!text || cards.current?.row !== row) return null;
+    return h("div", { key: "reasons", class: "review-reasons", title: text }, text);
 }
 
 /** @param {ReviewPage} page @param {number} row */

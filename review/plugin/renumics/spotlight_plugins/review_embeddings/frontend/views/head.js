@@ -76,8 +76,9 @@ function option(page, list) {
 /** @param {ReviewPage} page @param {ReviewList} list */
 function titleOf({ review, decisions }, list) {
     const count = list.rows.length.toLocaleString();
-    if (!decisions.holding.isKnown) return `${list.title} · ${count}`;
-    return `${list.title} · ${review.decidedIn(list).toLocaleString()} / ${count}`;
+    const title = `${list.title}${list.ranked ? ", by gain" : ""}`;
+    if (!decisions.holding.isKnown) return `${title} · ${count}`;
+    return `${title} · ${review.decidedIn(list).toLocaleString()} / ${count}`;
 }
 
 /** @param {ReviewPage} page */
@@ -99,6 +100,7 @@ function navigation(page) {
         moveButtons(page),
         decidedView(page),
         remainingView(page),
+        anewView(page),
         undoButton(page),
         refreshButton(page),
         selectionSign(page),
@@ -143,6 +145,25 @@ function remainingView({ remaining, decisions }) {
     if (!text || decisions.connection.isWithout) return null;
     const tag = { "data-test-tag": "review-remaining" };
     return h("span", { key: "remaining", class: "review-muted", title, ...tag }, text);
+}
+
+/** The labels can be judged anew, are, or could not be. @param {ReviewPage} page */
+function anewView({ anew, decisions }) {
+    if (decisions.connection.isWithout || !anew.isAbout) return null;
+    const { progress, fault, isOffered } = anew;
+    const title =
+        "Fit the judges to the labels as they are decided now, and rank the others by them: " +
+        "a list of its own; stored scores stay as they are";
+    return [
+        isOffered &&
+            h(
+                "button",
+                { key: "again", title, onClick: () => void anew.ask(), ...keepsFocus },
+                "Re-rank with my decisions",
+            ),
+        progress && h("span", { key: "judging", class: "review-muted", role: "status" }, progress),
+        fault && h("span", { key: "not judged", class: "review-wrong", role: "alert" }, fault),
+    ];
 }
 
 /** @param {ReviewPage} page */

@@ -7,6 +7,8 @@
 import { h } from "../dom/node.js";
 import { renameRow } from "./listforms.js";
 
+const MEDOID_SIDE = 128; // pixels that are fetched
+
 /**
  * @param {ListRows} rows
  * @param {ReviewList} list
@@ -24,7 +26,7 @@ function row(rows, list, tabIndex) {
     const isOpen = rows.isOpen(list);
     const isNew = rows.page.saved.isNew(list);
     const open = {
-        class: "rl-open",
+        class: `rl-open${typeof list.medoid === "number" ? " rl-pictured" : ""}`,
         "data-key": list.key,
         tabIndex,
         title: rows.descriptionOf(list),
@@ -37,6 +39,7 @@ function row(rows, list, tabIndex) {
         h(
             "button",
             open,
+            medoidView(rows, list),
             h("span", { class: "rl-title" }, isOpen ? "▸ " : "", list.title),
             h("span", { class: "rl-count" }, countText(rows, list)),
             progress(rows, list),
@@ -45,6 +48,17 @@ function row(rows, list, tabIndex) {
         h("span", { class: "rl-actions" }, selectButton(rows, list, tabIndex)),
         rows.canChange(list) && editButtons(rows, list, tabIndex),
     );
+}
+
+/**
+ * The image that stands for all of the list.
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ */
+function medoidView({ page }, { medoid }) {
+    if (typeof medoid !== "number") return null;
+    const src = page.table.picture(medoid, MEDOID_SIDE);
+    return h("img", { key: "medoid", class: "rl-medoid", src, alt: "" });
 }
 
 /**

@@ -19,6 +19,10 @@ export const LISTS_SHEET = `
 .rl button:hover:enabled { background: var(--review-raised, #f1f4f8); }
 .rl :is(button, input):focus-visible { outline: 2px solid var(--review-focus, #1a5fd0);
     outline-offset: -2px; }
+.rl .rl-pictured { grid-template-columns: 40px minmax(0, 1fr) auto; }
+.rl-pictured > :is(.rl-bar, .rl-more) { grid-column: 2 / -1; }
+.rl-medoid { grid-row: 1 / span 3; width: 40px; height: 40px; object-fit: contain;
+    align-self: center; border-radius: 3px; }
 .rl-title { overflow-wrap: break-word; min-width: 0; }
 .rl-now .rl-title { font-weight: 600; }
 .rl-count { font-variant-numeric: tabular-nums; white-space: nowrap; }

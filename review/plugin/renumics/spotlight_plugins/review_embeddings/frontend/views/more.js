@@ -41,10 +41,27 @@ function settings(page) {
     const rows = list?.rows ?? [];
     return [
         onOff("Go on after a decision", deciding.goesOn, (isOn) => deciding.setGoesOn(isOn)),
+        gainSwitch(page),
         onOff("Undecided only", isUndecidedOnly, (isOn) => review.setUndecidedOnly(isOn)),
         once(`Mark all ${countedImages(rows.length)}`, () => review.marks.add(rows)),
         saveForm(page),
         renameForm(page),
+    ];
+}
+
+/** What comes first where one decision settles several images. @param {ReviewPage} page */
+function gainSwitch({ gain, review }) {
+    const { list } = review;
+    if (!gain.isOffered(list)) return null;
+    const title =
+        "The gain to be expected of a decision: the probability that the image is really wrong, " +
+        "by its position in the list and by what was decided so far, times the number of images " +
+        "that one decision settles: the image, its exact copies and, unless this is about " +
+        "labels, its group";
+    const isOn = list?.ranked !== undefined;
+    return [
+        onOff("Order by expected gain", isOn, () => void gain.toggle(), title),
+        gain.fault && h("span", { key: "fault", role: "alert", class: "review-wrong" }, gain.fault),
     ];
 }
 
@@ -66,12 +83,11 @@ function once(text, work) {
  * @param {boolean} isOn
  * @param {(isOn: boolean) => void} set
  */
-const onOff = (text, isOn, set) =>
-    h(
-        "button",
-        { key: text, role: "switch", "aria-checked": String(isOn), onClick: () => set(!isOn) },
-        `${isOn ? "✓" : "–"} ${text}`,
-    );
+function onOff(text, isOn, set, title = "") {
+    const state = { role: "switch", "aria-checked": String(isOn) };
+    const props = { key: text, title, ...state, onClick: () => set(!isOn) };
+    return h("button", props, `${isOn ? "✓" : "–"} ${text}`);
+}
 
 /** @param {ReviewPage} page */
 function saveForm({ forms, review, deciding }) {

@@ -28,6 +28,8 @@ export const OVERLAY_SHEET = `
     grid-template-rows: auto minmax(0, 1fr) auto; }
 .review-top, .review-below { grid-column: 1 / -1; }
 .review-top > .review-title { flex: 1 1 auto; }
+.review-reasons { flex: 1 1 100%; min-width: 0; overflow: hidden; text-overflow: ellipsis;
+    white-space: nowrap; color: var(--review-muted, #4b5563); }
 .review-below { display: flex; flex-direction: column; gap: 6px; max-height: 40vh; overflow: auto;
     padding: 2px; }
 .review-zoom { margin-left: auto; }

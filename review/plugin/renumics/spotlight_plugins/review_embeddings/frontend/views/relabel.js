@@ -5,6 +5,7 @@
 
 import { probability } from "../core/format.js";
 import { OFFERED } from "../core/forms.js";
+import { betterClass } from "../core/suggestion.js";
 import { h } from "../dom/node.js";
 import { borrowsFocus } from "./borrowing.js";
 import { keepsFocus } from "./roving.js";
@@ -85,9 +86,9 @@ function press(event, forms) {
 }
 
 /** @param {ReviewPage} page @param {string} name @param {number} index */
-function option({ forms, cards }, name, index) {
+function option({ forms, cards, review }, name, index) {
     const share = cards.current?.classes.find(([one]) => one === name)?.[1];
-    const isSuggested = name === cards.current?.suggested;
+    const isSuggested = name === betterClass(review.list, cards.current);
     const isChosen = index === forms.chosen;
     return h(
         "div",

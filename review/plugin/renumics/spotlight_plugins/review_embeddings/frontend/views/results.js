@@ -41,7 +41,9 @@ const button = (text, onClick, props) => h("button", { onClick, ...keepsFocus, .
 
 /** @param {ReviewPage} page */
 export function resultsView(page) {
-    const { session, decisions, overlay, surroundings } = page;
+    const { session, decisions, overlay, surroundings, review } = page;
+    const commands = [...(review.list?.command ? [review.list.command] : [])];
+    commands.push(...(session.commands ?? []));
     const decided = countedImages(decisions.holding.count);
     return h(
         "div",
@@ -53,7 +55,7 @@ export function resultsView(page) {
             `Decided on this page: ${decided}. What the card calls saved is on disk, in the run. ` +
                 "In a terminal:",
         ),
-        (session.commands ?? []).map(({ does, command }) =>
+        commands.map(({ does, command }) =>
             h(
                 "div",
                 { key: command, class: "review-command" },

@@ -21,6 +21,7 @@ export function reviewWidget(page, redraw) {
     const stops = [
         page.review.changed.add(redraw),
         page.deciding.changed.add(redraw),
+        page.anew.changed.add(redraw),
         page.forms.changed.add(redraw),
         page.notes.changed.add(redraw),
         page.overlay.changed.add(redraw),

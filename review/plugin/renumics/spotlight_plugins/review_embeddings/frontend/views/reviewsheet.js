@@ -52,7 +52,7 @@ export const REVIEW_SHEET = `
 .review-mark { position: absolute; top: 6px; left: 6px; padding: 0 7px; border-radius: 9px;
     font-weight: 600; background: var(--review-accent, #1a5fd0);
     color: var(--review-accent-ink, #fff); }
-.review-list { flex: 1 1 150px; max-width: 340px; }
+.review-list { flex: 1 1 150px; max-width: 440px; }
 .review-head > * { flex: none; }
 .review-head > .review-list { flex: 1 1 110px; }
 .review-head > .review-nav { flex: 0 1 auto; }

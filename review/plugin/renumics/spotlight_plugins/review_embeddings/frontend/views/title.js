@@ -6,6 +6,7 @@
 import { COLUMNS } from "../constants.js";
 import { verdict } from "../core/card.js";
 import { countedImages } from "../core/format.js";
+import { betterClass } from "../core/suggestion.js";
 import { h } from "../dom/node.js";
 
 /** How an image is called. @param {Pick<ReviewPage, "table">} page @param {number} row */
@@ -17,8 +18,8 @@ export function nameOf({ table }, row) {
 
 /** @param {ReviewPage} page @param {number} row */
 export function titleView(page, row) {
-    const { table, cards } = page;
-    const suggested = cards.current?.suggested;
+    const { table, cards, review } = page;
+    const suggested = betterClass(review.list, cards.current);
     const label = table.value(COLUMNS.label, row);
     return h(
         "div",

@@ -1,15 +1,17 @@
 // Why an image is worth a look: reasons in words, what the checkpoints say of it and which images
 // are nearest to it there, and curves over all checkpoints.
 
-/** @import { Card, Nearest, ReviewTable } from "../types.js" */
+/** @import { Card, Nearest, ReviewList, ReviewTable } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { classColors } from "../core/classcolors.js";
-import { whyIn } from "../core/lists.js";
+import { reasonsIn } from "../core/lists.js";
 import { h } from "../dom/node.js";
 import { curvesView } from "./curves.js";
 import { endView, sliderEndView } from "./ends.js";
 import { whyStyles as look } from "./whystyles.js";
+
+const GROUP_SIDE = 128; // pixels that are fetched
 
 /**
  * @typedef {object} Why
@@ -18,7 +20,9 @@ import { whyStyles as look } from "./whystyles.js";
  * @property {Pick<ReviewTable, "value" | "has" | "picture">} table
  * @property {(row: number) => void} go Makes another image the current one.
  * @property {(label: string) => string} colorOf The colour of a class.
- * @property {string} [listed] What the open list says of the image.
+ * @property {string[]} reasons Why it is listed; what the open list itself says stands first.
+ * @property {ReviewList | undefined} [group] With which images it stands apart.
+ * @property {(key: string, row: number) => void} [openGroup] Opens it, at an image.
  * @property {number} [step] Where the slider stands; undefined for a page without one.
  * @property {boolean} [isOpen] Whether the slider's checkpoint is shown beside the ends.
  * @property {() => void} [toggle] Shows it, or takes it away.
@@ -60,7 +64,12 @@ export function why(page, redraw) {
             const now = isOpen && step !== undefined ? nearest.of(card.row, step) : [];
             return whyView({
                 card,
-                listed: whyIn(page.review.list, card.row),
+                reasons: reasonsIn(page.review.list, card),
+                group: page.review.offered.groupOf(card.row),
+                openGroup: (key, row) => {
+                    page.review.open(key);
+                    page.review.current.go(row);
+                },
                 nearest: found && [...found, ...(now ?? [])],
                 table,
                 go: (row) => page.review.lookAt(row),
@@ -100,9 +109,9 @@ export function whyView(shown) {
     );
 }
 
-/** What the open list itself says stands first. @param {Why} shown */
-function reasonsView({ card, listed = "" }) {
-    const reasons = listed ? [listed, ...card.reasons] : card.reasons;
+/** @param {Why} shown */
+function reasonsView(shown) {
+    const { reasons } = shown;
     return h(
         "section",
         { "aria-label": "Why it is listed" },
@@ -114,5 +123,27 @@ function reasonsView({ card, listed = "" }) {
                 { style: look.reasons },
                 reasons.map((reason) => h("li", { key: reason }, reason)),
             ),
+        groupView(shown),
+    );
+}
+
+/** The image that stands for its group; a click opens that. @param {Why} shown */
+function groupView({ card, group, table, openGroup }) {
+    const { medoid } = group ?? {};
+    const others = (group?.rows.length ?? 0) - 1;
+    if (!group || typeof medoid !== "number" || others < 1) return null;
+    const like = `stands apart with ${others.toLocaleString()} other${others > 1 ? "s" : ""}`;
+    const text = medoid === card.row ? `${like} like it` : `${like} like`;
+    const src = table.picture(medoid, GROUP_SIDE);
+    return h(
+        "button",
+        {
+            key: "group",
+            style: look.group,
+            title: `Open “${group.title}”`,
+            onClick: () => openGroup?.(group.key, medoid),
+        },
+        text,
+        h("img", { src, alt: group.title, style: look.medoid }),
     );
 }
