@@ -87,7 +87,7 @@ def test_a_run_is_built_as_the_command_builds_it(built_run: Path) -> None:
 def shown_imports() -> list[str]:
     """What the pages of documentation import of us."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    return sorted({*re.findall(r"^from review_embeddings\.\S+ import .+$", text, re.MULTILINE)})
+    return sorted({*re.findall(r"^from review_embeddings\S* import .+$", text, re.MULTILINE)})
 
 
 SHORT = (
