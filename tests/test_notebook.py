@@ -54,7 +54,7 @@ def test_the_notebook_leads_from_a_trainer_to_the_decisions(
     assert {"test/5/1200.png", "test/6/1220.png"} & {row[1] for row in worst}
     link = html_of(outputs_of(notebook, "from review_embeddings import show"))
     assert '<a href="http://127.0.0.1:' in link and "?token=" in link
-    decided = table_of(outputs_of(notebook, "read_table("))
+    decided = table_of(outputs_of(notebook, "columns = "))
     assert [row[1:] for row in decided] == [
         ["5", "relabel", "7", "me"],
         ["6", "relabel", "3", "me"],
