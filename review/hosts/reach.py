@@ -37,7 +37,7 @@ def reach_of(
     seen = browser_address(port, variables)
     url = _url(own_url, given, seen)
     trust = given | (replace(seen.trust, learns=False) if given.hosts else seen.trust)
-    found = _about(seen) if seen.found else ""
+    found = _about(seen, is_named=bool(given.hosts)) if seen.found else ""
     command = tunnel_command(port, variables) if is_local and url == own_url else None
     tunnel = f"You are logged in by ssh. On your own machine: {command}" if command else ""
     return Reach(url, trust, tuple(filter(None, (found, tunnel))))
@@ -54,8 +54,9 @@ def _url(own_url: str, given: Trust, seen: BrowserAddress) -> str:
     return seen.url
 
 
-def _about(seen: BrowserAddress) -> str:
-    """What was found, and whom the review trusts for it."""
+def _about(seen: BrowserAddress, *, is_named: bool) -> str:
+    """What was found, and whom the review trusts for it; ``is_named`` says that the person named
+    hosts."""
     if seen.trust.hosts:
         names = " and ".join(host.authority for host in seen.trust.hosts)
         return f"{seen.found} found: the page answers as {names} too."
@@ -64,7 +65,7 @@ def _about(seen: BrowserAddress) -> str:
             f"{seen.found} found: it names the address of a port to a notebook alone. Open the "
             f"review in a cell, with show(RUN)."
         )
+    named = "" if is_named else " The host at which it is opened first is trusted."
     return (
-        f"{seen.found} found: jupyter-server-proxy has the page below the address of your hub. The "
-        f"host at which it is opened first is trusted."
+        f"{seen.found} found: jupyter-server-proxy has the page at {seen.url} of your hub.{named}"
     )

@@ -15,9 +15,11 @@ from pathlib import Path
 PROXY, PORTAL, STRANGER = "proxy.example", "portal.example", "stranger.example"
 """Names of one server: the review is at the first, the others show it in a frame."""
 
-STRIPPED, PASSED_ON = "/reviews/", "/user/ada@x/proxy/absolute/1/"
-"""Base paths: nginx takes the first one away and keeps the host, and passes the second one on and
-says that the host is the server's, as it does where nothing is configured."""
+STRIPPED = "/reviews/"
+"""Base path that nginx takes away; it keeps the host."""
+
+HUB_PREFIX = "/user/ada@x/"
+"""What the variable of a JupyterHub says, as a stand-in."""
 
 NGINX = ("nginx", "/usr/sbin/nginx")
 
@@ -68,6 +70,12 @@ class Proxy:
     behind: int
     """The port of the review."""
 
+    @property
+    def passed_on(self) -> str:
+        """Base path that nginx passes on, as a hub has one; it says that the host is the server's,
+        as it does where nothing is configured."""
+        return f"{HUB_PREFIX}proxy/absolute/{self.behind}/"
+
     def at(self, host: str, path: str) -> str:
         """An address of one of its hosts."""
         return f"https://{host}:{self.port}{path}"
@@ -92,13 +100,14 @@ def nginx(folder: Path, port: int, behind: int) -> Iterator[Proxy]:
     certificate = "req -x509 -newkey rsa:2048 -nodes -keyout proxy.key -out proxy.pem -days 2"
     command = ["openssl", *certificate.split(), "-subj", f"/CN={PROXY}"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    values = {"stripped": STRIPPED, "passed_on": PASSED_ON, "port": port, "behind": behind}
+    proxy = Proxy(port, behind)
+    values = {"stripped": STRIPPED, "passed_on": proxy.passed_on, "port": port, "behind": behind}
     (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, **values))
     options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with subprocess.Popen([program, *options], stderr=subprocess.PIPE) as process:
         try:
             _wait(process, port)
-            yield Proxy(port, behind)
+            yield proxy
         finally:
             process.terminate()
 

@@ -3,6 +3,7 @@ browser."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from chromium import FLAGS
 from deciding import PANEL, decided, opened, ready
 from playwright.sync_api import BrowserContext, Frame, Page, WebSocket, sync_playwright
 from proxies import (
-    PASSED_ON,
+    HUB_PREFIX,
     PORTAL,
     PROXY,
     STRANGER,
@@ -56,13 +57,17 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 def reviewed(
     built_run: Path, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Serving]:
-    """A review that trusts the proxy at both of its paths, and the portal."""
+    """A review that trusts the proxy and the portal, and finds the hub's base path by itself."""
     copy = shutil.copytree(built_run, tmp_path_factory.mktemp("proxied") / "run")
-    hosts = (proxy.at(PROXY, STRIPPED), proxy.at(PROXY, PASSED_ON), f"{PORTAL}:{proxy.port}")
-    trusted = [word for host in hosts for word in ("--trusted-host", host)]
+    home = proxy.at(PROXY, STRIPPED)
+    trusted = ("--trusted-host", home, "--allow-host", f"{PORTAL}:{proxy.port}")
     options = ("--first", "--last", "--run", copy, "--no-browser", "--port", proxy.behind)
-    with serving(*options, *trusted) as started:
-        assert started.url == hosts[0], "the address that is printed is the proxy's"
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JUPYTERHUB_SERVICE_PREFIX", HUB_PREFIX)
+            started = stack.enter_context(serving(*options, *trusted))
+        assert "JupyterHub found" in started.output
+        assert started.url == home, "the address that is printed is the proxy's"
         started.url = f"http://127.0.0.1:{proxy.behind}/"
         yield started
 
@@ -91,10 +96,11 @@ def at_host(address: str, host_and_path: str) -> str:
     return f"{host_and_path}?{address.partition('?')[2]}"
 
 
-@pytest.mark.parametrize("base", [STRIPPED, PASSED_ON])
+@pytest.mark.parametrize("is_passed_on", [False, True])
 def test_a_person_decides_below_a_base_path(
-    context: BrowserContext, proxy: Proxy, reviewed: Serving, base: str
+    context: BrowserContext, proxy: Proxy, reviewed: Serving, is_passed_on: bool
 ) -> None:
+    base = proxy.passed_on if is_passed_on else STRIPPED
     home = proxy.at(PROXY, base)
     failed, sockets = watched(context)
     page = opened(context, at_host(reviewed.address, home))

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli.serving import whole_address
 from review_embeddings.review.hosts.reach import Reach, reach_of
 from review_embeddings.review.hosts.surroundings import browser_address
 from review_embeddings.review.hosts.trusted import Trust, TrustedHost
@@ -144,6 +145,9 @@ def test_a_hub_serves_a_port_at_a_path_and_may_not_say_its_name() -> None:
     named = reach(HUB, "hub.example.org")
     assert named.url == f"https://hub.example.org{found.url}" and not named.trust.learns
     assert named.trust.base_paths == (absolute, found.url)
+    assert "trusted" not in named.sentences[0]
+    assert whole_address(named.url) == named.url
+    assert whole_address(found.url) == f"https://YOUR_HUB{found.url}"
     public = reach(HUB | {"JUPYTERHUB_PUBLIC_URL": "https://hub.example.org/user/ada@x/"})
     assert public.url == named.url and not public.trust.learns
     assert public.trust.base_paths == named.trust.base_paths
