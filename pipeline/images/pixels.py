@@ -24,6 +24,7 @@ from review_embeddings.pipeline.errors import (
 )
 from review_embeddings.pipeline.images.normalisation import Normalisation, to_values
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import NotRegularError, open_binary
 from review_embeddings.pipeline.run.checksums import BlockChecksums, check_blocks
 from review_embeddings.pipeline.run.files import (
     MADE_AGAIN,
@@ -86,8 +87,9 @@ class PixelFile:
         row = kind.itemsize * math.prod(self.shape[1:])
         check_blocks(path, self.blocks, start * row, stop * row, MADE_AGAIN)
         try:
+            open_binary(path).close()
             return np.memmap(path, dtype=kind, mode="r", shape=self.shape)[start:stop]
-        except ValueError as error:
+        except (ValueError, NotRegularError) as error:
             raise DamagedError(path, f"{reason_of(error)} {MADE_AGAIN}") from error
 
 

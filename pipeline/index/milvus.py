@@ -28,13 +28,17 @@ from review_embeddings.pipeline.errors import (
     VectorsError,
     reason_of,
 )
-from review_embeddings.pipeline.machine import FULL, UNAVAILABLE, raise_unavailable
+from review_embeddings.pipeline.index.reported import reported_errors
+from review_embeddings.pipeline.machine import FULL, READ_ONLY, UNAVAILABLE, raise_unavailable
 from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_no_link
 from review_embeddings.pipeline.run.records import as_json, unknown_keys
+
+REFUSED_FILES = FULL | READ_ONLY | UNAVAILABLE
+"""What the machine says of a file that another process has not taken."""
 
 BATCH = 1000
 """Images a message to the database: under 4 MB for 1,000 dimensions."""
@@ -167,8 +171,7 @@ def _check_names(uri: str | None, collection: str | None) -> None:
 class VectorIndex:
     """An open collection."""
 
-    def __init__(self, client: Any, reference: Reference, run: str) -> None:
-        """``run``: what people call the run."""
+    def __init__(self, client: Any, reference: Reference, run: RunFolder) -> None:
         self._client, self.reference, self._run = client, reference, run
 
     @property
@@ -348,7 +351,7 @@ class VectorIndex:
             self._client.drop_partition(self.reference.collection, _partition(step, value))
 
     def _errors(self) -> Any:
-        return milvus_errors(self.reference)
+        return milvus_errors(self.reference, self._run)
 
 
 def _partition(step: int, value: str) -> str:
@@ -399,16 +402,17 @@ def opened(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if reference.uri is None:
         check_no_link(run.vectors, run.path)
-    with milvus_errors(reference):
+    with milvus_errors(reference, run), reported_errors() as reported:
         uri = reference.uri or str(run.vectors.resolve())
         try:
             client = MilvusClient(uri, token=token or "", timeout=CONNECT_SECONDS)
         except ConnectionConfigException as error:
             if reference.uri is not None:
                 raise
+            raise_unavailable(reported.last or error, run.vectors, REFUSED_FILES)
             raise _error_of_file(run) from error
     try:
-        yield VectorIndex(client, reference, str(run))
+        yield VectorIndex(client, reference, run)
     finally:
         client.close()
         if reference.uri is None:
@@ -453,7 +457,7 @@ def _remembered(run: RunFolder) -> Reference | None:
 
 
 @contextmanager
-def milvus_errors(reference: Reference) -> Iterator[None]:
+def milvus_errors(reference: Reference, run: RunFolder) -> Iterator[None]:
     """Turn what Milvus refuses into a VectorsError with what to do."""
     from pymilvus.exceptions import MilvusException
 
@@ -461,8 +465,8 @@ def milvus_errors(reference: Reference) -> Iterator[None]:
         yield
     except MilvusException as error:
         text = str(getattr(error, "message", "") or error)
-        where = reference.uri or "the run folder"
-        raise_unavailable(error, f"the vector database in {where}", FULL | UNAVAILABLE)
+        where = reference.uri or str(run.vectors)
+        raise_unavailable(error, f"the vector database {where}", REFUSED_FILES)
         # the code stands for a wrong token too
         if error.code == CANNOT_CONNECT and reference.uri is not None:
             if listens(reference.uri, port=19530, seconds=CONNECT_SECONDS):

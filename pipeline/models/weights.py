@@ -11,6 +11,7 @@ from typing import Any
 
 from review_embeddings.pipeline.models.forms import weight_files
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import open_binary
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _known_digest(path: Path, size: int, changed: int) -> bytes:
 
 
 def _read_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         return _file_digest(file)
 
 

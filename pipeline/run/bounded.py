@@ -52,9 +52,13 @@ class TooLargeError(ValueError):
     """A content is larger than any that is written here."""
 
 
+class NotRegularError(OSError):
+    """A file is a folder, a pipe or a device, on which the opening alone could last for ever."""
+
+
 def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
     """A regular file of at most so many bytes. Raises OSError, TooLargeError."""
-    with os.fdopen(open_regular(path), "rb") as file:
+    with open_binary(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise TooLargeError(f"{size:,} bytes are more than the {limit:,} it may have")
@@ -62,12 +66,17 @@ def read_bytes(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
 
 
 def open_regular(path: Path) -> int:
-    """Open a file for reading; the descriptor. Raises OSError, also for a pipe or a device."""
+    """Open a file for reading; the descriptor. Raises OSError, NotRegularError."""
     descriptor = os.open(path, os.O_RDONLY | system.NO_WAIT | system.BINARY)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError("it is no regular file")
+    raise NotRegularError("it is no regular file")
+
+
+def open_binary(path: Path, buffering: int = -1) -> Any:
+    """A file for reading its bytes. Raises OSError, NotRegularError."""
+    return os.fdopen(open_regular(path), "rb", buffering)
 
 
 def read_json_file(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
@@ -93,7 +102,7 @@ def safetensors_header(file: Path) -> bytes:
     """The JSON at the head of a safetensors file. Raises OSError, ValueError where it is not as
     long as the file says."""
     size = file.stat().st_size
-    with file.open("rb") as stream:
+    with open_binary(file) as stream:
         length = int.from_bytes(stream.read(HEADER_LENGTH_BYTES), "little")
         if length > min(size - HEADER_LENGTH_BYTES, MAX_JSON_BYTES):
             raise ValueError(f"its header of {length:,} bytes is cut off or too long")
@@ -111,7 +120,7 @@ def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     """
     import numpy as np
 
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         shape, dtype = _npy_header(file)
         expected = file.tell() + math.prod(shape) * dtype.itemsize
         size = os.fstat(file.fileno()).st_size
@@ -147,6 +156,8 @@ def for_arrow(path: Path, mode: str = "rb") -> Iterator[Any]:
     """What pyarrow takes to read or write a file: the path, or where that has bytes that are no
     UTF-8, which it cannot open, the open file: by its number, as the threads of pyarrow that call
     Python can end the process when it ends."""
+    if mode == "rb":
+        open_binary(path).close()
     if is_utf8(str(path)):
         yield path
     else:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import DamagedError
+from review_embeddings.pipeline.run.bounded import NotRegularError, open_binary
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def checksum_of(data: Any) -> str:
 def file_checksum(path: Path, ranges: tuple[tuple[int, int], ...] | None = None) -> str:
     """Of a file, or of the bytes of some ``ranges`` (start, length) of it one after the other."""
     checksum = Checksum()
-    with path.open("rb", buffering=0) as file:
+    with open_binary(path, buffering=0) as file:
         for start, length in ((0, file.seek(0, os.SEEK_END)),) if ranges is None else ranges:
             file.seek(start)
             for piece in _pieces(file, length):
@@ -109,7 +110,11 @@ def check(
         raise DamagedError(path, f"it is not there. {cure}") from error
     if mark in _checked:
         return
-    if file_checksum(path, ranges) != stored:
+    try:
+        found = file_checksum(path, ranges)
+    except NotRegularError as error:
+        raise DamagedError(path, f"{error}. {cure}") from error
+    if found != stored:
         raise DamagedError(path, f"its bytes are not those that were written. {cure}")
     if len(_checked) >= MAX_REMEMBERED:
         _checked.clear()

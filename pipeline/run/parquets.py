@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DamagedError, RunError, reason_of
-from review_embeddings.pipeline.run.bounded import for_arrow, open_parquet, read_parquet
+from review_embeddings.pipeline.run.bounded import (
+    for_arrow,
+    open_binary,
+    open_parquet,
+    read_parquet,
+)
 from review_embeddings.pipeline.run.checksums import (
     KIND,
     check,
@@ -170,7 +175,7 @@ def _byte_ranges(metadata: Any, group: int) -> dict[str, tuple[int, int]]:
 
 def _footer(path: Path) -> tuple[int, int]:
     """Start and length in bytes of the footer with the tail."""
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         end = file.seek(-TAIL.size, 2) + TAIL.size
         length, _ = TAIL.unpack(file.read(TAIL.size))
     return end - TAIL.size - length, length + TAIL.size
@@ -181,7 +186,7 @@ def _check_footer(path: Path, cure: str) -> None:
     pyarrow ends the process over some footers that are damaged."""
     try:
         start, length = _footer(path)
-        with path.open("rb") as file:
+        with open_binary(path) as file:
             file.seek(max(0, start))
             footer = file.read(length)
     except (OSError, struct.error):  # no Parquet file: pyarrow says so

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.errors import SettingsError, StorageError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
 from review_embeddings.pipeline.images.plainpath import plain_folder
 from review_embeddings.pipeline.run.temporary import temporary_path
@@ -111,13 +111,25 @@ def write_cleaned(
             (temporary / CARD).write_text(text, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
-        shutil.rmtree(embedded, ignore_errors=os.name == "nt")  # there its files may be open yet
+        _remove(embedded)
         if out.exists():
             out.rmdir()  # an empty folder
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(embedded, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Delete what is not needed any more, before all is in its place. Raises StorageError."""
+    try:
+        shutil.rmtree(folder, ignore_errors=os.name == "nt")  # there its files may be open yet
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(
+            f"{folder} cannot be deleted ({reason}). Check its disk, then start the same command "
+            f"again."
+        ) from error
 
 
 def _write_splits(

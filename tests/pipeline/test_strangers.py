@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from review_embeddings.pipeline.errors import ReviewError, RunError, StorageError
+from review_embeddings.pipeline.errors import DamagedError, ReviewError, RunError, StorageError
 from review_embeddings.pipeline.images import opening
 from review_embeddings.pipeline.images.opening import check_followed, follow
 from review_embeddings.pipeline.images.preview import NOTHING, RASTER, for_viewers
 from review_embeddings.pipeline.images.reading import SkippedImage, read_image
+from review_embeddings.pipeline.models.forms.looks import first_bytes
 from review_embeddings.pipeline.run import bounded, storage
 from review_embeddings.pipeline.run.bounded import (
     TooLargeError,
@@ -32,6 +33,7 @@ from review_embeddings.pipeline.run.bounded import (
     read_parquet,
     safetensors_header,
 )
+from review_embeddings.pipeline.run.checksums import KIND, check, file_checksum
 from review_embeddings.pipeline.run.files import whole_file, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import (
@@ -420,3 +422,18 @@ def test_what_lies_below_the_address_of_the_data_set_is_read(
         "/a::b.png",
     ):
         check_followed(path)
+
+
+def test_a_pipe_in_the_place_of_a_result_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading: list[Callable[[Path], object]] = [
+        *(read_npy, file_checksum, safetensors_header, lambda path: read_npy(path, mapped=True)),
+        lambda path: open_parquet(path).__enter__(),
+    ]
+    for read in reading:
+        with pytest.raises(OSError, match="no regular file"):
+            read(pipe)
+    with pytest.raises(DamagedError, match="no regular file. Bring it back."):
+        check(pipe, f"{KIND}00", "Bring it back.")
+    assert first_bytes(pipe, 4) == b""

@@ -45,8 +45,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="unclean-", dir=options.work) as name:
         with scene_in(Path(name) / "0") as scene:
             planned, expected = plan_of(scene, options)
-            known = read(state)
-            known = {key for key, line in known.items() if not (options.again and line["found"])}
+            made = read(state).items()
+            known = {key for key, line in made if not (options.again and line["found"])}
             left = [one for one in planned if one.key not in known]
             print(f"{len(planned):,} trials, {len(left):,} of them to be made", flush=True)
             parts = [left[worker :: options.workers] for worker in range(options.workers)]

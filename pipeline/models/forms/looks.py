@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.machine import raise_unavailable
-from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, parse_json
+from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, open_binary, parse_json
 from review_embeddings.pipeline.run.bounded import safetensors_header as read_header
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -28,7 +28,7 @@ MAX_PICKLE_BYTES = 1 << 26
 def first_bytes(path: Path, count: int) -> bytes:
     """The begin of a file; empty where there is none or it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open_binary(path) as stream:
             return stream.read(count)
     except OSError as error:
         raise_unavailable(error, path)

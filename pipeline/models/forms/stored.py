@@ -21,6 +21,7 @@ from review_embeddings.pipeline.models.forms.looks import (
 )
 from review_embeddings.pipeline.models.forms.pickles import read_pickle, tensors_of
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import open_binary
 from review_embeddings.pipeline.run.folder import CHECKPOINT_NAME, WEIGHTS
 
 if TYPE_CHECKING:
@@ -155,8 +156,7 @@ def problem_with_file(file: Path) -> str | None:
 
 def _faults_of(file: Path) -> Iterator[str]:
     try:
-        with file.open("rb"):
-            pass
+        open_binary(file).close()
     except OSError as error:
         raise_unavailable(error, file)
         yield f"{file.name} cannot be read: {reason_of(error)}"
