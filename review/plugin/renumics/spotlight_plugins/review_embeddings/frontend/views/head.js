@@ -46,7 +46,7 @@ function listMenu(page) {
             key: "menu",
             class: "review-list",
             "aria-label": "List",
-            title: review.list?.description ?? "",
+            title: review.list ? `${review.list.title}: ${review.list.description}` : "",
             value: review.list?.key ?? "",
             onChange,
             onKeyDown: leaveMenu,
@@ -153,8 +153,8 @@ function anewView({ anew, decisions }) {
     if (decisions.connection.isWithout || !anew.isAbout) return null;
     const { progress, isOffered } = anew;
     const title =
-        "Re-rank with my decisions: fit the judges to the labels as they are decided now, and rank the others by them: " +
-        "a list of its own; stored scores stay as they are";
+        "Re-rank with my decisions: fit the judges to the labels as they are decided now, and " +
+        "rank the others by them: a list of its own; stored scores stay as they are";
     return [
         isOffered &&
             h(
