@@ -69,6 +69,13 @@ def lists() -> Iterable[str]:
     return exported_lists.keys()
 
 
+def orders() -> Iterable[str]:
+    """Orders of an exported list beside its own."""
+    from review_embeddings.review.exchange.export import ORDERS
+
+    return ORDERS
+
+
 def formats() -> Iterable[str]:
     """Formats of lists and tables."""
     return table_formats.keys()

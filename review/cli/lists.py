@@ -78,6 +78,14 @@ class ExportOptions:
         is_flag=True,
         help="With --list labels: judge the labels anew with those that were decided about.",
     )
+    order: str | None = option(
+        "--order",
+        metavar="HOW",
+        choices=choices.orders,
+        help="{choices}: first what one decision gains most by, which is the probability that the "
+        "image is wrong times the images that the decision settles: its exact copies and, unless "
+        "the list is about labels, its group.",
+    )
     checkpoint: tuple[str, ...] = checkpoint_option()
     form: str = option(
         "--format",
@@ -118,6 +126,7 @@ def export_command(options: ExportOptions) -> None:
         per_class=options.per_class,
         checkpoints=options.checkpoint,
         with_decisions=options.with_decisions,
+        order=options.order,
     )
     history = read_history(run, progress().note)
     out = file_target(options.out, run)

@@ -46,6 +46,7 @@ from review_embeddings.review.lists.derived import (
     NOTE,
     REVIEWER,
 )
+from review_embeddings.review.lists.gain import GROUPS, in_order_of_gain
 from review_embeddings.review.lists.listed import LABELS
 from review_embeddings.review.lists.reading import read_candidates
 from review_embeddings.review.lists.refit import why_with_decisions, with_decisions
@@ -58,6 +59,11 @@ DEFAULT_TOP = 100
 
 MAX_ROWS = 5
 """Filled-in rows that a message names."""
+
+GAIN = "gain"
+
+ORDERS = (GAIN,)
+"""Orders of a list beside its own."""
 
 WORST, DECIDED = "worst", "decided"
 """The lists of which that consists."""
@@ -83,6 +89,8 @@ class Selection:
     first and the last."""
     with_decisions: bool = False
     """Whether labels are ranked anew with what was decided so far."""
+    order: str | None = None
+    """One of `ORDERS`; None for that of the list."""
 
     @property
     def definition(self) -> ListDefinition | None:
@@ -144,6 +152,7 @@ def default_name(selection: Selection) -> str:
     parts += ["checkpoint", *selection.checkpoints] if selection.checkpoints else []
     parts += ["per-class"] if selection.per_class else []
     parts += ["with-decisions"] if selection.with_decisions else []
+    parts += ["by", selection.order] if selection.order else []
     named = (
         [part for part in parts if part]
         if parts[0] or selection.decided
@@ -181,7 +190,7 @@ def make_list(
     candidates = read_candidates(
         run,
         images,
-        [selection.definition or LISTS[WORST], LISTS[DECIDED]],
+        [selection.definition or LISTS[WORST], LISTS[DECIDED], LISTS[GROUPS]],
         steps,
         decisions=current,
         at_checkpoint=bool(selection.checkpoints),
@@ -218,8 +227,23 @@ def _check(selection: Selection, history: History) -> None:
         )
     if selection.with_decisions:
         _check_with_decisions(selection, history)
+    if selection.order is not None:
+        _check_order(selection)
     if selection.top is not None and selection.top < 1:
         raise SettingsError(f"--top {selection.top} is out of range. Use 1 or more.")
+
+
+def _check_order(selection: Selection) -> None:
+    if selection.order not in ORDERS:
+        raise SettingsError(
+            f"--order {selection.order} is not known. Use one of {', '.join(ORDERS)}."
+        )
+    known = [key for key in keys() if LISTS[key].by_suspicion]
+    if selection.kind not in known:
+        raise SettingsError(
+            f"--order {selection.order} is for lists that are ordered by suspicion. Use it with "
+            f"--list {', '.join(known)}."
+        )
 
 
 def _check_with_decisions(selection: Selection, history: History) -> None:
@@ -289,10 +313,13 @@ def _choose(
     if lacking:
         raise SettingsError(f"--list {definition.key} {lacking}")
     options: dict[str, Any] = {"top": selection.top, "per_class": selection.per_class}
+    why = definition.reason
     if selection.with_decisions:
-        rows = choose(definition, candidates, among=~candidates.decided, **options).tolist()
-        return [(row, why_with_decisions(candidates, row)) for row in rows]
-    return _of_list(definition, candidates, among=among, **options)
+        among, why = ~candidates.decided, why_with_decisions
+    rows = choose(definition, candidates, among=among, **options)
+    if selection.order == GAIN:
+        rows = in_order_of_gain(definition, images, candidates, rows)
+    return [(row, why(candidates, row)) for row in rows.tolist()]
 
 
 def _of_list(definition: ListDefinition, candidates: Candidates, **options: Any) -> Chosen:

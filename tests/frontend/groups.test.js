@@ -6,10 +6,11 @@ import { test } from "node:test";
 import { DECISIONS } from "page/constants.js";
 import { ListRows } from "page/core/listrows.js";
 import { overlayView } from "page/views/overlay.js";
+import { listsView } from "page/views/lists.js";
 import { reviewView } from "page/views/review.js";
 
 import { settled } from "./fakes.js";
-import { begunPage, button, listOf } from "./pages.js";
+import { all, begunPage, button, listOf } from "./pages.js";
 
 const [, , REMOVE = ""] = DECISIONS;
 const SUGGESTS = /** @type {"remove"} */ (REMOVE);
@@ -34,6 +35,18 @@ test("groups stand below their heading, after the ready-made lists", async () =>
         ["Ready-made", "Labels most likely wrong"],
         ["Groups that stand apart", "Group of #7", "Group of #9"],
     ]);
+});
+
+test("a group shows the image that stands for it, other lists none", async () => {
+    const { page } = await begunPage((server) => {
+        const group = listOf({ key: "groups-7", section: "Groups", rows: [0, 1, 2], medoid: 2 });
+        server.given = { title: "run", lists: [listOf({}), group] };
+    });
+    const view = listsView(new ListRows(page, () => {}));
+    assert.deepEqual(
+        all(view, "img").map(({ props }) => props.src),
+        ["/picture/2"],
+    );
 });
 
 test("the undecided images of a group are decided at once, after a question", async () => {

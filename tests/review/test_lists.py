@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
+from review_embeddings.review.lists.gain import in_order_of_gain, settled_by
 from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.suggestion import (
     head_alone,
@@ -478,3 +479,31 @@ def test_outliers_of_each_class_are_chosen_by_the_scores_of_the_class() -> None:
     percentiles = candidates.last("ood_percentile").copy()
     percentiles[20:24] = percentiles[20]  # the third of the blue ones is one of four alike
     assert np.flatnonzero(candidates.among_worst(percentiles)).tolist() == [0, 1, 2, 18, 19]
+
+
+def test_an_order_by_gain_counts_copies_and_groups() -> None:
+    found = with_groups()
+    images = Hashed([f"{row}" for row in range(35)] + ["3"])  # rows 3 and 35 are the same file
+    worst, labels = LISTS["worst"], LISTS["labels"]
+    settles = settled_by(worst, images, found)  # type: ignore[arg-type]
+    assert settles[[0, 3, 35, 5, 20]].tolist() == [1, 2, 2, 5, 3]
+    assert settled_by(labels, images, found)[[3, 5]].tolist() == [2, 1]  # type: ignore[arg-type]
+    rows = choose(worst, found, top=36)
+    ordered = in_order_of_gain(worst, images, found, rows)  # type: ignore[arg-type]
+    assert sorted(ordered) == sorted(rows) and ordered.tolist() != rows.tolist()
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """As much of a run's images as that order knows."""
+
+    hashes: list[str]
+
+
+def test_an_exported_list_can_be_in_the_order_of_the_gain(run: RunFolder) -> None:
+    own = exported(run, kind="worst", top=36)
+    assert exported(run, kind="worst", top=36, order="gain") == own, "nothing distinguishes"
+    with pytest.raises(SettingsError, match="ordered by suspicion. Use it with --list worst, "):
+        exported(run, kind="duplicates", order="gain")
+    with pytest.raises(SettingsError, match="--order size is not known. Use one of gain."):
+        exported(run, kind="worst", order="size")

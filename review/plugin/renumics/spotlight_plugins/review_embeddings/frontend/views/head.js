@@ -29,6 +29,7 @@ export function headView(page) {
             moreView(page),
         ),
         progressView(page),
+        notAnewView(page),
     ];
 }
 
@@ -45,7 +46,7 @@ function listMenu(page) {
             key: "menu",
             class: "review-list",
             "aria-label": "List",
-            title: review.list?.description ?? "",
+            title: review.list ? `${review.list.title}: ${review.list.description}` : "",
             value: review.list?.key ?? "",
             onChange,
             onKeyDown: leaveMenu,
@@ -147,23 +148,29 @@ function remainingView({ remaining, decisions }) {
     return h("span", { key: "remaining", class: "review-muted", title, ...tag }, text);
 }
 
-/** The labels can be judged anew, are, or could not be. @param {ReviewPage} page */
+/** The labels can be judged anew, or are. @param {ReviewPage} page */
 function anewView({ anew, decisions }) {
     if (decisions.connection.isWithout || !anew.isAbout) return null;
-    const { progress, fault, isOffered } = anew;
+    const { progress, isOffered } = anew;
     const title =
-        "Fit the judges to the labels as they are decided now, and rank the others by them: " +
-        "a list of its own; stored scores stay as they are";
+        "Re-rank with my decisions: fit the judges to the labels as they are decided now, and " +
+        "rank the others by them: a list of its own; stored scores stay as they are";
     return [
         isOffered &&
             h(
                 "button",
                 { key: "again", title, onClick: () => void anew.ask(), ...keepsFocus },
-                "Re-rank with my decisions",
+                "Re-rank",
+                h("span", { class: "review-wide" }, " with my decisions"),
             ),
         progress && h("span", { key: "judging", class: "review-muted", role: "status" }, progress),
-        fault && h("span", { key: "not judged", class: "review-wrong", role: "alert" }, fault),
     ];
+}
+
+/** Why they were not. @param {ReviewPage} page */
+function notAnewView({ anew }) {
+    if (!anew.fault || !anew.isAbout) return null;
+    return h("div", { key: "not anew", class: "review-wrong", role: "alert" }, anew.fault);
 }
 
 /** @param {ReviewPage} page */

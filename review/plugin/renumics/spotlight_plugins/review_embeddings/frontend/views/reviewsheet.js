@@ -57,6 +57,7 @@ export const REVIEW_SHEET = `
 .review-head > .review-list { flex: 1 1 110px; }
 .review-head > .review-nav { flex: 0 1 auto; }
 .review-head > .review-more { margin-left: auto; }
+@container side (max-width: 900px) { .review-wide { display: none; } }
 .review-last { color: var(--review-muted, #4b5563); }
 .review-said { align-items: baseline; }
 .review-said > .review-title { flex: 1 1 auto; }
