@@ -20,6 +20,7 @@ LAYERS = (
     "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",
+    "pipeline.commandline",
     "pipeline.settled",
     "pipeline.progress",
     "pipeline.threads",

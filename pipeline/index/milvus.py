@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import (
     BusyError,
     ReviewError,
@@ -288,7 +289,7 @@ class VectorIndex:
 
     def _check_indexed(self, step: int, value: str, dimension: int) -> None:
         known = self.checkpoints()
-        command = f"review-embeddings index --run {self._run} --checkpoint {step}"
+        command = command_line("index", "--run", self._run, "--checkpoint", step)
         if step not in known:
             steps = ", ".join(map(str, sorted(known))) or "none is"
             raise VectorsError(

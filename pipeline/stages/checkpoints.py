@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     BusyError,
     CheckpointError,
@@ -132,7 +133,7 @@ def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, job
     if step in wanted.kept:
         progress.note(
             f"Checkpoint {step} leaves the table: {job.reason}. "
-            f"`review-embeddings build --run {run}` brings it back."
+            f"`{build_command(run)}` brings it back."
         )
         return False
     return True

@@ -15,6 +15,7 @@ from review_embeddings.pipeline.analysis.judge import Judge, fit_judge
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.pooling import RULES, weights_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.classnames import map_classes, matched_before
@@ -124,9 +125,7 @@ def _incomplete(run: RunFolder, step: int) -> ReviewError:
                 run.read_array(name, step)
         except ReviewError as error:
             return error
-    return RunError(
-        f"{run.array('embeddings', step)} is not complete. Run: review-embeddings build --run {run}"
-    )
+    return RunError(f"{run.array('embeddings', step)} is not complete. Run: {build_command(run)}")
 
 
 def held_out_probabilities(run: RunFolder, images: RunImages, step: int) -> Likelihoods:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
@@ -66,7 +67,7 @@ def _not_known(run: RunFolder, request: Request) -> str:
     if not is_run(run.path) and not request.checkpoints:
         return what_lies_in(run.path) or (
             f"{run} is no run: it has neither run.json nor checkpoint-<step> folders. "
-            "Name a Trainer's output folder with --run, or try: review-embeddings demo"
+            f"Name a Trainer's output folder with --run, or try: {command_line('demo')}"
         )
     return (
         f"{run} was not reviewed before, so its data set is not known. "

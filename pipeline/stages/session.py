@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, engine_kind
 from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
@@ -101,8 +102,3 @@ class BuildSession:
             with suppress(BusyError, StorageError):
                 self.begin_writing()
                 write_history(self.run, history)
-
-
-def build_command(run: RunFolder) -> str:
-    """What brings a run up to date."""
-    return f"review-embeddings build --run {run}"

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     ReviewError,
     SettingsError,
@@ -99,8 +100,8 @@ def finetune(
     read_model_config(request.model)  # a wrong name is refused before a data set is downloaded
     if reread and not request.embed:
         raise SettingsError(
-            "--reread goes with --embed: nothing else is read for the review here. Use it with "
-            "`review-embeddings build`."
+            f"--reread goes with --embed: nothing else is read for the review here. Use it with "
+            f"`{build_command(run)}`."
         )
     splits = open_splits(request, progress)
     training = _FineTuner(run, request, values, splits, progress, stop, resume_seconds, reread)

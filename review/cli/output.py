@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from review_embeddings.pipeline.commandline import build_command, command_line
 from review_embeddings.review.cli import jsonlines
 from review_embeddings.review.cli.printing import TextTable, console, say
 
@@ -109,10 +110,7 @@ def print_checkpoints(built: Built) -> None:
     _explain_accuracy(metrics.values())
     others = len(set(built.available) - set(built.manifest.steps))
     if others:
-        say(
-            f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
-            f"{built.run}"
-        )
+        say(f"{others} more checkpoints are not in the table yet: {build_command(built.run)}")
 
 
 def _explain_accuracy(metrics: Iterable[CheckpointMetrics]) -> None:
@@ -200,7 +198,7 @@ def print_table_size(built: Built) -> None:
     """How large the table is, and how to open it."""
     images, steps = len(built.images), len(built.manifest.steps)
     say(f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}")
-    say(f"Review it with: review-embeddings --first --last --run {built.run}")
+    say(f"Review it with: {command_line('--first', '--last', '--run', built.run)}")
 
 
 def print_fine_tuned(tuned: FineTuned) -> None:

@@ -12,6 +12,7 @@ import os
 
 import click
 
+from review_embeddings.pipeline.commandline import PROGRAM, command_line
 from review_embeddings.review.cli.animate import animate_command
 from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command
@@ -27,8 +28,6 @@ from review_embeddings.review.cli.similar import index_command, similar_command
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
 
-NAME = "review-embeddings"
-
 IDLE_THREADS = ("OMP_WAIT_POLICY", "passive")
 """Threads that wait for each other sleep: where they keep a core busy and another process wants it,
 all of them wait. Read when torch is loaded; what the environment says already counts."""
@@ -39,7 +38,7 @@ all of them wait. Read when torch is loaded; what the environment says already c
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name=NAME, prog_name=NAME)
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @takes(ReviewOptions)
 @click.pass_context
 def cli(context: click.Context, options: ReviewOptions) -> None:
@@ -89,7 +88,7 @@ def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault(*IDLE_THREADS)
     with guarded_streams():
-        run_to_exit(cli, NAME)
+        run_to_exit(cli, PROGRAM)
 
 
 def _refuse_options_before(context: click.Context, command: str) -> None:
@@ -100,5 +99,5 @@ def _refuse_options_before(context: click.Context, command: str) -> None:
             option = parameter.opts[0]
             raise click.UsageError(
                 f"{option} stands before {command!r} and would be lost. Write it behind: "
-                f"review-embeddings {command} {option} …"
+                f"{command_line(command, option)} …"
             )

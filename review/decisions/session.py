@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     BusyError,
     ReviewError,
@@ -65,7 +66,7 @@ class DecisionSession:
         the page shows, None for all."""
         images = read_images(run)
         if images is None:
-            raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
+            raise RunError(f"Run {run} has no images. Run: {build_command(run)}")
         self._run = run
         self._classes = images.classes
         self._reviewed = ReviewedImages.of(images)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset, split_names
@@ -211,8 +212,7 @@ def _open_run(name: str, run: RunFolder) -> Side:
     info, images = run.read_info(), read_images(run)
     if info is None or images is None:
         raise RunError(
-            f"Run {run} has no images yet. Run: review-embeddings build --run {run}; or name its "
-            f"data set."
+            f"Run {run} has no images yet. Run: {build_command(run)}; or name its data set."
         )
     notes = []
     if info.dataset.limit is not None:

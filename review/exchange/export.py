@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.commandline import build_command, command_line
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
@@ -112,7 +113,7 @@ def export_list(
     """
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     path = _target(run, form, out, selection)
     _check_filled_in(run, path, history)
     made = make_list(run, images, history, selection)
@@ -132,7 +133,7 @@ def _check_filled_in(run: RunFolder, path: Path, history: History) -> None:
         shown = ", ".join(map(str, numbers[:MAX_ROWS])) + (" …" if numbers[MAX_ROWS:] else "")
         raise SettingsError(
             f"{path} was filled in: {len(numbers):,} rows hold what the run does not know (row "
-            f"{shown}). Import them: review-embeddings import {path} --run {run}; or name another "
+            f"{shown}). Import them: {command_line('import', path, '--run', run)}; or name another "
             f"file with --out."
         )
 
@@ -174,7 +175,7 @@ def make_list(
     RunError without a table."""
     manifest = table.read_manifest(run)
     if manifest is None:
-        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     _check(selection, history)
     steps = _ends(selection, manifest)
     current = history.current()

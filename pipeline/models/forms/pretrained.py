@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.models.config import (
     CLASSIFIERS,
@@ -22,7 +23,6 @@ from review_embeddings.pipeline.models.forms.stored import (
     config_folder,
     further_models,
     problem_with_files,
-    quoted,
     stored_weights,
 )
 from review_embeddings.pipeline.models.inputs import check_takes_images, model_class
