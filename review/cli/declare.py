@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.progress import default_activity
 from review_embeddings.review.cli.errors import CONTINUES, handled
 from review_embeddings.review.cli.jsonlines import writing_lines
 
@@ -67,10 +68,13 @@ def argument(**settings: Any) -> Any:
     return dataclasses.field(metadata={PARAMETER: lambda name: click.argument(name, **settings)})
 
 
-def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
+def takes(
+    kind: type[CommandOptions], *, stopped: str = CONTINUES, activity: str = "Reading the run"
+) -> Decorator:
     """Let a function that takes such a dataclass as its last argument be click's callback.
 
-    Errors become messages and exit codes; ``stopped`` is what is said after Ctrl-C.
+    Errors become messages and exit codes; ``stopped`` is what is said after Ctrl-C, ``activity``
+    while nothing more is known of what the command does.
     """
 
     def decorate(function: Command) -> Command:
@@ -79,7 +83,8 @@ def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
             options = collect(kind, values)
             lines = writing_lines(getattr(options, "json_lines", False))
             place = _place_of(options)
-            with lines, handled(debug=options.debug, stopped=stopped, place=place):
+            watched = default_activity(activity)
+            with lines, watched, handled(debug=options.debug, stopped=stopped, place=place):
                 function(*arguments, options)
 
         command: Command = call

@@ -36,7 +36,7 @@ class DemoOptions:
 
 
 @click.command("demo")
-@takes(DemoOptions)
+@takes(DemoOptions, activity="Setting up the training")
 def demo_command(options: DemoOptions) -> None:
     """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it
     in about a minute."""

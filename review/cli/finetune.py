@@ -212,7 +212,7 @@ class FinetuneOptions:
 
 
 @click.command("finetune")
-@takes(FinetuneOptions)
+@takes(FinetuneOptions, activity="Setting up the training")
 def finetune_command(options: FinetuneOptions) -> None:
     """Fine-tune an image classifier, with checkpoints to look at. The run can be reviewed with
     --first --last at once.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.commandline import build_command, command_line
+from review_embeddings.pipeline.loading import loading_seconds
 from review_embeddings.review.cli import jsonlines
 from review_embeddings.review.cli.printing import TextTable, console, say
 
@@ -49,6 +50,10 @@ METRIC_COLUMNS = {
     "F1": "f1",
 }
 """Headings, and the names in the log after ``eval_``."""
+
+
+MIN_LOADING_SECONDS = 0.1
+"""Shorter imports are not worth a row."""
 
 
 def progress() -> Progress:
@@ -191,6 +196,8 @@ def print_seconds(built: Built) -> None:
     for stage, seconds in built.seconds.items():
         rate = f"({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else ""
         shown.add_row(f"{stage}:", f"{seconds:.1f} s" if seconds > 0 else "", rate)
+    if built.seconds and (loading := loading_seconds()) >= MIN_LOADING_SECONDS:
+        shown.add_row("loading libraries:", f"{loading:.1f} s", "(in none of these)")
     shown.print()
 
 

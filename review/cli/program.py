@@ -13,6 +13,7 @@ import os
 import click
 
 from review_embeddings.pipeline.commandline import PROGRAM, command_line
+from review_embeddings.pipeline.loading import imports_observed
 from review_embeddings.review.cli.animate import animate_command
 from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command
@@ -25,6 +26,7 @@ from review_embeddings.review.cli.lists import apply_command, export_command, im
 from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
 from review_embeddings.review.cli.similar import index_command, similar_command
+from review_embeddings.review.cli.statusline import status_shown
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
 
@@ -87,7 +89,7 @@ for command in (
 def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault(*IDLE_THREADS)
-    with guarded_streams():
+    with guarded_streams(), imports_observed(), status_shown():
         run_to_exit(cli, PROGRAM)
 
 

@@ -42,7 +42,9 @@ def result_commands(run: RunFolder) -> list[ResultCommand]:
 def anew_command(run: RunFolder) -> ResultCommand:
     """That for the labels that were judged anew with the decisions."""
     arguments = ("export", "--run", run.reference, "--list", LABELS, "--with-decisions")
-    return ResultCommand("This list, judged anew with the decisions, as CSV:", command_line(*arguments))
+    return ResultCommand(
+        "This list, judged anew with the decisions, as CSV:", command_line(*arguments)
+    )
 
 
 def export_saved(run: RunFolder) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import metrics_of, read_curves
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
 
 
+@activity("Preparing the page")
 def page_for(
     built: Built,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 
 from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.models.config import (
     CLASSIFIERS,
     CONFIG,
@@ -242,7 +243,7 @@ def _from_pretrained(
     import torch
 
     try:
-        with quiet_transformers():
+        with quiet_transformers(), looked_up(described, "Getting {name} from the Hub"):
             kind, config = _class_for(described, name, with_head=with_head)
             model, report = kind.from_pretrained(
                 source,
