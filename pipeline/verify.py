@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command, command_line
 from review_embeddings.pipeline.engines.shards import Shards
 from review_embeddings.pipeline.errors import DamagedError, ReviewError, RunError, StorageError
 from review_embeddings.pipeline.images.pixels import verify_cached
@@ -27,6 +26,7 @@ from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check, forget
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.pipeline.run.files import (
     CHECKSUMS,
     check_files,

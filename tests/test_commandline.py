@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review_embeddings.pipeline.commandline import PROGRAM, build_command, command_line, quoted
+from review_embeddings.pipeline.run.commandline import PROGRAM, build_command, command_line, quoted
 from review_embeddings.review.cli.program import cli
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def calls() -> Iterator[Call]:
                 continue
             is_method = isinstance(node.func, ast.Attribute)
             name = getattr(node.func, "attr" if is_method else "id", "")
-            if name in HELPERS and file != "pipeline/commandline.py":
+            if name in HELPERS and file != "pipeline/run/commandline.py":
                 yield Call(file, node.lineno, name, node.args, is_method)
 
 
@@ -160,5 +160,5 @@ def test_words_come_back_from_the_shell_as_they_were(words: list[str]) -> None:
 
 
 def test_windows_gets_its_own_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("review_embeddings.pipeline.commandline.os.name", "nt")
+    monkeypatch.setattr("review_embeddings.pipeline.run.system.is_windows", lambda: True)
     assert build_command(r"C:\my runs\a") == rf'{PROGRAM} build --run "C:\my runs\a"'

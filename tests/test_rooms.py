@@ -20,7 +20,6 @@ LAYERS = (
     "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",
-    "pipeline.commandline",
     "pipeline.settled",
     "pipeline.progress",
     "pipeline.loading",

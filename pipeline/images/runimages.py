@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DatasetError, reason_of
 from review_embeddings.pipeline.images.decode import FIRST_GREY_RULES
 from review_embeddings.pipeline.images.inplace import Cell, locations_schema, read_cells
@@ -27,6 +26,7 @@ from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import parse_json
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import (
     BusyError,
     ReviewError,
@@ -32,6 +31,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.machine import FULL, UNAVAILABLE, raise_unavailable
 from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Advance, Progress
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_no_link

@@ -16,11 +16,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DamagedError, RunError
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import (
     ArrayFile,
     open_array,

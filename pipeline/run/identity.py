@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import RunError, StorageError
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo, derived_id
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     BusyError,
     CheckpointError,
@@ -15,6 +14,7 @@ from review_embeddings.pipeline.errors import (
     RunError,
 )
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.resolve import embedded_steps

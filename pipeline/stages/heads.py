@@ -15,11 +15,11 @@ from review_embeddings.pipeline.analysis.judge import Judge, fit_judge
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.pooling import RULES, weights_of
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.classnames import map_classes, matched_before
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.stages.judging import LeaveOneOut, judge_of

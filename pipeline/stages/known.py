@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.stages.keys import Models
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
@@ -26,6 +25,7 @@ from review_embeddings.pipeline.models.preprocessing import processor_file, sett
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_to
 from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.run.info import RunInfo

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, engine_kind
 from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
 from review_embeddings.pipeline.loading import loading_seconds
 from review_embeddings.pipeline.progress import Progress, default_activity
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import (
     TrainingHistory,

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table.columns import IMAGE_HASH
 from review_embeddings.pipeline.table.manifest import read_manifest

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import TypeAlias
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import BEST, select
 from review_embeddings.pipeline.models.trainerstate import history_of, number_of
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord, TrainingHistory

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DamagedError, RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.table.column import Column

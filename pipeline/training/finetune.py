@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     ReviewError,
     SettingsError,
@@ -24,6 +23,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.machine import is_out_of_memory
 from review_embeddings.pipeline.models.classifier import read_model_config
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_trained_into
 from review_embeddings.pipeline.training.arguments import parse_values

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table import consistently

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.mapkinds import has_shared_basis
 from review_embeddings.pipeline.analysis.project import turn_onto_next
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from review_embeddings.pipeline.commandline import command_line
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import local_path, option, takes, values_of
 from review_embeddings.review.cli.options import ComputeOptions, ServeOptions, debug_option
 from review_embeddings.review.cli.output import print_checkpoints, progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from review_embeddings.pipeline.commandline import build_command, command_line
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Choice, local_path, option, takes, values_of
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests

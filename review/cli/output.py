@@ -8,8 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from review_embeddings.pipeline.commandline import build_command, command_line
 from review_embeddings.pipeline.loading import loading_seconds
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.review.cli import jsonlines
 from review_embeddings.review.cli.printing import TextTable, console, say
 

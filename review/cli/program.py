@@ -12,8 +12,8 @@ import os
 
 import click
 
-from review_embeddings.pipeline.commandline import PROGRAM, command_line
 from review_embeddings.pipeline.loading import imports_observed
+from review_embeddings.pipeline.run.commandline import PROGRAM, command_line
 from review_embeddings.review.cli.animate import animate_command
 from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import option
 from review_embeddings.review.cli.options import (
     ComputeOptions,

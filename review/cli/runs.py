@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.api import make_request
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import values_of
 from review_embeddings.review.cli.options import ComputeOptions, InputOptions, ResultOptions
 from review_embeddings.review.cli.output import progress

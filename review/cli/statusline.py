@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.util import register_after_fork
 from shutil import get_terminal_size
 from typing import Any
 
@@ -140,8 +141,7 @@ def status_shown(stream: Any = None) -> Iterator[None]:
     line = StatusLine(getattr(stream, "unguarded", stream))
     thread = threading.Thread(target=line.run, daemon=True, name="status")
     _current = line
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=line.forked)
+    register_after_fork(line, StatusLine.forked)
     thread.start()
     try:
         yield

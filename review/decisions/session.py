@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import (
     BusyError,
     ReviewError,
@@ -32,6 +31,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_npy
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, DescribedList, Saved

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset, split_names
@@ -20,6 +19,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.images.walk import walked_once
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.threads import in_threads

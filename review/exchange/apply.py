@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.dataset import load_split, split_names
@@ -23,6 +22,7 @@ from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo

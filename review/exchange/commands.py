@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
-from review_embeddings.pipeline.commandline import command_line
+from review_embeddings.pipeline.run import system
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.lists.listed import LABELS
 
@@ -50,7 +51,7 @@ def anew_command(run: RunFolder) -> ResultCommand:
 def export_saved(run: RunFolder) -> dict[str, Any]:
     """What writes a saved list to a file, up to its name, which the page quotes."""
     command = command_line("export", "--run", run.reference, "--saved")
-    return {"command": command, "isPosix": os.name == "posix"}
+    return {"command": command, "isPosix": not system.is_windows()}
 
 
 def _free(name: str) -> str:

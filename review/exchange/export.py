@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command, command_line
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder

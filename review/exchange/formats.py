@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from review_embeddings.pipeline.commandline import command_line
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.decode import open_image
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.table.formats import FORMATS, ListRows, endings, format_of
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.history import (

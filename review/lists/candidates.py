@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
-from review_embeddings.pipeline.commandline import build_command
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table import columns as c

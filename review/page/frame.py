@@ -16,9 +16,9 @@ import numpy as np
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import column as declared
 from review_embeddings.pipeline.table import columns as c

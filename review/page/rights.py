@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.run import system
+from review_embeddings.pipeline.run.commandline import quoted
 from review_embeddings.pipeline.run.folder import RunFolder
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.commandline import build_command
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words

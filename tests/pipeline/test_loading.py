@@ -43,7 +43,7 @@ def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 @pytest.mark.usefixtures("libraries")
 def test_a_library_that_is_loaded_is_named_with_those_it_loads() -> None:
     with loading.imports_observed():
-        import slowformers
+        import slowformers  # type: ignore[import-not-found]
     assert slowformers.told == "Loading slowformers and slowtorch"
     assert vars(slowformers.__loader__).keys() == {"name", "path"}, "nothing is left behind"
     assert loading._observer not in sys.meta_path

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from review_embeddings.pipeline.commandline import PROGRAM
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import PROGRAM
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.models.forms.looks import (
     is_lfs_pointer,
     is_pickle,
     is_torchscript,
     pickled_text,
 )
+from review_embeddings.pipeline.run.commandline import quoted
 
 MAX_NAMED = 3
 """Files that a message names."""

@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, parse_json
 from review_embeddings.pipeline.run.bounded import safetensors_header as read_header
+from review_embeddings.pipeline.run.commandline import quoted
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS has not fetched. Source: the specification of Git LFS."""

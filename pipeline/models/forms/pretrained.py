@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from review_embeddings.pipeline.commandline import quoted
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.models.config import (
@@ -33,6 +32,7 @@ from review_embeddings.pipeline.models.libraries import (
     require_timm,
 )
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import quoted
 from review_embeddings.pipeline.run.folder import WEIGHTS
 from review_embeddings.pipeline.text import is_number
 

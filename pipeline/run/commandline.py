@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+
+from review_embeddings.pipeline.run import system
 
 PROGRAM = "review-embeddings"
 
@@ -22,7 +23,7 @@ def build_command(run: object, *options: object) -> str:
 def quoted(*words: object) -> str:
     """Words of a command, such as a path, as the shell of this machine takes them."""
     texts = [str(word) for word in words]
-    if os.name == "nt":
+    if system.is_windows():
         from subprocess import list2cmdline
 
         return list2cmdline(texts)
