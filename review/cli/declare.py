@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
 
 import click
+from click.shell_completion import CompletionItem
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import default_activity
@@ -26,6 +27,10 @@ Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
 Choices = Callable[[], Iterable[str]]
 """Gives the names that there are now, in the order in which they are shown."""
+
+PATH_KINDS = {"DIR": "dir", "RUN": "dir", "FILE": "file"}
+"""By an option's metavar, what a shell offers for it; a data set or a model may be a folder, but
+many are names of the Hub."""
 
 PARAMETER = "parameter"
 """Key in a field's metadata: gives click's decorator for the field's name."""
@@ -65,7 +70,11 @@ def output_option(*names: str, **settings: Any) -> Any:
 
 def argument(**settings: Any) -> Any:
     """A field that is an argument; ``settings`` are those of click."""
-    return dataclasses.field(metadata={PARAMETER: lambda name: click.argument(name, **settings)})
+
+    def parameter(name: str) -> Decorator:
+        return click.argument(name, cls=_Argument, **settings)
+
+    return dataclasses.field(metadata={PARAMETER: parameter})
 
 
 def takes(
@@ -223,13 +232,37 @@ class _Option(click.Option):
     @property
     def help(self) -> str | None:
         """The help text with the names of now."""
-        if self._help is None or self._choices is None:
+        if self._help is None or self._choices is None or PLACEHOLDER not in self._help:
             return self._help
         return self._help.replace(PLACEHOLDER, listed(self._choices()))
 
     @help.setter
     def help(self, text: str | None) -> None:
         self._help = text
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers: the names of now, of several the last one; else files or folders
+        where the value is one."""
+        names = [] if self._choices is None else [*self._choices()]
+        if not names or names[0].startswith("."):  # endings of files
+            return _paths(self.metavar, incomplete) or super().shell_complete(ctx, incomplete)
+        before = incomplete[: incomplete.rfind(",") + 1]
+        offered = (before + name for name in names)
+        return [CompletionItem(one) for one in offered if one.startswith(incomplete)]
+
+
+class _Argument(click.Argument):
+    """An argument: a file, or a run."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers."""
+        return _paths("FILE", incomplete)
+
+
+def _paths(metavar: str | None, incomplete: str) -> list[CompletionItem]:
+    """Has a shell offer paths of the kind that a metavar names; nothing for others."""
+    kind = PATH_KINDS.get(metavar or "")
+    return [] if kind is None else [CompletionItem(incomplete, type=kind)]
 
 
 def _parameters(kind: type[Any]) -> Iterator[Decorator]:
