@@ -20,6 +20,7 @@ LAYERS = (
     "pipeline.csvfile",
     "pipeline.machine",
     "pipeline.lazy",
+    "pipeline.loghandler",
     "pipeline.settled",
     "pipeline.progress",
     "pipeline.loading",

@@ -97,7 +97,8 @@ def test_the_script_for_a_shell_is_written(shell: str, tmp_path: Path) -> None:
 def test_bash_completes_a_name(tmp_path: Path) -> None:
     if not shutil.which("bash"):
         pytest.skip("no bash")
-    asked = f"COMP_WORDS=({PROGRAM} build --map um) COMP_CWORD=3; _review_embeddings_completion {PROGRAM}"
+    words = f"COMP_WORDS=({PROGRAM} build --map um) COMP_CWORD=3"
+    asked = f"{words}; _review_embeddings_completion {PROGRAM}"
     script = f'{_script("bash", tmp_path)}\n{asked}; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(
         ["bash", "-c", script],
