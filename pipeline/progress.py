@@ -3,8 +3,10 @@ line draws. And how it is asked to stop."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 Advance = Callable[[int], None]
@@ -44,6 +46,49 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+@dataclass(eq=False)
+class Activity:
+    """What this process is doing that is no stage, such as loading a library."""
+
+    text: str
+    """For people, such as ``Opening the data set``; empty for what needs no word."""
+    is_default: bool = False
+    """Whether anything else that is known says more."""
+    started: float = field(default_factory=time.monotonic)
+
+
+_activities: list[Activity] = []
+
+
+@contextmanager
+def activity(text: str) -> Iterator[Activity]:
+    """Let whoever shows it to people know what is done until the context is left, for the case that
+    it takes long. The innermost counts; of an empty text nothing is shown."""
+    begun = Activity(text)
+    _activities.append(begun)
+    try:
+        yield begun
+    finally:
+        _activities.remove(begun)
+
+
+@contextmanager
+def default_activity(text: str) -> Iterator[None]:
+    """Likewise where nothing else is known of what is done but by default."""
+    current = current_activity()
+    if current is not None and not current.is_default:
+        yield
+        return
+    with activity(text) as begun:
+        begun.is_default = True
+        yield
+
+
+def current_activity() -> Activity | None:
+    """The innermost of this process; None where nothing was said."""
+    return _activities[-1] if _activities else None
 
 
 class Interrupted(KeyboardInterrupt):

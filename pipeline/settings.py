@@ -26,6 +26,9 @@ MAPS = MAP_KINDS.keys()
 
 TRAINED_ON = (AUTO, "yes", "no")
 
+CHECKPOINT_NAMES = ("first", "last", "best")
+"""How checkpoints are named beside their steps."""
+
 ALIGNMENTS = ("last", "first", "previous")
 
 SCALINGS = ("each", "common")

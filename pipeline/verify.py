@@ -26,6 +26,7 @@ from review_embeddings.pipeline.models.weights import stamp_weights
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check, forget
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.pipeline.run.files import (
     CHECKSUMS,
     check_files,
@@ -37,7 +38,6 @@ from review_embeddings.pipeline.run.folder import ResultHeader, RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import record_of
 from review_embeddings.pipeline.stages.regime import CURE as TRAINED_AGAIN
-from review_embeddings.pipeline.stages.session import build_command
 from review_embeddings.pipeline.training.log import changed_rows
 
 COPY = "Nothing here makes it again: bring back a copy"
@@ -115,8 +115,8 @@ def _records(run: RunFolder) -> Iterator[tuple[Path, Check]]:
     cures = {
         run.run_json: f"{COPY}; if it was edited and is right, any command that writes it does",
         run.training: COPY,
-        run.history: f"Delete it; {build_command(run)} reads the trainer's records again",
-        run.vectors_reference: "Delete it and name the database again: review-embeddings index",
+        run.history: f"Delete it; `{build_command(run)}` reads the trainer's records again",
+        run.vectors_reference: f"Delete it; `{command_line('index', '--run', run)}` makes it again",
     }
     for path, cure in cures.items():
         if path.is_file():
@@ -174,9 +174,9 @@ def _results(run: RunFolder) -> Iterator[tuple[Path, Check]]:
 def _cure_of(run: RunFolder, marker: Path) -> str:
     """Of a stage's result."""
     if marker.parent.name != "embeddings":
-        return f"Delete {marker}; {build_command(run)} computes it again."
+        return f"Delete {marker}; `{build_command(run)}` computes it again."
     return (
-        f"Delete {marker}; {build_command(run)} embeds it again where the weights of checkpoint "
+        f"Delete {marker}; `{build_command(run)}` embeds it again where the weights of checkpoint "
         f"{int(marker.stem)} are still there. Else bring back a copy."
     )
 
@@ -198,7 +198,7 @@ def _result_check(run: RunFolder, marker: Path, cure: str) -> Check:
 
 
 def _tables(run: RunFolder) -> Iterator[tuple[Path, Check]]:
-    cure = f"Delete {run.table}; {build_command(run)} writes it again."
+    cure = f"Delete {run.table}; `{build_command(run)}` writes it again."
     if not run.table_manifest.is_file():
         return
     yield run.table_manifest, _json_check(run.table_manifest, cure)

@@ -239,7 +239,7 @@ def machine(
         import fsspec
 
         from review_embeddings.pipeline.run import storage
-        from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
+        from review_embeddings.pipeline.userfolders import CACHE_VARIABLE
 
         monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / name))
         storage._copy_at.cache_clear()

@@ -128,6 +128,7 @@ def _warn_of_strangers(folder: Path) -> None:
         )
 
 
+importlib.import_module(f"{__name__}.pipeline.loghandler").set_up(__name__)
 _warn_of_strangers(Path(__file__).resolve().parents[1])
 
 

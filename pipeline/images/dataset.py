@@ -45,6 +45,7 @@ from review_embeddings.pipeline.machine import (
     full_folder,
     raise_unavailable,
 )
+from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import is_utf8
 from review_embeddings.pipeline.run.files import fingerprint
@@ -253,7 +254,8 @@ def _is_elsewhere_only(loaded: LoadedSplit, column: str, reference: DatasetRefer
 
 def load_split(reference: DatasetReference, option: str = "--split") -> LoadedSplit:
     """A split with all its columns and features as they are. Raises DatasetError."""
-    with quiet_datasets(), _loading_errors(reference):
+    opening = activity(f"Opening the data set {reference.source}")
+    with opening, quiet_datasets(), _loading_errors(reference):
         source = find_source(reference)
         split = choose_split(reference, source, option)
         found = open_split(source, split)

@@ -165,12 +165,14 @@ def field_of(cell: Any, field: str) -> Any:
 # -- reading
 
 
-def read_cells(locations: pyarrow.Table, column: str) -> Iterator[Cell]:
+def read_cells(
+    locations: pyarrow.Table, column: str, cure: str = "Start the same command again."
+) -> Iterator[Cell]:
     """The images at some locations, as ``datasets`` gives them; ``column`` names that of the images
     in Parquet.
 
     A file that is itself the image is only named. Every file and row group is read once if the
-    locations ascend. Raises DatasetError where they are not what they were.
+    locations ascend. Raises DatasetError with the ``cure`` where they are not what they were.
     """
     batches = locations.to_batches(max_chunksize=MAX_LOCATIONS)
     entries = (entry for batch in batches for entry in batch.to_pylist())
@@ -182,7 +184,9 @@ def read_cells(locations: pyarrow.Table, column: str) -> Iterator[Cell]:
             continue
         with opened(name) as stream:
             if first["size"] is None:
-                yield from _from_parquet(name, stream, column, (entry["place"] for entry in here))
+                yield from _from_parquet(
+                    name, stream, column, (entry["place"] for entry in here), cure
+                )
             else:
                 yield from (_from_tar(stream, entry) for entry in here)
 
@@ -191,7 +195,9 @@ def _from_tar(stream: BinaryIO, entry: dict[str, Any]) -> Cell:
     return {"bytes": bytes_at(stream, entry["place"], entry["size"]), "path": entry["path"]}
 
 
-def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int]) -> Iterator[Cell]:
+def _from_parquet(
+    name: str, stream: BinaryIO, column: str, rows: Iterator[int], cure: str
+) -> Iterator[Cell]:
     """The images in some rows, ascending."""
     import pyarrow.parquet as parquet
 
@@ -209,10 +215,7 @@ def _from_parquet(name: str, stream: BinaryIO, column: str, rows: Iterator[int])
                         break
             start = stop
     if row is not None:
-        raise DatasetError(
-            f"{name} has no row {row} any more: it has changed. Read the images again with "
-            f"`review-embeddings build`."
-        )
+        raise DatasetError(f"{name} has no row {row} any more: it has changed. {cure}")
 
 
 def _cell(value: Any) -> Cell:

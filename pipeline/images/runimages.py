@@ -26,6 +26,7 @@ from review_embeddings.pipeline.images.reading import read_file
 from review_embeddings.pipeline.images.sources import FIRST_RULES
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import parse_json
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
@@ -169,6 +170,11 @@ class RunImages:
             found.schema.get_field_index("file"), "file", pa.array(files, pa.string())
         )
 
+    @property
+    def read_again(self) -> str:
+        """The cure where an image is another one than it was."""
+        return f"`{build_command(RunFolder(self.path.parent))}` reads the images again."
+
     def _follow_source(self) -> None:
         """Let the address be read that ``run.json`` names as the data set's."""
         info = RunFolder(self.path.parent).read_info()
@@ -180,7 +186,7 @@ class RunImages:
             data = self.checked(*item)
             return for_viewers(shown_in_browser(data, self.grey_rules)) if preview else data
 
-        cells = read_cells(self.locations(positions), str(self.column))
+        cells = read_cells(self.locations(positions), str(self.column), self.read_again)
         return in_threads(read, zip(positions.tolist(), cells, strict=True))
 
     def checked(self, position: int, cell: Cell) -> bytes:
@@ -196,10 +202,7 @@ class RunImages:
                 f"the data set anew with --dataset."
             ) from error
         if hashlib.sha256(data).hexdigest() != self.hashes[position]:
-            raise DatasetError(
-                f"{image} has changed since. `review-embeddings build --run {self.path.parent}` "
-                f"reads the images again."
-            )
+            raise DatasetError(f"{image} has changed since. {self.read_again}")
         return data
 
     def read_files(self) -> Iterator[bytes]:
@@ -225,7 +228,9 @@ class OpenedImages:
         with self._guard:
             if self._locations is None:
                 self._locations = self._images.locations(np.arange(len(self._images)))
-        (cell,) = read_cells(self._locations.slice(position, 1), self._images.column)
+        (cell,) = read_cells(
+            self._locations.slice(position, 1), self._images.column, self._images.read_again
+        )
         return self._images.checked(position, cell)
 
     def preview(self, position: int) -> bytes | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import DatasetError
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.images.card import Card, read_card
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.folderrows import folder_rows, with_one_label
@@ -122,7 +123,17 @@ def find_source(reference: DatasetReference) -> DataSource:
         status = path.stat()
         file = Entry(path.name, escaped(str(path.resolve())), status.st_size, status.st_mtime_ns)
         return _of_shards(reference, Listing([], [], [], [file]), Card(), path.suffix.lower())
-    return _built(reference, find_builder(reference), NO_ACCOUNT)
+    with looked_up(reference.source, "Getting the data set {name} from the Hub") as away:
+        if away is None:
+            return _built(reference, find_builder(reference), NO_ACCOUNT)
+        try:
+            return _built(reference, find_builder(reference), NO_ACCOUNT)
+        except Exception as error:
+            raise DatasetError(
+                f"Data set {reference.source} is no path here and cannot be loaded: it is not in "
+                f"the cache of this machine, and {away}. Check the name and the network, or give a "
+                f"folder of images by class, a .parquet file or a save_to_disk folder."
+            ) from error
 
 
 def _is_remote_folder(source: str) -> bool:

@@ -32,6 +32,7 @@ from review_embeddings.pipeline.index.reported import reported_errors
 from review_embeddings.pipeline.machine import FULL, READ_ONLY, UNAVAILABLE, raise_unavailable
 from review_embeddings.pipeline.network import listens
 from review_embeddings.pipeline.progress import Advance, Progress
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import read_record, write_json
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_no_link
@@ -291,7 +292,7 @@ class VectorIndex:
 
     def _check_indexed(self, step: int, value: str, dimension: int) -> None:
         known = self.checkpoints()
-        command = f"review-embeddings index --run {self._run} --checkpoint {step}"
+        command = command_line("index", "--run", self._run, "--checkpoint", step)
         if step not in known:
             steps = ", ".join(map(str, sorted(known))) or "none is"
             raise VectorsError(

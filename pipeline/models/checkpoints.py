@@ -26,13 +26,14 @@ from review_embeddings.pipeline.models.forms.form import Form
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.history import CheckpointRecord, StateSummary, TrainingHistory
+from review_embeddings.pipeline.settings import CHECKPOINT_NAMES
 from review_embeddings.pipeline.text import is_number
 
 MAX_DIGITS = 18
 """Of a step that somebody names."""
 
-BEST = "best"
-"""Names the checkpoint that evaluated best."""
+FIRST, LAST, BEST = CHECKPOINT_NAMES
+"""Names of checkpoints; the best is the one that evaluated best."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def select(steps: Sequence[int], wanted: Sequence[str], *, best: int | None = No
             "The run has no checkpoints. Name the folder that holds checkpoint-<step> folders with "
             "--run or --checkpoints."
         )
-    named = {"first": min(steps), "last": max(steps)}
+    named = {FIRST: min(steps), LAST: max(steps)}
     if best is not None:
         named[BEST] = best
     chosen: set[int] = set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError, reason_of
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.models.config import is_timm
 from review_embeddings.pipeline.models.forms.pretrained import conversion_command
 from review_embeddings.pipeline.models.forms.stored import WEIGHTS_INDEX
@@ -53,7 +54,7 @@ def load_classifier(
     config = _config_for(name, classes, has_own_size=image_size is not None)
     transformers.set_seed(seed)
     try:
-        with quiet_transformers():
+        with quiet_transformers(), looked_up(name, "Getting {name} from the Hub"):
             model = transformers.AutoModelForImageClassification.from_pretrained(
                 name,
                 config=config,
@@ -62,6 +63,7 @@ def load_classifier(
                 trust_remote_code=False,
                 dtype="float32",
             )
+        with quiet_transformers(), looked_up(processor or name):
             image_processor = transformers.AutoImageProcessor.from_pretrained(
                 processor or name, backend="pil"
             )
@@ -150,8 +152,9 @@ def read_model_config(name: str) -> Any:
             f"The folder {name} holds no model: it has no config.json. Give {LOCAL_FORMS}; or a "
             f"Hub name."
         )
+    away = None
     try:
-        with quiet_transformers():
+        with quiet_transformers(), looked_up(name) as away:
             return import_transformers().AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         if path.exists():
@@ -161,7 +164,7 @@ def read_model_config(name: str) -> Any:
             ) from error
         raise CheckpointError(
             f"The model {name} is no folder here and cannot be had from the Hub: "
-            f"{reason_of(error)} "
+            f"{f'{away}.' if away else reason_of(error)} "
             f"Check the name and the network, or give {LOCAL_FORMS}."
         ) from error
 

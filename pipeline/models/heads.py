@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import CLASSIFIERS, UNWRITTEN_CLASSES, is_timm
 from review_embeddings.pipeline.models.forms import config_of
@@ -173,7 +174,7 @@ def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
     config = config_of(checkpoint.source, checkpoint.adapts)
     if not config and checkpoint.folder is None:
         try:
-            with quiet_transformers():
+            with quiet_transformers(), looked_up(checkpoint.source):
                 config = (
                     import_transformers().AutoConfig.from_pretrained(checkpoint.source).to_dict()
                 )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
 from review_embeddings.pipeline.models.config import is_timm
 from review_embeddings.pipeline.models.forms import form_of
@@ -342,6 +343,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
     installed. Raises CheckpointError.
     """
     cause: Exception | None = None
+    away, gone = None, list[str]()
     for source in sources:
         form = form_of(source)
         if form.processor_settings(Path(source)) is not None:
@@ -353,7 +355,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
         if file := processor_file(Path(source)):
             read_settings(file)
         try:
-            with quiet_transformers():
+            with quiet_transformers(), looked_up(str(source)) as away:
                 return Processor(
                     import_transformers().AutoImageProcessor.from_pretrained(
                         str(source), backend="pil"
@@ -369,6 +371,8 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             ArithmeticError,
         ) as error:
             cause = error
+            if away:
+                gone.append(away)
     folders = " or ".join(map(str, sources))
     lacking = re.search(r"Missing optional dependencies: ([\w, -]+)\.", str(cause))
     if lacking:
@@ -378,8 +382,8 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             f"with --processor."
         ) from cause
     raise CheckpointError(
-        f"No image processor in {folders}. Name the model folder or Hub name whose processor fits "
-        f"with --processor."
+        f"No image processor in {folders}{f', and {gone[0]}' if gone else ''}. Name the model "
+        f"folder or Hub name whose processor fits with --processor."
     ) from cause
 
 

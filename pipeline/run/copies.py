@@ -36,10 +36,6 @@ VERSIONS = ".versions"
 """Folder in the root of a copy: for each file of it that came from the store or went there, which
 version of it."""
 
-CACHE_VARIABLE = "REVIEW_EMBEDDINGS_CACHE"
-"""Environment variable that names the folder of the copies; ``~/.cache/review-embeddings`` where it
-is not set."""
-
 SMALL_SUFFIXES = {".json", ".jsonl", ".csv", ".torn"}
 """Endings of what is brought when a folder is opened."""
 
@@ -335,13 +331,6 @@ def _is_small(name: str, entry: Entry) -> bool:
     """Whether a file is brought when the folder is opened."""
     is_small = Path(name).suffix in SMALL_SUFFIXES and entry["size"] <= MAX_SMALL_BYTES
     return is_small and name.split("/")[0] not in NOT_BROUGHT
-
-
-def copies_home() -> Path:
-    """The folder of all copies on this machine."""
-    return Path(
-        os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "review-embeddings"
-    ).expanduser()
 
 
 def write_small(path: Path, text: str) -> None:

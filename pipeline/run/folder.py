@@ -20,6 +20,7 @@ from review_embeddings.pipeline.errors import DamagedError, RunError
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import (
     ArrayFile,
     open_array,
@@ -61,9 +62,6 @@ MODEL_FILES = (WEIGHTS, f"{WEIGHTS}.index.json", "pytorch_model.bin", "adapter_c
 CURE = "Delete it and name the data set again with --dataset; what was computed is kept."
 """For a ``run.json`` that is damaged."""
 
-VERIFY = "What brings it back says: review-embeddings build --verify --run {run}"
-"""The cure for a damaged result."""
-
 
 @dataclass(frozen=True)
 class ResultHeader:
@@ -86,6 +84,11 @@ class ResultHeader:
 @dataclass(frozen=True)
 class RunFolder(RunLocks):
     """One fine-tuning and everything derived from it."""
+
+    @property
+    def _cure(self) -> str:
+        """Of a damaged result."""
+        return f"What brings it back says: {build_command(self, '--verify')}"
 
     @property
     def reference(self) -> str:
@@ -228,7 +231,7 @@ class RunFolder(RunLocks):
         with self.info_lock():
             info = self.read_info()
             if info is None:
-                raise RunError(f"{self} has no run.json. Run: review-embeddings build --run {self}")
+                raise RunError(f"{self} has no run.json. Run: {build_command(self)}")
             if name not in info.new_classes:
                 added = (*info.new_classes, name)
                 info = replace(info, id=info.id or self._id(), new_classes=added)
@@ -285,7 +288,7 @@ class RunFolder(RunLocks):
 
     def read_array(self, name: str, step: int) -> NDArray[Any]:
         """The stored array as a read-only memory map. Raises DamagedError."""
-        path, cure = storage.fetched(self.array(name, step)), VERIFY.format(run=self)
+        path, cure = storage.fetched(self.array(name, step)), self._cure
         stored = _stored_checksum(self, name, step)
         try:
             check(path, stored, cure)

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 
 from review_embeddings.pipeline.errors import RunError, StorageError
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo, derived_id
 
@@ -29,7 +30,7 @@ def run_id(run: RunFolder) -> str:
 def _info(run: RunFolder) -> RunInfo:
     info = run.read_info()
     if info is None:
-        raise RunError(f"{run} has no run.json. Run: review-embeddings build --run {run}")
+        raise RunError(f"{run} has no run.json. Run: {build_command(run)}")
     return info
 
 

@@ -24,13 +24,12 @@ from pathlib import Path
 from review_embeddings.pipeline.errors import SettingsError, reason_of
 from review_embeddings.pipeline.run.copies import (
     ADDRESS,
-    CACHE_VARIABLE,
     Copy,
-    copies_home,
     write_small,
 )
 from review_embeddings.pipeline.run.inside import remove_file, remove_tree
 from review_embeddings.pipeline.run.store import store_of, version_of
+from review_embeddings.pipeline.userfolders import CACHE_VARIABLE, cache_folder
 
 FOLDER_ADDRESS = re.compile(r"[^:/]+://[^/]+/.+|(file|local|memory)://.+")
 """Addresses of folders; those of a bucket as a whole are none."""
@@ -70,7 +69,7 @@ def opened(name: str) -> Path:
             f"s3://BUCKET/PATH."
         )
     digest = hashlib.sha256(address.encode()).hexdigest()[:DIGEST_LENGTH]
-    root = copies_home() / digest / (address.rsplit("/", 1)[1] or "run")
+    root = cache_folder() / digest / (address.rsplit("/", 1)[1] or "run")
     if not (root / ADDRESS).is_file():
         _begin_copy(root, address)
     copy = _copy_at(root.resolve())
@@ -84,7 +83,7 @@ def _begin_copy(root: Path, address: str) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"There can be no copy of {address} in {copies_home()} ({reason_of(error)}) Name a "
+            f"There can be no copy of {address} in {cache_folder()} ({reason_of(error)}) Name a "
             f"folder of your own: {CACHE_VARIABLE}=DIR"
         ) from error
     write_small(root / ADDRESS, json.dumps({"address": address}))
@@ -102,7 +101,7 @@ def here(name: str) -> Path:
     looking whether it is as new."""
     if not is_address(name):
         return Path(name)
-    for root in [file.parent.resolve() for file in copies_home().glob(f"*/*/{ADDRESS}")]:
+    for root in [file.parent.resolve() for file in cache_folder().glob(f"*/*/{ADDRESS}")]:
         copy = _copy_at(root)
         if name == copy.address or name.startswith(f"{copy.address}/"):
             return copy.root / name[len(copy.address) + 1 :]

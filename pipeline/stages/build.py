@@ -13,9 +13,10 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.engines.kinds import engine_kind
 from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.loading import imports_observed
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints, select
 from review_embeddings.pipeline.models.processor import load_processor
-from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.progress import SILENT, Progress, default_activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import NOTHING, Request, check_settings
@@ -54,7 +55,8 @@ def build(
 
     With ``wait`` another process that writes to the run is waited for; without, it is a BusyError.
     """
-    with ExitStack() as stack:
+    looking = default_activity("Looking up what there is to do")
+    with ExitStack() as stack, imports_observed(), looking:
         return _build(BuildSession(run, request, progress, stack, wait=wait))
 
 

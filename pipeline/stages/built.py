@@ -26,6 +26,6 @@ class Built:
     """Steps that were asked for and are still to be embedded, by a later call or another
     process."""
     seconds: dict[str, float]
-    """Time spent in each stage that had something to do."""
+    """Time spent in each stage that had something to do, without that of imports."""
     work: dict[str, int]
     """Images (or checkpoints) that each of these stages went through."""

@@ -14,6 +14,7 @@ from review_embeddings.pipeline.errors import (
     RunError,
 )
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.resolve import embedded_steps
@@ -132,7 +133,7 @@ def _can_be_embedded(session: BuildSession, state: RunState, wanted: Wanted, job
     if step in wanted.kept:
         progress.note(
             f"Checkpoint {step} leaves the table: {job.reason}. "
-            f"`review-embeddings build --run {run}` brings it back."
+            f"`{build_command(run)}` brings it back."
         )
         return False
     return True

@@ -19,6 +19,7 @@ from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.classnames import map_classes, matched_before
 from review_embeddings.pipeline.models.heads import Head
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.stages.judging import LeaveOneOut, judge_of
@@ -124,9 +125,7 @@ def _incomplete(run: RunFolder, step: int) -> ReviewError:
                 run.read_array(name, step)
         except ReviewError as error:
             return error
-    return RunError(
-        f"{run.array('embeddings', step)} is not complete. Run: review-embeddings build --run {run}"
-    )
+    return RunError(f"{run.array('embeddings', step)} is not complete. Run: {build_command(run)}")
 
 
 def held_out_probabilities(run: RunFolder, images: RunImages, step: int) -> Likelihoods:

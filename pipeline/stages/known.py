@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.models.checkpoints import FoundCheckpoints
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.stages.keys import Models
 
@@ -27,7 +28,7 @@ def faults_in_words(run: RunFolder) -> list[str]:
     """The same as a sentence each."""
     return [
         f"Checkpoint {', '.join(map(str, steps))}: wrong embeddings of an earlier version, and all "
-        f"that follows from them: {reason}. `review-embeddings build --run {run}` makes them anew "
+        f"that follows from them: {reason}. `{build_command(run)}` makes them anew "
         "where the weights are still there."
         for reason, steps in known_faults(run).items()
     ]

@@ -25,6 +25,7 @@ from review_embeddings.pipeline.models.preprocessing import processor_file, sett
 from review_embeddings.pipeline.models.trainerstate import refreshed
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.folder import RunFolder, is_run, reference_to
 from review_embeddings.pipeline.run.history import read_history
 from review_embeddings.pipeline.run.info import RunInfo
@@ -66,7 +67,7 @@ def _not_known(run: RunFolder, request: Request) -> str:
     if not is_run(run.path) and not request.checkpoints:
         return what_lies_in(run.path) or (
             f"{run} is no run: it has neither run.json nor checkpoint-<step> folders. "
-            "Name a Trainer's output folder with --run, or try: review-embeddings demo"
+            f"Name a Trainer's output folder with --run, or try: {command_line('demo')}"
         )
     return (
         f"{run} was not reviewed before, so its data set is not known. "

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, engine_kind
 from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
-from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.loading import loading_seconds
+from review_embeddings.pipeline.progress import Progress, default_activity
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import (
     TrainingHistory,
@@ -19,6 +21,13 @@ from review_embeddings.pipeline.run.history import (
 )
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import Request
+
+ACTIVITIES = {
+    "images": "Reading the images",
+    "leaks": "Looking for the images in another split",
+    "table": "Writing the table",
+}
+"""What people are told of a stage while it is computed; its name, where it is not here."""
 
 
 @dataclass
@@ -35,7 +44,7 @@ class BuildSession:
     wait: bool = False
     """Whether writing waits for its turn; otherwise another writer is a BusyError."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Time spent in each stage that had something to do."""
+    """Time spent in each stage that had something to do, without that of imports."""
     work: dict[str, int] = field(default_factory=dict)
     """Images (or checkpoints) that each of these went through."""
     waiting: list[int] = field(default_factory=list)
@@ -80,10 +89,12 @@ class BuildSession:
 
     @contextmanager
     def timed(self, stage: str, count: int) -> Iterator[None]:
-        """Add to the time of a stage, and to what it went through."""
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+        """Add to the time of a stage, without that of imports, and to what it went through."""
+        started, loaded = time.perf_counter(), loading_seconds()
+        with default_activity(ACTIVITIES.get(stage) or f"Computing {stage.replace('_', ' ')}"):
+            yield
+        seconds = time.perf_counter() - started - (loading_seconds() - loaded)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.work[stage] = self.work.get(stage, 0) + count
 
     def write_info(self, info: RunInfo) -> None:
@@ -101,8 +112,3 @@ class BuildSession:
             with suppress(BusyError, StorageError):
                 self.begin_writing()
                 write_history(self.run, history)
-
-
-def build_command(run: RunFolder) -> str:
-    """What brings a run up to date."""
-    return f"review-embeddings build --run {run}"

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from review_embeddings.pipeline.errors import ReviewError, RunError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table.columns import IMAGE_HASH
 from review_embeddings.pipeline.table.manifest import read_manifest
@@ -68,5 +69,5 @@ def _check_images(run: RunFolder) -> None:
     if hashes.tolist() != images.hashes:
         raise run.writer() or RunError(
             f"The table of {run} is about other images than those that were read last: a build is "
-            f"under way, or was stopped. Wait for it, or run: review-embeddings build --run {run}"
+            f"under way, or was stopped. Wait for it, or run: {build_command(run)}"
         )

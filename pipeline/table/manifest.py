@@ -10,6 +10,7 @@ from typing import TypeAlias
 from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import BEST, select
 from review_embeddings.pipeline.models.trainerstate import history_of, number_of
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.history import CheckpointRecord, TrainingHistory
@@ -174,7 +175,7 @@ def named_files(run: RunFolder) -> set[str]:
 
 
 def _cure(run: RunFolder) -> str:
-    return f"Delete it and run: review-embeddings build --run {run}"
+    return f"Delete it and run: {build_command(run)}"
 
 
 def written_records(run: RunFolder) -> dict[int, CheckpointRecord]:
@@ -228,7 +229,7 @@ def _not_held(run: RunFolder, manifest: Manifest, name: str) -> str:
     return (
         f"The table of {run} has no checkpoint {which}; it has "
         f"{', '.join(map(str, manifest.steps))}. Name a step, first, last, best or a range such as "
-        f"0-100; `review-embeddings build --run {run}` adds others that the run has."
+        f"0-100; `{build_command(run)}` adds others that the run has."
     )
 
 
@@ -238,8 +239,6 @@ def manifest_with(run: RunFolder, checkpoints: Checkpoints | None) -> Manifest:
     if manifest is None and not run.path.is_dir():
         raise RunError(f"There is no run {run}: no such folder. Name one that was built.")
     if manifest is None:
-        raise RunError(
-            f"Run {run} has no table yet. `review-embeddings build --run {run}` makes it."
-        )
+        raise RunError(f"Run {run} has no table yet. `{build_command(run)}` makes it.")
     steps_named(run, manifest, checkpoints)
     return manifest

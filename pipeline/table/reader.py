@@ -13,6 +13,7 @@ from review_embeddings.pipeline.errors import DamagedError, RunError, SettingsEr
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.checksums import check
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.table.column import Column
@@ -113,9 +114,7 @@ def images_of_table(run: RunFolder) -> RunImages:
     """The images that the table is about. Raises RunError where there are none."""
     images = read_images(run)
     if images is None:
-        raise RunError(
-            f"Run {run} has no images.parquet. `review-embeddings build --run {run}` makes it."
-        )
+        raise RunError(f"Run {run} has no images.parquet. `{build_command(run)}` makes it.")
     return images
 
 
@@ -133,7 +132,7 @@ def _read_part(
     run: RunFolder, manifest: Manifest, name: str, columns: Sequence[str]
 ) -> pd.DataFrame:
     """Columns of one of the table's files. Raises DamagedError for one that is damaged or gone."""
-    cure = f"Delete {run.table} and run: review-embeddings build --run {run}"
+    cure = f"Delete {run.table} and run: {build_command(run)}"
     path = storage.fetched(run.table / name)
     if not path.is_file():
         raise DamagedError(path, f"it is not there. {cure}")

@@ -23,6 +23,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.machine import is_out_of_memory
 from review_embeddings.pipeline.models.classifier import read_model_config
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_trained_into
 from review_embeddings.pipeline.training.arguments import parse_values
@@ -99,8 +100,8 @@ def finetune(
     read_model_config(request.model)  # a wrong name is refused before a data set is downloaded
     if reread and not request.embed:
         raise SettingsError(
-            "--reread goes with --embed: nothing else is read for the review here. Use it with "
-            "`review-embeddings build`."
+            f"--reread goes with --embed: nothing else is read for the review here. Use it with "
+            f"`{build_command(run)}`."
         )
     splits = open_splits(request, progress)
     training = _FineTuner(run, request, values, splits, progress, stop, resume_seconds, reread)

@@ -12,7 +12,7 @@ import numpy as np
 from review_embeddings.pipeline.analysis.metrics import classification_metrics
 from review_embeddings.pipeline.models.classifier import load_saved
 from review_embeddings.pipeline.models.libraries import import_transformers, quiet_transformers
-from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.progress import Progress, default_activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import READING_FIELDS
 from review_embeddings.pipeline.training.data import review_request
@@ -66,7 +66,8 @@ def fit(
             stack.callback(embedding.close)
         _train(trainer, plan, setup, state, progress)
         if trainer.is_world_process_zero() and plan.outcome.step >= setup.schedule.total:
-            finish(run, setup.request)
+            with default_activity("Writing the final model"):
+                finish(run, setup.request)
     return plan.outcome
 
 

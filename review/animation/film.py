@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table import consistently
@@ -66,7 +67,7 @@ def animate(
     if len(data.steps) < 2:
         raise SettingsError(
             f"There is one checkpoint only ({data.steps[0]}), which makes no film. "
-            f"A still of it: review-embeddings animate --run {run} --frame {data.steps[0]}"
+            f"A still of it: {command_line('animate', '--run', run, '--frame', data.steps[0])}"
         )
     style = frame_style(data, chosen)
     film = make_film(data, path, chosen, processes=processes, progress=progress)

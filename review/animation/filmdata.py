@@ -16,6 +16,7 @@ from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
@@ -102,9 +103,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
     manifest = table.read_manifest(run)
     images = read_images(run)
     if manifest is None or images is None:
-        raise RunError(
-            f"Run {run} has no coordinates yet. Run: review-embeddings build --run {run}"
-        )
+        raise RunError(f"Run {run} has no coordinates yet. Run: {build_command(run)}")
     steps = manifest.steps
     if checkpoints:
         steps = select(steps, checkpoints, best=manifest.best)
@@ -159,7 +158,7 @@ def _part_of(
     if len(rows) != len(images) or not np.array_equal(rows["image_id"].to_numpy(), images.ids):
         raise RunError(
             f"Checkpoint {step} in the table of {run} is of other images than the run. "
-            f"Delete {run.table} and run: review-embeddings build --run {run}"
+            f"Delete {run.table} and run: {build_command(run)}"
         )
     worst = np.argsort(rows["ood_rank"].to_numpy(), kind="stable")[:top]
     return _Part(

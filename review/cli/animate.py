@@ -148,7 +148,7 @@ class AnimateOptions:
 
 
 @click.command("animate")
-@takes(AnimateOptions, stopped=NOTHING_WRITTEN)
+@takes(AnimateOptions, stopped=NOTHING_WRITTEN, activity="Preparing the film")
 @waits
 def animate_command(options: AnimateOptions) -> None:
     """Make the film of the fine-tuning: the map of each checkpoint, its most atypical images, the

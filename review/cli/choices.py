@@ -52,6 +52,11 @@ def engines() -> Iterable[str]:
     return settings.ENGINES
 
 
+def ends() -> Iterable[str]:
+    """Checkpoints that have a name."""
+    return settings.CHECKPOINT_NAMES
+
+
 def spacings() -> Iterable[str]:
     """Distances between saved checkpoints."""
     return settings.SPACINGS

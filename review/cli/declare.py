@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints
 
 import click
+from click.shell_completion import CompletionItem
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.progress import default_activity
 from review_embeddings.review.cli.errors import CONTINUES, handled
 from review_embeddings.review.cli.jsonlines import writing_lines
 
@@ -25,6 +27,10 @@ Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
 Choices = Callable[[], Iterable[str]]
 """Gives the names that there are now, in the order in which they are shown."""
+
+PATH_KINDS = {"DIR": "dir", "RUN": "dir", "FILE": "file"}
+"""By an option's metavar, what a shell offers for it; a data set or a model may be a folder, but
+many are names of the Hub."""
 
 PARAMETER = "parameter"
 """Key in a field's metadata: gives click's decorator for the field's name."""
@@ -64,13 +70,20 @@ def output_option(*names: str, **settings: Any) -> Any:
 
 def argument(**settings: Any) -> Any:
     """A field that is an argument; ``settings`` are those of click."""
-    return dataclasses.field(metadata={PARAMETER: lambda name: click.argument(name, **settings)})
+
+    def parameter(name: str) -> Decorator:
+        return click.argument(name, cls=_Argument, **settings)
+
+    return dataclasses.field(metadata={PARAMETER: parameter})
 
 
-def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
+def takes(
+    kind: type[CommandOptions], *, stopped: str = CONTINUES, activity: str = "Reading the run"
+) -> Decorator:
     """Let a function that takes such a dataclass as its last argument be click's callback.
 
-    Errors become messages and exit codes; ``stopped`` is what is said after Ctrl-C.
+    Errors become messages and exit codes; ``stopped`` is what is said after Ctrl-C, ``activity``
+    while nothing more is known of what the command does.
     """
 
     def decorate(function: Command) -> Command:
@@ -79,7 +92,8 @@ def takes(kind: type[CommandOptions], *, stopped: str = CONTINUES) -> Decorator:
             options = collect(kind, values)
             lines = writing_lines(getattr(options, "json_lines", False))
             place = _place_of(options)
-            with lines, handled(debug=options.debug, stopped=stopped, place=place):
+            watched = default_activity(activity)
+            with lines, watched, handled(debug=options.debug, stopped=stopped, place=place):
                 function(*arguments, options)
 
         command: Command = call
@@ -218,13 +232,37 @@ class _Option(click.Option):
     @property
     def help(self) -> str | None:
         """The help text with the names of now."""
-        if self._help is None or self._choices is None:
+        if self._help is None or self._choices is None or PLACEHOLDER not in self._help:
             return self._help
         return self._help.replace(PLACEHOLDER, listed(self._choices()))
 
     @help.setter
     def help(self, text: str | None) -> None:
         self._help = text
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers: the names of now, of several the last one; else files or folders
+        where the value is one."""
+        names = [] if self._choices is None else [*self._choices()]
+        if not names or names[0].startswith("."):  # endings of files
+            return _paths(self.metavar, incomplete) or super().shell_complete(ctx, incomplete)
+        before = incomplete[: incomplete.rfind(",") + 1]
+        offered = (before + name for name in names)
+        return [CompletionItem(one) for one in offered if one.startswith(incomplete)]
+
+
+class _Argument(click.Argument):
+    """An argument: a file, or a run."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers."""
+        return _paths("FILE", incomplete)
+
+
+def _paths(metavar: str | None, incomplete: str) -> list[CompletionItem]:
+    """Has a shell offer paths of the kind that a metavar names; nothing for others."""
+    kind = PATH_KINDS.get(metavar or "")
+    return [] if kind is None else [CompletionItem(incomplete, type=kind)]
 
 
 def _parameters(kind: type[Any]) -> Iterator[Decorator]:

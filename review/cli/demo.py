@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import local_path, option, takes, values_of
 from review_embeddings.review.cli.options import ComputeOptions, ServeOptions, debug_option
 from review_embeddings.review.cli.output import print_checkpoints, progress
@@ -35,7 +36,7 @@ class DemoOptions:
 
 
 @click.command("demo")
-@takes(DemoOptions)
+@takes(DemoOptions, activity="Setting up the training")
 def demo_command(options: DemoOptions) -> None:
     """Train a small Vision Transformer on 1,797 real digits, build its table and open it: all of it
     in about a minute."""
@@ -46,7 +47,7 @@ def demo_command(options: DemoOptions) -> None:
     print_checkpoints(built)
     images, steps = len(built.images), len(built.manifest.steps)
     say(f"Run: {built.run.path.resolve()} ({images:,} images x {steps} checkpoints)")
-    say(f"Open it again with: review-embeddings --first --last --run {built.run}")
+    say(f"Open it again with: {command_line('--first', '--last', '--run', built.run)}")
     if address is not None:
         ends = [built.wanted[0], built.wanted[-1]]
         show(replace(built, wanted=ends), address, options.serve)

@@ -78,7 +78,7 @@ class DiffOptions:
 
 
 @click.command("diff")
-@takes(DiffOptions, stopped=NOTHING_WRITTEN)
+@takes(DiffOptions, stopped=NOTHING_WRITTEN, activity="Comparing")
 def diff_command(options: DiffOptions) -> None:
     """Say which images were added, removed, relabelled, changed or moved between splits from data
     set A to B, by their content. Each is whatever --dataset takes, NAME@REVISION on the Hub, or a

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Choice, local_path, option, takes, values_of
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
@@ -211,7 +212,7 @@ class FinetuneOptions:
 
 
 @click.command("finetune")
-@takes(FinetuneOptions)
+@takes(FinetuneOptions, activity="Setting up the training")
 def finetune_command(options: FinetuneOptions) -> None:
     """Fine-tune an image classifier, with checkpoints to look at. The run can be reviewed with
     --first --last at once.
@@ -260,11 +261,11 @@ def _report(
         if for_people:
             print_checkpoints(built)
     if not write_result("finetune", **_result(tuned)):
-        say(f"Review it with: review-embeddings --first --last --run {options.run}")
+        say(f"Review it with: {command_line('--first', '--last', '--run', options.run)}")
     if not tuned.finished:
-        end(f"Go on with: review-embeddings finetune --resume --run {options.run}", stop.code)
+        end(f"Go on with: {command_line('finetune', '--resume', '--run', options.run)}", stop.code)
     if unmade:
-        end(f"Make its table with: review-embeddings build --run {options.run}", stop.code)
+        end(f"Make its table with: {build_command(options.run)}", stop.code)
 
 
 def _result(tuned: FineTuned) -> dict[str, Any]:

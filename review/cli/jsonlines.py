@@ -16,6 +16,7 @@ from typing import Any
 
 from review_embeddings.pipeline.progress import Advance, Progress
 from review_embeddings.review.cli.printing import say_json
+from review_embeddings.review.cli.statusline import mute
 
 FORMAT = 1
 """Raised when a field that was there means something else, or is there no more."""
@@ -213,6 +214,7 @@ def writing_lines(wanted: bool) -> Iterator[None]:
         yield
         return
     _current = JsonLines()
+    mute()
     try:
         yield
     except SystemExit as ended:

@@ -109,7 +109,7 @@ class ExportOptions:
 
 
 @click.command("export")
-@takes(ExportOptions)
+@takes(ExportOptions, activity="Making the list")
 @waits
 def export_command(options: ExportOptions) -> None:
     """Write a list of images: decided ones and outliers, in a file for other tools and people."""
@@ -171,7 +171,7 @@ class ImportOptions:
 
 
 @click.command("import")
-@takes(ImportOptions)
+@takes(ImportOptions, activity="Importing the list")
 @waits
 def import_command(options: ImportOptions) -> None:
     """Take over decisions from a file: a list that was exported and filled in, or a table with
@@ -269,7 +269,7 @@ class ApplyOptions:
 
 
 @click.command("apply")
-@takes(ApplyOptions)
+@takes(ApplyOptions, activity="Cleaning the data set")
 def apply_command(options: ApplyOptions) -> None:
     """Write a cleaned data set: without removed images and second copies, with new labels. The
     source stays as it is."""

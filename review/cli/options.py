@@ -27,6 +27,7 @@ def checkpoint_option() -> Any:
         "--checkpoint",
         multiple=True,
         metavar="STEP",
+        choices=choices.ends,
         help="A checkpoint: its step, first, last, best, or a range (0-100). Repeatable.",
     )
 

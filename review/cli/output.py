@@ -8,6 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from review_embeddings.pipeline.loading import loading_seconds
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.review.cli import jsonlines
 from review_embeddings.review.cli.printing import TextTable, console, say
 
@@ -48,6 +50,10 @@ METRIC_COLUMNS = {
     "F1": "f1",
 }
 """Headings, and the names in the log after ``eval_``."""
+
+
+MIN_LOADING_SECONDS = 0.1
+"""Shorter imports are not worth a row."""
 
 
 def progress() -> Progress:
@@ -109,10 +115,7 @@ def print_checkpoints(built: Built) -> None:
     _explain_accuracy(metrics.values())
     others = len(set(built.available) - set(built.manifest.steps))
     if others:
-        say(
-            f"{others} more checkpoints are not in the table yet: review-embeddings build --run "
-            f"{built.run}"
-        )
+        say(f"{others} more checkpoints are not in the table yet: {build_command(built.run)}")
 
 
 def _explain_accuracy(metrics: Iterable[CheckpointMetrics]) -> None:
@@ -193,6 +196,8 @@ def print_seconds(built: Built) -> None:
     for stage, seconds in built.seconds.items():
         rate = f"({built.work[stage] / seconds:,.0f} a second)" if seconds > 0 else ""
         shown.add_row(f"{stage}:", f"{seconds:.1f} s" if seconds > 0 else "", rate)
+    if built.seconds and (loading := loading_seconds()) >= MIN_LOADING_SECONDS:
+        shown.add_row("loading libraries:", f"{loading:.1f} s", "(in none of these)")
     shown.print()
 
 
@@ -200,7 +205,7 @@ def print_table_size(built: Built) -> None:
     """How large the table is, and how to open it."""
     images, steps = len(built.images), len(built.manifest.steps)
     say(f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}")
-    say(f"Review it with: review-embeddings --first --last --run {built.run}")
+    say(f"Review it with: {command_line('--first', '--last', '--run', built.run)}")
 
 
 def print_fine_tuned(tuned: FineTuned) -> None:

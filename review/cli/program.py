@@ -12,6 +12,8 @@ import os
 
 import click
 
+from review_embeddings.pipeline.loading import imports_observed
+from review_embeddings.pipeline.run.commandline import PROGRAM, command_line
 from review_embeddings.review.cli.animate import animate_command
 from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command
@@ -24,10 +26,9 @@ from review_embeddings.review.cli.lists import apply_command, export_command, im
 from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
 from review_embeddings.review.cli.similar import index_command, similar_command
+from review_embeddings.review.cli.statusline import status_shown
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
-
-NAME = "review-embeddings"
 
 IDLE_THREADS = ("OMP_WAIT_POLICY", "passive")
 """Threads that wait for each other sleep: where they keep a core busy and another process wants it,
@@ -39,7 +40,7 @@ all of them wait. Read when torch is loaded; what the environment says already c
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name=NAME, prog_name=NAME)
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @takes(ReviewOptions)
 @click.pass_context
 def cli(context: click.Context, options: ReviewOptions) -> None:
@@ -88,8 +89,8 @@ for command in (
 def main() -> None:
     """Entry point of the console command."""
     os.environ.setdefault(*IDLE_THREADS)
-    with guarded_streams():
-        run_to_exit(cli, NAME)
+    with guarded_streams(), imports_observed(), status_shown():
+        run_to_exit(cli, PROGRAM)
 
 
 def _refuse_options_before(context: click.Context, command: str) -> None:
@@ -100,5 +101,5 @@ def _refuse_options_before(context: click.Context, command: str) -> None:
             option = parameter.opts[0]
             raise click.UsageError(
                 f"{option} stands before {command!r} and would be lost. Write it behind: "
-                f"review-embeddings {command} {option} …"
+                f"{command_line(command, option)} …"
             )

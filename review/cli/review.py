@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import option
 from review_embeddings.review.cli.options import (
     ComputeOptions,
@@ -129,9 +130,10 @@ def _check_watched(options: ReviewOptions) -> None:
             "and open the run again."
         )
     if options.inputs.reading.reread:
+        named = () if options.run is None else ("--run", options.run)
         raise SettingsError(
-            "--watch looks again and again. Leave --reread out: `review-embeddings build --reread` "
-            "reads the images once."
+            "--watch looks again and again. Leave --reread out: "
+            f"`{command_line('build', *named, '--reread')}` reads the images once."
         )
     if options.checkpoint or options.long_frame:
         raise SettingsError(

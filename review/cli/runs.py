@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.api import make_request
 from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import values_of
 from review_embeddings.review.cli.options import ComputeOptions, InputOptions, ResultOptions
 from review_embeddings.review.cli.output import progress
@@ -37,7 +38,7 @@ def find_run(name: str | None) -> RunFolder:
             or "There is no run here: neither this folder nor one in runs/ has run.json or "
             "checkpoint-<step> folders. "
             "Name one with --run DIR (any Trainer output folder, with --dataset the first time), "
-            "or try: review-embeddings demo"
+            f"or try: {command_line('demo')}"
         )
     return found
 

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from review_embeddings.pipeline.progress import Interrupted
 from review_embeddings.pipeline.run import system
+from review_embeddings.review.cli.statusline import output
 
 FROM_SIGNALS = 128
 """Exit codes of what a signal has ended are this and its number, as in a shell."""
@@ -75,11 +76,12 @@ class _Stream:
 
     def write(self, text: str) -> int:
         """Write, or report why not."""
-        try:
-            return self._stream.write(text)
-        except OSError as error:
-            self._fault(error)
-            return len(text)
+        with output():
+            try:
+                return self._stream.write(text)
+            except OSError as error:
+                self._fault(error)
+                return len(text)
 
     def flush(self) -> None:
         """Flush, or report why not."""

@@ -60,7 +60,7 @@ class IndexOptions:
 
 
 @click.command("index")
-@takes(IndexOptions)
+@takes(IndexOptions, activity="Indexing the embeddings")
 @waits
 def index_command(options: IndexOptions) -> None:
     """Put the embeddings of checkpoints (default: the last) into a vector database, Milvus: a file
@@ -138,7 +138,7 @@ class SimilarOptions:
 
 
 @click.command("similar")
-@takes(SimilarOptions, stopped=NOTHING_WRITTEN)
+@takes(SimilarOptions, stopped=NOTHING_WRITTEN, activity="Looking up the nearest images")
 @waits
 def similar_command(options: SimilarOptions) -> None:
     """Find the images of a run that are most similar to a picture (FILE) or to one of its own

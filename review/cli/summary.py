@@ -39,7 +39,7 @@ class SummaryOptions:
 
 
 @click.command("summary")
-@takes(SummaryOptions)
+@takes(SummaryOptions, activity="Reading the table")
 @waits
 def summary_command(options: SummaryOptions) -> None:
     """Say on one page how a run went, how far its maps can be trusted, and which images to look at

@@ -46,7 +46,7 @@ class TableOptions:
 
 
 @click.command("table")
-@takes(TableOptions)
+@takes(TableOptions, activity="Writing the table")
 @waits
 def table_command(options: TableOptions) -> None:
     """Write the long table of a run to one file, for other tools."""

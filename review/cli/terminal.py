@@ -19,7 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.loading import loading_seconds
+from review_embeddings.pipeline.progress import Advance, activity
 from review_embeddings.pipeline.text import visible
 
 QUIET = 60.0
@@ -49,9 +50,9 @@ class TerminalProgress:
     @contextmanager
     def stage(self, title: str, *, total: int, unit: str) -> Iterator[Advance]:
         title, started = visible(title), time.perf_counter()
-        noted = started
+        noted, loaded = started, loading_seconds()
         done = 0
-        with self._drawing() as bars:
+        with activity(title), self._drawing() as bars:
             task = bars.add_task(title, total=total, unit=unit, latest="")
             self._running.append(task)
             self._latest = ""
@@ -72,7 +73,7 @@ class TerminalProgress:
             finally:
                 bars.remove_task(self._running.pop())
                 self._latest = ""
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started - (loading_seconds() - loaded)
         rate = f", {done / seconds:,.0f} {unit}/s" if done >= 10 * seconds > 5 else ""
         self.note(f"{title}: {done:,} {unit} in {seconds:.1f} s{rate}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from review_embeddings.pipeline.errors import BusyError
+from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.locks import FOREVER, locked
 from review_embeddings.review.cli.output import progress
 
@@ -56,12 +57,13 @@ def when_free(work: Callable[[], R], note: Callable[[str], None], *, wait: bool)
             last = str(busy)
             note(f"{last} Waiting for it; Ctrl-C ends this.")
         if busy.lock is None:
-            time.sleep(STORE_SECONDS)
+            with activity(""):
+                time.sleep(STORE_SECONDS)
         else:
             _wait_for(busy.lock)
 
 
 def _wait_for(lock: Path) -> None:
     """Wait until nobody holds a lock; it is let go of at once."""
-    with locked(lock, "", seconds=FOREVER):
+    with activity(""), locked(lock, "", seconds=FOREVER):
         pass

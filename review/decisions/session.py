@@ -31,6 +31,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import read_npy
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.identity import OtherRunError, RunIdentity
 from review_embeddings.review.decisions.answers import Changes, DescribedList, Saved
@@ -65,7 +66,7 @@ class DecisionSession:
         the page shows, None for all."""
         images = read_images(run)
         if images is None:
-            raise RunError(f"Run {run} has no images. Run: review-embeddings build --run {run}")
+            raise RunError(f"Run {run} has no images. Run: {build_command(run)}")
         self._run = run
         self._classes = images.classes
         self._reviewed = ReviewedImages.of(images)

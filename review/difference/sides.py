@@ -19,6 +19,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.images.walk import walked_once
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.threads import in_threads
@@ -211,8 +212,7 @@ def _open_run(name: str, run: RunFolder) -> Side:
     info, images = run.read_info(), read_images(run)
     if info is None or images is None:
         raise RunError(
-            f"Run {run} has no images yet. Run: review-embeddings build --run {run}; or name its "
-            f"data set."
+            f"Run {run} has no images yet. Run: {build_command(run)}; or name its data set."
         )
     notes = []
     if info.dataset.limit is not None:

@@ -22,6 +22,7 @@ from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
@@ -133,7 +134,7 @@ def clean(
     reference = _reference(run, info)
     history, skipped = _decisions(run, request.skip_unreadable, progress)
     decisions = history.current()
-    source = _Source.open(reference, request, read_images(run), info, progress)
+    source = _Source.open(reference, request, run, info, progress)
     found = find_changes(
         source.splits,
         decisions,
@@ -203,16 +204,16 @@ def _reference(run: RunFolder, info: RunInfo) -> DatasetReference:
     images = read_images(run)
     was_local = images is not None and images.signature is not None
     if not storage.is_address(source) and (was_local or not HUB_NAME.fullmatch(source)):
-        raise _gone(source)
+        raise _gone(run, source)
     if not storage.is_address(source) and Path(source).exists():
-        raise _gone(source, f" (the {source} in the working directory is another one)")
+        raise _gone(run, source, f" (the {source} in the working directory is another one)")
     return replace(info.dataset, in_place=False)
 
 
-def _gone(source: str, more: str = "") -> DatasetError:
+def _gone(run: RunFolder, source: str, more: str = "") -> DatasetError:
     return DatasetError(
         f"The data set of the run, {source}, is not there any more{more}. Bring it back, or name "
-        f"where it is: review-embeddings build --dataset."
+        f"where it is: {build_command(run, '--dataset', 'NAME')}"
     )
 
 
@@ -245,13 +246,13 @@ class _Source:
     def open(
         reference: DatasetReference,
         request: ApplyRequest,
-        images: RunImages | None,
+        run: RunFolder,
         info: RunInfo,
         progress: Progress,
     ) -> _Source:
         """Read what there is to know of every row of every split. Raises DatasetError where none
         of the images is that of the run."""
-        names = split_names(reference)
+        images, names = read_images(run), split_names(reference)
         unknown = [name for name in request.splits if name not in names]
         if unknown:
             raise SettingsError(
@@ -261,7 +262,7 @@ class _Source:
         source = _Source([], {}, {})
         for name in names:
             source._add(replace(reference, split=name), images, info.classes or [], progress)
-        _check_images(source, images, reference)
+        _check_images(source, images, reference, run)
         return source
 
     def _add(
@@ -288,13 +289,15 @@ class _Source:
         self.splits.append(SplitRows(name, found, labels))
 
 
-def _check_images(source: _Source, images: RunImages | None, reference: DatasetReference) -> None:
+def _check_images(
+    source: _Source, images: RunImages | None, reference: DatasetReference, run: RunFolder
+) -> None:
     there = {image.image_hash for split in source.splits for image in split.images}
     if images is not None and len(images) and there.isdisjoint(images.hashes):
         raise DatasetError(
             f"Data set {reference.source} has none of the {len(images):,} images of the run: it is "
             f"another one, or was changed. Bring the old one back, or name where it is: "
-            f"review-embeddings build --dataset."
+            f"{build_command(run, '--dataset', 'NAME')}"
         )
 
 

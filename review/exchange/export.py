@@ -20,6 +20,7 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.models.checkpoints import select
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import build_command, command_line
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import make_folder
@@ -120,7 +121,7 @@ def export_list(
     """
     images = read_images(run)
     if images is None:
-        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     path = _target(run, form, out, selection)
     _check_filled_in(run, path, history)
     made = make_list(run, images, history, selection)
@@ -140,7 +141,7 @@ def _check_filled_in(run: RunFolder, path: Path, history: History) -> None:
         shown = ", ".join(map(str, numbers[:MAX_ROWS])) + (" …" if numbers[MAX_ROWS:] else "")
         raise SettingsError(
             f"{path} was filled in: {len(numbers):,} rows hold what the run does not know (row "
-            f"{shown}). Import them: review-embeddings import {path} --run {run}; or name another "
+            f"{shown}). Import them: {command_line('import', path, '--run', run)}; or name another "
             f"file with --out."
         )
 
@@ -183,7 +184,7 @@ def make_list(
     RunError without a table."""
     manifest = table.read_manifest(run)
     if manifest is None:
-        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     _check(selection, history)
     steps = _ends(selection, manifest)
     current = history.current()

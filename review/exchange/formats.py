@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.decode import open_image
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.table.formats import FORMATS, ListRows, endings, format_of
 
@@ -35,13 +36,13 @@ def read_rows(path: Path) -> ListRows:
         listed = form.list_rows(path)
     except (ValueError, OSError, csv.Error) as error:
         raise SettingsError(
-            f"{path} cannot be read: {error}. Give a file such as `review-embeddings export` "
+            f"{path} cannot be read: {error}. Give a file such as `{command_line('export')}` "
             f"writes."
         ) from error
     if not listed.columns:
         raise SettingsError(
             f"{path} is empty: it has neither columns nor rows. Give a file such as "
-            f"`review-embeddings export` writes."
+            f"`{command_line('export')}` writes."
         )
     return listed
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.history import (
@@ -105,7 +106,7 @@ def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
     """The images that can be decided about, and the id of each hash."""
     images, info = read_images(run), run.read_info()
     if images is None:
-        raise RunError(f"Run {run} has no images yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no images yet. Run: {build_command(run)}")
     hashes: dict[str, int] = {}
     for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
         hashes.setdefault(image_hash, image)

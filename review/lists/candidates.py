@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.settings import Settings
 from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.table import columns as c
@@ -54,9 +55,15 @@ class Candidates:
     """The last checkpoint of the table."""
     head_judges: bool = True
     """Whether the head of that has a say about labels over the run, beside leave-one-out."""
+    run: str = "DIR"
+    """By what a command names the run."""
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def build_command(self, *options: object) -> str:
+        """What computes for the run what it lacks."""
+        return build_command(self.run, *options)
 
     @property
     def worst(self) -> int:

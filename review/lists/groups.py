@@ -20,8 +20,6 @@ WORTH_A_LOOK = 6
 
 LABELS_SHOWN = 3
 
-COMPUTE = "Run: review-embeddings build (with --run)."
-
 
 def in_group(images: Candidates) -> NDArray[Any]:
     """Which images belong to a group, shape (N,)."""
@@ -69,7 +67,7 @@ def parts_of(images: Candidates) -> Iterator[ListPart]:
 def groups_in_words(images: Candidates) -> str:
     """How many groups the run has, or why none is listed."""
     if lacks_scores(images):
-        return f"not computed. {COMPUTE}"
+        return f"not computed. Run: {images.build_command()}"
     groups = images.last(c.GROUP)
     count, members = len(set(groups[groups >= 0].tolist())), int((groups >= 0).sum())
     if not count:
@@ -81,7 +79,7 @@ def lacks_scores(images: Candidates) -> str:
     """What a run without group scores needs for them; empty with them."""
     if (images.last(c.GROUP_RANK) > 0).any():
         return ""
-    return f"needs scores that this run has not. {COMPUTE}"
+    return f"needs scores that this run has not. Run: {images.build_command()}"
 
 
 def group_in_words(images: Candidates, row: int) -> str:

@@ -71,7 +71,7 @@ def _needs_labels(images: Candidates) -> str:
     if any(images.labels):
         return (
             "needs label scores, which a model that gives an image several labels has not. Judge "
-            "the labels leave-one-out: review-embeddings build --cross-validate 5 (with --run)."
+            f"the labels leave-one-out: {images.build_command('--cross-validate', 5)}"
         )
     return "is about labels, and this data set has none. Use another list."
 
@@ -88,7 +88,7 @@ def _is_leak(images: Candidates) -> NDArray[Any]:
 
 def _needs_another_split(images: Candidates) -> str:
     return (
-        "needs another split to look in. Run: review-embeddings build --against train (with --run)."
+        f"needs another split to look in. Run: {images.build_command('--against', 'train')}"
         if images.settings.against is None
         else ""
     )
@@ -103,8 +103,8 @@ def _needs_image_quality(images: Candidates) -> str:
     return (
         ""
         if images.last(c.IMAGE_ISSUE_RANK).any()
-        else "needs the images to be looked at once. Run: review-embeddings build --image-quality "
-        "(with --run)."
+        else "needs the images to be looked at once. Run: "
+        f"{images.build_command('--image-quality')}"
     )
 
 

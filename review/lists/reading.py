@@ -63,6 +63,7 @@ def read_candidates(
         regime=None if info is None else stored_regime(run, info, images),
         final_step=manifest.steps[-1],
         head_judges=_head_judges(run, manifest),
+        run=str(run),
     )
 
 

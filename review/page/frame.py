@@ -18,6 +18,7 @@ from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.outliers import are_outliers, worst_count
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import column as declared
 from review_embeddings.pipeline.table import columns as c
@@ -127,7 +128,7 @@ def wide_frame(
 
     manifest = table.read_manifest(run)
     if manifest is None:
-        raise ReviewError(f"Run {run} has no table. Run: review-embeddings build --run {run}")
+        raise ReviewError(f"Run {run} has no table. Run: {build_command(run)}")
     shown = _thinned(sorted(set(shown)))
     steps = manifest.steps
     start = shown[-1] if watching else _start_of_slider(steps, shown)

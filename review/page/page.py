@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision, login_name
 from review_embeddings.review.decisions.log import Note, read_history
-from review_embeddings.review.exchange.commands import result_commands
+from review_embeddings.review.exchange.commands import export_saved, result_commands
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.listed import listed
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.built import Built
 
 
+@activity("Preparing the page")
 def page_for(
     built: Built,
     *,
@@ -98,6 +100,7 @@ def page_for(
         "lists": [listed(made) for made in lists if made.key],
         **({"open": found[0].key} if found else {}),
         "commands": [asdict(one) for one in result_commands(built.run)],
+        "exportSaved": export_saved(built.run),
         "watching": watching,
         "news": news,
     }

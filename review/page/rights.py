@@ -4,7 +4,6 @@ folders above them. Changes no rights."""
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from review_embeddings.pipeline.run import system
+from review_embeddings.pipeline.run.commandline import quoted
 from review_embeddings.pipeline.run.folder import RunFolder
 
 
@@ -20,7 +20,7 @@ def open_to_others(run: RunFolder) -> list[str]:
     that keeps them out."""
     return [
         f"{_capital(readers)} can read the {what} of this review in its files. To keep them out: "
-        f"chmod go-rwx {shlex.quote(str(folder))}"
+        f"chmod go-rwx {quoted(folder)}"
         for folder, what, readers in _open(run)
     ]
 
@@ -40,7 +40,7 @@ def printed_to_others(stream: TextIO = sys.stdout) -> str:
         return ""
     return (
         f"This output goes to {file}, which {readers} can read: whoever opens the address first is "
-        f"let in. To keep them out: chmod 600 {shlex.quote(str(file))}"
+        f"let in. To keep them out: chmod 600 {quoted(file)}"
     )
 
 

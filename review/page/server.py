@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from review_embeddings.pipeline.errors import StorageError
-from review_embeddings.pipeline.progress import Interrupted
+from review_embeddings.pipeline.progress import Interrupted, activity
 from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.temporary import working_folder
+from review_embeddings.pipeline.userfolders import config_folder
 from review_embeddings.review.hosts.reach import reach_of
 from review_embeddings.review.hosts.trusted import Trust
 from review_embeddings.review.lists import ImageList
@@ -28,7 +29,6 @@ from review_embeddings.review.page.address import ANY_PORT, Address
 from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.opening import has_display, opened_in_browser
-from review_embeddings.review.page.personal.preferences import preferences_folder
 from review_embeddings.review.page.ports import ports_of, remember_port
 from review_embeddings.review.page.private import (
     have_private_folder,
@@ -116,6 +116,7 @@ def serve(
     with (
         _signals_set(stopped, working),
         serving(page, address, open_browser=open_browser, announce=announced) as served,
+        activity(""),  # the person knows what we wait for
     ):
         while not stopped.wait(LOOK_EVERY):
             served.check()
@@ -140,7 +141,8 @@ def serving(
         bound = _bound(page, address)
         port = int(bound.getsockname()[1])
         reach = reach_of(address.url(port), port, address.trust, is_local=address.is_loopback)
-        _start(server, page, address, folder, bound, reach.trust)
+        with activity("Starting Spotlight"):
+            _start(server, page, address, folder, bound, reach.trust)
         printed, opened = secrets.keys
         for sentence in reach.sentences:
             announce.reached(sentence)
@@ -206,7 +208,7 @@ def _start(
         "folder": str(folder),
         "page": str(folder / PAGE_FILE),
         "layouts": str(folder / LAYOUTS_FILE),
-        "preferences": str(preferences_folder()),
+        "preferences": str(config_folder()),
         **(page.deciding or {}),
     }
     if page.sample is not None:

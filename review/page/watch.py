@@ -16,7 +16,7 @@ from review_embeddings.pipeline.errors import BusyError, CheckpointError, RunErr
 from review_embeddings.pipeline.models.forms.candidates import weights_below
 from review_embeddings.pipeline.models.forms.trainings import what_lies_in
 from review_embeddings.pipeline.models.trainerstate import TRAINER_STATE, history_of
-from review_embeddings.pipeline.progress import Progress
+from review_embeddings.pipeline.progress import Progress, activity
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder, is_run
 from review_embeddings.pipeline.run.history import CheckpointRecord
@@ -63,7 +63,8 @@ class Watcher:
             if not announced:
                 self._progress.note(f"Waiting for the first checkpoint of {self._watched.path} …")
                 announced = True
-            time.sleep(PAUSE)
+            with activity(""):
+                time.sleep(PAUSE)
 
     def _first_look(self) -> Built | None:
         """The run, or None where a training has written nothing yet, or not the whole of its first

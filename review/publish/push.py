@@ -13,10 +13,10 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import HubError, SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
-from review_embeddings.pipeline.run.copies import copies_home
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.temporary import remove_leftovers, temporary_path
+from review_embeddings.pipeline.userfolders import cache_folder
 from review_embeddings.review.difference.compare import ComparedRow, Differences, compare, together
 from review_embeddings.review.difference.texts import headline, markdown
 from review_embeddings.review.exchange.apply import ApplyRequest, CleanedData, clean
@@ -112,7 +112,7 @@ def push(
 @contextmanager
 def _work_folder() -> Iterator[Path]:
     """A folder for what leaves, gone afterwards; that of a push that was killed goes, too."""
-    folder = copies_home() / "pushes"
+    folder = cache_folder() / "pushes"
     with storage_errors(folder):
         work = temporary_path(folder / "files")
         remove_leftovers(folder)

@@ -14,6 +14,7 @@ import numpy as np
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.stages.known import faults_in_words
@@ -98,7 +99,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     is no table; ``note`` is told of decisions that cannot be read, and the page says it too."""
     manifest, images, info = table.read_manifest(run), read_images(run), run.read_info()
     if manifest is None or images is None or info is None:
-        raise RunError(f"Run {run} has no table yet. Run: review-embeddings build --run {run}")
+        raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     history = read_history(run, note)
     known = set(images.hashes)
     decided = Counter(

@@ -243,7 +243,9 @@ test("marked images are saved rather than the open list", async () => {
 });
 
 test("what was saved is said with its name, its size and how it becomes a file", async () => {
+    const command = "review-embeddings export --run '/my runs/a' --saved";
     const { page, rows, view } = await withLists();
+    Object.assign(page.session, { exportSaved: { command, isPosix: true } });
     page.review.marks.add([1, 2]);
     rows.beginSave();
     rows.set({ name: "Bob's" });
@@ -252,10 +254,12 @@ test("what was saved is said with its name, its size and how it becomes a file",
     await settled();
     const news =
         "Saved “Bob's”: 2 images. It is in Lists and in the menu above the image; " +
-        "review-embeddings export --saved 'Bob'\\''s' writes it to a file.";
+        `${command} 'Bob'\\''s' writes it to a file.`;
     assert(textOf(view()).includes(news));
     assert.equal(all(view(), "li").filter(({ props }) => props.class?.includes("rl-new")).length, 1);
     assert.match(page.decisions.status, /^Saved the list “Bob's” /);
+    Object.assign(page.session, { exportSaved: { command: "export --saved", isPosix: false } });
+    assert.match(page.saved.news, /; export --saved "Bob's" writes it to a file\.$/);
     rows.beginSave();
     assert(!textOf(view()).includes(news), "it is not about what is saved next");
 });

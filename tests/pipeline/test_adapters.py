@@ -19,6 +19,7 @@ from samples import CLASSES, save_checkpoint, save_start_model, write_splits
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.hub import forget_answer
 from review_embeddings.pipeline.models import weights
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
@@ -365,14 +366,14 @@ def test_a_hub_name_out_of_reach_is_refused_at_once_with_the_option(
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    hub.unreachable.cache_clear()
+    forget_answer()
     save_adapter(run / "checkpoint-10", base, seed=1)
     name_base(run / "checkpoint-10", "somebody/model-that-is-nowhere")
     (skipped,) = find_checkpoints(run).skipped
     assert "somebody/model-that-is-nowhere, cannot be had" in skipped.reason
     assert "--base" in skipped.reason
     assert find_checkpoints(run, str(base)).steps == [0, 10]
-    hub.unreachable.cache_clear()
+    forget_answer()
 
 
 def test_a_hub_that_does_not_answer_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,12 +387,12 @@ def test_a_hub_that_does_not_answer_is_not_asked_twice(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr("urllib.request.urlopen", silent)
-    hub.unreachable.cache_clear()
+    forget_answer()
     for _ in range(3):
         with pytest.raises(CheckpointError, match="cannot be reached"):
             hub.HubModel("somebody/model-that-is-nowhere").file("config.json")
     assert len(asked) == 1
-    hub.unreachable.cache_clear()
+    forget_answer()
 
 
 def test_the_base_is_hashed_once_for_all_checkpoints(

@@ -26,10 +26,10 @@ from review_embeddings.pipeline.engines.ray import RayEngine
 from review_embeddings.pipeline.engines.work import Result, Work
 from review_embeddings.pipeline.errors import CheckpointError, ClusterError, SettingsError
 from review_embeddings.pipeline.progress import Advance
-from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.userfolders import CACHE_VARIABLE
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"

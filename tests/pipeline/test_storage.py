@@ -23,6 +23,7 @@ from review_embeddings.pipeline.run import copies, lease, storage
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.userfolders import CACHE_VARIABLE
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import read_history, writing
 
@@ -421,7 +422,7 @@ def test_a_folder_of_copies_that_cannot_be(
     bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv(copies.CACHE_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(
         SettingsError, match=r"can be no copy of s3://.* REVIEW_EMBEDDINGS_CACHE=DIR"
     ):

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.run.commandline import PROGRAM
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.exchange.commands import PROGRAM, result_commands
+from review_embeddings.review.exchange.commands import result_commands
 
 
 @pytest.mark.skipif("os.name == 'nt'", reason="Windows has another shell")

@@ -15,10 +15,11 @@ from decision_server import HEADERS, load_plugin, session_in
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from review_embeddings.pipeline.userfolders import config_folder
 from review_embeddings.review.page.frontend import WIDGETS
 from review_embeddings.review.page.personal.layouts import PageLayout, PageLayouts
 from review_embeddings.review.page.personal.layouttree import LayoutError
-from review_embeddings.review.page.personal.preferences import Preferences, preferences_folder
+from review_embeddings.review.page.personal.preferences import Preferences
 
 HOME = "http://127.0.0.1:8000"
 SMALL, MEDIUM, LARGE = range(3)
@@ -202,7 +203,7 @@ def test_the_folder_is_where_the_system_keeps_configurations(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     if os.name != "nt" and os.uname().sysname == "Linux":
-        assert preferences_folder() == tmp_path / "review-embeddings"
+        assert config_folder() == tmp_path / "review-embeddings"
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from fake_hub import TOKEN, FakeHub, FakeRepository, fake_hub
 from samples import picture
 
 from review_embeddings.pipeline.errors import HubError
-from review_embeddings.pipeline.run.copies import CACHE_VARIABLE
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.userfolders import CACHE_VARIABLE
 from review_embeddings.review.decisions.lines import Decision, as_line
 from review_embeddings.review.exchange.apply import clean as cleaned
 from review_embeddings.review.publish import push as module

@@ -13,7 +13,7 @@ from review_embeddings.pipeline.models.forms.looks import (
     is_torchscript,
     pickled_text,
 )
-from review_embeddings.pipeline.models.forms.stored import quoted
+from review_embeddings.pipeline.run.commandline import quoted
 
 MAX_NAMED = 3
 """Files that a message names."""

@@ -3,7 +3,6 @@ Nothing is unpickled, and no tensor is read."""
 
 from __future__ import annotations
 
-import shlex
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, open_binary, parse_json
 from review_embeddings.pipeline.run.bounded import safetensors_header as read_header
+from review_embeddings.pipeline.run.commandline import quoted
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS has not fetched. Source: the specification of Git LFS."""
@@ -44,7 +44,7 @@ def lfs_answer(path: Path) -> str:
     """What such a file is and how its content is had."""
     return (
         f"{path.name} is a pointer of Git LFS and not the weights. Fetch them with: "
-        f"git -C {shlex.quote(str(path.parent))} lfs pull"
+        f"git -C {quoted(path.parent)} lfs pull"
     )
 
 

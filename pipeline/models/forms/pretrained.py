@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.models.config import (
     CLASSIFIERS,
     CONFIG,
@@ -22,7 +23,6 @@ from review_embeddings.pipeline.models.forms.stored import (
     config_folder,
     further_models,
     problem_with_files,
-    quoted,
     stored_weights,
 )
 from review_embeddings.pipeline.models.inputs import check_takes_images, model_class
@@ -32,6 +32,7 @@ from review_embeddings.pipeline.models.libraries import (
     require_timm,
 )
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.commandline import quoted
 from review_embeddings.pipeline.run.folder import WEIGHTS
 from review_embeddings.pipeline.text import is_number
 
@@ -242,7 +243,7 @@ def _from_pretrained(
     import torch
 
     try:
-        with quiet_transformers():
+        with quiet_transformers(), looked_up(described, "Getting {name} from the Hub"):
             kind, config = _class_for(described, name, with_head=with_head)
             model, report = kind.from_pretrained(
                 source,

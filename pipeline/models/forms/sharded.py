@@ -7,7 +7,8 @@ from pathlib import Path
 
 from review_embeddings.pipeline.models.forms.form import Form
 from review_embeddings.pipeline.models.forms.looks import first_bytes
-from review_embeddings.pipeline.models.forms.stored import is_partitioned, quoted
+from review_embeddings.pipeline.models.forms.stored import is_partitioned
+from review_embeddings.pipeline.run.commandline import quoted
 
 DISTRIBUTED = ".distcp"
 """Ending of the parts that ``torch.distributed.checkpoint`` writes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,8 +188,3 @@ def is_partitioned(folder: Path) -> bool:
         return True
     headers = [safetensors_header(file) for file in weights.files if not weights.is_pickled]
     return any(header is not None and holds_placeholders(header) for header in headers)
-
-
-def quoted(path: Path) -> str:
-    """A path as a shell takes it."""
-    return shlex.quote(str(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms.kinds import Kind, answer_for, kind_of
-from review_embeddings.pipeline.models.forms.stored import quoted
+from review_embeddings.pipeline.run.commandline import quoted
 from review_embeddings.pipeline.run.folder import CHECKPOINT_NAME, is_run
 
 MAX_DEPTH = 5

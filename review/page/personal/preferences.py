@@ -8,7 +8,6 @@ time do not lose each other's. Where nothing can be written they hold for this r
 from __future__ import annotations
 
 import contextlib
-import importlib
 import re
 import threading
 from pathlib import Path
@@ -24,13 +23,6 @@ MAX_BYTES = 1 << 20
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What a choice may be called: it is the name of its file."""
-
-
-def preferences_folder() -> Path:
-    """In the configuration of the user, where the system keeps that: below ``XDG_CONFIG_HOME`` or
-    ``~/.config`` on Linux."""
-    appdirs = importlib.import_module("appdirs")  # as Spotlight does
-    return Path(appdirs.user_config_dir("review-embeddings", appauthor=False))
 
 
 class Preferences:

@@ -3,16 +3,11 @@ where there is no network, on the Hub."""
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
-
-PROBE_SECONDS = 5.0
-"""How long the Hub may take to answer at all; its own client tries six times."""
+from review_embeddings.pipeline.hub import looked_up
 
 REVISION_MARK = "@"
 """Between the name of a model and its revision; no name of the Hub has it."""
@@ -52,9 +47,10 @@ class HubModel:
         cached = self.cached_file(file)
         if cached is not None:
             return cached
-        if reason := unreachable():
-            raise CheckpointError(f"it is not on this machine, and {reason}")
-        return self._downloaded(file)
+        with looked_up(self.name) as reason:
+            if reason:
+                raise CheckpointError(f"it is not on this machine, and {reason}")
+            return self._downloaded(file)
 
     def _downloaded(self, file: str) -> Path:
         from huggingface_hub import hf_hub_download
@@ -64,20 +60,3 @@ class HubModel:
             return Path(hf_hub_download(self.name, file, revision=self.revision))
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             raise CheckpointError(f"the Hub does not give it: {reason_of(error)}") from error
-
-
-@lru_cache(maxsize=1)
-def unreachable() -> str | None:
-    """Why the Hub cannot be reached from here, found out once; None where it can."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE keeps this machine off the Hub"
-    request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
-            return None
-    except urllib.error.HTTPError:
-        return None  # it has answered
-    except (OSError, ValueError):
-        return f"{constants.ENDPOINT} cannot be reached"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.hub import unreachable
 from review_embeddings.pipeline.models.config import CLASSIFIERS, is_timm
 from review_embeddings.pipeline.models.forms.adapters.folder import (
     AdapterFolder,
@@ -26,7 +27,7 @@ from review_embeddings.pipeline.models.forms.adapters.folder import (
     adapter_shapes,
     read_tensors,
 )
-from review_embeddings.pipeline.models.forms.adapters.hub import HubModel, unreachable
+from review_embeddings.pipeline.models.forms.adapters.hub import HubModel
 from review_embeddings.pipeline.models.libraries import (
     import_transformers,
     names_in_file,

@@ -171,6 +171,9 @@ export interface Session {
     watching?: boolean;
     /** How what was decided leaves the run: commands for a terminal, in this order. */
     commands?: ResultCommand[];
+    /** What writes a saved list to a file: the command before its name, and whether the shell is one
+     * of POSIX. */
+    exportSaved?: { command: string; isPosix: boolean };
     /** One sentence about what is new in a run that is watched. */
     news?: string;
     /** The colours that the person chose; absent to follow the system. */

@@ -82,7 +82,12 @@ export class ReviewPage {
         this.deciding = new Deciding(this);
         this.forms = new Forms(this);
         this.classes = new NewClasses(this.decisions);
-        this.saved = new SavedLists(this.decisions, server, this.overlay);
+        this.saved = new SavedLists(
+            this.decisions,
+            server,
+            this.overlay,
+            () => this.session,
+        );
         this.classView = new ClassView(this);
         this.offered.sources.push(() => this.saved.lists);
         this.saved.changed.add(() => this.review.changed.call());

@@ -1,7 +1,7 @@
 // The lists that people saved: as the server has them, and over them what is on its way there.
 // They are saved, renamed and removed through the outbox, and taken back as a decision is.
 
-/** @import { Entry, Failure, ReviewList, ReviewServer, SavedList } from "../types.js" */
+/** @import { Entry, Failure, ReviewList, ReviewServer, SavedList, Session } from "../types.js" */
 /** @import { Decisions } from "./decisions.js" */
 /** @import { What } from "./messages.js" */
 /** @import { Overlay } from "./overlay.js" */
@@ -42,11 +42,13 @@ export class SavedLists {
      * @param {Decisions} decisions
      * @param {Pick<ReviewServer, "lists">} server
      * @param {Overlay} overlay
+     * @param {() => Session} session
      */
-    constructor(decisions, server, overlay) {
+    constructor(decisions, server, overlay, session) {
         this.decisions = decisions;
         this.server = server;
         this.overlay = overlay;
+        this.session = session;
         decisions.changed.add(() => this.#look());
     }
 
@@ -114,7 +116,7 @@ export class SavedLists {
 
     /** What was saved here last, once the server has it; empty for nothing. */
     get news() {
-        return this.#new ? newsOf(this.#new) : "";
+        return this.#new ? newsOf(this.#new, this.session().exportSaved) : "";
     }
 
     /** Whether it is the one that was saved last. @param {{ key: string }} list */
@@ -218,13 +220,18 @@ const listOf = (known) => ({
     description: descriptionOf(known),
 });
 
-/** @param {SavedCount} saved */
-const newsOf = ({ name, count }) =>
-    `Saved “${name}”: ${countedImages(count)}. It is in Lists and in the menu above the image; ` +
-    `review-embeddings export --saved ${quoted(name)} writes it to a file.`;
+/** @param {SavedCount} saved @param {Session["exportSaved"]} exported */
+const newsOf = ({ name, count }, exported) =>
+    `Saved “${name}”: ${countedImages(count)}. It is in Lists and in the menu above the image` +
+    (exported
+        ? `; ${exported.command} ${quoted(name, exported.isPosix)} writes it to a file.`
+        : ".");
 
-/** As a shell takes it. @param {string} text */
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+/** As the shell of the run's machine takes it. @param {string} text @param {boolean} isPosix */
+const quoted = (text, isPosix) =>
+    isPosix
+        ? `'${text.replaceAll("'", "'\\''")}'`
+        : `"${text.replaceAll(/(\\*)"/g, '$1$1\\"').replace(/\\+$/, "$&$&")}"`;
 
 /** @param {KnownList} known */
 function descriptionOf({ rows, images = rows.length, reviewer, time }) {
