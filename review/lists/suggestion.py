@@ -10,10 +10,8 @@ from review_embeddings.review.lists.outlook import FIRST
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from review_embeddings.pipeline.analysis.remaining import Expectation
     from review_embeddings.review.lists.candidates import Candidates
-
-TOO_MANY = "no estimate: too many labels do not fit (the model may have learnt too little)"
-"""Why the number of wrong labels is not estimated."""
 
 BEST = "at the best checkpoints"
 """Where the labels of images that were not trained on are judged."""
@@ -35,20 +33,23 @@ def label_score(images: Candidates) -> str:
     return c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE
 
 
-def expected_wrong_labels(images: Candidates) -> float | None:
-    """How many of the labels that fit worst are expected to be wrong."""
-    from review_embeddings.pipeline.analysis.remaining import expected_wrong
+def expectation(images: Candidates) -> Expectation:
+    """How many of the labels that fit worst are expected to be wrong, or why that is not known."""
+    from review_embeddings.pipeline.analysis.remaining import expected_labels
 
     scores = images.last(label_score(images)).astype(float)
-    return expected_wrong(scores, FIRST)
+    trained_on = None if images.regime is None else images.regime.trained_on
+    return expected_labels(scores, FIRST, trained_on=trained_on)
+
+
+def expected_wrong_labels(images: Candidates) -> float | None:
+    """How many of the labels that fit worst are expected to be wrong."""
+    return expectation(images).real
 
 
 def why_not_expected(images: Candidates) -> str:
     """Why that is not known, for people; empty where it is, or there are no scores."""
-    from review_embeddings.pipeline.analysis.remaining import scores_can_tell
-
-    scores = images.last(label_score(images)).astype(float)
-    return "" if not (scores == scores).any() or scores_can_tell(scores) else TOO_MANY
+    return expectation(images).why
 
 
 def another_class_fits(images: Candidates) -> NDArray[Any]:

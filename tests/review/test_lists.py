@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from listing import candidates_of
 from tables import write_made_table
 
+from review_embeddings.pipeline.analysis.remaining import LEARNT, TOO_MANY
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -32,7 +33,6 @@ from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
 from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.suggestion import (
-    TOO_MANY,
     head_alone,
     judged_over_run,
     suggested_label,
@@ -420,11 +420,15 @@ def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
 
 
 def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_why() -> None:
-    labels = LISTS["labels"]
-    weak = suspects(trajectory_label_score=np.where(np.arange(36) < 12, 0.4, 0.6))
+    labels, rows = LISTS["labels"], np.arange(36)
+    weak = suspects(trajectory_label_score=np.where(rows % 2, 0.4, 0.6))
     assert labels.expected(weak) is None and labels.unestimated(weak) == TOO_MANY
     assert made_list(labels, weak, 8).unestimated == TOO_MANY
-    assert labels.expected(suspects()) is not None and labels.unestimated(suspects()) == ""
+    leads = np.where(rows < 3, -4, 0.2 * rows)  # no small one is lost, three large ones are
+    clear = suspects(trajectory_label_score=1 / (1 + np.exp(-leads)))
+    assert labels.expected(clear) == pytest.approx(3, abs=0.3) and labels.unestimated(clear) == ""
+    trained = replace(clear, regime=Regime(rows == 1, "by hash"))
+    assert labels.expected(trained) is None and labels.unestimated(trained) == LEARNT
     assert LISTS["worst"].unestimated(weak) == ""
 
 
