@@ -8,6 +8,7 @@ import pytest
 from tests.benchmarks.planted import settings
 from tests.benchmarks.planted.labelscores import suspicion_of
 from tests.benchmarks.planted.mistakes import partners, transitions, wrong_labels
+from tests.benchmarks.planted.namedgroups import GroupsFound
 from tests.benchmarks.planted.results import Result
 from tests.benchmarks.planted.tables import rows_of, table_of, verdicts
 
@@ -107,6 +108,30 @@ def test_a_goal_that_is_missed_is_said(
     rows = rows_of(results(regime, new, rival), regime)
     assert [row.seeds for row in rows] == [2, 2]
     assert [verdict.reached for verdict in verdicts(regime, rows)] == expected
+
+
+def test_a_planted_group_is_named_by_groups_of_planted_images() -> None:
+    member = np.arange(40) < 10
+    planted = np.arange(40) < 14
+    found = GroupsFound(np.zeros(40), [np.arange(7), np.arange(7, 12), np.arange(20, 32)])
+    said = found.covered(member, planted)
+    assert said == {"named": 1.0, "alone": 1.0, "share": 1.0, "purity": 1.0}
+    split = GroupsFound(np.zeros(40), [np.arange(4), np.arange(4, 9)]).covered(member, planted)
+    assert (split["named"], split["alone"], split["share"]) == (1.0, 0.0, 0.9)
+    mixed = GroupsFound(np.zeros(40), [np.arange(20)]).covered(member, planted)
+    assert (mixed["named"], mixed["share"], mixed["purity"]) == (0.0, 0.0, 0.7)
+    assert found.others(planted) == 1, "the last one, of twelve"
+
+
+def test_estimates_are_judged_as_intervals_and_widths() -> None:
+    said = {"covered": 1.0, "half width": 14.0, "off": 3.0, "off before": float("nan")}
+    wide = said | {"covered": 0.0, "half width": 18.0, "off before": 5.0}
+    each = [Result("calibration", "lists", 0, one) for one in [said] * 9 + [wide]]
+    (row,) = rows_of(each, "calibration")
+    assert row.mean["off before"] == 5.0, "of those that are known"
+    assert [one.reached for one in verdicts("calibration", [row])] == [True, True]
+    (row,) = rows_of([each[-1]] * 9 + each[:9], "calibration")
+    assert [one.reached for one in verdicts("calibration", [row])] == [False, False]
 
 
 def test_the_table_has_means_and_spreads() -> None:

@@ -34,10 +34,12 @@ def label_score(images: Candidates) -> str:
 
 
 def expected_wrong_labels(images: Candidates) -> Expectation:
-    """How many of the labels that fit worst are expected to be wrong."""
+    """How many of the labels that fit worst are expected to be wrong, or why that is not known."""
     from review_embeddings.pipeline.analysis.remaining import expected_labels
 
-    return expected_labels(images.last(label_score(images)).astype(float), FIRST)
+    scores = images.last(label_score(images)).astype(float)
+    trained_on = None if images.regime is None else images.regime.trained_on
+    return expected_labels(scores, FIRST, trained_on=trained_on)
 
 
 def another_class_fits(images: Candidates) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from listing import candidates_of
 from tables import write_made_table
 
-from review_embeddings.pipeline.analysis.remaining import NO_MEASURE, TOO_MANY
+from review_embeddings.pipeline.analysis.remaining import LEARNT, NO_MEASURE, TOO_MANY
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -422,12 +422,17 @@ def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
 
 
 def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_why() -> None:
-    labels = LISTS["labels"]
-    weak = suspects(trajectory_label_score=np.where(np.arange(36) < 12, 0.4, 0.6))
+    labels, rows = LISTS["labels"], np.arange(36)
+    weak = suspects(trajectory_label_score=np.where(rows % 2, 0.4, 0.6))
     made = made_list(labels, weak, 8)
     assert made.expected is None and made.unestimated == TOO_MANY
-    made = made_list(labels, suspects(), 8)
-    assert made.expected is not None and made.unestimated == ""
+    leads = np.where(rows < 3, -4, 0.2 * rows)  # no small one is lost, three large ones are
+    clear = suspects(trajectory_label_score=1 / (1 + np.exp(-leads)))
+    made = made_list(labels, clear, 8)
+    assert made.expected == pytest.approx(3, abs=0.3) and made.unestimated == ""
+    trained = replace(clear, regime=Regime(rows == 1, "by hash"))
+    made = made_list(labels, trained, 8)
+    assert made.expected is None and made.unestimated == LEARNT
 
 
 def test_of_other_lists_it_is_said_what_is_expected_or_why_nothing_is() -> None:

@@ -3,6 +3,8 @@ today's, and the group score."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +19,12 @@ SHARE = 0.2
 SAMPLE = 2000
 
 
-def group_scores(seen: Observed) -> dict[str, Values]:
-    """Each score of the images, shape (N,)."""
-    near = [nearest(embedding, NEAR) for embedding in seen.embeddings]
+def group_scores(
+    seen: Observed, near: Sequence[NDArray[np.int64]], product: Values
+) -> dict[str, Values]:
+    """Each score of the images, shape (N,). ``near``: their nearest at each checkpoint;
+    ``product``: the group score of this checkout."""
+    near = [one[:, :NEAR] for one in near]
     last, farther = seen.embeddings[-1], nearest(seen.embeddings[-1], 200)
     accuracy, skill = votes_right(seen, near)
     parts = zip(seen.embeddings, near, strict=True)
@@ -27,14 +32,14 @@ def group_scores(seen: Observed) -> dict[str, Values]:
     entropies = np.array(
         [neighborhood_entropy(*one) for one in zip(seen.log_probabilities, near, strict=True)]
     )
-    squared, open_ = shares_of(skill**2), shares_of(skill * np.maximum(1 - accuracy, LEAST_OPEN))
+    open_ = shares_of(skill * np.maximum(1 - accuracy, LEAST_OPEN))
     return {
         "ood_score": near_distance(last, near[-1]),
         "cleanlab pred_probs": unsure(seen),
         "relative Mahalanobis": relative_mahalanobis(last, seen.given),
         "LOF 100": local_outlier_factor(last),
         "kNN 200": near_distance(last, farther),
-        "group_score": z_of(np.log(squared @ ratios)) + z_of(entropies[-1]),
+        "group_score": product,
         "pooled": z_of(np.log(open_ @ ratios)) + z_of(open_ @ entropies),
     }
 

@@ -126,7 +126,22 @@ def rivals(evidence: Evidence) -> dict[str, Values]:
         for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
     }
     found["AUM"] = suspicion_of(evidence.head.mean(axis=0), evidence.given, "log")
+    found["curve clusters"] = apart_in_curves(evidence)
     return found | {"before": before(evidence)}
+
+
+def apart_in_curves(evidence: Evidence) -> Values:
+    """How much nearer the learning curve of an image is to the lower of two clusters of curves
+    (k-means of the given label's margin at the checkpoints, as in DynaCor), with the mean margin
+    where clusters say the same."""
+    from sklearn.cluster import KMeans
+
+    margins = np.array([suspicion_of(head, evidence.given, "log") for head in evidence.head]).T
+    curves = margins / np.maximum(margins.std(axis=0), 1e-9)
+    away = KMeans(2, n_init=4, random_state=0).fit(curves)
+    suspect = int(away.cluster_centers_.mean(axis=1).argmax())
+    distance = away.transform(curves)
+    return np.asarray(distance[:, 1 - suspect] - distance[:, suspect])
 
 
 def before(evidence: Evidence) -> Values:

@@ -12,8 +12,8 @@ from review_embeddings.pipeline.stages.compute import find_groups, measure_apart
 from tests.benchmarks.planted.observed import Observed
 
 LEAST_PURITY, LEAST_SHARE = 0.8, 0.7
-"""Of a named group, the share of its images that were planted together; of those, the share that
-it holds."""
+"""Of a named group, the share of its images that were planted; of a planted group, the share that
+is in such groups. Then it counts as named."""
 
 WORTH_NAMING = 20
 """Images of a planted group that has to be named."""
@@ -24,26 +24,34 @@ FEW = 10
 
 @dataclass(frozen=True)
 class GroupsFound:
-    """What the product makes of the images, N of them."""
+    """What the product makes of N images."""
 
     score: NDArray[np.float64]
     """Shape (N,): the group score."""
     named: list[NDArray[np.int64]]
     """Rows of each group."""
 
-    def best(self, members: NDArray[np.bool_]) -> tuple[float, float]:
-        """Purity and share of the group that covers some planted images best; 0 where none does."""
-        fits = [
-            (int(members[rows].sum()) / len(rows), int(members[rows].sum()) / int(members.sum()))
-            for rows in self.named
-        ]
-        return max(
-            fits, key=lambda fit: min(fit[0] / LEAST_PURITY, fit[1] / LEAST_SHARE), default=(0, 0)
-        )
+    def covered(self, members: NDArray[np.bool_], planted: NDArray[np.bool_]) -> dict[str, float]:
+        """How a planted group is named, given its images and those of all."""
+        pure = [rows for rows in self.named if planted[rows].mean() >= LEAST_PURITY]
+        inside = np.zeros(len(members), dtype=bool)
+        for rows in pure:
+            inside[rows] = True
+        share = float(inside[members].mean())
+        touched = [rows for rows in self.named if members[rows].any()]
+        largest = max(touched, key=lambda rows: int(members[rows].sum()), default=None)
+        own = largest is not None and members[largest].mean() >= LEAST_PURITY
+        alone = own and largest is not None and members[largest].sum() / members.sum()
+        return {
+            "named": float(share >= LEAST_SHARE),
+            "alone": float(alone >= LEAST_SHARE),
+            "share": share,
+            "purity": 0.0 if largest is None else float(planted[largest].mean()),
+        }
 
-    def others(self, planted: NDArray[np.bool_]) -> list[int]:
-        """Sizes of the groups of which less than half was planted."""
-        return [len(rows) for rows in self.named if planted[rows].mean() < 0.5]
+    def others(self, planted: NDArray[np.bool_]) -> int:
+        """How many groups of more than `FEW` images have less than half that was planted."""
+        return sum(len(rows) > FEW and planted[rows].mean() < 0.5 for rows in self.named)
 
 
 def groups_found(seen: Observed, near: Sequence[NDArray[np.int64]]) -> GroupsFound:
@@ -62,12 +70,8 @@ def groups_found(seen: Observed, near: Sequence[NDArray[np.int64]]) -> GroupsFou
             class_count=classes,
             hash_ranks=ranks,
         )
-        found = {
-            "apart": measured.arrays["apart"],
-            "neighbors": neighbors,
-            "embeddings": embeddings,
-        }
-        checkpoints.append(found)
+        apart = measured.arrays["apart"]
+        checkpoints.append({"apart": apart, "neighbors": neighbors, "embeddings": embeddings})
         weights.append(measured.metadata["weight"])
     stored = find_groups(
         checkpoints,
