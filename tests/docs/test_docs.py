@@ -117,6 +117,14 @@ def test_every_extra_is_explained() -> None:
     assert extras and all(f"`{extra}`" in table for extra in extras)
 
 
+def test_every_benchmark_is_listed() -> None:
+    text = text_of("tests/README.md")
+    for path in (ROOT / "tests" / "benchmarks").rglob("*.py"):
+        if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            assert f"`{'.'.join(part for part in parts if part != '__main__')}`" in text, path
+
+
 # -- what reads them
 
 
