@@ -4,7 +4,6 @@ Parquet. Says before that what a form cannot carry. Knows no decision."""
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.errors import SettingsError, StorageError
 from review_embeddings.pipeline.images.dataset import quiet_datasets
 from review_embeddings.pipeline.images.plainpath import plain_folder
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.run.temporary import temporary_path
 from review_embeddings.review.exchange.folderform import (
     FolderSplit,
@@ -111,7 +111,12 @@ def write_cleaned(
             (temporary / CARD).write_text(text, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
+<<<<<<< HEAD
         _remove(embedded)
+=======
+        # On Windows its files may be open yet.
+        shutil.rmtree(embedded, ignore_errors=system.is_windows())
+>>>>>>> project23
         if out.exists():
             out.rmdir()  # an empty folder
         temporary.rename(out)
