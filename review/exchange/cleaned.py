@@ -111,12 +111,7 @@ def write_cleaned(
             (temporary / CARD).write_text(text, encoding="utf-8")
         for name, text in reports.items():
             (temporary / name).write_text(text, encoding="utf-8", errors="surrogatepass")
-<<<<<<< HEAD
         _remove(embedded)
-=======
-        # On Windows its files may be open yet.
-        shutil.rmtree(embedded, ignore_errors=system.is_windows())
->>>>>>> project23
         if out.exists():
             out.rmdir()  # an empty folder
         temporary.rename(out)
@@ -128,7 +123,8 @@ def write_cleaned(
 def _remove(folder: Path) -> None:
     """Delete what is not needed any more, before all is in its place. Raises StorageError."""
     try:
-        shutil.rmtree(folder, ignore_errors=os.name == "nt")  # there its files may be open yet
+        # On Windows its files may be open yet.
+        shutil.rmtree(folder, ignore_errors=system.is_windows())
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(
