@@ -118,7 +118,7 @@ class Review:
 
     def _renew(self, url: str, used: str) -> None:
         self._url = url
-        say_renewed(url, used)
+        say_renewed(url, used, "close()")
 
     def __enter__(self) -> Self:
         return self
