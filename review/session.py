@@ -6,7 +6,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.api import BuildKeywords, PathName, check_keywords, request_of
 from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.text import html_text
+from review_embeddings.review.cli.notebook import in_notebook
 from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
@@ -118,7 +118,7 @@ class Review:
 
     def _renew(self, url: str, used: str) -> None:
         self._url = url
-        say_renewed(url, used)
+        say_renewed(url, used, "close()")
 
     def __enter__(self) -> Self:
         return self
@@ -203,7 +203,7 @@ def show(
         review.close()
     say_warnings(page, address)
     review = Review(page, address, browser=browser)
-    if not _in_notebook():
+    if not in_notebook():
         say(f"Spotlight: {whole_address(review.url)}   (good for one browser; .close() ends it)")
     return review
 
@@ -239,10 +239,3 @@ def _reviews_of(run: RunFolder) -> list[Review]:
 def _close_all() -> None:
     for review in list(_open):
         review.close()
-
-
-def _in_notebook() -> bool:
-    """Whether what a cell gives is shown as HTML."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None

@@ -24,6 +24,12 @@ if __name__ == "__main__":
         print(*pool.apply(files), sep="\\n")
 """
 
+COPY = """
+if __name__ in {"pipeline", "review"}:
+    from review_embeddings import alias
+raise RuntimeError('the copy is imported')
+"""
+
 
 def test_in_this_process() -> None:
     for module, folder in ((pipeline, "pipeline"), (review, "review")):
@@ -36,7 +42,7 @@ def test_in_processes_that_are_started_elsewhere(tmp_path: Path) -> None:
     for name in ("review_embeddings", "pipeline", "review"):
         copy = tmp_path / "installed" / name
         copy.mkdir(parents=True)
-        (copy / "__init__.py").write_text("raise RuntimeError('the copy is imported')\n")
+        (copy / "__init__.py").write_text(COPY)
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     paths = os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path / "installed")])

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from inspect import Parameter, signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def trainer() -> Any:
         args=TrainingArguments(
             "runs/trained", max_steps=2, save_steps=1, report_to=[], use_cpu=True, disable_tqdm=True
         ),
-        train_dataset=Images(),  # type: ignore[arg-type]
+        train_dataset=Images(),
         processing_class=ViTImageProcessorPil(size={"height": 16, "width": 16}),
     )
     made.remove_callback(PrinterCallback)
@@ -164,7 +165,9 @@ def test_decisions_stand_beside_the_table(here: Path) -> None:
     assert (relabelled["decision"], relabelled["new_label"]) == ("relabel", "blue")
     assert relabelled["decided_at"].tz is not None
     nobody = frame[~frame["image_id"].isin([7, 30])]
-    assert nobody[["decision", "new_label", "note", "reviewer", "decided_at"]].isna().all(None)
+    assert (
+        nobody[["decision", "new_label", "note", "reviewer", "decided_at"]].isna().to_numpy().all()
+    )
 
 
 def test_decisions_alone_and_without_any(here: Path, built_run: Path) -> None:
@@ -203,7 +206,7 @@ def test_show_takes_the_options_of_the_command() -> None:
     own = {
         RENAMED.get(name, {"decisions_from": "earlier"}.get(name, name)): parameter
         for name, parameter in signature(show).parameters.items()
-        if parameter.kind is Parameter.KEYWORD_ONLY and name != "wait"
+        if parameter.kind is Parameter.KEYWORD_ONLY
     }
     ours = set(own) | set(BuildKeywords.__annotations__) | {"run"}
     assert ours - {"engine", "address"} == set(defaults) - ONLY_COMMAND
@@ -243,15 +246,16 @@ def test_a_misspelled_keyword_is_named(function: Callable[..., Any], tmp_path: P
 def test_what_cannot_be_shown_is_one_sentence(
     asked: dict[str, Any], sentence: str, here: Path
 ) -> None:
+    options: dict[str, Any] = {"run": "runs/colors", "browser": False} | asked
     with pytest.raises(review_embeddings.pipeline.ReviewError, match=sentence):
-        show(**{"run": "runs/colors", "browser": False} | asked)
+        show(**options)
 
 
 # -- reviews
 
 
 SCRIPT = """
-import json, urllib.request
+import json, os, signal, urllib.request
 from review_embeddings import show
 
 def status(review):
@@ -262,7 +266,12 @@ other = show(
     "runs/other", dataset="data/colors", split="train", checkpoint="last", browser=False
 )
 both = [status(first), status(other)]
+try:
+    os.kill(0, signal.SIGINT)  # as Ctrl-C does, and the interrupt of a notebook's cell
+except KeyboardInterrupt:
+    pass
 again = show("runs/colors", checkpoint=[10, 20], browser=False)
+both += [status(other)]
 with other:
     pass
 other.close()
@@ -287,12 +296,13 @@ def test_a_script_opens_reviews_and_ends_with_them(here: Path, trainer_output: P
         env=os.environ | {"TMPDIR": str(sessions)},
         capture_output=True,
         text=True,
+        start_new_session=True,
     )
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert [line.split()[0] for line in said if "http" in line][:3] == ["Spotlight:"] * 3
     found = json.loads(said[-1])
-    assert (found["both"], found["again"], found["same"]) == ([200, 200], 200, True)
+    assert (found["both"], found["again"], found["same"]) == ([200, 200, 200], 200, True)
     assert found["open"] == [False, False, True]
     assert f'href="{found["url"]}"' in found["html"][0] and "?token=" in found["url"]
     assert found["html"][1] == "<p>The review of runs/other is closed.</p>"
@@ -300,3 +310,33 @@ def test_a_script_opens_reviews_and_ends_with_them(here: Path, trainer_output: P
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(found["url"])
     assert list(sessions.iterdir()) == []
+
+
+# -- what a notebook shows
+
+
+def test_a_stage_is_a_line_that_changes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from review_embeddings.review.cli import notebook
+
+    shown: list[tuple[str, bool]] = []
+    times = iter([0.0, 0.1, 2.0, 2.1, 4.0])
+    monkeypatch.setattr(notebook, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr(
+        "IPython.display.publish_display_data",
+        lambda data, transient, update: shown.append((data["text/plain"], update)),
+    )
+    progress = notebook.NotebookProgress()
+    progress.note("Opening")
+    with progress.stage("Embedding", total=4_000, unit="images") as advance:
+        advance(500)
+        progress.latest("a\x1b")
+        advance(1_500)
+        advance(1_000)
+    assert shown == [
+        ("Embedding …", False),
+        ("Embedding: 2,000 of 4,000 images, 2 s left, the latest a\\x1b", True),
+        ("Embedding: 3,000 images in 4.0 s", True),
+    ]
+    assert capsys.readouterr().out == "Opening\n"

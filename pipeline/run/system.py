@@ -314,6 +314,18 @@ def passed_socket(descriptor: int) -> dict[str, Any] | None:
     return None if is_windows() else {"pass_fds": (descriptor,)}
 
 
+NEW_PROCESS_GROUP = 0x200
+"""``subprocess.CREATE_NEW_PROCESS_GROUP``, which only Windows has."""
+
+
+def apart_from_interrupts() -> dict[str, Any]:
+    """Options of ``subprocess.Popen`` by which Ctrl-C, or the interrupt of a notebook's cell, ends
+    no child: it goes to all processes of a group."""
+    if is_windows():
+        return {"creationflags": NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
 # -- signals
 
 KILL = int(getattr(signal, "SIGKILL", 9))

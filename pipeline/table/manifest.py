@@ -209,8 +209,9 @@ def steps_named(run: RunFolder, manifest: Manifest, checkpoints: Checkpoints | N
     that it does not hold and CheckpointError where the best one is not known."""
     if checkpoints is None:
         return manifest.steps
-    is_one = isinstance(checkpoints, (str, int, Integral))  # integers of numpy, too
-    names = [str(checkpoints)] if is_one else [str(one) for one in checkpoints]
+    if isinstance(checkpoints, (str, int, Integral)):  # integers of numpy, too
+        checkpoints = [str(checkpoints)]
+    names = [str(one) for one in checkpoints]
     if not names:
         raise SettingsError("No checkpoint was named. Name some, or leave that out for all.")
     steps: set[int] = set()

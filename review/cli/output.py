@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.stage import Job
     from review_embeddings.pipeline.training.curves import CheckpointMetrics
     from review_embeddings.pipeline.training.finetune import FineTuned
+    from review_embeddings.review.cli.notebook import NotebookProgress
     from review_embeddings.review.cli.terminal import TerminalProgress
     from review_embeddings.review.report.similar import SearchResults
 
@@ -63,12 +64,13 @@ def progress() -> Progress:
 
 
 @functools.cache
-def _terminal() -> TerminalProgress:
-    """The one that draws: there is one terminal."""
+def _terminal() -> TerminalProgress | NotebookProgress:
+    """The one that draws: there is one terminal, or the notebook of this process."""
     from review_embeddings.pipeline.run import copies
+    from review_embeddings.review.cli.notebook import NotebookProgress, in_notebook
     from review_embeddings.review.cli.terminal import TerminalProgress
 
-    shown = TerminalProgress(console(err=True))
+    shown = NotebookProgress() if in_notebook() else TerminalProgress(console(err=True))
     copies.report_to(shown)
     return shown
 

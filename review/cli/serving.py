@@ -77,11 +77,11 @@ def whole_address(url: str) -> str:
     return f"https://YOUR_HUB{url}" if url.startswith("/") else url
 
 
-def say_renewed(url: str, used: str) -> None:
-    """Say that an address was opened that had let somebody in already, and which one is good
-    now."""
+def say_renewed(url: str, used: str, end: str = "Ctrl-C") -> None:
+    """Say that an address was opened that had let somebody in already, and which one is good now;
+    ``end`` is what ends the review."""
     say(
         f"The address was used at {used} already, and was opened again just now. If that was not "
-        f"you, somebody else sees the review: end it with Ctrl-C and start it again.",
+        f"you, somebody else sees the review: end it with {end} and start it again.",
         f"New address: {whole_address(url)}",
     )

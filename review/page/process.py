@@ -92,6 +92,7 @@ class SpotlightProcess:
                 cwd=self._empty,
                 env={**os.environ, **cache, **environment, **reached},
                 **(system.passed_socket(bound.fileno()) or {}),
+                **system.apart_from_interrupts(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
