@@ -44,6 +44,18 @@ SHOWN_IN_A_FRAME = """(address) => {
 }"""
 
 
+ASKED_BY_ITS_WINDOW = """async (home) => {
+    const asked = (options) => fetch(`${home}api/table/`, { credentials: "include", ...options })
+        .then((answer) => (answer.ok ? "ANSWERED" : "refused"), () => "refused");
+    const socket = new Promise((done) => {
+        const made = new WebSocket(`${home.replace("https", "wss")}api/ws`);
+        made.onopen = () => done("OPEN");
+        made.onerror = () => done("refused");
+    });
+    return [await asked({}), await asked({ method: "POST" }), await socket];
+}"""
+
+
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     need(nginx_program() is not None, "nginx")
@@ -156,6 +168,16 @@ def test_a_trusted_host_shows_it_in_a_frame(
     frame.locator(f"{PANEL} button[aria-keyshortcuts=k]").click()
     frame.wait_for_function(f"/ decided/.test(document.querySelector('{PANEL}').textContent)")
     page.close()
+
+
+def test_a_host_that_shows_it_in_a_frame_asks_it_nothing(
+    context: BrowserContext, proxy: Proxy, reviewed: Serving
+) -> None:
+    """Its window has the cookie of the frame, as both are of one site."""
+    home = proxy.at(PROXY, STRIPPED)
+    page, frame = framed(context, proxy.at(PORTAL, "/frame"), at_host(reviewed.address, home))
+    frame.wait_for_selector(f"{PANEL} button[aria-keyshortcuts=k]:enabled")
+    assert page.evaluate(ASKED_BY_ITS_WINDOW, home) == ["refused", "refused", "refused"]
 
 
 def test_no_other_host_shows_it_in_a_frame(
