@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from chromium import FLAGS
 from deciding import PANEL, decided, opened, ready
-from playwright.sync_api import BrowserContext, Frame, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, WebSocket, sync_playwright
 from proxies import (
     HUB_PREFIX,
     PORTAL,
@@ -24,7 +24,7 @@ from proxies import (
     nginx_program,
 )
 from samples import need
-from serving import Serving, ask, serving
+from serving import Serving, serving
 
 pytestmark = pytest.mark.browser
 
@@ -41,6 +41,18 @@ SHOWN_IN_A_FRAME = """(address) => {
     document.body.replaceChildren(
         Object.assign(document.createElement("iframe"), { src: address, width: 1500, height: 800 }),
     );
+}"""
+
+
+ASKED_BY_ITS_WINDOW = """async (home) => {
+    const asked = (options) => fetch(`${home}api/table/`, { credentials: "include", ...options })
+        .then((answer) => (answer.ok ? "ANSWERED" : "refused"), () => "refused");
+    const socket = new Promise((done) => {
+        const made = new WebSocket(`${home.replace("https", "wss")}api/ws`);
+        made.onopen = () => done("OPEN");
+        made.onerror = () => done("refused");
+    });
+    return [await asked({}), await asked({ method: "POST" }), await socket];
 }"""
 
 
@@ -72,13 +84,20 @@ def reviewed(
         yield started
 
 
-@pytest.fixture
-def context(chromium: str) -> Iterator[BrowserContext]:
+@pytest.fixture(scope="module")
+def far_browser(chromium: str) -> Iterator[Browser]:
     """A person's browser, far away from the review."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=PROXY_FLAGS)
-        yield browser.new_context(ignore_https_errors=True)
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def context(far_browser: Browser) -> Iterator[BrowserContext]:
+    """A profile of it with nothing in it."""
+    with far_browser.new_context(ignore_https_errors=True) as made:
+        yield made
 
 
 def watched(context: BrowserContext) -> tuple[list[str], list[WebSocket]]:
@@ -151,6 +170,16 @@ def test_a_trusted_host_shows_it_in_a_frame(
     page.close()
 
 
+def test_a_host_that_shows_it_in_a_frame_asks_it_nothing(
+    context: BrowserContext, proxy: Proxy, reviewed: Serving
+) -> None:
+    """Its window has the cookie of the frame, as both are of one site."""
+    home = proxy.at(PROXY, STRIPPED)
+    page, frame = framed(context, proxy.at(PORTAL, "/frame"), at_host(reviewed.address, home))
+    frame.wait_for_selector(f"{PANEL} button[aria-keyshortcuts=k]:enabled")
+    assert page.evaluate(ASKED_BY_ITS_WINDOW, home) == ["refused", "refused", "refused"]
+
+
 def test_no_other_host_shows_it_in_a_frame(
     context: BrowserContext, proxy: Proxy, reviewed: Serving
 ) -> None:
@@ -163,26 +192,3 @@ def test_no_other_host_shows_it_in_a_frame(
         assert frame.url.startswith("chrome-error://")
         page.close()
     assert any("frame-ancestors" in text for text in messages)
-
-
-def test_headers_that_proxies_send_change_nothing(served: Serving) -> None:
-    """Anybody can send them; nor is a host trusted because they name it."""
-    forwarded = {
-        "X-Forwarded-Host": PROXY,
-        "X-Forwarded-Proto": "https",
-        "X-Forwarded-Prefix": STRIPPED,
-        "X-Forwarded-For": "127.0.0.1",
-        "Forwarded": f"host={PROXY};proto=https",
-    }
-    for host in (PROXY, "rebound.example"):
-        for more in ({}, forwarded):
-            status, content, _ = ask(served.url, **{"Host": host, **more})
-            assert status == 403 and f"--trusted-host {host}".encode() in content
-    foreign = {"Origin": f"https://{PROXY}", "Sec-Fetch-Site": "same-origin"}
-    path = f"{served.url}api/review/decisions"
-    assert ask(path, "POST", {}, **served.own.headers | foreign | forwarded)[0] == 403
-    own = {"Cookie": served.own.cookie}
-    for path in ("", "api/table/", "api/review", f"{STRIPPED[1:]}api/table/"):
-        plain, spoofed = ask(served.url + path, **own), ask(served.url + path, **own, **forwarded)
-        assert spoofed[:2] == plain[:2]
-        assert spoofed[2].get("location") == plain[2].get("location")

@@ -209,3 +209,28 @@ def test_an_address_that_somebody_else_used_first_is_noticed(
         page.goto(served.address)  # what the terminal shows now
         is_there(page)
     assert "Ctrl-C" in served.output and "with Chrome" in served.output
+
+
+def test_headers_that_proxies_send_change_nothing(served: Serving) -> None:
+    """Anybody can send them; nor is a host trusted because they name it."""
+    from serving import ask
+
+    forwarded = {
+        "X-Forwarded-Host": "hub.example.org",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Prefix": "/reviews/",
+        "X-Forwarded-For": "127.0.0.1",
+        "Forwarded": "host=hub.example.org;proto=https",
+    }
+    for host in ("hub.example.org", "rebound.example"):
+        for more in ({}, forwarded):
+            status, content, _ = ask(served.url, **{"Host": host, **more})
+            assert status == 403 and f"--trusted-host {host}".encode() in content
+    foreign = {"Origin": "https://hub.example.org", "Sec-Fetch-Site": "same-origin"}
+    path = f"{served.url}api/review/decisions"
+    assert ask(path, "POST", {}, **served.own.headers | foreign | forwarded)[0] == 403
+    own = {"Cookie": served.own.cookie}
+    for path in ("", "api/table/", "api/review", "reviews/api/table/"):
+        plain, spoofed = ask(served.url + path, **own), ask(served.url + path, **own, **forwarded)
+        assert spoofed[:2] == plain[:2]
+        assert spoofed[2].get("location") == plain[2].get("location")

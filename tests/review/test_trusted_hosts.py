@@ -270,14 +270,18 @@ def test_at_a_trusted_host_the_cookie_is_for_its_frames_and_its_path(
 
 
 def test_only_a_trusted_origin_writes_or_opens_the_websocket(guarded: Client) -> None:
-    client = guarded(Address(proxies=("hub.example.org",)).trust)
+    names = ("hub.example.org", "portal.example.org")
     for host in ("hub.example.org", f"127.0.0.1:{PORT}"):
+        client = guarded(Address(proxies=names).trust)
         own = HEADERS | {"Host": host}
+        hub = {"Origin": "https://hub.example.org", "Host": host}
+        assert "Partitioned" in attributes(entered(client, "https://hub.example.org/", **hub))
         good = own | {"Origin": "https://hub.example.org"}
         assert client.post("/api/seen", headers=good).status_code == 200
         with client.websocket_connect("/api/ws", headers=good):
             pass
         for headers in (
+            own | {"Origin": "https://portal.example.org"},  # which only shows it in a frame
             own | {"Origin": "https://evil.example"},
             own | {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"},
             own | {"Origin": "https://hub.example.org.evil.example"},

@@ -78,13 +78,16 @@ class Guard:
         self.hosts = hosts
         self.secure = secure
         self.trust = trust
+        self.opened: tuple[TrustedHost, ...] = ()
+        """Where browsers have the page: other hosts that are trusted only show it in a frame."""
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
         scope = without_base(scope, self.trust)
-        asked = Asked.of(scope, self.trust)
+        origins = self.trust.hosts if scope["path"] == ENTER else self.opened
+        asked = Asked.of(scope, self.trust, origins)
         if asked.is_websocket:
             await self._websocket(asked, scope, receive, send)
         else:
@@ -148,7 +151,7 @@ class Guard:
             is_known=self._is_let_in(asked) and self._has_token(asked),
             agent=asked.headers.get("user-agent", ""),
         )
-        return self._answer(admission, address)
+        return self._answer(admission, address or f"{asked.headers.get('origin', '')}/")
 
     def _answer(self, admission: Admission, address: str) -> Response:
         if not admission.is_let_in:
@@ -158,6 +161,7 @@ class Guard:
             host = self.trust.seen_at(address)
             if host is not None:
                 self.trust = self.trust.with_learned(host)
+                self.opened = tuple({*self.opened, host})
             answer.headers["Set-Cookie"] = self._cookie(host)
         return answer
 

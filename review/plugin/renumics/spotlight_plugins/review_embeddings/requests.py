@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from review_embeddings.review.hosts.trusted import LOOPBACK, Trust
+from review_embeddings.review.hosts.trusted import LOOPBACK, Trust, TrustedHost
 
 Scope = MutableMapping[str, Any]
 
@@ -30,11 +30,13 @@ class Asked:
     headers: dict[str, str]
     trust: Trust
     """Whom the review trusts beside this machine."""
+    origins: tuple[TrustedHost, ...]
+    """Hosts of proxies whose origin is that of our own page."""
     port: int | None
     """Of the server."""
 
     @classmethod
-    def of(cls, scope: Scope, trust: Trust) -> Asked:
+    def of(cls, scope: Scope, trust: Trust, origins: tuple[TrustedHost, ...]) -> Asked:
         """The request of an ASGI scope. A header that comes twice counts as both, which fits no
         rule. Headers in which proxies say what they changed are not read: anybody can send them."""
         headers: dict[str, str] = {}
@@ -45,7 +47,7 @@ class Asked:
         query = scope.get("query_string", b"").decode("latin-1")
         is_websocket = scope["type"] == "websocket"
         method, port = scope.get("method", "GET"), (scope.get("server") or (None, None))[1]
-        return cls(is_websocket, method, scope["path"], query, headers, trust, port)
+        return cls(is_websocket, method, scope["path"], query, headers, trust, origins, port)
 
     def has_host(self, names: Collection[str]) -> bool:
         """Whether it was sent to one of these names, at whatever port: others are names that a
@@ -90,7 +92,7 @@ class Asked:
     def _is_trusted(self, origin: str) -> bool:
         """Whether an origin that is not the host is that of a proxy: proxies change the host, or
         the origin to the server's own, as Codespaces do."""
-        if any(host.has_origin(origin) for host in self.trust.hosts):
+        if any(host.has_origin(origin) for host in self.origins):
             return True
         if self.trust.learns:
             return self.site == "same-origin"
