@@ -195,7 +195,7 @@ def _refusal_to_open(name: str) -> Refusal | None:
     if not os.path.lexists(name):
         return None
     try:
-        os.close(os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+        os.close(os.open(name, os.O_RDONLY))
     except OSError as error:
         return Refusal(error.errno, named_path(name))
     return Refusal(errno.EIO, named_path(name))  # it has passed
