@@ -55,6 +55,9 @@ NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\berrno (\d+)\b", re.IGNORECASE
 FILE_IN_TEXT = re.compile(r"local file '([^']+)'")
 """How Arrow names a file."""
 
+UNOPENED = re.compile(r"No such file or directory: (.+)", re.DOTALL)
+"""What safetensors says of every file that it cannot open, whatever the reason."""
+
 TEXTS = (
     (re.compile(r"No space left on device|database or disk is full", re.I), errno.ENOSPC),
     (re.compile(r"Disk quota exceeded", re.I), errno.EDQUOT),
@@ -177,12 +180,25 @@ def _refusal_of(error: BaseException) -> Refusal | None:
     if isinstance(error, OSError) and error.errno in OF_FILES:
         return Refusal(error.errno, _file_of(error))
     text = str(error)
+    if isinstance(error, FileNotFoundError) and (unopened := UNOPENED.fullmatch(text)):
+        return _refusal_to_open(unopened[1])
     found = NUMBER_IN_TEXT.search(text)
     number = int(found[1] or found[2]) if found else None
     number = next((one for words, one in TEXTS if words.search(text)), number)
     if number in OF_FILES - MISPLACED | {errno.ENAMETOOLONG}:
         return Refusal(number, _file_of(error))
     return Refusal(None) if UNWRITTEN.search(text) else None
+
+
+def _refusal_to_open(name: str) -> Refusal | None:
+    """Why a file could not be opened that is there; None for one that is not."""
+    if not os.path.lexists(name):
+        return None
+    try:
+        os.close(os.open(name, os.O_RDONLY))
+    except OSError as error:
+        return Refusal(error.errno, named_path(name))
+    return Refusal(errno.EIO, named_path(name))  # it has passed
 
 
 def _file_of(error: BaseException) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError, reason_of
 from review_embeddings.pipeline.hub import looked_up
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import is_timm
 from review_embeddings.pipeline.models.forms.pretrained import conversion_command
 from review_embeddings.pipeline.models.forms.stored import WEIGHTS_INDEX
@@ -158,6 +159,7 @@ def read_model_config(name: str) -> Any:
             return import_transformers().AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         if path.exists():
+            raise_unavailable(error, path)
             raise CheckpointError(
                 f"The model {name} cannot be loaded: {reason_of(error)} Give {LOCAL_FORMS}; or a "
                 f"Hub name."
@@ -170,6 +172,7 @@ def read_model_config(name: str) -> Any:
 
 
 def _load_error(name: str, config: Any, error: Exception) -> CheckpointError:
+    raise_unavailable(error, name)
     folder = Path(name)
     text = str(error)
     if "Unrecognized configuration class" in text:

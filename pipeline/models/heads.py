@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.hub import looked_up
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.config import CLASSIFIERS, UNWRITTEN_CLASSES, is_timm
 from review_embeddings.pipeline.models.forms import config_of
@@ -179,6 +180,7 @@ def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
                     import_transformers().AutoConfig.from_pretrained(checkpoint.source).to_dict()
                 )
         except (OSError, ValueError) as error:
+            raise_unavailable(error, checkpoint.source)
             raise CheckpointError(
                 f"The model {checkpoint.source} cannot be loaded: {reason_of(error)} Give the path "
                 f"of a model folder."

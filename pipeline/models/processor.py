@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError, reason_of
 from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.images.normalisation import MAX_LEVEL, Normalisation, to_levels
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import is_timm
 from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.inputs import check_takes_images
@@ -373,6 +374,8 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
             cause = error
             if away:
                 gone.append(away)
+    if cause is not None:
+        raise_unavailable(cause, sources[0])
     folders = " or ".join(map(str, sources))
     lacking = re.search(r"Missing optional dependencies: ([\w, -]+)\.", str(cause))
     if lacking:

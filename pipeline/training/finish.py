@@ -12,7 +12,12 @@ from pathlib import Path
 
 from review_embeddings.pipeline.models.trainerstate import TRAINER_STATE, read_state
 from review_embeddings.pipeline.run.files import whole_file
-from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, MODEL_FILES, RunFolder
+from review_embeddings.pipeline.run.folder import (
+    ADAPTER_WEIGHTS,
+    CHECKPOINT_PATTERN,
+    MODEL_FILES,
+    RunFolder,
+)
 from review_embeddings.pipeline.run.inside import remove_file, remove_tree
 from review_embeddings.pipeline.training.resume import (
     TrainingState,
@@ -27,6 +32,10 @@ NOT_OF_THE_MODEL = re.compile(
 
 WRITING = ".writing"
 """Folder beside the full states where the next one is written."""
+
+UNLOGGED = "unlogged_loss.json"
+"""Beside a full state: the sum of the losses that no row of the log has yet, and of how many
+steps."""
 
 COMPARED = (".json", ".safetensors")
 """Endings of the files that make the model; others, such as a model card, people may change."""
@@ -71,6 +80,13 @@ def put_final(run: RunFolder, state: TrainingState, best: int | None) -> None:
     for file in (*rest, state.folder / TRAINER_STATE, *sorted(weights, key=_is_last)):
         if not _is_same(file, run.path / file.name):
             _link_or_copy(file, run.path / file.name)
+
+
+def remove_older_states(state: Path) -> None:
+    """Delete the full states of ours beside the one that counts, as far as that can be done."""
+    for other in state.parent.glob(CHECKPOINT_PATTERN):
+        if other != state and (other / UNLOGGED).is_file() and not other.is_symlink():
+            remove_tree(other)
 
 
 def _source(run: RunFolder, state: TrainingState, best: int | None) -> Path:

@@ -16,7 +16,12 @@ from review_embeddings.pipeline.progress import Progress, default_activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import READING_FIELDS
 from review_embeddings.pipeline.training.data import review_request
-from review_embeddings.pipeline.training.finish import best_step, is_final_in_place, put_final
+from review_embeddings.pipeline.training.finish import (
+    best_step,
+    is_final_in_place,
+    put_final,
+    remove_older_states,
+)
 from review_embeddings.pipeline.training.images import collate
 from review_embeddings.pipeline.training.lora import load_adapter
 from review_embeddings.pipeline.training.options import FineTuning
@@ -76,6 +81,7 @@ def finish(run: RunFolder, request: FineTuning) -> int | None:
     the step that evaluated best. The training's last step must have been made."""
     state = newest_state(run)
     assert state is not None
+    remove_older_states(state.folder)
     best = best_step(state)
     wanted = best if request.load_best else None
     if not is_final_in_place(run, state, wanted):

@@ -27,10 +27,10 @@ from review_embeddings.pipeline.run.files import (
     write_checksums,
     write_json,
 )
-from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.inside import check_no_link, remove_file, remove_tree
 from review_embeddings.pipeline.training.callback import save_first, whole_model
-from review_embeddings.pipeline.training.finish import WRITING
+from review_embeddings.pipeline.training.finish import UNLOGGED, WRITING, remove_older_states
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.plan import SavePlan
 
@@ -38,10 +38,6 @@ transformers = import_transformers()
 
 PICKLED_ARGUMENTS = "training_args.bin"
 """The Trainer pickles its arguments beside every model; ours are in training.json."""
-
-UNLOGGED = "unlogged_loss.json"
-"""Beside a full state: the sum of the losses that no row of the log has yet, and of how many
-steps."""
 
 RESUME_SECONDS = 30.0
 """Least time between two full states."""
@@ -172,15 +168,15 @@ class CheckpointTrainer(transformers.Trainer):  # type: ignore[misc, name-define
         self.accelerator.wait_for_everyone()
 
     def _replace_state(self, root: Path, written: Path) -> None:
-        write_checksums(written)
         final = root / written.name
-        remove_tree(final)
-        check_no_link(final)
-        written.rename(final)
-        remove_tree(written.parent)
-        for other in root.glob(CHECKPOINT_PATTERN):
-            if other != final and (other / UNLOGGED).is_file() and not other.is_symlink():
-                remove_tree(other)  # an earlier state of ours
+        try:
+            write_checksums(written)
+            remove_tree(final)
+            check_no_link(final)
+            written.rename(final)
+        finally:
+            remove_tree(written.parent)
+        remove_older_states(final)
 
     @contextmanager
     def _redirected_to(self, root: Path) -> Iterator[None]:

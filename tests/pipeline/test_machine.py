@@ -158,3 +158,14 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (temporary / "new").touch()
     assert [file.name for file in target.iterdir()] == ["new"]
     assert [one.name for one in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_file_that_is_there_and_cannot_be_opened_is_not_said_to_lack(tmp_path: Path) -> None:
+    """safetensors says so of every file that it cannot open."""
+    path = tmp_path / "model.safetensors"
+    assert machine.refusal_in(FileNotFoundError(f"No such file or directory: {path}")) is None
+    path.touch()
+    error = FileNotFoundError(f"No such file or directory: {path}")
+    assert machine.refusal_in(error) == machine.Refusal(errno.EIO, str(path))
+    with pytest.raises(StorageError, match="fails while reading or writing .*model.safetensors"):
+        machine.raise_unavailable(error, tmp_path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.forms.looks import (
     ZIP,
     first_bytes,
@@ -40,6 +41,7 @@ def read_pickle(path: Path, title: str, *, mapped: bool = False) -> Any:
             mapped = mapped and first_bytes(path, len(ZIP)) == ZIP
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # what a damaged or hostile pickle raises has no common base class
+        raise_unavailable(error, path)
         raise CheckpointError(f"{title} cannot be loaded: {_reason(path, error)}") from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.hub import looked_up
+from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.models.config import (
     CLASSIFIERS,
     CONFIG,
@@ -257,6 +258,7 @@ def _from_pretrained(
     except CheckpointError:
         raise
     except Exception as error:  # what a wrong configuration raises has no common base class
+        raise_unavailable(error, described)
         raise CheckpointError(_cannot_load(name, error)) from error
     return LoadedModel(model, set(report["missing_keys"])), _gap(report)
 
