@@ -7,12 +7,14 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.api import BuildKeywords, PathName, check_keywords, request_of
 from review_embeddings.pipeline.errors import ReviewError
+from review_embeddings.pipeline.loading import imports_observed
+from review_embeddings.pipeline.progress import default_activity
 from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.cli.notebook import in_notebook
 from review_embeddings.review.cli.options import ServeOptions
@@ -25,6 +27,7 @@ from review_embeddings.review.cli.serving import (
     say_warnings,
     whole_address,
 )
+from review_embeddings.review.cli.statusline import status_in_host
 from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
@@ -192,20 +195,28 @@ def show(
         insecure=insecure,
         trusted_host=tuple(trusted_hosts),
     )
-    folder = _folder(run)
-    address, before = address_of(serve), _reviews_of(folder)
-    if not before:  # else the port is taken by the one whose place this takes
-        address.check()
-    earlier = reviewed_runs([os.fspath(name) for name in decisions_from])
-    deciding = {"reviewer": reviewer, "earlier": earlier}
-    page = _page(folder, options, wait=wait, rows=rows, long=long, **deciding)
-    for review in before:
-        review.close()
-    say_warnings(page, address)
-    review = Review(page, address, browser=browser)
+    with _told():
+        folder = _folder(run)
+        address, before = address_of(serve), _reviews_of(folder)
+        if not before:  # else the port is taken by the one whose place this takes
+            address.check()
+        earlier = reviewed_runs([os.fspath(name) for name in decisions_from])
+        deciding = {"reviewer": reviewer, "earlier": earlier}
+        page = _page(folder, options, wait=wait, rows=rows, long=long, **deciding)
+        for review in before:
+            review.close()
+        say_warnings(page, address)
+        review = Review(page, address, browser=browser)
     if not in_notebook():
         say(f"Spotlight: {whole_address(review.url)}   (good for one browser; .close() ends it)")
     return review
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Let a person know for what they wait."""
+    with imports_observed(), status_in_host(), default_activity("Reading the run"):
+        yield
 
 
 def _folder(run: RunFolder | PathName | None) -> RunFolder:

@@ -21,7 +21,7 @@ OF_OTHERS = {"huggingface_hub"}
 
 
 def test_every_logger_is_below_the_package() -> None:
-    names = set()
+    names = set[str]()
     for room in ("pipeline", "review"):
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

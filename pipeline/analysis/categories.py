@@ -20,3 +20,6 @@ NOT_CHECKED, FINE = "not checked", "none"
 
 ISSUES = (NOT_CHECKED, FINE, *SCORED, GRAY)
 """What a picture can be said to be."""
+
+EVEN = 0.5
+"""Label quality at which the given label and the best other one are as likely as each other."""

@@ -188,7 +188,7 @@ def _compute_together(session: BuildSession, state: RunState, jobs: Sequence[Job
         session.timed(stage.timed_as or stage.name, images * len(jobs)),
         _group_progress(session, state, jobs, len(state.steps)) as advance,
     ):
-        results = _folded(Inputs(session, state, stage, advance))
+        results = folded(Inputs(session, state, stage, advance))
         if stage.is_single:
             _store(session, jobs[0], iter([results]), images)
             return
@@ -198,7 +198,7 @@ def _compute_together(session: BuildSession, state: RunState, jobs: Sequence[Job
                 _store(session, by_step[step], iter([result]), images)
 
 
-def _folded(inputs: Inputs) -> Any:
+def folded(inputs: Inputs) -> Any:
     """What the stage makes of one checkpoint after the other."""
     stage, state = inputs.stage, inputs.state
     once = {name: inputs.value(name) for name in inputs.of_the_run}

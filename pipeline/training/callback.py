@@ -22,6 +22,7 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import whole_folder
 from review_embeddings.pipeline.run.folder import RunFolder, reference_to
 from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
+from review_embeddings.pipeline.training.counts import PREFIX, counts_of, is_looked_on, report
 from review_embeddings.pipeline.training.faults import FaultSwitch
 from review_embeddings.pipeline.training.live import LiveEmbedding, is_saved
 from review_embeddings.pipeline.training.log import TrainingLog
@@ -155,6 +156,7 @@ class EmbeddingCallback(LogCallback):
         self._metrics: dict[str, float] = {}
         self._live: LiveEmbedding | None = None
         self._switch = FaultSwitch("The embedding", progress, self._release, strict=strict)
+        self._counts_switch = FaultSwitch(f"What is logged as {PREFIX}…", progress, lambda: None)
 
     def on_train_begin(
         self,
@@ -172,6 +174,7 @@ class EmbeddingCallback(LogCallback):
             with self._switch.guarded(refuses=True), random_numbers_kept():
                 self._begin(args, state, model, processor)
             self._report(state)
+            self._report_counts(args, state, control)
 
     def _begin(self, args: Any, state: Any, model: Any, processor: Any) -> None:
         model = _check_trainer(args, model, processor)
@@ -207,6 +210,7 @@ class EmbeddingCallback(LogCallback):
             with self._switch.guarded(), random_numbers_kept():
                 self._embed(args, state, whole_model(model), folder)
             self._report(state)
+            self._report_counts(args, state, control)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Let other processes embed again."""
@@ -236,6 +240,17 @@ class EmbeddingCallback(LogCallback):
         self._live.embed(checkpoint, model, saved=is_saved(folder), device=args.device)
         if self.report is not None:
             self._metrics = self._live.metrics(state.global_step)
+
+    def _report_counts(self, args: Any, state: Any, control: Any) -> None:
+        """Log what a review would find at this checkpoint, where the training reports to a service:
+        nobody else would wait for it."""
+        live = self._live
+        if live is None or self._counts_switch.is_off or not is_looked_on(args):
+            return
+        with self._counts_switch.guarded():
+            with random_numbers_kept():
+                counts = counts_of(live.live, live.embedded) if live.embedded else {}
+            report(counts, args, state, control)
 
     def _report(self, state: Any) -> None:
         """Call what was given for it: its faults are not ours, and some of them are meant, such as

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ from review_embeddings.pipeline.settings import Request, check_settings
 from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory, embed
 from review_embeddings.pipeline.stages.heads import stored_head
 from review_embeddings.pipeline.stages.images import images_of, pixels_of
-from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
+from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models, ProcessorSource
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import resolve_info
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -148,6 +148,15 @@ class LiveRun:
         }
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """A checkpoint that was embedded, as a build sees it."""
+
+    step: int
+    models: Models
+    key: EmbeddingKey
+
+
 class LiveEmbedding:
     """Embeds, one checkpoint after the other, the weights that a Trainer's model has."""
 
@@ -158,6 +167,17 @@ class LiveEmbedding:
         self._adapted_head: Head | None = None
         self._stamps_memory = False
         self._borrows_head = False
+        self._embedded: Embedded | None = None
+
+    @property
+    def live(self) -> LiveRun:
+        """The run folder that is filled."""
+        return self._live
+
+    @property
+    def embedded(self) -> Embedded | None:
+        """What was embedded last."""
+        return self._embedded
 
     def prepare(self, first: Checkpoint, model: Any) -> list[str]:
         """Read and prepare the images, and load ``first``, a saved checkpoint of ``model``, to
@@ -268,6 +288,7 @@ class LiveEmbedding:
         if head is not None and head is self._adapted_head:
             kind = None if head.kind == SOFTMAX else head.kind
             key = replace(key, with_head=True, head_kind=kind)
+        self._embedded = Embedded(step, models, key)
         value = key.fingerprint(STAGES["embeddings"])
         if live.run.is_current("embeddings", step, value):
             return

@@ -70,6 +70,8 @@ class FilmData:
     """Step of the checkpoint that evaluated best; None where the run does not say."""
     unknown: frozenset[int] = frozenset()
     """Steps that stand for a final model of which nothing says at which step it was saved."""
+    run: str = "DIR"
+    """By what a command names the run."""
 
     def points_at(self, moment: Moment) -> NDArray[np.float64]:
         """Coordinates of all images at a moment, shape (N, 2)."""
@@ -137,6 +139,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         groups=_groups(run, manifest.steps[-1]),
         best=manifest.best,
         unknown=frozenset(one.step for one in manifest.checkpoints if not one.step_known),
+        run=str(run),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
+from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.animation.encode import formats, gif, png, video
@@ -78,9 +79,7 @@ def frame_style(data: FilmData, options: FilmOptions) -> FrameStyle:
         )
     trails = [index_of[image] for image in options.trail] + data.furthest(options.trails)
     if options.groups and data.groups is None:
-        raise SettingsError(
-            "--groups: this run has no groups yet. Run: review-embeddings build (with --run)."
-        )
+        raise SettingsError(f"--groups: this run has no groups yet. Run: {build_command(data.run)}")
     return FrameStyle(
         options.size,
         options.theme,

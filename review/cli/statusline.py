@@ -151,6 +151,39 @@ def status_shown(stream: Any = None) -> Iterator[None]:
         _current = None
 
 
+class _Watched:
+    """A stream of a host's process: the line goes before anything is written to it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; the number of its characters."""
+        with output():
+            return int(self._stream.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def status_in_host() -> Iterator[None]:
+    """The same in the process of somebody else, such as a script: its streams are watched
+    meanwhile, and are afterwards what they were."""
+    before = sys.stdout, sys.stderr
+    if not all(before):
+        yield
+        return
+    with status_shown():
+        watched = _Watched(before[0]), _Watched(before[1])
+        sys.stdout, sys.stderr = watched
+        try:
+            yield
+        finally:
+            if (sys.stdout, sys.stderr) == watched:
+                sys.stdout, sys.stderr = before
+
+
 @contextmanager
 def output() -> Iterator[None]:
     """What prints to the terminal does so in here."""

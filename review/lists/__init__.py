@@ -7,6 +7,7 @@ same images in the same order. The declarations need no numeric library; `candid
 
 from __future__ import annotations
 
+from review_embeddings.pipeline.analysis.categories import EVEN
 from review_embeddings.review.lists import lists as lists  # declares them
 from review_embeddings.review.lists.definition import (
     LISTS,
@@ -15,6 +16,5 @@ from review_embeddings.review.lists.definition import (
     keys,
     lists_of,
 )
-from review_embeddings.review.lists.suggestion import EVEN
 
 __all__ = ["EVEN", "LISTS", "ImageList", "ListDefinition", "keys", "lists", "lists_of"]

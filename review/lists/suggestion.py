@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.analysis.categories import EVEN
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.outlook import FIRST
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 BEST = "at the best checkpoints"
 """Where the labels of images that were not trained on are judged."""
-
-EVEN = 0.5
-"""Label quality at which the given label and the best other one are as likely as each other."""
 
 
 def label_rank(images: Candidates) -> str:

@@ -161,3 +161,31 @@ def test_outputs_without_a_status_line_are_as_they_were() -> None:
     with statusline.output():
         pass
     statusline.mute()
+
+
+IN_HOST = textwrap.dedent("""
+    import sys, time
+    from review_embeddings.pipeline.progress import activity
+    from review_embeddings.review.cli import statusline
+
+    statusline.SILENT_SECONDS = statusline.LOOK_EVERY = 0.05
+    before = sys.stdout, sys.stderr
+    with statusline.status_in_host():
+        with activity("Starting Spotlight"):
+            while not statusline._current._shown:
+                time.sleep(0.01)
+        print("Spotlight: http")
+    assert (sys.stdout, sys.stderr) == before and statusline._current is None
+    print("mine")
+""")
+"""A script of somebody that opens a review."""
+
+
+def test_a_script_is_told_too_and_keeps_its_streams() -> None:
+    ours, theirs = pty.openpty()
+    _run(IN_HOST, theirs)
+    output = _read(ours)
+    os.close(ours)
+    os.close(theirs)
+    assert "\rStarting Spotlight … " in output
+    assert output.endswith(" \rSpotlight: http\r\nmine\r\n")

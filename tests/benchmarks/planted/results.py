@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.categories import EVEN
 from review_embeddings.pipeline.analysis.remaining import (
     LEAST_DECIDED,
     NOT_DECIDED,
@@ -16,7 +17,6 @@ from review_embeddings.pipeline.analysis.remaining import (
     remaining,
 )
 from review_embeddings.review.lists.outlook import FIRST
-from review_embeddings.review.lists.suggestion import EVEN
 from tests.benchmarks.planted.collecting import path_of, relabelled
 from tests.benchmarks.planted.evidence import evidence_of, neighbors_of
 from tests.benchmarks.planted.groupscores import group_scores
