@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.run import system
 
@@ -74,7 +74,7 @@ def open_regular(path: Path) -> int:
     raise NotRegularError("it is no regular file")
 
 
-def open_binary(path: Path, buffering: int = -1) -> Any:
+def open_binary(path: Path, buffering: int = -1) -> IO[bytes]:
     """A file for reading its bytes. Raises OSError, NotRegularError."""
     return os.fdopen(open_regular(path), "rb", buffering)
 
