@@ -195,7 +195,7 @@ def show(
         insecure=insecure,
         trusted_host=tuple(trusted_hosts),
     )
-    with _told():
+    with _status_shown():
         folder = _folder(run)
         address, before = address_of(serve), _reviews_of(folder)
         if not before:  # else the port is taken by the one whose place this takes
@@ -213,7 +213,7 @@ def show(
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _status_shown() -> Iterator[None]:
     """Let a person know for what they wait."""
     with imports_observed(), status_in_host(), default_activity("Reading the run"):
         yield
