@@ -16,7 +16,6 @@ from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.loading import imports_observed
 from review_embeddings.pipeline.progress import default_activity
 from review_embeddings.pipeline.text import html_text
-from review_embeddings.review.cli.notebook import in_notebook
 from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
@@ -29,6 +28,7 @@ from review_embeddings.review.cli.serving import (
 )
 from review_embeddings.review.cli.statusline import status_in_host
 from review_embeddings.review.cli.waiting import when_free
+from review_embeddings.review.notebook import in_notebook
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
