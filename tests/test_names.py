@@ -224,6 +224,28 @@ def test_the_wheel_says_that_it_has_types(wheel: Path) -> None:
     }
 
 
+def test_mypy_takes_the_types_of_an_installed_wheel(
+    installation: Callable[[str], Installation], tmp_path: Path
+) -> None:
+    """Looks at no file of ours: whether there are types is said before."""
+    file = tmp_path / "user.py"
+    file.write_text(
+        "import review_embeddings\n"
+        "from review_embeddings.pipeline import table\n"
+        "from review_embeddings.review import decisions\n"
+    )
+    python = installation("wheel").python
+    options = ["--strict", "--follow-imports=skip", "--config-file=", "--cache-dir", os.devnull]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "--python-executable", str(python), str(file)],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_names_are_offered_and_load_nothing_before() -> None:
     assert set(NAMES) <= set(review_embeddings.__all__) <= set(dir(review_embeddings))
     program = """

@@ -57,6 +57,7 @@ LAYERS = (
     "review.publish",
     "review.animation",
     "review.demo",
+    "review.notebook",
     "review",
     "review.cli",
     "review.session",

@@ -12,7 +12,6 @@ from typing import Any
 
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.text import visible
-from review_embeddings.review.cli.printing import say
 
 EVERY = 0.5
 """Seconds between two changes of a line: each is a message to the browser, and is kept."""
@@ -54,7 +53,7 @@ class NotebookProgress:
             self._latest = ""
 
     def note(self, text: str) -> None:
-        say(text)
+        _Line(text)
 
     def latest(self, text: str) -> None:
         self._latest = f", the latest {text}"
