@@ -31,7 +31,7 @@ from review_embeddings.pipeline.run.identity import OtherRunError, run_id
 from review_embeddings.review.decisions import reviewed
 from review_embeddings.review.decisions.compact import compact
 from review_embeddings.review.decisions.history import last_decisions
-from review_embeddings.review.decisions.lines import Decision, as_line
+from review_embeddings.review.decisions.lines import Decision, as_line, read_line
 from review_embeddings.review.decisions.log import DecisionLog, read_history
 from review_embeddings.review.decisions.messages import read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
@@ -359,7 +359,7 @@ def put(file: Path, content: bytes) -> None:
 def other_line(content: bytes) -> bytes:
     """The first line as another machine decided it."""
     first = content.splitlines(keepends=True)[0]
-    return first.replace(b'"r0"', b'"other"').replace(b'"remove"', b'"keep"')
+    return as_line(replace(read_line(first), request="other", decision="keep"))
 
 
 WAYS: dict[str, Callable[[Path], object]] = {
