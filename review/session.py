@@ -16,6 +16,7 @@ from review_embeddings.pipeline.errors import ReviewError
 from review_embeddings.pipeline.loading import imports_observed
 from review_embeddings.pipeline.progress import default_activity
 from review_embeddings.pipeline.text import html_text
+from review_embeddings.review.cli.live.statusline import status_in_host
 from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
@@ -26,7 +27,6 @@ from review_embeddings.review.cli.serving import (
     say_warnings,
     whole_address,
 )
-from review_embeddings.review.cli.statusline import status_in_host
 from review_embeddings.review.cli.waiting import when_free
 from review_embeddings.review.notebook import in_notebook
 
@@ -195,7 +195,7 @@ def show(
         insecure=insecure,
         trusted_host=tuple(trusted_hosts),
     )
-    with _status_shown():
+    with _waiting_shown():
         folder = _folder(run)
         address, before = address_of(serve), _reviews_of(folder)
         if not before:  # else the port is taken by the one whose place this takes
@@ -213,7 +213,7 @@ def show(
 
 
 @contextlib.contextmanager
-def _status_shown() -> Iterator[None]:
+def _waiting_shown() -> Iterator[None]:
     """Let a person know for what they wait."""
     with imports_observed(), status_in_host(), default_activity("Reading the run"):
         yield

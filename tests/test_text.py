@@ -27,6 +27,7 @@ from review_embeddings.pipeline.csvfile import (
     unguarded,
 )
 from review_embeddings.pipeline.text import html_text, json_text, visible
+from review_embeddings.review.cli.live.terminal import TerminalProgress
 from review_embeddings.review.cli.printing import (
     GuardedStream,
     TextTable,
@@ -35,7 +36,6 @@ from review_embeddings.review.cli.printing import (
     say,
     say_json,
 )
-from review_embeddings.review.cli.terminal import TerminalProgress
 
 PIECES = st.sampled_from(
     [

@@ -76,7 +76,7 @@ def lists() -> Iterable[str]:
 
 def orders() -> Iterable[str]:
     """Orders of an exported list beside its own."""
-    from review_embeddings.review.exchange.export import ORDERS
+    from review_embeddings.review.exchange.forms import ORDERS
 
     return ORDERS
 

@@ -15,8 +15,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from review_embeddings.pipeline.progress import Advance, Progress
+from review_embeddings.review.cli.live.statusline import mute
 from review_embeddings.review.cli.printing import say_json
-from review_embeddings.review.cli.statusline import mute
 
 FORMAT = 1
 """Raised when a field that was there means something else, or is there no more."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.stages.stage import Job
     from review_embeddings.pipeline.training.curves import CheckpointMetrics
     from review_embeddings.pipeline.training.finetune import FineTuned
-    from review_embeddings.review.cli.terminal import TerminalProgress
+    from review_embeddings.review.cli.live.terminal import TerminalProgress
     from review_embeddings.review.notebook import NotebookProgress
     from review_embeddings.review.report.similar import SearchResults
 
@@ -67,7 +67,7 @@ def progress() -> Progress:
 def _terminal() -> TerminalProgress | NotebookProgress:
     """The one that draws: there is one terminal, or the notebook of this process."""
     from review_embeddings.pipeline.run import copies
-    from review_embeddings.review.cli.terminal import TerminalProgress
+    from review_embeddings.review.cli.live.terminal import TerminalProgress
     from review_embeddings.review.notebook import NotebookProgress, in_notebook
 
     shown = NotebookProgress() if in_notebook() else TerminalProgress(console(err=True))

@@ -23,10 +23,10 @@ from review_embeddings.review.cli.diff import diff_command
 from review_embeddings.review.cli.errors import run_to_exit
 from review_embeddings.review.cli.finetune import finetune_command
 from review_embeddings.review.cli.lists import apply_command, export_command, import_command
+from review_embeddings.review.cli.live.statusline import status_shown
 from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
 from review_embeddings.review.cli.similar import index_command, similar_command
-from review_embeddings.review.cli.statusline import status_shown
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from review_embeddings.pipeline.progress import Interrupted
 from review_embeddings.pipeline.run import system
-from review_embeddings.review.cli.statusline import output
+from review_embeddings.review.cli.live.statusline import output
 
 FROM_SIGNALS = 128
 """Exit codes of what a signal has ended are this and its number, as in a shell."""

@@ -32,6 +32,7 @@ from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note
 from review_embeddings.review.exchange import columns
 from review_embeddings.review.exchange.formats import read_rows, write_list
+from review_embeddings.review.exchange.forms import GAIN, ORDERS
 from review_embeddings.review.exchange.imports import filled_in
 from review_embeddings.review.exchange.sourcerows import ending_by_content
 from review_embeddings.review.exchange.targets import check_target
@@ -60,11 +61,6 @@ DEFAULT_TOP = 100
 
 MAX_ROWS = 5
 """Filled-in rows that a message names."""
-
-GAIN = "gain"
-
-ORDERS = (GAIN,)
-"""Orders of a list beside its own."""
 
 WORST, DECIDED = "worst", "decided"
 """The lists of which that consists."""

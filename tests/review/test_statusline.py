@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from review_embeddings.pipeline.progress import activity, current_activity, default_activity
-from review_embeddings.review.cli import statusline
-from review_embeddings.review.cli.statusline import (
+from review_embeddings.review.cli.live import statusline
+from review_embeddings.review.cli.live.statusline import (
     AGAIN_SECONDS,
     NEXT_SECONDS,
     SILENT_SECONDS,
@@ -104,7 +104,8 @@ SLOW = textwrap.dedent("""
     import time
     import click
     from review_embeddings.pipeline.progress import activity
-    from review_embeddings.review.cli import program, statusline
+    from review_embeddings.review.cli import program
+    from review_embeddings.review.cli.live import statusline
 
     @click.command()
     def cli():
@@ -166,7 +167,7 @@ def test_outputs_without_a_status_line_are_as_they_were() -> None:
 IN_HOST = textwrap.dedent("""
     import sys, time
     from review_embeddings.pipeline.progress import activity
-    from review_embeddings.review.cli import statusline
+    from review_embeddings.review.cli.live import statusline
 
     statusline.SILENT_SECONDS = statusline.LOOK_EVERY = 0.05
     before = sys.stdout, sys.stderr

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from review_embeddings.review.cli import terminal
-from review_embeddings.review.cli.terminal import TerminalProgress
+from review_embeddings.review.cli.live import terminal
+from review_embeddings.review.cli.live.terminal import TerminalProgress
 
 
 def test_what_was_done_last_stands_under_its_stage_and_does_not_stay() -> None:

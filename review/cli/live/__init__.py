@@ -1,0 +1,2 @@
+"""What a terminal shows while work goes on: owns bars and the line of status. Knows no command and
+no option."""
