@@ -29,7 +29,7 @@ STEEPNESS = (3.0, 6.0, 12.0, 40.0)
 """What a curve of probabilities can be: from a top to a bottom, around a position in the list (its
 length is 1), slowly or as an edge."""
 
-GRADUAL = 0.85
+GRADUAL = 0.93
 """How much is expected of lists in which the odds fall steadily, as in lists of planted wrong
 labels; the rest, of those curves."""
 
@@ -37,7 +37,7 @@ BEGINS = tuple(np.linspace(-6, 7, 53).tolist())
 FALLS = tuple(np.linspace(0, 8, 33).tolist())
 """Of steady ones: the logarithm of the odds at the begin, and by how much it falls to the end."""
 
-USUAL_BEGIN, USUAL_FALL = (0.0, 3.0), (2.5, 1.5)
+USUAL_BEGIN, USUAL_FALL = (0.0, 3.0), (2.0, 1.25)
 """Mean and standard deviation of each: what fits planted lists, whole and with most of the wrong
 labels taken out (`tests.benchmarks.planted`)."""
 

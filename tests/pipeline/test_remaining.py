@@ -83,7 +83,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say_and_are_narrow() -> None:
         assert 0.8 <= made[order][0].mean() <= 0.97, order
         assert np.median(made[order][1]) <= 12
     # nobody foresees an edge beyond all that was seen
-    assert made["from the top"][0].mean() >= 0.7 and np.median(made["from the top"][1]) <= 17
+    assert made["from the top"][0].mean() >= 0.6 and np.median(made["from the top"][1]) <= 17
 
 
 def test_of_lists_of_wrong_labels_the_first_thirty_say_how_many_are_left() -> None:
