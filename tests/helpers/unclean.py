@@ -241,7 +241,7 @@ class Scene:
         if not names(sentences[0], failed.path, self.place):
             return f"the file is not named ({failed.path}): {sentences[0]}"
         hidden = failed.kind == "read" and failed.path.endswith(HIDDEN)
-        known = (UNKNOWN, WORDS[errno.EIO]) if hidden else (UNKNOWN, WORDS[trial.error])
+        known = (UNKNOWN, WORDS[trial.error], *((WORDS[errno.EIO],) if hidden else ()))
         if not any(words in sentences[0] for words in known):
             return f"the fault is not named: {sentences[0]}"
         left = leftovers(self.place)
