@@ -191,11 +191,12 @@ def _refusal_of(error: BaseException) -> Refusal | None:
 
 
 def _refusal_to_open(name: str) -> Refusal | None:
-    """Why a file could not be opened that is there; None for one that is not."""
-    if not os.path.lexists(name):
+    """Why a regular file could not be opened; None where there is none."""
+    if not os.path.isfile(name):
         return None
     try:
-        os.close(os.open(name, os.O_RDONLY))
+        with open(name, "rb"):
+            pass
     except OSError as error:
         return Refusal(error.errno, named_path(name))
     return Refusal(errno.EIO, named_path(name))  # it has passed

@@ -197,7 +197,8 @@ def test_a_terminal_gets_what_it_has_room_for_and_a_file_gets_all(
 def test_the_command_draws_on_a_real_terminal(built_run: Path) -> None:
     columns = 60
     shown = in_terminal(columns, "build", "--run", built_run)
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.splitlines()]
+    seen = [line.rpartition("\r")[2] for line in shown.split("\n")]  # the last that was drawn
+    lines = [re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) for line in seen]
     heading = next(line for line in lines if line.startswith("checkpoint"))
     assert f"\x1b[1m{heading}\x1b[0m" in shown, "bold, and not its codes in letters"
     table = lines[lines.index(heading) : lines.index(heading) + 4]
@@ -225,7 +226,7 @@ def in_terminal(columns: int, *arguments: object) -> str:
                 written += part
     os.close(terminal)
     assert process.returncode == 0, written
-    return written.decode().replace("\r", "")
+    return written.decode().replace("\r\n", "\n")
 
 
 def found_at(step: int) -> SearchResults:

@@ -55,6 +55,7 @@ DOORS = [
             {
                 "pipeline/run/inside.py",
                 "pipeline/run/bounded.py",  # only reads
+                "pipeline/run/system.py",  # what `inside` opens files with
                 "pipeline/run/locks.py",  # which follows no link either
                 "pipeline/run/copies.py",  # folders that have become empty
                 "pipeline/run/storage.py",  # the folder of copies
