@@ -192,10 +192,11 @@ def _refusal_of(error: BaseException) -> Refusal | None:
 
 def _refusal_to_open(name: str) -> Refusal | None:
     """Why a regular file could not be opened; None where there is none."""
-    if not os.path.isfile(name):
+    path = Path(name)
+    if not path.is_file():
         return None
     try:
-        with open(name, "rb"):
+        with path.open("rb"):
             pass
     except OSError as error:
         return Refusal(error.errno, named_path(name))

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.images.sources import names_evaluation, names_training
+from review_embeddings.pipeline.models.forms import form_of
+from review_embeddings.pipeline.models.forms.candidates import candidates_in
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.files import fingerprint, read_json
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -91,16 +93,16 @@ def stored_regime(run: RunFolder, info: RunInfo, images: RunImages) -> Regime | 
         stored = run.result_metadata("label_fit", ONCE)
     except RunError:  # damaged, which is said where the scores are read
         return regime_of(run, info, images)
-    if stored is None:
+    if stored is None and not run.array("label_fit", ONCE).exists():
         return None
-    if "regime" not in stored:  # of an earlier version
+    if stored is None or "regime" not in stored:  # damaged, or of an earlier version
         return regime_of(run, info, images)
     return Regime.of_record(stored["regime"], len(images))
 
 
 def regime_of(run: RunFolder, info: RunInfo, images: RunImages) -> Regime:
     """By ``--trained-on``; else by the hashes of the images that `finetune` trained on; else by the
-    split that it trained on; else by the name of the split."""
+    split that it trained on; else, where there was a training, by the name of the split."""
     given = info.settings.trained_on
     if given != AUTO:
         return _of_all(images, given == "yes", "--trained-on says so")
@@ -115,7 +117,17 @@ def regime_of(run: RunFolder, info: RunInfo, images: RunImages) -> Regime:
     if trained is not None and _is_same(trained["dataset"], info.dataset.source):
         split = trained["train_split"]
         return _of_all(images, split == info.dataset.split, f"the training was on split {split}")
+    if _is_base_alone(run, info):
+        return _of_all(images, False, "there is no training, only the model before one")
     return _by_name(info, images)
+
+
+def _is_base_alone(run: RunFolder, info: RunInfo) -> bool:
+    """Whether the images are looked at by a model that nothing here has fine-tuned."""
+    if info.base is None or any(step > 0 for step in run.steps_with("embeddings")):
+        return False
+    root = run.checkpoint_root(info)
+    return not candidates_in(root) and not form_of(root).matches(root)
 
 
 def _of_all(images: RunImages, trained: bool, why: str, *, is_known: bool = True) -> Regime:

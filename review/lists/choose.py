@@ -108,7 +108,7 @@ def made_list(definition: ListDefinition, candidates: Candidates, limit: int) ->
         "first": candidates.first_step,
         "last": candidates.last_step,
     }
-    expectation = definition.expected(candidates)
+    expectation = definition.expected(candidates, min(FIRST, len(rows)))
     return ImageList(
         definition.title.format(**values),
         rows,

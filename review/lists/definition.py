@@ -72,7 +72,7 @@ def _nothing_is_missing(candidates: Candidates) -> str:
     return ""
 
 
-def _nothing_to_say(candidates: Candidates) -> Expectation | None:
+def _nothing_to_say(candidates: Candidates, count: int) -> Expectation | None:
     return None
 
 
@@ -122,9 +122,9 @@ class ListDefinition:
     severity: Severity = "medium"
     suggests: Suggestion = ""
     """The decision that fits most of its images: relabelled to the suggested class, for one."""
-    expected: Callable[[Candidates], Expectation | None] = _nothing_to_say
-    """How many of its first images (`outlook.FIRST`) are real finds before anybody decided, or why
-    that is not known; None where nothing is to be said."""
+    expected: Callable[[Candidates, int], Expectation | None] = _nothing_to_say
+    """How many of so many of its first images are real finds before anybody decided, or why that is
+    not known; None where nothing is to be said."""
     by_suspicion: bool = False
     """Whether the most suspicious image stands first, the least last."""
     short: bool = False

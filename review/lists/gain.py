@@ -13,7 +13,7 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.definition import ListDefinition
-from review_embeddings.review.lists.outlook import verdict
+from review_embeddings.review.lists.outlook import FIRST, verdict
 
 GROUPS = "groups"
 """The list whose columns say which images are a group."""
@@ -26,7 +26,7 @@ def in_order_of_gain(
     of the groups too."""
     verdicts = np.array([verdict(candidates.decisions[row]) for row in rows], dtype=np.int8)
     settles = settled_by(definition, images, candidates)[rows]
-    expectation = definition.expected(candidates)
+    expectation = definition.expected(candidates, min(FIRST, len(rows)))
     expected = None if expectation is None else expectation.real
     return rows[by_gain(verdicts, settles, expected)]
 

@@ -21,7 +21,6 @@ from review_embeddings.review.lists.groups import (
     lacks_scores,
     parts_of,
 )
-from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.lists.suggestion import (
     another_class_fits,
     expected_wrong_labels,
@@ -48,21 +47,21 @@ def _ordered_by(values: NDArray[Any]) -> NDArray[Any]:
     return differ
 
 
-def _expected_atypical(column: str) -> Callable[[Candidates], Expectation]:
+def _expected_atypical(column: str) -> Callable[[Candidates, int], Expectation]:
     """By the scores of a column, of which the lowest are the most atypical."""
 
-    def expected(images: Candidates) -> Expectation:
+    def expected(images: Candidates, count: int) -> Expectation:
         from review_embeddings.pipeline.analysis.remaining import expected_outliers
 
-        return expected_outliers(images.last(column).astype(float), FIRST)
+        return expected_outliers(images.last(column).astype(float), count)
 
     return expected
 
 
-def _expected_in_groups(images: Candidates) -> Expectation:
+def _expected_in_groups(images: Candidates, count: int) -> Expectation:
     from review_embeddings.pipeline.analysis.remaining import expected_in_groups
 
-    return expected_in_groups(images.last(c.GROUP), FIRST)
+    return expected_in_groups(images.last(c.GROUP), count)
 
 
 def _needs_labels(images: Candidates) -> str:

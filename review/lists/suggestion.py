@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.analysis.categories import EVEN
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.lists.outlook import FIRST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,13 +30,13 @@ def label_score(images: Candidates) -> str:
     return c.TRAJECTORY_LABEL_SCORE if over_all else c.LABEL_SCORE
 
 
-def expected_wrong_labels(images: Candidates) -> Expectation:
+def expected_wrong_labels(images: Candidates, count: int) -> Expectation:
     """How many of the labels that fit worst are expected to be wrong, or why that is not known."""
     from review_embeddings.pipeline.analysis.remaining import expected_labels
 
     scores = images.last(label_score(images)).astype(float)
     trained_on = None if images.regime is None else images.regime.trained_on
-    return expected_labels(scores, FIRST, trained_on=trained_on)
+    return expected_labels(scores, count, trained_on=trained_on)
 
 
 def another_class_fits(images: Candidates) -> NDArray[Any]:

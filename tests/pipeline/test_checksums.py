@@ -109,7 +109,7 @@ def test_results_of_before_have_no_checksums(tmp_path: Path) -> None:
     damage(run.array("outliers", 0), -1)
     assert run.is_current("outliers", 0, "f") and run.read_array("outliers", 0)[0] == 0.5
     damage(run.array("outliers", 0), 0)
-    with pytest.raises(DamagedError, match="build --verify"):
+    with pytest.raises(DamagedError, match="build --run .* --verify"):
         run.read_array("outliers", 0)
 
 
@@ -317,7 +317,7 @@ def test_verify_names_each_damaged_file_and_what_brings_it_back(
     code, output, errors = review_embeddings("build", "--verify", "--run", run.path)
     assert code == 2 and "Damaged files: 4." in errors
     for name, cure in (
-        ("outliers/000020.npy", "outliers/000020.json; review-embeddings build"),
+        ("outliers/000020.npy", "outliers/000020.json; `review-embeddings build"),
         ("embeddings/000010.npy", "embeds it again where the weights of checkpoint 10"),
         ("table/000100-", "writes it again"),
         ("images.parquet", "read from the data set again"),

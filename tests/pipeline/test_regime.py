@@ -78,6 +78,21 @@ def test_the_name_of_the_split_tells_where_nothing_else_does(finished: RunFolder
     assert sentence(finished, split="all") == sentence(finished, split=None) == unknown
 
 
+def test_a_base_model_alone_was_trained_on_nothing(finished: RunFolder) -> None:
+    info, images = known_of(finished)
+    dataset = replace(info.dataset, split="train")
+    alone = replace(info, dataset=dataset, base="model", checkpoints="nowhere")
+    assert regime_of(finished, alone, images).sentence.startswith("trained on"), (
+        "it has later steps"
+    )
+    for step in finished.steps_with("embeddings"):
+        (finished.path / "embeddings" / f"{step:06d}.json").unlink()
+    without = "not trained on: there is no training, only the model before one"
+    assert regime_of(finished, alone, images).sentence == without
+    for other in (replace(alone, checkpoints="."), replace(alone, base=None)):
+        assert regime_of(finished, other, images).sentence.startswith("trained on: the split")
+
+
 def test_an_option_overrules(finished: RunFolder) -> None:
     write_hashes(finished, [])
     assert sentence(finished, trained_on="yes") == "trained on: --trained-on says so"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -459,7 +460,7 @@ def test_leaks_say_where_the_image_stands_and_under_which_label(
         review_embeddings("build", "--run", run_path, "--dataset", data, "--split", "test")[0] == 0
     )
     code, _, errors = review_embeddings("export", "--run", run_path, "--list", "leaks")
-    assert code == 2 and "build --against train" in errors and errors.count("\n") == 1
+    assert code == 2 and "--against train" in errors and errors.count("\n") == 1
     assert review_embeddings("build", "--run", run_path, "--against", "train")[0] == 0
     rows = listed("--list", "leaks")
     assert [
@@ -566,6 +567,7 @@ def test_what_the_run_exported_is_taken_back_though_the_classes_changed(
     write_list(listed(run, kind="decided"), file, "csv")
     text = file.read_text().replace('"red"', '"crimson"')
     lines = run.decisions.read_text().replace('"red"', '"crimson"')
+    lines = re.sub(r',\s*"checksum":\s*"[^"]*"', "", lines)  # as whoever edits a line does
     file.write_text(text)
     run.decisions.write_text(lines)  # decided when there was such a class
     assert import_decisions(run, file, "ada", note=print) == Imported(0, 1)

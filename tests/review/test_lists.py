@@ -430,6 +430,10 @@ def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_w
     clear = suspects(trajectory_label_score=1 / (1 + np.exp(-leads)))
     made = made_list(labels, clear, 8)
     assert made.expected == pytest.approx(3, abs=0.3) and made.unestimated == ""
+    for limit in (1, 2, 3):
+        made = made_list(labels, clear, limit)
+        assert made.expected == pytest.approx(len(made.rows), abs=0.3), "of what is listed"
+        assert made.expected <= len(made.rows) <= limit
     trained = replace(clear, regime=Regime(rows == 1, "by hash"))
     made = made_list(labels, trained, 8)
     assert made.expected is None and made.unestimated == LEARNT
@@ -443,7 +447,7 @@ def test_of_other_lists_it_is_said_what_is_expected_or_why_nothing_is() -> None:
     for key in ("worst", "consensus", "apart"):
         made = made_list(LISTS[key], found, 8)
         assert made.expected is None and made.unestimated == NO_MEASURE, key
-    assert LISTS["duplicates"].expected(found) is None
+    assert LISTS["duplicates"].expected(found, 8) is None
 
 
 def test_the_groups_of_a_run_in_a_line() -> None:

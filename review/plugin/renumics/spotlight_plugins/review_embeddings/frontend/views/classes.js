@@ -59,7 +59,9 @@ function head(view) {
             ),
         stepView(view),
         stepMenu(view),
-        confusion && h("span", { key: "share", class: "rc-muted" }, shareText(view)),
+        confusion &&
+            !isWithoutPredictions(confusion) &&
+            h("span", { key: "share", class: "rc-muted" }, shareText(view)),
     ];
 }
 
