@@ -105,7 +105,10 @@ def watched(context: BrowserContext) -> tuple[list[str], list[WebSocket]]:
     failed: list[str] = []
     sockets: list[WebSocket] = []
     context.on("response", lambda one: failed.append(one.url) if one.status >= 400 else None)
-    context.on("requestfailed", lambda one: failed.append(one.url))
+    context.on(  # a page that is loaded again ends what it was asking for
+        "requestfailed",
+        lambda one: None if one.failure == "net::ERR_ABORTED" else failed.append(one.url),
+    )
     context.on("page", lambda page: page.on("websocket", lambda one: sockets.append(one)))
     return failed, sockets
 

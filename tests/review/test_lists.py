@@ -433,7 +433,7 @@ def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_w
     for limit in (1, 2, 3):
         made = made_list(labels, clear, limit)
         assert made.expected == pytest.approx(len(made.rows), abs=0.3), "of what is listed"
-        assert made.expected <= len(made.rows) <= limit
+        assert made.expected is not None and made.expected <= len(made.rows) <= limit
     trained = replace(clear, regime=Regime(rows == 1, "by hash"))
     made = made_list(labels, trained, 8)
     assert made.expected is None and made.unestimated == LEARNT
