@@ -107,21 +107,13 @@ def draw_frame(
     The frame's artists can be changed afterwards: ``frame.map``, ``frame.points``, ``frame.rings``,
     ``frame.curves``, ``frame.title``. Raises ReviewError.
     """
-    from review_embeddings.review.animation.drawing.frame import Frame
     from review_embeddings.review.animation.render import quiet_fonts
 
     chosen = _checked(options)
     data, index = _data_at(_run_folder(run), checkpoint, chosen)
     style = frame_style(data, chosen)
     with quiet_fonts():
-        frame = Frame(
-            figure,
-            data,
-            theme=style.theme,
-            trails=style.trails,
-            groups=style.groups,
-            trust=style.trust,
-        )
+        frame = style.frame(figure, data)
         frame.show(Moment(index))
     return frame
 

@@ -53,6 +53,19 @@ class FrameStyle:
         """Width and height in pixels; both even, as H.264 wants them."""
         return self.width // 2 * 2, round(self.width * 0.4) * 2
 
+    def frame(self, figure: Any, data: FilmData) -> Frame:
+        """A frame that draws in this style into a matplotlib figure."""
+        from review_embeddings.review.animation.drawing.frame import Frame
+
+        return Frame(
+            figure,
+            data,
+            theme=self.theme,
+            trails=self.trails,
+            groups=self.groups,
+            trust=self.trust,
+        )
+
 
 class Packer(Protocol):
     """Makes what is written to the file of each frame's pixels."""
@@ -76,7 +89,6 @@ class Canvas:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        from review_embeddings.review.animation.drawing.frame import Frame
         from review_embeddings.review.animation.drawing.page import HEIGHT, WIDTH
 
         width, height = style.size
@@ -84,14 +96,7 @@ class Canvas:
         with quiet_fonts():
             figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
             canvas: Any = FigureCanvasAgg(figure)
-            self.frame: Frame = Frame(
-                figure,
-                data,
-                theme=style.theme,
-                trails=style.trails,
-                groups=style.groups,
-                trust=style.trust,
-            )
+            self.frame = style.frame(figure, data)
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)
             canvas.draw()

@@ -207,7 +207,8 @@ def print_table_size(built: Built) -> None:
     """How large the table is, and how to open it."""
     images, steps = len(built.images), len(built.manifest.steps)
     say(f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}")
-    say(f"Review it with: {command_line('--first', '--last', '--run', built.run)}")
+    ends = ("--first", "--last") if steps > 1 else ("--last",)
+    say(f"Review it with: {command_line(*ends, '--run', built.run)}")
 
 
 def print_fine_tuned(tuned: FineTuned) -> None:

@@ -6,6 +6,14 @@ const MUTED = "var(--review-muted, #555)";
 const LINE = "var(--review-line, #c3ccd5)";
 const RAISED = "var(--review-raised, #fff)";
 const COLUMN = { display: "flex", flexDirection: "column", minWidth: 0 };
+const BUTTON = {
+    border: `1px solid ${LINE}`,
+    borderRadius: "4px",
+    background: RAISED,
+    color: INK,
+    font: "inherit",
+    cursor: "pointer",
+};
 const FAINT = { color: MUTED, fontSize: "0.6875rem", lineHeight: "0.9375rem" };
 /** Pixels of the numbers at the ends of an axis, behind the last checkpoint. */
 export const AXIS_WIDTH = 34;
@@ -42,12 +50,7 @@ export const whyStyles = {
         gap: "6px",
         padding: "1px 6px",
         margin: "0 0 4px",
-        border: `1px solid ${LINE}`,
-        borderRadius: "4px",
-        background: RAISED,
-        color: INK,
-        font: "inherit",
-        cursor: "pointer",
+        ...BUTTON,
     },
     medoid: { width: "32px", height: "32px", objectFit: "contain" },
     muted: { color: MUTED, fontVariantNumeric: "tabular-nums", margin: 0 },
@@ -67,12 +70,7 @@ export const whyStyles = {
     filled: { display: "block", height: "100%" },
     toggle: {
         padding: "1px 8px",
-        border: `1px solid ${LINE}`,
-        borderRadius: "4px",
-        background: RAISED,
-        color: INK,
-        font: "inherit",
-        cursor: "pointer",
+        ...BUTTON,
     },
     curves: { ...COLUMN, flex: "1 1 auto", cursor: "pointer" },
     chart: { ...COLUMN, flex: "1 1 auto", maxHeight: "110px" },
