@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing in the tests may depend on a network
 
+# How long a command waits, and so what it tells meanwhile, is a matter of the machine.
+os.environ.setdefault("REVIEW_EMBEDDINGS_STATUS", "off")
+
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup pytest` hands on that it is ignored
 
 ROOT = Path(__file__).parents[1]

@@ -29,6 +29,12 @@ class FakeTerminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tests keep the line away."""
+    monkeypatch.delenv(statusline.SWITCH, raising=False)
+
+
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
     monkeypatch.setenv("TERM", "xterm")
@@ -155,6 +161,14 @@ def test_the_program_tells_it_in_a_file(tmp_path: Path) -> None:
     with (tmp_path / "output").open("wb") as file:
         _run(SLOW, file.fileno())
     assert (tmp_path / "output").read_text() == "Opening the data set …\nopened\n"
+
+
+def test_a_variable_keeps_it_away(screen: FakeTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with statusline.status_shown(screen):
+        assert statusline._current is not None
+    monkeypatch.setenv(statusline.SWITCH, statusline.OFF)
+    with statusline.status_shown(screen):
+        assert statusline._current is None
 
 
 def test_outputs_without_a_status_line_are_as_they_were() -> None:

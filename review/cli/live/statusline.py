@@ -21,6 +21,9 @@ from review_embeddings.pipeline.progress import current_activity
 from review_embeddings.pipeline.text import visible
 from review_embeddings.pipeline.textcolumns import width_of
 
+SWITCH, OFF = "REVIEW_EMBEDDINGS_STATUS", "off"
+"""The environment variable that keeps the line away, and its value."""
+
 SILENT_SECONDS = 1.5
 """After so long without output a person is told."""
 
@@ -135,7 +138,7 @@ def status_shown(stream: Any = None) -> Iterator[None]:
     ``stream`` is given. Of several processes of one training only the first one tells."""
     global _current
     stream = sys.stderr if stream is None else stream
-    if stream is None or _current is not None or os.environ.get("RANK", "0") != "0":
+    if stream is None or _current is not None or not _is_wanted():
         yield
         return
     line = StatusLine(getattr(stream, "unguarded", stream))
@@ -149,6 +152,10 @@ def status_shown(stream: Any = None) -> Iterator[None]:
         line.end()
         thread.join()
         _current = None
+
+
+def _is_wanted() -> bool:
+    return os.environ.get("RANK", "0") == "0" and os.environ.get(SWITCH) != OFF
 
 
 class _Watched:
