@@ -64,7 +64,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(
     assert all(column.dispensable is not None for column in columns if column not in shown)
     assert all(name in laid.about_left_out() for name in laid.left_out)
     cells = [cell for column in shown for cell in column.cells]
-    if laid.heading or not any(column.heading for column in columns):
+    if laid.heading or not any(column.heading for column in shown):
         headings = [column.heading for column in shown]
         assert signs(laid.rows) == signs(cells)
         assert signs(laid.heading) == signs(headings)
