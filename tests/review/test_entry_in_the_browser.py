@@ -24,16 +24,16 @@ FOREIGN_FLAGS = [
 
 ATTACK = """async (home) => {
     const found = {};
-    const first = (...promises) => Promise.race(promises);
-    const late = new Promise((done) => setTimeout(() => done("nothing came"), 4000));
-    const loading = (kind, change) => first(late, new Promise((done) => {
+    const late = () => new Promise((done) => setTimeout(() => done("nothing came"), 4000));
+    const inTime = (promise) => Promise.race([promise, late()]);
+    const loading = (kind, change) => inTime(new Promise((done) => {
         const node = Object.assign(document.createElement(kind), change);
         node.onload = () => done("LOADED");
         node.onerror = () => done("refused");
         document.body.append(node);
     }));
     const asked = (path, options) =>
-        fetch(home + path, options).then(() => "ANSWERED", () => "refused");
+        inTime(fetch(home + path, options).then(() => "ANSWERED", () => "refused"));
     const module = "api/plugins/review_embeddings/main.js";
     const image = "api/table/image/0?generation_id=1";
     found.image = await loading("img", { src: home + image });
@@ -50,14 +50,14 @@ ATTACK = """async (home) => {
     found.opaquePage = await asked("", { mode: "no-cors", credentials: "include" });
     found.posted = await asked("api/review/decisions",
         { mode: "no-cors", method: "POST", body: "{}", credentials: "include" });
-    found.socket = await first(late, new Promise((done) => {
+    found.socket = await inTime(new Promise((done) => {
         const socket = new WebSocket(home.replace("http", "ws") + "api/ws");
         socket.onopen = () => done("OPEN");
         socket.onerror = () => done("refused");
     }));
     const frame = document.createElement("iframe");
     frame.src = home;
-    await first(late, new Promise((done) => { frame.onload = done; document.body.append(frame); }));
+    await inTime(new Promise((done) => { frame.onload = done; document.body.append(frame); }));
     found.frame = frame.contentDocument ? "READ" : "closed";
     const opened = window.open(home);
     for (let tries = 0; tries < 100 && opened && !opened.closed; tries += 1) {
@@ -156,14 +156,13 @@ def test_a_page_of_another_origin_gets_nothing_of_it(
     page = context.new_page()
     answers: list[tuple[str, int]] = []
     page.on("response", lambda one: answers.append((one.url, one.status)))
+    # The window that it opens ends with the browser: Chromium may never answer that it is closed.
     page.goto(f"http://{host}:{elsewhere}/")
     found: dict[str, Any] = page.evaluate(ATTACK, served.url)
     assert not [what for what, came in found.items() if re.fullmatch(r"[A-Z]+", came)], found
     assert found["opened"] == "cut off"
     assert not [frame.url for frame in page.frames if frame.url.startswith(served.url)]
     assert {status for url, status in answers if url.startswith(served.url)} == {403}
-    for one in context.pages[1:]:
-        one.close()
 
 
 def test_another_name_for_this_machine_gets_nothing(
