@@ -337,6 +337,13 @@ FAILURES = (
 """What an image processor may raise for an image or a setting that it was not made for."""
 
 
+OWN_TRANSFORMS = (
+    "One for transforms of your own: ViTImageProcessor(size=dict(height=224, width=224), "
+    "image_mean=[…], image_std=[…]).save_pretrained(FOLDER)."
+)
+"""For people whose training has no image processor."""
+
+
 def load_processor(sources: Sequence[str | Path]) -> Processor:
     """Load the image processor from the first of the model folders or Hub names that has one.
 
@@ -386,7 +393,7 @@ def load_processor(sources: Sequence[str | Path]) -> Processor:
         ) from cause
     raise CheckpointError(
         f"No image processor in {folders}{f', and {gone[0]}' if gone else ''}. Name the model "
-        f"folder or Hub name whose processor fits with --processor."
+        f"folder or Hub name whose processor fits with --processor. {OWN_TRANSFORMS}"
     ) from cause
 
 

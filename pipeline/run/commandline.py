@@ -20,6 +20,12 @@ def build_command(run: object, *options: object) -> str:
     return command_line("build", "--run", run, *options)
 
 
+def review_command(run: object, checkpoints: int) -> str:
+    """What opens the review of a run with so many checkpoints."""
+    ends = ("--first", "--last") if checkpoints > 1 else ("--last",)
+    return command_line(*ends, "--run", run)
+
+
 def quoted(*words: object) -> str:
     """Words of a command, such as a path, as the shell of this machine takes them."""
     texts = [str(word) for word in words]

@@ -39,7 +39,7 @@ from review_embeddings.pipeline.stages.keys import Models, ProcessorSource
 from review_embeddings.pipeline.stages.reading import PreprocessedParts, Reading
 from review_embeddings.pipeline.stages.registry import IMAGES, PIXELS, STAGES, pixels_key
 from review_embeddings.pipeline.stages.renamed import former_names
-from review_embeddings.pipeline.stages.resolve import resolved
+from review_embeddings.pipeline.stages.resolve import embedded_steps, resolved
 from review_embeddings.pipeline.stages.rules import note_better, plan_reading
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.threads import chunks, in_threads
@@ -99,10 +99,11 @@ def _images_of(
     check_against(session.run, info)
     if session.run.read_info() is None:
         session.write_info(info)
+    models = Models(session.run, info, found, session.request.device)
+    processor = processor or _first_processor(models, wanted)
     session.begin_writing()
     with session.timed("images", min(len(opened.rows), info.dataset.limit or len(opened.rows))):
-        models = Models(session.run, info, found, session.request.device)
-        _read(session, opened, signature, processor or _first_processor(models, wanted))
+        _read(session, opened, signature, processor)
     new = read_images(session.run)
     assert new is not None
     if images is not None and (reread or images.key == images_key(info.dataset)):
@@ -226,16 +227,23 @@ def check_against(run: RunFolder, info: RunInfo) -> None:
 
 
 def _first_processor(models: Models, wanted: Sequence[int]) -> ProcessorSource | None:
-    """The image processor of the first wanted checkpoint, by which images are preprocessed while
-    they are read."""
+    """The image processor by which images are preprocessed while they are read: of the first wanted
+    checkpoint that has one; None where none of them is needed.
+
+    Raises CheckpointError where none has one and nothing is embedded yet, before any image is read.
+    """
+    problem: CheckpointError | None = None
     for step in wanted:
         if step in models.found.steps:
             source = models.processor_of(models.found.by_step(step))
             try:
                 source.load()
-            except CheckpointError:
-                return None  # said when something has to be embedded, and not where all is there
-            return source
+            except CheckpointError as error:
+                problem = problem or error
+            else:
+                return source
+    if problem is not None and not embedded_steps(models.run, models.info, models.found):
+        raise problem
     return None
 
 

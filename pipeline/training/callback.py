@@ -24,7 +24,7 @@ from review_embeddings.pipeline.run.folder import RunFolder, reference_to
 from review_embeddings.pipeline.settings import AUTO, Request, Settings, check_settings
 from review_embeddings.pipeline.training.counts import PREFIX, counts_of, is_looked_on, report
 from review_embeddings.pipeline.training.faults import FaultSwitch
-from review_embeddings.pipeline.training.live import LiveEmbedding, is_saved
+from review_embeddings.pipeline.training.live import LiveEmbedding, how_to_review, is_saved
 from review_embeddings.pipeline.training.log import TrainingLog
 from review_embeddings.pipeline.training.recording.undisturbed import random_numbers_kept
 
@@ -213,8 +213,10 @@ class EmbeddingCallback(LogCallback):
             self._report_counts(args, state, control)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Let other processes embed again."""
+        """Let other processes embed again, and say how to review what is there."""
         with self._switch.guarded():
+            if self._live is not None:
+                self._switch.note_at_end(how_to_review(self.run_folder(args)))
             self.close()
 
     def close(self) -> None:

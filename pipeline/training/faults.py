@@ -75,6 +75,12 @@ class FaultSwitch:
             else:
                 self._progress.note(line)
 
+    def note_at_end(self, text: str) -> None:
+        """A line for people where no progress was given: a host that shows progress ends in words
+        of its own."""
+        if self._progress is SILENT and not self.is_off:
+            self.note(text)
+
     def _tell(self, reason: str) -> None:
         stop = "" if reason.rstrip().endswith((".", "!", "?")) else "."
         self.note(f"{self._what} is switched off, and the training goes on: {reason}{stop}")

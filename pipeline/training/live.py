@@ -36,6 +36,7 @@ from review_embeddings.pipeline.models.libraries import quiet_transformers
 from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_content, stamp_weights
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.bounded import HEADER_LENGTH_BYTES, safetensors_header
+from review_embeddings.pipeline.run.commandline import review_command
 from review_embeddings.pipeline.run.folder import ADAPTER_WEIGHTS, WEIGHTS, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.temporary import own_prefix
@@ -60,6 +61,13 @@ NO_HEAD = (
     "modules_to_save of the adapter's configuration saves the head with it."
 )
 """Of an adapter whose head is only in memory."""
+
+
+def how_to_review(run: RunFolder) -> str:
+    """What is there after a training, and the command that opens it."""
+    count = len(run.steps_with("embeddings"))
+    several = "s are" if count > 1 else " is"
+    return f"{count:,} checkpoint{several} embedded. Review: {review_command(run, count)}"
 
 
 class LiveRun:

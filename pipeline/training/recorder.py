@@ -32,7 +32,7 @@ from review_embeddings.pipeline.stages.embedding import Embedding, ModelInMemory
 from review_embeddings.pipeline.stages.keys import EmbeddingKey, Models
 from review_embeddings.pipeline.stages.registry import pixels_key
 from review_embeddings.pipeline.training.faults import FaultSwitch
-from review_embeddings.pipeline.training.live import NO_CHECKPOINTS, LiveRun
+from review_embeddings.pipeline.training.live import NO_CHECKPOINTS, LiveRun, how_to_review
 from review_embeddings.pipeline.training.log import put_row
 from review_embeddings.pipeline.training.recording.earlier import check_unused, outdated
 from review_embeddings.pipeline.training.recording.modules import bare_module
@@ -202,6 +202,8 @@ class Recorder:
         live, self._live = self._live, None
         if live is not None:
             live.close()
+            if live.run.steps_with("embeddings"):
+                self._switch.note_at_end(how_to_review(live.run))
 
     def __enter__(self) -> Recorder:
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.loading import loading_seconds
-from review_embeddings.pipeline.run.commandline import build_command, command_line
+from review_embeddings.pipeline.run.commandline import build_command, review_command
 from review_embeddings.review.cli import jsonlines
 from review_embeddings.review.cli.printing import TextTable, console, say
 
@@ -207,8 +207,7 @@ def print_table_size(built: Built) -> None:
     """How large the table is, and how to open it."""
     images, steps = len(built.images), len(built.manifest.steps)
     say(f"Table: {images * steps:,} rows ({images:,} images x {steps} checkpoints) in {built.run}")
-    ends = ("--first", "--last") if steps > 1 else ("--last",)
-    say(f"Review it with: {command_line(*ends, '--run', built.run)}")
+    say(f"Review it with: {review_command(built.run, steps)}")
 
 
 def print_fine_tuned(tuned: FineTuned) -> None:

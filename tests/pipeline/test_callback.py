@@ -12,9 +12,12 @@ import pytest
 from samples import save_start_model, write_splits
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
+from review_embeddings.pipeline.training.faults import FaultSwitch
+from review_embeddings.pipeline.training.live import how_to_review
 
 SCRIPT = Path(__file__).parent / "trainer_script.py"
 
@@ -87,6 +90,30 @@ def test_one_added_line_makes_a_run_of_a_trainer_script(pictures: Path, tmp_path
             run.read_array("embeddings", step), other.read_array("embeddings", step)
         )
     assert len(table.read(run.path)) == 4 * 12
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 checkpoint is"), (3, "3 checkpoints are")])
+def test_the_end_says_how_to_review_in_words_that_can_be_pasted(
+    tmp_path: Path, count: int, words: str
+) -> None:
+    run = RunFolder(tmp_path / "my run")
+    for step in range(count):
+        run.write_arrays(step, "print", {"embeddings": np.zeros((1, 2), np.float32)}, {})
+    ends = "--first --last" if count > 1 else "--last"
+    command = f"review-embeddings {ends} --run '{run}'"
+    assert how_to_review(run) == f"{words} embedded. Review: {command}"
+
+
+class Heard(type(SILENT)):  # type: ignore[misc]
+    """Progress of a host's own."""
+
+
+def test_a_host_without_progress_of_its_own_is_told_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for progress in (SILENT, Heard()):
+        FaultSwitch("The embedding", progress, lambda: None).note_at_end("Review: that")
+    assert caplog.messages == ["Review: that"]
 
 
 def test_a_resumed_script_goes_on_in_the_same_log(pictures: Path, tmp_path: Path) -> None:

@@ -531,6 +531,16 @@ def test_wrong_requests(
         make(path, source, **request)
 
 
+def test_a_missing_image_processor_is_said_before_any_image_is_read(
+    run_path: Path, image_folder: Path
+) -> None:
+    for file in run_path.rglob("preprocessor_config.json"):
+        file.unlink()
+    with pytest.raises(CheckpointError, match=r"No image processor in .*ViTImageProcessor\("):
+        make(run_path, image_folder)
+    assert not RunFolder(run_path).images.exists()
+
+
 def test_an_empty_run_and_one_of_pickles(tmp_path: Path, image_folder: Path) -> None:
     (tmp_path / "checkpoint-10").mkdir()
     with pytest.raises(CheckpointError, match="no weights yet"):
