@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import SettingsError
@@ -11,9 +13,16 @@ if TYPE_CHECKING:
     import torch
 
 
-AUTO_PRECISIONS = ("fp16", "fp32")
-"""What `AUTO` takes. On fine-tuned checkpoints float16 left the ranks of outliers as they are,
-bfloat16 did not (benchmark ``precision``)."""
+AUTOCAST = "-autocast"
+"""Ends the name of a half precision in which products alone are computed: norms, softmax and sums
+stay in float32, as do the weights that are kept. Without it weights and values are cast, as
+versions before 0.2 did."""
+
+AUTOCAST_DEVICES = ("cpu", "cuda")
+"""Where that was faster and closer to float32 than casting; elsewhere it was not measured."""
+
+AUTO_PRECISIONS = ("fp32", "fp16", "fp16-autocast", "bf16-autocast")
+"""In what embeddings may stand that were made by `AUTO`, of this version or an earlier one."""
 
 FP16_CAPABILITY = 7
 """Major CUDA compute capability from which GPUs multiply float16 at least twice as fast."""
@@ -43,20 +52,63 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
-def fastest_precision(device: str | None) -> str:
-    """The one of `AUTO_PRECISIONS` for a device: float16 where the hardware multiplies it.
+@dataclass(frozen=True)
+class Arithmetic:
+    """In what a model computes."""
 
-    Not measured: on a busy machine products of float32 wait for a thread that does not run, so two
-    runs of one command would compute in different precisions.
-    """
+    weights: torch.dtype
+    """Of parameters, and of what the model is given."""
+    products: torch.dtype | None = None
+    """Of what torch casts in products; None where nothing is cast."""
+
+    @classmethod
+    def of(cls, precision: str) -> Arithmetic:
+        """By its name: one of `DTYPES`, or that of a half precision with `AUTOCAST`."""
+        import torch
+
+        name = precision.removesuffix(AUTOCAST)
+        dtype = getattr(torch, DTYPES[name])
+        return cls(torch.float32, dtype) if precision != name else cls(dtype)
+
+    @contextmanager
+    def on(self, device: torch.device) -> Iterator[None]:
+        """Compute in it."""
+        import torch
+
+        casts = self.products is not None
+        with torch.autocast(device.type, self.products) if casts else nullcontext():
+            yield
+
+
+def half_precision(name: str, device: str | None) -> str:
+    """How ``bf16`` or ``fp16`` is computed on a device."""
+    return name + AUTOCAST if pick_device(device).type in AUTOCAST_DEVICES else name
+
+
+def fast_half(device: str | None) -> str | None:
+    """The half precision that a device's hardware multiplies faster than float32, float16 before
+    bfloat16, whose values have three bits fewer; None for none, and where none was measured."""
     import torch
 
     target = pick_device(device)
     if target.type == "cuda":
-        fast = torch.cuda.get_device_capability(target)[0] >= FP16_CAPABILITY
-    else:
-        fast = target.type == "cpu" and any(map(cpu_capabilities().get, FP16_INSTRUCTIONS))
-    return "fp16" if fast else "fp32"
+        capable = torch.cuda.get_device_capability(target)[0] >= FP16_CAPABILITY
+        return half_precision("fp16", device) if capable else None
+    if target.type != "cpu":
+        return None
+    if any(map(cpu_capabilities().get, FP16_INSTRUCTIONS)):
+        return half_precision("fp16", device)
+    return half_precision("bf16", device) if has_bf16(on_cpu=True) else None
+
+
+def device_title(name: str | None) -> str:
+    """What tells a device from others: the model of a GPU or a processor."""
+    import torch
+
+    target = pick_device(name)
+    if target.type == "cuda":
+        return torch.cuda.get_device_name(target)
+    return f"{target.type} {cpu_capabilities().get('cpu_name', '')}".strip()
 
 
 def has_bf16(on_cpu: bool = False) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.device import DTYPES, pick_device
+from review_embeddings.pipeline.models.device import Arithmetic, pick_device
 from review_embeddings.pipeline.models.features import Features, reader_of
 from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.libraries import names_in_file
@@ -28,14 +28,14 @@ class Encoder:
         *,
         pooling: str,
         device: torch.device,
-        dtype: torch.dtype,
+        arithmetic: Arithmetic,
         name: str,
         missing: set[str],
         with_head: bool = True,
     ) -> None:
         """``model`` has not run, is in float32 and is not to be used by others."""
         self._template = Template(model)
-        self.device, self._dtype = device, dtype
+        self.device, self._arithmetic = device, arithmetic
         self._asked = pooling
         self._name = name
         self._missing = missing
@@ -50,13 +50,12 @@ class Encoder:
 
     def _renew(self) -> None:
         """Run a copy of the model from now on that has not run."""
-        self._reader = reader_of(self._template.fresh(self.device, self._dtype), self._missing)
+        module = self._template.fresh(self.device, self._arithmetic.weights)
+        self._reader = reader_of(module, self._missing)
 
     def cast(self, precision: str) -> None:
-        """Compute in another of `PRECISIONS` with the weights that are taken next."""
-        import torch
-
-        self._dtype = getattr(torch, DTYPES[precision])
+        """Compute in another precision (`Arithmetic.of`) with the weights that are taken next."""
+        self._arithmetic = Arithmetic.of(precision)
         self._is_probed = False
 
     def take(self, weights: Mapping[str, torch.Tensor], device: torch.device, *, name: str) -> None:
@@ -71,7 +70,7 @@ class Encoder:
                 f"be copied. Embed its saved checkpoints."
             )
         self.device, self._name = device, name
-        self._template.take(weights, device, self._dtype)
+        self._template.take(weights, device, self._arithmetic.weights)
         self._renew()
 
     @property
@@ -108,7 +107,7 @@ class Encoder:
         import torch
 
         with torch.inference_mode():
-            pixels = pixels.to(self.device, self._dtype)
+            pixels = pixels.to(self.device, self._arithmetic.weights)
             if not self._is_probed:
                 self._probe(pixels)
             features, embedding = self._embed(pixels)
@@ -116,7 +115,8 @@ class Encoder:
             return embedding, None if logits is None else logits.float()
 
     def _embed(self, pixels: torch.Tensor) -> tuple[Features, torch.Tensor]:
-        features = self._reader(pixels)
+        with self._arithmetic.on(self.device):
+            features = self._reader(pixels)
         self.pooling, vectors = features.pick(self._asked, name=self._name)
         return features, vectors.float()
 
@@ -141,10 +141,7 @@ def load_encoder(
 
     Raises CheckpointError where the weights do not fit the configuration.
     """
-    import torch
-
     target = pick_device(device)
-    dtype = getattr(torch, DTYPES[precision])
     name = f"Checkpoint {checkpoint.step} ({checkpoint.source})"
     path = Path(checkpoint.source)
     loaded = form_of(path, checkpoint.adapts).load(path, name, with_head=with_head)
@@ -153,7 +150,7 @@ def load_encoder(
         model,
         pooling=pooling,
         device=target,
-        dtype=dtype,
+        arithmetic=Arithmetic.of(precision),
         name=name,
         missing=loaded.missing,
         with_head=with_head,

@@ -119,6 +119,11 @@ class RunFolder(RunLocks):
         return self.path / "history.json"
 
     @property
+    def precision(self) -> Path:
+        """What half precision was found to do to a sample of the images, and what was taken."""
+        return self.path / "precision.json"
+
+    @property
     def training(self) -> Path:
         """What a training made here was asked for, so that the same can go on."""
         return self.path / "training.json"

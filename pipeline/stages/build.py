@@ -31,6 +31,7 @@ from review_embeddings.pipeline.stages.images import images_of
 from review_embeddings.pipeline.stages.keys import Models
 from review_embeddings.pipeline.stages.leaks import find_leaks
 from review_embeddings.pipeline.stages.plan import Before, plan
+from review_embeddings.pipeline.stages.proof import prove
 from review_embeddings.pipeline.stages.registry import STAGES
 from review_embeddings.pipeline.stages.resolve import (
     check_recorded,
@@ -69,7 +70,9 @@ def _build(session: BuildSession) -> Built:
     state = state_of(session, info, found, images)
     _note_useless(session, images)
     _compute(session, state, ["image_quality"], before)
-    checkpoints = choose(session, state, wanted_checkpoints(session, state, wanted), before)
+    candidates = wanted_checkpoints(session, state, wanted)
+    prove(session, state, candidates.steps)
+    checkpoints = choose(session, state, candidates, before)
     state = state.with_steps(embed_all(session, state, checkpoints))
     _compute(session, state, derived_stages(), before)
     session.write_info(info)

@@ -14,7 +14,12 @@ from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.models.checkpoints import Checkpoint, FoundCheckpoints
 from review_embeddings.pipeline.models.classnames import is_measurement, map_classes
 from review_embeddings.pipeline.models.config import hub_config
-from review_embeddings.pipeline.models.device import AUTO_PRECISIONS, fastest_precision
+from review_embeddings.pipeline.models.device import (
+    AUTO_PRECISIONS,
+    AUTOCAST,
+    device_title,
+    half_precision,
+)
 from review_embeddings.pipeline.models.faults import FAULTS, EmbeddingMethod, Fault, faults_of
 from review_embeddings.pipeline.models.forms import config_of, form_of
 from review_embeddings.pipeline.models.forms.stored import config_folder
@@ -38,6 +43,7 @@ from review_embeddings.pipeline.models.weights import WeightsStamp, stamp_weight
 from review_embeddings.pipeline.run.files import fingerprint
 from review_embeddings.pipeline.run.folder import CHECKPOINT_PATTERN, RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.run.proof import ProofSubject, read_proof
 from review_embeddings.pipeline.run.records import RecordError, record_of
 from review_embeddings.pipeline.settings import AUTO
 from review_embeddings.pipeline.stages.resolve import resolved
@@ -220,21 +226,37 @@ class Models:
         return _FoldersLeft.of([*map(str, root.glob(CHECKPOINT_PATTERN)), str(root), *others])
 
     def precision(self, step: int) -> str:
-        """The arithmetic of a checkpoint's embeddings; where that is free, the one they have, the
-        one that others have, the fastest."""
-        if self.info.settings.precision != AUTO:
-            return self.info.settings.precision
-        own = self._stored_precision(step)
-        others = (
-            map(self._stored_precision, self.run.steps_with("embeddings")) if own is None else ()
-        )
-        return own or next(filter(None, others), None) or fastest_precision(self.device)
+        """The arithmetic of a checkpoint's embeddings: of those that may be, the one they have, the
+        one that others have, that of a proof, float32. Nothing in a run is of two of them."""
+        asked = self.info.settings.precision
+        if asked == "fp32":
+            return asked
+        may = AUTO_PRECISIONS if asked == AUTO else (asked, asked + AUTOCAST)
+        stored = (self._stored_precision(one) for one in [step, *self.run.steps_with("embeddings")])
+        found = next((one for one in stored if one in may), None)
+        if found is None and asked != AUTO:
+            return half_precision(asked, self.device)
+        return found or self._proven_precision
 
     def _stored_precision(self, step: int) -> str | None:
-        """The one of `AUTO_PRECISIONS` in which a checkpoint's embeddings were computed; None where
-        there are none or it was another."""
+        """The one in which a checkpoint's embeddings were computed; None where there are none."""
         known = _known_key(self.run.result_metadata("embeddings", step))
-        return known.precision if known and known.precision in AUTO_PRECISIONS else None
+        return None if known is None else known.precision
+
+    @property
+    def _proven_precision(self) -> str:
+        """What a proof says of these models on this device; float32 where there is none."""
+        proof = read_proof(self.run)
+        if proof is None or proof.about != self.proof_subject:
+            return "fp32"
+        return proof.taken
+
+    @cached_property
+    def proof_subject(self) -> ProofSubject:
+        """The architecture and the device that a proof has to be of."""
+        first = self.found.usable[0] if self.found.usable else None
+        config = "" if first is None else config_fingerprint(first.source, first.adapts)
+        return ProofSubject(config, self.info.settings.pooling, device_title(self.device))
 
     def head(self, checkpoint: Checkpoint, images: RunImages) -> Head | None:
         """The head to be used: none that is a base model's and was made for other classes, and none

@@ -23,6 +23,7 @@ from review_embeddings.pipeline.stages.build import derived_stages, resolve, sta
 from review_embeddings.pipeline.stages.checkpoints import Wanted, choose, wanted_checkpoints
 from review_embeddings.pipeline.stages.images import check_against, open_images
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan
+from review_embeddings.pipeline.stages.proof import due_proof
 from review_embeddings.pipeline.stages.registry import STAGES, pixels_key
 from review_embeddings.pipeline.stages.renamed import former_names
 from review_embeddings.pipeline.stages.rules import plan_reading, skipped_rows
@@ -69,6 +70,8 @@ def _jobs(session: BuildSession) -> Iterator[Job]:
     chosen = choose(session, state, wanted, before)
     if chosen.jobs:
         yield from _pixels(state, chosen.jobs)
+        if due := due_proof(session, state, wanted.steps):
+            yield due.job
         yield from chosen.jobs
     steps = sorted([*chosen.current, *(job.step for job in chosen.jobs)])
     if steps:

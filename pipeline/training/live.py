@@ -26,7 +26,7 @@ from review_embeddings.pipeline.models.checkpoints import (
     with_form,
 )
 from review_embeddings.pipeline.models.classnames import match_classes
-from review_embeddings.pipeline.models.device import DTYPES
+from review_embeddings.pipeline.models.device import Arithmetic
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.forms import form_of
 from review_embeddings.pipeline.models.forms.adapters.folder import adapter_in
@@ -334,14 +334,13 @@ class LiveEmbedding:
     ) -> Encoder:
         """A copy of a model of PEFT in memory as what embeds images, its adapter at work and not
         merged."""
-        import torch
 
         second = copy.deepcopy(model.get_base_model()).float().requires_grad_(False)
         return Encoder(
             second,
             pooling=self._live.info.settings.pooling,
             device=device,
-            dtype=getattr(torch, DTYPES[precision]),
+            arithmetic=Arithmetic.of(precision),
             name=name,
             missing=set(),
             with_head=with_head,
