@@ -97,8 +97,8 @@ class Settings:
     pooling: str = "auto"
     """``auto``, ``cls``, ``pooled`` or ``mean``."""
     precision: str = "auto"
-    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is one
-    of the last and the first."""
+    """``auto``, ``fp32``, ``bf16`` or ``fp16``: the arithmetic of the forward pass; ``auto`` is
+    what a sample of the run allows (`stages.proof`)."""
     processor: str | None = None
     """Model folder or Hub name whose image processor is used instead of the checkpoint's own."""
     align_to: str = "last"

@@ -70,6 +70,11 @@ class Arithmetic:
         dtype = getattr(torch, DTYPES[name])
         return cls(torch.float32, dtype) if precision != name else cls(dtype)
 
+    @property
+    def coarsest(self) -> torch.dtype:
+        """The type whose rounding shows in what comes out."""
+        return self.products or self.weights
+
     @contextmanager
     def on(self, device: torch.device) -> Iterator[None]:
         """Compute in it."""

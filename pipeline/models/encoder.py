@@ -128,7 +128,8 @@ class Encoder:
             return lambda some: self._embed(some)[1]
 
         with self._template.watched():
-            check_reproducible(load, pixels, name=self._name)
+            kind = self._arithmetic.coarsest
+            check_reproducible(load, pixels, kind=kind, name=self._name)
             self._reader.check(pixels[:PROBED], name=self._name)
         self._renew()
         self._is_probed = True

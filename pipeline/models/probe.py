@@ -22,11 +22,13 @@ TOLERANCES = {"float32": 1e-3, "float16": 0.03, "bfloat16": 0.2}
 other images, make of a value."""
 
 
-def check_reproducible(load: Callable[[], Embed], pixels: torch.Tensor, *, name: str) -> None:
+def check_reproducible(
+    load: Callable[[], Embed], pixels: torch.Tensor, *, kind: torch.dtype, name: str
+) -> None:
     """Raise CheckpointError where a model draws random numbers or mixes the images of a batch.
 
-    ``load`` gives one that has not run: images (B, 3, height, width) to vectors (B, D). Random
-    states stay as they are.
+    ``load`` gives one that has not run: images (B, 3, height, width) to vectors (B, D). ``kind`` is
+    in what it computes its products. Random states stay as they are.
     """
     some = pixels[:PROBED]
     with random_state_kept():
@@ -36,7 +38,7 @@ def check_reproducible(load: Callable[[], Embed], pixels: torch.Tensor, *, name:
         alone = load()(some[:1])
     if not first.isfinite().all():
         return  # said later, of the image
-    tolerance = TOLERANCES[str(pixels.dtype).removeprefix("torch.")] * float(first.abs().max())
+    tolerance = TOLERANCES[str(kind).removeprefix("torch.")] * float(first.abs().max())
     if not draws and _distance(first, second) > tolerance:
         raise CheckpointError(
             f"{name} gives an image another embedding each time: it draws random numbers, or "

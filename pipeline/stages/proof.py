@@ -130,15 +130,17 @@ def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None
         pixels_of(session, source, state.images)
     started, total = time.perf_counter(), len(due.rows) * len(due.steps)
     found: dict[int, Agreement] = {}
-    speeds, reason = [0.0], ""
+    speeds, reason = list[float](), ""
     with (
         session.timed(PROOF.name, total),
         session.progress.stage(PROOF.title, total=total, unit="images") as advance,
     ):
         try:
-            looks = [_look(session, state, due, step, advance) for step in due.steps]
-            found, speeds = {one.step: one.common for one in looks}, [one.speed for one in looks]
-            reason = reason_against(list(found.values()), min(speeds))
+            for step in due.steps:
+                found[step], speed = _look(session, state, due, step, advance)
+                speeds.append(speed)
+                if reason := reason_against(found[step], speed):
+                    break
         except NotFiniteError:
             reason = "it cannot hold the values of the model"
     proof = PrecisionProof(
@@ -147,21 +149,20 @@ def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None
         taken=EXACT if reason else due.half,
         reason=reason,
         images=len(due.rows),
-        speed=min(speeds),
+        speed=min(speeds, default=0.0),
         seconds=time.perf_counter() - started,
         checkpoints=[ProvenCheckpoint(step, **asdict(one)) for step, one in found.items()],
     )
     write_proof(session.run, proof)
-    session.progress.note(proof_text(proof))
+    session.progress.note(f"Precision: {proof_text(proof)}")
 
 
-def reason_against(found: Sequence[Agreement], speed: float) -> str:
+def reason_against(found: Agreement, speed: float) -> str:
     """Why half precision is not taken, in words; empty where it is."""
     for limit in LIMITS:
-        values = [getattr(one, limit.field) for one in found]
-        least = min((value for value in values if value is not None), default=1.0)
-        if not least >= limit.least:
-            return f"{limit.title} {least:.4f}, at least {limit.least:g} is needed"
+        value = getattr(found, limit.field)
+        if value is not None and not value >= limit.least:
+            return f"{limit.title} {value:.4f}, at least {limit.least:g} is needed"
     if not speed >= MIN_SPEED:
         return f"{speed:.2f} times as fast, at least {MIN_SPEED} is needed"
     return ""
@@ -173,14 +174,11 @@ def proof_text(proof: PrecisionProof) -> str:
     where = f" at checkpoint {steps}" if steps else ""
     looked = f"{proof.images:,} images{where}, in {proof.seconds:.0f} s"
     if proof.reason:
-        return f"Precision: fp32, not {proof.tried}: {proof.reason} ({looked})"
+        return f"fp32, not {proof.tried}: {proof.reason} ({looked})"
     least = [
         f"{limit.title} {min(values):.4f}" for limit in LIMITS if (values := _values(proof, limit))
     ]
-    return (
-        f"Precision: {proof.taken}, {proof.speed:.1f} times as fast as fp32: "
-        f"{', '.join(least)} ({looked})"
-    )
+    return f"{proof.taken}, {proof.speed:.1f} times as fast as fp32: {', '.join(least)} ({looked})"
 
 
 def _values(proof: PrecisionProof, limit: Limit) -> list[float]:
@@ -188,18 +186,10 @@ def _values(proof: PrecisionProof, limit: Limit) -> list[float]:
     return [value for value in found if value is not None]
 
 
-@dataclass(frozen=True)
-class _Look:
-    """A checkpoint in both precisions."""
-
-    step: int
-    common: Agreement
-    speed: float
-
-
 def _look(
     session: BuildSession, state: RunState, due: DueProof, step: int, advance: Advance
-) -> _Look:
+) -> tuple[Agreement, float]:
+    """A checkpoint in both precisions, and how many times as fast the half is."""
     key, checkpoint = state.key(step), state.models.found.by_step(step)
     assert key is not None
     cache = PixelCache(session.run, None, key.processor)
@@ -224,7 +214,7 @@ def _look(
     exact, half = (timed.encoded(one, columns) for one in (EXACT, due.half))
     labels = state.images.labels
     common = agreement(exact, half, None if labels is None else labels[due.rows])
-    return _Look(step, common, timed.speed(EXACT, due.half))
+    return common, timed.speed(EXACT, due.half)
 
 
 def _some(pixels: Pixels, rows: NDArray[np.int64]) -> Pixels:

@@ -17,7 +17,9 @@ from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
+from review_embeddings.pipeline.run.proof import read_proof
 from review_embeddings.pipeline.stages.known import faults_in_words
+from review_embeddings.pipeline.stages.proof import proof_text
 from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.text import html_text, is_number, visible
@@ -151,10 +153,17 @@ def _properties(
         ),
         ("checkpoints", _checkpoints(manifest)),
         *([("labels", _judged_by(info, manifest, candidates))] if images.classes else []),
+        *_precision(run),
         *_trained_on(run, info, images),
         ("groups", groups_in_words(candidates)),
         ("maps", f"{manifest.map}, aligned to {manifest.align_to}, scaling {manifest.scaling}"),
     ]
+
+
+def _precision(run: RunFolder) -> list[tuple[str, str]]:
+    """What was found of half precision, where it was tried."""
+    proof = read_proof(run)
+    return [] if proof is None else [("precision", proof_text(proof))]
 
 
 def _trained_on(run: RunFolder, info: RunInfo, images: RunImages) -> list[tuple[str, str]]:

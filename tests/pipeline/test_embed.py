@@ -13,7 +13,7 @@ from review_embeddings.pipeline.errors import CheckpointError, SettingsError
 from review_embeddings.pipeline.images.pixels import Pixels
 from review_embeddings.pipeline.models import device
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
-from review_embeddings.pipeline.models.device import fastest_precision
+from review_embeddings.pipeline.models.device import fast_half
 from review_embeddings.pipeline.models.encode import encode_all
 from review_embeddings.pipeline.models.encoder import Encoder, load_encoder
 from review_embeddings.pipeline.models.heads import Head
@@ -190,26 +190,26 @@ def test_half_precision_is_near(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
     [
-        ({"avx512_bf16": True, "avx512_fp16": False, "amx_fp16": False}, "fp32"),
-        ({"avx512_fp16": True, "amx_fp16": False}, "fp16"),
-        ({"avx512_fp16": False, "amx_fp16": True}, "fp16"),
-        ({}, "fp32"),
+        ({"avx512_bf16": True, "avx512_fp16": False, "amx_fp16": False}, "bf16-autocast"),
+        ({"avx512_fp16": True, "amx_fp16": False}, "fp16-autocast"),
+        ({"avx512_bf16": True, "avx512_fp16": False, "amx_fp16": True}, "fp16-autocast"),
+        ({}, None),
     ],
 )
 def test_the_precision_follows_from_what_the_cpu_multiplies(
-    capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
+    capabilities: dict[str, bool], expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert fastest_precision("cpu") == expected
+    assert fast_half("cpu") == expected
 
 
-@pytest.mark.parametrize(("capability", "expected"), [((6, 1), "fp32"), ((7, 0), "fp16")])
+@pytest.mark.parametrize(("capability", "expected"), [((6, 1), None), ((7, 0), "fp16-autocast")])
 def test_the_precision_follows_from_what_the_gpu_multiplies(
-    capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+    capability: tuple[int, int], expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device, "pick_device", torch.device)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: capability)
-    assert fastest_precision("cuda") == expected
+    assert fast_half("cuda") == expected
 
 
 def test_batches_shrink_until_the_memory_suffices(

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from review_embeddings.pipeline.errors import CheckpointError
+from review_embeddings.pipeline.models.device import Arithmetic
 from review_embeddings.pipeline.models.encoder import Encoder
 from review_embeddings.pipeline.models.features import TimmReader, Tokens, UnclearLayoutError
 
@@ -124,7 +125,12 @@ def made(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
 def encoder_of(model: nn.Module, dtype: torch.dtype = torch.float32) -> Encoder:
     device = torch.device("cpu")
     return Encoder(
-        model, pooling="auto", device=device, dtype=dtype, name="Checkpoint 1", missing=set()
+        model,
+        pooling="auto",
+        device=device,
+        arithmetic=Arithmetic(dtype),
+        name="Checkpoint 1",
+        missing=set(),
     )
 
 

@@ -34,9 +34,10 @@ from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages import compute as stages
-from review_embeddings.pipeline.stages import images, keys
+from review_embeddings.pipeline.stages import images
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
+from review_embeddings.pipeline.stages.keys import Models
 
 
 class Recorder:
@@ -208,9 +209,9 @@ def test_auto_keeps_to_the_precision_that_a_run_has(
     run_path: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was embedded on a GPU is opened on a laptop, and goes on there."""
-    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp16")
+    monkeypatch.setattr(Models, "_proven_precision", "fp16")
     make(run_path, image_folder, wanted=["10", "20"])
-    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp32")
+    monkeypatch.undo()
     before = RunFolder(run_path).read_array("embeddings", 10).copy()
     make(run_path)
     run = RunFolder(run_path)
@@ -236,7 +237,7 @@ def test_auto_goes_on_in_fp32_where_fp16_cannot_hold_the_values(
     weights = load_file(file)
     weights["vit.layernorm.weight"] *= 1e6  # beyond the largest float16
     save_file(weights, file, {"format": "pt"})
-    monkeypatch.setattr(keys, "fastest_precision", lambda device: "fp16")
+    monkeypatch.setattr(Models, "_proven_precision", "fp16")
     built, recorder = make(run_path, image_folder)
     assert any("20 gives values that fp16 cannot hold" in note for note in recorder.notes)
     assert built.manifest.steps == [10, 20, 100]

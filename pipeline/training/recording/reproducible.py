@@ -28,7 +28,7 @@ def check_recordable(module: Any, readout: Readout, pixels: torch.Tensor) -> Non
     for position in range(1 if readout.count is None else 2):
         with ExitStack() as stack:
             load = partial(_fresh, module, readout, position, stack)
-            check_reproducible(load, batch, name="The model")
+            check_reproducible(load, batch, kind=batch.dtype, name="The model")
 
 
 def _fresh(module: Any, readout: Readout, position: int, stack: ExitStack) -> Embed:
