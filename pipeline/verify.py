@@ -1,5 +1,5 @@
-"""Verifies every stored file of a run against its checksum, and says what brings back those that
-are damaged. Changes nothing."""
+"""Verifies every stored file of a run against its checksum, says what brings back those that are
+damaged, and which embeddings an earlier version made wrong. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from review_embeddings.pipeline.images.runimages import READ_AGAIN, read_images
 from review_embeddings.pipeline.machine import refusal_in, sentence_about
 from review_embeddings.pipeline.models.checkpoints import (
     Checkpoint,
+    FoundCheckpoints,
     SkippedCheckpoint,
     find_checkpoints,
 )
@@ -37,6 +38,7 @@ from review_embeddings.pipeline.run.files import (
 from review_embeddings.pipeline.run.folder import ResultHeader, RunFolder
 from review_embeddings.pipeline.run.parquets import CheckedParquet
 from review_embeddings.pipeline.run.records import record_of
+from review_embeddings.pipeline.stages.keys import Models
 from review_embeddings.pipeline.stages.regime import CURE as TRAINED_AGAIN
 from review_embeddings.pipeline.training.log import changed_rows
 
@@ -286,3 +288,31 @@ def _weights_check(checkpoint: Checkpoint, key: Mapping[str, Any]) -> Check:
         return True
 
     return is_known
+
+
+# -- embeddings that an earlier version made wrong
+
+
+def known_faults(run: RunFolder) -> dict[str, list[int]]:
+    """What is wrong with the embeddings that a run's table is made of, and the steps of the
+    checkpoints: what the table says itself, and what shows by the configurations that are there."""
+    manifest, info = table.read_manifest(run), run.read_info()
+    if manifest is None or info is None:
+        return {}
+    models = Models(run, info, FoundCheckpoints([], []))
+    found: dict[str, list[int]] = {}
+    for one in manifest.checkpoints:
+        stored = [fault.reason for fault in models.stored_faults(one.step)]
+        for reason in dict.fromkeys([*one.faults, *stored]):
+            found.setdefault(reason, []).append(one.step)
+    return found
+
+
+def faults_in_words(run: RunFolder) -> list[str]:
+    """The same as a sentence each."""
+    return [
+        f"Checkpoint {', '.join(map(str, steps))}: wrong embeddings of an earlier version, and all "
+        f"that follows from them: {reason}. `{build_command(run)}` makes them anew "
+        "where the weights are still there."
+        for reason, steps in known_faults(run).items()
+    ]

@@ -138,7 +138,7 @@ def _metrics(built: Built) -> dict[int, CheckpointMetrics]:
 
 def print_faults(run: RunFolder) -> None:
     """What is wrong with the embeddings that a run's table is made of; nothing usually."""
-    from review_embeddings.pipeline.stages.known import faults_in_words
+    from review_embeddings.pipeline.verify import faults_in_words
 
     for sentence in faults_in_words(run):
         say(sentence, err=True)

@@ -18,7 +18,6 @@ from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.run.proof import read_proof
-from review_embeddings.pipeline.stages.known import faults_in_words
 from review_embeddings.pipeline.stages.proof import proof_text
 from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.pipeline.table import columns as c
@@ -33,6 +32,7 @@ from review_embeddings.pipeline.training.curves import (
     metrics_of,
     read_curves,
 )
+from review_embeddings.pipeline.verify import faults_in_words
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import Note, about_unreadable, read_history
