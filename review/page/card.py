@@ -217,20 +217,34 @@ class Cards:
             return self._made[1]
 
     def _read(self, session: Mapping[str, Any]) -> CardSource:
-        if "shown" not in session:
-            raise RunError("This page shows no checkpoints.")
-        shown = read_shown(self._run, session.get("table", ""), self._positions)
-        first, last = session["shown"][0], session["shown"][-1]
-        candidates = read_candidates(
-            self._run,
-            shown.images,
-            lists_of("page"),
-            (first, last),
-            decisions={},  # which images a list has, the page has chosen
-            before=percentiles_of(self._earlier),
+        return card_source(
+            self._run, session, self._positions, before=percentiles_of(self._earlier)
         )
-        ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
-        return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))
+
+
+def card_source(
+    run: RunFolder,
+    session: Mapping[str, Any],
+    positions: NDArray[np.int64] | None,
+    *,
+    before: Mapping[str, float] | None = None,
+) -> CardSource:
+    """What makes the cards of a page, by what it has to know. ``before`` are the percentiles of
+    earlier runs by image hash. Raises as `Cards.card`."""
+    if "shown" not in session:
+        raise RunError("This page shows no checkpoints.")
+    shown = read_shown(run, session.get("table", ""), positions)
+    first, last = session["shown"][0], session["shown"][-1]
+    candidates = read_candidates(
+        run,
+        shown.images,
+        lists_of("page"),
+        (first, last),
+        decisions={},  # which images a list has, the page has chosen
+        before=before,
+    )
+    ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
+    return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))
 
 
 def _keys_by_row(lists: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
