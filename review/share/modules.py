@@ -48,16 +48,14 @@ def reached(entry: str, modules: Mapping[str, bytes]) -> list[str]:
     waiting = [entry]
     while waiting:
         path = waiting.pop()
-        if path not in modules:
-            raise ValueError(f"There is no module {path}.")
-        if path not in found:
-            found.add(path)
-            waiting += _imports(path, modules[path].decode())
+        found.add(path)
+        needed = [
+            _resolved(path, match["path"]) for match in SPECIFIER.finditer(modules[path].decode())
+        ]
+        if missing := set(needed) - set(modules):
+            raise ValueError(f"Module {path} imports {min(missing)}, which is not there.")
+        waiting += [one for one in needed if one not in found]
     return sorted(found)
-
-
-def _imports(path: str, source: str) -> list[str]:
-    return [_resolved(path, match["path"]) for match in SPECIFIER.finditer(source)]
 
 
 def _resolved(path: str, specifier: str) -> str:
