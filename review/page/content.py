@@ -50,10 +50,12 @@ def content_of(
     found: Sequence[ImageList] = (),
     watching: bool = False,
     rows: int = 0,
+    whole_lists: bool = False,
     sample: Sample | None = None,
 ) -> PageContent:
     """Read it from the run's table. ``decisions`` are those that hold and ``before`` the
-    percentiles of earlier runs, by image hash; the others as `page.page_for` has them."""
+    percentiles of earlier runs, by image hash; with ``whole_lists`` there are more than ``rows``
+    images where the lists have more; the others as `page.page_for` has them."""
     review = wide_frame(
         built.run,
         built.images,
@@ -72,6 +74,8 @@ def content_of(
         before=before,
     )
     lists = [*found, *ready_made_lists(candidates)]
+    if rows and whole_lists:
+        rows = max(rows, len({row for made in lists for row in made.rows}))
     sample = sample or choose(review, lists, rows)
     images = built.images
     if sample is not None:

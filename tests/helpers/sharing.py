@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.page.card import Cards
-from review_embeddings.review.page.sessionfile import SessionFile
+from review_embeddings.review.page.card import card_source
 from review_embeddings.review.page.shownas import table_name
-from review_embeddings.review.share.blob import blob_text
+from review_embeddings.review.share.blob import make_blob
 
 STEPS = [10, 20, 100]
 
@@ -29,6 +27,8 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
         "lists": [{"key": "worst", "rows": [3, 1], "title": "Worst"}],
         "built": "nothing that leaves",
     }
-    (folder / "session.json").write_text(json.dumps(session))
-    cards = Cards(RunFolder(run), SessionFile(folder / "session.json"), positions)
-    return blob_text(RunFolder(run), cards.source(), session, side=side)
+    source = card_source(RunFolder(run), session, positions)
+    cards = [source.card(row) for row in range(len(source.shown.positions))]
+    blob = make_blob(source, cards, session)
+    images = source.shown.images.take(source.shown.positions)
+    return (blob if side is None else blob.with_pictures(images, side)).text()
