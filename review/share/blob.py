@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.page.card import CardSource, ImageCard
+from review_embeddings.review.page.card import CardFindings, CardSource
 from review_embeddings.review.page.classes import accuracy_of
 from review_embeddings.review.page.frame import FIRST, LAST, NOW, at
 from review_embeddings.review.page.frontend import COLUMNS
@@ -83,24 +83,24 @@ class Blob:
 
 def make_blob(
     source: CardSource,
-    cards: Sequence[ImageCard],
+    findings: Sequence[CardFindings],
     session: Mapping[str, Any],
     *,
     nearest: Sequence[int] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Blob:
-    """A review without pictures. ``cards`` are those that ``source`` makes, by row; ``session`` is
+    """A review without pictures. ``findings`` are those of ``source`` by row; ``session`` is
     what the page has to know; ``nearest`` are the numbers of the checkpoints whose neighbours it
     holds, all by default; ``more`` stands in its head as it is."""
     pack, shown = ArrayPack(), source.shown
     nearest = range(len(shown.steps)) if nearest is None else nearest
     _add_numbers(pack, shown)
-    _add_images(pack, shown, cards)
+    _add_images(pack, shown, findings)
     _add_nearest(pack, shown, nearest)
     head = {
         "format": FORMAT,
         "session": {name: session[name] for name in SESSION if name in session} | {"table": TABLE},
-        "images": len(cards),
+        "images": len(findings),
         "ranked": len(shown.images),
         "classes": shown.images.classes or [],
         "predictionClasses": shown.manifest.prediction_classes or [],
@@ -108,7 +108,7 @@ def make_blob(
         "ends": list(source.ends),
         "nearest": list(nearest),
         "columns": _columns(source, session.get("start")),
-        "reasons": [card.reasons for card in cards],
+        "reasons": [one.reasons for one in findings],
         "accuracy": accuracy_of(shown),
         "pictures": None,
         **(more or {}),
@@ -145,20 +145,20 @@ def _add_percentiles(pack: ArrayPack, shown: ShownRun) -> None:
         pack.add_scaled("percentile", "rank", low=-50 / count, step=100 / count)
 
 
-def _add_images(pack: ArrayPack, shown: ShownRun, cards: Sequence[ImageCard]) -> None:
+def _add_images(pack: ArrayPack, shown: ShownRun, findings: Sequence[CardFindings]) -> None:
     """By row, and the curves of the suggested classes by checkpoint and row."""
     codes = {name: code for code, name in enumerate(shown.images.classes or [])}
     pack.add_whole("ids", shown.images.ids[shown.positions])
     pack.add_whole("labels", shown.labels[shown.positions])
-    suggested = [-1 if card.suggested is None else codes[card.suggested] for card in cards]
+    suggested = [-1 if one.suggested is None else codes[one.suggested] for one in findings]
     pack.add_whole("suggested", np.array(suggested))
     none = [None] * len(shown.steps)
-    curves = [card.suggested_curve or none for card in cards]
+    curves = [one.suggested_curve or none for one in findings]
     pack.add_shares("suggested_confidence", np.array(curves, dtype=np.float64).T)
     if codes:
-        likely = [card.classes[:CLASSES] for card in cards]
-        pack.add_whole("likely", np.array([[codes[name] for name, _ in one] for one in likely]))
-        shares = [[share for _, share in one] for one in likely]
+        likely = [one.classes[:CLASSES] for one in findings]
+        pack.add_whole("likely", np.array([[codes[name] for name, _ in own] for own in likely]))
+        shares = [[share for _, share in own] for own in likely]
         pack.add_shares("likelihood", np.array(shares, dtype=np.float64))
 
 

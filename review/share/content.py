@@ -18,9 +18,9 @@ from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.pipeline.training.curves import Curve, read_curves
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note, read_history
-from review_embeddings.review.page.card import CardSource, ImageCard, card_source
+from review_embeddings.review.page.card import CardFindings, CardSource, card_source
 from review_embeddings.review.page.content import PageContent, content_of
-from review_embeddings.review.share.blob import Blob, make_blob
+from review_embeddings.review.share.blob import CLASSES, Blob, make_blob
 from review_embeddings.review.share.options import ShareSettings
 
 MAX_POINTS = 1000
@@ -34,7 +34,7 @@ class SharedContent:
     built: Built
     content: PageContent
     source: CardSource
-    cards: list[ImageCard]
+    findings: list[CardFindings]
     training: dict[str, Curve]
     """How the training went, by the page's names."""
     private: list[list[str]]
@@ -58,14 +58,14 @@ class SharedContent:
         """As a page holds it, without pictures."""
         more = {
             "reasons": [
-                [*card.reasons, *lines]
-                for card, lines in zip(self.cards, self.private, strict=True)
+                [*one.reasons, *lines]
+                for one, lines in zip(self.findings, self.private, strict=True)
             ],
             "training": self.training,
         }
         return make_blob(
             self.source,
-            self.cards,
+            self.findings,
             {**self.content.session, "title": title},
             nearest=None if all_nearest else self.source.ends,
             more=more,
@@ -86,7 +86,7 @@ def read_content(
         built,
         content,
         source,
-        [source.card(row) for row in range(len(content.images))],
+        [source.findings(row, CLASSES) for row in range(len(content.images))],
         {
             "loss": _thinned(curves.loss),
             "evalLoss": _thinned(curves.eval_loss),

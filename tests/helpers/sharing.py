@@ -28,7 +28,7 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
         "built": "nothing that leaves",
     }
     source = card_source(RunFolder(run), session, positions)
-    cards = [source.card(row) for row in range(len(source.shown.positions))]
-    blob = make_blob(source, cards, session)
+    findings = [source.findings(row) for row in range(len(source.shown.positions))]
+    blob = make_blob(source, findings, session)
     images = source.shown.images.take(source.shown.positions)
     return (blob if side is None else blob.with_pictures(images, side)).text()
