@@ -58,7 +58,9 @@ export class ReviewBlob {
  * @returns {Promise<ReviewBlob>}
  */
 export async function openBlob(text) {
-    const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+    const letters = atob(text.trim());
+    const packed = new Uint8Array(letters.length);
+    for (let at = 0; at < letters.length; at += 1) packed[at] = letters.charCodeAt(at);
     const opened = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return readBlob(await new Response(opened).arrayBuffer());
 }
