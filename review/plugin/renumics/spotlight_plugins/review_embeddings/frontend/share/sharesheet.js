@@ -46,6 +46,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
 .share :is(.review-list, .review-more, .review-state) { display: none; }
 .share .review-card .review-nav button { width: 40px; height: 32px; text-align: center;
     border-color: var(--review-line); border-radius: 16px; }
+.share [data-test-tag=review-why] > * { flex: 1 1 100% !important; }
 .share .review-label { font-size: 1.25rem; }
 .share .review-rest [data-test-tag^=nearest] img { max-height: none !important;
     aspect-ratio: 1; object-fit: cover !important; border-radius: 6px; }
@@ -70,6 +71,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .share-main { gap: 28px; padding: 0 28px; }
     .share-foot { padding: 8px 28px 12px; }
     .share-stage, .share-pane { height: calc(100vh - 116px); }
+    .share [data-test-tag=review-why] { font-size: 0.875rem !important; }
     .gallery-images { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)); }
     .timeline-curves { min-height: 76px; }
 }

@@ -15,8 +15,13 @@ const MOVING = [
     ["← →", "previous, next image of the list"],
     ["Home End", "first, last image of the list"],
     ["f Enter", "full window; there + and − zoom, 0 fits, 1 is 1:1"],
-    ["Esc", "back: closes what is open, clears the marks, then the selection"],
 ];
+
+/** @type {Key} */
+const LEAVING = ["Esc", "back: closes what is open, clears the marks, then the selection"];
+
+/** On a page without decisions. @type {Key} */
+const GOING_BACK = ["Esc", "back: to the images of the list, to all lists"];
 
 /** @type {Key} */
 const SEEKING = ["n", "next undecided image"];
@@ -70,7 +75,7 @@ export function keysView(page) {
 
 /** Of a page on which nothing is decided. */
 const readingKeys = () => [
-    [keyTable("Move", MOVING), keyTable("Checkpoints", [PLAYING, ...MORE])],
+    [keyTable("Move", [...MOVING, GOING_BACK]), keyTable("Checkpoints", [PLAYING, ...MORE])],
     [keyTable("On a map", ON_MAP), keyTable("Signs and words", WORDS, "b")],
 ];
 
@@ -82,7 +87,7 @@ function decidingKeys({ deciding }) {
     ]);
     const suggested = ["a", `what the list suggests: ${deciding.suggestion.text}`];
     return [
-        [keyTable("Move", [...MOVING, SEEKING]), keyTable("Decide", [suggested, ...decisions])],
+        [keyTable("Move", [...MOVING, SEEKING, LEAVING]), keyTable("Decide", [suggested, ...decisions])],
         [keyTable("More", [...DECIDING, ...MORE]), keyTable("Signs and words", WORDS, "b")],
     ];
 }
