@@ -116,7 +116,8 @@ def _say_what_leaves(page: SharedPage) -> None:
         left_out = [f"  {one}" for one in page.left_out]
         say("To stay small it leaves out:", *left_out, err=True)
     if page.missing:
-        say(f"{page.missing:,} images cannot be read any more; they are gray there.", err=True)
+        images = "1 image" if page.missing == 1 else f"{page.missing:,} images"
+        say(f"{images} cannot be read any more: gray squares on the page.", err=True)
 
 
 def _say_what_is_written(run: RunFolder, page: SharedPage, out: Path, readme: Path | None) -> None:

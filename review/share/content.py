@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,9 @@ from review_embeddings.review.page.card import CardFindings, CardSource, card_so
 from review_embeddings.review.page.content import PageContent, content_of
 from review_embeddings.review.share.blob import CLASSES, Blob, make_blob
 from review_embeddings.review.share.options import ShareSettings
+
+OF_DECISIONS = {"decisions", "reviewers", "notes"}
+"""What of `PRIVATE` is in the decisions."""
 
 MAX_POINTS = 1000
 """Of a curve of the training; more than a page is wide are not seen."""
@@ -73,10 +75,11 @@ class SharedContent:
 
 
 def read_content(
-    run: RunFolder, settings: ShareSettings, images: int, *, note: Note
+    run: RunFolder, settings: ShareSettings, images: int, decided: Mapping[str, Decision]
 ) -> SharedContent:
     """Read it from the run's table, of at most so many images or those of the lists; 0 for all.
-    Raises RunError where there is no table."""
+    ``decided`` is what may leave, by the hash of the image (`decisions_to_share`). Raises RunError
+    where there is no table."""
     built = _as_built(run)
     content = content_of(built, decisions={}, rows=images, whole_lists=True)
     positions = None if content.sample is None else content.sample.positions
@@ -92,7 +95,7 @@ def read_content(
             "evalLoss": _thinned(curves.eval_loss),
             "accuracy": _thinned(curves.accuracy),
         },
-        _private(run, content.images, settings.private, note),
+        _private(content.images, settings.private, decided),
     )
 
 
@@ -114,31 +117,30 @@ def _thinned(curve: Curve) -> Curve:
 # -- what only leaves where it is named
 
 
+def decisions_to_share(run: RunFolder, names: Sequence[str], note: Note) -> Mapping[str, Decision]:
+    """What was decided, by the hash of the image; nothing where none of it is named. ``note`` is
+    told of decisions that cannot be read."""
+    return read_history(run, note).current() if OF_DECISIONS & {*names} else {}
+
+
 def _private(
-    run: RunFolder, images: RunImages, names: Sequence[str], note: Note
+    images: RunImages, names: Sequence[str], decided: Mapping[str, Decision]
 ) -> list[list[str]]:
-    lines: list[list[str]] = [[] for _ in range(len(images))]
-    if "files" in names:
-        for own, path in zip(lines, images.paths, strict=True):
-            own += [] if path is None else [f"file {path}"]
-    if "hashes" in names:
-        for own, image_hash in zip(lines, images.hashes, strict=True):
-            own.append(f"SHA-256 {image_hash}")
-    if {"decisions", "reviewers", "notes"} & {*names}:
-        decided = read_history(run, note).current()
-        for own, image_hash in zip(lines, images.hashes, strict=True):
-            own += _of_decision(decided, image_hash, names)
-    return lines
+    return [
+        [
+            *([f"file {path}"] if "files" in names and path is not None else []),
+            *([f"SHA-256 {image_hash}"] if "hashes" in names else []),
+            *_of_decision(decided.get(image_hash), names),
+        ]
+        for path, image_hash in zip(images.paths, images.hashes, strict=True)
+    ]
 
 
-def _of_decision(
-    decided: Mapping[str, Decision], image_hash: str, names: Sequence[str]
-) -> list[str]:
-    line = decided.get(image_hash)
+def _of_decision(line: Decision | None, names: Sequence[str]) -> list[str]:
     if line is None or line.decision is None:
         return []
     what = f"{line.decision} as {line.new_label}" if line.new_label else line.decision
-    known: dict[str, Any] = {
+    known = {
         "decisions": f"decision: {what}",
         "reviewers": f"decided by {line.reviewer}" if line.reviewer else "",
         "notes": f"note: {line.note}" if line.note else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import consistently
+from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.share.blob import Blob
-from review_embeddings.review.share.content import SharedContent, read_content
+from review_embeddings.review.share.content import SharedContent, decisions_to_share, read_content
 from review_embeddings.review.share.fit import ROOM, SIDES, PageForm, forms, images_within
 from review_embeddings.review.share.options import PRIVATE, ShareSettings
 from review_embeddings.review.share.page import shared_page
@@ -64,13 +65,15 @@ def make_page(
     """The page of a run as it is at one moment. Raises ReviewError, and SettingsError where it
     cannot be as small as it should."""
     settings.check()
-    return consistently(run, lambda: _Making(run, settings, progress).page())
+    decided = decisions_to_share(run, settings.private, progress.note)
+    return consistently(run, lambda: _Making(run, settings, decided, progress).page())
 
 
 @dataclass(frozen=True)
 class _Making:
     run: RunFolder
     settings: ShareSettings
+    decided: Mapping[str, Decision]
     progress: Progress
 
     def page(self) -> SharedPage:
@@ -98,7 +101,7 @@ class _Making:
         )
 
     def _read(self, images: int) -> SharedContent:
-        return read_content(self.run, self.settings, images, note=self.progress.note)
+        return read_content(self.run, self.settings, images, self.decided)
 
     def _forms(self, content: SharedContent) -> Iterator[PageForm]:
         sizes = picture_sizes(content.images, SIDES) if self.settings.pictures else None
@@ -145,12 +148,14 @@ def _page_bytes(packed: float) -> float:
 def _holds(
     content: SharedContent, form: PageForm, title: str, settings: ShareSettings
 ) -> Iterator[str]:
-    count, steps = len(content.images), content.steps
+    count, total, steps = len(content.images), len(content.built.images), content.steps
     at = f"at {len(steps):,} checkpoints" if len(steps) > 1 else f"at checkpoint {steps[0]}"
+    images = f"{count:,} of {total:,} images" if count < total else f"{count:,} images"
+    labels = "label, class names; " if content.images.classes else ""
     yield f"title: {title}"
     yield (
-        f"{count:,} images: image_id, label, class names; {at} prediction, probabilities, outlier "
-        f"scores, coordinates on the map, nearest images"
+        f"{images}: image_id, {labels}{at} prediction, probabilities, outlier scores, coordinates "
+        f"on the map, nearest images"
     )
     if form.side is not None:
         yield f"{count:,} thumbnails of at most {form.side} pixels, without metadata"

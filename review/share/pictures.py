@@ -72,7 +72,8 @@ def picture_sizes(images: RunImages, sides: Sequence[int]) -> PictureSizes:
     """What the pictures would take at these sides, descending; the first is no larger than the
     images."""
     rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), PER_SHEET)).astype(int))
-    found = [one or _missing(sides[0]) for one in thumbnails(images, rows.tolist(), sides[0])]
+    known = [one for one in thumbnails(images, rows.tolist(), sides[0]) if one is not None]
+    found = known or [_missing(sides[0])]
     largest = max(max(one.size) for one in found)
     kept = [largest, *(side for side in sides if side < largest)]
     bytes_each = [len(_sheet(_at_most(found, side), side)) / len(found) for side in kept]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +36,11 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
     blob = make_blob(source, findings, session)
     images = source.shown.images.take(source.shown.positions)
     return (blob if side is None else blob.with_pictures(images, side)).text()
+
+
+def opened(text: str) -> tuple[dict[str, Any], bytes]:
+    """The JSON of a blob, and what is behind it."""
+    whole = gzip.decompress(base64.b64decode(text))
+    (length,) = struct.unpack("<I", whole[:4])
+    content = whole[4 + length + -length % 4 :]
+    return json.loads(whole[4 : 4 + length]), content
