@@ -131,6 +131,7 @@ MESSAGES = {
     "export": [],
     "summary": [],
     "animate": [],
+    "share": ["--out", "page.html"],
     "decisions": [],
     "index": [],
     "build": [],

@@ -124,3 +124,10 @@ def augmentations() -> Iterable[str]:
     from review_embeddings.pipeline.training.augmentations import AUGMENTATIONS
 
     return AUGMENTATIONS
+
+
+def private() -> Iterable[str]:
+    """What leaves a run with a shared page only where it is named."""
+    from review_embeddings.review.share.options import PRIVATE
+
+    return PRIVATE

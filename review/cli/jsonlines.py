@@ -117,6 +117,22 @@ RESULTS = (
             "decisions_as_of": "when the decisions were read",
         },
     ),
+    LineKind(
+        "share",
+        {
+            "run": "its folder",
+            "file": "the page",
+            "readme": "its text, or null",
+            "bytes": "of the page",
+            "images": "in it",
+            "of": "images of the run",
+            "steps": "of the checkpoints in it",
+            "thumbnails": "their longest side in pixels; null without",
+            "holds": "what leaves the run, in sentences",
+            "left_out": "what would not fit, in sentences",
+            "missing": "images that cannot be read any more",
+        },
+    ),
 )
 """What a result has, by command."""
 

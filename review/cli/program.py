@@ -26,6 +26,7 @@ from review_embeddings.review.cli.lists import apply_command, export_command, im
 from review_embeddings.review.cli.live.statusline import status_shown
 from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
+from review_embeddings.review.cli.share import share_command
 from review_embeddings.review.cli.similar import index_command, similar_command
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
@@ -80,6 +81,7 @@ for command in (
     index_command,
     similar_command,
     animate_command,
+    share_command,
     finetune_command,
     demo_command,
 ):

@@ -23,6 +23,9 @@ NEW = "NAME"
 LOOKED_AT = 1024
 """Bytes of a file by which its kind is known."""
 
+OF_README = b"Written by review-embeddings share"
+"""Stands in the first lines of a README.md of ours."""
+
 MAGIC = (b"PAR1", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"%PDF")
 """How files begin that are no text, whatever their names."""
 
@@ -32,6 +35,7 @@ KINDS: dict[str, Callable[[bytes], bool]] = {
     ".json": lambda start: start.lstrip().startswith(b"["),
     ".parquet": lambda start: start.startswith(b"PAR1"),
     ".html": lambda start: start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"),
+    ".md": lambda start: OF_README in start,
     ".gif": lambda start: start.startswith(b"GIF8"),
     ".png": lambda start: start.startswith(b"\x89PNG"),
     ".webp": lambda start: start[8:12] == b"WEBP",

@@ -94,6 +94,17 @@ def _in_camel_case(named: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class CardFindings:
+    """What of a card is no number of the table."""
+
+    suggested: str | None
+    reasons: list[str]
+    classes: list[tuple[str, float]]
+    suggested_curve: list[float | None] | None
+    """As of `ImageCard`."""
+
+
+@dataclass(frozen=True)
 class CardSource:
     """Makes the cards of one page."""
 
@@ -112,26 +123,37 @@ class CardSource:
     def card(self, row: int) -> ImageCard:
         """The card of an image. Raises SettingsError for a row that the page has not."""
         shown, position = self.shown, self.shown.position_of(row)
-        label, suggested = shown.label_of(position), suggested_label(self.candidates, position)
+        label, found = shown.label_of(position), self.findings(row)
         numbers = shown.numbers
         way = np.stack([numbers[c.X][:, row], numbers[c.Y][:, row]], axis=1)
-        listed = self.listed.get(row, ())
         return ImageCard(
             row=row,
             image_id=int(shown.images.ids[position]),
             images=len(shown.images),
             label=label,
-            suggested=suggested,
-            reasons=self._reasons(listed, position),
-            lists=list(listed),
+            suggested=found.suggested,
+            reasons=found.reasons,
+            lists=list(self.listed.get(row, ())),
             ends=[self._end(at, row) for at in self.ends],
             checkpoints=[self._end(at, row) for at in range(len(shown.steps))],
-            classes=self._classes(position),
+            classes=found.classes,
             steps=shown.steps,
             label_curve=None if label is None else _known(numbers[c.SELF_CONFIDENCE][:, row]),
-            suggested_curve=None if suggested is None else self._curve_of(suggested, position),
+            suggested_curve=found.suggested_curve,
             percentile_curve=_rounded(numbers[c.OOD_PERCENTILE][:, row], 3),
             way=[(x, y) for x, y in _rounded(way, 4)],
+        )
+
+    def findings(self, row: int, classes: int | None = None) -> CardFindings:
+        """What of the card of an image is no number of the table, with so many of its most likely
+        classes, all by default. Raises as `card`."""
+        position = self.shown.position_of(row)
+        suggested = suggested_label(self.candidates, position)
+        return CardFindings(
+            suggested,
+            self._reasons(self.listed.get(row, ()), position),
+            self._classes(position, classes),
+            None if suggested is None else self._curve_of(suggested, position),
         )
 
     def _reasons(self, keys: Sequence[str], position: int) -> list[str]:
@@ -157,12 +179,12 @@ class CardSource:
             outlier_percentile=_rounded(numbers[c.OOD_PERCENTILE][at, row], 3),
         )
 
-    def _classes(self, position: int) -> list[tuple[str, float]]:
+    def _classes(self, position: int, most: int | None) -> list[tuple[str, float]]:
         classes = self.shown.images.classes
         if classes is None:
             return []
         likely = self.shown.judged(self.ends[-1], position).stated[0]
-        order = np.argsort(-likely, kind="stable")
+        order = np.argsort(-likely, kind="stable")[:most]
         return [(classes[code], float(f"{likely[code]:.3g}")) for code in order.tolist()]
 
     def _curve_of(self, name: str, position: int) -> list[float | None]:
@@ -217,20 +239,34 @@ class Cards:
             return self._made[1]
 
     def _read(self, session: Mapping[str, Any]) -> CardSource:
-        if "shown" not in session:
-            raise RunError("This page shows no checkpoints.")
-        shown = read_shown(self._run, session.get("table", ""), self._positions)
-        first, last = session["shown"][0], session["shown"][-1]
-        candidates = read_candidates(
-            self._run,
-            shown.images,
-            lists_of("page"),
-            (first, last),
-            decisions={},  # which images a list has, the page has chosen
-            before=percentiles_of(self._earlier),
+        return card_source(
+            self._run, session, self._positions, before=percentiles_of(self._earlier)
         )
-        ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
-        return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))
+
+
+def card_source(
+    run: RunFolder,
+    session: Mapping[str, Any],
+    positions: NDArray[np.int64] | None,
+    *,
+    before: Mapping[str, float] | None = None,
+) -> CardSource:
+    """What makes the cards of a page, by what it has to know. ``before`` are the percentiles of
+    earlier runs by image hash. Raises as `Cards.card`."""
+    if "shown" not in session:
+        raise RunError("This page shows no checkpoints.")
+    shown = read_shown(run, session.get("table", ""), positions)
+    first, last = session["shown"][0], session["shown"][-1]
+    candidates = read_candidates(
+        run,
+        shown.images,
+        lists_of("page"),
+        (first, last),
+        decisions={},  # which images a list has, the page has chosen
+        before=before,
+    )
+    ends = tuple(shown.steps.index(step) for step in dict.fromkeys((first, last)))
+    return CardSource(shown, ends, candidates, _keys_by_row(session.get("lists", [])))
 
 
 def _keys_by_row(lists: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:

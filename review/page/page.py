@@ -1,46 +1,27 @@
-"""Puts together what Spotlight shows of a run: the frame, the layout, the lists, and what the page
-has to know of the checkpoints."""
+"""Puts together what Spotlight shows of a run: what is in a page, its layout, and who decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision, login_name
 from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.exchange.commands import export_saved, result_commands
-from review_embeddings.review.lists import ImageList, lists_of
-from review_embeddings.review.lists.choose import ready_made_lists
-from review_embeddings.review.lists.listed import listed
-from review_embeddings.review.lists.reading import percentiles_of, read_candidates
-from review_embeddings.review.page.extent import map_extent
-from review_embeddings.review.page.frame import (
-    ReviewFrame,
-    at,
-    long_frame,
-    wide_frame,
-    with_pictures,
-)
-from review_embeddings.review.page.layout import (
-    has_slider,
-    long_layout,
-    maps_of,
-    wide_layouts,
-)
-from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
+from review_embeddings.review.lists import ImageList
+from review_embeddings.review.lists.reading import percentiles_of
+from review_embeddings.review.page.content import content_of, title_of
+from review_embeddings.review.page.frame import long_frame, with_pictures
+from review_embeddings.review.page.layout import long_layout, wide_layouts
+from review_embeddings.review.page.sample import Sample
 from review_embeddings.review.page.server import Page
-from review_embeddings.review.page.shownas import images_name, table_name
 from review_embeddings.review.page.spotlight import import_spotlight
 
 if TYPE_CHECKING:
-    from review_embeddings.pipeline.images.runimages import RunImages
     from review_embeddings.pipeline.stages.built import Built
 
 
@@ -72,32 +53,17 @@ def page_for(
     if long:
         return _long_page(built)
     decisions, before = _decisions(built, earlier, note), percentiles_of(earlier)
-    review = wide_frame(
-        built.run,
-        built.images,
-        built.wanted,
+    content = content_of(
+        built,
+        decisions=decisions,
+        before=before,
+        found=found,
         watching=watching,
-        decisions=decisions,
-        before=before,
-        pictures=False,
+        rows=rows,
+        sample=sample,
     )
-    candidates = read_candidates(
-        built.run,
-        built.images,
-        lists_of("page"),
-        (review.first, review.last),
-        decisions=decisions,
-        before=before,
-    )
-    lists = [*found, *ready_made_lists(candidates)]
-    sample = sample or choose(review, lists, rows)
-    images = built.images
-    if sample is not None:
-        review, images = cut(review, sample.positions), images.take(sample.positions)
-        lists = [cut_list(made, sample.positions) for made in lists]
-    review = with_pictures(review, images)
-    session = _session(built, review, images, sample) | {
-        "lists": [listed(made) for made in lists if made.key],
+    review = with_pictures(content.review, content.images)
+    session = content.session | {
         **({"open": found[0].key} if found else {}),
         "commands": [asdict(one) for one in result_commands(built.run)],
         "exportSaved": export_saved(built.run),
@@ -105,12 +71,20 @@ def page_for(
         "news": news,
     }
     deciding = _deciding(built, reviewer, earlier)
-    return Page(review.frame, wide_layouts(review), lists, session, deciding, sample, built.run)
+    return Page(
+        review.frame,
+        wide_layouts(review),
+        content.lists,
+        session,
+        deciding,
+        content.sample,
+        built.run,
+    )
 
 
 def _long_page(built: Built) -> Page:
     frame = long_frame(built.run, built.wanted)
-    session = {"title": _title(built)}
+    session = {"title": title_of(built)}
     return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
 
 
@@ -120,24 +94,6 @@ def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[s
     return History(lines).current()
 
 
-def _session(
-    built: Built, review: ReviewFrame, images: RunImages, sample: Sample | None
-) -> dict[str, Any]:
-    """What the page has to know of the run and its checkpoints."""
-    named = images_name(images.hashes)
-    return {
-        "title": _title(built) + (f" · {sample.title}" if sample else ""),
-        "shown": review.shown,
-        "maps": maps_of(review),
-        "mapColumns": [[at(axis, one) for axis in (c.X, c.Y)] for one in maps_of(review)],
-        "extent": map_extent(built.run),
-        "table": table_name(built.manifest.fingerprint, named if sample else None),
-        "images": named,
-        "checkpoints": _checkpoints(built, review.steps),
-        **({"start": review.slider_start} if has_slider(review) else {}),
-    }
-
-
 def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:
     """Who decides, and where it is kept."""
     return {
@@ -145,43 +101,3 @@ def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) 
         "reviewer": reviewer or login_name(),
         "earlier": [str(run.path.resolve()) for run in earlier],
     }
-
-
-def _title(built: Built) -> str:
-    """What stands in the page's top bar instead of "pd.DataFrame"."""
-    reference = built.info.dataset
-    source = (
-        Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
-    )
-    return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
-
-
-def _checkpoints(built: Built, steps: Sequence[int]) -> list[dict[str, Any]]:
-    """What is known of each checkpoint as a whole: how well it does, how far its map can be
-    trusted, and how its outliers agree with the others'."""
-    manifest = built.manifest
-    metrics = metrics_of(built.run, manifest, read_curves(built.run, manifest), steps)
-    keys = (
-        "step",
-        "name",
-        "epoch",
-        "loss",
-        "explained_variance",
-        "disparity",
-        "map_kept",
-        "trustworthiness",
-        "continuity",
-        "faults",
-    )
-    positions = [manifest.steps.index(step) for step in steps]
-    found = []
-    for number, position in enumerate(positions):
-        one = {key: getattr(manifest.checkpoints[position], key) for key in keys}
-        one |= asdict(metrics[manifest.steps[position]])
-        correlation = manifest.rank_correlation[position]
-        one["rank_correlation"] = [correlation[other] for other in positions]
-        one["outliers_stay"] = (
-            manifest.outlier_overlap[positions[number - 1]][position] if number else None
-        )
-        found.append(one)
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 NAMES = {"u1": "u8", "u2": "u16", "u4": "u32", "i2": "i16", "i4": "i32", "f4": "f32"}
 """What the page calls the types."""
+
+WHOLE = {name: kind for kind, name in NAMES.items() if kind.startswith("u")}
+"""Types of whole numbers that may stand for others, by what the page calls them."""
 
 ALIGNED = 4
 """Bytes of the largest number, at multiples of which all arrays begin."""
@@ -20,6 +24,10 @@ class ArrayPack:
     def __init__(self) -> None:
         self.specs: dict[str, dict[str, Any]] = {}
         self._content = bytearray()
+
+    def copy(self) -> ArrayPack:
+        """One that grows by itself."""
+        return deepcopy(self)
 
     @property
     def content(self) -> bytes:
@@ -56,6 +64,13 @@ class ArrayPack:
         bits = numbers.astype("<f4").view("<u4")
         rounded = np.minimum(bits.astype(np.uint64) + 0x8000, 0xFFFFFFFF)
         self._add(name, (rounded >> 16).astype("<u2"), "top16")
+
+    def add_scaled(self, name: str, other: str, *, low: float, step: float) -> None:
+        """Add what is ``low`` and so many steps as the whole numbers of another array say, which it
+        shares."""
+        spec = self.specs[other]
+        largest = np.iinfo(WHOLE[spec["type"]]).max
+        self.specs[name] = {**spec, "low": low, "high": low + step * largest}
 
     def _add(self, name: str, numbers: NDArray[Any], kind: str, **meaning: object) -> None:
         start, _ = self.add_bytes(np.ascontiguousarray(numbers).tobytes())

@@ -2,7 +2,7 @@
 ``frontend/blob/`` reads it as a table and a server that answers from memory.
 
 It holds ids, labels, predictions, scores and small pictures; no file names, hashes, notes,
-reviewers or decisions.
+reviewers or decisions, but for what is given with it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import base64
 import gzip
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.images.runimages import RunImages
+from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.page.card import CardSource, ImageCard
+from review_embeddings.review.page.card import CardFindings, CardSource
 from review_embeddings.review.page.classes import accuracy_of
 from review_embeddings.review.page.frame import FIRST, LAST, NOW, at
 from review_embeddings.review.page.frontend import COLUMNS
-from review_embeddings.review.page.pictures import Pictures
 from review_embeddings.review.page.shownrun import ShownRun
 from review_embeddings.review.share.arrays import ALIGNED, ArrayPack
 from review_embeddings.review.share.pictures import add_pictures
@@ -39,44 +40,83 @@ CLASSES = 5
 SESSION = ("title", "shown", "lists", "maps", "mapColumns", "checkpoints", "extent", "start")
 """What a page without a server has to know of the session beside the name of its table."""
 
+MAX_PERCENTILE_ERROR = 1e-3
+"""Percent up to which percentiles are those of the ranks, as float32 holds them."""
 
-def blob_text(
-    run: RunFolder, source: CardSource, session: dict[str, Any], *, side: int | None
-) -> str:
-    """The review of a page as it stands in one without a server: compressed, in base64.
+TABLE = "shared"
+"""What the page calls its table: that of the run is made of the hashes of its images."""
 
-    ``source`` is what its cards are made of, ``session`` what the page has to know. Pictures have
-    at most ``side`` pixels a side; None for none at all. The same review gives the same text.
-    """
+
+@dataclass(frozen=True)
+class Blob:
+    """A review in one piece."""
+
+    head: Mapping[str, Any]
+    pack: ArrayPack
+
+    def with_pictures(self, images: RunImages, side: int, progress: Progress = SILENT) -> Blob:
+        """The same with pictures of at most ``side`` pixels a side. ``images`` are those of the
+        page."""
+        pack = self.pack.copy()
+        described = add_pictures(pack, images, side, progress)
+        return replace(self.with_more({"pictures": described}), pack=pack)
+
+    def with_more(self, more: Mapping[str, Any]) -> Blob:
+        """The same with more in its head."""
+        return replace(self, head={**self.head, **more})
+
+    @property
+    def missing(self) -> int:
+        """Images that cannot be shown."""
+        pictures = self.head["pictures"]
+        return 0 if pictures is None else int(pictures["missing"])
+
+    def packed(self) -> bytes:
+        """Compressed. The same review gives the same bytes."""
+        head = {**self.head, "arrays": self.pack.specs}
+        return gzip.compress(_joined(head, self.pack.content), mtime=0)
+
+    def text(self) -> str:
+        """As it stands in a page."""
+        return base64.b64encode(self.packed()).decode()
+
+
+def make_blob(
+    source: CardSource,
+    findings: Sequence[CardFindings],
+    session: Mapping[str, Any],
+    *,
+    nearest: Sequence[int] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Blob:
+    """A review without pictures. ``findings`` are those of ``source`` by row; ``session`` is
+    what the page has to know; ``nearest`` are the numbers of the checkpoints whose neighbours it
+    holds, all by default; ``more`` stands in its head as it is."""
     pack, shown = ArrayPack(), source.shown
-    cards = [source.card(row) for row in range(len(shown.positions))]
+    nearest = range(len(shown.steps)) if nearest is None else nearest
     _add_numbers(pack, shown)
-    _add_images(pack, shown, cards)
-    _add_nearest(pack, shown)
-    pictures = None
-    if side is not None:
-        taken = Pictures(run, shown.positions)
-        pictures = add_pictures(pack, taken, len(cards), side)
+    _add_images(pack, shown, findings)
+    _add_nearest(pack, shown, nearest)
     head = {
         "format": FORMAT,
-        "session": {name: session[name] for name in SESSION if name in session}
-        | {"table": shown.name},
-        "images": len(cards),
+        "session": {name: session[name] for name in SESSION if name in session} | {"table": TABLE},
+        "images": len(findings),
         "ranked": len(shown.images),
         "classes": shown.images.classes or [],
         "predictionClasses": shown.manifest.prediction_classes or [],
         "steps": shown.steps,
         "ends": list(source.ends),
+        "nearest": list(nearest),
         "columns": _columns(source, session.get("start")),
-        "reasons": [card.reasons for card in cards],
+        "reasons": [one.reasons for one in findings],
         "accuracy": accuracy_of(shown),
-        "pictures": pictures,
-        "arrays": pack.specs,
+        "pictures": None,
+        **(more or {}),
     }
-    return base64.b64encode(gzip.compress(_joined(head, pack.content), mtime=0)).decode()
+    return Blob(head, pack)
 
 
-def _joined(head: dict[str, Any], content: bytes) -> bytes:
+def _joined(head: Mapping[str, Any], content: bytes) -> bytes:
     """The length of the JSON, the JSON, and at the next multiple of `ALIGNED` the rest."""
     text = json.dumps(head, separators=(",", ":")).encode()
     return struct.pack("<I", len(text)) + text + bytes(-len(text) % ALIGNED) + content
@@ -92,30 +132,41 @@ def _add_numbers(pack: ArrayPack, shown: ShownRun) -> None:
     pack.add_shares("confidence", numbers[c.CONFIDENCE])
     pack.add_shares("label_confidence", numbers[c.SELF_CONFIDENCE])
     pack.add_whole("rank", numbers[c.OOD_RANK])
-    pack.add_range("percentile", numbers[c.OOD_PERCENTILE])
+    _add_percentiles(pack, shown)
 
 
-def _add_images(pack: ArrayPack, shown: ShownRun, cards: Sequence[ImageCard]) -> None:
+def _add_percentiles(pack: ArrayPack, shown: ShownRun) -> None:
+    """As what the ranks are, in percent; of their own where images share one."""
+    percentiles, count = shown.numbers[c.OOD_PERCENTILE], len(shown.images)
+    ranked = (shown.numbers[c.OOD_RANK] - 0.5) * (100 / count)
+    if np.abs(ranked - percentiles).max(initial=0) > MAX_PERCENTILE_ERROR:
+        pack.add_range("percentile", percentiles)
+    else:
+        pack.add_scaled("percentile", "rank", low=-50 / count, step=100 / count)
+
+
+def _add_images(pack: ArrayPack, shown: ShownRun, findings: Sequence[CardFindings]) -> None:
     """By row, and the curves of the suggested classes by checkpoint and row."""
     codes = {name: code for code, name in enumerate(shown.images.classes or [])}
     pack.add_whole("ids", shown.images.ids[shown.positions])
     pack.add_whole("labels", shown.labels[shown.positions])
-    suggested = [-1 if card.suggested is None else codes[card.suggested] for card in cards]
+    suggested = [-1 if one.suggested is None else codes[one.suggested] for one in findings]
     pack.add_whole("suggested", np.array(suggested))
     none = [None] * len(shown.steps)
-    curves = [card.suggested_curve or none for card in cards]
+    curves = [one.suggested_curve or none for one in findings]
     pack.add_shares("suggested_confidence", np.array(curves, dtype=np.float64).T)
     if codes:
-        likely = [card.classes[:CLASSES] for card in cards]
-        pack.add_whole("likely", np.array([[codes[name] for name, _ in one] for one in likely]))
-        shares = [[share for _, share in one] for one in likely]
+        likely = [one.classes[:CLASSES] for one in findings]
+        pack.add_whole("likely", np.array([[codes[name] for name, _ in own] for own in likely]))
+        shares = [[share for _, share in own] for own in likely]
         pack.add_shares("likelihood", np.array(shares, dtype=np.float64))
 
 
-def _add_nearest(pack: ArrayPack, shown: ShownRun) -> None:
-    """By checkpoint, row and nearness; images that the page does not show have no row of it."""
+def _add_nearest(pack: ArrayPack, shown: ShownRun, numbers: Sequence[int]) -> None:
+    """By checkpoint of those with these ``numbers``, row and nearness; images that the page
+    does not show have no row of it."""
     near, far = (
-        np.stack([np.asarray(each[shown.positions, :NEAREST]) for each in arrays])
+        np.stack([np.asarray(arrays[at][shown.positions, :NEAREST]) for at in numbers])
         for arrays in (shown.neighbors, shown.distances)
     )
     pack.add_whole("neighbors", _rows_of(shown.positions, near))

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +28,50 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 CLASSES = 10
 
 
-def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
-    """A run folder with embeddings and without the weights that they would be of."""
+OCTAVES = (2, 4, 8, 16, 32, 64, 128)
+"""Pixels a side of the noise that a photograph is the sum of, as much of each as in nature."""
+
+
+def photograph(seed: int, side: int) -> bytes:
+    """A JPEG of noise with as much energy in each octave: as hard to compress as a photograph of
+    this size."""
+    from PIL import Image
+    from samples import encoded
+
+    random, pixels = np.random.default_rng(seed), np.zeros((side, side, 3))
+    for octave in OCTAVES:
+        colours = 128 + 110 * (random.random((octave, octave, 1)) - 0.5)
+        colours = colours + 40 * (random.random((octave, octave, 3)) - 0.5)
+        noise = Image.fromarray(colours.astype(np.uint8))
+        pixels += np.asarray(noise.resize((side, side), Image.Resampling.BICUBIC), float) - 128
+    return encoded(Image.fromarray((128 + pixels).clip(0, 255).astype(np.uint8)), "JPEG")
+
+
+def pictures(images: int, side: int) -> Iterator[bytes]:
+    """PNG files of noise, 8 pixels wide, or photographs of another size."""
+    from PIL import Image
+    from samples import encoded
+
+    random = np.random.default_rng(0)
+    for number in range(images):
+        small = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        yield encoded(Image.fromarray(small)) if side == 8 else photograph(number, side)
+
+
+def make(work: Path, images: int, checkpoints: int, dimension: int, side: int = 8) -> Path:
+    """A run folder with embeddings and without the weights that they would be of; of photographs
+    where their ``side`` is not the usual one."""
     import shutil
 
     import datasets
-    from PIL import Image
-    from samples import encoded, save_checkpoint
+    from samples import save_checkpoint
 
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.pipeline.settings import Request
     from review_embeddings.pipeline.stages.build import build
 
-    folder = work / f"run-{images}x{checkpoints}x{dimension}"
+    of_size = "" if side == 8 else f"-{side}px"
+    folder = work / f"run-{images}x{checkpoints}x{dimension}{of_size}"
     if (folder / "made").is_file():
         return folder
 
@@ -48,11 +80,8 @@ def make(work: Path, images: int, checkpoints: int, dimension: int) -> Path:
     features = datasets.Features(
         {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
     )
-    files = [
-        {"bytes": encoded(Image.fromarray(pixels)), "path": None}
-        for pixels in random.integers(0, 256, (images, 8, 8, 3), dtype=np.uint8)
-    ]
-    data = work / f"images-{images}.parquet"
+    files = [{"bytes": file, "path": None} for file in pictures(images, side)]
+    data = work / f"images-{images}{of_size}.parquet"
     datasets.Dataset.from_dict(
         {"image": files, "label": [number % CLASSES for number in range(images)]}, features=features
     ).to_parquet(str(data))

@@ -49,6 +49,7 @@ COMMANDS = {
     "apply": ("--run", "RUN", "--out", "FOLDER/cleaned"),
     "diff": ("RUN", "FOLDER/cleaned"),
     "animate": ("--run", "RUN", "--out", "FOLDER/film.gif"),
+    "share": ("--run", "RUN", "--out", "FOLDER/shared.html"),
     "index": ("--run", "RUN"),
     "similar": ("--image", "7", "--run", "RUN"),
     "finetune": ("--run", "TUNED", "--model", "RUN/model", "--dataset", "RUN/data", *STEPS),

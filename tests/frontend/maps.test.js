@@ -265,21 +265,21 @@ test("a point is painted where it is, and at an edge as far as there is room", (
 });
 
 test("what is in sight needs no pan, what is outside the shortest one", () => {
-    const spot = { x: 0, y: 0, area: AREA }; // 400 x 200 pixels, 30 and 54 of them margin
+    const spot = { x: 0, y: 0, area: AREA, scale: 10 }; // 400 x 200 pixels, 30 and 54 of them margin
     const pan = (/** @type {number} */ x, /** @type {number} */ y) =>
-        panToSee({ x, y }, [spot], 10);
+        panToSee({ x, y }, [spot]);
     assert.deepEqual(pan(17, -4.6), [0, 0]); // 170 and 46 pixels from the middle
     assert.deepEqual(pan(20, 0), [-3, 0]);
     assert.deepEqual(pan(-20, 6.6), [3, -2]);
 });
 
 test("an image is seen in all maps, or in as many as can be, the last ones first", () => {
-    const at = (/** @type {number} */ x) => ({ x, y: 0, area: AREA });
+    const at = (/** @type {number} */ x) => ({ x, y: 0, area: AREA, scale: 10 });
     const view = { x: 0, y: 0 };
-    assert.deepEqual(panToSee(view, [at(10), at(40)], 10), [23, 0]); // [23, 27] suits both
-    assert.deepEqual(panToSee(view, [at(0), at(-100), at(5)], 10), [0, 0]);
-    assert.deepEqual(panToSee(view, [at(100), at(-100)], 10), [-83, 0]);
-    assert.deepEqual(panToSee(view, [], 10), [0, 0]);
+    assert.deepEqual(panToSee(view, [at(10), at(40)]), [23, 0]); // [23, 27] suits both
+    assert.deepEqual(panToSee(view, [at(0), at(-100), at(5)]), [0, 0]);
+    assert.deepEqual(panToSee(view, [at(100), at(-100)]), [-83, 0]);
+    assert.deepEqual(panToSee(view, []), [0, 0]);
 });
 
 test("panned by that, the image is inside of every map, whatever their sizes", () => {
@@ -290,8 +290,8 @@ test("panned by that, the image is inside of every map, whatever their sizes", (
         view.zoomAt(1 + 3 * random(), random(), random());
         const areas = [AREA, { ...AREA, width: 200 }, { ...AREA, height: 150 }];
         const scale = view.scale(areas);
-        const spots = areas.map((area) => ({ x: random() / 9, y: random() / 9, area }));
-        view.pan(...panToSee(view, spots, scale));
+        const spots = areas.map((area) => ({ x: random() / 9, y: random() / 9, area, scale }));
+        view.pan(...panToSee(view, spots));
         for (const { x, y, area } of spots) {
             const [left, top] = screenOf(view.placement(area, scale), x, y);
             assert.equal(edgeMark(area, left, top), undefined);

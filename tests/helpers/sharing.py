@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.page.card import Cards
-from review_embeddings.review.page.sessionfile import SessionFile
+from review_embeddings.review.page.card import card_source
 from review_embeddings.review.page.shownas import table_name
-from review_embeddings.review.share.blob import blob_text
+from review_embeddings.review.share.blob import make_blob
 
 STEPS = [10, 20, 100]
 
@@ -29,6 +31,16 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
         "lists": [{"key": "worst", "rows": [3, 1], "title": "Worst"}],
         "built": "nothing that leaves",
     }
-    (folder / "session.json").write_text(json.dumps(session))
-    cards = Cards(RunFolder(run), SessionFile(folder / "session.json"), positions)
-    return blob_text(RunFolder(run), cards.source(), session, side=side)
+    source = card_source(RunFolder(run), session, positions)
+    findings = [source.findings(row) for row in range(len(source.shown.positions))]
+    blob = make_blob(source, findings, session)
+    images = source.shown.images.take(source.shown.positions)
+    return (blob if side is None else blob.with_pictures(images, side)).text()
+
+
+def opened(text: str) -> tuple[dict[str, Any], bytes]:
+    """The JSON of a blob, and what is behind it."""
+    whole = gzip.decompress(base64.b64decode(text))
+    (length,) = struct.unpack("<I", whole[:4])
+    content = whole[4 + length + -length % 4 :]
+    return json.loads(whole[4 : 4 + length]), content

@@ -143,6 +143,8 @@ class Scene:
                 Command(f"animate {ending}", [*film, place / f"f.{ending}"], "built")
                 for ending in ("gif", "png", "mp4")
             ),
+            Command("share", ["share", "--run", run, "--out", place / "p.html", "--readme",
+                              place / "p.md"], "built"),
             Command("index", ["index", "--run", run], "built", ignored=r"run/milvus\.db.*"),
             *(
                 [Command("decisions", ["decisions", "--compact", "--run", run], "twice")]

@@ -318,6 +318,8 @@ def test_the_commands_work_on_it(
     machine("third")
     assert "1 decided" in review_embeddings("export", "--run", address, "--decided", "remove")[1]
     assert review_embeddings("summary", "--run", address)[0] == 0
+    page = tmp_path / "page.html"
+    assert review_embeddings("share", "--run", address, "--out", page)[0] == 0
     code, out, err = review_embeddings("animate", "--run", address, "--frame", "last")
     assert code == 0 and store.exists(f"{name}/runs/new/exports/frame-000100.png"), err
     code, out, err = review_embeddings(

@@ -45,6 +45,8 @@ def test_images_that_stay_where_they_are(
     assert code == 0 and len(list((run_path / "exports").glob("*/*.png"))) == 3
     assert review_embeddings("table", "--run", run_path, "--out", tmp_path / "all.parquet")[0] == 0
     assert review_embeddings("summary", "--run", run_path, "--html")[0] == 0
+    page = tmp_path / "page.html"
+    assert review_embeddings("share", "--run", run_path, "--out", page)[0] == 0
     assert (
         review_embeddings(
             "animate",

@@ -48,6 +48,7 @@ ASKED: dict[str, Callable[[], object]] = {
     "export --decided keep,re": lambda: ["plain,keep,relabel", "plain,keep,remove"],
     "apply --as ": lambda: [f"plain,{name}" for name in choices.cleaned_forms()],
     "animate --theme ": lambda: [f"plain,{name}" for name in choices.themes()],
+    "share --with hashes,n": lambda: ["plain,hashes,notes"],
     "finetune --spacing ": lambda: [f"plain,{name}" for name in choices.spacings()],
     "table --run ": lambda: ["dir,"],
     "table --out t": lambda: ["file,t"],

@@ -96,6 +96,7 @@ def test_every_export_of_such_a_run_goes_where_it_was_named(
         ("table", "--out", out.with_suffix(".parquet")),
         ("table", "--out", out.with_suffix(".jsonl")),
         ("summary", "--html", "--out", out.with_suffix(".html")),
+        ("share", "--out", out.with_suffix(".html")),
         ("animate", "--frame", "last", "--out", out.with_suffix(".png"), "--size", "480"),
     ):
         code, _, errors = review_embeddings(*command, "--run", odd_run)

@@ -81,6 +81,7 @@ MORE_READING: dict[str, list[str]] = {
     "pictures": ["export", "--list", "consensus", "--format", "json", "--out", "OUT.json"],
     "frame": ["animate", "--frame", "last", "--size", "480", "--out", "OUT.png"],
     "film": ["animate", "--tween", "1", "--fps", "4", "--size", "480", "--out", "OUT.png"],
+    "share": ["share", "--out", "OUT.html"],
     "apply": ["apply", "--dry-run"],
     "preview": ["build", "--dry-run"],
     "build": ["build"],

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import io
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +11,12 @@ import numpy as np
 import pytest
 from nodetests import run_node_tests
 from PIL import Image
-from sharing import blob_of
+from sharing import blob_of, opened
 
 from review_embeddings.pipeline.images.runimages import read_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.page.frontend import CONSTANTS_MODULE, constants_module
 from review_embeddings.review.share.arrays import ArrayPack
-
-
-def opened(text: str) -> tuple[dict[str, Any], bytes]:
-    whole = gzip.decompress(base64.b64decode(text))
-    (length,) = struct.unpack("<I", whole[:4])
-    content = whole[4 + length + -length % 4 :]
-    return json.loads(whole[4 : 4 + length]), content
 
 
 @pytest.mark.parametrize("positions", [None, np.array([2, 5, 6, 11, 30])])

@@ -19,6 +19,7 @@ from review_embeddings.review.cli.declare import OutputPath
 from review_embeddings.review.cli.program import cli
 from review_embeddings.review.exchange.forms import FORMS
 from review_embeddings.review.exchange.targets import KINDS, check_folder, check_target
+from review_embeddings.review.share.readme import readme_text
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -60,6 +61,7 @@ def test_a_data_set_elsewhere_is_never_written_to(working_directory: Path) -> No
         ["export", "--out", "data/list.csv"],
         ["summary", "--html", "--out", "data/page.html"],
         ["animate", "--frame", "last", "--size", "480", "--out", "data/still.png"],
+        ["share", "--out", "data/shared.html"],
         ["table", "--out", "data/all.csv"],
     ],
     ids=lambda arguments: str(arguments[0]),
@@ -96,6 +98,7 @@ WRITERS: dict[str, tuple[list[str], str]] = {
     "apply": ([], ""),
     "animate": (["--frame", "last", "--size", "480"], ".png"),
     "summary": (["--html"], ".html"),
+    "share": ([], ".html"),
     "similar": (["--image", "1", "--html"], ".html"),
 }
 """Commands with an option for output, what else they need, and how the names of their files end."""
@@ -203,6 +206,7 @@ def test_an_earlier_file_of_the_kind_is_written_again(protected: Path, tmp_path:
     run = RunFolder(protected / "run")
     starts = {".csv": b"my own table", ".json": b"[\n ", ".jsonl": b"{", ".parquet": b"PAR1"}
     starts |= {".html": b"<!doctype html>", ".png": b"\x89PNG\r\n"}
+    starts |= {".md": readme_text("a", "page.html", 1, [0], []).encode()}
     for ending, start in starts.items():
         (tmp_path / f"list{ending}").write_bytes(start)
         check_target(run, tmp_path / f"list{ending}")
@@ -226,6 +230,7 @@ def test_a_run_inside_another_one_has_exports_of_its_own(protected: Path) -> Non
         ["apply", "--out", "OUT"],
         ["similar", "--image", "0"],
         ["animate", "--out", "OUT.gif"],
+        ["share", "--out", "OUT.html"],
         ["build", "--verify"],
         ["build"],
     ],

@@ -26,6 +26,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "apply": ("--out", "CLEANED", "--skip-unreadable"),
     "decisions": (),
     "summary": (),
+    "share": ("--out", "PAGE", "--with", "notes"),
     "similar": ("--image", "3"),
 }
 """The commands that read decisions, each with what it needs beside ``--run``."""
@@ -76,6 +77,7 @@ def test_every_command_that_reads_decisions_says_it(
     monkeypatch.setattr("review_embeddings.review.page.server.serve", serve)
     (tmp_path / "list.csv").write_text("image_id,decision\n5,remove\n")
     files = {"LIST": tmp_path / "list.csv", "CLEANED": tmp_path / "cleaned"}
+    files["PAGE"] = tmp_path / "page.html"
     arguments = [files.get(one, one) for one in READERS[name]]
     if name == "similar":
         assert review_embeddings("index", "--run", run.path)[0] == 0

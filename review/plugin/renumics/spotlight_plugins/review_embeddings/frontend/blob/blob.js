@@ -19,11 +19,24 @@ export const FORMAT = 1;
  * @property {string[]} predictionClasses
  * @property {number[]} steps All checkpoints, ascending.
  * @property {number[]} ends Of them, by number: those of which a card says more.
+ * @property {number[]} [nearest] Of them, by number: those whose nearest images it holds; without
+ * it all.
+ * @property {TrainingCurves} [training]
+ * @property {string[]} [holds] What has left the run with it, in sentences.
+ * @property {string[]} [leftOut] What would not fit, in sentences.
  * @property {Record<string, { array: string, index?: number, names?: string[] }>} columns
  * @property {string[][]} reasons By row.
  * @property {ClassAccuracy | null} accuracy
  * @property {PictureSpec | null} pictures
  * @property {Record<string, ArraySpec>} arrays
+ */
+
+/**
+ * What was logged while the model was trained: steps, ascending, and values.
+ * @typedef {object} TrainingCurves
+ * @property {[step: number, value: number][]} loss
+ * @property {[step: number, value: number][]} evalLoss
+ * @property {[step: number, value: number][]} accuracy In [0, 1].
  */
 
 /** What is read of it. */
@@ -45,7 +58,9 @@ export class ReviewBlob {
  * @returns {Promise<ReviewBlob>}
  */
 export async function openBlob(text) {
-    const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+    const letters = atob(text.trim());
+    const packed = new Uint8Array(letters.length);
+    for (let at = 0; at < letters.length; at += 1) packed[at] = letters.charCodeAt(at);
     const opened = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return readBlob(await new Response(opened).arrayBuffer());
 }

@@ -75,7 +75,9 @@ function likelyOf({ head, arrays }, row) {
  * @returns {Nearest}
  */
 export function nearestOf({ head, arrays }, row, step) {
-    const at = head.steps.indexOf(step);
+    const number = head.steps.indexOf(step);
+    const at = head.nearest?.indexOf(number) ?? number;
+    if (at < 0) return { step, rows: [], distances: [] };
     const own = (/** @type {string} */ name) => {
         const all = arrays.of(name, at);
         const count = all.length / head.images;

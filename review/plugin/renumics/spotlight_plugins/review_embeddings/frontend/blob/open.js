@@ -14,6 +14,7 @@ import { BlobTable } from "./table.js";
  */
 export async function openReview(text, around) {
     const blob = await openBlob(text);
-    const cut = await sheetCutter(blob);
-    return { table: new BlobTable(blob, { ...around, cut }), server: blobServer(blob) };
+    const sheets = sheetCutter(blob);
+    await sheets.decode();
+    return { table: new BlobTable(blob, { ...around, ...sheets }), server: blobServer(blob) };
 }

@@ -31,20 +31,22 @@ const SIZES = "picture_sizes";
 
 /**
  * @param {ReviewBlob} blob
- * @param {(box: Box) => string} cut Gives the address of a part of a sheet.
- * @returns {(row: number) => string} Addresses that stay the same.
+ * @param {(box: Box) => string | undefined} cut Gives the address of a part of a sheet; undefined
+ * until that is decoded.
+ * @param {(row: number) => string} [standIn] The address for an image without a picture.
+ * @returns {(row: number) => string} Addresses that stay the same once there are pictures.
  */
-export function picturesOf(blob, cut) {
+export function picturesOf(blob, cut, standIn = () => NO_PICTURE) {
     const { pictures, images } = blob.head;
     /** @type {Map<number, string>} */
     const known = new Map();
     const make = (/** @type {number} */ row) =>
         pictures?.kind === "sheets" ? cut(boxOf(blob, row)) : addressOf(blob, row);
     return (row) => {
-        if (!pictures || !(row >= 0 && row < images)) return NO_PICTURE;
-        const address = known.get(row) ?? make(row);
-        known.set(row, address);
-        return address;
+        if (!(row >= 0 && row < images)) return NO_PICTURE;
+        const address = known.get(row) ?? (pictures ? make(row) : standIn(row));
+        if (address !== undefined) known.set(row, address);
+        return address ?? NO_PICTURE;
     };
 }
 

@@ -1,26 +1,39 @@
 // Cuts pictures out of the sheets of a blob with a canvas.
-// All sheets are decoded before the first one is asked for.
+// They are decoded one after the other while the page is there; until then a part has no address.
 
 /** @import { ReviewBlob } from "./blob.js" */
 /** @import { Box } from "./pictures.js" */
 
+/** The address of a part; undefined until it is decoded. */
+/** @typedef {(box: Box) => string | undefined} Cut */
+
 /**
  * @param {ReviewBlob} blob
- * @returns {Promise<(box: Box) => string>}
+ * @returns {{ cut: Cut, decode: () => Promise<void> }} `decode` begins it, and ends with all of them.
  */
-export async function sheetCutter({ head, bytes }) {
+export function sheetCutter({ head, bytes }) {
     const { kind, type, parts } = head.pictures ?? { kind: "each", type: "", parts: [] };
     const encoded = kind === "sheets" ? parts : [];
-    const sheets = await Promise.all(
-        encoded.map(([at, length]) =>
-            createImageBitmap(new Blob([new Uint8Array(bytes, at, length)], { type })),
-        ),
-    );
-    return ({ sheet, x, y, width, height }) => {
-        const canvas = Object.assign(document.createElement("canvas"), { width, height });
-        const source = sheets[sheet];
-        if (source)
-            canvas.getContext("2d")?.drawImage(source, x, y, width, height, 0, 0, width, height);
-        return canvas.toDataURL();
+    /** @type {ImageBitmap[]} */
+    const sheets = [];
+    return {
+        cut: (box) => cutOut(sheets[box.sheet], box),
+        async decode() {
+            for (const [at, length] of encoded) {
+                const sheet = new Blob([new Uint8Array(bytes, at, length)], { type });
+                sheets.push(await createImageBitmap(sheet));
+            }
+        },
     };
+}
+
+/**
+ * @param {ImageBitmap | undefined} source
+ * @param {Box} box
+ */
+function cutOut(source, { x, y, width, height }) {
+    if (!source) return undefined;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    canvas.getContext("2d")?.drawImage(source, x, y, width, height, 0, 0, width, height);
+    return canvas.toDataURL();
 }

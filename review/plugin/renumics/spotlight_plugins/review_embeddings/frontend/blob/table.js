@@ -30,16 +30,18 @@ export class BlobTable {
     /**
      * @param {ReviewBlob} blob
      * @param {object} around
-     * @param {(box: Box) => string} around.cut Gives the address of a part of a sheet of pictures.
+     * @param {(box: Box) => string | undefined} around.cut Gives the address of a part of a sheet of
+     * pictures; undefined until that is decoded.
+     * @param {(row: number) => string} [around.standIn] The address for an image without a picture.
      * @param {(title: string) => void} around.setTitle
      * @param {(message: string) => void} around.notify
      */
-    constructor(blob, { cut, setTitle, notify }) {
+    constructor(blob, { cut, standIn, setTitle, notify }) {
         this.blob = blob;
         this.length = blob.head.images;
         this.setTitle = setTitle;
         this.notify = notify;
-        this.picture = picturesOf(blob, cut);
+        this.picture = picturesOf(blob, cut, standIn);
         this.#filtered = this.#all;
     }
 

@@ -39,6 +39,11 @@ export class ListRows {
         return this.page.review.lists;
     }
 
+    /** Whether nothing is decided, saved or selected on this page. */
+    get isReadOnly() {
+        return this.page.decisions.connection.isWithout;
+    }
+
     /** Those that the search finds. */
     get found() {
         const wanted = this.search.trim().toLowerCase();

@@ -7,13 +7,22 @@
 
 import { Listeners } from "./listeners.js";
 
-const PAUSE = 700; // milliseconds at a checkpoint, the move to it among them
-const END_PAUSE = 2000; // at the last one, which is looked at longest
+/**
+ * Milliseconds.
+ * @typedef {object} Pace
+ * @property {number} move From one checkpoint to the next.
+ * @property {number} pause At a checkpoint, the move to it among them.
+ * @property {number} end At the last one, which is looked at longest.
+ */
+
+/** @type {Pace} */
+const USUAL = { move: 300, pause: 700, end: 2000 };
 
 export class Player {
     isPlaying = false;
     /** @type {Listeners} */
     changed = new Listeners();
+    pace = USUAL;
     /** Counts how often it was started: one that was stopped does not go on beside a new one. */
     #round = 0;
 
@@ -31,13 +40,18 @@ export class Player {
         else void this.#play();
     };
 
+    /** To the last checkpoint, and no further. */
+    once() {
+        if (!this.isPlaying) void this.#play(true);
+    }
+
     stop() {
         if (!this.isPlaying) return;
         this.isPlaying = false;
         this.changed.call();
     }
 
-    async #play() {
+    async #play(isOnce = false) {
         const { slider } = this;
         const { later, isStill } = this.surroundings;
         if (!slider.isUsable) return;
@@ -49,11 +63,11 @@ export class Player {
         while (isOn()) {
             await slider.go(next);
             if (slider.index !== next) break; // not to be had, or somebody went elsewhere
-            const wait = this.#isLast(next) ? END_PAUSE : PAUSE;
+            const wait = this.#isLast(next) ? this.pace.end : this.pace.pause;
             await new Promise((resolve) => later(() => resolve(undefined), wait));
             if (slider.index !== next) break;
             const following = this.#after(next);
-            if (following === undefined && isStill()) break;
+            if (following === undefined && (isOnce || isStill())) break;
             next = following ?? 0;
         }
         if (isOn()) this.stop();

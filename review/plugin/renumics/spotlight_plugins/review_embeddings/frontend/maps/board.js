@@ -102,12 +102,18 @@ export class Board {
         const points = this.#points.get([x, y].join());
         this.#redrawAround();
         if (!columns || !points || points.end.x === columns[0]) return;
-        const duration = this.screen.isStill() ? 0 : TWEEN;
-        points.go({ x: columns[0], y: columns[1] }, this.screen.now(), duration);
+        points.go({ x: columns[0], y: columns[1] }, this.screen.now(), this.#duration);
         const { column } = this.look.coloring;
         if (column && NOW_COLUMNS.includes(column)) this.#recolor();
         this.#askThose(points);
         this.screen.idle(() => points.grid);
+    }
+
+    /** Milliseconds of a move. */
+    get #duration() {
+        const { player } = this.page.maps;
+        if (this.screen.isStill()) return 0;
+        return player.isPlaying ? player.pace.move : TWEEN;
     }
 
     #followCurrent() {
@@ -121,11 +127,12 @@ export class Board {
     #wayToCurrent() {
         const { row = NaN } = this.page.current;
         const surfaces = [...this.surfaces].sort((one, other) => one.index - other.index);
-        const spots = surfaces.flatMap(({ area, points }) => {
+        const spots = surfaces.flatMap(({ area, points, scale }) => {
             const [x, y] = [points?.end.x[row] ?? NaN, points?.end.y[row] ?? NaN];
-            return area && Number.isFinite(x) && Number.isFinite(y) ? [{ x, y, area }] : [];
+            const isKnown = area && Number.isFinite(x) && Number.isFinite(y);
+            return isKnown ? [{ x, y, area, scale }] : [];
         });
-        return panToSee(this.view, spots, this.scale);
+        return panToSee(this.view, spots);
     }
 
     /** @param {number | undefined} row */
@@ -134,9 +141,10 @@ export class Board {
         this.ask();
     }
 
-    /** The scale that all maps have now. */
+    /** The scale of all maps that have none of their own. */
     get scale() {
-        return this.view.scale([...this.surfaces].flatMap(({ area }) => area ?? []));
+        const sharing = [...this.surfaces].filter(({ options }) => !options.hasOwnScale);
+        return this.view.scale(sharing.flatMap(({ area }) => area ?? []));
     }
 
     /** @param {Surface} surface */

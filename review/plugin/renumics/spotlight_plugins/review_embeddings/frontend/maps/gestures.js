@@ -4,18 +4,24 @@
 /** @import { Surface } from "./surface.js" */
 
 import { rowsInside, selectedWith } from "./lasso.js";
+import { Pinch } from "./pinch.js";
 import { dataOf } from "./view.js";
 
 const CLICK = 4; // pixels a pointer may move in a click
-const ZOOM_STEP = 1.4;
+export const ZOOM_STEP = 1.4;
 const WHEEL = 0.0015; // zoom a pixel of the wheel
 const WHEEL_LINE = 16; // pixels
+const FINGER = 24; // pixels within which a finger finds a point
+
+/** @param {PointerEvent} event */
+const isFinger = ({ pointerType }) => pointerType === "touch";
 
 /** @typedef {{ x: number, y: number, isLasso: boolean, adds: boolean, moved: boolean }} Drag */
 
 export class Gestures {
     /** @type {Drag | undefined} */
     #drag;
+    #pinch = new Pinch();
 
     /** @param {Surface} surface */
     constructor(surface) {
@@ -34,7 +40,7 @@ export class Gestures {
             pointerdown: (event) => this.#press(event, target),
             pointermove: (event) => this.#move(event),
             pointerup: (event) => this.#release(event),
-            pointercancel: () => this.#end(),
+            pointercancel: (event) => this.#end(event),
             pointerleave: () => this.surface.hover(undefined),
             dblclick: () => this.board.reset(),
             keydown: (event) => this.#key(event),
@@ -73,22 +79,36 @@ export class Gestures {
         if (event.button !== 0) return;
         target.setPointerCapture(event.pointerId);
         const { offsetX: x, offsetY: y } = event;
+        if (isFinger(event)) this.#pinch.press(event.pointerId, { x, y });
+        if (this.#pinch.isOn) return void (this.#drag = undefined);
         const adds = event.ctrlKey || event.metaKey;
-        this.#drag = { x, y, isLasso: event.shiftKey, adds, moved: false };
+        return void (this.#drag = { x, y, isLasso: event.shiftKey, adds, moved: false });
     }
 
     /** @param {PointerEvent} event */
-    #move({ offsetX: x, offsetY: y }) {
+    #move(event) {
+        const { offsetX: x, offsetY: y } = event;
         const { surface } = this;
         const drag = this.#drag;
         surface.pointer = { x, y };
-        if (!drag) return surface.hover(surface.rowAt(x, y));
+        const pinched = this.#pinch.move(event.pointerId, { x, y });
+        if (pinched) return this.#zoom(pinched);
+        if (!drag) return isFinger(event) ? undefined : surface.hover(surface.rowAt(x, y));
         drag.moved ||= Math.hypot(x - drag.x, y - drag.y) >= CLICK;
         if (!drag.moved) return undefined;
         surface.hover(undefined);
         if (drag.isLasso) this.#draw(drag, x, y);
-        else this.#pan(drag, x, y);
+        else if (!isFinger(event) || !this.board.view.isHome) this.#pan(drag, x, y);
         return undefined;
+    }
+
+    /** @param {import("./pinch.js").Pinched} pinched */
+    #zoom({ factor, middle, moved }) {
+        const { surface, board } = this;
+        const { scale } = surface.placement;
+        board.view.pan(-moved.x / scale, moved.y / scale);
+        const [x, y] = dataOf(surface.placement, middle.x + moved.x, middle.y + moved.y);
+        board.zoom(factor, x, y);
     }
 
     /** @param {Drag} drag @param {number} x @param {number} y */
@@ -108,16 +128,20 @@ export class Gestures {
     }
 
     /** @param {PointerEvent} event */
-    #release({ offsetX, offsetY }) {
+    #release(event) {
         const drag = this.#drag;
-        if (!drag) return;
-        if (!drag.moved) this.#click(this.surface.rowAt(offsetX, offsetY), drag.adds);
+        if (!drag) return this.#end(event);
+        const { offsetX: x, offsetY: y } = event;
+        const reach = isFinger(event) ? FINGER : undefined;
+        if (!drag.moved) this.#click(this.surface.rowAt(x, y, reach), drag.adds);
         else if (drag.isLasso) this.#select(drag.adds);
         else this.board.viewChanged();
-        this.#end();
+        return this.#end(event);
     }
 
-    #end() {
+    /** @param {PointerEvent} event */
+    #end({ pointerId }) {
+        this.#pinch.release(pointerId);
         this.#drag = undefined;
         this.surface.lasso = [];
         this.board.ask();

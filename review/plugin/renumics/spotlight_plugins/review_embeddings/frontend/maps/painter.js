@@ -27,12 +27,14 @@ export class Painter {
     /**
      * @param {HTMLCanvasElement} canvas
      * @param {Board} board
-     * @param {import("./grid.js").Points | undefined} points
-     * @param {Placement} placement In CSS pixels.
-     * @param {number} ratio Pixels a CSS pixel.
-     * @param {Theme} theme
+     * @param {object} drawn
+     * @param {import("./grid.js").Points | undefined} drawn.points
+     * @param {Placement} drawn.placement In CSS pixels.
+     * @param {number} drawn.ratio Pixels a CSS pixel.
+     * @param {Theme} drawn.theme
+     * @param {number} drawn.size Of points, beside their usual one.
      */
-    paint(canvas, board, points, { scale, left, top }, ratio, theme) {
+    paint(canvas, board, { points, placement: { scale, left, top }, ratio, theme, size }) {
         const { width, height } = canvas;
         const context = canvas.getContext("2d", { alpha: false });
         if (!context || !width || !height) return;
@@ -41,7 +43,7 @@ export class Painter {
         const pixels = new Uint32Array(this.#picture.data.buffer);
         pixels.fill(pixelOf(channelsOf(theme.ground)));
         const placement = { scale: scale * ratio, left: left * ratio, top: top * ratio };
-        const radius = radiusOf(board.look.states.length, board.view.zoom);
+        const radius = size * radiusOf(board.look.states.length, board.view.zoom);
         for (const { state, opacity, larger } of LAYERS) {
             const rows = board.look.rows[state];
             if (!points || !rows?.length) continue;

@@ -3,7 +3,8 @@
 
 /** @import { Area, View } from "./view.js" */
 
-/** Where an image is on one map. @typedef {{ x: number, y: number, area: Area }} Spot */
+/** Where an image is on one map, and pixels a unit of the data there.
+ * @typedef {{ x: number, y: number, area: Area, scale: number }} Spot */
 
 /** Middles of the view with which an image is seen. */
 /** @typedef {{ x: [number, number], y: [number, number] }} Middles */
@@ -16,16 +17,15 @@ const MARGIN = { x: 30, y: 54 };
  * all maps, in as many as can be, the last ones first.
  * @param {Pick<View, "x" | "y">} view
  * @param {Spot[]} spots From left to right.
- * @param {number} scale Pixels a unit of the data.
  * @returns {[x: number, y: number]}
  */
-export function panToSee(view, spots, scale) {
-    const { x, y } = mostSeen(spots.map((spot) => middlesOf(spot, scale)));
+export function panToSee(view, spots) {
+    const { x, y } = mostSeen(spots.map(middlesOf));
     return [within(view.x, x) - view.x, within(view.y, y) - view.y];
 }
 
-/** @param {Spot} spot @param {number} scale @returns {Middles} */
-function middlesOf({ x, y, area }, scale) {
+/** @param {Spot} spot @returns {Middles} */
+function middlesOf({ x, y, area, scale }) {
     const around = (/** @type {number} */ place, /** @type {number} */ pixels) => {
         const room = Math.max(0, pixels) / scale;
         return /** @type {[number, number]} */ ([place - room, place + room]);

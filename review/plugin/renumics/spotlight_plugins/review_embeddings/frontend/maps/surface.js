@@ -16,8 +16,19 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
+const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
+
+/**
+ * What a map has that those of a row of equal ones have not.
+ * @typedef {object} MapOptions
+ * @property {boolean} [hasOwnScale] It is filled by itself: maps of a page differ in size.
+ * @property {boolean} [hasLegend] Whether the legend is on it; by default on the last map.
+ * @property {boolean} [hasZoom] Whether there are buttons that zoom.
+ * @property {boolean} [isPlain] Its title says the checkpoint, and nothing about the map.
+ * @property {string} [hint] What can be done on it; by default on the first map.
+ */
 
 export class Surface {
     /** Whether its points are to be painted anew. */
@@ -49,11 +60,13 @@ export class Surface {
      * @param {Board} board
      * @param {number} index
      * @param {() => void} changed What stands around the canvases is to be drawn again.
+     * @param {MapOptions} [options]
      */
-    constructor(board, index, changed) {
+    constructor(board, index, changed, options = {}) {
         this.board = board;
         this.index = index;
         this.changed = changed;
+        this.options = options;
         this.pictures = new Pictures(() => board.ask());
     }
 
@@ -62,8 +75,21 @@ export class Surface {
     }
 
     get placement() {
-        const { board, area } = this;
-        return board.view.placement(area ?? NOWHERE, board.scale);
+        return this.board.view.placement(this.area ?? NOWHERE, this.scale);
+    }
+
+    /** Pixels a unit of the data. */
+    get scale() {
+        const { board, area, options } = this;
+        return options.hasOwnScale ? board.view.scale(area ? [area] : []) : board.scale;
+    }
+
+    /** How large points are beside those of a map of the usual size. */
+    get size() {
+        const { area, options } = this;
+        if (!options.hasOwnScale || !area) return 1;
+        const share = Math.min(area.width, area.height) / USUAL_SIDE;
+        return Math.min(1.5, Math.max(0.6, share ** 0.5));
     }
 
     /**
@@ -126,7 +152,8 @@ export class Surface {
         const theme = themeOf(root);
         const ratio = canvas.width / this.width;
         if (this.isStale) {
-            this.#painter.paint(canvas, this.board, points?.shown, placement, ratio, theme);
+            const drawn = { points: points?.shown, placement, ratio, theme, size: this.size };
+            this.#painter.paint(canvas, this.board, drawn);
             this.#findMarks(area);
         }
         this.isStale = false;
@@ -172,18 +199,19 @@ export class Surface {
      * The image at a place; undefined where there is none.
      * @param {number} x
      * @param {number} y
+     * @param {number} [reach] Pixels.
      */
-    rowAt(x, y) {
+    rowAt(x, y, reach = REACH) {
         const { points, placement, board } = this;
         if (!points || points.isMoving) return undefined;
-        const outside = this.outside.find((mark) => Math.hypot(mark.x - x, mark.y - y) < REACH);
+        const outside = this.outside.find((mark) => Math.hypot(mark.x - x, mark.y - y) < reach);
         const picture = this.thumbnails.find(
             (one) => Math.abs(one.x - x) < SIDE / 2 && Math.abs(one.y - y) < SIDE / 2,
         );
         const marked = outside ?? picture;
         if (marked) return marked.row;
         const [dataX, dataY] = dataOf(placement, x, y);
-        return points.grid.nearest(dataX, dataY, REACH / placement.scale, board.look.isShown);
+        return points.grid.nearest(dataX, dataY, reach / placement.scale, board.look.isShown);
     }
 
     /** @param {number | undefined} row The image under the pointer. */

@@ -27,10 +27,11 @@ function endOf({ session }, index) {
     return at === "last" || at === shown[shown.length - 1] ? "Last" : "";
 }
 
-/** @param {ReviewPage} page @param {number} index */
-export function titleOf(page, index) {
+/** @param {ReviewPage} page @param {number} index @param {boolean} [isPlain] */
+export function titleOf(page, index, isPlain = false) {
     const checkpoint = checkpointOf(page, index);
-    const parts = [endOf(page, index), checkpoint ? `step ${checkpoint.name}` : ""];
+    const isNow = page.session.maps?.[index] === "now";
+    const parts = [isPlain && isNow ? "" : endOf(page, index), checkpoint ? `step ${checkpoint.name}` : ""];
     return parts.filter(Boolean).join(" · ");
 }
 

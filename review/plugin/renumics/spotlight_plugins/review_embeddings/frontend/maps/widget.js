@@ -8,6 +8,7 @@
 
 import { h } from "../dom/node.js";
 import { Board } from "./board.js";
+import { ZOOM_STEP } from "./gestures.js";
 import { hoverCard } from "./hovercard.js";
 import { categoriesOf } from "./legend.js";
 import { legendView } from "./legendview.js";
@@ -27,7 +28,7 @@ const screenOf = ({ surroundings }) => ({
 });
 
 /** @param {ReviewPage} page */
-function boardOf(page) {
+export function boardOf(page) {
     const board = boards.get(page) ?? new Board(page, screenOf(page));
     boards.set(page, board);
     return board;
@@ -39,11 +40,12 @@ const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itse
 /**
  * The widget that shows a map of the session.
  * @param {number} index From the left.
+ * @param {import("./surface.js").MapOptions} [options]
  * @returns {MakeWidget<{}>}
  */
-export const mapWidget = (index) => (page, redraw) => {
+export const mapWidget = (index, options) => (page, redraw) => {
     const board = boardOf(page);
-    const surface = new Surface(board, index, redraw);
+    const surface = new Surface(board, index, redraw, options);
     const legend = new Legend(surface, redraw);
     /** @type {HTMLCanvasElement[]} */
     const canvases = [];
@@ -74,10 +76,10 @@ class Legend {
         this.redraw = redraw;
     }
 
-    /** Whether it belongs to this map: the one most to the right. */
+    /** Whether it belongs to this map: by default the one most to the right. */
     get isHere() {
-        const { board, index } = this.surface;
-        return [...board.surfaces].every((other) => other.index <= index);
+        const { board, index, options } = this.surface;
+        return options.hasLegend ?? [...board.surfaces].every((other) => other.index <= index);
     }
 
     get isOpen() {
@@ -126,10 +128,13 @@ class Legend {
  * @returns {Node}
  */
 function mapView(surface, legend, onMount, keep) {
-    const { board, index, hovered } = surface;
+    const { board, index, hovered, options } = surface;
     const { page } = board;
+    const { isHome } = board.view;
+    const { hint = index === 0 ? HINT : "", hasZoom = false } = options;
+    const touchAction = hasZoom && isHome ? "pan-y" : "none"; // a finger scrolls the page
     const { table, maps, slider } = page;
-    const trust = trustOf(checkpointOf(page, index));
+    const trust = options.isPlain ? "" : trustOf(checkpointOf(page, index));
     const isNow = page.session.maps?.[index] === "now";
     const waits = isNow && slider.loading ? ` · loading step ${slider.loading.name} …` : "";
     return h(
@@ -146,17 +151,18 @@ function mapView(surface, legend, onMount, keep) {
             tabIndex: 0,
             role: "img",
             "aria-label": describeMap(page, board, index),
-            style: mapStyles.canvas,
+            style: { ...mapStyles.canvas, touchAction },
             onMount: keep,
         }),
         h(
             "div",
             { key: "title", style: titleStyle(legend.taken) },
-            titleOf(page, index),
+            titleOf(page, index, options.isPlain),
             h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
-        index === 0 && board.view.isHome && h("div", { key: "hint", style: mapStyles.hint }, HINT),
-        !board.view.isHome && resetButton(surface),
+        hint && isHome && h("div", { key: "hint", style: mapStyles.hint }, hint),
+        !isHome && resetButton(surface),
+        hasZoom && zoomButtons(surface),
         legend.isHere &&
             !legend.isOpen &&
             h(
@@ -173,6 +179,20 @@ const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
 
 /** @param {number} taken Pixels at the right that are not free. */
 const titleStyle = (taken) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${taken + 18}px)` });
+
+/** @param {Surface} surface */
+function zoomButtons({ board, inset }) {
+    const button = (/** @type {string} */ sign, /** @type {string} */ name, factor = ZOOM_STEP) => {
+        const props = { key: sign, title: `${name} (${sign})`, "aria-label": name, tabIndex: -1 };
+        return h("button", { ...props, style: mapStyles.zoomButton, onClick }, sign);
+        function onClick() {
+            board.zoom(factor);
+        }
+    };
+    const style = { ...mapStyles.zoom, right: `${inset + 8}px` };
+    const buttons = [button("+", "Zoom in"), button("−", "Zoom out", 1 / ZOOM_STEP)];
+    return h("div", { key: "zoom", style }, buttons);
+}
 
 /** @param {Surface} surface */
 const resetButton = (surface) =>

@@ -15,12 +15,20 @@ export function reviewActions(page) {
     /** @type {(work: Action) => Action} */
     const unlessAsked = (work) => (decision, target) =>
         isFree(overlay.kind) && work(decision, target);
+    const { connection } = page.decisions;
+    /** @type {(work: Action) => Action} */
+    const unlessReadOnly = (work) => (decision, target) =>
+        !connection.isWithout && work(decision, target);
     /** @type {Actions} */
-    const actions = {
+    const moves = {
         next: () => review.move(1),
         previous: () => review.move(-1),
         first: () => review.goToEnd(1),
         last: () => review.goToEnd(-1),
+        full: () => overlay.toggle("full"),
+    };
+    /** @type {Actions} */
+    const decides = {
         seek: () => deciding.seek(),
         suggested: () => deciding.takeSuggested(),
         decide: (decision) => deciding.decide(decision),
@@ -28,8 +36,9 @@ export function reviewActions(page) {
         search: () => forms.toggle("classes"),
         note: () => forms.toggle("note"),
         mark: () => current.row !== undefined && review.marks.toggle(current.row),
-        full: () => overlay.toggle("full"),
     };
+    const decided = Object.entries(decides).map(([name, work]) => [name, unlessReadOnly(work)]);
+    const actions = { ...moves, ...Object.fromEntries(decided) };
     const guarded = Object.entries(actions).map(([name, work]) => [name, unlessAsked(work)]);
     return {
         ...Object.fromEntries(guarded),

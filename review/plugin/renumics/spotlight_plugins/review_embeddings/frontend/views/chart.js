@@ -21,6 +21,7 @@ const LEGEND_LETTERS = 22;
  * @property {Range} range
  * @property {string} color
  * @property {boolean} isDashed
+ * @property {(value: number) => string} [write] By default as the chart does.
  */
 
 /**
@@ -40,7 +41,9 @@ const LEGEND_LETTERS = 22;
  */
 export function chartView({ title, meaning, hint, ends, curves, write }, steps, { slider, read }) {
     if (curves.length === 0) return null;
-    const words = curves.map(({ name, values }) => inWords(name || title, steps, values, write));
+    const words = curves.map(({ name, values, write: own = write }) =>
+        inWords(name || title, steps, values, own),
+    );
     return h(
         "div",
         { key: title, style: look.chart },
@@ -89,9 +92,9 @@ const markView = (x, key, style) =>
  * @param {number | null | undefined} value
  * @param {(value: number) => string} write
  */
-function legendOf({ name, color, isDashed }, value, write) {
+function legendOf({ name, color, isDashed, write: own }, value, write) {
     const sign = name && `${isDashed ? "┄" : "─"} ${shortName(name, LEGEND_LETTERS)}`;
-    const text = [sign, isKnown(value) ? write(value) : "not known"].filter(Boolean).join(": ");
+    const text = [sign, isKnown(value) ? (own ?? write)(value) : "not known"].filter(Boolean).join(": ");
     return h("span", { key: name, title: name, style: { ...look.value, color } }, text);
 }
 

@@ -219,8 +219,9 @@ export function stateView({ decisions, deciding }, notices) {
 }
 
 /** What is selected in Spotlight can be gone through. @param {ReviewPage} page */
-function selectionSign({ review, offered }) {
-    const selection = review.list?.key === SELECTED ? undefined : offered.selection;
+function selectionSign({ review, offered, decisions }) {
+    const isHere = review.list?.key === SELECTED || decisions.connection.isWithout;
+    const selection = isHere ? undefined : offered.selection;
     if (!selection) return null;
     const title = "Go through what is selected in a map or in the table";
     return h(

@@ -8,20 +8,42 @@ import { OF_REVIEWED } from "../core/checkpoints.js";
 import { keyOf, keysOf } from "../core/keyboard.js";
 import { h } from "../dom/node.js";
 
-/** @type {[keys: string, does: string][]} */
+/** @typedef {[keys: string, does: string]} Key */
+
+/** @type {Key[]} */
 const MOVING = [
     ["← →", "previous, next image of the list"],
     ["Home End", "first, last image of the list"],
-    ["n", "next undecided image"],
     ["f Enter", "full window; there + and − zoom, 0 fits, 1 is 1:1"],
-    ["Esc", "back: closes what is open, clears the marks, then the selection"],
 ];
 
-/** @type {[keys: string, does: string][]} */
-const MORE = [
+/** @type {Key} */
+const LEAVING = ["Esc", "back: closes what is open, clears the marks, then the selection"];
+
+/** On a page without decisions. @type {Key} */
+const GOING_BACK = ["Esc", "back: to the images of the list, to all lists"];
+
+/** @type {Key} */
+const SEEKING = ["n", "next undecided image"];
+
+/** @type {Key[]} */
+const DECIDING = [
     ["Space", "mark the image; a decision is about all marked ones"],
     ["m", "note"],
     ["z", "undo the last decision of this tab"],
+];
+
+/** On a page without decisions. @type {Key} */
+const PLAYING = ["Space", "play the checkpoints, or pause"];
+
+/** On a map that has the focus. @type {Key[]} */
+const ON_MAP = [
+    ["+ −", "zoom the maps"],
+    ["0", "the whole map"],
+];
+
+/** @type {Key[]} */
+const MORE = [
     [keyOf("play"), "play the checkpoints"],
     [[...keysOf("back"), ...keysOf("forward")].join(" "), "checkpoint before, behind"],
     ["?", "these keys"],
@@ -38,21 +60,36 @@ const WORDS = [
 ];
 
 /** @param {ReviewPage} page */
-export function keysView({ overlay, deciding }) {
-    const decisions = DECISIONS.map((decision) => [
-        DECISION_KEYS[decision] ?? "",
-        decision === RELABEL ? `${decision}: search for another label` : decision,
-    ]);
+export function keysView(page) {
+    const { overlay, decisions } = page;
+    const tables = decisions.connection.isWithout ? readingKeys() : decidingKeys(page);
     const onClick = () => overlay.close();
-    const suggested = ["a", `what the list suggests: ${deciding.suggestion.text}`];
     return h(
         "div",
         { class: "review-sheet review-keysheet" },
         h("h2", {}, "Keys"),
-        h("div", {}, keyTable("Move", MOVING), keyTable("Decide", [suggested, ...decisions])),
-        h("div", {}, keyTable("More", MORE), keyTable("Signs and words", WORDS, "b")),
+        tables.map((some) => h("div", {}, some)),
         h("div", {}, h("button", { class: "review-main", onClick }, "Close")),
     );
+}
+
+/** Of a page on which nothing is decided. */
+const readingKeys = () => [
+    [keyTable("Move", [...MOVING, GOING_BACK]), keyTable("Checkpoints", [PLAYING, ...MORE])],
+    [keyTable("On a map", ON_MAP), keyTable("Signs and words", WORDS, "b")],
+];
+
+/** @param {ReviewPage} page */
+function decidingKeys({ deciding }) {
+    const decisions = DECISIONS.map((decision) => [
+        DECISION_KEYS[decision] ?? "",
+        decision === RELABEL ? `${decision}: search for another label` : decision,
+    ]);
+    const suggested = ["a", `what the list suggests: ${deciding.suggestion.text}`];
+    return [
+        [keyTable("Move", [...MOVING, SEEKING, LEAVING]), keyTable("Decide", [suggested, ...decisions])],
+        [keyTable("More", [...DECIDING, ...MORE]), keyTable("Signs and words", WORDS, "b")],
+    ];
 }
 
 /** @param {string} title @param {string[][]} keys @param {string} [tag] Of each of them. */

@@ -9,6 +9,8 @@ import { renameRow } from "./listforms.js";
 
 const MEDOID_SIDE = 128; // pixels that are fetched
 
+const FIRST_SHOWN = 12; // images, as far as there is room
+
 /**
  * @param {ListRows} rows
  * @param {ReviewList} list
@@ -40,15 +42,31 @@ function row(rows, list, tabIndex) {
             "button",
             open,
             medoidView(rows, list),
-            h("span", { class: "rl-title" }, isOpen ? "▸ " : "", list.title),
+            h("span", { class: "rl-title" }, isOpen && !rows.isReadOnly ? "▸ " : "", list.title),
             h("span", { class: "rl-count" }, countText(rows, list)),
-            progress(rows, list),
-            h("span", { class: "rl-more" }, rows.descriptionOf(list)),
+            !rows.isReadOnly && progress(rows, list),
+            h("span", { key: "more", class: "rl-more" }, rows.descriptionOf(list)),
+            rows.isReadOnly && firstImages(rows, list),
         ),
-        h("span", { class: "rl-actions" }, selectButton(rows, list, tabIndex)),
+        !rows.isReadOnly &&
+            h("span", { class: "rl-actions" }, selectButton(rows, list, tabIndex)),
         rows.canChange(list) && editButtons(rows, list, tabIndex),
     );
 }
+
+/**
+ * What the list looks like, where no bar says how much of it is done.
+ * @param {ListRows} rows
+ * @param {ReviewList} list
+ */
+const firstImages = ({ page: { table } }, { rows }) =>
+    h(
+        "span",
+        { key: "first", class: "rl-first", "aria-hidden": "true" },
+        rows
+            .slice(0, FIRST_SHOWN)
+            .map((row) => h("img", { key: row, src: table.picture(row, MEDOID_SIDE), alt: "" })),
+    );
 
 /**
  * The image that stands for all of the list.
@@ -65,8 +83,10 @@ function medoidView({ page }, { medoid }) {
  * @param {ListRows} rows
  * @param {ReviewList} list
  */
-function countText({ page }, list) {
+function countText(rows, list) {
+    const { page } = rows;
     const count = list.rows.length.toLocaleString();
+    if (rows.isReadOnly) return count;
     const { isKnown } = page.decisions.holding;
     return `${isKnown ? page.review.decidedIn(list).toLocaleString() : "–"} / ${count}`;
 }

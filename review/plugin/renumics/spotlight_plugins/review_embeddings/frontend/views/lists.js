@@ -69,7 +69,7 @@ export function listsView(rows, onMount = () => {}) {
             h("p", { key: "nothing", class: "rl-none" }, emptyText(rows)),
         faultView(rows),
         newsView(rows),
-        saveView(rows),
+        !rows.isReadOnly && saveView(rows),
     );
 }
 

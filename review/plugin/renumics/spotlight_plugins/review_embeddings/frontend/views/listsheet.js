@@ -31,6 +31,9 @@ export const LISTS_SHEET = `
 .rl-bar > span { display: block; height: 100%; background: var(--review-accent, #1a5fd0); }
 .rl-more { grid-column: 1 / -1; font-size: 0.75rem; color: var(--review-muted, #4b5563);
     overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.rl-first { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 3px; height: 36px;
+    overflow: hidden; margin-top: 3px; }
+.rl-first img { width: 36px; height: 36px; object-fit: cover; border-radius: 4px; }
 .rl-actions { display: flex; flex: none; padding-top: 2px; }
 .rl-edit { display: flex; gap: 4px; width: 100%; padding: 0 6px 4px; }
 .rl .rl-edit button { padding: 1px 7px; border-radius: 4px; font-size: 0.75rem;

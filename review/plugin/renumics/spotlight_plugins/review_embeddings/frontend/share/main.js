@@ -1,0 +1,73 @@
+// A shared page begins here: its blob is opened, the maps are shown, then its pictures are decoded
+// and all else is shown. Nothing is fetched and nothing is kept.
+
+import { openBlob, ReviewBlob } from "../blob/blob.js";
+import { blobServer } from "../blob/server.js";
+import { sheetCutter } from "../blob/sheets.js";
+import { BlobTable } from "../blob/table.js";
+import { darkPreference } from "../browser.js";
+import { COLUMNS } from "../constants.js";
+import { classColors } from "../core/classcolors.js";
+import { ReviewPage } from "../core/page.js";
+import { ThemeChoice } from "../core/theme.js";
+import { THEME_ATTRIBUTE } from "../dom/theme.js";
+import { PACE, SharedLayout } from "./layout.js";
+import { sharedHead } from "./session.js";
+import { adoptSheets } from "./sheets.js";
+import { sharedSurroundings } from "./surroundings.js";
+import { tileOf } from "./tiles.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {string} blobText
+ */
+export async function start(root, blobText) {
+    const surroundings = sharedSurroundings();
+    const theme = openTheme();
+    adoptSheets(document);
+    const read = await openBlob(blobText);
+    const blob = new ReviewBlob(sharedHead(read.head, surroundings.isStill()), read.bytes);
+    const sheets = sheetCutter(blob);
+    const table = tableOf(blob, sheets.cut);
+    const page = new ReviewPage(table, blobServer(blob), surroundings);
+    await page.open();
+    page.current.go(undefined); // nothing is marked until somebody looks at an image
+    page.maps.player.pace = PACE;
+    const layout = new SharedLayout(root, page, blob.head, theme);
+    layout.showMaps();
+    addEventListener("keydown", (event) => page.keys.press(event));
+    await painted();
+    performance.mark("shared page painted");
+    if (!surroundings.isStill()) page.maps.player.once();
+    await sheets.decode();
+    layout.showRest();
+}
+
+/** @param {ReviewBlob} blob @param {import("../blob/sheets.js").Cut} cut */
+function tableOf(blob, cut) {
+    /** @type {BlobTable} */
+    const table = new BlobTable(blob, {
+        cut,
+        standIn: (row) => {
+            const label = table.value(COLUMNS.label, row);
+            const name = label === undefined ? "" : String(label);
+            return tileOf(name || `#${table.value(COLUMNS.imageId, row)}`, classColors(table)(name));
+        },
+        setTitle: () => {}, // the page has one
+        notify: (message) => console.warn(message),
+    });
+    return table;
+}
+
+/** Follow the system until somebody chooses otherwise. */
+function openTheme() {
+    const theme = new ThemeChoice(darkPreference(), () => {});
+    const apply = () => document.documentElement.setAttribute(THEME_ATTRIBUTE, theme.now);
+    theme.changed.add(apply);
+    apply();
+    return theme;
+}
+
+/** The second frame from now. */
+const painted = () =>
+    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));

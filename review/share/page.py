@@ -1,0 +1,81 @@
+"""Puts a shared review together as one HTML file: its blob, the modules that show it, and a policy
+under which nothing can be loaded from, or sent to, anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+from review_embeddings.pipeline.text import html_text
+from review_embeddings.review.page.frontend import frontend_modules
+from review_embeddings.review.share.modules import import_map, name_of
+
+ENTRY = "share/main.js"
+"""Exports ``start(root, blobText)``."""
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 0; font: 15px/1.5 system-ui, sans-serif; }
+#root > .opening { padding: 1rem; }
+"""
+"""Until the modules have theirs."""
+
+START = f"""
+import {{ start }} from "{name_of(ENTRY)}";
+start(document.getElementById("root"), document.getElementById("blob").textContent);
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="generator" content="review-embeddings">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<div id="root"><div class="opening"><h1>{title}</h1><p>Opening …</p></div></div>
+<noscript>This page needs JavaScript.</noscript>
+<script type="importmap">{imports}</script>
+<script type="text/plain" id="blob">{blob}</script>
+<script type="module">{start}</script>
+</body>
+</html>
+"""
+
+
+def shared_page(title: str, blob: str) -> str:
+    """The page of a blob as `blob_text` makes it. ``title`` is plain text."""
+    imports = json.dumps({"imports": import_map(ENTRY, frontend_modules())}, ensure_ascii=False)
+    return PAGE.format(
+        policy=html_text(policy(imports, START, STYLE)),
+        title=html_text(title),
+        style=STYLE,
+        imports=imports,
+        blob=blob,
+        start=START,
+    )
+
+
+def policy(imports: str, start: str, style: str) -> str:
+    """What the page may do: run what stands in it, show what it makes; nothing else."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_hash(imports)} {_hash(start)} data:",
+            f"style-src {_hash(style)}",
+            "img-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
