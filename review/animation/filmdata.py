@@ -20,7 +20,9 @@ from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
+from review_embeddings.review.animation.pairs import Pair, read_pairs, shown_images
 from review_embeddings.review.animation.plan import Moment
+from review_embeddings.review.animation.titles import title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +74,10 @@ class FilmData:
     """Steps that stand for a final model of which nothing says at which step it was saved."""
     run: str = "DIR"
     """By what a command names the run."""
+    title: str = ""
+    """Model, data set and length of the training, for people."""
+    pairs: tuple[Pair, ...] = ()
+    """Images before and after the training."""
 
     def points_at(self, moment: Moment) -> NDArray[np.float64]:
         """Coordinates of all images at a moment, shape (N, 2)."""
@@ -119,6 +125,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
     leaders = np.stack([part.leaders for part in parts])
     epochs = {checkpoint.step: checkpoint.epoch for checkpoint in manifest.checkpoints}
     curves = read_curves(run, manifest)
+    pairs = read_pairs(run, steps, images)
     return FilmData(
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
@@ -130,7 +137,7 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         scores=np.stack([part.scores for part in parts]),
         predictions=[part.predictions for part in parts],
         confidences=np.stack([part.confidences for part in parts]),
-        thumbnails=_thumbnails(images, np.unique(leaders).tolist()),
+        thumbnails=_thumbnails(images, shown_images(leaders, pairs)),
         loss=_curve(curves.loss),
         accuracy=_curve(curves.accuracy),
         trust=[
@@ -140,6 +147,8 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         best=manifest.best,
         unknown=frozenset(one.step for one in manifest.checkpoints if not one.step_known),
         run=str(run),
+        title=title_of(run, steps[-1]),
+        pairs=pairs,
     )
 
 

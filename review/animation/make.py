@@ -17,7 +17,7 @@ from review_embeddings.review.animation.encode import formats, gif, png, video
 from review_embeddings.review.animation.encode.palette import make_palette
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.options import MIN_SIZE, FilmOptions
-from review_embeddings.review.animation.plan import Moment, plan
+from review_embeddings.review.animation.plan import Moment, closing_moment, plan
 from review_embeddings.review.animation.quality import QualityLevel, quality_levels
 from review_embeddings.review.animation.render import (
     Canvas,
@@ -86,6 +86,9 @@ def frame_style(data: FilmData, options: FilmOptions) -> FrameStyle:
         tuple(dict.fromkeys(trails)),
         options.groups,
         options.trust,
+        options.shape,
+        options.title,
+        options.credit,
     )
 
 
@@ -147,6 +150,8 @@ class _Job:
         moments = plan(
             self.data.steps, tween=drawn - 1, pace=options.pace, fps=fps, hold=options.hold
         )
+        if options.closing and self.data.pairs:
+            moments.append(closing_moment(moments[-1].checkpoint, fps))
         return moments, fps
 
     def run(self, processes: int, progress: Progress) -> Film:

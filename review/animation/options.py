@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.animation.plan import PACES
+from review_embeddings.review.animation.shapes import DEFAULT_SHAPE, SHAPES
 from review_embeddings.review.animation.themes import THEMES
 
 MIN_SIZE, MAX_SIZE = 480, 2160
@@ -26,7 +27,15 @@ class FilmOptions:
     """How a film is made."""
 
     size: int = 800
-    """Width of a frame in pixels; the height is four fifths of it."""
+    """Width of a frame in pixels; the height follows from the shape."""
+    shape: str = DEFAULT_SHAPE
+    """One of `SHAPES`."""
+    title: str | None = None
+    """The line above the map; None for model, data set and steps, empty for none."""
+    credit: bool = True
+    """Whether a corner names this program."""
+    closing: bool = True
+    """Whether the film ends with images before and after the training."""
     fps: float = 15
     """Frames a second."""
     tween: int | None = None
@@ -68,6 +77,7 @@ class FilmOptions:
         for name, choice, choices in (
             ("--time", self.pace, PACES),
             ("--theme", self.theme, tuple(THEMES)),
+            ("--shape", self.shape, tuple(SHAPES)),
         ):
             if choice not in choices:
                 raise SettingsError(f"{name} {choice} is not known. Use {' or '.join(choices)}.")

@@ -9,6 +9,10 @@ PACES = ("equal", "steps")
 """Checkpoints shown equally long, or as long as there are training steps to the next one."""
 
 
+CLOSING = 3.0
+"""Seconds for which images before and after are shown: three rows are read in that."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """What one frame shows."""
@@ -19,6 +23,13 @@ class Moment:
     """How far the points are on their way to the next checkpoint, in [0, 1), slow at both ends."""
     ticks: int = 1
     """For how many frame times it is shown."""
+    closing: bool = False
+    """Whether it is the frame after all: images before and after."""
+
+
+def closing_moment(last: int, fps: float) -> Moment:
+    """The frame after that of the last checkpoint, of this index."""
+    return Moment(last, ticks=max(1, round(CLOSING * fps)), closing=True)
 
 
 def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float) -> list[Moment]:

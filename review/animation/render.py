@@ -26,12 +26,16 @@ from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.settled import import_settled
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
+from review_embeddings.review.animation.shapes import DEFAULT_SHAPE, size_of
 
 if TYPE_CHECKING:
     from review_embeddings.review.animation.drawing.frame import Frame
 
 MIN_PARALLEL_FRAMES = 37
 """For fewer frames a second process is not worth its start."""
+
+DPI = 100
+"""Any would do: all lengths are shares of the figure."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,17 @@ class FrameStyle:
     """Whether the images of groups that stand apart are ringed."""
     trust: bool = False
     """Whether the map says in its corner how far it can be trusted."""
+    shape: str = DEFAULT_SHAPE
+    """One of `SHAPES`."""
+    title: str | None = None
+    """The line above the map; None for what the run says of itself."""
+    credit: bool = True
+    """Whether a corner names this program."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels; both even, as H.264 wants them."""
-        return self.width // 2 * 2, round(self.width * 0.4) * 2
+        """Width and height in pixels."""
+        return size_of(self.shape, self.width)
 
     def frame(self, figure: Any, data: FilmData) -> Frame:
         """A frame that draws in this style into a matplotlib figure."""
@@ -64,7 +74,18 @@ class FrameStyle:
             trails=self.trails,
             groups=self.groups,
             trust=self.trust,
+            title=self._title(data),
+            credit=self.credit,
         )
+
+    def closing(self, figure: Any, data: FilmData) -> None:
+        """Draw the images before and after into a matplotlib figure."""
+        from review_embeddings.review.animation.drawing.closing import draw_closing
+
+        draw_closing(figure, data, theme=self.theme, title=self._title(data), credit=self.credit)
+
+    def _title(self, data: FilmData) -> str:
+        return data.title if self.title is None else self.title
 
 
 class Packer(Protocol):
@@ -85,23 +106,14 @@ class Canvas:
     """Draws moments of a film on Agg, redrawing only what differs from one to the next."""
 
     def __init__(self, data: FilmData, style: FrameStyle) -> None:
-        import_settled("matplotlib")
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        from review_embeddings.review.animation.drawing.page import HEIGHT, WIDTH
-
-        width, height = style.size
-        dpi = width / WIDTH
+        self._style = style
+        figure, canvas = _figure(style)
         with quiet_fonts():
-            figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
-            canvas: Any = FigureCanvasAgg(figure)
             self.frame = style.frame(figure, data)
             for artist in (*self.frame.changing, *self.frame.moving):
                 artist.set_animated(True)
             canvas.draw()
         self._canvas = canvas
-        assert self._canvas.get_width_height() == (width, height), (width, height, HEIGHT)
         self._empty = self._canvas.copy_from_bbox(figure.bbox)
         self._page: Any = None
         self._checkpoint: int | None = None
@@ -109,6 +121,16 @@ class Canvas:
     def draw(self, moment: Moment) -> NDArray[np.uint8]:
         """Pixels of a moment, shape (height, width, 4), RGBA, opaque; overwritten by the next
         call."""
+        return self._closing() if moment.closing else self._draw(moment)
+
+    def _closing(self) -> NDArray[np.uint8]:
+        figure, canvas = _figure(self._style)
+        with quiet_fonts():
+            self._style.closing(figure, self.frame.data)
+            canvas.draw()
+        return np.asarray(canvas.buffer_rgba())
+
+    def _draw(self, moment: Moment) -> NDArray[np.uint8]:
         figure, renderer = self.frame.figure, self._canvas.get_renderer()
         with quiet_fonts():
             self.frame.show(moment)
@@ -124,6 +146,19 @@ class Canvas:
                 artist.draw(renderer)
         pixels: NDArray[np.uint8] = np.asarray(self._canvas.buffer_rgba())
         return pixels
+
+
+def _figure(style: FrameStyle) -> tuple[Any, Any]:
+    """A figure of the size of a frame, and its canvas."""
+    import_settled("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = style.size
+    figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
+    canvas: Any = FigureCanvasAgg(figure)
+    assert canvas.get_width_height() == size, (canvas.get_width_height(), size)
+    return figure, canvas
 
 
 @contextmanager

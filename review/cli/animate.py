@@ -43,7 +43,34 @@ class LookOptions:
         default=800,
         show_default=True,
         metavar="N",
-        help="Width in pixels, 480 to 2160; height is 4/5.",
+        help="Width in pixels, 480 to 2160; the height follows from the shape.",
+    )
+    shape: str = option(
+        "--shape",
+        default="landscape",
+        show_default=True,
+        metavar="NAME",
+        choices=choices.shapes,
+        help="{choices}: 5:4, 1:1, 16:9, 4:5.",
+    )
+    title: str | None = option(
+        "--title",
+        metavar="TEXT",
+        help='Line above the map, "" for none. Default: model, data set and steps.',
+    )
+    credit: bool = option(
+        "--no-credit",
+        is_flag=True,
+        flag_value=False,
+        default=True,
+        help="Leave the name of this program in the corner out.",
+    )
+    closing: bool = option(
+        "--no-closing",
+        is_flag=True,
+        flag_value=False,
+        default=True,
+        help="Leave the frame at the end out: three images before and after.",
     )
     fps: float = option(
         "--fps", type=float, default=15, show_default=True, metavar="N", help="Frames a second."
@@ -84,7 +111,7 @@ class LookOptions:
         default=8,
         show_default=True,
         metavar="K",
-        help="Images in the leaderboard.",
+        help="Images in the leaderboard; as many as the shape has room for.",
     )
     trails: int = option(
         "--trails",

@@ -112,6 +112,13 @@ def themes() -> Iterable[str]:
     return THEMES
 
 
+def shapes() -> Iterable[str]:
+    """Shapes of the film's frames."""
+    from review_embeddings.review.animation.shapes import SHAPES
+
+    return SHAPES
+
+
 def film_endings() -> Iterable[str]:
     """What the names of films end in."""
     from review_embeddings.review.animation.encode.formats import ENDINGS

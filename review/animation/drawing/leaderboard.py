@@ -1,4 +1,5 @@
-"""The panel beside the map: a row for each of the most atypical images of a checkpoint."""
+"""The panel of the most atypical images of a checkpoint: a picture of each with its label and what
+it is taken for."""
 
 from __future__ import annotations
 
@@ -10,99 +11,110 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import SIDE, FramePage
-from review_embeddings.review.animation.drawing.stamp import StampedImage
+from review_embeddings.review.animation.drawing.layout import Grid, grid_of
+from review_embeddings.review.animation.drawing.layout import Rectangle as Box
+from review_embeddings.review.animation.drawing.page import FramePage
+from review_embeddings.review.animation.drawing.picture import Picture
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
 
-ROWS_HEIGHT, MAX_ROW_HEIGHT = 3.9, 0.62
-"""Height of all rows together, and of one where there are few."""
+MIN_PICTURE = 0.081
+"""Least share of the frame's width that a picture takes: a phone shows it as large as a finger."""
 
-IMAGE_LEFT = 0.30
-"""Where the images begin, right of the ranks."""
+MIN_LETTERS = 7.5
+"""Least width of a card, in sizes of its text."""
+
+MIN_CARDS, MAX_CELL = 4, 1.75
+"""Up to that width of a cell long labels have their room, where so many cards are left."""
+
+HEADING = "Most atypical images"
+
+
+BAR = 0.05
+"""Height of the bar in the colour of the class below a picture, in units of the page."""
+
+
+BADGE = 0.07
+"""How far inside the corner of a picture the middle of its rank lies, in units of the page."""
 
 
 @dataclass(frozen=True)
-class RowLayout:
-    """Sizes that all rows have in common, in units of the page."""
+class CardStyle:
+    """What all cards have in common; lengths in units of the page."""
 
-    height: float
-    text_size: float
-    """In points, of the upper line."""
+    width: float
+    side: float
+    """Of the picture."""
+    label: float
+    """Size of the text of the label, in points."""
+    prediction: float
 
     @classmethod
-    def of(cls, rows: int) -> RowLayout:
-        """For so many rows."""
-        height = min(ROWS_HEIGHT / max(rows, 1), MAX_ROW_HEIGHT)
-        return cls(height, min(12.0, 72 * height * 0.36))
-
-    @property
-    def small_size(self) -> float:
-        """Of the lower line's text."""
-        return self.text_size * 0.82
-
-    @property
-    def text_left(self) -> float:
-        """Where the text begins, right of the images."""
-        return IMAGE_LEFT + self.height + 0.10
-
-    def middle(self, row: int) -> float:
-        """Height of the middle of a row."""
-        return SIDE.height - 0.38 - self.height * (row + 0.5)
+    def of(cls, cell: Box, caption: float, page: FramePage, widest: float) -> CardStyle:
+        """``widest``: width of the longest label at the size of the body's text."""
+        text, gap = page.layout.text, 0.28 * page.layout.margin
+        width = cell.width - gap
+        label = max(text.small, text.body * min(1.0, width / max(widest, 0.01)))
+        side = min(width, cell.height - caption - gap)
+        return cls(width, side, label, text.small)
 
 
 @dataclass(frozen=True)
-class Row:
-    """Artists of one row."""
+class Card:
+    """Artists of one image."""
 
-    middle: float
-    """Height of its middle in units of the page."""
+    picture: Picture
+    badge: PathCollection
     number: Label
-    picture: StampedImage
-    dot: PathCollection
+    bar: Rectangle
     label: Label
     prediction: Label
-    score: Label
-    image: Label
 
     @classmethod
-    def at(cls, middle: float, layout: RowLayout, page: FramePage, axes: Axes) -> Row:
-        """An empty row."""
-        left, size, small = layout.text_left, layout.text_size, layout.small_size
-        upper, lower = middle + 0.2 * layout.height, middle - 0.22 * layout.height
-        muted: dict[str, Any] = {"color": page.theme.muted}
-        right: dict[str, Any] = {"horizontalalignment": "right"}
-        picture = StampedImage(axes, interpolation="bicubic", zorder=2)
-        picture.set_data(np.zeros((1, 1, 3), dtype=np.uint8))
-        axes.add_artist(picture)
-        return cls(
-            middle,
-            page.text_in(axes, 0.13, middle, size, **muted, horizontalalignment="center"),
-            picture,
-            axes.scatter([left + 0.06], [upper], s=(size * 0.62 * page.scale) ** 2, linewidths=0),
-            page.text_in(axes, left + 0.20, upper, size, fontweight="bold"),
-            page.text_in(axes, left, lower, small, **muted),
-            page.text_in(axes, SIDE.width, upper, size, **right),
-            page.text_in(axes, SIDE.width, lower, small, **muted, **right),
+    def at(cls, cell: Box, caption: float, style: CardStyle, page: FramePage, axes: Axes) -> Card:
+        """An empty card; the caption's height is part of the cell's."""
+        side, bottom = style.side, cell.top - style.side
+        rank = 0.8 * page.layout.text.small
+        badge = axes.scatter(
+            [0],
+            [0],
+            s=(1.8 * rank * page.scale) ** 2,
+            facecolors=page.theme.background,
+            edgecolors=page.theme.text,
+            linewidths=1.2 * page.scale,
+            zorder=3,
+            clip_on=False,
         )
+        bold: dict[str, Any] = {"fontweight": "bold"}
+        middle: dict[str, Any] = {"horizontalalignment": "center", "zorder": 4, **bold}
+        bar = Rectangle((cell.left, bottom - BAR), side, BAR, linewidth=0, zorder=2)
+        axes.add_artist(bar)
+        upper, lower = (bottom - BAR - share * caption for share in (0.29, 0.70))
+        return cls(
+            Picture(axes, Box(cell.left, bottom, side, side)),
+            badge,
+            page.text_in(axes, 0, 0, rank, **middle),
+            bar,
+            page.text_in(axes, cell.left, upper, style.label, **bold),
+            page.text_in(axes, cell.left, lower, style.prediction),
+        )
+
+    def show(self, pixels: NDArray[np.uint8]) -> None:
+        """Show an image with its rank in its corner."""
+        left, top = self.picture.show(pixels)
+        self.bar.set_width(self.picture.width)
+        corner = (left + BADGE, top - BADGE)
+        self.badge.set_offsets([corner])
+        self.number.set_position(corner)
 
     @property
     def artists(self) -> list[Artist]:
         """In drawing order."""
-        texts = [self.label, self.prediction, self.score, self.image]
-        return [self.number, self.picture, self.dot, *texts]
-
-    def set_picture(self, pixels: NDArray[np.uint8], height: float) -> None:
-        """Show an image, RGB of shape (rows, columns, 3), in a square of the row's height."""
-        self.picture.set_data(pixels)
-        center, half = IMAGE_LEFT + height / 2, 0.46 * height / max(pixels.shape[:2])
-        up, right = half * pixels.shape[0], half * pixels.shape[1]
-        self.picture.set_extent(
-            (center - right, center + right, self.middle - up, self.middle + up)
-        )
+        return [self.picture.image, self.bar, self.badge, self.number, self.label, self.prediction]
 
 
 class Leaderboard:
@@ -110,65 +122,78 @@ class Leaderboard:
 
     def __init__(self, page: FramePage, data: FilmData, colors: ImageColors) -> None:
         self._page, self._data, self._colors = page, data, colors
-        self.axes = page.axes(SIDE)
-        # in a figure of another shape too
-        self.axes.set(xlim=(0, SIDE.width), ylim=(0, SIDE.height), aspect="equal", anchor="NW")
+        part = page.layout.cards
+        self.axes = page.axes(part)
+        self.axes.set(xlim=(0, part.width), ylim=(0, part.height))
         self.axes.set_axis_off()
-        count = data.leaders.shape[1]
-        if count:
-            self._make_heading()
-        self._layout = RowLayout.of(count)
-        self.rows = [
-            Row.at(self._layout.middle(row), self._layout, page, self.axes) for row in range(count)
-        ]
+        text = page.layout.text
+        heading = 1.9 * text.body / 72
+        room = Box(0, 0, part.width, part.height - heading)
+        caption = 1.42 * (text.body + text.small) / 72 + BAR
+        self._widest = self._label_width()
+        grid, self.count = self._grid(room, caption)
+        if self.count:
+            self._make_heading(part, heading)
+        cells = [grid.cell(index, room) for index in range(self.count)]
+        self._style = CardStyle.of(grid.cell(0, room), caption, page, self._widest)
+        self.cards = [Card.at(cell, caption, self._style, page, self.axes) for cell in cells]
 
-    def _make_heading(self) -> None:
-        page, height = self._page, SIDE.height - 0.12
-        left = page.text_in(self.axes, 0, height, 13, fontweight="bold")
-        left.set_text("Most atypical images")
-        style: dict[str, Any] = {"color": page.theme.muted, "horizontalalignment": "right"}
-        page.text_in(self.axes, SIDE.width, height, 11, **style).set_text("OOD score")
+    def _label_width(self) -> float:
+        """That of the longest label at the size of the body's text, in units of the page."""
+        labels = {self._data.label_of(image) for image in np.unique(self._data.leaders).tolist()}
+        size = self._page.layout.text.body
+        return max((self._page.width_of(name, size, bold=True) for name in labels), default=0)
+
+    def _grid(self, room: Box, caption: float) -> tuple[Grid, int]:
+        """Cells, and how many: fewer where labels are long, but at least `MIN_CARDS`."""
+        text, total = self._page.layout.text, self._data.leaders.shape[1]
+        least = {"caption": caption, "least": MIN_PICTURE * self._page.layout.width}
+        widths = [MIN_LETTERS * text.small / 72]
+        widths.insert(0, max(widths[0], min(self._widest * text.small / text.body, MAX_CELL)))
+        for width in widths:
+            grid, count = grid_of(total, room, **least, least_width=width)
+            if count >= min(MIN_CARDS, total):
+                break
+        return grid, count
+
+    def _make_heading(self, part: Box, height: float) -> None:
+        page, text, middle = self._page, self._page.layout.text, part.height - 0.36 * height
+        page.text_in(self.axes, 0, middle, text.body, fontweight="bold").set_text(HEADING)
+        taken = page.width_of(HEADING, text.body, bold=True) + 0.2
+        meaning = "label → prediction"
+        has_predictions = any(map(any, self._data.predictions)) and bool(self._data.classes)
+        if has_predictions and taken + page.width_of(meaning, text.small) <= part.width:
+            style: dict[str, Any] = {
+                "color": page.theme.muted,
+                "horizontalalignment": "right",
+            }
+            page.text_in(self.axes, part.width, middle, text.small, **style).set_text(meaning)
 
     @property
     def changing(self) -> list[Artist]:
         """What differs between checkpoints, in drawing order."""
-        return [artist for row in self.rows for artist in row.artists]
+        return [artist for card in self.cards for artist in card.artists]
 
     def show(self, checkpoint: int) -> None:
         """The leaders of a checkpoint."""
         leaders = self._data.leaders[checkpoint].tolist()
-        for position, (row, leader) in enumerate(zip(self.rows, leaders, strict=True)):
-            self._show_row(row, position, leader, checkpoint)
+        for position, (card, leader) in enumerate(zip(self.cards, leaders, strict=False)):
+            self._show_card(card, position, leader, checkpoint)
 
-    def _show_row(self, row: Row, position: int, leader: int, checkpoint: int) -> None:
-        data, layout = self._data, self._layout
-        name = f"#{data.ids[leader]}"
-        row.number.set_text(str(position + 1))
-        row.score.set_text(_digits(float(data.scores[checkpoint, position])))
-        row.dot.set_facecolor([(*self._colors.of(leader), 1.0)])
-        label = data.label_of(leader) or ("no label" if data.classes else name)
-        room = SIDE.width - layout.text_left - 0.95
-        row.label.set_text(self._page.fitted(label, layout.text_size, room, bold=True))
-        row.image.set_text(name if data.classes else "")
-        row.prediction.set_text(self._prediction(checkpoint, position, name))
-        row.set_picture(data.thumbnails.get(leader, self._blank), layout.height)
+    def _show_card(self, card: Card, position: int, leader: int, checkpoint: int) -> None:
+        data, style, page = self._data, self._style, self._page
+        card.number.set_text(str(position + 1))
+        card.bar.set_facecolor((*self._colors.of(leader), 1.0))
+        label, prediction = data.label_of(leader), data.predictions[checkpoint][position]
+        name = label or ("no label" if data.classes else f"#{data.ids[leader]}")
+        card.label.set_text(page.fitted(name, style.label, style.width, bold=True))
+        shown = f"→ {prediction}" if prediction else ""
+        card.prediction.set_text(page.fitted(shown, style.prediction, style.width))
+        differs = bool(label and prediction and label != prediction)
+        card.prediction.set_color(page.theme.text if differs else page.theme.muted)
+        card.show(data.thumbnails.get(leader, self._blank))
 
     @property
     def _blank(self) -> NDArray[np.uint8]:
         """Shown where an image cannot be read."""
         return np.full((1, 1, 3), np.array(to_rgb(self._page.theme.line)) * 255, dtype=np.uint8)
-
-    def _prediction(self, checkpoint: int, position: int, name: str) -> str:
-        """What the checkpoint takes a leader for, in the room that its ``name`` leaves."""
-        prediction, small = self._data.predictions[checkpoint][position], self._layout.small_size
-        if not prediction:
-            return ""
-        share = f"  {100 * self._data.confidences[checkpoint, position]:.0f} %"
-        width = self._page.width_of
-        room = SIDE.width - self._layout.text_left - 0.08 - width(name, small) - width(share, small)
-        return self._page.fitted(f"predicted {prediction}", small, room) + share
-
-
-def _digits(score: float) -> str:
-    """A score in [0, 1] with three decimals, or as many as it takes to see that it is not 0."""
-    return f"{score:.3f}" if score >= 0.001 or score == 0 else f"{score:.0e}".replace("e-0", "e-")

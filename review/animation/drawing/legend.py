@@ -1,44 +1,185 @@
-"""The names of the classes and their colours, below the leaderboard."""
+"""The names of the classes: in the map where the classes are, and in a key at its upper edge as
+long as they are nowhere in particular."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from numpy.typing import NDArray
 
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import SIDE, FramePage
+from review_embeddings.review.animation.drawing.naming import NamePlan
+from review_embeddings.review.animation.drawing.page import FramePage
+from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
 
-MAX_ENTRIES = 10
-"""Classes in the legend, in two columns; where there are more, the last entry says how many."""
+MAX_KEYED = 60
+"""Most names that are tried for the key."""
 
-Entry = tuple[str, tuple[float, float, float, float]]
-"""A name and its colour."""
+KEY_LINES = 3
+"""Most lines of the key; where the classes need more, it names those of most images."""
+
+MIN_KEYED = 1 / 3
+"""Share of the classes that the key names at least; of more classes it says only how many."""
+
+NAME = 1.06
+"""Size of a name in the map, of the body's text: not that of a rank."""
+
+MAX_NAME = 0.4
+"""Widest name, as a share of the map's width."""
 
 
-def draw_legend(page: FramePage, axes: Axes, data: FilmData, colors: ImageColors) -> None:
-    """Draw the legend into the axes of the leaderboard."""
-    column, rows = SIDE.width / 2, MAX_ENTRIES // 2
-    for index, (name, color) in enumerate(_entries(page, data, colors)):
-        x, y = (index // rows) * column, 0.97 - 0.21 * (index % rows)
-        axes.scatter([x + 0.08], [y], s=(8 * page.scale) ** 2, color=[color], linewidths=0)
-        page.text_in(axes, x + 0.22, y, 11).set_text(page.fitted(name, 11, column - 0.30))
+@dataclass(frozen=True)
+class Entry:
+    """A name in the key."""
+
+    name: str
+    color: tuple[float, float, float, float]
+    code: int | None = None
+    """The class; None for what is no class."""
+    left: float = 0.0
+    """From the left edge of the map, in units of the page."""
+    line: int = 0
 
 
-def _entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[Entry]:
-    """The classes in their order; where there are too many, those of most images."""
-    total = len(data.classes)
+def key_entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[Entry]:
+    """What the key names, and where."""
+    total, width = len(data.classes), page.layout.map.width
     if not total:
-        return [("no labels", to_rgba(page.theme.plain))]
-    labelled = data.labels >= 0
-    shown = list(range(total))
-    if total > MAX_ENTRIES:
-        counts = np.bincount(data.labels[labelled], minlength=total)
-        shown = sorted(np.argsort(-counts, kind="stable")[: MAX_ENTRIES - 1].tolist())
-    entries = [(data.classes[label], to_rgba(tuple(colors.palette[label]))) for label in shown]
-    if len(shown) < total:
-        entries.append((f"and {total - len(shown)} more", to_rgba(page.theme.background)))
-    if not labelled.all() and len(entries) < MAX_ENTRIES:
-        entries.append(("without a label", to_rgba(page.theme.plain)))
-    return entries
+        return _flow(page, [Entry("no labels", to_rgba(page.theme.plain))], width) or []
+    unlabelled = [Entry("without a label", to_rgba(page.theme.plain))]
+    rest = unlabelled if (data.labels < 0).any() else []
+    counts = np.bincount(data.labels[data.labels >= 0], minlength=total)
+    largest = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    total = len(largest)
+    for number in range(min(total, MAX_KEYED), 0, -1):
+        codes = sorted(largest[:number].tolist())
+        entries = [
+            Entry(data.classes[code], to_rgba(tuple(colors.palette[code])), code) for code in codes
+        ]
+        if number < total:
+            entries.append(Entry(f"and {total - number} more", (0, 0, 0, 0)))
+        flowed = _flow(page, [*entries, *rest], width)
+        if flowed is not None and number >= MIN_KEYED * total:
+            return flowed
+    return _flow(page, [Entry(f"{total} classes", (0, 0, 0, 0)), *rest], width) or []
+
+
+def _flow(page: FramePage, entries: Sequence[Entry], width: float) -> list[Entry] | None:
+    """The entries side by side on `KEY_LINES` lines; None where they do not fit."""
+    size, edge = page.layout.text.small, 0.08
+    dot, gap = 1.15 * size / 72, 0.9 * size / 72
+    left, line, found = edge, 0, []
+    for entry in entries:
+        name = page.fitted(entry.name, size, MAX_NAME * width)
+        indent = dot if entry.color[3] else 0.0
+        own = indent + page.width_of(name, size)
+        if left + own > width - edge and left > edge:
+            left, line = edge, line + 1
+        found.append(Entry(name, entry.color, entry.code, left, line))
+        left += own + gap
+    return found if line < KEY_LINES else None
+
+
+@dataclass(frozen=True)
+class MapNames:
+    """The names of the classes as they stand in the map."""
+
+    size: float
+    """Of their text, in points."""
+    texts: list[str]
+
+    @classmethod
+    def of(cls, page: FramePage, names: Sequence[str]) -> MapNames:
+        """In smaller letters where some are long."""
+        text, room = page.layout.text, MAX_NAME * page.layout.map.width
+        large = NAME * text.body
+        widest = max((page.width_of(name, large, bold=True) for name in names), default=0)
+        size = large if widest <= 0.8 * room else text.small
+        return cls(size, [page.fitted(name, size, room, bold=True) for name in names])
+
+
+def line_height(page: FramePage) -> float:
+    """Of a line of the key."""
+    return 1.5 * page.layout.text.small / 72
+
+
+class ClassKey:
+    """Names and colours of the classes at the upper edge of the map, as long as not all of them
+    stand in the map."""
+
+    def __init__(self, page: FramePage, axes: Axes, entries: Sequence[Entry]) -> None:
+        self._entries = list(entries)
+        part, size = page.layout.map, page.layout.text.small
+        self.dots, self.names = [], []
+        for entry in entries:
+            height = part.height - 0.06 - line_height(page) * (entry.line + 0.5)
+            y, dot = height / part.height, 0.62 * size
+            style: dict[str, Any] = {"transform": axes.transAxes, "zorder": 5}
+            x = (entry.left + dot / 144) / part.width
+            self.dots.append(
+                axes.scatter(
+                    [x],
+                    [y],
+                    s=(dot * page.scale) ** 2,
+                    color=[entry.color],
+                    linewidths=0,
+                    **style,
+                )
+            )
+            indent = 1.15 * size / 72 if entry.color[3] else 0.0
+            name = page.haloed_text(axes, size, **style)
+            name.set_position(((entry.left + indent) / part.width, y))
+            name.set_text(entry.name)
+            self.names.append(name)
+
+    @property
+    def moving(self) -> list[Artist]:
+        """In drawing order."""
+        return [*self.dots, *self.names]
+
+    def move(self, seen: NDArray[np.float64]) -> None:
+        """``seen``, shape (C,): how plainly the name of each class stands in the map."""
+        named = [0.0 if entry.code is None else seen[entry.code] for entry in self._entries]
+        alpha = 1 - float(min(named, default=1.0))
+        for entry, dot, name in zip(self._entries, self.dots, self.names, strict=True):
+            _fade(name, alpha)
+            dot.set_visible(alpha > 0 and entry.color[3] > 0)
+            dot.set_alpha(alpha)
+
+
+class ClassNames:
+    """The names of classes in the map."""
+
+    def __init__(self, page: FramePage, axes: Axes, plan: NamePlan, names: MapNames) -> None:
+        self._plan = plan
+        style: dict[str, Any] = {"horizontalalignment": "center", "zorder": 3.5}
+        self.names: dict[int, Label] = {}
+        for code in np.flatnonzero(plan.shown.any(axis=0)).tolist():
+            name = page.haloed_text(axes, names.size, fontweight="bold", **style)
+            name.set_text(names.texts[code])
+            self.names[code] = name
+
+    @property
+    def moving(self) -> list[Artist]:
+        """In drawing order."""
+        return list(self.names.values())
+
+    def move(self, checkpoint: int, fraction: float) -> NDArray[np.float64]:
+        """To a moment; how plainly each name is seen, shape (C,), in [0, 1]."""
+        positions, seen = self._plan.at(checkpoint, fraction)
+        for code, name in self.names.items():
+            name.set_position((float(positions[code, 0]), float(positions[code, 1])))
+            _fade(name, float(seen[code]))
+        return seen
+
+
+def _fade(name: Label, alpha: float) -> None:
+    name.set_visible(alpha > 0)
+    name.set_alpha(alpha)

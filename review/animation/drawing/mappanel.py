@@ -13,12 +13,25 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.project import RANGE
 from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import MAP, FramePage
+from review_embeddings.review.animation.drawing.legend import (
+    ClassKey,
+    ClassNames,
+    MapNames,
+    key_entries,
+    line_height,
+)
+from review_embeddings.review.animation.drawing.naming import NamePlan, Room, plan_names
+from review_embeddings.review.animation.drawing.page import FramePage
 from review_embeddings.review.animation.drawing.points import Points
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
+
+LEAST_EXTENT = 2.0
+"""Extent of the map at least, in its coordinates, where all points are nearly one."""
+
+EDGE = 0.16
+"""Between the outermost points and the edge of the map, in units of the page: a ring fits."""
 
 RING = 0.10
 """Radius of the ring round an outlier."""
@@ -40,31 +53,41 @@ class MapAxes:
 
     page: FramePage
     axes: Axes
-    limit: float
-    """They reach from -limit to limit."""
+    low: NDArray[np.float64]
+    """The lower left corner, in the coordinates of the map."""
+    high: NDArray[np.float64]
+    """The upper right corner of what is kept free for points; above it is room for the key."""
+    unit: float
+    """One unit of the page in those of the coordinates."""
     radius: float
     """Of a point, in points (1/72 inch)."""
     colors: ImageColors
 
     @classmethod
-    def of(cls, page: FramePage, data: FilmData, colors: ImageColors) -> MapAxes:
-        """Axes that have room for all checkpoints."""
-        axes = page.axes(MAP)
-        limit = 1.05 * max(RANGE, float(np.abs(data.points).max()))
-        axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect="equal")
-        radius = float(np.clip(2.2 / np.sqrt(len(data.ids)), 0.013, 0.06)) * 72 * page.scale
-        return cls(page, axes, limit, radius, colors)
-
-    @property
-    def unit(self) -> float:
-        """One unit of the page in those of the coordinates."""
-        return 2 * self.limit / MAP.width
+    def of(cls, page: FramePage, data: FilmData, colors: ImageColors, key: int) -> MapAxes:
+        """Axes that have room for all checkpoints, below so many lines of the key."""
+        part = page.layout.map
+        axes = page.axes(part)
+        above = line_height(page) * key + (0.06 if key else 0)
+        room = np.array([part.width, part.height - above])
+        low = data.points.min(axis=(0, 1)).astype(np.float64)
+        high = data.points.max(axis=(0, 1)).astype(np.float64)
+        least = LEAST_EXTENT * room / room.min()
+        unit = float((np.maximum(high - low, least) / (room - 2 * EDGE)).max())
+        middle, half = (low + high) / 2, room * unit / 2
+        low, high = middle - half, middle + half
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1] + above * unit))
+        axes.set(xticks=[], yticks=[], aspect="equal")
+        share = np.sqrt(part.width * part.height) / 5.5
+        radius = float(np.clip(2.2 / np.sqrt(len(data.ids)), 0.015, 0.06)) * 72 * page.scale * share
+        return cls(page, axes, low, high, unit, radius, colors)
 
     def scatter(self, count: int, size: float, **style: Any) -> PathCollection:
         """So many marks that are not seen until they are moved; ``size`` is their diameter in
         points."""
-        outside = np.full(count, 2 * self.limit)
-        return self.axes.scatter(outside, outside, s=size**2, **style)
+        outside = [float(value) for value in self.low - 10 * (self.high - self.low)]
+        x, y = ([value] * count for value in outside)
+        return self.axes.scatter(x, y, s=size**2, **style)
 
 
 class Trails:
@@ -109,18 +132,20 @@ class Trails:
 class Rings:
     """Rings round the most atypical images, numbered by their rank."""
 
-    def __init__(self, on: MapAxes, data: FilmData) -> None:
-        self._map, self._data = on, data
-        count, theme, scale = data.leaders.shape[1], on.page.theme, on.page.scale
+    def __init__(self, on: MapAxes, data: FilmData, count: int) -> None:
+        """``count``: how many."""
+        self._map, self._data, self._count = on, data, count
+        theme, scale = on.page.theme, on.page.scale
         self.halos = self._circles(count, theme.background, 3.6 * scale)
         self.rings = self._circles(count, theme.text, 1.4 * scale)
         style: dict[str, Any] = {"horizontalalignment": "center", "zorder": 4}
-        self.numbers = [
-            on.page.haloed_text(on.axes, 10, fontweight="bold", **style) for _ in range(count)
-        ]
+        self.numbers = [on.page.haloed_text(on.axes, 9.5, **style) for _ in range(count)]
         self.points = on.scatter(count, 2 * on.radius, linewidths=0, zorder=2.7)
         """The ringed points once more, above all others."""
         self._away = np.zeros((count, 2))
+
+    def _leaders(self, checkpoint: int) -> NDArray[np.int64]:
+        return self._data.leaders[checkpoint, : self._count]
 
     def _circles(self, count: int, color: str, width: float) -> PathCollection:
         return self._map.scatter(
@@ -135,12 +160,12 @@ class Rings:
     def show(self, checkpoint: int) -> None:
         """The leaders of a checkpoint: colours, and on which side of its ring each number stands
         on the whole way to the next checkpoint; none where there is no room."""
-        leaders = self._data.leaders[checkpoint]
+        leaders = self._leaders(checkpoint)
         colors: Any = self._map.colors.of(leaders)
         self.points.set_facecolor(colors)
         following = min(checkpoint + 1, len(self._data.steps) - 1)
         ends = self._data.points[sorted({checkpoint, following})][:, leaders].astype(np.float64)
-        free = _free_corners(ends.transpose(1, 0, 2), self._map.unit, self._map.limit)
+        free = _free_corners(ends.transpose(1, 0, 2), self._map)
         self._away = np.zeros((len(leaders), 2))
         for rank, (number, away) in enumerate(zip(self.numbers, free, strict=True), start=1):
             number.set_text("" if away is None else str(rank))
@@ -149,23 +174,20 @@ class Rings:
 
     def move(self, checkpoint: int, points: NDArray[np.float64]) -> None:
         """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
-        leaders = points[self._data.leaders[checkpoint]]
+        leaders = points[self._leaders(checkpoint)]
         for rings in (self.points, self.halos, self.rings):
             rings.set_offsets(leaders)
         for number, position, away in zip(self.numbers, leaders, self._away, strict=True):
             number.set_position((float(position[0] + away[0]), float(position[1] + away[1])))
 
 
-def _free_corners(
-    rings: NDArray[np.float64], unit: float, limit: float
-) -> list[NDArray[np.float64] | None]:
+def _free_corners(rings: NDArray[np.float64], on: MapAxes) -> list[NDArray[np.float64] | None]:
     """For each ring the shift from its middle to its number, shape (2,); None where all corners are
     taken by other rings or numbers, or lie outside the axes.
 
-    ``rings``, shape (T, E, 2): positions of each at one or both ends of its way; ``unit``: one of
-    the page in data units.
+    ``rings``, shape (T, E, 2): positions of each at one or both ends of its way.
     """
-    size = np.array(NUMBER_SIZE) * unit
+    unit, size = on.unit, np.array(NUMBER_SIZE) * on.unit
     taken = list(rings)
     extents = [np.full(2, 2 * RING * unit)] * len(rings)
     found: list[NDArray[np.float64] | None] = []
@@ -174,7 +196,9 @@ def _free_corners(
         for corner in CORNERS:
             away = np.array(corner) * (RING * 0.72 * unit + size / 2)
             boxes = own + away
-            inside = bool((np.abs(boxes) <= limit - size / 2).all())
+            inside = bool(
+                (boxes >= on.low + size / 2).all() and (boxes <= on.high - size / 2).all()
+            )
             others = [index for index in range(len(taken)) if index != rank]
             if inside and all(
                 _apart(boxes, taken[index], (size + extents[index]) / 2) for index in others
@@ -228,6 +252,20 @@ def _in_words(groups: Sequence[Sequence[int]]) -> str:
     return f"{len(groups):,} groups that stand apart, {images:,} images"
 
 
+def _plan(on: MapAxes, data: FilmData, names: MapNames, ringed: int) -> NamePlan:
+    """Where the names of the classes stand."""
+    height = 1.35 * names.size / 72
+    widths = [on.page.width_of(name, names.size, bold=True) + 0.1 for name in names.texts]
+    sizes = on.unit * np.array([(width, height) for width in widths]).reshape(-1, 2)
+    return plan_names(
+        data.points,
+        lambda checkpoint: data.labels,
+        sizes,
+        Room(on.low, on.high),
+        lambda checkpoint: data.points[checkpoint][data.leaders[checkpoint, :ringed]].astype(float),
+    )
+
+
 class MapPanel:
     """The map of a checkpoint, and of every moment on the way to the next one."""
 
@@ -238,18 +276,28 @@ class MapPanel:
         colors: ImageColors,
         trails: Sequence[int],
         *,
+        ringed: int,
         groups: bool = False,
         trust: bool = False,
     ) -> None:
-        """``trails``: indices of the images whose way is drawn; ``groups``: whether those that
+        """``trails``: indices of the images whose way is drawn; ``ringed``: how many of the most
+        atypical ones are; ``groups``: whether those that
         stand apart together are ringed; ``trust``: whether a corner says how far the map can be
         trusted."""
         self._data, self._with_trust = data, trust
-        on = MapAxes.of(page, data, colors)
+        entries = key_entries(page, data, colors)
+        lines = max((entry.line + 1 for entry in entries), default=0)
+        on = MapAxes.of(page, data, colors, lines)
         self.axes = on.axes
+        names = MapNames.of(page, data.classes)
+        plan = _plan(on, data, names, ringed)
+        self.names = ClassNames(page, on.axes, plan, names)
+        if plan.shown.all() and not any(entry.code is None for entry in entries):
+            entries = []
+        self.key = ClassKey(page, on.axes, entries)
         self.points = Points(colors, on.radius, on.axes)
         self.trails = Trails(on, data, trails)
-        self.rings = Rings(on, data)
+        self.rings = Rings(on, data, ringed)
         corner = 0.025 + 0.04 * trust
         self.groups = GroupRings(on, data.groups or (), corner) if groups else None
         self.trust = page.haloed_text(
@@ -266,6 +314,8 @@ class MapPanel:
             *([] if self.groups is None else [self.groups.rings]),
             *(trails.edges, trails.lines, trails.heads),
             *(rings.points, rings.halos, rings.rings),
+            *self.names.moving,
+            *self.key.moving,
             *trails.names,
             *rings.numbers,
             *([] if self.groups is None else [self.groups.sample, self.groups.words]),
@@ -281,6 +331,7 @@ class MapPanel:
         """Bring all images to where they are at a moment."""
         points = self._data.points_at(moment)
         self.points.set_offsets(points)
+        self.key.move(self.names.move(moment.checkpoint, moment.fraction))
         self.rings.move(moment.checkpoint, points)
         self.trails.move(moment.checkpoint, points)
         if self.groups is not None:

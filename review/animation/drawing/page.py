@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 
+from review_embeddings.review.animation.drawing.layout import Layout, Rectangle
 from review_embeddings.review.animation.drawing.text import (
     Label,
     fitted,
@@ -16,47 +17,24 @@ from review_embeddings.review.animation.drawing.text import (
 )
 from review_embeddings.review.animation.themes import Theme
 
-WIDTH, HEIGHT = 10.0, 8.0
-"""Size of the page in its own units; in a figure of 10 x 8 inches they are inches."""
-
-
-class Rectangle(NamedTuple):
-    """A part of the page, in its units."""
-
-    left: float
-    bottom: float
-    width: float
-    height: float
-
-
-MAP = Rectangle(0.35, 1.85, 5.5, 5.5)
-
-SIDE = Rectangle(6.2, 1.85, 3.5, 5.5)
-"""The leaderboard with the legend below it."""
-
-CURVES = Rectangle(0.8, 0.62, 8.3, 0.82)
-
-TITLE_HEIGHT = 7.67
-"""Middle of the line of the title."""
-
 
 class FramePage:
     """A figure in units of the page. Nothing of the figure is cleared."""
 
-    def __init__(self, figure: Figure | SubFigure, theme: Theme) -> None:
+    def __init__(self, figure: Figure | SubFigure, theme: Theme, *, titled: bool = True) -> None:
         self.figure = figure
         self.theme = theme
-        inches = figure.bbox.width / figure.dpi
-        self.scale = min(figure.bbox.width / WIDTH, figure.bbox.height / HEIGHT) / figure.dpi
+        self.layout = Layout.of(figure.bbox.width, figure.bbox.height, titled=titled)
+        self.scale = figure.bbox.width / figure.dpi / self.layout.width
         """Points of the figure (1/72 inch) a point of the page: of text and lines."""
-        self.text_stretch = WIDTH / inches * self.scale
-        """How much wider a text is than the page's horizontal unit says."""
         figure.set_facecolor(theme.background)
 
     def axes(self, part: Rectangle) -> Axes:
         """Axes that fill a part of the page."""
-        left, bottom, width, height = part
-        axes = self.figure.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT))
+        (left, bottom, width, height), page = part, self.layout
+        axes = self.figure.add_axes(
+            (left / page.width, bottom / page.height, width / page.width, height / page.height)
+        )
         axes.set_facecolor(self.theme.background)
         for spine in axes.spines.values():
             spine.set(color=self.theme.line, linewidth=0.8 * self.scale)
@@ -71,7 +49,7 @@ class FramePage:
     def text(self, x: float, y: float, size: float, **options: Any) -> Label:
         """A text at a position of the page."""
         options = {**self._text_options(size, options), "transform": self.figure.transSubfigure}
-        label = Label(x / WIDTH, y / HEIGHT, "", **options)
+        label = Label(x / self.layout.width, y / self.layout.height, "", **options)
         self.figure.add_artist(label)
         return label
 

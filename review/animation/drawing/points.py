@@ -27,8 +27,12 @@ PHASES = 2
 """Positions of a point within a pixel, along each axis."""
 
 
+ALPHA = 0.72
+"""Opacity of a point: where many lie on each other the map is darker."""
+
+
 class Points(PathCollection):
-    """Equal, opaque discs.
+    """Equal, half-transparent discs.
 
     Agg's markers are drawn from a cached shape at whole pixels. To keep slow motion smooth there
     are `PHASES` x `PHASES` shapes, each shifted by a part of a pixel; a point is at most a quarter
@@ -42,6 +46,7 @@ class Points(PathCollection):
             [Outline.unit_circle()],
             sizes=[radius**2],
             facecolors=colors.of(slice(None)),
+            alpha=ALPHA,
             edgecolors="none",
             linewidths=0,
             offsets=np.zeros((total, 2)),
@@ -51,7 +56,7 @@ class Points(PathCollection):
         layers = LAYERS if len(colors.palette) <= MAX_LAYERED_COLORS else 1
         layer = np.random.default_rng(0).integers(0, layers, total)
         self._group = layer * len(colors.palette) + colors.index
-        self._colors: list[Any] = [(*map(float, color), 1.0) for color in colors.palette]
+        self._colors: list[Any] = [(*map(float, color), ALPHA) for color in colors.palette]
         self._radius = radius
         axes.add_collection(self, autolim=False)
 

@@ -17,7 +17,9 @@ def stamp(
     renderer: RendererAgg, artist: Artist, pixels: NDArray[np.uint8], x: float, y: float
 ) -> None:
     """Put RGBA pixels, bottom row first, onto the page with their lower left corner at (x, y)."""
-    pen = renderer.new_gc()
+    pen, alpha = renderer.new_gc(), artist.get_alpha()
+    if alpha is not None:
+        pen.set_alpha(alpha)
     artist._set_gc_clip(pen)  # type: ignore[attr-defined]
     renderer.draw_image(pen, round(x), round(y), pixels)
     pen.restore()
