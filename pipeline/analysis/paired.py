@@ -63,9 +63,11 @@ def paired_difference(
     image. With d = after - before, seeds and images are crossed random effects of an analysis of
     variance with one value a cell: the variance of the mean of d is (MS_seed + MS_image - MS_rest)
     / (S N), never less than the larger of the first two alone, its degrees of freedom those of
-    Satterthwaite, the interval that of Student's t. Sources: Satterthwaite 1946, Biometrics
-    Bulletin 2(6); Searle, Casella and McCulloch 1992, Variance Components, chapter 4; quantiles
-    from `scipy.stats.t`. Where no image is discordant the ends are those of the rule of three. Raises ValueError for other shapes or no image.
+    Satterthwaite, the interval that of Student's t (`scipy.stats.t`), cut at -1 and 1. Where d is
+    the same everywhere the reach is that of the rule of three. Of one seed the interval knows the
+    images only. Sources: Satterthwaite 1946, Biometrics Bulletin 2(6); Searle, Casella and
+    McCulloch 1992, Variance Components, chapter 4; Hanley and Lippman-Hand 1983, JAMA 249(13).
+    Raises ValueError for other shapes or no image.
     """
     if before.shape != after.shape or before.ndim != 2 or not before.size:
         raise ValueError(f"before {before.shape} and after {after.shape} are no (S, N) alike")
@@ -75,7 +77,7 @@ def paired_difference(
     of_images = d.mean(axis=0)
     better, worse = int((of_images > 0).sum()), int((of_images < 0).sum())
     quantile = _quantile((1 + level) / 2, freedom)
-    reach = quantile * error if better + worse else _without_discordant(d.shape[1], level)
+    reach = quantile * error if error > 0 else _rule_of_three(d.shape[1], level)
     low, high = max(-1.0, mean - reach), min(1.0, mean + reach)
     return PairedDifference(
         difference=mean,
@@ -91,19 +93,6 @@ def paired_difference(
         verdict=_verdict(low, high, len(d), better, worse, level),
         detectable=(quantile + _quantile(POWER, freedom)) * error,
     )
-
-
-def by_class(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], labels: NDArray[np.integer]
-) -> dict[int, PairedDifference]:
-    """The same of the images of each class that occurs in ``labels`` (N,); the levels are such that
-    all intervals together hold with the chance `LEVEL` (Bonferroni)."""
-    present = np.unique(labels[labels >= 0])
-    level = shared_level(len(present))
-    return {
-        int(one): paired_difference(before[:, labels == one], after[:, labels == one], level=level)
-        for one in present
-    }
 
 
 def shared_level(intervals: int) -> float:
@@ -150,9 +139,8 @@ def _quantile(chance: float, freedom: float) -> float:
     return float(stats.t.ppf(chance, freedom))
 
 
-def _without_discordant(images: int, level: float) -> float:
-    """How large a difference may be of which so many images show nothing: the upper end for the
-    share of discordant images (the rule of three, Hanley and Lippman-Hand 1983, JAMA 249(13))."""
+def _rule_of_three(images: int, level: float) -> float:
+    """The largest share of images that may be otherwise of which so many images show none."""
     return float(1 - (1 - level) ** (1 / images))
 
 

@@ -29,7 +29,20 @@ EVALUATION = "evaluation"
 LISTS = "lists"
 """Folder of the lists."""
 
+LOCK = ".improve.lock"
+"""Held by the process that works on a proof."""
+
 NEW_OUT = "Name a new folder with --out"
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What is known of a training."""
+
+    step: int | None = None
+    """Of its final model; None until it is finished."""
+    seconds: float = 0.0
+    """How long it took, all starts that ended in good order together."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +78,16 @@ class ProofRecord:
     """Images of the evaluation split that are among the training images, too."""
     baseline: str | None = None
     """Folder whose trainings before the decisions are used, too."""
-    done: dict[str, int] = field(default_factory=dict)
-    """Last step of each training that is finished, by the name of its folder."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """How long each took, all starts together."""
+    trainings: dict[str, TrainingRecord] = field(default_factory=dict)
+    """Those that were begun, by the name of their folder."""
     looks: list[int] = field(default_factory=list)
     """Numbers of seeds at which results were looked at, ascending."""
-    device: str = ""
     unknown: Mapping[str, Any] = unknown_keys()
     """What a newer version wrote beside all this."""
+
+    def training(self, name: str) -> TrainingRecord:
+        """What is known of a training."""
+        return self.trainings.get(name, TrainingRecord())
 
 
 @dataclass(frozen=True)

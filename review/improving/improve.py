@@ -32,16 +32,18 @@ from review_embeddings.review.improving.folder import (
     AFTER,
     BEFORE,
     CORRECTED,
+    LOCK,
     WITHOUT,
     ProofFolder,
     ProofRecord,
+    TrainingRecord,
     arm_name,
 )
 from review_embeddings.review.improving.opened import OpenedProof, check_out, open_proof
 from review_embeddings.review.improving.request import ImproveRequest
 from review_embeddings.review.improving.results import write_changes, write_results
 from review_embeddings.review.improving.selection import KINDS
-from review_embeddings.review.improving.texts import expected, notes_before, report
+from review_embeddings.review.improving.texts import duration, expected, notes_before, report
 
 Arm = tuple[str, int]
 """Name of a way of training, and seed."""
@@ -60,6 +62,11 @@ class Improved:
     total: int
     seconds: float
     """That all finished trainings took."""
+
+    @property
+    def cost(self) -> str:
+        """What it took, for people."""
+        return f"{duration(self.seconds)} for {self.made} trainings"
 
 
 def improve(
@@ -85,7 +92,7 @@ def _alone(folder: ProofFolder) -> Iterator[None]:
     """Be the only process that works on a proof. Raises BusyError."""
     with storage_errors(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
-    with RunFolder(folder.path).locked(".improve.lock", "being made by another process"):
+    with RunFolder(folder.path).locked(LOCK, "being made by another process"):
         yield
 
 
@@ -130,14 +137,15 @@ class _Prover:
         if missing:
             self._note_expected(missing)
         for index, arm in enumerate(missing):
-            if not self._train(arm, len(self.arms) - len(missing) + index + 1):
+            self._note_training(arm, len(self.arms) - len(missing) + index + 1)
+            if not self._train(arm):
                 return self._result(None)
         arms = {arm: self._evaluated(arm) for arm in self.arms}
         return self._written(self._result(self._compared(arms)), arms)
 
     def _result(self, proof: Proof | None) -> Improved:
         done = [arm for arm in self.arms if self._is_done(arm)]
-        seconds = sum(self._record_of(arm).seconds.get(arm_name(*arm), 0.0) for arm in done)
+        seconds = sum(self._record_of(arm).training(arm_name(*arm)).seconds for arm in done)
         total = len(self.arms)
         return Improved(self.folder, self.record, proof, len(done), total, seconds)
 
@@ -153,7 +161,7 @@ class _Prover:
         return self.record if home is self.folder else home.read() or self.record
 
     def _is_done(self, arm: Arm) -> bool:
-        step = self._record_of(arm).done.get(arm_name(*arm))
+        step = self._record_of(arm).training(arm_name(*arm)).step
         run = self._home(arm).run(*arm)
         return step is not None and run.array("probabilities", step).exists()
 
@@ -171,10 +179,18 @@ class _Prover:
         seconds = speed.seconds(steps, (settings.frames or ENDS) * images)
         self.progress.note(expected(len(missing), steps, images, speed, seconds))
 
-    def _train(self, arm: Arm, number: int) -> bool:
+    def _note_training(self, arm: Arm, number: int) -> None:
+        """Say which training begins, and how long it takes from here by those that are made."""
+        done = [one for one in self.arms if self._is_done(one)]
+        each = [self._record_of(one).training(arm_name(*one)).seconds for one in done]
+        left = len(self.arms) - number + 1
+        time_left = f", about {duration(left * sum(each) / len(each))} left" if each else ""
+        name = arm_name(*arm)
+        self.progress.note(f"Training {number} of {len(self.arms)}: {name}{time_left}")
+
+    def _train(self, arm: Arm) -> bool:
         """Make one training, or go on with it; whether it is finished."""
-        name, run = arm_name(*arm), self._home(arm).run(*arm)
-        self.progress.note(f"Training {number} of {len(self.arms)}: {name}")
+        run = self._home(arm).run(*arm)
         settings, started = self._settings(arm), time.monotonic()
         tuned = train(run, settings, progress=self.progress, stop=self.stop)
         step = final_step(tuned, settings) if tuned.finished else None
@@ -186,9 +202,9 @@ class _Prover:
     def _keep(self, arm: Arm, seconds: float, step: int | None) -> None:
         """Write down how long a training took, and its last ``step`` if it is finished."""
         home, name, record = self._home(arm), arm_name(*arm), self._record_of(arm)
-        taken = round(record.seconds.get(name, 0.0) + seconds, 1)
-        done = record.done if step is None else {**record.done, name: step}
-        record = replace(record, seconds={**record.seconds, name: taken}, done=done)
+        taken = round(record.training(name).seconds + seconds, 1)
+        trainings = {**record.trainings, name: TrainingRecord(step, taken)}
+        record = replace(record, trainings=trainings)
         home.write(record)
         if home is self.folder:
             self.record = record
@@ -212,10 +228,11 @@ class _Prover:
 
     def _written(self, result: Improved, arms: Arms) -> Improved:
         assert result.proof is not None
-        lines = report(result.proof, result.record, self.folder, result.seconds, None)
+        lines = report(result.proof, result.record, self.folder, result.cost, None)
         write_results(result.proof, arms, lines, self.folder)
         return result
 
     def _evaluated(self, arm: Arm) -> Evaluated:
-        step = self._record_of(arm).done[arm_name(*arm)]
+        step = self._record_of(arm).training(arm_name(*arm)).step
+        assert step is not None
         return evaluated(self._home(arm).run(*arm), step)

@@ -28,6 +28,7 @@ from review_embeddings.review.improving.folder import (
     CORRECTED,
     EVALUATION,
     LISTS,
+    LOCK,
     NEW_OUT,
     WITHOUT,
     ProofFolder,
@@ -42,6 +43,9 @@ from review_embeddings.review.improving.selection import (
     select,
 )
 from review_embeddings.review.improving.texts import no_training_image
+
+OWN = {LISTS, ProofFolder(Path()).changes.name, LOCK}
+"""What a folder holds whose proof was killed before anything was known of it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def check_out(run: RunFolder, folder: ProofFolder) -> None:
     record = folder.read()
     if record is None:
         others = list(folder.path.iterdir()) if folder.path.is_dir() else []
-        if not others or not all(one.name.startswith(".") or one.name == LISTS for one in others):
+        if not others or not {one.name for one in others} <= OWN:
             check_folder(run, folder.path)
     elif Path(record.run) != run.path.resolve():
         raise SettingsError(f"--out {folder.path} is about another run, {record.run}. {NEW_OUT}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,5 +37,7 @@ class ImproveRequest:
         """Raise SettingsError for numbers out of range."""
         if self.seeds < 1:
             raise SettingsError(f"--seeds {self.seeds} is out of range. Use 1 or more.")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise SettingsError("This runs in one process. Start it without torchrun.")
         if self.limit is not None and self.limit < 2:
             raise SettingsError(f"--limit {self.limit} is out of range. Use 2 or more.")

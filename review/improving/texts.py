@@ -31,6 +31,12 @@ ONE_OF = {"relabels": "relabelled", "removals": "removed", "duplicates": "remove
 """What was done with the images of each kind of change."""
 
 
+DIFFERENCE = "points"
+"""Heading of differences: percentage points."""
+
+_HEADINGS = (DIFFERENCE, "interval", "")
+
+
 # -- before the trainings
 
 
@@ -46,8 +52,8 @@ def no_training_image(run: RunFolder, record: ProofRecord, decisions: int) -> st
             f": {record.about_evaluation:,} are about {record.eval_split}, on which the models are "
             f"evaluated, and a better accuracy on a changed test set is no proof"
         )
-    command = command_line("--last", "--run", "DIR", "--dataset", record.request.dataset)
-    return f"{text}. Review the training split: {command} --split {record.train_split}"
+    command = command_line("--first", "--last", "--run", run, "--split", record.train_split)
+    return f"{text}. Review the training split: {command}"
 
 
 def notes_before(record: ProofRecord, *, explains: bool) -> Iterator[str]:
@@ -64,18 +70,18 @@ def notes_before(record: ProofRecord, *, explains: bool) -> Iterator[str]:
     )
     if record.about_evaluation:
         yield (
-            f"{record.about_evaluation:,} decisions are about images of {record.eval_split!r} and "
-            f"are not applied: it stays as it is"
+            f"Not applied: {_count(record.about_evaluation, 'decision')} about images of "
+            f"{record.eval_split!r}, which stays as it is"
         )
     if record.elsewhere:
         yield (
-            f"{record.elsewhere:,} decisions are about images that are not trained on here and "
-            f"change nothing"
+            f"Not applied: {_count(record.elsewhere, 'decision')} about images that are not "
+            f"trained on here"
         )
     if record.leaked:
         yield (
-            f"{record.leaked:,} images of {record.eval_split!r} are training images, too: what "
-            f"removing or relabelling these changes is no gain or loss on new images"
+            f"Training images that are in {record.eval_split!r}, too: {record.leaked:,}. What "
+            f"changes with these is no gain or loss on new images"
         )
     if explains and sum(count > 0 for count in record.counts.values()) < 2:
         yield "All changes are of one kind: there is nothing for --explain to tell apart"
@@ -132,7 +138,7 @@ def _way(found: PairedDifference) -> str:
 
 
 def report(
-    proof: Proof, record: ProofRecord, folder: ProofFolder, seconds: float, width: int | None
+    proof: Proof, record: ProofRecord, folder: ProofFolder, cost: str, width: int | None
 ) -> list[str]:
     """All that is shown, in lines of this width."""
     found = proof.overall.difference
@@ -148,7 +154,7 @@ def report(
     lines += _carried(proof, width)
     lines += _corrected(proof, record, width)
     lines += [""]
-    for text in _about(record, folder, seconds, proof):
+    for text in _about(record, folder, cost, proof):
         lines += _lines(text, width)
     return lines
 
@@ -188,7 +194,7 @@ def _seeds(proof: Proof, width: int | None) -> list[str]:
     ]
     if len(rows) > 1:
         rows.append(["mean", _mean(whole.before), _mean(whole.after), signed(found.difference)])
-    return table(("seed", BEFORE, AFTER, "points"), rows, width)
+    return table(("seed", BEFORE, AFTER, DIFFERENCE), rows, width)
 
 
 def _classes(proof: Proof, width: int | None) -> list[str]:
@@ -201,10 +207,9 @@ def _classes(proof: Proof, width: int | None) -> list[str]:
         f"Intervals of {_percent(level)} each, so that all {len(rows)} together hold in "
         f"{_percent(LEVEL)}; what is not marked is within the noise."
     )
+    if len(proof.seeds) == 1:
+        note = "The intervals know the images only, not how trainings differ."
     return [*lines, *_lines(note, width)]
-
-
-_HEADINGS = ("points", "interval", "")
 
 
 def _cells(one: Compared) -> list[str]:
@@ -256,15 +261,15 @@ def _corrected(proof: Proof, record: ProofRecord, width: int | None) -> list[str
     return ["", *_lines(text, width)]
 
 
-def _about(record: ProofRecord, folder: ProofFolder, seconds: float, proof: Proof) -> Iterator[str]:
+def _about(record: ProofRecord, folder: ProofFolder, cost: str, proof: Proof) -> Iterator[str]:
     yield f"Compared: {_changes(record)}, decisions of {record.decisions}."
-    trainings = len(record.done)
-    yield f"Cost: {duration(seconds)} for {_count(trainings, 'training')}."
-    yield (
-        f"Interval: paired differences with seeds and images as crossed random effects, "
-        f"Satterthwaite's degrees of freedom ({proof.overall.difference.degrees_of_freedom:.1f}), "
-        f"Student's t of SciPy."
-    )
+    yield f"Cost: {cost}."
+    if len(proof.seeds) > 1:
+        yield (
+            f"Interval: paired differences with seeds and images as crossed random effects, "
+            f"Student's t of SciPy with Satterthwaite's degrees of freedom, "
+            f"{proof.overall.difference.degrees_of_freedom:.1f}."
+        )
     yield f"All numbers: {folder.result}; each model's answers: {folder.predictions}"
     run = folder.run(AFTER, proof.seeds[0])
     yield f"Review a model: {command_line('--first', '--last', '--run', run)}"

@@ -141,7 +141,7 @@ def _report(improved: Improved, run: RunFolder, stop: SignalRequests) -> None:
 
     proof, folder = improved.proof, improved.folder
     if not write_result("improve", **_result(improved, run)) and proof is not None:
-        say(*report(proof, improved.record, folder, improved.seconds, terminal_width()))
+        say(*report(proof, improved.record, folder, improved.cost, terminal_width()))
     if proof is None:
         end(
             f"Stopped: {improved.made} of {improved.total} trainings are finished. The same "
@@ -160,6 +160,7 @@ def _result(improved: Improved, run: RunFolder) -> dict[str, Any]:
         "out": str(improved.folder.path),
         "finished": proof is not None,
         "trainings": improved.made,
+        "total": improved.total,
         "seconds": improved.seconds,
         "sentence": None if proof is None else verdict(proof, improved.record),
         **({} if proof is None else as_values(proof)),
