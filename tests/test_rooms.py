@@ -49,6 +49,7 @@ LAYERS = (
     "review.lists",
     "review.decided",
     "review.exchange",
+    "review.improving",
     "review.hosts",
     "review.page",
     "review.share",

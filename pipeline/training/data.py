@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from review_embeddings.pipeline.settings import (
 )
 from review_embeddings.pipeline.training.images import LabelledImages
 from review_embeddings.pipeline.training.options import FineTuning
+from review_embeddings.pipeline.training.trained import read_train_list
 
 EVAL_SPLITS_BY_PREFERENCE = ("validation", "valid", "val", "dev", "test")
 """Which split is evaluated where none was named."""
@@ -77,11 +79,15 @@ def open_splits(request: FineTuning, progress: Progress) -> Splits:
     names = split_names(reference)
     train = open_dataset(reference, option="--train-split")
     labels, classes = _check_labels(train)
-    rows = _choose_rows(request, labels, progress)
-    _check_classes(request, labels[rows], classes, progress)
+    if request.train_list is None:
+        rows = _choose_rows(request, labels, progress)
+        labels = labels[rows]
+    else:
+        rows, labels, classes = _of_list(Path(request.train_list), train, classes)
+    _check_classes(request, labels, classes, progress)
     evaluation = _open_evaluation(request, train, names, progress)
     review = _open_review(request, train, evaluation, names)
-    splits = Splits(train, rows, labels[rows], classes, evaluation, review)
+    splits = Splits(train, rows, labels, classes, evaluation, review)
     _note_splits(request, splits, progress)
     return splits
 
@@ -219,6 +225,23 @@ def _choose_rows(
     sample = balanced_sample(labels[rows], len(rows), request.limit or None, request.seed)
     chosen: NDArray[np.int64] = rows[sample]
     return chosen
+
+
+def _of_list(
+    path: Path, train: OpenedDataset, classes: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], list[str]]:
+    """Rows, their labels and all classes where a list decides; what it adds to the classes follows
+    those of the split. Raises DatasetError where the split has no such rows."""
+    listed = read_train_list(path)
+    if len(listed.rows) and int(listed.rows.max()) >= len(train.rows):
+        raise DatasetError(
+            f"{path} lists row {int(listed.rows.max()):,}, and the split has {len(train.rows):,} "
+            f"now: the data set was changed. Bring the old one back."
+        )
+    known = list(dict.fromkeys([*classes, *listed.labels]))
+    index = {name: position for position, name in enumerate(known)}
+    labels = np.array([index[name] for name in listed.labels], dtype=np.int32)
+    return listed.rows, labels, known
 
 
 def _check_classes(

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import (
@@ -202,8 +203,15 @@ class _FineTuner:
         review = review_request(self.request, self.splits)
         classes = self.splits.classes
         write_records(self.run, self.request, review, setup.schedule, classes, self.progress)
-        splits = self.splits
-        write_trained_images(self.run, splits.train, splits.rows, splits.labels, self.progress)
+        splits, listed = self.splits, self.request.train_list
+        write_trained_images(
+            self.run,
+            splits.train,
+            splits.rows,
+            [classes[label] for label in splits.labels.tolist()],
+            self.progress,
+            listed=None if listed is None else Path(listed),
+        )
 
     def _batch_after(self, error: Exception, batch: Batch) -> Batch:
         """The batch to try next; raises where the error has another cause than the memory."""

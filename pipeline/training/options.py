@@ -112,6 +112,9 @@ class FineTuning:
     """None in the files of versions that had the first rules only."""
     trained_on: str | None = field(default=None, metadata=LATER)
     """As in `Settings`; None for what is known."""
+    train_list: str | None = field(default=None, metadata=LATER)
+    """File of a `training.trained.TrainList`: the rows of the training split that are trained on,
+    and their labels, in place of its own."""
 
 
 @dataclass(frozen=True)

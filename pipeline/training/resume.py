@@ -126,6 +126,12 @@ def planned_steps(run: RunFolder) -> int | None:
     return _read_file(run).steps if run.training.is_file() else None
 
 
+def trained_classes(run: RunFolder) -> list[str]:
+    """The class of each output of the models that a fine-tuning made here; empty where none was
+    begun."""
+    return _read_file(run).classes if run.training.is_file() else []
+
+
 def _read_file(run: RunFolder) -> TrainingFile:
     return read_record(
         run.training,

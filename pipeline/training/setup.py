@@ -1,16 +1,22 @@
 """Puts together what a Trainer is started with, and tries a few images on it before anything long
-begins. Writes nothing."""
+begins; says how long a step takes. Writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from review_embeddings.pipeline.errors import DatasetError
-from review_embeddings.pipeline.models.classifier import check_fits, load_classifier
+from review_embeddings.pipeline.models.classifier import (
+    check_fits,
+    load_classifier,
+    logits_of,
+    size_options,
+)
 from review_embeddings.pipeline.models.processor import Processor
 from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -18,7 +24,7 @@ from review_embeddings.pipeline.training.arguments import make, own_defaults
 from review_embeddings.pipeline.training.augmentations import parse_augmentation
 from review_embeddings.pipeline.training.data import Splits, TrainingData, labelled_images
 from review_embeddings.pipeline.training.devices import keep_on
-from review_embeddings.pipeline.training.images import LabelledImages
+from review_embeddings.pipeline.training.images import LabelledImages, collate
 from review_embeddings.pipeline.training.lora import (
     LORA_LEARNING_RATE,
     check_runs,
@@ -159,3 +165,73 @@ def _note_patches(model: Any, sides: tuple[int, ...], progress: Progress) -> Non
             f"Images of {min(sides)} pixels are no whole number of patches of {patch}: the last "
             f"rows may not be seen"
         )
+
+
+# -- how long it takes
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long the parts of a fine-tuning take on this machine now."""
+
+    step: float
+    """Seconds of an optimizer step."""
+    image: float
+    """Seconds to evaluate an image."""
+
+    def seconds(self, steps: int, evaluated: int) -> float:
+        """Of a training with so many steps, and so many images evaluated in all."""
+        return steps * self.step + evaluated * self.image
+
+
+def measure(setup: Setup) -> Speed:
+    """Make steps with the model of a setup, which is not to be trained afterwards, and time them;
+    the first of each kind warms up and does not count."""
+    import torch
+
+    arguments, device = setup.arguments, setup.arguments.device
+    model = setup.model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    size = min(arguments.per_device_train_batch_size, len(setup.data.train))
+    batches = arguments.gradient_accumulation_steps
+
+    def step() -> None:
+        for _ in range(batches):
+            _forward(setup, model, size).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def evaluate() -> None:
+        with torch.no_grad():
+            _forward(setup, model, size)
+
+    return Speed(_timed(step, device), _timed(evaluate, device) / size)
+
+
+def _forward(setup: Setup, model: Any, size: int) -> Any:
+    """The loss of a batch, read and processed as in the training."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    device = setup.arguments.device
+    batch = collate([setup.data.train[index] for index in range(size)])
+    pixels, labels = (batch[name].to(device) for name in ("pixel_values", "labels"))
+    kind = torch.float16 if setup.arguments.fp16 else torch.bfloat16
+    is_mixed = bool(setup.arguments.bf16 or setup.arguments.fp16)
+    with torch.autocast(device.type, dtype=kind, enabled=is_mixed):
+        output = model(pixel_values=pixels, **size_options(model, pixels))
+        return cross_entropy(logits_of(output), labels)
+
+
+def _timed(work: Callable[[], None], device: Any) -> float:
+    """Seconds of the second time."""
+    import torch
+
+    seconds = 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - started
+    return seconds

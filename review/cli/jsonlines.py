@@ -94,6 +94,26 @@ RESULTS = (
         },
     ),
     LineKind(
+        "improve",
+        {
+            "run": "its folder",
+            "out": "the folder of the trainings",
+            "finished": "whether all trainings are made; what stands below is there then only",
+            "trainings": "that are made",
+            "total": "trainings that it takes",
+            "seconds": "that those took",
+            "sentence": "what may be said, for people",
+            "verdict": "gain, loss, noise, or undecidable with one seed; on the untouched split",
+            "seeds": "of the trainings",
+            "overall": "accuracies before and after by seed; difference (after - before, in "
+            "[-1, 1]), low and high of its interval, level, by_seed, standard_error, "
+            "degrees_of_freedom, images, better, worse, detectable",
+            "classes": "the same of each class",
+            "corrected": "the same with the decisions applied to the evaluation split; or null",
+            "carried": "the same of each kind of decision, against the trainings without it",
+        },
+    ),
+    LineKind(
         "export",
         {
             "run": "its folder",

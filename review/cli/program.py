@@ -21,7 +21,6 @@ from review_embeddings.review.cli.declare import takes
 from review_embeddings.review.cli.demo import demo_command
 from review_embeddings.review.cli.diff import diff_command
 from review_embeddings.review.cli.errors import run_to_exit
-from review_embeddings.review.cli.finetune import finetune_command
 from review_embeddings.review.cli.lists import apply_command, export_command, import_command
 from review_embeddings.review.cli.live.statusline import status_shown
 from review_embeddings.review.cli.printing import guarded_streams
@@ -30,6 +29,8 @@ from review_embeddings.review.cli.share import share_command
 from review_embeddings.review.cli.similar import index_command, similar_command
 from review_embeddings.review.cli.summary import summary_command
 from review_embeddings.review.cli.table import table_command
+from review_embeddings.review.cli.training.finetune import finetune_command
+from review_embeddings.review.cli.training.improve import improve_command
 
 IDLE_THREADS = ("OMP_WAIT_POLICY", "passive")
 """Threads that wait for each other sleep: where they keep a core busy and another process wants it,
@@ -83,6 +84,7 @@ for command in (
     animate_command,
     share_command,
     finetune_command,
+    improve_command,
     demo_command,
 ):
     cli.add_command(command)

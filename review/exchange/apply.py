@@ -132,14 +132,14 @@ def clean(
         raise SettingsError(f"--as {request.form} is not known. Use one of {', '.join(FORMS)}.")
     info = _info(run)
     reference = _reference(run, info)
-    history, skipped = _decisions(run, request.skip_unreadable, progress)
+    history, skipped = applicable_decisions(run, request.skip_unreadable, progress)
     decisions = history.current()
     source = _Source.open(reference, request, run, info, progress)
     found = find_changes(
         source.splits,
         decisions,
-        _groups(run),
-        _reviewed_splits(reference, [split.name for split in source.splits]),
+        copy_groups(run),
+        reviewed_splits(reference, [split.name for split in source.splits]),
         only=request.splits,
         in_evaluation=request.clean_test,
     )
@@ -161,7 +161,9 @@ def _info(run: RunFolder) -> RunInfo:
     return info
 
 
-def _decisions(run: RunFolder, skip_unreadable: bool, progress: Progress) -> tuple[History, str]:
+def applicable_decisions(
+    run: RunFolder, skip_unreadable: bool, progress: Progress
+) -> tuple[History, str]:
     """The decisions as they are now, and the sentence about those that cannot be read. Raises
     RunError where there are such and they are not to be skipped."""
     notes: list[str] = []
@@ -179,7 +181,7 @@ def _decisions(run: RunFolder, skip_unreadable: bool, progress: Progress) -> tup
     return history, skipped
 
 
-def _groups(run: RunFolder) -> dict[str, str]:
+def copy_groups(run: RunFolder) -> dict[str, str]:
     """Which group of copies an image of the reviewed split belongs to, by its hash; one that is
     there once is its own."""
     manifest = table.read_manifest(run)
@@ -222,7 +224,7 @@ def _is_single(reference: DatasetReference) -> bool:
     return (Path(reference.source) / "state.json").is_file()
 
 
-def _reviewed_splits(reference: DatasetReference, names: Sequence[str]) -> list[str]:
+def reviewed_splits(reference: DatasetReference, names: Sequence[str]) -> list[str]:
     """The splits that were reviewed, all or in part: ``train`` of ``train[:7]``."""
     split = str(reference.split)
     if split in names:

@@ -115,7 +115,7 @@ class Applied:
     @property
     def changes(self) -> list[dict[str, str]]:
         """A row for each image that is changed, with `CHANGES`."""
-        return [_row(change) for change in self.found.changes]
+        return [change_row(change) for change in self.found.changes]
 
     def repeatable(self) -> Applied:
         """The same with the time of the last decision for that of reading them: the same decisions
@@ -140,7 +140,8 @@ class Applied:
         return replace(self, found=found, missing=missing, skipped=skipped, left_out=left_out)
 
 
-def _row(change: Change) -> dict[str, str]:
+def change_row(change: Change) -> dict[str, str]:
+    """A row of ``changes.csv``."""
     decision = change.decision
     values = (
         change.split,

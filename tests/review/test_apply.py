@@ -268,7 +268,7 @@ def test_of_near_copies_one_stays(
     images = read_images(run)
     assert images is not None
     monkeypatch.setattr(
-        "review_embeddings.review.exchange.apply._groups",
+        "review_embeddings.review.exchange.apply.copy_groups",
         lambda run: {images.hashes[place]: "0" for place in (0, 1, 8)},
     )
     decide(run, marked, "duplicate")
@@ -279,11 +279,11 @@ def test_of_near_copies_one_stays(
 
 
 def test_groups_are_those_of_the_table(run: RunFolder) -> None:
-    from review_embeddings.review.exchange.apply import _groups
+    from review_embeddings.review.exchange.apply import copy_groups
 
     images = read_images(run)
     assert images is not None
-    assert _groups(run)[images.hashes[4]] == "4" and images.hashes[4] == images.hashes[7]
+    assert copy_groups(run)[images.hashes[4]] == "4" and images.hashes[4] == images.hashes[7]
 
 
 @pytest.mark.parametrize("form", ["disk", "folder"])

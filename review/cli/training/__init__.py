@@ -1,0 +1,2 @@
+"""Owns the commands that train: `finetune`, and `improve`, which trains twice. Knows how neither
+is done."""
