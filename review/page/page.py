@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
@@ -15,6 +16,7 @@ from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision, login_name
 from review_embeddings.review.decisions.log import Note, read_history
+from review_embeddings.review.decisions.reviewers import in_second_look
 from review_embeddings.review.exchange.commands import export_saved, result_commands
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
@@ -34,7 +36,13 @@ from review_embeddings.review.page.layout import (
     maps_of,
     wide_layouts,
 )
-from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
+from review_embeddings.review.page.sample import (
+    Sample,
+    choose,
+    cut,
+    cut_list,
+    decided_by_another,
+)
 from review_embeddings.review.page.server import Page
 from review_embeddings.review.page.shownas import images_name, table_name
 from review_embeddings.review.page.spotlight import import_spotlight
@@ -56,6 +64,7 @@ def page_for(
     found: Sequence[ImageList] = (),
     rows: int = 0,
     sample: Sample | None = None,
+    second_look: bool = False,
     note: Note,
 ) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of
@@ -65,13 +74,23 @@ def page_for(
     the ``news``. ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the
     same images lend their decisions. Lists that were ``found`` stand before the ready-made ones.
     More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
-    follows another is given its ``sample``, so that it shows the same images. ``note`` is told of
-    decisions that cannot be read; the page says it too.
+    follows another is given its ``sample``, so that it shows the same images. In a ``second_look``
+    it shows those that somebody else has decided about, and nothing of what, but where the reviewer
+    has decided too. ``note`` is told of decisions that cannot be read; the page says it too. Raises
+    SettingsError for a second look where nobody else has decided.
     """
+    if long and second_look:
+        raise SettingsError("A second look is image by image. Leave the long table out.")
     import_spotlight()
     if long:
         return _long_page(built)
-    decisions, before = _decisions(built, earlier, note), percentiles_of(earlier)
+    reviewer = reviewer or login_name()
+    lines = _lines(built, earlier, note)
+    if second_look:
+        sample = sample or decided_by_another(built.images.hashes, lines, reviewer, rows)
+        lines = in_second_look(lines, reviewer)
+    history, before = History(lines), percentiles_of(earlier)
+    decisions = history.current()
     review = wide_frame(
         built.run,
         built.images,
@@ -87,6 +106,7 @@ def page_for(
         lists_of("page"),
         (review.first, review.last),
         decisions=decisions,
+        disputed=history.disputed(),
         before=before,
     )
     lists = [*found, *ready_made_lists(candidates)]
@@ -102,9 +122,12 @@ def page_for(
         "commands": [asdict(one) for one in result_commands(built.run)],
         "exportSaved": export_saved(built.run),
         "watching": watching,
+        **({"secondLook": True} if second_look else {}),
         "news": news,
     }
     deciding = _deciding(built, reviewer, earlier)
+    if second_look:
+        deciding["second_look"] = True
     return Page(review.frame, wide_layouts(review), lists, session, deciding, sample, built.run)
 
 
@@ -114,10 +137,9 @@ def _long_page(built: Built) -> Page:
     return Page(frame, [long_layout(list(frame.columns))], session=session, run=built.run)
 
 
-def _decisions(built: Built, earlier: Sequence[RunFolder], note: Note) -> dict[str, Decision]:
-    """What holds now, by the hash of the image."""
-    lines = [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
-    return History(lines).current()
+def _lines(built: Built, earlier: Sequence[RunFolder], note: Note) -> list[Decision]:
+    """All that was decided."""
+    return [line for run in (*earlier, built.run) for line in read_history(run, note).lines]
 
 
 def _session(
@@ -138,11 +160,11 @@ def _session(
     }
 
 
-def _deciding(built: Built, reviewer: str | None, earlier: Sequence[RunFolder]) -> dict[str, Any]:
+def _deciding(built: Built, reviewer: str, earlier: Sequence[RunFolder]) -> dict[str, Any]:
     """Who decides, and where it is kept."""
     return {
         "run": str(built.run.path.resolve()),
-        "reviewer": reviewer or login_name(),
+        "reviewer": reviewer,
         "earlier": [str(run.path.resolve()) for run in earlier],
     }
 
