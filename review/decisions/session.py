@@ -218,6 +218,8 @@ class DecisionSession:
             faults = self._faults
             logs = [log.history.lines for log in (self._log, *self._earlier)]
             versions = [str(lists_version(lines)) for lines in logs]
+            if self._second_look:
+                versions = [str(lists_version(shown.lines))]
         is_all = not since or reset
         touched = _touched(shown.lines, 0) if is_all else _touched(shown.own, since)
         return Changes.of(
