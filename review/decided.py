@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table.columns import COLUMNS, IMAGE_HASH
-from review_embeddings.review.decisions.kinds import DECISIONS
+from review_embeddings.review.decisions.kinds import DECISIONS, LEAVE
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import read_history
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
     DECISION,
+    DISPUTED,
     NEW_LABEL,
     NOTE,
     REVIEWER,
@@ -33,8 +34,9 @@ FIELDS = {
     NOTE: "note",
     REVIEWER: "reviewer",
     DECIDED_AT: "time",
+    DISPUTED: "",
 }
-"""Columns about what was decided, and the field of a decision that each is."""
+"""Columns about what was decided, and the field of a decision that each is; empty for none."""
 
 
 def read_table(
@@ -55,10 +57,12 @@ def read_table(
     - ``new_label``: the right class, of a relabel (category)
     - ``note``, ``reviewer``: text
     - ``decided_at``: time in UTC
+    - ``disputed``: who decided what, where reviewers differ
 
-    These are missing where nobody decided. ``embedding`` cells are read-only float32 views of shape
-    (D,) on memory-mapped arrays, ``image`` cells bytes. Raises RunError where the run has no table
-    or not these checkpoints, SettingsError for an unknown column.
+    These are missing where nobody decided, all but the last also where reviewers differ.
+    ``embedding`` cells are read-only float32 views of shape (D,) on memory-mapped arrays, ``image``
+    cells bytes. Raises RunError where the run has no table or not these checkpoints, SettingsError
+    for an unknown column.
 
     >>> from review_embeddings import read_table
     >>> frame = read_table("runs/colors", "last", ["image_id", "label", "ood_rank", "decision"])
@@ -80,9 +84,14 @@ def read_table(
     needed = stored if not asked or IMAGE_HASH in stored else [*stored, IMAGE_HASH]
     frame = table.read(run, checkpoints=checkpoints, columns=needed)
     if asked:
-        held = read_history(run, _warn).current()
+        history = read_history(run, _warn)
+        held = history.settled(LEAVE)
         for name in asked:
-            frame[name] = _column(name, frame[IMAGE_HASH], held, _classes(run))
+            if name == DISPUTED:
+                words = {image: one.in_words for image, one in history.disputed().items()}
+                frame[name] = frame[IMAGE_HASH].map(words).astype(object)
+            else:
+                frame[name] = _column(name, frame[IMAGE_HASH], held, _classes(run))
     return frame[names]
 
 

@@ -151,6 +151,7 @@ def show(
     browser: bool = True,
     reviewer: str | None = None,
     decisions_from: Sequence[PathName] = (),
+    second_look: bool = False,
     rows: int = DEFAULT_ROWS,
     long: bool = False,
     port: int | None = None,
@@ -201,7 +202,7 @@ def show(
         if not before:  # else the port is taken by the one whose place this takes
             address.check()
         earlier = reviewed_runs([os.fspath(name) for name in decisions_from])
-        deciding = {"reviewer": reviewer, "earlier": earlier}
+        deciding = {"reviewer": reviewer, "earlier": earlier, "second_look": second_look}
         page = _page(folder, options, wait=wait, rows=rows, long=long, **deciding)
         for review in before:
             review.close()

@@ -155,7 +155,8 @@ def test_decisions_stand_beside_the_table(here: Path) -> None:
     assert list(plain.columns) == list(COLUMNS.names())
     frame = read_table("runs/colors", [10, 100], ["image_id", "label"], decisions=True)
     assert list(frame.columns) == [
-        *("image_id", "label", "decision", "new_label", "note", "reviewer", "decided_at")
+        *("image_id", "label", "decision", "new_label", "note", "reviewer", "decided_at"),
+        "disputed",
     ]
     assert len(frame) == 2 * 36 and frame["decision"].notna().sum() == 2 * 2
     assert list(frame["new_label"].cat.categories) == CLASSES

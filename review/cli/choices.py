@@ -98,6 +98,13 @@ def decisions() -> Iterable[str]:
     return DECISIONS
 
 
+def disputed() -> Iterable[str]:
+    """What is done with images about which reviewers differ."""
+    from review_embeddings.review.decisions.kinds import DISPUTED
+
+    return DISPUTED
+
+
 def cleaned_forms() -> Iterable[str]:
     """What a cleaned data set can be written as."""
     from review_embeddings.review.exchange.forms import FORMS

@@ -86,6 +86,13 @@ class ExportOptions:
         "image is wrong times the images that the decision settles: its exact copies and, unless "
         "the list is about labels, its group.",
     )
+    disputed: str | None = option(
+        "--disputed",
+        metavar="HOW",
+        choices=choices.disputed,
+        help="Images about which reviewers differ: {choices}; last takes the last decision, keep "
+        "none. Without it their decision is empty, and --decided and --with-decisions are refused.",
+    )
     checkpoint: tuple[str, ...] = checkpoint_option()
     form: str = option(
         "--format",
@@ -127,6 +134,7 @@ def export_command(options: ExportOptions) -> None:
         checkpoints=options.checkpoint,
         with_decisions=options.with_decisions,
         order=options.order,
+        disputed=options.disputed,
     )
     history = read_history(run, progress().note)
     out = file_target(options.out, run)
@@ -195,6 +203,8 @@ def _print_imported(imported: Imported, run: RunFolder) -> None:
     counts = [
         (imported.known, "were there already"),
         (imported.older, "left out: the image was decided about later"),
+        (imported.beside, "kept beside a later decision of somebody else, which counts"),
+        (imported.disputed, "about images that are disputed now"),
         (imported.proposed, "kept as proposals: somebody else decided since, the review asks"),
     ]
     others = [f"{count:,} {what}" for count, what in counts if count or what == counts[0][1]]
@@ -263,6 +273,13 @@ class ApplyOptions:
         "--skip-unreadable",
         is_flag=True,
         help="Leave out decisions that cannot be read, instead of applying none.",
+    )
+    disputed: str | None = option(
+        "--disputed",
+        metavar="HOW",
+        choices=choices.disputed,
+        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
+        "leaves them as they are. Without it they are refused.",
     )
     json_lines: bool = json_option()
     debug: bool = debug_option()
@@ -344,6 +361,7 @@ def _apply_request(options: ApplyOptions) -> ApplyRequest:
         clean_test=options.clean_test,
         new_classes=options.new_classes,
         skip_unreadable=options.skip_unreadable,
+        disputed=options.disputed,
         dry_run=options.dry_run,
     )
 

@@ -52,6 +52,12 @@ class ReviewOptions:
         metavar="RUN",
         help="Show the decisions of another run on the same images too.",
     )
+    second_look: bool = option(
+        "--second-look",
+        is_flag=True,
+        help="Show only images that others have decided about, and what they decided once you have "
+        "decided yourself.",
+    )
     watch: bool = option(
         "--watch",
         is_flag=True,
@@ -84,6 +90,10 @@ def review(options: ReviewOptions) -> None:
     """Open a run, or watch one that is trained."""
     address = address_of(options.serve)
     address.check()
+    if options.second_look and (options.watch or options.long_frame):
+        raise SettingsError(
+            "--second-look is for a finished run, image by image. Leave --watch and --long out."
+        )
     if options.watch:
         _watch(options, address)
         return
@@ -93,7 +103,8 @@ def review(options: ReviewOptions) -> None:
     run = find_run(options.run)
     built = when_free(lambda: build_run(run, request), progress().note, wait=options.wait)
     print_checkpoints(built)
-    show(built, address, options.serve, long=options.long_frame, **_deciding(options))
+    deciding = _deciding(options) | {"second_look": options.second_look}
+    show(built, address, options.serve, long=options.long_frame, **deciding)
 
 
 def _watch(options: ReviewOptions, address: Address) -> None:

@@ -65,6 +65,10 @@ class Changes:
     """What a person should know of the file."""
     lists: str
     """Another text after each change of a saved list."""
+    several: dict[int, list[DescribedDecision]]
+    """By row, what each reviewer has decided, of images that several have decided about."""
+    disputed: list[int]
+    """All rows about which reviewers differ and that nobody has resolved."""
 
     @staticmethod
     def of(
@@ -75,6 +79,8 @@ class Changes:
         proposals: Iterable[Decision],
         faults: list[str],
         lists: str,
+        several: Mapping[int, Sequence[Decision]],
+        disputed: list[int],
     ) -> Changes:
         """What counts by row; None for an undecided one."""
         lines = [line for _, line in shown]
@@ -90,6 +96,8 @@ class Changes:
             list(map(DescribedDecision.of, proposals)),
             faults,
             lists,
+            {row: list(map(DescribedDecision.of, made)) for row, made in several.items()},
+            disputed,
         )
 
 

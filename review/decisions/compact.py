@@ -13,8 +13,10 @@ from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.records import RecordError
 from review_embeddings.pipeline.run.storage import is_address
+from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.decisions.lines import (
     PREFIX,
+    UNDO,
     Compaction,
     Decision,
     as_line,
@@ -22,6 +24,7 @@ from review_embeddings.review.decisions.lines import (
     read_line,
 )
 from review_embeddings.review.decisions.log import Note, writing
+from review_embeddings.review.decisions.reviewers import have_several
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,49 @@ def _kept(lines: Sequence[Decision | None]) -> set[int]:
             requests[line.list] = line.request
         if line.decision is not None:
             browser = line.client if line.proposal else None  # each may have its own
-            last[line.image_hash, line.reviewer, browser] = number
+            last[line.image_hash, line.reviewer, browser, line.resolves] = number
     of_lists = {
         number
         for number, line in enumerate(lines)
         if line is not None and line.list is not None and requests[line.list] == line.request
     }
     unreadable = {number for number, line in enumerate(lines) if line is None}
-    return {*last.values(), *of_lists, *unreadable}
+    return {
+        *last.values(),
+        *of_lists,
+        *unreadable,
+        *_needed_to_take_back(lines, set(last.values())),
+    }
+
+
+def _needed_to_take_back(lines: Sequence[Decision | None], kept: set[int]) -> set[int]:
+    """Positions of the lines without which one that takes a decision back would mean another one:
+    that decision, and what its reviewer had decided before; none where there is one reviewer."""
+    if not have_several(line for line in lines if line is not None):
+        return set()
+    undone = {
+        (line.image_hash, line.reviewer, line.request.removeprefix(UNDO)): number
+        for number in sorted(kept)
+        if (line := lines[number]) is not None and line.request.startswith(UNDO)
+    }
+    needed, before = set(), dict[tuple[str, str], list[int]]()
+    for number, line in enumerate(lines):
+        if line is None or line.decision is None or line.proposal:
+            continue
+        made = before.setdefault((line.image_hash, line.reviewer), [])
+        if (line.image_hash, line.reviewer, line.request) in undone:
+            needed |= {number, *made[-1:]}
+        elif number in kept and line.decision == UNDECIDED and not line.request.startswith(UNDO):
+            needed |= {*made[-1:]}
+        if made and line.request == UNDO + str(_request_of(lines[made[-1]])):
+            made.pop()
+        else:
+            made.append(number)
+    return needed
+
+
+def _request_of(line: Decision | None) -> str | None:
+    return None if line is None else line.request
 
 
 def _move(

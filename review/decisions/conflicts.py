@@ -66,8 +66,8 @@ def _by_image(lines: Iterable[Decision], images: Iterable[str]) -> dict[str, lis
 
 
 def _undone(line: Decision, about: Sequence[Decision], author: Author) -> Decision | None:
-    """The line that gives an image the decision back that it had before another; None where that
-    one does not count any more."""
+    """The line that gives an image the decision back that its reviewer had made before another;
+    None where that one does not count any more."""
     undone = replace(
         line,
         time=now(),
@@ -77,6 +77,7 @@ def _undone(line: Decision, about: Sequence[Decision], author: Author) -> Decisi
         new_label=None,
         note="",
         sequence=0,
+        resolves=False,
         unknown={},
     )
     counting = standing(about)
@@ -84,9 +85,10 @@ def _undone(line: Decision, about: Sequence[Decision], author: Author) -> Decisi
         return undone
     if not counting or counting[-1].request != line.request:
         return None
-    if len(counting) == 1:
+    own = [one for one in counting[:-1] if one.reviewer == line.reviewer]
+    if not own:
         return undone
-    before = counting[-2]
+    before = own[-1]
     return replace(
         undone,
         decision=before.decision,

@@ -3,11 +3,13 @@ was proposed, and what an undo gives back. Knows no file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.decisions.kinds import DISPUTED, LAST, LEAVE, UNDECIDED
 from review_embeddings.review.decisions.lines import (
     FIRST_SEQUENCE,
     UNDO,
@@ -15,7 +17,16 @@ from review_embeddings.review.decisions.lines import (
     Decision,
     UnreadableLine,
 )
+from review_embeddings.review.decisions.reviewers import (
+    ImageDecisions,
+    by_image,
+    disputed_images,
+    have_several,
+)
 from review_embeddings.review.decisions.savedlists import saved_lists
+
+MAX_DISPUTED = 3
+"""Disputed images that a message names; the others are counted."""
 
 
 @dataclass
@@ -32,9 +43,38 @@ class History:
     """What lacks among the lines."""
 
     def current(self) -> dict[str, Decision]:
-        """The decision that counts for each decided image, by its hash."""
+        """The decision that counts for each decided image, by its hash: the last one, of several
+        reviewers the last one that its reviewer has not taken back."""
+        if have_several(self.lines):
+            counting = {image: one.counting for image, one in self.by_image().items()}
+            return {image: line for image, line in counting.items() if line is not None}
         last = last_decisions(self.lines)
         return {image: line for image, line in last.items() if line.decision != UNDECIDED}
+
+    def by_image(self) -> dict[str, ImageDecisions]:
+        """What each reviewer has decided about each decided image, by its hash."""
+        return by_image(self.lines)
+
+    def disputed(self) -> dict[str, ImageDecisions]:
+        """Likewise of the images about which reviewers differ and that nobody has resolved."""
+        return disputed_images(self.lines)
+
+    def settled(self, disputed: str | None) -> dict[str, Decision]:
+        """The decision that counts for each decided image, by its hash, for what is done with it:
+        of disputed images the last one (`LAST`) or none (`LEAVE`).
+
+        Raises SettingsError where there are such and nothing is said of them.
+        """
+        current, differing = self.current(), self.disputed()
+        if disputed not in {None, *DISPUTED}:
+            raise SettingsError(
+                f"--disputed {disputed} is not known. Use one of {', '.join(DISPUTED)}."
+            )
+        if differing and disputed is None:
+            raise SettingsError(about_disputed(differing))
+        if disputed == LAST:
+            return current
+        return {image: line for image, line in current.items() if image not in differing}
 
     def saved_lists(self) -> dict[str, list[str]]:
         """The image hashes of each saved list that there is, in their order."""
@@ -42,7 +82,8 @@ class History:
 
     def proposals(self) -> list[Decision]:
         """Decisions that do not count and that nobody has answered yet: the last one of each
-        reviewer about an image, where no later one counts."""
+        reviewer about an image, where no later one counts. Of a list that was imported none is
+        asked about: they are disputed."""
         open_ones: dict[str, dict[tuple[str, str], Decision]] = {}
         for line in self.lines:
             if line.decision is None:
@@ -52,7 +93,26 @@ class History:
                 continue
             open_ones.setdefault(line.image_hash, {})[line.reviewer, line.client] = line
         found = [line for lines in open_ones.values() for line in lines.values()]
-        return [line for line in found if line.decision != UNDECIDED]
+        return [
+            line
+            for line in found
+            if line.decision != UNDECIDED and (line.client or not line.imported)
+        ]
+
+
+def about_disputed(differing: Mapping[str, ImageDecisions]) -> str:
+    """The sentence about images that are disputed, with the first ones, and what can be done."""
+    shown = [
+        f"image {one.lines[-1].image_id} ({one.in_words})"
+        for one in itertools.islice(differing.values(), MAX_DISPUTED)
+    ]
+    more = len(differing) - len(shown)
+    images = "1 image is" if len(differing) == 1 else f"{len(differing):,} images are"
+    return (
+        f"{images} disputed: {', '.join(shown)}{f' and {more:,} more' if more else ''}. Resolve "
+        f"them in the list Disputed of a review, or say --disputed {LAST} (the last decision "
+        f"counts) or --disputed {LEAVE} (they stay as they are)."
+    )
 
 
 def last_decisions(lines: Iterable[Decision]) -> dict[str, Decision]:

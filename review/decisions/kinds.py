@@ -8,3 +8,9 @@ be looked at again."""
 
 UNDECIDED = "undecided"
 """Clears an earlier decision."""
+
+LAST, LEAVE = "last", "keep"
+
+DISPUTED = (LAST, LEAVE)
+"""What is done with an image about which reviewers differ: the last decision counts, or it stays as
+it is."""

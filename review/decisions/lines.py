@@ -117,6 +117,8 @@ class Decision:
     """Whether ``time`` comes from a file and not from the clock of whoever wrote the line."""
     compacted: Compaction | None = dataclass_field(default=None, repr=False, metadata=LATER)
     """Of a line that is about no image."""
+    resolves: bool = dataclass_field(default=False, metadata=LATER)
+    """Whether it was made to end a dispute, with what the others have decided in sight."""
     unknown: Mapping[str, Any] = unknown_keys()
     """What a newer version wrote beside all this."""
 

@@ -73,10 +73,15 @@ def writing(run: RunFolder, note: Note) -> Iterator[DecisionLog]:
         yield log
 
 
-def about_unreadable(run: RunFolder, lines: Sequence[UnreadableLine]) -> str:
-    """The one sentence that says which lines of the file cannot be read, and why the first ones
-    cannot."""
-    named = ", ".join(f"{line.number} ({line.reason})" for line in lines[:MAX_NAMED])
+def about_unreadable(
+    run: RunFolder, lines: Sequence[UnreadableLine], *, reasons: bool = True
+) -> str:
+    """The one sentence that says which lines of the file cannot be read, and with ``reasons`` why
+    the first ones cannot."""
+    named = ", ".join(
+        f"{line.number} ({line.reason})" if reasons else str(line.number)
+        for line in lines[:MAX_NAMED]
+    )
     more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
     subject, verb = ("Line", "is") if len(lines) == 1 else ("Lines", "are")
     return f"{subject} {named}{more} of {run.decisions} cannot be read and {verb} left out."

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import DecisionLog, about_unreadable
 from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.reviewers import (
+    ImageDecisions,
+    have_several,
+    in_second_look,
+)
 from review_embeddings.review.decisions.savedlists import lists_version, saved_lists
 from review_embeddings.review.decisions.taking import MessageWriter
 
@@ -52,6 +57,20 @@ STORE_SECONDS = 10.0
 """Between two looks for decisions that other machines put into an object store."""
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What the page may know."""
+
+    lines: list[Decision]
+    """Of all runs, those of earlier ones first."""
+    own: list[Decision]
+    """Of the run."""
+    current: dict[str, Decision]
+    """The decision that counts for each decided image, by its hash."""
+    by_image: dict[str, ImageDecisions]
+    """What each reviewer has decided about it; empty where there is one reviewer."""
+
+
 class DecisionSession:
     """The decisions of one review on a page. Safe to be called from several threads."""
 
@@ -61,9 +80,12 @@ class DecisionSession:
         reviewer: str,
         earlier: Sequence[RunFolder] = (),
         shown: NDArray[np.int64] | None = None,
+        *,
+        second_look: bool = False,
     ) -> None:
         """``earlier`` runs lend their decisions. ``shown`` are the rows of the run's arrays that
-        the page shows, None for all."""
+        the page shows, None for all. In a ``second_look`` nothing is told of what others have
+        decided about an image before the reviewer has."""
         images = read_images(run)
         if images is None:
             raise RunError(f"Run {run} has no images. Run: {build_command(run)}")
@@ -75,7 +97,9 @@ class DecisionSession:
         self._guard = threading.Lock()
         self._notes: dict[str, None] = {}
         self._log = DecisionLog(run, self._note)
-        self._writer = MessageWriter(self._reviewed, self._log, reviewer)
+        self._second_look = second_look
+        self._writer = self._new_writer()
+        self._known: tuple[object, _Known] | None = None
         self._earlier = [DecisionLog(other, self._note) for other in earlier]
         self._earlier_revisions: list[int] = []
         self._floor = 0
@@ -160,13 +184,24 @@ class DecisionSession:
         return [line for log in self._earlier for line in log.history.lines]
 
     @property
-    def _lines(self) -> list[Decision]:
-        return [*self._lent, *self._log.history.lines]
+    def _shown(self) -> _Known:
+        """What the page may know of the lines."""
+        lines, lent = self._log.history.lines, self._lent
+        state = (id(lines), len(lines), self._log.floor, self._earlier_revisions)
+        if self._known is None or self._known[0] != state:
+            both = [*lent, *lines]
+            if self._second_look:
+                both = in_second_look(both, self._reviewer)
+                of_run = {line.key for line in lines}
+                lines = [line for line in both if line.key in of_run]
+            by_image = History(both).by_image() if have_several(both) else {}
+            self._known = (state, _Known(both, lines, History(both).current(), by_image))
+        return self._known[1]
 
     @property
     def _faults(self) -> list[str]:
         unreadable = [
-            about_unreadable(log.run, log.history.unreadable)
+            about_unreadable(log.run, log.history.unreadable, reasons=not self._second_look)
             for log in (self._log, *self._earlier)
             if log.history.unreadable
         ]
@@ -177,36 +212,60 @@ class DecisionSession:
         all."""
         with self._guard:
             self._refresh()
-            revision, lines = self._revision, self._lines
+            revision, shown = self._revision, self._shown
             floor = max(self._floor, self._log.floor)
             reset = since > 0 and not floor <= since <= revision
-            own, proposals = self._log.history.lines, self._log.history.proposals()
             faults = self._faults
             logs = [log.history.lines for log in (self._log, *self._earlier)]
             versions = [str(lists_version(lines)) for lines in logs]
-        touched = _touched(own, since) if since and not reset else _touched(lines, 0)
-        current = History(lines).current()
+            if self._second_look:
+                versions = [str(lists_version(shown.lines))]
+        is_all = not since or reset
+        touched = _touched(shown.lines, 0) if is_all else _touched(shown.own, since)
         return Changes.of(
-            [(row, current.get(image)) for image in touched for row in self._rows_of(image)],
+            [(row, shown.current.get(image)) for image in touched for row in self._rows_of(image)],
             revision=revision,
             reset=reset,
-            proposals=proposals,
+            proposals=History(shown.own).proposals(),
             faults=faults,
             lists="-".join(versions),
+            several=self._several(shown, touched),
+            disputed=self._disputed(shown),
         )
+
+    def _several(self, shown: _Known, touched: Iterable[str]) -> dict[int, list[Decision]]:
+        """By row, what each reviewer has decided about an image that several have."""
+        several = {image: shown.by_image[image] for image in touched if image in shown.by_image}
+        return {
+            row: [*about.lines]
+            for image, about in several.items()
+            if len(about.lines) > 1
+            for row in self._rows_of(image)
+        }
+
+    def _disputed(self, shown: _Known) -> list[int]:
+        """The rows of all disputed images."""
+        disputed = (image for image, one in shown.by_image.items() if one.is_disputed)
+        return sorted(row for image in disputed for row in self._rows_of(image))
+
+    def by_image(self) -> dict[str, ImageDecisions]:
+        """What several reviewers have decided about each image, by its hash; empty for one."""
+        with self._guard:
+            self._refresh()
+            return self._shown.by_image
 
     def saved_lists(self) -> list[DescribedList]:
         """The saved lists, by name."""
         with self._guard:
             self._refresh()
-            lists = saved_lists(self._lines)
+            lists = saved_lists(self._shown.lines)
         return [DescribedList.of(lists[name], self._rows_of) for name in sorted(lists)]
 
     def standing(self) -> tuple[int, dict[str, Decision]]:
         """The revision, and the decision that counts for each decided image, by its hash."""
         with self._guard:
             self._refresh()
-            return self._revision, History(self._lines).current()
+            return self._revision, self._shown.current
 
     def _rows_of(self, image_hash: str) -> Sequence[int]:
         return self._rows.get(image_hash, ())
@@ -219,18 +278,24 @@ class DecisionSession:
                 self._open()  # it may have become writable
             self._refresh()
             self._read_classes()
-            lists = sorted(History(self._lines).saved_lists())
+            lists = sorted(History(self._shown.lines).saved_lists())
             faults = self._faults
         return {
             "run": self.run_id,
             "images": len(self._images),
             "classes": list(self._reviewed.classes or []),
             "reviewer": self._reviewer,
+            "second_look": self._second_look,
             "read_only": self.read_only,
             "copies": copies,
             "lists": lists,
             "faults": faults,
         }
+
+    @property
+    def image_hashes(self) -> Sequence[str]:
+        """SHA-256 (hex) of each image, by row."""
+        return self._images.hashes
 
     def hashes(self) -> bytes:
         """SHA-256 of each image, 32 bytes, by row."""
@@ -283,7 +348,12 @@ class DecisionSession:
         classes = [*self._classes, *info.added_classes]
         if classes != self._reviewed.classes:
             self._reviewed = replace(self._reviewed, classes=classes)
-            self._writer = MessageWriter(self._reviewed, self._log, self._reviewer)
+            self._writer = self._new_writer()
+
+    def _new_writer(self) -> MessageWriter:
+        return MessageWriter(
+            self._reviewed, self._log, self._reviewer, second_look=self._second_look
+        )
 
     def _answer(self, saved: Saved) -> Saved:
         """With the revision of this page, which earlier runs raise too."""
@@ -348,6 +418,7 @@ def open_session(settings: Mapping[str, Any]) -> DecisionSession | None:
         str(settings.get("reviewer", "unknown")),
         earlier,
         shown_rows(settings),
+        second_look=bool(settings.get("second_look", False)),
     )
 
 

@@ -10,10 +10,17 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.decisions.answers import Saved
 from review_embeddings.review.decisions.conflicts import as_proposals, undoing
 from review_embeddings.review.decisions.history import last_decisions
+from review_embeddings.review.decisions.kinds import UNDECIDED
 from review_embeddings.review.decisions.lines import UNDO, Author, Decision
 from review_embeddings.review.decisions.log import DecisionLog
 from review_embeddings.review.decisions.messages import Message
 from review_embeddings.review.decisions.reviewed import ReviewedImages, check_list_name
+from review_embeddings.review.decisions.reviewers import (
+    as_resolutions,
+    decided_by,
+    have_several,
+    in_second_look,
+)
 from review_embeddings.review.decisions.savedlists import (
     SavedList,
     removing,
@@ -25,8 +32,18 @@ from review_embeddings.review.decisions.savedlists import (
 class MessageWriter:
     """Takes messages about the images of a run, inside `DecisionLog.appending`."""
 
-    def __init__(self, reviewed: ReviewedImages, log: DecisionLog, reviewer: str) -> None:
+    def __init__(
+        self,
+        reviewed: ReviewedImages,
+        log: DecisionLog,
+        reviewer: str,
+        *,
+        second_look: bool = False,
+    ) -> None:
+        """In a ``second_look`` nobody is asked about what others have decided, and their lists are
+        none of one's own."""
         self._reviewed, self._log, self._reviewer = reviewed, log, reviewer
+        self._second_look = second_look
 
     def decide(self, message: Message, ids: Sequence[int], time: str | None = None) -> Saved:
         """Write a decision about some images; ``time`` is when it was made, None for now. Raises
@@ -66,7 +83,7 @@ class MessageWriter:
     def _known_list(self, message: Message, lent: Sequence[Decision]) -> SavedList:
         """The list that a message names, as whoever wrote it knew it."""
         name = message.text("name") or ""
-        known = saved_lists([*lent, *self._log.history.lines]).get(name)
+        known = saved_lists(self._in_sight([*lent, *self._log.history.lines])).get(name)
         if known is None:
             raise SettingsError(f"There is no saved list {name} any more. Name one of those saved.")
         seen, last = self._known(message.seen), known.last
@@ -87,11 +104,19 @@ class MessageWriter:
         moved = self._log.history.compacted
         return bool(self._lines_of(request)) or (moved is not None and request in moved.written)
 
+    def _in_sight(self, lines: Sequence[Decision]) -> Sequence[Decision]:
+        """Of some lines those that the page may show."""
+        return in_second_look(lines, self._reviewer) if self._second_look else lines
+
     def _save_list(self, message: Message, ids: Sequence[int]) -> Saved:
+        name = message.text("name") or ""
+        known = saved_lists(self._log.history.lines).get(name) if self._second_look else None
+        if known is not None and known.last.reviewer != self._reviewer:
+            raise SettingsError(f"There is a saved list {name} already. Use another name.")
         lines = self._reviewed.decide(
             ids,
             None,
-            list_name=message.text("name") or "",
+            list_name=name,
             reviewer=self._reviewer,
             request=message.request,
         )
@@ -126,11 +151,30 @@ class MessageWriter:
     ) -> Saved:
         author = Author(self._reviewer, message.client)
         lines = [replace(line, client=author.client, imported=imported) for line in lines]
-        counting = last_decisions(self._log.history.lines)
-        self._log.append(as_proposals(lines, counting, author, self._known(message.seen)))
+        history, seen = self._log.history, self._known(message.seen)
+        if self._second_look:
+            seen = None
+            lines = self._own_only(lines)
+        lines = as_proposals(lines, last_decisions(history.lines), author, seen)
+        if have_several(history.lines):
+            lines = as_resolutions(lines, history.by_image(), self._sighted(lines))
+        self._log.append(lines)
         late = {line.image_hash for line in self._lines_of(message.request) if line.proposal}
         images = list(dict.fromkeys(line.image_hash for line in lines))
         return self._saved(images, [image for image in images if image in late])
+
+    def _own_only(self, lines: Sequence[Decision]) -> list[Decision]:
+        """Lines without those that take back what others have decided."""
+        own = decided_by(self._log.history.lines, self._reviewer)
+        return [line for line in lines if line.decision != UNDECIDED or line.image_hash in own]
+
+    def _sighted(self, lines: Sequence[Decision]) -> set[str] | None:
+        """The images of which the page shows what others have decided; None for all."""
+        if any(line.imported for line in lines):
+            return set()  # an outbox says nothing of what was in sight
+        if not self._second_look:
+            return None
+        return decided_by(self._log.history.lines, self._reviewer)
 
     def _known(self, seen: int | None) -> int | None:
         """A revision that a page has seen; 0 for one of a file that was replaced since."""

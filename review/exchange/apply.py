@@ -29,6 +29,7 @@ from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.history import History
+from review_embeddings.review.decisions.kinds import LAST
 from review_embeddings.review.decisions.log import about_unreadable, read_history
 from review_embeddings.review.exchange.changes import (
     CLEANED,
@@ -73,6 +74,9 @@ class ApplyRequest:
     to the run may in any case."""
     skip_unreadable: bool = False
     """Whether decisions that cannot be read are left out."""
+    disputed: str | None = None
+    """What is done with images about which reviewers differ, one of `kinds.DISPUTED`; None to
+    refuse them."""
     dry_run: bool = False
     """Whether nothing is written."""
 
@@ -96,7 +100,8 @@ def apply(
     cleaned changes nothing more.
 
     Raises ReviewError; RunError where a decision cannot be read, since its image would stay or keep
-    its label, unless that is asked for; SettingsError where the form cannot carry the data set.
+    its label, unless that is asked for; SettingsError where the form cannot carry the data set, and
+    where reviewers differ about an image, unless the request says what counts.
     """
     info = _info(run)
     reference = _reference(run, info)
@@ -133,7 +138,7 @@ def clean(
     info = _info(run)
     reference = _reference(run, info)
     history, skipped = applicable_decisions(run, request.skip_unreadable, progress)
-    decisions = history.current()
+    decisions = history.settled(request.disputed)
     source = _Source.open(reference, request, run, info, progress)
     found = find_changes(
         source.splits,
@@ -143,7 +148,13 @@ def clean(
         only=request.splits,
         in_evaluation=request.clean_test,
     )
-    applied = Applied(found, Snapshot.of(history), undecided=not decisions, skipped=skipped)
+    applied = Applied(
+        found,
+        Snapshot.of(history),
+        undecided=not decisions,
+        skipped=skipped,
+        disputed=_about_disputed(history, request.disputed),
+    )
     cleaned = _Cleaner(source, request, applied, info.added_classes).clean()
     check_form(cleaned, request.form)
     if request.form != DISK:
@@ -179,6 +190,16 @@ def applicable_decisions(
     for text in notes:
         progress.note(text)
     return history, skipped
+
+
+def _about_disputed(history: History, disputed: str | None) -> str:
+    """What is done with the images about which reviewers differ; empty where there are none."""
+    count = len(history.disputed())
+    if not count:
+        return ""
+    images = "1 image" if count == 1 else f"{count:,} images"
+    done = "the last decision counts" if disputed == LAST else "left as they are"
+    return f"{images}, {done} (--disputed {disputed})"
 
 
 def copy_groups(run: RunFolder) -> dict[str, str]:

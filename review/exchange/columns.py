@@ -12,6 +12,7 @@ from review_embeddings.pipeline.table.columns import COLUMNS
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
     DECISION,
+    DISPUTED,
     IMAGE_FILE,
     LISTED_AS,
     NEW_LABEL,
@@ -36,13 +37,14 @@ OWN = (
     ListColumn(
         DECISION,
         "text",
-        "keep, relabel, remove, duplicate or unsure; empty where nobody decided",
+        "keep, relabel, remove, duplicate or unsure; empty where nobody decided or it is disputed",
         DECIDED,
     ),
     ListColumn(NEW_LABEL, "text", "the right class, of a relabel", DECIDED),
     ListColumn(NOTE, "text", "what the reviewer wrote", DECIDED),
     ListColumn(REVIEWER, "text", "who decided", DECIDED),
     ListColumn(DECIDED_AT, "text", "when, UTC", DECIDED),
+    ListColumn(DISPUTED, "text", "who decided what, where reviewers differ; else empty", DECIDED),
     ListColumn(LISTED_AS, "text", "why the image is in this list", DECIDED),
     ListColumn(IMAGE_FILE, "text", "the copied image, with --images", COPY),
 )

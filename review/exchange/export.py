@@ -27,7 +27,7 @@ from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.formats import FORMATS
 from review_embeddings.review.decisions.history import History
-from review_embeddings.review.decisions.kinds import DECISIONS
+from review_embeddings.review.decisions.kinds import DECISIONS, LAST, LEAVE
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note
 from review_embeddings.review.exchange import columns
@@ -42,6 +42,7 @@ from review_embeddings.review.lists.choose import choose
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
     DECISION,
+    DISPUTED,
     IMAGE_FILE,
     LISTED_AS,
     NEW_LABEL,
@@ -88,6 +89,9 @@ class Selection:
     """Whether labels are ranked anew with what was decided so far."""
     order: str | None = None
     """One of `ORDERS`; None for that of the list."""
+    disputed: str | None = None
+    """What disputed images count as, one of `kinds.DISPUTED`; None to leave their decision empty,
+    and to refuse what chooses or judges by it."""
 
     @property
     def definition(self) -> ListDefinition | None:
@@ -125,7 +129,19 @@ def export_list(
         folder = path.with_name(f"{path.stem}-images")
         made = copy_images(made, images, folder, _copies_of(path, folder), note)
     write_list(made, path, form)
+    _note_disputed(made, selection, note)
     return len(made), int((made[DECISION] != "").sum()), path
+
+
+def _note_disputed(made: pd.DataFrame, selection: Selection, note: Note) -> None:
+    """Tell where decisions were left empty."""
+    count = int((made[DISPUTED] != "").sum())
+    if count and selection.disputed is None:
+        images = "1 image" if count == 1 else f"{count:,} images"
+        note(
+            f"Disputed: {images} of the list, whose decision is empty; the column {DISPUTED} says "
+            f"who decided what (--disputed {LAST} takes the last decision)"
+        )
 
 
 def _check_filled_in(run: RunFolder, path: Path, history: History) -> None:
@@ -150,6 +166,7 @@ def default_name(selection: Selection) -> str:
     parts += ["per-class"] if selection.per_class else []
     parts += ["with-decisions"] if selection.with_decisions else []
     parts += ["by", selection.order] if selection.order else []
+    parts += [f"disputed-{selection.disputed}"] if selection.disputed else []
     named = (
         [part for part in parts if part]
         if parts[0] or selection.decided
@@ -183,13 +200,14 @@ def make_list(
         raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     _check(selection, history)
     steps = _ends(selection, manifest)
-    current = history.current()
+    current, differing = _current(history, selection), history.disputed()
     candidates = read_candidates(
         run,
         images,
         [selection.definition or LISTS[WORST], LISTS[DECIDED], LISTS[GROUPS]],
         steps,
-        decisions=current,
+        decisions=history.current() if selection.disputed is None else current,
+        disputed=differing,
         at_checkpoint=bool(selection.checkpoints),
     )
     if selection.with_decisions and not LISTS[LABELS].needs(candidates):
@@ -199,9 +217,18 @@ def make_list(
     frame = frame.reset_index(drop=True).assign(
         **{LISTED_AS: _texts([reason for _, reason in chosen])},
         **_decision_columns([current.get(images.hashes[row]) for row, _ in chosen]),
+        **{DISPUTED: _texts([candidates.disputes.get(row) for row, _ in chosen])},
         **{IMAGE_FILE: _texts([None] * len(chosen))},
     )
     return frame[list(columns.list_names())]
+
+
+def _current(history: History, selection: Selection) -> dict[str, Decision]:
+    """The decisions that the list holds. Raises SettingsError where it would be made by one that is
+    disputed."""
+    if selection.decided or selection.with_decisions or selection.disputed is not None:
+        return history.settled(selection.disputed)
+    return history.settled(LEAVE)
 
 
 def _check(selection: Selection, history: History) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ from review_embeddings.review.decisions.lines import (
 from review_embeddings.review.decisions.log import DecisionLog, Note, writing
 from review_embeddings.review.decisions.newclasses import check_letters
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.decisions.reviewers import as_resolutions, have_several
 from review_embeddings.review.exchange.formats import read_rows
 from review_embeddings.review.exchange.outbox import read_outbox, take_outbox
 from review_embeddings.review.lists.derived import (
     DECIDED_AT,
     DECISION,
+    DISPUTED,
     NEW_LABEL,
     NOTE,
     REVIEWER,
@@ -51,6 +53,11 @@ class Imported:
     """Left out: the image was decided about later."""
     proposed: int = 0
     """Kept as proposals: somebody else had decided since, as the page would ask."""
+    beside: int = 0
+    """Kept, though somebody else decided about the image later: both stand in the file, and that
+    one counts."""
+    disputed: int = 0
+    """Images about which reviewers differ now, of those that the file is about."""
     refused: tuple[str, ...] = ()
     """Why messages of an outbox could not be taken, one sentence each."""
 
@@ -83,7 +90,7 @@ def import_decisions(
                 path, reviewed, reviewer, hashes, writer.history, new_classes=new_classes
             )
         )
-        imported = _added(lines, writer, reviewer)
+        imported = _added(lines, writer, reviewer, _shown_disputed(path, hashes))
     if new_classes and reviewed.classes is not None:
         for name in dict.fromkeys(line.new_label for line in lines):
             if name is not None and name not in reviewed.classes:
@@ -91,15 +98,31 @@ def import_decisions(
     return imported
 
 
-def _added(lines: Sequence[Decision], writer: DecisionLog, reviewer: str) -> Imported:
-    """Write what is new and not older than what the run has."""
+def _added(
+    lines: Sequence[Decision], writer: DecisionLog, reviewer: str, shown: Collection[str]
+) -> Imported:
+    """Write what is new and not older than what its reviewer has decided; ``shown`` are the images
+    of which the file says who decided what."""
     request, arrival = new_request(), Arrival(writer.history, reviewer)
     known = [line for line in lines if arrival.knows(line)]
     others = [line for line in lines if not arrival.knows(line)]
-    new = [replace(arrival.as_made(line), request=request) for line in others]
-    late = [line for line in others if arrival.is_late(line)]
-    added = [line for line, read in zip(new, others, strict=True) if not arrival.is_late(read)]
-    return Imported(len(writer.append(added)), len(known), len(late))
+    older = [line for line in others if arrival.is_older(line)]
+    added = [
+        replace(arrival.as_made(line), request=request, proposal=arrival.is_beside(line))
+        for line in others
+        if not arrival.is_older(line)
+    ]
+    if have_several(writer.history.lines):
+        added = as_resolutions(added, writer.history.by_image(), shown)
+    written = writer.append(added)
+    differing = writer.history.disputed()
+    return Imported(
+        len(written),
+        len(known),
+        len(older),
+        beside=sum(line.proposal for line in written),
+        disputed=sum(line.image_hash in differing for line in lines),
+    )
 
 
 def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
@@ -111,6 +134,13 @@ def _reviewed(run: RunFolder) -> tuple[ReviewedImages, dict[str, int]]:
     for image, image_hash in zip(images.ids.tolist(), images.hashes, strict=True):
         hashes.setdefault(image_hash, image)
     return ReviewedImages.of(images, () if info is None else info.added_classes), hashes
+
+
+def _shown_disputed(path: Path, hashes: Mapping[str, int]) -> set[str]:
+    """The images of a list of which it says who decided what: their hashes."""
+    by_id = {str(image): image_hash for image_hash, image in hashes.items()}
+    rows = [row for row in read_rows(path).rows if _cell(row, DISPUTED)]
+    return {_cell(row, c.IMAGE_HASH) or by_id.get(_cell(row, c.IMAGE_ID), "") for row in rows}
 
 
 def exported_lines(history: History) -> dict[tuple[str, str], Decision]:
@@ -126,12 +156,14 @@ def filled_in(path: Path, history: History) -> list[int]:
     """Numbers of the rows of a list in which somebody wrote what the run does not know. Raises
     SettingsError where the list cannot be read."""
     listed, known = read_rows(path), exported_lines(history)
-    current = history.current()
+    current, differing = history.current(), history.disputed()
     numbers = []
     for number, row in zip(listed.numbers, listed.rows, strict=True):
         written = tuple(_cell(row, name).strip() for name in (DECISION, NEW_LABEL, NOTE))
         image = _cell(row, c.IMAGE_HASH)
         lines = [known.get((image, _cell(row, DECIDED_AT))), current.get(image)]
+        if _cell(row, DISPUTED) and image in differing:
+            lines = []  # it was written without a decision
         same = any(
             written == ((line.decision or ""), line.new_label or "", line.note.strip())
             for line in lines
@@ -150,24 +182,52 @@ class Arrival:
         self._exported = exported_lines(history)
         self._last = last_decisions(history.lines)
         self._latest = latest_times(history.lines)
+        self._by_image = history.by_image()
 
     def knows(self, line: Decision) -> bool:
-        """Whether the run has it already, or nothing that it takes back."""
-        last = self._last.get(line.image_hash)
-        if line.decision == UNDECIDED and (last is None or last.decision == UNDECIDED):
+        """Whether the run has it already of this reviewer, or nothing that it takes back."""
+        last, own, exported = (
+            self._last.get(line.image_hash),
+            self._own(line),
+            self._export_of(line),
+        )
+        if line.decision == UNDECIDED and own is None:
+            if last is None or last.decision == UNDECIDED:
+                return True
+            return line.imported and exported is None and last.reviewer != line.reviewer
+        if exported is not None and line.same_as(exported):
             return True
-        exported = self._export_of(line)
-        return any(one is not None and line.same_as(one) for one in (last, exported))
+        return own is not None and line.same_as(own)
 
-    def is_late(self, line: Decision) -> bool:
-        """Whether somebody has decided about the image later: after the row was exported, or after
-        the time that it says. A row without a time is decided now."""
-        last, exported = self._last.get(line.image_hash), self._export_of(line)
+    def is_older(self, line: Decision) -> bool:
+        """Whether somebody has decided about the image after the row was exported, or its reviewer
+        after the time that it says. A row without a time is decided now."""
+        last, own, exported = (
+            self._last.get(line.image_hash),
+            self._own(line),
+            self._export_of(line),
+        )
         if last is None or not line.imported:
             return False
         if exported is not None:
             return last.sequence > exported.sequence
-        return moment_of(line.time) < self._latest[line.image_hash]
+        if last.reviewer == line.reviewer:
+            return moment_of(line.time) < self._latest[line.image_hash]
+        return own is not None and moment_of(line.time) < moment_of(own.time)
+
+    def is_beside(self, line: Decision) -> bool:
+        """Whether somebody else has decided about the image after the time that the row says: both
+        are kept, and that one counts."""
+        last = self._last.get(line.image_hash)
+        if last is None or not line.imported or self._export_of(line) is not None:
+            return False
+        is_others = last.reviewer != line.reviewer and last.decision != UNDECIDED
+        return is_others and moment_of(line.time) < self._latest[line.image_hash]
+
+    def _own(self, line: Decision) -> Decision | None:
+        """What the reviewer of a row has decided about its image."""
+        about = self._by_image.get(line.image_hash)
+        return None if about is None else about.of(self.as_made(line).reviewer)
 
     def as_made(self, line: Decision) -> Decision:
         """A row that was exported from this run and changed since is the importer's decision, made
@@ -201,7 +261,7 @@ def read_decisions(
     _check_columns(path, listed.columns)
     history = history or History()
     exported, current = exported_lines(history), history.current()
-    read: dict[str, Decision] = {}
+    read: dict[tuple[str, str], Decision] = {}
     for number, row in zip(listed.numbers, listed.rows, strict=True):
         try:
             if not _is_decided(row):
@@ -212,7 +272,7 @@ def read_decisions(
             line = _decision_of(row, image, allowed, reviewer)
             if NOTE not in listed.columns and line.image_hash in current:
                 line = replace(line, note=current[line.image_hash].note)
-            earlier = read.setdefault(line.image_hash, line)
+            earlier = read.setdefault((line.image_hash, line.reviewer), line)
             if not replace(line, note="").same_as(replace(earlier, note="")):
                 raise SettingsError("an earlier row says something else of the same image.")
         except SettingsError as error:

@@ -99,6 +99,8 @@ class Applied:
     """Whether there is no decision at all."""
     skipped: str = ""
     """Which decisions were left out because they cannot be read; empty where all can."""
+    disputed: str = ""
+    """How many images reviewers differ about, and what was done with them; empty for none."""
 
     @property
     def removed(self) -> int:
@@ -205,6 +207,7 @@ def summary(applied: Applied) -> str:
     lines += _left_out(applied)
     lines += [f"decisions: {applied.snapshot.images:,} images, as of {applied.snapshot.taken}"]
     lines += ["There is no decision: all is as it was."] if applied.undecided else []
+    lines += [f"disputed: {applied.disputed}"] if applied.disputed else []
     lines += [f"left out: {applied.skipped}"] if applied.skipped else []
     return "\n".join(map(visible, lines)) + "\n"
 
@@ -292,6 +295,7 @@ def provenance(applied: Applied, run: str, reference: DatasetReference, form: st
         "changes": applied.changes,
         "without_effect": applied.found.without_effect,
         "left_out": applied.skipped,
+        **({"disputed": applied.disputed} if applied.disputed else {}),
     }
     return json.dumps(content, indent=1, ensure_ascii=True) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Candidates:
     """Whether the head of that has a say about labels over the run, beside leave-one-out."""
     run: str = "DIR"
     """By what a command names the run."""
+    disputes: Mapping[int, str] = field(default_factory=dict)
+    """Which reviewer decided what about each disputed image, by its row."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,6 +76,13 @@ class Candidates:
     def decided(self) -> NDArray[np.bool_]:
         """Which images are decided about, shape (N,)."""
         return np.array([one is not None for one in self.decisions], dtype=bool)
+
+    @property
+    def disputed(self) -> NDArray[np.bool_]:
+        """About which images reviewers differ, shape (N,)."""
+        mask = np.zeros(len(self), dtype=bool)
+        mask[[*self.disputes]] = True
+        return mask
 
     @property
     def since(self) -> NDArray[np.float32]:

@@ -11,6 +11,9 @@ DECISION, NEW_LABEL, NOTE, REVIEWER, DECIDED_AT = (
 )
 """What was decided about an image; of an undecided one the page says so, and a list is empty."""
 
+DISPUTED = "disputed"
+"""Which reviewer decided what, where they differ."""
+
 LISTED_AS = "listed_as"
 """Why an image is in a list that was exported."""
 

@@ -482,3 +482,19 @@ LISTS.add(
         surfaces=("export",),  # the page's column shows what is decided there at once
     )
 )
+LISTS.add(
+    ListDefinition(
+        "disputed",
+        "reviewers differ about them, and nobody has resolved that",
+        "Disputed",
+        "Reviewers differ. Resolved once they agree, or once somebody who had not decided does; "
+        "until then apply refuses them",
+        select=lambda images: images.disputed,
+        order=lambda images: images.last(c.OOD_RANK),
+        reason=lambda images, row: images.disputes.get(row, ""),
+        words=words.of_dispute,
+        strength=100,
+        columns=(c.OOD_RANK,),
+        severity="high",
+    )
+)

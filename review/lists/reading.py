@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from review_embeddings.review.decisions.lines import Decision
+    from review_embeddings.review.decisions.reviewers import ImageDecisions
 
 
 def read_candidates(
@@ -31,14 +32,15 @@ def read_candidates(
     steps: tuple[int, int],
     *,
     decisions: Mapping[str, Decision],
+    disputed: Mapping[str, ImageDecisions] | None = None,
     before: Mapping[str, float] | None = None,
     at_checkpoint: bool = False,
 ) -> Candidates:
     """Read what some lists need, between two checkpoints or at one that is named twice.
 
-    ``decisions`` are those that hold and ``before`` the percentiles of an earlier run, by image
-    hash; images that the earlier run did not have count as unchanged. Raises RunError where there
-    is no table.
+    ``decisions`` are those that hold, ``disputed`` those of disputed images and ``before`` the
+    percentiles of an earlier run, by image hash; images that the earlier run did not have count as
+    unchanged. Raises RunError where there is no table.
     """
     definitions = list(definitions)
     manifest, info = table.manifest_with(run, steps), run.read_info()
@@ -64,6 +66,7 @@ def read_candidates(
         final_step=manifest.steps[-1],
         head_judges=_head_judges(run, manifest),
         run=str(run),
+        disputes=_disputes(images, disputed or {}),
     )
 
 
@@ -95,6 +98,13 @@ def _read(run: RunFolder, step: int, names: Iterable[str]) -> pd.DataFrame:
 def _decision_of(decisions: Mapping[str, Decision], image_hash: str) -> str | None:
     line = decisions.get(image_hash)
     return None if line is None else line.decision
+
+
+def _disputes(images: RunImages, disputed: Mapping[str, ImageDecisions]) -> dict[int, str]:
+    if not disputed:
+        return {}
+    rows = ((row, disputed.get(image)) for row, image in enumerate(images.hashes))
+    return {row: about.in_words for row, about in rows if about is not None}
 
 
 def _percentiles(

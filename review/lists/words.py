@@ -181,3 +181,8 @@ def of_mover(images: Candidates, row: int) -> list[str]:
     moved = images.moved()
     rank = int((moved > moved[row]).sum()) + 1
     return [f"moved on the map: rank {rank:,} of {len(images):,}"]
+
+
+def of_dispute(images: Candidates, row: int) -> list[str]:
+    """Who decided what; nothing where that is not known."""
+    return [images.disputes[row]] if row in images.disputes else []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.reviewers import ImageDecisions
 from review_embeddings.review.lists import ImageList, lists_of
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.listed import listed
@@ -46,6 +47,7 @@ def content_of(
     built: Built,
     *,
     decisions: Mapping[str, Decision],
+    disputed: Mapping[str, ImageDecisions] | None = None,
     before: Mapping[str, float] | None = None,
     found: Sequence[ImageList] = (),
     watching: bool = False,
@@ -53,9 +55,12 @@ def content_of(
     whole_lists: bool = False,
     sample: Sample | None = None,
 ) -> PageContent:
-    """Read it from the run's table. ``decisions`` are those that hold and ``before`` the
-    percentiles of earlier runs, by image hash; with ``whole_lists`` there are more than ``rows``
-    images where the lists have more; the others as `page.page_for` has them."""
+    """Read it from the run's table.
+
+    By image hash: ``decisions`` are those that hold, ``disputed`` the images about which reviewers
+    differ, ``before`` the percentiles of earlier runs. With ``whole_lists`` there are more than
+    ``rows`` images where the lists have more. The others are those of `page.page_for`.
+    """
     review = wide_frame(
         built.run,
         built.images,
@@ -71,6 +76,7 @@ def content_of(
         lists_of("page"),
         (review.first, review.last),
         decisions=decisions,
+        disputed=disputed or {},
         before=before,
     )
     lists = [*found, *ready_made_lists(candidates)]

@@ -32,7 +32,8 @@ from review_embeddings.review.decisions.kinds import (
 from review_embeddings.review.decisions.lines import MAX_LIST_NAME, MAX_NOTE
 from review_embeddings.review.decisions.messages import MAX_CHECKPOINTS, MAX_REQUEST, OUTBOX
 from review_embeddings.review.decisions.newclasses import MAX_CLASS_NAME
-from review_embeddings.review.lists import EVEN
+from review_embeddings.review.lists import EVEN, LISTS
+from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 from review_embeddings.review.page.nearest import BESIDE
@@ -77,6 +78,7 @@ ROUTES = {
         "chances",
         "classes",
         "theme",
+        "agreement",
     )
 }
 """Behind `PREFIX`."""
@@ -153,6 +155,7 @@ def shared_constants() -> dict[str, object]:
         "KEEP": KEEP,
         "UNSURE": UNSURE,
         "EXPECTED_OF": FIRST,
+        "DISPUTED_LIST": _disputed_list(),
         "NEAREST_SHOWN": BESIDE,
         "MAX_VERDICTS": MAX_VERDICTS,
         "LEAST_DECIDED": LEAST_DECIDED,
@@ -179,6 +182,13 @@ def shared_constants() -> dict[str, object]:
         "TRUST_NEIGHBORS": NEAR,
         "OF_EVALUATION": OF_EVALUATION,
     }
+
+
+def _disputed_list() -> dict[str, str]:
+    """What the page says of its list of disputed images, which it makes itself: it changes with
+    each decision."""
+    declared = LISTS[DISPUTED]
+    return {"key": declared.key, "title": declared.title, "description": declared.description}
 
 
 def constants_module(constants: Mapping[str, object] | None = None) -> str:

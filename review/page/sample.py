@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.decisions.reviewers import decided_by_others, name_of
 from review_embeddings.review.lists import EVEN, ImageList
 from review_embeddings.review.lists.derived import DECISION
 from review_embeddings.review.page.frame import ReviewFrame
@@ -35,11 +38,14 @@ class Sample:
     """Images of the run."""
     description: str
     """What they are, for people."""
+    heading: str = ""
+    """What the page is called that shows them; empty for one of all images."""
 
     @property
     def title(self) -> str:
         """For the page's top bar."""
-        return f"{len(self.positions):,} of {self.total:,} images"
+        count = f"{len(self.positions):,} of {self.total:,} images"
+        return f"{self.heading}: {count}" if self.heading else count
 
 
 def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample | None:
@@ -81,6 +87,26 @@ def choose(review: ReviewFrame, lists: Sequence[ImageList], rows: int) -> Sample
         "the classes). Lists and exports cover all of them; --rows changes the number."
     )
     return Sample(positions, total, description)
+
+
+def decided_by_another(
+    hashes: Sequence[str], lines: Sequence[Decision], reviewer: str, rows: int
+) -> Sample:
+    """The images of a run, by their hashes, that somebody else than a reviewer has decided about,
+    the first ``rows`` of them; 0 for all. Raises SettingsError where there is none."""
+    others = decided_by_others(lines, reviewer)
+    there = [row for row, image in enumerate(hashes) if image in others]
+    if not there:
+        raise SettingsError(
+            f"--second-look is about what others have decided, and nobody but {name_of(reviewer)} "
+            f"has decided here. Say who you are with --reviewer NAME, or leave --second-look out."
+        )
+    positions = np.array(there[: rows or None], dtype=np.int64)
+    description = (
+        f"Showing {len(positions):,} images that others have decided about; what they decided is "
+        f"shown once {name_of(reviewer)} has."
+    )
+    return Sample(positions, len(hashes), description, "Second look")
 
 
 def _in_turn(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:

@@ -37,8 +37,10 @@ from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import Note, about_unreadable, read_history
 from review_embeddings.review.lists import ImageList, ListDefinition, lists_of
+from review_embeddings.review.lists.agreeing import ListAgreement, agreement_by_list
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.outlook import outlook
 from review_embeddings.review.lists.reading import read_candidates
@@ -94,6 +96,10 @@ class Summary:
     lists: dict[str, ListedImages] = field(default_factory=dict)
     """By their keys, without the empty ones."""
     decided: Counter[str] = field(default_factory=Counter)
+    disputed: int = 0
+    """Of the decided images, those about which reviewers differ."""
+    agreement: list[ListAgreement] = field(default_factory=list)
+    """How far reviewers agree, about all images and by list."""
 
 
 def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
@@ -115,6 +121,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         lists_of("summary"),
         (manifest.steps[0], manifest.steps[-1]),
         decisions=history.current(),
+        disputed=history.disputed(),
     )
     curves = read_curves(run, manifest)
     made = Summary(
@@ -132,6 +139,8 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         metrics_of(run, manifest, curves, manifest.steps),
         lists=_lists(candidates),
         decided=decided,
+        disputed=len(candidates.disputes),
+        agreement=_agreement(history, images, candidates),
     )
     return made, images
 
@@ -278,7 +287,25 @@ def stability(summary: Summary) -> str:
 
 def _decided(summary: Summary) -> str:
     counts = [f"{summary.decided[name]:,} {name}" for name in DECISIONS if summary.decided[name]]
-    return ", ".join(counts) or "nothing yet"
+    disputed = f"; {summary.disputed:,} of these disputed" if summary.disputed else ""
+    return (", ".join(counts) or "nothing yet") + disputed
+
+
+def _agreement(history: History, images: RunImages, candidates: Candidates) -> list[ListAgreement]:
+    made = [
+        made_list(one, candidates, candidates.worst)
+        for one in lists_of("summary")
+        if offered(one, candidates) and one.key != DISPUTED
+    ]
+    lists = [(one.title, one.rows) for one in made]
+    return agreement_by_list(lists, images.hashes, history.by_image())
+
+
+def _agreement_in_words(summary: Summary) -> Iterator[tuple[str, str]]:
+    """How far reviewers agree, a line each."""
+    for one in summary.agreement:
+        for agreement in one.agreements:
+            yield "agreement", f"{one.title}: {agreement.who}: {agreement.in_words}"
 
 
 def _training(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -321,6 +348,7 @@ def _named_values(summary: Summary) -> list[tuple[str, str]]:
         *_training(summary),
         ("outliers", stability(summary)),
         ("decided", _decided(summary)),
+        *_agreement_in_words(summary),
     ]
 
 

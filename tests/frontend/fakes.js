@@ -5,7 +5,7 @@
 /** @import { Message } from "page/types.js" */
 /** @import { Nearest, Numbers, Remaining } from "page/types.js" */
 /** @import { ReviewServer, ReviewTable, Saved, Session, SharedStorage } from "page/types.js" */
-/** @import { SavedList } from "page/types.js" */
+/** @import { ListedAgreement, SavedList } from "page/types.js" */
 /** @import { Surroundings } from "page/types.js" */
 
 import { COLUMNS, DECISIONS, ENDS, NO_NEW_LABEL, NOW_COLUMNS, UNDECIDED } from "page/constants.js";
@@ -183,6 +183,7 @@ export const INFO = {
     reviewer: "ada",
     readOnly: "",
     copies: [],
+    isSecondLook: false,
 };
 
 /** @param {Partial<Changes>} part @returns {Changes} */
@@ -193,6 +194,8 @@ export const changes = (part) => ({
     proposals: [],
     faults: [],
     lists: "",
+    several: [],
+    disputed: [],
     ...part,
 });
 
@@ -280,6 +283,14 @@ export class FakeServer {
     /** @returns {Promise<number[] | Failure>} */
     async chances(/** @type {any[]} */ ..._) {
         return this.likely;
+    }
+
+    /** @type {ListedAgreement[] | Failure} */
+    agreed = [];
+
+    /** @returns {Promise<ListedAgreement[] | Failure>} */
+    async agreement() {
+        return this.agreed;
     }
 
     /** What is answered about labels that are judged anew, first to last.

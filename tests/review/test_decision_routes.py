@@ -121,6 +121,8 @@ def test_decisions_undo_and_lists(run: RunFolder) -> None:
             "proposals": [],
             "faults": [],
             "lists": "0",
+            "several": {},
+            "disputed": [],
         }
         assert server.ask("POST", "undo", {"request": "b"})[0] == 200
         assert server.ask("POST", "undo", {"request": "a"})[0] == 200

@@ -384,7 +384,7 @@ def test_an_old_list_does_not_overrule_a_later_decision_and_a_changed_row_is_the
         writer = csv.DictWriter(file, list_names())
         writer.writeheader()
         writer.writerows(rows)
-    assert import_decisions(run, old, "carl", note=print) == Imported(1, 1)
+    assert import_decisions(run, old, "carl", note=print) == Imported(1, 1, disputed=1)
     current = {
         line.image_id: (line.decision, line.reviewer)
         for line in read_history(run, print).current().values()
@@ -528,7 +528,7 @@ def test_an_import_without_notes_keeps_them(run: RunFolder, tmp_path: Path) -> N
     decide(run, [image], "keep", note="look at the ear")
     file = tmp_path / "decisions.csv"
     file.write_text(f"image_id,decision\n{image},remove\n")
-    assert import_decisions(run, file, "bob", note=print) == Imported(1, 0)
+    assert import_decisions(run, file, "bob", note=print) == Imported(1, 0, disputed=1)
     (line,) = read_history(run, print).current().values()
     assert (line.decision, line.note) == ("remove", "look at the ear")
 

@@ -230,7 +230,7 @@ SUGGESTED = {
     **dict.fromkeys(
         (
             *("worst", "consensus", "duplicate-labels", "pictures", "forgotten", "rank-changed"),
-            *("first", "persistent", "new", "resolved", "movers", "decided", "apart"),
+            *("first", "persistent", "new", "resolved", "movers", "decided", "apart", "disputed"),
         ),
         "",
     ),

@@ -31,6 +31,8 @@ from review_embeddings.review.decisions.session import (
     ReadOnlyError,
     shown_rows,
 )
+from review_embeddings.review.lists.agreeing import agreement_by_list
+from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.outlook import chances_in_list, left_in_list
 from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
@@ -127,6 +129,7 @@ def add_decision_routes(app: Any, settings: Mapping[str, Any], deciding: Decisio
         "remaining": _remaining,
         "chances": _chances,
         "anew": images.get_labels_anew,
+        "agreement": images.get_agreement,
     }
     writing = {
         "decisions": deciding.decide,
@@ -170,6 +173,7 @@ class _Images:
         self._cards = Cards(run, self._session, rows, earlier)
         self._pictures = Pictures(run, rows)
         self._anew = LabelsAnew(deciding, borrows=bool(earlier))
+        self._deciding = deciding
 
     async def get_nearest(self, request: Request) -> Response:
         row, step = _number(request, "row"), _number(request, "step")
@@ -209,6 +213,17 @@ class _Images:
         if revision is None and "revision" in request.query_params:
             return _error("revision is no revision.", 400)
         return await _given(lambda: self._anew.answer(self._asked(request, named=True), revision))
+
+    async def get_agreement(self, _: Request) -> Response:
+        """How far reviewers agree, about all images of the page and those of its lists."""
+
+        def agreement() -> object:
+            made = self._session.read().get("lists", [])
+            lists = [(one["title"], one["rows"]) for one in made if one["key"] != DISPUTED]
+            hashes, about = self._deciding.image_hashes, self._deciding.by_image()
+            return [one.as_json for one in agreement_by_list(lists, hashes, about)]
+
+        return await _given(agreement)
 
     async def get_predictions(self, request: Request) -> Response:
         return await self._at_step(request, predictions_at)

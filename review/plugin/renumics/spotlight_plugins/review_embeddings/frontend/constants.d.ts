@@ -22,7 +22,8 @@ export const ROUTES: Record<
     | "anew"
     | "chances"
     | "classes"
-    | "theme",
+    | "theme"
+    | "agreement",
     string
 >;
 export const DECISIONS: string[];
@@ -30,6 +31,7 @@ export const DECISION_KEYS: Record<string, string>;
 export const KEEP: string;
 export const UNSURE: string;
 export const EXPECTED_OF: number;
+export const DISPUTED_LIST: { key: string; title: string; description: string };
 export const NEAREST_SHOWN: number;
 export const MAX_VERDICTS: number;
 export const LEAST_DECIDED: number;

@@ -5,7 +5,8 @@
 
 import { NOW_COLUMNS, PREFIX, ROUTES } from "./constants.js";
 import { failureOf, isFailure, NO_TOKEN, STRANGER, UNREACHABLE } from "./core/answers.js";
-import { readAccuracy, readAnew, readCard, readChances, readNearest } from "./core/messages.js";
+import { readAccuracy, readAgreement, readAnew, readCard } from "./core/messages.js";
+import { readChances, readNearest } from "./core/messages.js";
 import { readChanges, readHashes, readInfo, readLists } from "./core/messages.js";
 import { readRemaining, readSaved, readSession } from "./core/messages.js";
 import { hasToken, tokenHeader } from "./enter.js";
@@ -84,6 +85,8 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             answer(ROUTES.anew + query({ table, revision }), async (given) =>
                 readAnew(await given.json()),
             ),
+        agreement: () =>
+            answer(ROUTES.agreement, async (given) => readAgreement(await given.json())),
         send({ path, body }) {
             const headers = { "Content-Type": "application/json" };
             const options = { method: "POST", body: JSON.stringify(body), headers };

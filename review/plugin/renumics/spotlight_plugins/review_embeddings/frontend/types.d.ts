@@ -78,6 +78,21 @@ export interface Anew {
     list?: ReviewList;
 }
 
+/** How far reviewers agree about the images of a list, or about all. */
+export interface ListedAgreement {
+    title: string;
+    rows: {
+        /** The reviewers. */
+        who: string;
+        method: string;
+        images: number;
+        /** Images about which they decided the same. */
+        same: number;
+        /** At most 1; null where chance alone would agree throughout. */
+        kappa: number | null;
+    }[];
+}
+
 /** What is to be expected of the images of a list that nobody has decided about. */
 export interface Remaining {
     decided: number;
@@ -174,6 +189,8 @@ export interface Session {
     /** What writes a saved list to a file: the command before its name, and whether the shell is one
      * of POSIX. */
     exportSaved?: { command: string; isPosix: boolean };
+    /** Whether only images are shown that others have decided about. */
+    secondLook?: boolean;
     /** One sentence about what is new in a run that is watched. */
     news?: string;
     /** The colours that the person chose; absent to follow the system. */
@@ -191,6 +208,8 @@ export interface DecisionInfo {
     readOnly: string;
     /** Groups of rows that hold the same image. */
     copies: number[][];
+    /** Whether what others decided is told only once the reviewer has decided. */
+    isSecondLook: boolean;
 }
 
 /** What a person said about one image. */
@@ -221,6 +240,10 @@ export interface Changes {
     faults: string[];
     /** Another text after each change of a saved list. */
     lists: string;
+    /** What each reviewer has decided, of those images that several have. */
+    several: [row: number, made: Decision[]][];
+    /** All rows about which reviewers differ. */
+    disputed: number[];
 }
 
 /** A list that a person saved. */
@@ -366,6 +389,8 @@ export interface ReviewServer {
     /** The labels judged with what is decided now, or with what was at a revision; asked on until
      * there is a list. */
     anew(table: string | undefined, revision?: number): Promise<Anew | Failure>;
+    /** About the images of the page and of its lists. */
+    agreement(): Promise<ListedAgreement[] | Failure>;
     // What follows belongs to the table that is named, and to no other. The page asks through
     // `Requests` (core/requests.js), which name it.
     /** At one step, by default at the first and the last one on the page. */

@@ -34,6 +34,7 @@ export function blobServer(blob) {
         lists: async () => [],
         remaining: async () => null,
         chances: async () => [],
+        agreement: async () => [],
         anew: async () => READ_ONLY,
         async card(row, table) {
             return wrong(blob, { row, table }) ?? cardOf(blob, row);

@@ -6,10 +6,11 @@
 /** @import { Effect } from "./decided.js" */
 /** @import { Question } from "./questions.js" */
 
-import { COLUMNS, UNDECIDED } from "../constants.js";
+import { COLUMNS, DISPUTED_LIST, UNDECIDED } from "../constants.js";
 import { Decided, decisionColumns } from "./decided.js";
 import { decisionOf } from "./messages.js";
 import { questionsOf } from "./questions.js";
+import { Reviewers } from "./reviewers.js";
 
 export class Holding {
     /** Of the decisions that are known, as the server counts them. */
@@ -36,6 +37,7 @@ export class Holding {
     constructor(table, connection) {
         this.table = table;
         this.connection = connection;
+        this.reviewers = new Reviewers(table);
         table.onRead(() => this.#paint(this.#decided.rows));
     }
 
@@ -52,6 +54,13 @@ export class Holding {
     /** @param {number} row */
     of(row) {
         return this.#decided.of(row);
+    }
+
+    /** Whether one is done with an image of a list: it is decided, or nobody differs any more.
+     * @param {string | undefined} key @param {number} row */
+    isDoneIn(key, row) {
+        if (key === DISPUTED_LIST.key) return !this.reviewers.isDisputed(row);
+        return this.of(row) !== undefined;
     }
 
     /** @param {string} image */
@@ -85,7 +94,9 @@ export class Holding {
     }
 
     /** The server says this. @param {Changes} changes */
-    take({ revision, decided, reset, proposals, faults, lists }) {
+    take(changes) {
+        const { revision, decided, reset, proposals, faults, lists } = changes;
+        this.reviewers.take(changes);
         if (reset) this.#paint(this.#decided.reset());
         this.#paint(this.#decided.settle(decided));
         this.revision = this.since = revision;

@@ -4,7 +4,7 @@
 /** @import { ReviewList } from "../types.js" */
 /** @import { ReviewPage } from "./page.js" */
 
-import { MAX_LIST_NAME } from "../constants.js";
+import { DISPUTED_LIST, MAX_LIST_NAME } from "../constants.js";
 import { counted } from "./format.js";
 
 /** With more lists than these there is a search. */
@@ -68,6 +68,7 @@ export class ListRows {
 
     /** Below which heading a list stands. @param {ReviewList} list @param {Set<string>} made */
     #groupOf(list, made) {
+        if (list.key === DISPUTED_LIST.key) return "Ready-made";
         if (made.has(list.key)) return list.section || "Ready-made";
         return this.isSaved(list) ? "Saved" : "On this page";
     }

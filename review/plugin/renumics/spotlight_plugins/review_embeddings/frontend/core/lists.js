@@ -3,7 +3,7 @@
 
 /** @import { Card, ReviewList, ReviewTable, Session } from "../types.js" */
 
-import { ENDS } from "../constants.js";
+import { DISPUTED_LIST, ENDS } from "../constants.js";
 import { countedImages } from "./format.js";
 
 export const SELECTED = "page-selected";
@@ -18,6 +18,9 @@ export class OfferedLists {
 
     /** Lists that were opened before, and cannot be made again. @type {() => ReviewList[]} */
     kept = () => [];
+
+    /** That of the images about which reviewers differ now. @type {() => ReviewList[]} */
+    disputed = () => [];
 
     /** A list in the order that a person chose. @type {(list: ReviewList) => ReviewList} */
     ordered = (list) => list;
@@ -41,10 +44,15 @@ export class OfferedLists {
     /** All of them, those without images left out. @returns {ReviewList[]} */
     get all() {
         const others = this.sources.flatMap((source) => source());
-        const now = [...(this.session().lists ?? []), ...others, ...this.#now];
+        const now = [...this.disputed(), ...this.#ready, ...others, ...this.#now];
         const known = new Set(now.map(({ key }) => key));
         const all = [...now, ...this.kept().filter(({ key }) => !known.has(key))];
         return all.filter(({ rows }) => rows.length).map((list) => this.ordered(list));
+    }
+
+    /** The ready-made ones, but for the one that changes with every decision. */
+    get #ready() {
+        return (this.session().lists ?? []).filter(({ key }) => key !== DISPUTED_LIST.key);
     }
 
     /** The group of an image; undefined for none. @param {number} row */

@@ -3,7 +3,7 @@
 
 /** @import { Anew, Card, Changes, ClassAccuracy, Decision, DecisionInfo } from "../types.js" */
 /** @import { Message, Nearest, Proposal, Remaining, Saved, SavedList } from "../types.js" */
-/** @import { Session } from "../types.js" */
+/** @import { ListedAgreement, Session } from "../types.js" */
 
 import { MAX_CHECKPOINTS, MAX_REQUEST, ROUTES, UNDECIDED } from "../constants.js";
 
@@ -102,9 +102,10 @@ export const newClassOf = ({ path, body }) => (path === ROUTES.classes ? String(
  * @param {any} answer Of the route `facts`.
  * @returns {DecisionInfo}
  */
-export function readInfo({ run, images, classes, reviewer, read_only: readOnly, copies }) {
+export function readInfo({ run, images, classes, reviewer, copies, ...rest }) {
     if (typeof run !== "string") throw new TypeError("no id of a run");
-    return { run, images, classes, reviewer, readOnly, copies };
+    const { read_only: readOnly, second_look: isSecondLook = false } = rest;
+    return { run, images, classes, reviewer, readOnly, copies, isSecondLook };
 }
 
 /** @param {any} answer Of the route `session`. @returns {Session} */
@@ -176,8 +177,24 @@ export function readChanges(answer) {
         const newLabel = answer.new_labels[index];
         return [row, { decision, newLabel, note: notes[row] ?? "", ...who }];
     });
-    const { proposals = [], faults = [], lists = "" } = answer;
-    return { revision, decided, reset, proposals: proposals.map(readAbout), faults, lists };
+    const { proposals = [], faults = [], lists = "", disputed = [] } = answer;
+    const several = readSeveral(answer.several ?? {});
+    const open = proposals.map(readAbout);
+    return { revision, decided, reset, proposals: open, faults, lists, several, disputed };
+}
+
+/**
+ * What each of several reviewers has decided, by row.
+ * @param {Record<string, any[]>} several
+ * @returns {Changes["several"]}
+ */
+const readSeveral = (several) =>
+    Object.entries(several).map(([row, made]) => [Number(row), made.map(readAbout)]);
+
+/** @param {any} answer Of the route `agreement`. @returns {ListedAgreement[]} */
+export function readAgreement(answer) {
+    if (!Array.isArray(answer)) throw new TypeError("no agreement");
+    return answer;
 }
 
 /**

@@ -8,7 +8,7 @@ import { Listeners } from "./listeners.js";
  * @typedef {{ text: string, button: string, run: () => void, isDoubted?: boolean }} Question
  */
 
-/** @typedef {"full" | "keys" | "results" | "question"} Kind */
+/** @typedef {"full" | "keys" | "results" | "agreement" | "question"} Kind */
 
 export class Overlay {
     /** What is open, the topmost last. @type {Kind[]} */

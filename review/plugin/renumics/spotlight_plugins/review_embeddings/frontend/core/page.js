@@ -68,6 +68,7 @@ export class ReviewPage {
         this.zooming = new Zooming(surroundings.storage);
         this.offered = new OfferedLists(table, () => this.session);
         const { holding } = this.decisions;
+        this.reviewers = holding.reviewers;
         const followed = { table, current: this.current, holding };
         this.review = new Review(followed, this.offered, surroundings);
         this.remaining = new RemainingFinds(this.review, holding, this.requests, server);
@@ -90,6 +91,7 @@ export class ReviewPage {
         );
         this.classView = new ClassView(this);
         this.offered.sources.push(() => this.saved.lists);
+        this.offered.disputed = () => this.reviewers.lists;
         this.saved.changed.add(() => this.review.changed.call());
         this.decisions.changed.add(() => this.review.recount());
         this.current.changed.add(() => {

@@ -1,7 +1,7 @@
 // Goes through a list of images in its order: which list is open, at which image one is, how many
 // of it are decided. The open list stays as it was when it was opened.
 
-/** @import { ReviewList, ReviewTable, Surroundings } from "../types.js" */
+/** @import { ReviewList, ReviewTable, Session, Surroundings } from "../types.js" */
 /** @import { Current } from "./current.js" */
 /** @import { Holding } from "./holding.js" */
 /** @import { OfferedLists } from "./lists.js" */
@@ -51,16 +51,16 @@ export class Review {
     }
 
     /**
-     * Go where one was before the page was loaded again, else to the first list.
-     * @param {{ title?: string, table?: string, open?: string }} session Of which run and table it
-     * is, and the key of the list that the page was opened for.
+     * Go where one was before the page was loaded again, else to the first list, in a second look to
+     * all images.
+     * @param {Session} session
      */
-    start({ title = "", table = "", open: wanted = FIRST }) {
+    start({ title = "", table = "", secondLook, open = secondLook ? FILTERED : FIRST }) {
         this.bookmarks.read(title, table);
         this.pageLists.read(title, table);
         const before = this.bookmarks.open;
         const list = before?.rows.length ? before : this.offered.of(before?.key ?? "");
-        const first = list ?? this.offered.of(wanted) ?? this.lists[0];
+        const first = list ?? this.offered.of(open) ?? this.lists[0];
         if (first) this.#open(first);
     }
 
@@ -132,10 +132,10 @@ export class Review {
     }
 
     /** How many images of a list are decided. @param {ReviewList} list */
-    decidedIn({ rows }) {
+    decidedIn({ key, rows }) {
         const known = this.#counts.get(rows);
         if (known !== undefined) return known;
-        const count = rows.reduce((sum, row) => sum + (this.#isDecided(row) ? 1 : 0), 0);
+        const count = rows.reduce((sum, row) => sum + (this.holding.isDoneIn(key, row) ? 1 : 0), 0);
         this.#counts.set(rows, count);
         return count;
     }
@@ -236,7 +236,7 @@ export class Review {
     }
 
     /** @param {number} row */
-    #isDecided = (row) => this.holding.of(row) !== undefined;
+    #isDecided = (row) => this.holding.isDoneIn(this.list?.key, row);
     /** @param {number} row */
     #isPassed = (row) => this.isUndecidedOnly && this.#isDecided(row);
     /** @param {number} from @param {1 | -1} by */

@@ -29,9 +29,16 @@ export function moreView(page) {
             !isWithout &&
                 page.session.commands &&
                 once("Get the result out …", () => page.overlay.toggle("results")),
+            page.reviewers.areSeveral && once("Agreement of the reviewers …", () => ask(page)),
             once("Keys (?)", () => page.overlay.toggle("keys")),
         ),
     );
+}
+
+/** @param {ReviewPage} page */
+function ask({ reviewers, server, overlay }) {
+    overlay.toggle("agreement");
+    void reviewers.ask(server);
 }
 
 /** What there is only where images are decided about. @param {ReviewPage} page */

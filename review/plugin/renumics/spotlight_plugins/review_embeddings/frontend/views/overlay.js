@@ -12,6 +12,7 @@ import { focusCard } from "./borrowing.js";
 import { fullView } from "./full.js";
 import { keysView } from "./keysheet.js";
 import { resultsView } from "./results.js";
+import { agreementView } from "./reviewers.js";
 import { pressZoomKey } from "./zooming.js";
 
 /** @type {MakeWidget<{}>} */
@@ -26,7 +27,7 @@ export function reviewOverlay(page, redraw) {
     };
     const redrawOpen = () => page.overlay.kind && redraw();
     const parts = [page.review, page.deciding, page.cards, page.nearest, page.pictures];
-    const typed = [page.forms, page.notes, page.zooming];
+    const typed = [page.forms, page.notes, page.zooming, page.reviewers];
     const stops = [
         page.overlay.changed.add(draw),
         ...[...parts, ...typed].map(({ changed }) => changed.add(redrawOpen)),
@@ -58,6 +59,7 @@ function giveBack(overlay, before) {
 const CONTENTS = {
     full: ["Full window", fullView],
     keys: ["Keys", keysView],
+    agreement: ["Agreement of the reviewers", agreementView],
     results: ["Get the result out", resultsView],
     question: ["Question", (page) => questionView(page)],
 };

@@ -58,6 +58,10 @@ export const OVERLAY_SHEET = `
 .review-beside img { display: block; width: 100%; object-fit: contain;
     height: clamp(40px, calc((100vh - 320px) / 6), 96px); }
 
+.review-sheet .review-agreement :is(th, td) { width: auto; padding: 3px 12px 3px 0;
+    vertical-align: top; border-bottom: 1px solid var(--review-line, #c3ccd5); }
+.review-sheet .review-agreement th { font-weight: 600; }
+.review-agreement .review-number { text-align: right; font-variant-numeric: tabular-nums; }
 .review-command { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 4px 8px;
     align-items: center; margin-bottom: 12px; }
 .review-command > div { grid-column: 1 / -1; }

@@ -2,10 +2,12 @@
 // decided.
 
 /** @import { ReviewPage } from "../core/page.js" */
+/** @import { Decision } from "../types.js" */
 
-import { COLUMNS } from "../constants.js";
+import { COLUMNS, DISPUTED_LIST } from "../constants.js";
 import { verdict } from "../core/card.js";
 import { countedImages } from "../core/format.js";
+import { inWords } from "../core/reviewers.js";
 import { betterClass } from "../core/suggestion.js";
 import { h } from "../dom/node.js";
 
@@ -48,11 +50,25 @@ const long = (name) => (String(name).length > LONG ? " review-long" : "");
 
 /** What holds about the image, and who said it. @param {ReviewPage} page @param {number} row */
 function decidedView({ decisions }, row) {
-    const held = decisions.holding.of(row);
-    if (!held) return null;
-    const isOther = held.reviewer && held.reviewer !== decisions.info?.reviewer;
+    const { info, holding } = decisions;
+    const held = holding.of(row);
+    if (!held) return info?.isSecondLook ? hiddenView() : null;
+    const several = holding.reviewers.of(row);
+    if (several.length > 1) return severalView(several, holding.reviewers.isDisputed(row));
+    const isOther = held.reviewer && held.reviewer !== info?.reviewer;
     const text = `${verdict(held)}${isOther ? ` by ${held.reviewer}` : ""}`;
     return h("span", { class: "review-decided", title: "Decided" }, `✓ ${text}`);
+}
+
+/** What others have decided is not told yet. */
+const hiddenView = () =>
+    h("span", { class: "review-muted" }, "decided by another, shown once you have decided");
+
+/** @param {Decision[]} made @param {boolean} isDisputed */
+function severalView(made, isDisputed) {
+    const text = `${isDisputed ? "disputed: " : "✓ "}${inWords(made)}`;
+    const title = isDisputed ? DISPUTED_LIST.description : "Decided by several";
+    return h("span", { class: isDisputed ? "review-wrong" : "review-decided", title }, text);
 }
 
 /** @param {ReviewPage} page @param {number} row */
