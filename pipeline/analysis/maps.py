@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.analysis.magnitude import exponent_of, near_one
 from review_embeddings.pipeline.analysis.mapkinds import MapKind, Scope, map_kind
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
-from review_embeddings.pipeline.analysis.project import Moments, Projection, project
+from review_embeddings.pipeline.analysis.project import (
+    Moments,
+    Projection,
+    near_middle,
+    project,
+)
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import Advance
 from review_embeddings.pipeline.settled import import_settled
@@ -196,11 +201,12 @@ def shared_pca(read: Read, steps: Sequence[int], advance: Advance) -> list[Proje
     with their number; equal to scikit-learn's PCA of all embeddings below each other. The share of
     variance is that of each checkpoint along the two axes.
     """
-    origin = read(steps[0])[0]
+    origin = near_middle(read(steps[0]))
     variances = []
 
     def moments(step: int) -> Moments:
-        own = Moments.of(read(step), origin)
+        embeddings = read(step)
+        own = Moments.of(embeddings, near_middle(embeddings)).about(origin)
         variances.append(own.variance)
         advance(1)
         return own

@@ -48,6 +48,7 @@ from review_embeddings.pipeline.analysis.project import (
     align,
     block_rows,
     is_tall_shape,
+    near_middle,
     project,
     rescale_shared_basis,
 )
@@ -240,8 +241,8 @@ def pca_rows(shape: tuple[int, ...]) -> int | None:
 
 
 def pca_moments(rows: slice, *, embeddings: Array) -> Moments:
-    """Of some rows, seen from the first of all."""
-    return Moments.of(embeddings[rows], embeddings[0])
+    """Of some rows, seen from near the middle of all."""
+    return Moments.of(embeddings[rows], near_middle(embeddings))
 
 
 def pca_plane(total: Moments) -> Mapping[str, Plane]:

@@ -189,7 +189,7 @@ APART = Stage(
 
 PCA = Stage(
     name="projections",
-    version=1,
+    version=2,
     compute=compute.pca,
     inputs={"embeddings": "embeddings.embeddings"},
     for_table=True,
@@ -202,6 +202,7 @@ PCA = Stage(
     keep="nowhere",
     about="the 2-D map of this checkpoint, before the alignment",
 )
+"""Version 1 multiplied in float64: coordinates differ by less than a millionth of their range."""
 
 TRUST = Stage(
     name="trust",

@@ -22,7 +22,10 @@ DATA = Path(__file__).parents[1] / "data"
 LACKING = {"judge", "label_fit", "apart", "groups", "table"}
 """What the complete one lacks, beside the label quality that was judged in folds."""
 
-ADDED_SINCE = {"neighbors", "outliers", "trust", "quality", "motion", "duplicates", *LACKING}
+ADDED_SINCE = {
+    *("neighbors", "outliers", "projections", "trust", "quality", "motion", "duplicates"),
+    *LACKING,
+}
 """What the first frozen run lacks, or has in an older version: exactly this is computed for it.
 
 Whoever raises a version or adds a stage sees it here, and in the changelog.
@@ -43,11 +46,7 @@ def copied(name: str, tmp_path: Path) -> tuple[RunFolder, dict[Path, bytes]]:
 def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     run, _ = copied("format-1", tmp_path)
     kept = ("run.json", "images.parquet", "skipped.csv", "embeddings/*", "probabilities/*")
-    before = {
-        path: path.read_bytes()
-        for pattern in (*kept, "projections/*")
-        for path in run.path.glob(pattern)
-    }
+    before = {path: path.read_bytes() for pattern in kept for path in run.path.glob(pattern)}
     built = build(run, Request(wanted=["last"]))
     assert built.wanted == [20] and built.manifest.steps == [0, 20], "what it held, it holds again"
     assert set(built.seconds) == ADDED_SINCE

@@ -60,7 +60,7 @@ def test_the_first_frozen_run_computes_what_it_lacks(tmp_path: Path) -> None:
     """It has neighbours and scores of other fingerprints, and knows no trust, motion or copies."""
     run = Path(shutil.copytree(FROZEN / "format-1", tmp_path / "run"))
     found = reasons(run)
-    assert "embeddings" not in found and "projections" not in found
+    assert "embeddings" not in found and found["projections"] == "version 1 -> 2"
     assert found["trust"] == found["motion"] == found["duplicates"] == found["quality"] == "new"
 
 

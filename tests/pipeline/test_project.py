@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
 
-from review_embeddings.pipeline.analysis.project import RANGE, Moments, align, is_tall, project
+from review_embeddings.pipeline.analysis.project import (
+    RANGE,
+    Moments,
+    align,
+    block_rows,
+    is_tall,
+    near_middle,
+    project,
+)
 from review_embeddings.pipeline.errors import SettingsError
 
 
@@ -187,7 +195,7 @@ def test_moments_of_any_parts_give_scikit_learns_axes_of_the_whole(
     np.testing.assert_allclose(
         plane.explained_variance[:known], reference.explained_variance_ratio_[:known], atol=1e-7
     )
-    np.testing.assert_allclose(plane.mean, reference.mean_, rtol=1e-12)
+    np.testing.assert_allclose(plane.mean, reference.mean_, rtol=1e-12, atol=1e-12)
 
 
 def test_moments_by_hand() -> None:
@@ -239,3 +247,51 @@ def test_the_variance_does_not_depend_on_the_length_of_the_vectors(
     assert found.explained_variance is not None
     np.testing.assert_allclose(found.explained_variance, plain.explained_variance, rtol=1e-5)
     np.testing.assert_allclose(found.points / length, plain.points, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 300.0])
+@pytest.mark.parametrize("dimension", [16, 200])
+def test_coordinates_are_closer_to_float64_than_scikit_learns(
+    dimension: int, offset: float
+) -> None:
+    draws = np.random.default_rng(0)
+    centres = draws.normal(size=(10, dimension))[np.arange(4000) % 10]
+    rows = centres + 0.3 * draws.normal(size=centres.shape) + offset
+    single = rows.astype(np.float32)
+    right = PCA(2, svd_solver="full").fit_transform(single.astype(np.float64))
+    theirs = PCA(2, svd_solver="covariance_eigh").fit_transform(single)
+    ours = project(single).points
+    errors = [np.abs(one - right).max() / np.ptp(right) for one in (ours, theirs)]
+    rounding = 2.0**-22  # of coordinates that are float32 on the way
+    assert errors[0] <= min(max(errors[1], rounding), 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_shards_add_up_to_the_same_bits(dtype: type) -> None:
+    dimension, size = 2000, block_rows(2000)
+    rows = np.random.default_rng(0).normal(size=(2 * size + 7, dimension)).astype(dtype)
+    origin = near_middle(rows)
+    whole = Moments.of(rows, origin)
+    starts = range(0, len(rows), size)
+    parts = functools.reduce(
+        operator.add, (Moments.of(rows[start : start + size], origin) for start in starts)
+    )
+    assert np.array_equal(whole.products, parts.products)
+    assert np.array_equal(whole.total, parts.total)
+
+
+def test_moments_about_another_origin_are_those_that_are_seen_from_it() -> None:
+    rows = np.random.default_rng(1).normal(size=(50, 3)) + 10
+    moved = Moments.of(rows, rows[0]).about(np.array([1.0, 2.0, 3.0]))
+    seen = Moments.of(rows, np.array([1.0, 2.0, 3.0]))
+    assert moved.count == seen.count and np.array_equal(moved.origin, seen.origin)
+    np.testing.assert_allclose(moved.total, seen.total)
+    np.testing.assert_allclose(moved.products, seen.products)
+
+
+@pytest.mark.parametrize("exponent", [-37, -30, 0, 30, 36])
+def test_sizes_that_float32_cannot_square_are_added_up_in_float64(exponent: int) -> None:
+    rows = np.random.default_rng(2).normal(size=(400, 4)) * np.array([4, 2, 1, 0.5])
+    plain = project(rows.astype(np.float32)).points
+    sized = project((rows * 10.0**exponent).astype(np.float32)).points * 10.0**-exponent
+    np.testing.assert_allclose(sized, plain, atol=2e-6)
