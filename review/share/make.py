@@ -19,8 +19,11 @@ from review_embeddings.review.share.options import PRIVATE, ShareSettings
 from review_embeddings.review.share.page import shared_page
 from review_embeddings.review.share.pictures import picture_sizes
 from review_embeddings.review.share.readme import readme_text
+from review_embeddings.review.share.titles import title_of
 
 MB = 1e6
+
+UNTITLED = "Review"
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,7 @@ class _Making:
         return content.blob(self._title(content), all_nearest=form.all_nearest)
 
     def _title(self, content: SharedContent) -> str:
-        title: str = self.settings.title or content.content.session["title"]
-        return title
+        return self.settings.title or title_of(self.run, content.steps[-1]) or UNTITLED
 
     def _page(self, content: SharedContent, form: PageForm, asked: int) -> SharedPage:
         blob, title = self._blob(content, form), self._title(content)
