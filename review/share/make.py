@@ -12,6 +12,7 @@ from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import consistently
 from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.share.blob import Blob
 from review_embeddings.review.share.content import SharedContent, decisions_to_share, read_content
 from review_embeddings.review.share.fit import ROOM, SIDES, PageForm, forms, images_within
@@ -24,6 +25,8 @@ from review_embeddings.review.share.titles import title_of
 MB = 1e6
 
 UNTITLED = "Review"
+
+DEFAULT = ShareSettings()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,15 @@ class SharedPage:
         text = readme_text(self.title, page.name, self.images, self.steps, self.holds)
         with whole_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
+
+
+def share(run: RunFolder, out: Path, settings: ShareSettings = DEFAULT) -> SharedPage:
+    """Write the page of a run to a file. Raises as `make_page`, and SettingsError for a path that
+    must not be written."""
+    check_target(run, out)
+    page = make_page(run, settings)
+    page.write(out)
+    return page
 
 
 def make_page(
