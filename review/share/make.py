@@ -116,7 +116,7 @@ class _Making:
         )
 
     def _read(self, images: int) -> SharedContent:
-        return read_content(self.run, self.settings, images, self.decided)
+        return read_content(self.run, self.settings, images, self.decided, self.progress)
 
     def _forms(self, content: SharedContent) -> Iterator[PageForm]:
         sizes = picture_sizes(content.images, SIDES) if self.settings.pictures else None
