@@ -174,7 +174,8 @@ def _holds(
     if form.side is not None:
         yield f"{count:,} thumbnails of at most {form.side} pixels, without metadata"
     yield f"{len(content.content.session['lists']):,} lists and why each image is in them"
-    yield "how the training went: loss and accuracy"
+    if any(content.training.values()):
+        yield "how the training went: loss and accuracy"
     named = [PRIVATE[name] for name in PRIVATE if name in settings.private]
     if named:
         yield f"what --with names: {', '.join(named)}"
