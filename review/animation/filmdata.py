@@ -22,7 +22,7 @@ from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
 from review_embeddings.review.animation.pairs import Pair, read_pairs, shown_images
 from review_embeddings.review.animation.plan import Moment
-from review_embeddings.review.animation.titles import title_of
+from review_embeddings.review.share.titles import title_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -41,7 +41,9 @@ class ShareOptions:
         "--out", metavar="FILE", required=True, help="The page to write, such as page.html."
     )
     title: str | None = option(
-        "--title", metavar="TEXT", help="Title of the page. Default: that of the review."
+        "--title",
+        metavar="TEXT",
+        help="Title of the page. Default: model, data set and steps, as of the film.",
     )
     images: int = option(
         "--images",

@@ -11,6 +11,7 @@ import numpy as np
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
+from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.stages.built import Built
@@ -75,7 +76,11 @@ class SharedContent:
 
 
 def read_content(
-    run: RunFolder, settings: ShareSettings, images: int, decided: Mapping[str, Decision]
+    run: RunFolder,
+    settings: ShareSettings,
+    images: int,
+    decided: Mapping[str, Decision],
+    progress: Progress = SILENT,
 ) -> SharedContent:
     """Read it from the run's table, of at most so many images or those of the lists; 0 for all.
     ``decided`` is what may leave, by the hash of the image (`decisions_to_share`). Raises RunError
@@ -89,7 +94,7 @@ def read_content(
         built,
         content,
         source,
-        [source.findings(row, CLASSES) for row in range(len(content.images))],
+        _findings(source, progress),
         {
             "loss": _thinned(curves.loss),
             "evalLoss": _thinned(curves.eval_loss),
@@ -97,6 +102,16 @@ def read_content(
         },
         _private(content.images, settings.private, decided),
     )
+
+
+def _findings(source: CardSource, progress: Progress) -> list[CardFindings]:
+    """By row."""
+    count, found = len(source.shown.positions), []
+    with progress.stage("Reading the cards", total=count, unit="image") as advance:
+        for row in range(count):
+            found.append(source.findings(row, CLASSES))
+            advance(1)
+    return found
 
 
 def _as_built(run: RunFolder) -> Built:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from review_embeddings.review.share.pictures import PictureSizes
 
-SIDES = (48, 40, 32, 24)
+SIDES = (48, 44, 40, 36, 32, 28, 24)
 """Pixels of the square that a thumbnail lies in: the largest that there is room for."""
 
 ROOM = 0.97

@@ -12,6 +12,7 @@ from review_embeddings.pipeline.run.files import whole_file
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import consistently
 from review_embeddings.review.decisions.lines import Decision
+from review_embeddings.review.exchange.targets import check_target
 from review_embeddings.review.share.blob import Blob
 from review_embeddings.review.share.content import SharedContent, decisions_to_share, read_content
 from review_embeddings.review.share.fit import ROOM, SIDES, PageForm, forms, images_within
@@ -19,8 +20,13 @@ from review_embeddings.review.share.options import PRIVATE, ShareSettings
 from review_embeddings.review.share.page import shared_page
 from review_embeddings.review.share.pictures import picture_sizes
 from review_embeddings.review.share.readme import readme_text
+from review_embeddings.review.share.titles import title_of
 
 MB = 1e6
+
+UNTITLED = "Review"
+
+DEFAULT = ShareSettings()
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,15 @@ class SharedPage:
         text = readme_text(self.title, page.name, self.images, self.steps, self.holds)
         with whole_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
+
+
+def share(run: RunFolder, out: Path, settings: ShareSettings = DEFAULT) -> SharedPage:
+    """Write the page of a run to a file. Raises as `make_page`, and SettingsError for a path that
+    must not be written."""
+    check_target(run, out)
+    page = make_page(run, settings)
+    page.write(out)
+    return page
 
 
 def make_page(
@@ -101,7 +116,7 @@ class _Making:
         )
 
     def _read(self, images: int) -> SharedContent:
-        return read_content(self.run, self.settings, images, self.decided)
+        return read_content(self.run, self.settings, images, self.decided, self.progress)
 
     def _forms(self, content: SharedContent) -> Iterator[PageForm]:
         sizes = picture_sizes(content.images, SIDES) if self.settings.pictures else None
@@ -117,8 +132,7 @@ class _Making:
         return content.blob(self._title(content), all_nearest=form.all_nearest)
 
     def _title(self, content: SharedContent) -> str:
-        title: str = self.settings.title or content.content.session["title"]
-        return title
+        return self.settings.title or title_of(self.run, content.steps[-1]) or UNTITLED
 
     def _page(self, content: SharedContent, form: PageForm, asked: int) -> SharedPage:
         blob, title = self._blob(content, form), self._title(content)
@@ -160,7 +174,8 @@ def _holds(
     if form.side is not None:
         yield f"{count:,} thumbnails of at most {form.side} pixels, without metadata"
     yield f"{len(content.content.session['lists']):,} lists and why each image is in them"
-    yield "how the training went: loss and accuracy"
+    if any(content.training.values()):
+        yield "how the training went: loss and accuracy"
     named = [PRIVATE[name] for name in PRIVATE if name in settings.private]
     if named:
         yield f"what --with names: {', '.join(named)}"

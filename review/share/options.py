@@ -28,7 +28,7 @@ class ShareSettings:
     """What a page holds."""
 
     title: str | None = None
-    """None for that of the review."""
+    """None for that of the run (`titles.title_of`)."""
     images: int = 0
     """At most so many, or as many as the lists have; 0 for all."""
     max_mb: float = MAX_MB

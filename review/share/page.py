@@ -5,6 +5,7 @@ under which nothing can be loaded from, or sent to, anywhere.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 
@@ -50,8 +51,8 @@ PAGE = """<!doctype html>
 
 
 def shared_page(title: str, blob: str) -> str:
-    """The page of a blob as `blob_text` makes it. ``title`` is plain text."""
-    imports = json.dumps({"imports": import_map(ENTRY, frontend_modules())}, ensure_ascii=False)
+    """The page of a blob as `Blob.text` gives it. ``title`` is plain text."""
+    imports = _imports()
     return PAGE.format(
         policy=html_text(policy(imports, START, STYLE)),
         title=html_text(title),
@@ -60,6 +61,13 @@ def shared_page(title: str, blob: str) -> str:
         blob=blob,
         start=START,
     )
+
+
+@functools.cache
+def _imports() -> str:
+    """The import map as it stands in the page; one for all pages of a process."""
+    addresses = import_map(ENTRY, frontend_modules())
+    return json.dumps({"imports": addresses}, ensure_ascii=False)
 
 
 def policy(imports: str, start: str, style: str) -> str:

@@ -24,12 +24,11 @@ from tests.benchmarks.large import build_it, make, peak_mib
 def share_it(run: Path, out: Path, max_mb: float) -> None:
     """Make and write the page, and print what that took."""
     from review_embeddings.pipeline.run.folder import RunFolder
-    from review_embeddings.review.share.make import make_page
+    from review_embeddings.review.share.make import share
     from review_embeddings.review.share.options import ShareSettings
 
     started = time.perf_counter()
-    page = make_page(RunFolder(run), ShareSettings(max_mb=max_mb))
-    page.write(out)
+    page = share(RunFolder(run), out, ShareSettings(max_mb=max_mb))
     seconds = time.perf_counter() - started
     print(
         json.dumps(

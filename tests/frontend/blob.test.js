@@ -67,7 +67,16 @@ test("an image without a label has no curve of it, and no suggestion", async () 
 test("neighbours that the blob does not hold are left out", async () => {
     const { server } = opened();
     assert.deepEqual(await server.nearest(0, 0), [{ step: 0, rows: [1, 2], distances: [0, 2] }]);
-    assert.deepEqual(await server.nearest(2, 0), [{ step: 0, rows: [0], distances: [0] }]);
+    const [near] = /** @type {import("page/types.js").Nearest[]} */ (await server.nearest(2, 0));
+    assert.deepEqual(near, { step: 0, rows: [0], distances: [0], hidden: 1 });
+});
+
+test("of a checkpoint whose neighbours would not fit there are none", async () => {
+    const { server } = opened(blobOf({ nearest: [1] }));
+    const near = [{ step: 100, rows: [1, 2], distances: [0, 2] }];
+    assert.deepEqual(await server.nearest(0, 100), near, "the first ones of the array");
+    assert.deepEqual(await server.nearest(0), near);
+    assert.deepEqual(await server.nearest(0, 0), []);
 });
 
 test("predictions are codes of the classes, -1 for another one", async () => {

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from samples import picture, save_checkpoint, save_start_model
+from sharing import opened
 
 from review_embeddings.pipeline.csvfile import FORMULA, unguarded
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
@@ -331,3 +332,15 @@ def test_the_film_draws_every_name_as_it_is(
     code, _, errors = review_embeddings(*still)
     assert code == 0, errors
     assert out.read_bytes().startswith(b"\x89PNG") and io.BytesIO(out.read_bytes()).read()
+
+
+def test_a_shared_page_holds_every_name_as_it_is(
+    crowd: Path, review_embeddings: CommandLine, tmp_path: Path
+) -> None:
+    out, readme = tmp_path / "page.html", tmp_path / "README.md"
+    code, _, errors = review_embeddings("share", "--run", crowd, "--out", out, "--readme", readme)
+    assert code == 0, errors
+    text = out.read_text(encoding="utf-8")
+    assert text.count("<script") == text.count("</script") == 3
+    head, _ = opened(re.findall(r'id="blob">([^<]*)<', text)[0])
+    assert sorted(head["classes"]) == sorted(NAMES)

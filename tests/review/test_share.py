@@ -7,6 +7,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.share import make
+from review_embeddings.review.share.content import read_content
 from review_embeddings.review.share.fit import PageForm, forms, images_within
 from review_embeddings.review.share.make import SharedPage, make_page
 from review_embeddings.review.share.options import ShareSettings
@@ -320,6 +322,22 @@ def opened_in(tab: Page, file: Path) -> tuple[str, list[str]]:
     frame.locator("#root .opening").wait_for(state="detached")
     own = (file.parent.as_uri(), "data:", "blob:")
     return frame.locator("#root").inner_text(), [one for one in problems if not one.startswith(own)]
+
+
+def test_a_run_that_is_built_meanwhile_is_read_again(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def reading(*arguments: Any) -> Any:
+        if not reads:
+            os.utime(run.table_manifest)
+        reads.append(0)
+        return read_content(*arguments)
+
+    monkeypatch.setattr(make, "read_content", reading)
+    assert make_page(run, ShareSettings(pictures=False)).images == 36
+    assert len(reads) == 2
 
 
 # -- the command

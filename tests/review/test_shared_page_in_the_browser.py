@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page, expect
 
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.share.content import share
+from review_embeddings.review.share.make import share
 
 pytestmark = pytest.mark.browser
 

@@ -68,16 +68,17 @@ function likelyOf({ head, arrays }, row) {
 }
 
 /**
- * The nearest images at a checkpoint; those that the blob does not hold are left out.
+ * The nearest images at a checkpoint; undefined where the blob does not hold them. Those that the
+ * page does not show are left out.
  * @param {ReviewBlob} blob
  * @param {number} row
  * @param {number} step
- * @returns {Nearest}
+ * @returns {Nearest | undefined}
  */
 export function nearestOf({ head, arrays }, row, step) {
     const number = head.steps.indexOf(step);
     const at = head.nearest?.indexOf(number) ?? number;
-    if (at < 0) return { step, rows: [], distances: [] };
+    if (at < 0) return undefined;
     const own = (/** @type {string} */ name) => {
         const all = arrays.of(name, at);
         const count = all.length / head.images;
@@ -86,7 +87,14 @@ export function nearestOf({ head, arrays }, row, step) {
     const [rows, distances] = [own("neighbors"), own("distances")];
     const isShown = (/** @type {unknown} */ _, /** @type {number} */ index) =>
         (rows[index] ?? NaN) < head.images;
-    return { step, rows: rows.filter(isShown), distances: distances.filter(isShown) };
+    const there = rows.filter(isShown);
+    const hidden = rows.length - there.length;
+    return {
+        step,
+        rows: there,
+        distances: distances.filter(isShown),
+        ...(hidden > 0 ? { hidden } : {}),
+    };
 }
 
 /**

@@ -42,7 +42,8 @@ export function blobServer(blob) {
         async nearest(row, step, table) {
             const steps = step === undefined ? head.ends.map((at) => head.steps[at] ?? 0) : [step];
             return (
-                wrong(blob, { row, step, table }) ?? steps.map((one) => nearestOf(blob, row, one))
+                wrong(blob, { row, step, table }) ??
+                steps.flatMap((one) => nearestOf(blob, row, one) ?? [])
             );
         },
         async values(step, table) {

@@ -1,4 +1,4 @@
-"""What a film is of: model, data set and length of the training."""
+"""What a film and a shared page are of: model, data set and length of the training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _model(run: RunFolder) -> str:
         training = read_options(run)
         sources.append(training.model if training else None)
         config = read_config(str(run.path))
-    except ReviewError:  # a film needs neither
+    except ReviewError:  # a title needs neither
         config = {}
     named = config.get("_name_or_path")
     sources.append(named if isinstance(named, str) else None)
