@@ -58,11 +58,21 @@ export class ReviewBlob {
  * @returns {Promise<ReviewBlob>}
  */
 export async function openBlob(text) {
-    const letters = atob(text.trim());
-    const packed = new Uint8Array(letters.length);
-    for (let at = 0; at < letters.length; at += 1) packed[at] = letters.charCodeAt(at);
-    const opened = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const opened = new Blob([bytesOf(text.trim())]).stream().pipeThrough(new DecompressionStream("gzip"));
     return readBlob(await new Response(opened).arrayBuffer());
+}
+
+/**
+ * @param {string} text Base64.
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+function bytesOf(text) {
+    const { fromBase64 } = /** @type {any} */ (Uint8Array); // of newer browsers, many times as fast
+    if (fromBase64) return fromBase64.call(Uint8Array, text);
+    const letters = atob(text);
+    const bytes = new Uint8Array(letters.length);
+    for (let at = 0; at < letters.length; at += 1) bytes[at] = letters.charCodeAt(at);
+    return bytes;
 }
 
 /**

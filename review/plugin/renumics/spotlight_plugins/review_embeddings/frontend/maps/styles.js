@@ -64,6 +64,7 @@ export const mapStyles = {
         pointerEvents: "none",
     },
     open: { ...BUTTON, position: "absolute", right: "6px", top: "3px" },
+    scrolls: { touchAction: "pan-y" },
     zoom: { position: "absolute", bottom: "8px", display: "flex", flexDirection: "column" },
     zoomButton: { ...BUTTON, width: "30px", height: "30px", padding: 0, fontSize: "1rem" },
     reset: { ...BUTTON, position: "absolute", left: "8px", bottom: "6px" },

@@ -16,6 +16,7 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
+const MAX_RATIO = 2; // pixels a CSS pixel of a large map; more are not seen, and cost frames
 const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
@@ -121,7 +122,8 @@ export class Surface {
         if (!this.#elements) return;
         const { root, canvas, marks } = this.#elements;
         const { clientWidth: width, clientHeight: height } = root;
-        const ratio = devicePixelRatio || 1;
+        const most = this.options.hasOwnScale ? MAX_RATIO : Infinity;
+        const ratio = Math.min(most, devicePixelRatio || 1);
         for (const one of [canvas, marks]) {
             one.width = Math.round(width * ratio);
             one.height = Math.round(height * ratio);

@@ -132,7 +132,7 @@ function mapView(surface, legend, onMount, keep) {
     const { page } = board;
     const { isHome } = board.view;
     const { hint = index === 0 ? HINT : "", hasZoom = false } = options;
-    const touchAction = hasZoom && isHome ? "pan-y" : "none"; // a finger scrolls the page
+    const canScroll = hasZoom && isHome; // a finger scrolls the page
     const { table, maps, slider } = page;
     const trust = options.isPlain ? "" : trustOf(checkpointOf(page, index));
     const isNow = page.session.maps?.[index] === "now";
@@ -151,7 +151,7 @@ function mapView(surface, legend, onMount, keep) {
             tabIndex: 0,
             role: "img",
             "aria-label": describeMap(page, board, index),
-            style: { ...mapStyles.canvas, touchAction },
+            style: canScroll ? { ...mapStyles.canvas, ...mapStyles.scrolls } : mapStyles.canvas,
             onMount: keep,
         }),
         h(

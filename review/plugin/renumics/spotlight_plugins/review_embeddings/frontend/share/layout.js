@@ -67,7 +67,7 @@ export class SharedLayout {
         const own = { hasOwnScale: true, isPlain: true, hint: "" };
         const options = { ...own, hasLegend: true, hasZoom: true, hint };
         mount(part(this.stage, "div", "share-large"), mapWidget(large, options), page, {});
-        mount(part(this.stage, "div", "share-timeline"), timeline, page, {});
+        mount(part(this.stage, "div", "share-timeline"), timeline(this.head.training), page, {});
         const ends = part(this.aside, "div", "share-ends");
         maps.forEach((_, index) => {
             const widget = mapWidget(index, { ...own, hasLegend: false });

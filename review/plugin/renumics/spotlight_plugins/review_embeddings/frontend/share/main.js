@@ -41,6 +41,7 @@ export async function start(root, blobText) {
     if (!surroundings.isStill()) page.maps.player.once();
     await sheets.decode();
     layout.showRest();
+    performance.mark("shared page complete");
 }
 
 /** @param {ReviewBlob} blob @param {import("../blob/sheets.js").Cut} cut */
