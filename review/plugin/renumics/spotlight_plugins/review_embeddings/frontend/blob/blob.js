@@ -58,7 +58,8 @@ export class ReviewBlob {
  * @returns {Promise<ReviewBlob>}
  */
 export async function openBlob(text) {
-    const opened = new Blob([bytesOf(text.trim())]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const packed = new Blob([bytesOf(text.trim())]);
+    const opened = packed.stream().pipeThrough(new DecompressionStream("gzip"));
     return readBlob(await new Response(opened).arrayBuffer());
 }
 

@@ -18,7 +18,10 @@ import { isKnown, PROBABILITY } from "./curves.js";
  * checkpoints: 1.5 is between the second and the third. Empty where the values say as much.
  */
 
-/** What was logged by the way. @typedef {{ loss?: Logged, evalLoss?: Logged, accuracy?: Logged }} Logs */
+/**
+ * What was logged by the way.
+ * @typedef {{ loss?: Logged, evalLoss?: Logged, accuracy?: Logged }} Logs
+ */
 
 /**
  * Those of which something is known.

@@ -31,7 +31,8 @@ function endOf({ session }, index) {
 export function titleOf(page, index, isPlain = false) {
     const checkpoint = checkpointOf(page, index);
     const isNow = page.session.maps?.[index] === "now";
-    const parts = [isPlain && isNow ? "" : endOf(page, index), checkpoint ? `step ${checkpoint.name}` : ""];
+    const name = isPlain && isNow ? "" : endOf(page, index);
+    const parts = [name, checkpoint ? `step ${checkpoint.name}` : ""];
     return parts.filter(Boolean).join(" · ");
 }
 

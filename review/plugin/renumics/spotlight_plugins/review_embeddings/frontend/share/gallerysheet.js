@@ -7,7 +7,8 @@ export const GALLERY_SHEET = `
 .gallery-head h2 { margin: 0; font-size: 1.0625rem; outline: none; }
 .gallery-head p { margin: 0; flex: 1 1 100%; font-size: 0.8125rem; }
 .gallery button, .gallery-back { font-family: inherit; color: inherit; cursor: pointer; }
-.share .gallery-back { flex: none; font: inherit; padding: 5px 0; border: 0; background: none; font-size: 0.8125rem;
+.share .gallery-back { flex: none; font: inherit; padding: 5px 0; border: 0; background: none;
+    font-size: 0.8125rem;
     color: var(--review-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis;
     white-space: nowrap; }
 .gallery .gallery-back { flex: 1 1 100%; text-align: left; }

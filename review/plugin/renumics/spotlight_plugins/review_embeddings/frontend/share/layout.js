@@ -144,7 +144,7 @@ export class SharedLayout {
         };
     }
 
-    /** Keys with which one begins to go through a list. @returns {import("../core/keys.js").Actions} */
+    /** Keys with which one begins a list. @returns {import("../core/keys.js").Actions} */
     get #opening() {
         const open = () => this.page.overlay.kind === "" && this.pane.openImage();
         return { next: open, previous: open, full: open };

@@ -1,5 +1,5 @@
-// What a shared page shows of its blob: three maps, the first and the last checkpoint beside that of
-// the slider, or one map where there is one checkpoint. Pure: a head in, a head out.
+// What a shared page shows of its blob: three maps, the first and the last checkpoint beside that
+// of the slider, or one map where there is one checkpoint. Pure: a head in, a head out.
 
 /** @import { BlobHead } from "../blob/blob.js" */
 

@@ -1,5 +1,5 @@
-// The style sheet of a shared page: where its parts stand at the width of a phone, of a laptop and of
-// a large screen.
+// The style sheet of a shared page: where its parts stand at the width of a phone, of a laptop and
+// of a large screen.
 
 export const SHARE_SHEET = `
 html, body { height: 100%; }

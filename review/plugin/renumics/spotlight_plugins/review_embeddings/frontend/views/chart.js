@@ -96,7 +96,8 @@ const markView = (x, key, style) =>
  */
 function legendOf({ name, color, isDashed, write: own }, value, write) {
     const sign = name && `${isDashed ? "┄" : "─"} ${shortName(name, LEGEND_LETTERS)}`;
-    const text = [sign, isKnown(value) ? (own ?? write)(value) : "not known"].filter(Boolean).join(": ");
+    const known = isKnown(value) ? (own ?? write)(value) : "not known";
+    const text = [sign, known].filter(Boolean).join(": ");
     return h("span", { key: name, title: name, style: { ...look.value, color } }, text);
 }
 
