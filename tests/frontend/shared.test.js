@@ -5,7 +5,7 @@ import { BlobTable } from "page/blob/table.js";
 import { blobServer } from "page/blob/server.js";
 import { ReviewBlob } from "page/blob/blob.js";
 import { NO_PICTURE } from "page/blob/pictures.js";
-import { COLUMNS, NOW_COLUMNS } from "page/constants.js";
+import { COLUMNS, ENDS, NOW_COLUMNS } from "page/constants.js";
 import { ReviewPage } from "page/core/page.js";
 import { trainingCurves } from "page/core/training.js";
 import { textOf } from "page/dom/node.js";
@@ -50,6 +50,12 @@ test("a run of one checkpoint has one map and no slider", () => {
     assert.deepEqual(session.maps, [0]);
     assert.equal(session.start, undefined);
     assert.equal(largeMapOf(session), 0);
+});
+
+test("only what colours the maps is offered", async () => {
+    const page = await opened();
+    const names = [COLUMNS.label, ENDS.last.ood, NOW_COLUMNS[2]];
+    assert.deepEqual(page.table.columnNames, names);
 });
 
 test("its maps show the coordinates of their checkpoints", async () => {

@@ -24,11 +24,20 @@ export const FORMAT = 1;
  * @property {TrainingCurves} [training]
  * @property {string[]} [holds] What has left the run with it, in sentences.
  * @property {string[]} [leftOut] What would not fit, in sentences.
- * @property {Record<string, { array: string, index?: number, names?: string[] }>} columns
+ * @property {Record<string, BlobColumn>} columns
  * @property {string[][]} reasons By row.
  * @property {ClassAccuracy | null} accuracy
  * @property {PictureSpec | null} pictures
  * @property {Record<string, ArraySpec>} arrays
+ */
+
+/**
+ * A column of the page.
+ * @typedef {object} BlobColumn
+ * @property {string} array
+ * @property {number} [index] Of the first axis.
+ * @property {string[]} [names] Of categories, by code.
+ * @property {boolean} [isUnnamed] It is for the page itself, and offered to nobody.
  */
 
 /**

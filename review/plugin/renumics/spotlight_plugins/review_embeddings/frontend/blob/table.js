@@ -54,7 +54,8 @@ export class BlobTable {
     }
 
     get columnNames() {
-        return Object.keys(this.blob.head.columns);
+        const { columns } = this.blob.head;
+        return Object.keys(columns).filter((name) => !columns[name]?.isUnnamed);
     }
 
     /** @param {string} column */

@@ -58,7 +58,6 @@ export const mapStyles = {
         position: "absolute",
         left: "8px",
         bottom: "4px",
-        maxWidth: "calc(100% - 16px)",
         color: MUTED,
         fontSize: "0.6875rem",
         pointerEvents: "none",

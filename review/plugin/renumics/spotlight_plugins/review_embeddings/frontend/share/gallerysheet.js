@@ -32,7 +32,7 @@ export const GALLERY_SHEET = `
     touch-action: pan-y; user-select: none; min-height: 58px; }
 .timeline-row { grid-column: 1; grid-row: 1 / span 2; display: grid; gap: 6px; align-items: center;
     grid-template-columns: repeat(3, auto); justify-content: start; }
-.timeline-step { grid-column: 1 / -1; min-width: 138px; font-variant-numeric: tabular-nums;
+.timeline-step { grid-column: 1 / -1; width: 168px; font-variant-numeric: tabular-nums;
     font-size: 0.8125rem; white-space: nowrap; }
 .timeline-step b { font-size: 0.9375rem; }
 .timeline-row button { box-sizing: border-box; height: 40px !important; width: 34px !important;

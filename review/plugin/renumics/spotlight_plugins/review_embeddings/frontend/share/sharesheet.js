@@ -90,7 +90,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .timeline-row button:first-child { grid-column: 1; grid-row: 2; }
     .timeline-range { grid-column: 2; grid-row: 2; }
     .timeline-range input { height: 44px; width: 100%; margin: 0; }
-    .timeline-step { grid-column: 3; grid-row: 2; min-width: 0; }
+    .timeline-step { grid-column: 3; grid-row: 2; width: auto; min-width: 76px; }
     .timeline-step .review-muted { display: none; }
     .share-pane { height: auto; min-height: 50vh; overflow: visible; padding: 12px 14px; }
     .share-ends { display: none; }
@@ -101,6 +101,10 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
 }
 @media (max-width: 760px) and (max-height: 620px) {
     .share-stage { position: static; }
+}
+@media (pointer: coarse) {
+    .share [data-test-tag=map-legend] :is(button, select) { min-height: 34px; }
+    .share .gallery-back { min-height: 44px; }
 }
 @media (prefers-reduced-motion: no-preference) {
     .gallery-image img { transition: filter 120ms; }
