@@ -16,7 +16,7 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
-const MAX_RATIO = 2; // pixels a CSS pixel of a large map; more are not seen, and cost frames
+const MAX_RATIO = 1.5; // pixels a CSS pixel, of the points of a large map: more cost frames
 const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
@@ -122,12 +122,10 @@ export class Surface {
         if (!this.#elements) return;
         const { root, canvas, marks } = this.#elements;
         const { clientWidth: width, clientHeight: height } = root;
+        const ratio = devicePixelRatio || 1;
         const most = this.options.hasOwnScale ? MAX_RATIO : Infinity;
-        const ratio = Math.min(most, devicePixelRatio || 1);
-        for (const one of [canvas, marks]) {
-            one.width = Math.round(width * ratio);
-            one.height = Math.round(height * ratio);
-        }
+        sizeTo(canvas, width, height, Math.min(most, ratio));
+        sizeTo(marks, width, height, ratio);
         Object.assign(this, { width, height });
         this.#place();
         this.changed();
@@ -162,7 +160,8 @@ export class Surface {
         marks.dataset["placement"] = textOf(placement);
         const context = marks.getContext("2d");
         if (!context) return;
-        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        const sharp = marks.width / this.width;
+        context.setTransform(sharp, 0, 0, sharp, 0, 0);
         context.clearRect(0, 0, this.width, this.height);
         if (points) drawMarks(context, this, theme);
     }
@@ -224,6 +223,18 @@ export class Surface {
         this.changed();
     }
 }
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width CSS pixels.
+ * @param {number} height
+ * @param {number} ratio Pixels a CSS pixel.
+ */
+const sizeTo = (canvas, width, height, ratio) =>
+    Object.assign(canvas, {
+        width: Math.round(width * ratio),
+        height: Math.round(height * ratio),
+    });
 
 /** For those who look from outside. @param {import("./raster.js").Placement} placement */
 const textOf = ({ scale, left, top }) => [scale, left, top].map((one) => one.toFixed(4)).join(" ");
