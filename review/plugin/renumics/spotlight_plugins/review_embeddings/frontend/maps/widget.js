@@ -134,6 +134,7 @@ function mapView(surface, legend, onMount, keep) {
     const { page } = board;
     const { isHome } = board.view;
     const { hint = index === 0 ? HINT : "", hasZoom = false } = options;
+    const hasReset = hasZoom || !options.hasOwnScale; // a small map beside a large one has none
     const canScroll = hasZoom && isHome; // a finger scrolls the page
     const { table, maps, slider } = page;
     const trust = options.isPlain ? "" : trustOf(checkpointOf(page, index));
@@ -163,7 +164,7 @@ function mapView(surface, legend, onMount, keep) {
             h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
         hint && isHome && h("div", { key: "hint", style: hintStyle(surface) }, hint),
-        !isHome && resetButton(surface),
+        !isHome && hasReset && resetButton(surface),
         hasZoom && zoomButtons(surface),
         legend.isHere &&
             !legend.isOpen &&

@@ -62,7 +62,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
 .share .rl-count { color: var(--review-muted); }
 .share .rl-now { background: none; }
 
-@media (max-height: 900px) and (min-width: 761px) {
+@media (max-height: 900px) and (min-width: 901px) {
     .share[data-shown=image] .share-ends { display: none; }
 }
 @media (min-width: 1700px) {
@@ -75,7 +75,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .gallery-images { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)); }
     .timeline-curves { min-height: 76px; }
 }
-@media (max-width: 760px) {
+@media (max-width: 900px) {
     .share-head { padding: 10px 14px 6px; align-items: center; }
     .share-head h1 { font-size: 1.0625rem; flex: 1 1 0; min-width: 0; }
     .share-head p { order: 3; flex: 1 1 100%; font-size: 0.75rem; }
@@ -99,7 +99,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .gallery-images { grid-template-columns: repeat(auto-fill, minmax(68px, 1fr)); }
     .share-credit { margin-left: 0; }
 }
-@media (max-width: 760px) and (max-height: 620px) {
+@media (max-width: 900px) and (max-height: 620px) {
     .share-stage { position: static; }
 }
 @media (pointer: coarse) {
