@@ -5,7 +5,8 @@ maps are painted, until its pictures are there, the frames while it plays.
     python -m tests.benchmarks.sharedpage page.html --rounds 3
 
 The phone is emulated: its width, its pixels, its touch, and a processor that is slowed down four
-times. Times until painted begin with the opening of the file.
+times. Times until painted begin with the opening of the file. Beside them what the page's main
+thread computed: that hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, CDPSession, sync_playwright
 
 from tests.benchmarks.page import PLAY, PLAYED
 from tests.benchmarks.screenshot import chromium_here
@@ -56,12 +57,20 @@ SCREENS = (
 )
 
 
+def computed(session: CDPSession) -> float:
+    """Milliseconds that the main thread computed since it was there."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    seconds: float = next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+    return 1000 * seconds
+
+
 def measured(browser: Browser, page_file: Path, screen: Screen) -> dict[str, list[float]]:
     """Milliseconds by what takes them."""
     size: Any = {"width": screen.width, "height": screen.height}
     with browser.new_context(viewport=size, **dict(screen.context)) as context:
         page = context.new_page()
         session = context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
         session.send("Emulation.setCPUThrottlingRate", {"rate": screen.slowed})
         page.goto(page_file.resolve().as_uri())
         names = [f"shared page {mark}" for mark in MARKS]
@@ -72,10 +81,14 @@ def measured(browser: Browser, page_file: Path, screen: Screen) -> dict[str, lis
             mark: [page.evaluate("name => performance.getEntriesByName(name)[0].startTime", name)]
             for mark, name in zip(MARKS, names, strict=True)
         }
+        found["main thread until complete"] = [computed(session)]
         if page.locator(PAUSE).count():
             page.locator(PAUSE).click()
         page.wait_for_timeout(1000)
-        found["between frames, playing"] = page.evaluate(PLAY, PLAYED)
+        before = computed(session)
+        intervals = page.evaluate(PLAY, PLAYED)
+        found["between frames, playing"] = intervals
+        found["main thread a frame"] = [(computed(session) - before) / len(intervals)]
     return found
 
 
@@ -94,7 +107,7 @@ def main() -> None:
                 values = [one for found in rounds for one in found[title]]
                 middle, late = np.quantile(values, (0.5, 0.95))
                 print(
-                    f"{screen.name:16} {title:24} {middle:7.1f} ms, 95 % {late:7.1f} ms, "
+                    f"{screen.name:16} {title:27} {middle:7.1f} ms, 95 % {late:7.1f} ms, "
                     f"longest {max(values):7.1f} ms, of {len(values)}",
                     flush=True,
                 )

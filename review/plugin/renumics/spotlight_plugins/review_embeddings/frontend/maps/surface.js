@@ -16,7 +16,11 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
-const MAX_RATIO = 1.5; // pixels a CSS pixel, of the points of a large map: more cost frames
+
+/** Pixels a CSS pixel on a large map: more cost frames. */
+const MAX_RATIOS = { points: 1.5, marks: 2 };
+const NO_LIMITS = { points: Infinity, marks: Infinity };
+
 const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
@@ -123,9 +127,9 @@ export class Surface {
         const { root, canvas, marks } = this.#elements;
         const { clientWidth: width, clientHeight: height } = root;
         const ratio = devicePixelRatio || 1;
-        const most = this.options.hasOwnScale ? MAX_RATIO : Infinity;
-        sizeTo(canvas, width, height, Math.min(most, ratio));
-        sizeTo(marks, width, height, ratio);
+        const most = this.options.hasOwnScale ? MAX_RATIOS : NO_LIMITS;
+        sizeTo(canvas, width, height, Math.min(most.points, ratio));
+        sizeTo(marks, width, height, Math.min(most.marks, ratio));
         Object.assign(this, { width, height });
         this.#place();
         this.changed();
