@@ -89,6 +89,37 @@ def test_the_slider_and_its_keys_change_the_large_map(page: Page) -> None:
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
+def a_point(page: Page) -> tuple[float, float]:
+    """Where a point of the large map is in the window: pixels that are not of its ground."""
+    x, y = page.evaluate(
+        """selector => {
+            const canvas = document.querySelector(selector);
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const pixels = new Uint32Array(data.buffer);
+            const found = pixels.findIndex((pixel) => pixel !== pixels[0]) + 2 * width;
+            const { left, top } = canvas.getBoundingClientRect();
+            return [left + (found % width), top + Math.floor(found / width)];
+        }""",
+        LARGE,
+    )
+    return x, y
+
+
+def test_a_point_shows_its_image_and_opens_its_card(page: Page) -> None:
+    page.mouse.move(*a_point(page))
+    hovered = page.locator("[data-test-tag=map-hover] img")
+    expect(hovered).to_be_visible()
+    name = hovered.get_attribute("alt")
+    page.mouse.click(*a_point(page))
+    expect(is_image(page)).to_contain_text(str(name).split("#")[-1])
+    before = drawn(page)
+    page.locator("[data-test-tag=map-legend] button[aria-pressed]").first.click()
+    page.wait_for_function(
+        f"before => document.querySelector('{LARGE}').toDataURL() !== before", arg=before
+    )
+
+
 def test_a_list_opens_its_images_and_an_image_its_card(page: Page) -> None:
     row = page.locator(f"{LISTS} .rl-open").first
     title = row.locator(".rl-title").inner_text()

@@ -47,24 +47,32 @@ export class BlobArrays {
      */
     of(name, index) {
         const key = `${name} ${index}`;
-        const known = this.#read.get(key) ?? this.#make(name, index);
+        const known = this.#read.get(key) ?? this.part(name, index === undefined ? [] : [index]);
         this.#read.set(key, known);
         return known;
     }
 
     /**
+     * The numbers at indices of the first axes, read anew each time: for a few of many.
      * @param {string} name
-     * @param {number | undefined} index
+     * @param {number[]} indices
      */
-    #make(name, index) {
+    part(name, indices) {
         const spec = this.specs[name];
         if (!spec) throw new RangeError(`no array ${name}`);
-        const [count = 1, ...rest] = spec.shape;
-        const size = rest.reduce((product, length) => product * length, 1);
-        const Type = TYPES[spec.type];
-        const start = spec.at + (index ?? 0) * size * Type.BYTES_PER_ELEMENT;
-        const end = start + (index === undefined ? count : 1) * size * Type.BYTES_PER_ELEMENT;
+        const { shape, at, type } = spec;
+        const sizes = shape.map((_, axis) => productOf(shape.slice(axis + 1)));
+        const offsets = indices.map((index, axis) => index * (sizes[axis] ?? 0));
+        const Type = TYPES[type];
+        const start = at + sumOf(offsets) * Type.BYTES_PER_ELEMENT;
+        const end = start + productOf(shape.slice(indices.length)) * Type.BYTES_PER_ELEMENT;
         return meant(spec, new Type(this.bytes.slice(start, end)));
+    }
+
+    /** One of the numbers; undefined outside of them. @param {string} name @param {number[]} at */
+    value(name, ...at) {
+        const [number] = this.part(name, at);
+        return number;
     }
 }
 
@@ -78,10 +86,19 @@ function meant({ type, low, high, hasNone = false }, numbers) {
     if (low === undefined || high === undefined) return numbers;
     const none = 2 ** (8 * numbers.BYTES_PER_ELEMENT) - 1;
     const step = (high - low) / (hasNone ? none - 1 : none);
-    return Float32Array.from(numbers, (number) =>
-        hasNone && number === none ? NaN : low + number * step,
-    );
+    const found = new Float32Array(numbers.length);
+    for (let at = 0; at < numbers.length; at += 1) {
+        const number = /** @type {number} */ (numbers[at]);
+        found[at] = hasNone && number === none ? NaN : low + number * step;
+    }
+    return found;
 }
+
+/** @param {number[]} numbers */
+const productOf = (numbers) => numbers.reduce((product, number) => product * number, 1);
+
+/** @param {number[]} numbers */
+const sumOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 /** @param {ArrayLike<number>} halves */
 function fromUpperHalves(halves) {

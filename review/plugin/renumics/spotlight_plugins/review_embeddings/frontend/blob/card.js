@@ -1,7 +1,7 @@
 // The card of an image and its nearest images, put together from the arrays of a blob.
 // Arrays are by checkpoint and row, where no comment says otherwise.
 
-/** @import { Card, CardEnd, Nearest, Numbers } from "../types.js" */
+/** @import { Card, CardEnd, Nearest } from "../types.js" */
 /** @import { ReviewBlob } from "./blob.js" */
 
 /**
@@ -12,7 +12,7 @@
 export function cardOf(blob, row) {
     const { head, arrays } = blob;
     const curve = (/** @type {string} */ name) =>
-        head.steps.map((_, at) => known(arrays.of(name, at), row));
+        head.steps.map((_, at) => known(arrays.value(name, at, row)));
     const label = classAt(blob, "labels", row);
     const suggested = classAt(blob, "suggested", row);
     const [x, y] = [curve("x"), curve("y")];
@@ -44,11 +44,11 @@ export function cardOf(blob, row) {
 function endOf({ head, arrays }, row, at) {
     return {
         step: head.steps[at] ?? 0,
-        prediction: head.predictionClasses[arrays.of("prediction", at)[row] ?? -1] ?? null,
-        confidence: known(arrays.of("confidence", at), row),
-        labelConfidence: known(arrays.of("label_confidence", at), row),
-        outlierRank: arrays.of("rank", at)[row] ?? 0,
-        outlierPercentile: known(arrays.of("percentile", at), row) ?? 0,
+        prediction: head.predictionClasses[arrays.value("prediction", at, row) ?? -1] ?? null,
+        confidence: known(arrays.value("confidence", at, row)),
+        labelConfidence: known(arrays.value("label_confidence", at, row)),
+        outlierRank: arrays.value("rank", at, row) ?? 0,
+        outlierPercentile: known(arrays.value("percentile", at, row)) ?? 0,
     };
 }
 
@@ -60,8 +60,8 @@ function endOf({ head, arrays }, row, at) {
  */
 function likelyOf({ head, arrays }, row) {
     if (!arrays.has("likely")) return [];
-    const probabilities = arrays.of("likelihood", row);
-    return Array.from(arrays.of("likely", row), (code, index) => [
+    const probabilities = arrays.part("likelihood", [row]);
+    return Array.from(arrays.part("likely", [row]), (code, index) => [
         head.classes[code] ?? "",
         probabilities[index] ?? 0,
     ]);
@@ -79,12 +79,9 @@ export function nearestOf({ head, arrays }, row, step) {
     const number = head.steps.indexOf(step);
     const at = head.nearest?.indexOf(number) ?? number;
     if (at < 0) return undefined;
-    const own = (/** @type {string} */ name) => {
-        const all = arrays.of(name, at);
-        const count = all.length / head.images;
-        return Array.from({ length: count }, (_, index) => all[row * count + index] ?? NaN);
-    };
-    const [rows, distances] = [own("neighbors"), own("distances")];
+    const [rows = [], distances = []] = ["neighbors", "distances"].map((name) => [
+        ...arrays.part(name, [at, row]),
+    ]);
     const isShown = (/** @type {unknown} */ _, /** @type {number} */ index) =>
         (rows[index] ?? NaN) < head.images;
     const there = rows.filter(isShown);
@@ -109,8 +106,5 @@ const classAt = ({ head, arrays }, name, row) =>
 const listsWith = ({ head }, row) =>
     (head.session.lists ?? []).filter(({ rows }) => rows.includes(row)).map(({ key }) => key);
 
-/** Null for what is not known. @param {Numbers} numbers @param {number} row */
-function known(numbers, row) {
-    const number = numbers[row];
-    return number === undefined || Number.isNaN(number) ? null : number;
-}
+/** Null for what is not known. @param {number | undefined} number */
+const known = (number) => (number === undefined || Number.isNaN(number) ? null : number);

@@ -11,6 +11,7 @@
  * @property {number} [side] Pixels of the square that each image of a sheet lies in.
  * @property {number} [columns] Squares a row of a sheet.
  * @property {number} [perSheet] Squares a sheet.
+ * @property {number} [missing] Images that cannot be shown; grey squares.
  */
 
 /**
@@ -58,7 +59,7 @@ export function picturesOf(blob, cut, standIn = () => NO_PICTURE) {
  */
 export function boxOf({ head, arrays }, row) {
     const { side = 0, columns = 1, perSheet = 1 } = head.pictures ?? {};
-    const [width = side, height = side] = arrays.of(SIZES, row);
+    const [width = side, height = side] = arrays.part(SIZES, [row]);
     const square = row % perSheet;
     return {
         sheet: Math.floor(row / perSheet),

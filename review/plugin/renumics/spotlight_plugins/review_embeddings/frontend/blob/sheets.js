@@ -9,7 +9,8 @@
 
 /**
  * @param {ReviewBlob} blob
- * @returns {{ cut: Cut, decode: () => Promise<void> }} `decode` begins it, and ends with all of them.
+ * @returns {{ cut: Cut, decode: () => Promise<void> }} `decode` begins it, and ends with all of
+ * them.
  */
 export function sheetCutter({ head, bytes }) {
     const { kind, type, parts } = head.pictures ?? { kind: "each", type: "", parts: [] };

@@ -30,8 +30,8 @@ export class BlobTable {
     /**
      * @param {ReviewBlob} blob
      * @param {object} around
-     * @param {(box: Box) => string | undefined} around.cut Gives the address of a part of a sheet of
-     * pictures; undefined until that is decoded.
+     * @param {(box: Box) => string | undefined} around.cut Gives the address of a part of a sheet
+     * of pictures; undefined until that is decoded.
      * @param {(row: number) => string} [around.standIn] The address for an image without a picture.
      * @param {(title: string) => void} around.setTitle
      * @param {(message: string) => void} around.notify
@@ -54,7 +54,8 @@ export class BlobTable {
     }
 
     get columnNames() {
-        return Object.keys(this.blob.head.columns);
+        const { columns } = this.blob.head;
+        return Object.keys(columns).filter((name) => !columns[name]?.isUnnamed);
     }
 
     /** @param {string} column */

@@ -78,18 +78,23 @@ function difference(all, at, other) {
 class Palette {
     /** @type {string[]} */
     #chosen = [];
-    #left = candidates();
+    /** @type {ReturnType<typeof candidates>} */
+    #left = { colors: [], sights: new Float64Array(0) };
     /** Of each candidate to the nearest chosen colour. */
-    #distances = new Float64Array(this.#left.colors.length).fill(Infinity);
-
-    constructor() {
-        FIRST.forEach((color) => this.#add(color));
-    }
+    #distances = new Float64Array(0);
 
     /** @param {number} count */
     first(count) {
+        if (count <= FIRST.length) return FIRST.slice(0, count);
+        if (!this.#chosen.length) this.#begin();
         while (this.#chosen.length < count) this.#add(this.#farthest());
         return this.#chosen.slice(0, count);
+    }
+
+    #begin() {
+        this.#left = candidates();
+        this.#distances = new Float64Array(this.#left.colors.length).fill(Infinity);
+        FIRST.forEach((color) => this.#add(color));
     }
 
     #farthest() {

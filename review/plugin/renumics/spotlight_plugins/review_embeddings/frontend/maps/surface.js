@@ -16,6 +16,11 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
+
+/** Pixels a CSS pixel on a large map: more cost frames. */
+const MAX_RATIOS = { points: 1.5, marks: 2 };
+const NO_LIMITS = { points: Infinity, marks: Infinity };
+
 const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
@@ -122,10 +127,9 @@ export class Surface {
         const { root, canvas, marks } = this.#elements;
         const { clientWidth: width, clientHeight: height } = root;
         const ratio = devicePixelRatio || 1;
-        for (const one of [canvas, marks]) {
-            one.width = Math.round(width * ratio);
-            one.height = Math.round(height * ratio);
-        }
+        const most = this.options.hasOwnScale ? MAX_RATIOS : NO_LIMITS;
+        sizeTo(canvas, width, height, Math.min(most.points, ratio));
+        sizeTo(marks, width, height, Math.min(most.marks, ratio));
         Object.assign(this, { width, height });
         this.#place();
         this.changed();
@@ -160,7 +164,8 @@ export class Surface {
         marks.dataset["placement"] = textOf(placement);
         const context = marks.getContext("2d");
         if (!context) return;
-        context.setTransform(ratio, 0, 0, ratio, 0, 0);
+        const sharp = marks.width / this.width;
+        context.setTransform(sharp, 0, 0, sharp, 0, 0);
         context.clearRect(0, 0, this.width, this.height);
         if (points) drawMarks(context, this, theme);
     }
@@ -222,6 +227,18 @@ export class Surface {
         this.changed();
     }
 }
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width CSS pixels.
+ * @param {number} height
+ * @param {number} ratio Pixels a CSS pixel.
+ */
+const sizeTo = (canvas, width, height, ratio) =>
+    Object.assign(canvas, {
+        width: Math.round(width * ratio),
+        height: Math.round(height * ratio),
+    });
 
 /** For those who look from outside. @param {import("./raster.js").Placement} placement */
 const textOf = ({ scale, left, top }) => [scale, left, top].map((one) => one.toFixed(4)).join(" ");

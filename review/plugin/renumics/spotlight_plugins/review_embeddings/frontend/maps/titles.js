@@ -31,7 +31,9 @@ function endOf({ session }, index) {
 export function titleOf(page, index, isPlain = false) {
     const checkpoint = checkpointOf(page, index);
     const isNow = page.session.maps?.[index] === "now";
-    const parts = [isPlain && isNow ? "" : endOf(page, index), checkpoint ? `step ${checkpoint.name}` : ""];
+    const isOnly = (page.session.shown ?? []).length < 2;
+    const name = isPlain && (isNow || isOnly) ? "" : endOf(page, index);
+    const parts = [name, checkpoint ? `step ${checkpoint.name}` : ""];
     return parts.filter(Boolean).join(" · ");
 }
 

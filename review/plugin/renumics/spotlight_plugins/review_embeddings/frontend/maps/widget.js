@@ -35,6 +35,7 @@ export function boardOf(page) {
 }
 
 const OPEN_WIDTH = 70; // pixels of the button that opens the legend
+const ZOOM_WIDTH = 46; // pixels of the buttons that zoom
 const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
@@ -84,7 +85,8 @@ class Legend {
 
     get isOpen() {
         const { board, width } = this.surface;
-        return this.isHere && (board.page.maps.legend ?? width >= LEGEND_FROM);
+        const isUsual = width >= LEGEND_FROM && board.look.coloring.column !== undefined;
+        return this.isHere && (board.page.maps.legend ?? isUsual);
     }
 
     /** Pixels at the right of the map's title that are taken. */
@@ -132,7 +134,8 @@ function mapView(surface, legend, onMount, keep) {
     const { page } = board;
     const { isHome } = board.view;
     const { hint = index === 0 ? HINT : "", hasZoom = false } = options;
-    const touchAction = hasZoom && isHome ? "pan-y" : "none"; // a finger scrolls the page
+    const hasReset = hasZoom || !options.hasOwnScale; // a small map beside a large one has none
+    const canScroll = hasZoom && isHome; // a finger scrolls the page
     const { table, maps, slider } = page;
     const trust = options.isPlain ? "" : trustOf(checkpointOf(page, index));
     const isNow = page.session.maps?.[index] === "now";
@@ -151,7 +154,7 @@ function mapView(surface, legend, onMount, keep) {
             tabIndex: 0,
             role: "img",
             "aria-label": describeMap(page, board, index),
-            style: { ...mapStyles.canvas, touchAction },
+            style: canScroll ? { ...mapStyles.canvas, ...mapStyles.scrolls } : mapStyles.canvas,
             onMount: keep,
         }),
         h(
@@ -160,8 +163,8 @@ function mapView(surface, legend, onMount, keep) {
             titleOf(page, index, options.isPlain),
             h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
-        hint && isHome && h("div", { key: "hint", style: mapStyles.hint }, hint),
-        !isHome && resetButton(surface),
+        hint && isHome && h("div", { key: "hint", style: hintStyle(surface) }, hint),
+        !isHome && hasReset && resetButton(surface),
         hasZoom && zoomButtons(surface),
         legend.isHere &&
             !legend.isOpen &&
@@ -176,6 +179,12 @@ function mapView(surface, legend, onMount, keep) {
 }
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
+
+/** @param {Surface} surface */
+function hintStyle({ inset, options }) {
+    const taken = inset + (options.hasZoom ? ZOOM_WIDTH : 0) + 16;
+    return { ...mapStyles.hint, maxWidth: `calc(100% - ${taken}px)` };
+}
 
 /** @param {number} taken Pixels at the right that are not free. */
 const titleStyle = (taken) => ({ ...mapStyles.title, maxWidth: `calc(100% - ${taken + 18}px)` });

@@ -22,19 +22,21 @@ export function sizeOf({ images, ranked, steps }) {
 
 /**
  * What is not on the page, in sentences.
- * @param {Pick<BlobHead, "images" | "ranked" | "pictures" | "classes">} head
+ * @param {Pick<BlobHead, "images" | "ranked" | "pictures" | "classes" | "leftOut">} head
  * @returns {string[]}
  */
-export function missingOf({ images, ranked, pictures, classes }) {
+export function missingOf({ images, ranked, pictures, classes, leftOut = [] }) {
+    const missing = pictures?.missing ?? 0;
     return [
         images < ranked
-            ? `A sample: ${images.toLocaleString()} of ${countedImages(ranked)}, all of the lists ` +
-              "among them; ranks and percentiles are among all."
+            ? `A sample of ${images.toLocaleString()} of ${countedImages(ranked)}; ranks and ` +
+              "percentiles are among all."
             : "",
         pictures
             ? ""
             : "Made without pictures: a tile in the colour of its class stands for each image.",
+        missing ? `${countedImages(missing)} cannot be shown.` : "",
         classes.length ? "" : "The images have no labels.",
-        pictures?.side ? `Pictures have at most ${pictures.side} pixels a side.` : "",
+        leftOut.length ? `Left out to keep this file small: ${leftOut.join("; ")}.` : "",
     ].filter(Boolean);
 }

@@ -7,7 +7,8 @@ export const GALLERY_SHEET = `
 .gallery-head h2 { margin: 0; font-size: 1.0625rem; outline: none; }
 .gallery-head p { margin: 0; flex: 1 1 100%; font-size: 0.8125rem; }
 .gallery button, .gallery-back { font-family: inherit; color: inherit; cursor: pointer; }
-.share .gallery-back { flex: none; font: inherit; padding: 5px 0; border: 0; background: none; font-size: 0.8125rem;
+.share .gallery-back { flex: none; font: inherit; padding: 5px 0; border: 0; background: none;
+    font-size: 0.8125rem;
     color: var(--review-accent); max-width: 100%; overflow: hidden; text-overflow: ellipsis;
     white-space: nowrap; }
 .gallery .gallery-back { flex: 1 1 100%; text-align: left; }
@@ -31,7 +32,7 @@ export const GALLERY_SHEET = `
     touch-action: pan-y; user-select: none; min-height: 58px; }
 .timeline-row { grid-column: 1; grid-row: 1 / span 2; display: grid; gap: 6px; align-items: center;
     grid-template-columns: repeat(3, auto); justify-content: start; }
-.timeline-step { grid-column: 1 / -1; min-width: 138px; font-variant-numeric: tabular-nums;
+.timeline-step { grid-column: 1 / -1; width: 168px; font-variant-numeric: tabular-nums;
     font-size: 0.8125rem; white-space: nowrap; }
 .timeline-step b { font-size: 0.9375rem; }
 .timeline-row button { box-sizing: border-box; height: 40px !important; width: 34px !important;

@@ -1,5 +1,5 @@
-// The head and the foot of a shared page: the run in a line, the switch of the colours and the keys;
-// what is not on the page, and what made it.
+// The head and the foot of a shared page: the run in a line, the switch of the colours and the
+// keys; what is not on the page, and what made it.
 
 /** @import { BlobHead } from "../blob/blob.js" */
 /** @import { ThemeChoice } from "../core/theme.js" */

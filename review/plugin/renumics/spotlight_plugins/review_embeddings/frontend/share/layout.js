@@ -67,7 +67,7 @@ export class SharedLayout {
         const own = { hasOwnScale: true, isPlain: true, hint: "" };
         const options = { ...own, hasLegend: true, hasZoom: true, hint };
         mount(part(this.stage, "div", "share-large"), mapWidget(large, options), page, {});
-        mount(part(this.stage, "div", "share-timeline"), timeline, page, {});
+        mount(part(this.stage, "div", "share-timeline"), timeline(this.head.training), page, {});
         const ends = part(this.aside, "div", "share-ends");
         maps.forEach((_, index) => {
             const widget = mapWidget(index, { ...own, hasLegend: false });
@@ -144,7 +144,7 @@ export class SharedLayout {
         };
     }
 
-    /** Keys with which one begins to go through a list. @returns {import("../core/keys.js").Actions} */
+    /** Keys with which one begins a list. @returns {import("../core/keys.js").Actions} */
     get #opening() {
         const open = () => this.page.overlay.kind === "" && this.pane.openImage();
         return { next: open, previous: open, full: open };

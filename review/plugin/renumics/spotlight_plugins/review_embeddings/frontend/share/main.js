@@ -41,6 +41,7 @@ export async function start(root, blobText) {
     if (!surroundings.isStill()) page.maps.player.once();
     await sheets.decode();
     layout.showRest();
+    performance.mark("shared page complete");
 }
 
 /** @param {ReviewBlob} blob @param {import("../blob/sheets.js").Cut} cut */
@@ -51,7 +52,8 @@ function tableOf(blob, cut) {
         standIn: (row) => {
             const label = table.value(COLUMNS.label, row);
             const name = label === undefined ? "" : String(label);
-            return tileOf(name || `#${table.value(COLUMNS.imageId, row)}`, classColors(table)(name));
+            const id = `#${table.value(COLUMNS.imageId, row)}`;
+            return tileOf(name || id, classColors(table)(name));
         },
         setTitle: () => {}, // the page has one
         notify: (message) => console.warn(message),

@@ -62,10 +62,12 @@ export class Pane {
         this.changed.call();
     }
 
-    /** @param {number[]} rows */
+    /** Let images stand out from the others; a single one is marked anyway. @param {number[]} rows */
     #select(rows) {
+        const { table } = this.page;
+        const isSome = rows.length > 1 && rows.length < table.length;
         this.#isSelecting = true;
-        this.page.table.select(rows.length > 1 ? rows : []);
+        table.select(isSome ? rows : []);
         this.#isSelecting = false;
     }
 

@@ -1,9 +1,9 @@
-// What a shared page shows of its blob: three maps, the first and the last checkpoint beside that of
-// the slider, or one map where there is one checkpoint. Pure: a head in, a head out.
+// What a shared page shows of its blob: three maps, the first and the last checkpoint beside that
+// of the slider, or one map where there is one checkpoint. Pure: a head in, a head out.
 
 /** @import { BlobHead } from "../blob/blob.js" */
 
-import { NOW_COLUMNS } from "../constants.js";
+import { COLUMNS, ENDS, NOW_COLUMNS } from "../constants.js";
 
 const AXES = /** @type {const} */ (["x", "y"]);
 
@@ -20,16 +20,23 @@ export function sharedHead(head, isStill) {
     const last = steps.length - 1;
     const ends = last > 0 ? [0, last] : [0];
     const begin = isStill ? last : 0;
-    const now = NOW_COLUMNS.map((name, index) => [name, { array: NOW[index], index: begin }]);
+    const now = NOW_COLUMNS.map((name, index) => {
+        const isUnnamed = NOW[index] !== OUTLIER;
+        return [name, { array: NOW[index], index: begin, isUnnamed }];
+    });
     const own = ends.flatMap((at) =>
-        AXES.map((axis) => [columnOf(axis, at), { array: axis, index: at }]),
+        AXES.map((axis) => [columnOf(axis, at), { array: axis, index: at, isUnnamed: true }]),
     );
     const mapsOfEnds = ends.map((at) => AXES.map((axis) => columnOf(axis, at)));
     const hasSlider = last > 0;
     const { start: _, ...rest } = session;
     return {
         ...head,
-        columns: { ...head.columns, ...Object.fromEntries([...own, ...(hasSlider ? now : [])]) },
+        columns: Object.fromEntries([
+            ...kept(head.columns),
+            ...own,
+            ...(hasSlider ? now : []),
+        ]),
         session: {
             ...rest,
             maps: withNow(ends.map((at) => steps[at] ?? 0), "now", hasSlider),
@@ -39,8 +46,24 @@ export function sharedHead(head, isStill) {
     };
 }
 
+/**
+ * Those of an image and of the ends; others are of one step each.
+ * @param {BlobHead["columns"]} columns
+ */
+const kept = (columns) =>
+    Object.entries(columns)
+        .filter(([name]) => KEPT.has(name))
+        .map(([name, column]) => [
+            name,
+            name === COLUMNS.imageId ? { ...column, isUnnamed: true } : column,
+        ]);
+
+const KEPT = new Set([...Object.values(COLUMNS), ...Object.values(ENDS).flatMap(Object.values)]);
+
+const OUTLIER = "ood";
+
 /** What the slider changes. */
-const NOW = ["x", "y", "ood"];
+const NOW = [...AXES, OUTLIER];
 
 /**
  * The slider's stands between the ends.

@@ -1,5 +1,5 @@
-// The style sheet of a shared page: where its parts stand at the width of a phone, of a laptop and of
-// a large screen.
+// The style sheet of a shared page: where its parts stand at the width of a phone, of a laptop and
+// of a large screen.
 
 export const SHARE_SHEET = `
 html, body { height: 100%; }
@@ -62,7 +62,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
 .share .rl-count { color: var(--review-muted); }
 .share .rl-now { background: none; }
 
-@media (max-height: 900px) and (min-width: 761px) {
+@media (max-height: 900px) and (min-width: 901px) {
     .share[data-shown=image] .share-ends { display: none; }
 }
 @media (min-width: 1700px) {
@@ -75,7 +75,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .gallery-images { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)); }
     .timeline-curves { min-height: 76px; }
 }
-@media (max-width: 760px) {
+@media (max-width: 900px) {
     .share-head { padding: 10px 14px 6px; align-items: center; }
     .share-head h1 { font-size: 1.0625rem; flex: 1 1 0; min-width: 0; }
     .share-head p { order: 3; flex: 1 1 100%; font-size: 0.75rem; }
@@ -90,7 +90,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .timeline-row button:first-child { grid-column: 1; grid-row: 2; }
     .timeline-range { grid-column: 2; grid-row: 2; }
     .timeline-range input { height: 44px; width: 100%; margin: 0; }
-    .timeline-step { grid-column: 3; grid-row: 2; min-width: 0; }
+    .timeline-step { grid-column: 3; grid-row: 2; width: auto; min-width: 76px; }
     .timeline-step .review-muted { display: none; }
     .share-pane { height: auto; min-height: 50vh; overflow: visible; padding: 12px 14px; }
     .share-ends { display: none; }
@@ -99,8 +99,12 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
     .gallery-images { grid-template-columns: repeat(auto-fill, minmax(68px, 1fr)); }
     .share-credit { margin-left: 0; }
 }
-@media (max-width: 760px) and (max-height: 620px) {
+@media (max-width: 900px) and (max-height: 620px) {
     .share-stage { position: static; }
+}
+@media (pointer: coarse) {
+    .share [data-test-tag=map-legend] :is(button, select) { min-height: 34px; }
+    .share .gallery-back { min-height: 44px; }
 }
 @media (prefers-reduced-motion: no-preference) {
     .gallery-image img { transition: filter 120ms; }

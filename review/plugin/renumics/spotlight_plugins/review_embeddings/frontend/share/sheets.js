@@ -1,5 +1,5 @@
-// The style sheets of a shared page. They are adopted, not written into the page: its policy lets no
-// style in that it does not know.
+// The style sheets of a shared page. They are adopted, not written into the page: its policy lets
+// no style in that it does not know.
 
 import { colorSheet } from "../dom/theme.js";
 import { LISTS_SHEET } from "../views/listsheet.js";

@@ -4,7 +4,7 @@
 /** @import { Style } from "../types.js" */
 /** @import { Range } from "../core/curves.js" */
 
-import { inWords, isKnown, pathOf, stretches, xOf } from "../core/curves.js";
+import { inWords, isKnown, pathOf, stretches, xOf, yOf } from "../core/curves.js";
 import { shortName } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { STRETCHED, whyStyles as look } from "./whystyles.js";
@@ -22,6 +22,8 @@ const LEGEND_LETTERS = 22;
  * @property {string} color
  * @property {boolean} isDashed
  * @property {(value: number) => string} [write] By default as the chart does.
+ * @property {[at: number, value: number][]} [line] What is drawn in place of a line through the
+ * values, where there is more than one of it; 1.5 is between the second and the third of these.
  */
 
 /**
@@ -94,26 +96,42 @@ const markView = (x, key, style) =>
  */
 function legendOf({ name, color, isDashed, write: own }, value, write) {
     const sign = name && `${isDashed ? "┄" : "─"} ${shortName(name, LEGEND_LETTERS)}`;
-    const text = [sign, isKnown(value) ? (own ?? write)(value) : "not known"].filter(Boolean).join(": ");
+    const known = isKnown(value) ? (own ?? write)(value) : "not known";
+    const text = [sign, known].filter(Boolean).join(": ");
     return h("span", { key: name, title: name, style: { ...look.value, color } }, text);
 }
+
+/**
+ * @param {[at: number, value: number][]} line
+ * @param {number} count Of checkpoints.
+ * @param {Range} range
+ */
+const placed = (line, count, range) =>
+    line.map(([at, value]) => ({
+        index: at,
+        x: xOf(at, count, BOX),
+        y: yOf(value, range, BOX),
+    }));
 
 /**
  * @param {Curve} curve
  * @param {number} read
  */
-function curveView({ name, values, range, color, isDashed }, read) {
+function curveView({ name, values, range, color, isDashed, line: finer = [] }, read) {
     const parts = stretches(values, range, BOX);
+    const isFiner = finer.length > 1;
+    const drawn = isFiner ? [placed(finer, values.length, range)] : parts;
+    const shown = parts.flat().filter(({ index }) => !isFiner || index === read);
     const dashes = isDashed ? look.dashed : {};
     const line = { ...look.line, stroke: color, strokeWidth: "1.5px", ...dashes };
     const point = { ...look.line, stroke: color, strokeLinecap: "round" };
     return h(
         "g",
         { key: name },
-        parts.map((points, key) =>
+        drawn.map((points, key) =>
             h("path", { key: `line ${key}`, d: pathOf(points), style: line }),
         ),
-        parts.flat().map(({ index, x, y }) => {
+        shown.map(({ index, x, y }) => {
             const strokeWidth = index === read ? "7px" : "4px";
             const style = { ...point, strokeWidth };
             return h("path", { key: index, d: `M${x} ${y}h0`, style });

@@ -86,8 +86,9 @@ function decidingKeys({ deciding }) {
         decision === RELABEL ? `${decision}: search for another label` : decision,
     ]);
     const suggested = ["a", `what the list suggests: ${deciding.suggestion.text}`];
+    const moving = [...MOVING, SEEKING, LEAVING];
     return [
-        [keyTable("Move", [...MOVING, SEEKING, LEAVING]), keyTable("Decide", [suggested, ...decisions])],
+        [keyTable("Move", moving), keyTable("Decide", [suggested, ...decisions])],
         [keyTable("More", [...DECIDING, ...MORE]), keyTable("Signs and words", WORDS, "b")],
     ];
 }

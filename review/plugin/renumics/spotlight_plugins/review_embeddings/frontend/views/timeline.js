@@ -3,9 +3,9 @@
 
 /** @import { Player } from "../core/play.js" */
 /** @import { Slider } from "../core/slider.js" */
-/** @import { TrainingCurve } from "../core/training.js" */
+/** @import { Logs, TrainingCurve } from "../core/training.js" */
 
-import { describe } from "../core/checkpoints.js";
+import { accuracyNote, describe } from "../core/checkpoints.js";
 import { indexAt } from "../core/curves.js";
 import { percent } from "../core/format.js";
 import { trainingCurves } from "../core/training.js";
@@ -24,15 +24,15 @@ const DRAWN = {
 /** @param {number} loss */
 const write = (loss) => loss.toFixed(2);
 
-/** @param {Slider} slider @param {Player} player */
-export function timelineView(slider, player) {
+/** @param {Slider} slider @param {Player} player @param {Logs} [logs] */
+export function timelineView(slider, player, logs) {
     const { current } = slider;
     if (!current) return null;
     const epoch = current.epoch === null ? "" : ` · epoch ${current.epoch.toFixed(2)}`;
     return h(
         "div",
         { class: "timeline", "data-test-tag": "checkpoint-slider" },
-        curvesView(slider),
+        curvesView(slider, logs),
         h(
             "div",
             { class: "timeline-row" },
@@ -54,16 +54,19 @@ export function timelineView(slider, player) {
     );
 }
 
-export const timeline = sliderWidget(timelineView);
+/** @param {Logs} [logs] What was logged between the checkpoints. */
+export const timeline = (logs) =>
+    sliderWidget((slider, player) => timelineView(slider, player, logs));
 
-/** @param {Slider} slider */
-function curvesView(slider) {
+/** @param {Slider} slider @param {Logs} [logs] */
+function curvesView(slider, logs) {
     const { checkpoints, index } = slider;
-    const curves = trainingCurves(checkpoints).map((curve) => ({
+    const curves = trainingCurves(checkpoints, logs).map((curve) => ({
         ...curve,
         ...DRAWN[curve.name],
         ...(curve.name === "accuracy" ? {} : { write }),
     }));
+    if (!curves.length) return null;
     const hasAccuracy = curves.some(({ name }) => name === "accuracy");
     const high = curves[0]?.range.high ?? 1;
     const go = (/** @type {any} */ event) => {
@@ -74,7 +77,7 @@ function curvesView(slider) {
     };
     const chart = {
         title: "",
-        meaning: "What the training measured at each checkpoint",
+        meaning: accuracyNote(checkpoints) || "What was logged at each checkpoint",
         hint: "",
         ends: /** @type {[string, string]} */ (hasAccuracy ? ["100 %", "0 %"] : [write(high), "0"]),
         curves,
