@@ -55,6 +55,7 @@ LAYERS = (
     "review.share",
     "review.report",
     "review.difference",
+    "review.comparison",
     "review.publish",
     "review.animation",
     "review.demo",
