@@ -347,7 +347,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
+class PairedCounts:
     """How two runs are right about the same N images."""
 
     both_right: int
@@ -363,7 +363,7 @@ class PairedDifference:
         object.__setattr__(self, "total", sum(counts))
 
     @classmethod
-    def of(cls, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedDifference:
+    def of(cls, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedCounts:
         """Of what is right in each run, shape (N,) each."""
         return cls(
             int((first & second).sum()),
@@ -427,6 +427,17 @@ class PairedDifference:
 
 def _hybrid(one: float, other: float, correlation: float) -> float:
     return float(np.sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values of several tests, corrected so that the chance of any false one stays what it says
+    (Holm 1979, "A simple sequentially rejective multiple test procedure"), in [0, 1], in order."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty_like(values)
+    weights = len(values) - np.arange(len(values))
+    corrected[order] = np.maximum.accumulate(values[order] * weights).clip(max=1)
+    return [float(one) for one in corrected]
 
 
 # -- how much runs disagree

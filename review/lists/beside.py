@@ -47,6 +47,11 @@ class RunsBeside:
         return LETTERS[: len(self)]
 
     @cached_property
+    def predicted(self) -> NDArray[np.bool_]:
+        """Which images every run predicts, shape (N,)."""
+        return np.asarray(self.common & (self.predictions >= 0).all(axis=0))
+
+    @cached_property
     def judged(self) -> NDArray[np.bool_]:
         """Which images have a label in A and a prediction in every run, shape (N,)."""
         return np.asarray(self.common & (self.labels[0] >= 0) & (self.predictions >= 0).all(axis=0))
@@ -93,8 +98,7 @@ class RunsBeside:
     @cached_property
     def disagree(self) -> NDArray[np.bool_]:
         """Where not all runs predict the same class, shape (N,)."""
-        there = self.common & (self.predictions >= 0).all(axis=0)
-        return np.asarray(there & (self.predictions != self.predictions[0]).any(axis=0))
+        return np.asarray(self.predicted & (self.predictions != self.predictions[0]).any(axis=0))
 
     @cached_property
     def fixed(self) -> NDArray[np.bool_]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Values = Callable[["RunsBeside"], "NDArray[Any]"]
 
+DISAGREE = "disagree"
+
 SURFACES: tuple[Surface, ...] = ("page", "compare")
 
 
@@ -124,7 +126,7 @@ for _number in range(len(LETTERS)):
     LISTS.add(_only(_number))
 LISTS.add(
     ListDefinition(
-        "disagree",
+        DISAGREE,
         "predicted differently by the runs that are compared",
         "The runs disagree ({count})",
         "Not all runs predict the same class, those first where their probabilities differ most",
@@ -140,7 +142,7 @@ LISTS.add(
     ListDefinition(
         "fixed",
         "wrong in the first run, right in the last one, each by its own label",
-        "Fixed from the first run to the last ({count})",
+        "Fixed since A ({count})",
         "Wrong in the first run by its label, right in the last one by its own: the model changed, "
         "or the label",
         select=lambda images: _runs(images).fixed,
@@ -156,7 +158,7 @@ LISTS.add(
     ListDefinition(
         "broken",
         "right in the first run, wrong in the last one, each by its own label",
-        "Broken from the first run to the last ({count})",
+        "Broken since A ({count})",
         "Right in the first run by its label, wrong in the last one by its own: the model changed, "
         "or the label",
         select=lambda images: _runs(images).broken,

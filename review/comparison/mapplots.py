@@ -1,0 +1,77 @@
+"""Draws the maps of compared runs beside each other, for the page: each image where a run has it, in
+the colour of who predicts its label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from review_embeddings.review.comparison.findings import RunComparison
+from review_embeddings.review.comparison.pairedruns import PairedRuns
+from review_embeddings.review.lists.beside import RunsBeside
+from review_embeddings.review.report.plots import plot
+
+Group = tuple[str, str, NDArray[np.bool_]]
+"""Name, colour in the theme, and which of the common images."""
+
+
+def maps_as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -> Iterator[str]:
+    """A plot of the map of each run, that of every other turned onto that of the first."""
+    groups = [(name, colour, members[paired.rows(0)]) for name, colour, members in _groups(beside)]
+    maps = [paired.map_of(run) for run in range(len(paired.runs))]
+    largest = max(float(np.abs(points).max(initial=0.0)) for points in maps)
+    yield '<div class="plots">'
+    for run, points in zip(found.runs, maps, strict=True):
+        title = f"{run.letter}: {run.name}, step {run.step}"
+        drawing = partial(
+            _draw, title=title, points=points, groups=groups, edge=1.05 * largest or 1.0
+        )
+        yield plot(f"Map of {title}", drawing)
+    yield "</div>"
+
+
+def _groups(beside: RunsBeside) -> list[Group]:
+    """What is drawn above the others comes last."""
+    wrong = beside.wrong.sum(axis=0)
+    alone = [beside.only_wrong(run) for run in range(2)]
+    named = [
+        ("right in all", "muted", beside.judged & (wrong == 0)),
+        ("not judged", "muted", beside.common & ~beside.judged),
+        ("only A wrong", "accuracy", alone[0]),
+        ("only B wrong", "warn", alone[1]),
+        ("wrong in all", "loss", beside.all_wrong),
+    ]
+    some = (wrong > 0) & ~alone[0] & ~alone[1] & ~beside.all_wrong
+    named.insert(2, ("otherwise wrong in some", "ink", some))
+    return [one for one in named if one[2].any()]
+
+
+def _draw(
+    axes: Any,
+    theme: dict[str, str],
+    *,
+    title: str,
+    points: NDArray[np.float32],
+    groups: list[Group],
+    edge: float,
+) -> None:
+    size = float(np.clip(4000 / max(1, len(points)), 1, 12))
+    for name, colour, members in groups:
+        axes.scatter(
+            *points[members].T,
+            s=size,
+            color=theme[colour],
+            linewidths=0,
+            label=f"{name} ({int(members.sum()):,})",
+            rasterized=True,
+        )
+    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[])
+    axes.set_title(title, fontsize=10)
+    axes.set_aspect("equal")
+    legend = axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for handle in legend.legend_handles:
+        handle.set_sizes([16])
