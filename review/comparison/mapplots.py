@@ -1,5 +1,5 @@
-"""Draws the maps of compared runs beside each other, for the page: each image where a run has it, in
-the colour of who predicts its label."""
+"""Draws the maps of compared runs beside each other, for the page: each image where a run has it,
+in the colour of who predicts its label."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def maps_as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -
     """A plot of the map of each run, that of every other turned onto that of the first."""
     groups = [(name, colour, members[paired.rows(0)]) for name, colour, members in _groups(beside)]
     maps = [paired.map_of(run) for run in range(len(paired.runs))]
-    largest = max(float(np.abs(points).max(initial=0.0)) for points in maps)
     yield '<div class="plots">'
     for run, points in zip(found.runs, maps, strict=True):
+        largest = float(np.abs(points).max(initial=0.0))
         title = f"{run.letter}: {run.name}, step {run.step}"
         drawing = partial(
             _draw, title=title, points=points, groups=groups, edge=1.05 * largest or 1.0
@@ -72,6 +72,8 @@ def _draw(
     axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[])
     axes.set_title(title, fontsize=10)
     axes.set_aspect("equal")
-    legend = axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    legend = axes.legend(
+        fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3
+    )
     for handle in legend.legend_handles:
         handle.set_sizes([16])

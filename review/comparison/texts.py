@@ -179,29 +179,34 @@ def _name(one: ComparedList) -> str:
 
 def likeness_table(found: RunComparison) -> NumberTable:
     """How alike embeddings, maps and predictions are, and what chance would give."""
-    rows = [row for one in found.pairs for row in _likeness(found.runs[0].letter, one)]
+    several = len(found.pairs) > 1
+    rows = [
+        row
+        for one in found.pairs
+        for row in _likeness(f"{found.runs[0].letter} and {one.letter}: " * several, one)
+    ]
     headings = ("", "found", "by chance", "a perfect match")
     return NumberTable("Embeddings", headings, tuple(rows))
 
 
-def _likeness(first: str, one: AgainstFirst) -> Iterator[tuple[str, ...]]:
-    names, like = f"{first} and {one.letter}", one.likeness
+def _likeness(names: str, one: AgainstFirst) -> Iterator[tuple[str, ...]]:
+    like = one.likeness
     if one.same_prediction is not None:
-        yield f"{names}: same prediction", share_text(one.same_prediction), "", "100 %"
-    yield f"{names}: linear CKA", f"{like.cka:.2f}", f"{like.cka_by_chance:.2f}", "1"
+        yield f"{names}same prediction", share_text(one.same_prediction), "", "100 %"
+    yield f"{names}linear CKA", f"{like.cka:.2f}", f"{like.cka_by_chance:.2f}", "1"
     yield (
-        f"{names}: neighbours shared",
+        f"{names}neighbours shared",
         percent(one.shared_neighbors),
         percent(one.shared_by_chance),
         "100 %",
     )
     yield (
-        f"{names}: disparity of the spaces",
+        f"{names}disparity of the spaces",
         f"{like.disparity:.2f}",
         f"{like.disparity_by_chance:.2f}",
         "0",
     )
-    yield f"{names}: disparity of the maps", f"{one.map_disparity:.2f}", "", "0"
+    yield f"{names}disparity of the maps", f"{one.map_disparity:.2f}", "", "0"
 
 
 def classes_table(found: RunComparison, limit: int | None = None) -> NumberTable:
