@@ -175,6 +175,7 @@ def compare_runs(
         disagreement=float(paired.disagreement.mean()) if paired.have_heads else None,
         notes=(),
     )
+    paired.check_unchanged()
     return replace(made, notes=tuple(_notes(paired, made)))
 
 

@@ -98,7 +98,9 @@ def compared_frame(
         frame[[name for name in names if name != IMAGE_HASH or number]].add_suffix(run.suffix)
         for number, (run, frame) in enumerate(zip(paired.runs, frames, strict=True))
     ]
-    return pd.concat([*parts, _worked_out(paired)], axis=1).set_index(index)
+    made = pd.concat([*parts, _worked_out(paired)], axis=1).set_index(index)
+    paired.check_unchanged()
+    return made
 
 
 def _worked_out(paired: PairedRuns) -> pd.DataFrame:

@@ -127,6 +127,13 @@ class PairedRuns:
         """Rows of a run's images that not all others have, ascending."""
         return self.matching.unmatched[run]
 
+    def check_unchanged(self) -> None:
+        """Raise RunError where a run was built anew since it was opened."""
+        for one in self.runs:
+            now = table.read_manifest(one.run)
+            if now is None or now.fingerprint != one.manifest.fingerprint:
+                raise RunError(f"Run {one.run} was built anew meanwhile. Compare it again.")
+
     @property
     def is_enough(self) -> bool:
         """Whether at least `ENOUGH` of every run's images are common."""

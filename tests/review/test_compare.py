@@ -29,9 +29,9 @@ from review_embeddings.pipeline.stages.build import build
 from review_embeddings.review.comparison.findings import RunComparison, compare_runs
 from review_embeddings.review.comparison.frame import compared_frame
 from review_embeddings.review.comparison.pairedruns import ComparedRun, PairedRuns, pair_runs
-from review_embeddings.review.comparison.texts import as_text
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
+from review_embeddings.review.report.comparing.texts import as_text
 
 CommandLine = Callable[..., tuple[int, str, str]]
 STEP = 100

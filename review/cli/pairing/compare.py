@@ -75,7 +75,7 @@ def compare_command(options: CompareOptions) -> None:
     wrong, what one alone, whether the difference is more than chance, how alike their embeddings
     are. `diff` compares data sets."""
     from review_embeddings.review.comparison.findings import SHOWN, compare_runs
-    from review_embeddings.review.comparison.texts import as_json, as_text
+    from review_embeddings.review.report.comparing.texts import as_json, as_text
 
     paired = _opened(options)
     page, out = _targets(options, paired)
@@ -159,7 +159,7 @@ def _write_table(paired: PairedRuns, path: Path, *, err: bool) -> None:
 def _write_page(
     paired: PairedRuns, beside: RunsBeside, found: RunComparison, path: Path, *, err: bool
 ) -> None:
-    from review_embeddings.review.comparison.page import as_html
+    from review_embeddings.review.report.comparing.page import as_html
 
     run = paired.runs[0].run
     write_page(run, path, functools.partial(as_html, paired, beside, found), err=err)

@@ -10,9 +10,11 @@ from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.comparison.findings import ComparedList, ListedRow, RunComparison
-from review_embeddings.review.comparison.mapplots import maps_as_html
 from review_embeddings.review.comparison.pairedruns import PairedRuns
-from review_embeddings.review.comparison.texts import (
+from review_embeddings.review.lists.beside import RunsBeside
+from review_embeddings.review.report.cards import picture
+from review_embeddings.review.report.comparing.mapplots import maps_as_html
+from review_embeddings.review.report.comparing.texts import (
     FORMULAS,
     NumberTable,
     classes_table,
@@ -23,8 +25,6 @@ from review_embeddings.review.comparison.texts import (
     sentences,
     unmatched_lines,
 )
-from review_embeddings.review.lists.beside import RunsBeside
-from review_embeddings.review.report.cards import picture
 from review_embeddings.review.report.pagestyle import document, picture_address
 
 UNMATCHED = 1000
