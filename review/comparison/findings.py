@@ -15,10 +15,10 @@ from review_embeddings.pipeline.analysis.pairs import PairedCounts, Share
 from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.review.comparison.pairedruns import ComparedRun, PairedRuns
 from review_embeddings.review.lists import lists_of
-from review_embeddings.review.lists.beside import LETTERS
 from review_embeddings.review.lists.betweenruns import DISAGREE
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
+from review_embeddings.review.lists.derived import LETTERS
 
 if TYPE_CHECKING:
     from review_embeddings.review.decisions.lines import Decision

@@ -29,7 +29,8 @@ from review_embeddings.pipeline.stages.heads import (
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.manifest import steps_named
 from review_embeddings.review.comparison.pixelkeys import pixel_keys
-from review_embeddings.review.lists.beside import LETTERS, RunsBeside
+from review_embeddings.review.lists.beside import RunsBeside
+from review_embeddings.review.lists.derived import LETTERS
 
 if TYPE_CHECKING:
     import pandas as pd

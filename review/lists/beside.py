@@ -12,8 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-LETTERS = "ABCDEFGH"
-"""What people call the runs; so many can be compared at once."""
+from review_embeddings.review.lists.derived import LETTERS
 
 
 @dataclass(frozen=True)

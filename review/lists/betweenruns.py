@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.review.lists import lists as lists  # those stand before these
-from review_embeddings.review.lists.beside import LETTERS
 from review_embeddings.review.lists.definition import LISTS, ListDefinition, Surface
+from review_embeddings.review.lists.derived import LETTERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
