@@ -21,6 +21,8 @@ from review_embeddings.review.comparison.findings import (
 NOTICED = 0.05
 """p value below which a difference is called one."""
 
+P_OF_CLASSES = "p (Holm)"
+
 CLASSES_SHOWN = 30
 """Classes that the terminal shows; of more those that changed most."""
 
@@ -226,10 +228,10 @@ def classes_table(found: RunComparison, limit: int | None = None) -> NumberTable
             *letters,
             f"{letters[0]} to {letters[-1]} (95 %)",
             *only,
-            "p",
+            P_OF_CLASSES,
         ),
         tuple(_class_row(one) for one in shown),
-        least=("p", *only, "images"),
+        least=(P_OF_CLASSES, *only, "images"),
         note=f"{rest:,} classes that changed less are left out; the page has all." if rest else "",
     )
 
