@@ -187,7 +187,7 @@ def _numbers(
     total = int(judged.sum())
     return RunNumbers(
         run.letter,
-        run.name,
+        str(run.run) if _is_ambiguous(paired, run) else run.name,
         str(run.run),
         summary.name,
         len(run.images),
@@ -195,6 +195,14 @@ def _numbers(
         tuple(run.images.ids[paired.unmatched(number)].tolist()),
         Share(int(right[number].sum()), total) if total else None,
         int(_trained_on(run)[paired.rows(number)].sum()),
+    )
+
+
+def _is_ambiguous(paired: PairedRuns, run: ComparedRun) -> bool:
+    """Whether another of the runs has the same name in another folder."""
+    return any(
+        other.name == run.name and other.run.path.resolve() != run.run.path.resolve()
+        for other in paired.runs
     )
 
 

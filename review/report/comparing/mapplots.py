@@ -15,6 +15,15 @@ from review_embeddings.review.comparison.pairedruns import PairedRuns
 from review_embeddings.review.lists.beside import RunsBeside
 from review_embeddings.review.report.plots import plot
 
+LEGEND_STYLE = """
+.legend span { margin-right: 1rem; white-space: nowrap; } .legend i { font-style: normal; }
+.of-muted { color: var(--line); } .of-accuracy { color: var(--given); }
+.of-loss { color: var(--bad); }
+.of-warn { color: #b7700b; } .of-ink { color: var(--ink); }
+@media (prefers-color-scheme: dark) { .of-warn { color: #f2bd5c; } }
+"""
+"""The colours of `report.plots.THEMES`."""
+
 Group = tuple[str, str, NDArray[np.bool_]]
 """Name, colour in the theme, and which of the common images."""
 
@@ -23,15 +32,17 @@ def maps_as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -
     """A plot of the map of each run, that of every other turned onto that of the first."""
     groups = [(name, colour, members[paired.rows(0)]) for name, colour, members in _groups(beside)]
     maps = [paired.map_of(run) for run in range(len(paired.runs))]
-    yield '<div class="plots">'
+    yield f'<p class="legend">{"".join(map(_legend, groups))}</p><div class="plots">'
     for run, points in zip(found.runs, maps, strict=True):
-        largest = float(np.abs(points).max(initial=0.0))
         title = f"{run.letter}: {run.name}, step {run.step}"
-        drawing = partial(
-            _draw, title=title, points=points, groups=groups, edge=1.05 * largest or 1.0
-        )
+        drawing = partial(_draw, title=title, points=points, groups=groups)
         yield plot(f"Map of {title}", drawing)
     yield "</div>"
+
+
+def _legend(group: Group) -> str:
+    name, colour, members = group
+    return f'<span><i class="of-{colour}">●</i> {name} ({int(members.sum()):,})</span> '
 
 
 def _groups(beside: RunsBeside) -> list[Group]:
@@ -57,23 +68,11 @@ def _draw(
     title: str,
     points: NDArray[np.float32],
     groups: list[Group],
-    edge: float,
 ) -> None:
-    size = float(np.clip(4000 / max(1, len(points)), 1, 12))
-    for name, colour, members in groups:
-        axes.scatter(
-            *points[members].T,
-            s=size,
-            color=theme[colour],
-            linewidths=0,
-            label=f"{name} ({int(members.sum()):,})",
-            rasterized=True,
-        )
-    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[])
+    size = float(np.clip(6000 / max(1, len(points)), 1, 14))
+    for _, colour, members in groups:
+        axes.scatter(*points[members].T, s=size, color=theme[colour], linewidths=0)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.04)
+    axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize=10)
-    axes.set_aspect("equal")
-    legend = axes.legend(
-        fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3
-    )
-    for handle in legend.legend_handles:
-        handle.set_sizes([16])

@@ -13,7 +13,7 @@ from review_embeddings.review.comparison.findings import ComparedList, ListedRow
 from review_embeddings.review.comparison.pairedruns import PairedRuns
 from review_embeddings.review.lists.beside import RunsBeside
 from review_embeddings.review.report.cards import picture
-from review_embeddings.review.report.comparing.mapplots import maps_as_html
+from review_embeddings.review.report.comparing.mapplots import LEGEND_STYLE, maps_as_html
 from review_embeddings.review.report.comparing.texts import (
     FORMULAS,
     NumberTable,
@@ -37,7 +37,8 @@ ABOUT_MAPS = (
 
 MORE_STYLE = """
 table.numbers { margin: .6rem 0; } table.numbers td:not(.name) { white-space: nowrap; }
-table.numbers th { vertical-align: bottom; } table.numbers .name { text-align: left; }
+table.numbers th { vertical-align: bottom; } table.numbers .name { text-align: left;
+  overflow-wrap: break-word; max-width: 20rem; }
 p.verdict { font-size: 1.05rem; font-weight: 600; margin: .4rem 0; }
 .wide { overflow-x: auto; max-width: 100%; }
 .images figure { width: 160px; } figcaption p { margin: 0; }
@@ -63,8 +64,8 @@ def as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -> str
         *_lists(paired, found),
         f'<h2>How to read this</h2><p class="muted">{html_text(FORMULAS)}</p>',
     ]
-    title = " and ".join(f"{run.name}" for run in found.runs)
-    return document(title, parts, MORE_STYLE)
+    title = " · ".join(f"{run.letter} {run.name}, step {run.step}" for run in found.runs)
+    return document(title, parts, MORE_STYLE + LEGEND_STYLE)
 
 
 def _unmatched(found: RunComparison) -> Iterator[str]:
