@@ -1,2 +1,2 @@
-"""Owns the options and the questions of commands about several runs. Knows no page and no numbers
-of a comparison."""
+"""Owns the commands, options and questions about two data sets or several runs. Knows no page and
+no numbers of a comparison."""
