@@ -66,10 +66,13 @@ def compare(
     runs have no image in common.
 
     >>> from review_embeddings import compare
-    >>> frame = compare("runs/seed-0", "runs/seed-1", columns=["label", "prediction"])
+    >>> frame = compare("runs/colors", "runs/colors", checkpoints=["first", "last"],
+    ...                 columns=["label", "prediction"])
     >>> list(frame)[:6]
     ['label', 'prediction', 'label__b', 'prediction__b', 'wrong', 'wrong__b']
     >>> only_second_wrong = frame[~frame["wrong"] & frame["wrong__b"]]
+    >>> len(frame), frame.index.name
+    (36, 'image_hash')
     """
     runs = [first, second, *more]
     return compared_frame(
