@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.comparison.findings import RunComparison
 from review_embeddings.review.comparison.pairedruns import PairedRuns
 from review_embeddings.review.lists.beside import RunsBeside
@@ -28,11 +29,31 @@ Group = tuple[str, str, NDArray[np.bool_]]
 """Name, colour in the theme, and which of the common images."""
 
 
+ON_ONE_PLANE = (
+    "The embeddings of all runs on one plane, the principal one of A: each space turned onto that "
+    "of A by the common images."
+)
+
+BY_ITSELF = (
+    "The map of each run's own table, those of the others turned or flipped onto that of A; each "
+    "in its own range."
+)
+
+
 def maps_as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -> Iterator[str]:
-    """A plot of the map of each run, that of every other turned onto that of the first."""
+    """Plots of all runs: on one plane, and the map of each, turned onto that of the first."""
     groups = [(name, colour, members[paired.rows(0)]) for name, colour, members in _groups(beside)]
-    maps = [paired.map_of(run) for run in range(len(paired.runs))]
-    yield f'<p class="legend">{"".join(map(_legend, groups))}</p><div class="plots">'
+    runs = range(len(paired.runs))
+    common = [paired.common_maps(run) for run in runs[1:]]
+    yield f'<p class="legend">{"".join(map(_legend, groups))}</p>'
+    yield from _row(ON_ONE_PLANE, [common[0][0], *(other for _, other in common)], groups, found)
+    yield from _row(BY_ITSELF, [paired.map_of(run) for run in runs], groups, found)
+
+
+def _row(
+    about: str, maps: list[NDArray[np.float32]], groups: list[Group], found: RunComparison
+) -> Iterator[str]:
+    yield f'<p class="muted">{html_text(about)}</p><div class="plots">'
     for run, points in zip(found.runs, maps, strict=True):
         title = f"{run.letter}: {run.name}, step {run.step}"
         drawing = partial(_draw, title=title, points=points, groups=groups)

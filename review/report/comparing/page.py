@@ -30,11 +30,6 @@ from review_embeddings.review.report.pagestyle import document, picture_address
 UNMATCHED = 1000
 """Images of a run that not all have and that the page names."""
 
-ABOUT_MAPS = (
-    "The map of each run's own table, those of the others turned or flipped onto that of A by the "
-    "common images; each in its own range."
-)
-
 MORE_STYLE = """
 table.numbers { margin: .6rem 0; } table.numbers td:not(.name) { white-space: nowrap; }
 table.numbers th { vertical-align: bottom; } table.numbers .name { text-align: left;
@@ -57,7 +52,7 @@ def as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -> str
         *_unmatched(found),
         *_contents(found),
         *_section(lists_table(found)),
-        f'<h2>Maps</h2><p class="muted">{html_text(ABOUT_MAPS)}</p>',
+        "<h2>Maps</h2>",
         *maps_as_html(paired, beside, found),
         *_section(likeness_table(found)),
         *_section(classes_table(found)),
