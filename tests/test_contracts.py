@@ -190,7 +190,7 @@ def test_every_command_has_help_and_every_option_a_sentence(name: str) -> None:
         if isinstance(parameter, click.Option) and parameter.name != "help":
             assert parameter.help, parameter.opts
     of_runs = any("--run" in parameter.opts for parameter in command.params)
-    assert of_runs or name == "diff", "which takes two data sets or runs"
+    assert of_runs or name in {"diff", "compare"}, "which take two data sets or runs"
 
 
 def test_top_level_is_as_agreed() -> None:

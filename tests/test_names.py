@@ -20,7 +20,7 @@ import review_embeddings
 
 ROOT = Path(__file__).parents[1]
 
-NAMES = ("EmbeddingCallback", "Recorder", "build", "read_table", "show")
+NAMES = ("EmbeddingCallback", "Recorder", "build", "compare", "read_table", "show")
 
 OWN = "mine = True\n"
 
@@ -263,7 +263,7 @@ from typing_extensions import assert_type
 
 import pandas as pd
 
-from review_embeddings import EmbeddingCallback, Recorder, Review, build, read_table, show
+from review_embeddings import EmbeddingCallback, Recorder, Review, build, compare, read_table, show
 from review_embeddings.pipeline import Built
 
 
@@ -276,6 +276,7 @@ def review(run: Path) -> int:
     assert_type(built, Built)
     assert_type(built.manifest.steps, list[int])
     assert_type(read_table(run, "last", columns=["label", "decision"]), pd.DataFrame)
+    assert_type(compare(run, run, checkpoints=["first", 20], columns="label"), pd.DataFrame)
     with show(run, checkpoint="last", browser=False, split="test") as opened:
         assert_type(opened, Review)
         assert_type(opened.url, str)

@@ -300,7 +300,7 @@ def align(
     largest = 0.0
     for projection in projections:
         points = _centred(projection)
-        fit = _fit(points, reference)
+        fit = fit_onto(points, reference)
         shape = points @ fit.rotation
         if align_to == "previous":
             reference = shape  # its size does not matter
@@ -344,7 +344,7 @@ def rescale_shared_basis(projections: Sequence[NDArray[np.floating]]) -> Aligned
     )
 
 
-def _fit(points: NDArray[np.float64], reference: NDArray[np.float64]) -> Alignment:
+def fit_onto(points: NDArray[np.float64], reference: NDArray[np.float64]) -> Alignment:
     """Turn (or flip) and scale of centred points onto a centred reference of unit size."""
     from scipy.linalg import orthogonal_procrustes
 

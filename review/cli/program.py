@@ -19,10 +19,11 @@ from review_embeddings.review.cli.build import build_command
 from review_embeddings.review.cli.decisions import decisions_command
 from review_embeddings.review.cli.declare import takes
 from review_embeddings.review.cli.demo import demo_command
-from review_embeddings.review.cli.diff import diff_command
 from review_embeddings.review.cli.errors import run_to_exit
 from review_embeddings.review.cli.lists import apply_command, export_command, import_command
 from review_embeddings.review.cli.live.statusline import status_shown
+from review_embeddings.review.cli.pairing.compare import compare_command
+from review_embeddings.review.cli.pairing.diff import diff_command
 from review_embeddings.review.cli.printing import guarded_streams
 from review_embeddings.review.cli.review import ReviewOptions, review
 from review_embeddings.review.cli.share import share_command
@@ -78,6 +79,7 @@ for command in (
     apply_command,
     decisions_command,
     diff_command,
+    compare_command,
     summary_command,
     index_command,
     similar_command,

@@ -8,6 +8,7 @@ same images in the same order. The declarations need no numeric library; `candid
 from __future__ import annotations
 
 from review_embeddings.pipeline.analysis.categories import EVEN
+from review_embeddings.review.lists import betweenruns as betweenruns  # declares
 from review_embeddings.review.lists import lists as lists  # declares them
 from review_embeddings.review.lists.definition import (
     LISTS,
@@ -17,4 +18,13 @@ from review_embeddings.review.lists.definition import (
     lists_of,
 )
 
-__all__ = ["EVEN", "LISTS", "ImageList", "ListDefinition", "keys", "lists", "lists_of"]
+__all__ = [
+    "EVEN",
+    "LISTS",
+    "ImageList",
+    "ListDefinition",
+    "betweenruns",
+    "keys",
+    "lists",
+    "lists_of",
+]

@@ -19,6 +19,8 @@ from review_embeddings.pipeline.table import columns as c
 if TYPE_CHECKING:
     import pandas as pd
 
+    from review_embeddings.review.lists.beside import RunsBeside
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -59,6 +61,8 @@ class Candidates:
     """By what a command names the run."""
     disputes: Mapping[int, str] = field(default_factory=dict)
     """Which reviewer decided what about each disputed image, by its row."""
+    beside: RunsBeside | None = None
+    """What other runs say of these images; None where none stands beside this one."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["high", "medium", "low"]
 
-Surface = Literal["page", "export", "summary"]
+Surface = Literal["page", "export", "summary", "compare"]
 
 Suggestion = Literal["relabel", "duplicate", "remove", ""]
 """The decision that a list suggests about its images; empty for none."""

@@ -28,3 +28,6 @@ PERCENTILE_BEFORE, PERCENTILE_SINCE = "percentile_before", "percentile_since"
 
 PERCENTILE_CHANGE, MOVED, OUTLIER = "percentile_change", "moved", "outlier"
 """What happened between the first and the last checkpoint."""
+
+LETTERS = "ABCDEFGH"
+"""What people call runs that stand beside each other; so many can be compared at once."""

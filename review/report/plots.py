@@ -25,8 +25,22 @@ DOTS = 130
 MARKED = {"marker": "o", "markersize": 3}
 
 THEMES = {
-    "light": {"ink": "#1f2937", "ground": "#ffffff", "loss": "#b3261e", "accuracy": "#1a5fd0"},
-    "dark": {"ink": "#e6eaf0", "ground": "#14181f", "loss": "#ff9a91", "accuracy": "#7db0ff"},
+    "light": {
+        "ink": "#1f2937",
+        "ground": "#ffffff",
+        "loss": "#b3261e",
+        "accuracy": "#1a5fd0",
+        "muted": "#c3ccd5",
+        "warn": "#b7700b",
+    },
+    "dark": {
+        "ink": "#e6eaf0",
+        "ground": "#14181f",
+        "loss": "#ff9a91",
+        "accuracy": "#7db0ff",
+        "muted": "#3a4452",
+        "warn": "#f2bd5c",
+    },
 }
 
 Draw = Callable[[Any, dict[str, str]], None]
@@ -36,22 +50,22 @@ Draw = Callable[[Any, dict[str, str]], None]
 def plots_as_html(manifest: Manifest, curves: TrainingCurves) -> Iterator[str]:
     """The plots of a run."""
     yield '<div class="plots">'
-    yield _plot(
+    yield plot(
         "Loss and accuracy over the training",
         lambda axes, theme: _draw_training(axes, curves, theme),
     )
-    yield _plot(
+    yield plot(
         "How far the map of each checkpoint can be trusted",
         lambda axes, theme: _draw_trust(axes, manifest),
     )
-    yield _plot(
+    yield plot(
         "Rank correlation of the outlier scores of each pair of checkpoints",
         lambda axes, theme: _draw_agreement(axes, manifest),
     )
     yield "</div>"
 
 
-def _plot(alt: str, draw: Draw) -> str:
+def plot(alt: str, draw: Draw) -> str:
     """The plot for both themes; the page takes the one that its reader prefers."""
     light, dark = (_drawn(draw, theme) for theme in THEMES.values())
     return (

@@ -48,6 +48,7 @@ COMMANDS = {
     "export": ("--run", "RUN", "--list", "worst", "--out", "FOLDER/worst.csv"),
     "apply": ("--run", "RUN", "--out", "FOLDER/cleaned"),
     "diff": ("RUN", "FOLDER/cleaned"),
+    "compare": ("RUN", "RUN", "--checkpoint", "first", "--checkpoint", "last"),
     "animate": ("--run", "RUN", "--out", "FOLDER/film.gif"),
     "share": ("--run", "RUN", "--out", "FOLDER/shared.html"),
     "index": ("--run", "RUN"),

@@ -31,6 +31,7 @@ from review_embeddings.review.exchange.export import Selection, make_list
 from review_embeddings.review.lists import LISTS, lists_of
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import choose, made_list, offered, ready_made_lists
+from review_embeddings.review.lists.derived import LETTERS
 from review_embeddings.review.lists.gain import in_order_of_gain, settled_by
 from review_embeddings.review.lists.groups import groups_in_words
 from review_embeddings.review.lists.suggestion import (
@@ -231,6 +232,8 @@ SUGGESTED = {
         (
             *("worst", "consensus", "duplicate-labels", "pictures", "forgotten", "rank-changed"),
             *("first", "persistent", "new", "resolved", "movers", "decided", "apart", "disputed"),
+            *("both-wrong", "disagree", "fixed", "broken", "moved-apart"),
+            *(f"only-{letter.lower()}" for letter in LETTERS),
         ),
         "",
     ),

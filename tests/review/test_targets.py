@@ -103,8 +103,8 @@ WRITERS: dict[str, tuple[list[str], str]] = {
 }
 """Commands with an option for output, what else they need, and how the names of their files end."""
 
-COMPARING = "diff"
-"""The command of no run, with an option for output of a list and one of a page."""
+COMPARING = ("diff", "compare")
+"""The commands of two data sets or runs, with an option for output of a list and one of a page."""
 
 WRITES = ("--out", "--output", "--to", "--into", "--report")
 """How options are called that say where something is written."""
@@ -119,7 +119,7 @@ def declared() -> Iterator[tuple[str, click.Option]]:
 
 def test_every_option_for_output_is_checked_before_there_is_a_path() -> None:
     typed = {name for name, one in declared() if isinstance(one.type, OutputPath)}
-    assert typed == {*WRITERS, COMPARING}, "a new command belongs into WRITERS"
+    assert typed == {*WRITERS, *COMPARING}, "a new command belongs into WRITERS"
     for name, one in declared():
         writes = "write" in (one.help or "").split(":")[0].lower()
         if (writes and one.metavar in {"FILE", "DIR"}) or set(one.opts) & set(WRITES):
@@ -178,10 +178,12 @@ def test_no_output_takes_the_place_of_anything_else(command: str, protected: Pat
 
 
 @pytest.mark.parametrize(("option", "ending"), [("--out", ".csv"), ("--html", ".html")])
+@pytest.mark.parametrize("command", COMPARING)
 def test_no_comparison_takes_the_place_of_anything_else(
-    option: str, ending: str, protected: Path
+    command: str, option: str, ending: str, protected: Path
 ) -> None:
     before, data = contents(protected), str(protected / "data")
+    sides = [data, data] if command == "diff" else [str(protected / "run")] * 2
     for place in (
         f"run/new{ending}",
         f"other/table/new{ending}",
@@ -190,7 +192,7 @@ def test_no_comparison_takes_the_place_of_anything_else(
         f"link{ending}",
         "data",
     ):
-        result = CliRunner().invoke(cli, [COMPARING, data, data, option, str(protected / place)])
+        result = CliRunner().invoke(cli, [command, *sides, option, str(protected / place)])
         assert result.exit_code == 2 and option in result.output, (place, result.output)
     assert contents(protected) == before
 

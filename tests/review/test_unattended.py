@@ -157,14 +157,14 @@ def test_what_ends_a_command_is_its_last_line(
 
 def test_other_programs_can_run_what_takes_long() -> None:
     """Each of the commands of the schema has the option, and what another process can hold up can
-    wait for it: ``apply`` and ``diff`` read what is replaced as a whole, ``demo`` has a run of its
-    own."""
+    wait for it: ``apply``, ``diff`` and ``compare`` read what is replaced as a whole, ``demo`` has
+    a run of its own."""
     for name in {kind.name.split()[0] for kind in jsonlines.RESULTS}:
         options = {one for parameter in cli.commands[name].params for one in parameter.opts}
         assert "--json" in options, name
     every = {"": cli, **cli.commands}
     waiting = {name for name, one in every.items() if any("--wait" in p.opts for p in one.params)}
-    assert every.keys() - waiting == {"apply", "diff", "demo"}
+    assert every.keys() - waiting == {"apply", "diff", "compare", "demo"}
 
 
 # -- who holds a run

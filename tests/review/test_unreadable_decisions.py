@@ -27,9 +27,10 @@ READERS: dict[str, tuple[str, ...]] = {
     "decisions": (),
     "summary": (),
     "share": ("--out", "PAGE", "--with", "notes"),
+    "compare": ("RUN", "RUN"),
     "similar": ("--image", "3"),
 }
-"""The commands that read decisions, each with what it needs beside ``--run``."""
+"""The commands that read decisions, each with what it needs beside ``--run``, or with its runs."""
 
 OTHERS = {"build", "finetune", "table", "index", "animate", "diff"}
 """Commands that read none."""
@@ -76,13 +77,15 @@ def test_every_command_that_reads_decisions_says_it(
 
     monkeypatch.setattr("review_embeddings.review.page.server.serve", serve)
     (tmp_path / "list.csv").write_text("image_id,decision\n5,remove\n")
-    files = {"LIST": tmp_path / "list.csv", "CLEANED": tmp_path / "cleaned"}
+    files = {"LIST": tmp_path / "list.csv", "CLEANED": tmp_path / "cleaned", "RUN": run.path}
     files["PAGE"] = tmp_path / "page.html"
     arguments = [files.get(one, one) for one in READERS[name]]
     if name == "similar":
         assert review_embeddings("index", "--run", run.path)[0] == 0
     before = run.decisions.read_bytes()
-    code, _, errors = review_embeddings(*filter(None, [name]), *arguments, "--run", run.path)
+    if "RUN" not in READERS[name]:
+        arguments += ["--run", run.path]
+    code, _, errors = review_embeddings(*filter(None, [name]), *arguments)
     assert code == 0, errors
     assert errors.splitlines().count(sentence(run)) == 1
     assert run.decisions.read_bytes().startswith(before)

@@ -82,7 +82,7 @@ class DiffOptions:
 def diff_command(options: DiffOptions) -> None:
     """Say which images were added, removed, relabelled, changed or moved between splits from data
     set A to B, by their content. Each is whatever --dataset takes, NAME@REVISION on the Hub, or a
-    run, which means its images."""
+    run, which means its images. `compare` says what runs predict of them."""
     from review_embeddings.review.difference.compare import compare
     from review_embeddings.review.difference.sides import open_sides
     from review_embeddings.review.difference.texts import lines, notes_of

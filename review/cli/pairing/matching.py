@@ -1,0 +1,93 @@
+"""How the images of several runs are matched: the options, what is said of the match, and the
+question where few images are common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import click
+
+from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.review.cli.declare import Choice, option
+from review_embeddings.review.cli.output import progress
+from review_embeddings.review.cli.printing import say
+
+if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
+    from review_embeddings.review.comparison.pairedruns import PairedRuns
+
+MatchBy = Literal["content", "pixels"]
+
+NAMED = 10
+"""Images without a match that are named; of the others it is said how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchOptions:
+    """Which image of one run is which of another."""
+
+    match: MatchBy = option(
+        "--match",
+        type=Choice(lambda: get_args(MatchBy)),
+        default="content",
+        show_default=True,
+        help="How images of several runs are matched: by the content of their files, or by their "
+        "decoded pixels, for copies that were encoded again.",
+    )
+    yes: bool = option(
+        "--yes",
+        is_flag=True,
+        help="Do not ask where less than 90 % of the images of a run are common.",
+    )
+
+
+def paired(runs: Sequence[RunFolder], options: MatchOptions, **settings: Any) -> PairedRuns:
+    """The runs with their images matched; says how many are, and asks where they are few.
+    ``settings`` are those of `pair_runs`. Raises SettingsError where nobody wants to go on."""
+    from review_embeddings.review.comparison.pairedruns import pair_runs
+
+    found = pair_runs(
+        runs,
+        match_by=options.match,
+        progress=progress(),
+        **settings,
+    )
+    say(*match_lines(found))
+    ask_where_few(found, options)
+    return found
+
+
+def match_lines(found: PairedRuns) -> list[str]:
+    """How many images of each run are common, and which are not, for people."""
+    lines = []
+    for number, one in enumerate(found.runs):
+        total, missing = len(one.images), found.unmatched(number)
+        share = f"{100 * found.share(number):.1f} %"
+        line = f"{one.letter} {one.run}: {len(found):,} of {total:,} images common ({share})"
+        if len(missing):
+            ids = ", ".join(str(one.images.ids[row]) for row in missing[:NAMED].tolist())
+            others = len(missing) - NAMED
+            more = f" and {others:,} more" if others > 0 else ""
+            line += f"; not in all runs: image {ids}{more}"
+        lines.append(line)
+    return lines
+
+
+def ask_where_few(found: PairedRuns, options: MatchOptions) -> None:
+    """Ask whether runs are compared of which few images are common. Raises SettingsError where
+    nobody wants that, or can be asked."""
+    if found.is_enough or options.yes:
+        return
+    least = min(range(len(found.runs)), key=found.share)
+    one, share = found.runs[least], f"{100 * found.share(least):.1f} %"
+    sentence = f"Only {share} of the images of {one.letter} {one.run} are in all runs."
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise SettingsError(
+            f"{sentence} What is compared is these alone: give --yes to go on, or --match pixels "
+            "for copies that were encoded again."
+        )
+    if not click.confirm(f"{sentence} Compare these alone?", err=True):
+        raise SettingsError("Nothing was compared. --match pixels finds copies encoded again.")
