@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DISPUTED_LIST } from "page/constants.js";
+import { DISPUTED_LIST, RELABEL } from "page/constants.js";
 import { textOf } from "page/dom/node.js";
 import { agreementView } from "page/views/reviewers.js";
 import { reviewView } from "page/views/review.js";
@@ -18,7 +18,7 @@ import { begunPage, listOf } from "./pages.js";
 /** @type {(reviewer: string, decision: string, newLabel?: string | null) => Decision} */
 const by = (reviewer, decision, newLabel = null) => ({ decision, newLabel, note: "", reviewer });
 
-const BOTH = [by("ada", "keep"), by("bob", "relabel", "blue")];
+const BOTH = [by("ada", "keep"), by("bob", RELABEL, "blue")];
 
 /** A page on which ada and bob differ about row 2. @param {(server: FakeServer) => void} change */
 const differing = (change = () => {}) =>

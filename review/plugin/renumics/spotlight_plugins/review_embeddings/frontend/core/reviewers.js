@@ -13,7 +13,8 @@ import { worstFirst } from "./lists.js";
 export class Reviewers {
     /** @type {Listeners} */
     changed = new Listeners();
-    /** How far they agree; undefined until that was asked for. @type {ListedAgreement[] | undefined} */
+    /** How far they agree; undefined until that was asked for.
+     * @type {ListedAgreement[] | undefined} */
     agreement;
     /** Why that is not known. */
     fault = "";

@@ -1,5 +1,5 @@
-// How far the reviewers agree, as a sheet over the page: a row for each pair of them, for all images
-// and for each list.
+// How far the reviewers agree, as a sheet over the page: a row for each pair of them, for all
+// images and for each list.
 
 /** @import { ReviewPage } from "../core/page.js" */
 /** @import { ListedAgreement } from "../types.js" */
