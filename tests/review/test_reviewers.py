@@ -281,13 +281,21 @@ def test_cohens_kappa_of_two() -> None:
     (pair,) = agreements(held.by_image())
     assert (pair.images, pair.same, pair.method) == (50, 35, "Cohen")
     assert pair.kappa == pytest.approx(0.4)
-    assert pair.in_words == "kappa 0.40 (Cohen), 70 % of 50 images the same"
+    assert pair.in_words == "kappa 0.40 (Cohen), 35 of 50 images the same"
 
 
 def test_no_kappa_where_everybody_says_the_same_of_every_image() -> None:
-    (pair,) = agreements(rated(("keep", "keep"), ("keep", "keep")).by_image())
-    assert pair.kappa is None and pair.same == 2
+    (pair,) = agreements(rated(*[("keep", "keep")] * 10).by_image())
+    assert pair.kappa is None and pair.same == 10
     assert agreements(rated(("keep",), ("keep",)).by_image()) == []
+
+
+def test_no_kappa_of_a_few_images() -> None:
+    mixed = [("keep", "keep"), ("remove", "remove"), ("keep", "remove")] * 3
+    (pair,) = agreements(rated(*mixed).by_image())
+    assert (pair.kappa, pair.in_words) == (None, "6 of 9 images the same")
+    (pair,) = agreements(rated(*mixed, ("keep", "keep")).by_image())
+    assert pair.kappa is not None
 
 
 FLEISS = """
@@ -306,17 +314,13 @@ def test_fleiss_kappa_is_that_of_the_paper() -> None:
 
 
 def test_fleiss_kappa_of_three_is_of_the_images_that_all_decided_about() -> None:
-    held = rated(
-        ("keep", "keep", "keep"),
-        ("remove", "remove", "keep"),
-        ("keep", "remove", "keep"),
-        ("keep",),
-    )
+    rows = [("keep", "keep", "keep"), ("remove", "remove", "keep"), ("keep", "remove", "remove")]
+    held = rated(*rows * 4, ["keep"])
     *pairs, everybody = agreements(held.by_image())
     assert [one.reviewers for one in pairs] == [("ada", "bob"), ("ada", "carl"), ("bob", "carl")]
-    assert (everybody.reviewers, everybody.images) == (("ada", "bob", "carl"), 3)
-    # P = 1, 1/3, 1/3; p = 6/9, 3/9
-    assert everybody.kappa == pytest.approx((5 / 9 - 5 / 9) / (1 - 5 / 9))
+    assert (everybody.reviewers, everybody.images) == (("ada", "bob", "carl"), 12)
+    # P = 1, 1/3, 1/3; p = 5/9, 4/9
+    assert everybody.kappa == pytest.approx((5 / 9 - 41 / 81) / (1 - 41 / 81))
 
 
 def test_agreement_is_of_the_images_that_are_asked_for() -> None:
@@ -455,9 +459,9 @@ def test_the_agreement_is_told_by_decisions_and_the_summary(
     code, out, _ = review_embeddings("decisions", "--run", run.path)
     assert code == 0 and "1 images" in out and "ada, bob" in out
     (row,) = [one for one in out.splitlines() if "all images" in one]
-    assert row.split() == ["all", "images", "ada,", "bob", "2", "1", "0.00", "Cohen"]
+    assert row.split() == ["all", "images", "ada,", "bob", "2", "1", "–", "Cohen"]
     text = as_text(summarize(run, note=print)[0])
-    assert "all images: ada, bob: kappa 0.00 (Cohen), 50 % of 2 images the same" in text
+    assert "all images, ada, bob: 1 of 2 images the same" in text
     assert "1 of these disputed" in text and "ada: keep; bob: remove" in text
     decide(run, [0], "keep", "bob")
     assert "disputed" not in as_text(summarize(run, note=print)[0])
