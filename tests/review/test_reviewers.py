@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import CLASSES
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decided import read_table
 from review_embeddings.review.decisions.agreement import agreements, fleiss_kappa
@@ -30,7 +32,9 @@ from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.export import Selection, export_list, make_list
 from review_embeddings.review.exchange.formats import write_list
 from review_embeddings.review.exchange.imports import Imported, import_decisions
+from review_embeddings.review.improving.decided import read_decided
 from review_embeddings.review.report.summary import as_text, summarize
+from review_embeddings.review.share.content import decisions_to_share
 
 CommandLine = Callable[..., tuple[int, str, str]]
 
@@ -481,3 +485,25 @@ def test_nothing_of_this_is_said_of_one_reviewer(
     assert made["disputed"].tolist() == [""] and made["decision"].tolist() == ["remove"]
     write_list(made, tmp_path / "list.csv", "csv")
     assert import_decisions(run, tmp_path / "list.csv", "carl", note=print) == Imported(0, 1)
+
+
+def test_what_is_proved_and_shared_takes_no_disputed_decision(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    differ(run)
+    info = run.read_info()
+
+    def proved(file: Path | None, disputed: str | None) -> set[str | None]:
+        named = None if file is None else str(file)
+        taken = read_decided(run, info, named, ["train"], CLASSES, SILENT, disputed=disputed)
+        return {one.decision for one in taken.decisions.values()}
+
+    file = tmp_path / "both.csv"
+    image = hash_of(run, 0)
+    file.write_text(f"image_hash,decision,reviewer\n{image},keep,ada\n{image},remove,bob\n")
+    for one in (None, file):
+        with pytest.raises(SettingsError, match="1 image is disputed"):
+            proved(one, None)
+    assert proved(None, "last") == {"keep", "remove"} and proved(file, "last") == {"remove"}
+    assert proved(None, "keep") == {"keep"} and proved(file, "keep") == set()
+    assert [*decisions_to_share(run, ["decisions"], print)] == [hash_of(run, 1)]
