@@ -95,7 +95,7 @@ def _print_agreement(run: RunFolder, history: History) -> None:
                 "–" if agreement.kappa is None else f"{agreement.kappa:.2f}",
                 agreement.method,
             )
-    say("", "Agreement, of the images that all who are named decided about:")
+    say("", "Agreement, of the images that all who are named decided about (kappa from 10 on):")
     shown.print()
 
 

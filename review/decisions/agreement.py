@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.reviewers import ImageDecisions, in_words, name_of
 
+LEAST = 10
+"""Images below which no kappa is said: it would be one of chance."""
+
 MAX_PAIRS = 15
 """Pairs of reviewers that are named, those with the most images: all pairs of six."""
 
@@ -32,8 +35,8 @@ class Agreement:
     same: int
     """Of these, those about which they decided the same."""
     kappa: float | None
-    """1 for agreement throughout, 0 for that of chance, below for less; None where chance alone
-    would agree throughout, since everybody decided the same about every image."""
+    """1 for agreement throughout, 0 for that of chance, below for less; None of fewer images than
+    `LEAST`, and where chance alone would agree throughout, since all decisions are the same."""
 
     @property
     def method(self) -> str:
@@ -47,11 +50,10 @@ class Agreement:
 
     @property
     def in_words(self) -> str:
-        """For people: ``kappa 0.71 (Cohen), 88 % of 120 images the same``."""
-        kappa = "kappa –" if self.kappa is None else f"kappa {self.kappa:.2f}"
+        """For people: ``kappa 0.71 (Cohen), 106 of 120 images the same``."""
         images = "1 image" if self.images == 1 else f"{self.images:,} images"
-        share = 100 * self.same / self.images
-        return f"{kappa} ({self.method}), {share:.0f} % of {images} the same"
+        same = f"{self.same:,} of {images} the same"
+        return same if self.kappa is None else f"kappa {self.kappa:.2f} ({self.method}), {same}"
 
 
 def agreements(
@@ -78,8 +80,13 @@ def _agreement(names: tuple[str, ...], made: Sequence[Mapping[str, Decision]]) -
     if not rated:
         return None
     same = sum(len(set(one)) == 1 for one in rated)
-    kappa = _cohen(rated) if len(names) == 2 else fleiss_kappa(_counts(rated))
-    return Agreement(names, len(rated), same, kappa)
+    return Agreement(names, len(rated), same, _kappa(rated))
+
+
+def _kappa(rated: Sequence[Sequence[str]]) -> float | None:
+    if len(rated) < LEAST:
+        return None
+    return _cohen(rated) if len(rated[0]) == 2 else fleiss_kappa(_counts(rated))
 
 
 def _cohen(rated: Sequence[Sequence[str]]) -> float | None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,16 @@ class _Known:
     """The decision that counts for each decided image, by its hash."""
     by_image: dict[str, ImageDecisions]
     """What each reviewer has decided about it; empty where there is one reviewer."""
+
+    @cached_property
+    def several(self) -> set[str]:
+        """The images that more than one reviewer has decided about."""
+        return {image for image, one in self.by_image.items() if len(one.lines) > 1}
+
+    @cached_property
+    def disputed(self) -> list[str]:
+        """The images about which reviewers differ."""
+        return [image for image, one in self.by_image.items() if one.is_disputed]
 
 
 class DecisionSession:
@@ -229,24 +240,14 @@ class DecisionSession:
             proposals=History(shown.own).proposals(),
             faults=faults,
             lists="-".join(versions),
-            several=self._several(shown, touched),
-            disputed=self._disputed(shown),
+            several={
+                row: shown.by_image[image].lines
+                for image in touched
+                if image in shown.several
+                for row in self._rows_of(image)
+            },
+            disputed=sorted(row for image in shown.disputed for row in self._rows_of(image)),
         )
-
-    def _several(self, shown: _Known, touched: Iterable[str]) -> dict[int, list[Decision]]:
-        """By row, what each reviewer has decided about an image that several have."""
-        several = {image: shown.by_image[image] for image in touched if image in shown.by_image}
-        return {
-            row: [*about.lines]
-            for image, about in several.items()
-            if len(about.lines) > 1
-            for row in self._rows_of(image)
-        }
-
-    def _disputed(self, shown: _Known) -> list[int]:
-        """The rows of all disputed images."""
-        disputed = (image for image, one in shown.by_image.items() if one.is_disputed)
-        return sorted(row for image in disputed for row in self._rows_of(image))
 
     def by_image(self) -> dict[str, ImageDecisions]:
         """What several reviewers have decided about each image, by its hash; empty for one."""

@@ -11,7 +11,7 @@ from review_embeddings.pipeline.progress import Progress
 from review_embeddings.pipeline.run.folder import RunFolder, is_run
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.table import columns as c
-from review_embeddings.review.decisions.kinds import UNDECIDED
+from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.lines import Decision, now
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.exchange.apply import (
@@ -37,22 +37,24 @@ def read_decided(
     progress: Progress,
     *,
     skip_unreadable: bool = False,
+    disputed: str | None = None,
 ) -> Decided:
     """The decisions of a run, or of ``file``: a list, another run or the log of one. ``classes``
-    are those that a list may relabel to. Raises ReviewError."""
+    are those that a list may relabel to; ``disputed`` says what counts where reviewers differ.
+    Raises ReviewError, also where they do and that is not said."""
     source = run
     groups, reviewed = _copies(run, info, list(splits))
     if file is not None:
         path = Path(file).expanduser()
         folder = path.parent if path.name == LOG and path.is_file() else path
         if not (is_run(folder) or folder != path):
-            decisions = _of_list(path, classes, info)
+            decisions = _of_list(path, classes, info, disputed)
             return Decided(decisions, groups, reviewed, now(), str(path))
         source = RunFolder(folder)
         if source.path.resolve() != run.path.resolve():
             groups, reviewed = _copies(source, source.read_info(), list(splits))
     history, _ = applicable_decisions(source, skip_unreadable, progress)
-    return Decided(history.current(), groups, reviewed, history.taken, str(source))
+    return Decided(history.settled(disputed), groups, reviewed, history.taken, str(source))
 
 
 def _copies(
@@ -64,7 +66,9 @@ def _copies(
     return copy_groups(run), reviewed_splits(info.dataset, splits)
 
 
-def _of_list(path: Path, classes: list[str], info: RunInfo | None) -> dict[str, Decision]:
+def _of_list(
+    path: Path, classes: list[str], info: RunInfo | None, disputed: str | None
+) -> dict[str, Decision]:
     """The decisions of a list, by the hash of their image, whichever data set it is about."""
     listed = read_rows(path)
     if c.IMAGE_HASH not in listed.columns:
@@ -81,9 +85,5 @@ def _of_list(path: Path, classes: list[str], info: RunInfo | None) -> dict[str, 
     known = [*classes, *(() if info is None else info.added_classes)]
     images = ReviewedImages(positions, hashes, [None] * len(hashes), list(dict.fromkeys(known)))
     ids = {one: index for index, one in enumerate(hashes)}
-    found = {one.image_hash: one for one in read_decisions(path, images, "", ids)}
-    return {
-        image: replace(one, image_id=-1)
-        for image, one in found.items()
-        if one.decision != UNDECIDED
-    }
+    found = History(list(read_decisions(path, images, "", ids))).settled(disputed)
+    return {image: replace(one, image_id=-1) for image, one in found.items()}

@@ -37,7 +37,7 @@ from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import DECISIONS
 from review_embeddings.review.decisions.log import Note, about_unreadable, read_history
 from review_embeddings.review.lists import ImageList, ListDefinition, lists_of
-from review_embeddings.review.lists.agreeing import ListAgreement, agreement_by_list
+from review_embeddings.review.lists.agreeing import ALL, ListAgreement, agreement_by_list
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
 from review_embeddings.review.lists.derived import DISPUTED
@@ -305,7 +305,8 @@ def _agreement_in_words(summary: Summary) -> Iterator[tuple[str, str]]:
     """How far reviewers agree, a line each."""
     for one in summary.agreement:
         for agreement in one.agreements:
-            yield "agreement", f"{one.title}: {agreement.who}: {agreement.in_words}"
+            if one.title == ALL or agreement.kappa is not None:
+                yield "agreement", f"{one.title}, {agreement.who}: {agreement.in_words}"
 
 
 def _training(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.pipeline.training.curves import Curve, read_curves
+from review_embeddings.review.decisions.kinds import LEAVE
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.page.card import CardFindings, CardSource, card_source
@@ -133,9 +134,10 @@ def _thinned(curve: Curve) -> Curve:
 
 
 def decisions_to_share(run: RunFolder, names: Sequence[str], note: Note) -> Mapping[str, Decision]:
-    """What was decided, by the hash of the image; nothing where none of it is named. ``note`` is
+    """What was decided, by the hash of the image; nothing where none of it is named, and of
+    disputed images nothing. ``note`` is
     told of decisions that cannot be read."""
-    return read_history(run, note).current() if OF_DECISIONS & {*names} else {}
+    return read_history(run, note).settled(LEAVE) if OF_DECISIONS & {*names} else {}
 
 
 def _private(

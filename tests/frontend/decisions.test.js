@@ -381,5 +381,7 @@ test("parallel arrays become one entry a row", () => {
         proposals: [proposal],
         faults: ["torn"],
         lists: "",
+        several: [],
+        disputed: [],
     });
 });

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DISPUTED_LIST } from "page/constants.js";
+import { DISPUTED_LIST, RELABEL } from "page/constants.js";
 import { textOf } from "page/dom/node.js";
 import { agreementView } from "page/views/reviewers.js";
 import { reviewView } from "page/views/review.js";
@@ -18,7 +18,7 @@ import { begunPage, listOf } from "./pages.js";
 /** @type {(reviewer: string, decision: string, newLabel?: string | null) => Decision} */
 const by = (reviewer, decision, newLabel = null) => ({ decision, newLabel, note: "", reviewer });
 
-const BOTH = [by("ada", "keep"), by("bob", "relabel", "blue")];
+const BOTH = [by("ada", "keep"), by("bob", RELABEL, "blue")];
 
 /** A page on which ada and bob differ about row 2. @param {(server: FakeServer) => void} change */
 const differing = (change = () => {}) =>
@@ -49,11 +49,24 @@ test("a dispute is done once nobody differs any more, and its list is gone then"
     server.changed = changes({ revision: 6, decided: [[2, held]], several: [[2, agreed]] });
     await page.decisions.catchUp();
     assert.equal(page.review.left, 0);
-    assert.match(textOf(reviewView(page)), /✓ ada: keep · bob: keep/);
+    assert.match(textOf(reviewView(page)), /✓ keep by ada, bob/);
     page.review.open("labels");
     assert.deepEqual(
         page.review.lists.map(({ key }) => key).filter((key) => key === DISPUTED_LIST.key),
         [],
+    );
+});
+
+test("what a third resolved says so, and what the others decided", async () => {
+    const carl = by("carl", "remove");
+    const { page } = await differing((server) => {
+        const several = /** @type {[number, Decision[]][]} */ ([[2, [...BOTH, carl]]]);
+        server.changed = changes({ revision: 6, decided: [[2, carl]], several });
+    });
+    page.current.go(2);
+    assert.match(
+        textOf(reviewView(page)),
+        /✓ remove by carl · resolved; ada: keep · bob: → blue/,
     );
 });
 

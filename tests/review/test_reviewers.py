@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import CLASSES
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
+from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.decided import read_table
 from review_embeddings.review.decisions.agreement import agreements, fleiss_kappa
@@ -30,7 +32,9 @@ from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.export import Selection, export_list, make_list
 from review_embeddings.review.exchange.formats import write_list
 from review_embeddings.review.exchange.imports import Imported, import_decisions
+from review_embeddings.review.improving.decided import read_decided
 from review_embeddings.review.report.summary import as_text, summarize
+from review_embeddings.review.share.content import decisions_to_share
 
 CommandLine = Callable[..., tuple[int, str, str]]
 
@@ -202,7 +206,10 @@ class Reviews:
         return current, about, held.disputed().keys(), agreements(held.by_image())
 
 
-STEPS = st.lists(
+Step = str | tuple[str, int, str, bool]
+"""An undo of a reviewer; or who decides about which image, how, and whether the others are seen."""
+
+STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(st.sampled_from(["ada", "bob", "carl"]), st.integers(0, 2), DECISIONS, st.booleans())
     | st.sampled_from(["ada", "bob", "carl"]),
     max_size=12,
@@ -211,14 +218,14 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=40)
 @given(STEPS)
-def test_compacting_changes_nothing_of_who_decided_what(steps: list[object]) -> None:
+def test_compacting_changes_nothing_of_who_decided_what(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         reviews = Reviews(Path(folder))
         for step in steps:
             if isinstance(step, str):
                 reviews.undo(step)
             else:
-                name, image, decision, sees = step  # type: ignore[misc]
+                name, image, decision, sees = step
                 reviews.decide(name, image, decision, sees=sees)
         before = reviews.known
         compact(reviews.run, lambda _: None)
@@ -278,13 +285,21 @@ def test_cohens_kappa_of_two() -> None:
     (pair,) = agreements(held.by_image())
     assert (pair.images, pair.same, pair.method) == (50, 35, "Cohen")
     assert pair.kappa == pytest.approx(0.4)
-    assert pair.in_words == "kappa 0.40 (Cohen), 70 % of 50 images the same"
+    assert pair.in_words == "kappa 0.40 (Cohen), 35 of 50 images the same"
 
 
 def test_no_kappa_where_everybody_says_the_same_of_every_image() -> None:
-    (pair,) = agreements(rated(("keep", "keep"), ("keep", "keep")).by_image())
-    assert pair.kappa is None and pair.same == 2
+    (pair,) = agreements(rated(*[("keep", "keep")] * 10).by_image())
+    assert pair.kappa is None and pair.same == 10
     assert agreements(rated(("keep",), ("keep",)).by_image()) == []
+
+
+def test_no_kappa_of_a_few_images() -> None:
+    mixed = [("keep", "keep"), ("remove", "remove"), ("keep", "remove")] * 3
+    (pair,) = agreements(rated(*mixed).by_image())
+    assert (pair.kappa, pair.in_words) == (None, "6 of 9 images the same")
+    (pair,) = agreements(rated(*mixed, ("keep", "keep")).by_image())
+    assert pair.kappa is not None
 
 
 FLEISS = """
@@ -303,17 +318,13 @@ def test_fleiss_kappa_is_that_of_the_paper() -> None:
 
 
 def test_fleiss_kappa_of_three_is_of_the_images_that_all_decided_about() -> None:
-    held = rated(
-        ("keep", "keep", "keep"),
-        ("remove", "remove", "keep"),
-        ("keep", "remove", "keep"),
-        ("keep",),
-    )
+    rows = [("keep", "keep", "keep"), ("remove", "remove", "keep"), ("keep", "remove", "remove")]
+    held = rated(*rows * 4, ["keep"])
     *pairs, everybody = agreements(held.by_image())
     assert [one.reviewers for one in pairs] == [("ada", "bob"), ("ada", "carl"), ("bob", "carl")]
-    assert (everybody.reviewers, everybody.images) == (("ada", "bob", "carl"), 3)
-    # P = 1, 1/3, 1/3; p = 6/9, 3/9
-    assert everybody.kappa == pytest.approx((5 / 9 - 5 / 9) / (1 - 5 / 9))
+    assert (everybody.reviewers, everybody.images) == (("ada", "bob", "carl"), 12)
+    # P = 1, 1/3, 1/3; p = 5/9, 4/9
+    assert everybody.kappa == pytest.approx((5 / 9 - 41 / 81) / (1 - 41 / 81))
 
 
 def test_agreement_is_of_the_images_that_are_asked_for() -> None:
@@ -336,7 +347,7 @@ def decide(run: RunFolder, ids: list[int], decision: str, reviewer: str, **more:
 def hash_of(run: RunFolder, image: int) -> str:
     images = read_images(run)
     assert images is not None
-    return images.hashes[images.ids.tolist().index(image)]
+    return str(images.hashes[images.ids.tolist().index(image)])
 
 
 def differ(run: RunFolder) -> None:
@@ -452,9 +463,9 @@ def test_the_agreement_is_told_by_decisions_and_the_summary(
     code, out, _ = review_embeddings("decisions", "--run", run.path)
     assert code == 0 and "1 images" in out and "ada, bob" in out
     (row,) = [one for one in out.splitlines() if "all images" in one]
-    assert row.split() == ["all", "images", "ada,", "bob", "2", "1", "0.00", "Cohen"]
+    assert row.split() == ["all", "images", "ada,", "bob", "2", "1", "–", "Cohen"]
     text = as_text(summarize(run, note=print)[0])
-    assert "all images: ada, bob: kappa 0.00 (Cohen), 50 % of 2 images the same" in text
+    assert "all images, ada, bob: 1 of 2 images the same" in text
     assert "1 of these disputed" in text and "ada: keep; bob: remove" in text
     decide(run, [0], "keep", "bob")
     assert "disputed" not in as_text(summarize(run, note=print)[0])
@@ -474,3 +485,25 @@ def test_nothing_of_this_is_said_of_one_reviewer(
     assert made["disputed"].tolist() == [""] and made["decision"].tolist() == ["remove"]
     write_list(made, tmp_path / "list.csv", "csv")
     assert import_decisions(run, tmp_path / "list.csv", "carl", note=print) == Imported(0, 1)
+
+
+def test_what_is_proved_and_shared_takes_no_disputed_decision(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    differ(run)
+    info = run.read_info()
+
+    def proved(file: Path | None, disputed: str | None) -> set[str | None]:
+        named = None if file is None else str(file)
+        taken = read_decided(run, info, named, ["train"], CLASSES, SILENT, disputed=disputed)
+        return {one.decision for one in taken.decisions.values()}
+
+    file = tmp_path / "both.csv"
+    image = hash_of(run, 0)
+    file.write_text(f"image_hash,decision,reviewer\n{image},keep,ada\n{image},remove,bob\n")
+    for one in (None, file):
+        with pytest.raises(SettingsError, match="1 image is disputed"):
+            proved(one, None)
+    assert proved(None, "last") == {"keep", "remove"} and proved(file, "last") == {"remove"}
+    assert proved(None, "keep") == {"keep"} and proved(file, "keep") == set()
+    assert [*decisions_to_share(run, ["decisions"], print)] == [hash_of(run, 1)]

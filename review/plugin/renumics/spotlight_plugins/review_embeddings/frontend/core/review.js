@@ -51,8 +51,8 @@ export class Review {
     }
 
     /**
-     * Go where one was before the page was loaded again, else to the first list, in a second look to
-     * all images.
+     * Go where one was before the page was loaded again, else to the first list, in a second look
+     * to all images.
      * @param {Session} session
      */
     start({ title = "", table = "", secondLook, open = secondLook ? FILTERED : FIRST }) {

@@ -13,7 +13,8 @@ import { worstFirst } from "./lists.js";
 export class Reviewers {
     /** @type {Listeners} */
     changed = new Listeners();
-    /** How far they agree; undefined until that was asked for. @type {ListedAgreement[] | undefined} */
+    /** How far they agree; undefined until that was asked for.
+     * @type {ListedAgreement[] | undefined} */
     agreement;
     /** Why that is not known. */
     fault = "";
@@ -77,6 +78,9 @@ export class Reviewers {
     }
 }
 
+/** Decisions without a name are those of one reviewer. @param {Decision} made */
+export const nameOfReviewer = ({ reviewer }) => reviewer || "(no name)";
+
 /** Who decided what: `ada: keep · bob: → cat`. @param {Decision[]} made */
 export const inWords = (made) =>
-    made.map((one) => `${one.reviewer || "(no name)"}: ${verdict(one)}`).join(" · ");
+    made.map((one) => `${nameOfReviewer(one)}: ${verdict(one)}`).join(" · ");

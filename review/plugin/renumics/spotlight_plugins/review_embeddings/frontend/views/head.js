@@ -5,6 +5,7 @@
 /** @import { Notice } from "../core/notices.js" */
 /** @import { ReviewList } from "../types.js" */
 
+import { DISPUTED_LIST } from "../constants.js";
 import { UNSAVED } from "../core/notices.js";
 import { keyOf } from "../core/keyboard.js";
 import { SELECTED } from "../core/lists.js";
@@ -136,7 +137,8 @@ function decidedView({ review, decisions }) {
     const { list } = review;
     if (!list || decisions.connection.isWithout) return null;
     const known = decisions.holding.isKnown ? review.decidedIn(list).toLocaleString() : "–";
-    const text = `${known} of ${list.rows.length.toLocaleString()} decided`;
+    const done = list.key === DISPUTED_LIST.key ? "resolved" : "decided";
+    const text = `${known} of ${list.rows.length.toLocaleString()} ${done}`;
     return h("span", { key: "decided", class: "review-muted review-count" }, text);
 }
 

@@ -7,7 +7,7 @@
 import { COLUMNS, DISPUTED_LIST } from "../constants.js";
 import { verdict } from "../core/card.js";
 import { countedImages } from "../core/format.js";
-import { inWords } from "../core/reviewers.js";
+import { inWords, nameOfReviewer } from "../core/reviewers.js";
 import { betterClass } from "../core/suggestion.js";
 import { h } from "../dom/node.js";
 
@@ -54,7 +54,7 @@ function decidedView({ decisions }, row) {
     const held = holding.of(row);
     if (!held) return info?.isSecondLook ? hiddenView() : null;
     const several = holding.reviewers.of(row);
-    if (several.length > 1) return severalView(several, holding.reviewers.isDisputed(row));
+    if (several.length > 1) return severalView(held, several, holding.reviewers.isDisputed(row));
     const isOther = held.reviewer && held.reviewer !== info?.reviewer;
     const text = `${verdict(held)}${isOther ? ` by ${held.reviewer}` : ""}`;
     return h("span", { class: "review-decided", title: "Decided" }, `✓ ${text}`);
@@ -64,11 +64,22 @@ function decidedView({ decisions }, row) {
 const hiddenView = () =>
     h("span", { class: "review-muted" }, "decided by another, shown once you have decided");
 
-/** @param {Decision[]} made @param {boolean} isDisputed */
-function severalView(made, isDisputed) {
-    const text = `${isDisputed ? "disputed: " : "✓ "}${inWords(made)}`;
-    const title = isDisputed ? DISPUTED_LIST.description : "Decided by several";
-    return h("span", { class: isDisputed ? "review-wrong" : "review-decided", title }, text);
+/**
+ * Who decided what; where they do not differ any more, first what counts.
+ * @param {Decision} held
+ * @param {Decision[]} made
+ * @param {boolean} isDisputed
+ */
+function severalView(held, made, isDisputed) {
+    if (isDisputed) {
+        const title = DISPUTED_LIST.description;
+        return h("span", { class: "review-wrong", title }, `disputed: ${inWords(made)}`);
+    }
+    const others = made.filter((one) => verdict(one) !== verdict(held));
+    const alike = made.filter((one) => verdict(one) === verdict(held)).map(nameOfReviewer);
+    const resolved = others.length ? ` · resolved; ${inWords(others)}` : "";
+    const text = `✓ ${verdict(held)} by ${alike.join(", ")}${resolved}`;
+    return h("span", { class: "review-decided", title: "Decided by several" }, text);
 }
 
 /** @param {ReviewPage} page @param {number} row */
