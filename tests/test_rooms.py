@@ -48,6 +48,7 @@ LAYERS = (
     "review.decisions",
     "review.lists",
     "review.decided",
+    "review.palette",
     "review.exchange",
     "review.improving",
     "review.hosts",

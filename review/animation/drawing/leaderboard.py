@@ -183,7 +183,7 @@ class Leaderboard:
     def _show_card(self, card: Card, position: int, leader: int, checkpoint: int) -> None:
         data, style, page = self._data, self._style, self._page
         card.number.set_text(str(position + 1))
-        card.bar.set_facecolor((*self._colors.of(leader), 1.0))
+        card.bar.set_facecolor((*self._colors.at(checkpoint, leader), 1.0))
         label, prediction = data.label_of(leader), data.predictions[checkpoint][position]
         name = label or ("no label" if data.classes else f"#{data.ids[leader]}")
         card.label.set_text(page.fitted(name, style.label, style.width, bold=True))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import PathCollection
 from numpy.typing import NDArray
 
 from review_embeddings.review.animation.colors import ImageColors
@@ -24,6 +24,8 @@ from review_embeddings.review.animation.drawing.legend import (
 from review_embeddings.review.animation.drawing.naming import NamePlan, Room, plan_names
 from review_embeddings.review.animation.drawing.page import FramePage
 from review_embeddings.review.animation.drawing.points import Points
+from review_embeddings.review.animation.drawing.text import Label
+from review_embeddings.review.animation.drawing.trails import Trails
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
 
@@ -43,8 +45,8 @@ CORNERS = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1.3, 0), (-1.3, 0), (0, 1.3), (0
 CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
 """Where the number of a ring may stand, the best position first."""
 
-MAX_NAMED_TRAILS = 8
-"""Up to so many trails have the image's number at their end."""
+LINE = 0.04
+"""Height of a line in the map's corner, of 1."""
 
 
 @dataclass(frozen=True)
@@ -90,45 +92,6 @@ class MapAxes:
         return self.axes.scatter(x, y, s=size**2, **style)
 
 
-class Trails:
-    """The ways of some images over the checkpoints so far, each with its number at its end."""
-
-    def __init__(self, on: MapAxes, data: FilmData, images: Sequence[int]) -> None:
-        """``images``: their indices."""
-        self._map, self._data, self._images = on, data, list(images)
-        scale, theme, colors = on.page.scale, on.page.theme, on.colors.of(self._images)
-        self.edges = LineCollection([], colors=theme.background, linewidths=3.4 * scale, zorder=2.4)
-        self.lines = LineCollection([], colors=colors, linewidths=1.7 * scale, zorder=2.5)
-        for lines in (self.edges, self.lines):
-            on.axes.add_collection(lines, autolim=False)
-        self.heads = on.scatter(
-            len(self._images),
-            2.2 * on.radius + 3 * scale,
-            facecolors=colors,
-            edgecolors=theme.text,
-            linewidths=1.1 * scale,
-            zorder=2.6,
-        )
-        self.names = [on.page.haloed_text(on.axes, 9, zorder=4) for _ in self._images]
-        if len(self._images) <= MAX_NAMED_TRAILS:
-            for name, image in zip(self.names, self._images, strict=True):
-                name.set_text(f"#{data.ids[image]}")
-
-    def move(self, checkpoint: int, points: NDArray[np.float64]) -> None:
-        """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
-        if not self._images:
-            return
-        ends = points[self._images]
-        past = self._data.points[: checkpoint + 1, self._images]
-        ways = list(np.concatenate([past, ends[None]]).transpose(1, 0, 2))
-        for lines in (self.edges, self.lines):
-            lines.set_segments(ways)
-        self.heads.set_offsets(ends)
-        gap = 0.14 * self._map.unit
-        for name, position in zip(self.names, ends, strict=True):
-            name.set_position((float(position[0] + gap), float(position[1] - gap)))
-
-
 class Rings:
     """Rings round the most atypical images, numbered by their rank."""
 
@@ -161,7 +124,7 @@ class Rings:
         """The leaders of a checkpoint: colours, and on which side of its ring each number stands
         on the whole way to the next checkpoint; none where there is no room."""
         leaders = self._leaders(checkpoint)
-        colors: Any = self._map.colors.of(leaders)
+        colors: Any = self._map.colors.at(checkpoint, leaders)
         self.points.set_facecolor(colors)
         following = min(checkpoint + 1, len(self._data.steps) - 1)
         ends = self._data.points[sorted({checkpoint, following})][:, leaders].astype(np.float64)
@@ -259,7 +222,7 @@ def _plan(on: MapAxes, data: FilmData, names: MapNames, ringed: int) -> NamePlan
     sizes = on.unit * np.array([(width, height) for width in widths]).reshape(-1, 2)
     return plan_names(
         data.points,
-        lambda checkpoint: data.labels,
+        data.color_codes,
         sizes,
         Room(on.low, on.high),
         lambda checkpoint: data.points[checkpoint][data.leaders[checkpoint, :ringed]].astype(float),
@@ -284,26 +247,33 @@ class MapPanel:
         atypical ones are; ``groups``: whether those that
         stand apart together are ringed; ``trust``: whether a corner says how far the map can be
         trusted."""
-        self._data, self._with_trust = data, trust
+        self._page, self._data, self._with_trust = page, data, trust
         entries = key_entries(page, data, colors)
         lines = max((entry.line + 1 for entry in entries), default=0)
         on = MapAxes.of(page, data, colors, lines)
         self.axes = on.axes
-        names = MapNames.of(page, data.classes)
+        names = MapNames.of(page, data.color_classes)
         plan = _plan(on, data, names, ringed)
         self.names = ClassNames(page, on.axes, plan, names)
         if plan.shown.all() and not any(entry.code is None for entry in entries):
             entries = []
         self.key = ClassKey(page, on.axes, entries)
         self.points = Points(colors, on.radius, on.axes)
-        self.trails = Trails(on, data, trails)
+        self.trails = Trails(page, on.axes, data, trails, colors=colors, radius=on.radius)
         self.rings = Rings(on, data, ringed)
-        corner = 0.025 + 0.04 * trust
+        self.trust = self._corner_line(0.025)
+        corner = 0.025 + LINE * trust
+        self.note = self._corner_line(corner)
+        """How the map is turned against the table's."""
+        corner += LINE * any(data.turned)
         self.groups = GroupRings(on, data.groups or (), corner) if groups else None
-        self.trust = page.haloed_text(
-            on.axes, 9.5, color=page.theme.muted, transform=on.axes.transAxes, zorder=5
-        )
-        self.trust.set_position((0.015, 0.025))
+
+    def _corner_line(self, height: float) -> Label:
+        """A line of text in the map's corner, from 0 to 1 above its bottom."""
+        axes, color = self.axes, self._page.theme.muted
+        line = self._page.haloed_text(axes, 9.5, color=color, transform=axes.transAxes, zorder=5)
+        line.set_position((0.015, height))
+        return line
 
     @property
     def moving(self) -> list[Artist]:
@@ -312,7 +282,7 @@ class MapPanel:
         return [
             self.points,
             *([] if self.groups is None else [self.groups.rings]),
-            *(trails.edges, trails.lines, trails.heads),
+            *trails.moving,
             *(rings.points, rings.halos, rings.rings),
             *self.names.moving,
             *self.key.moving,
@@ -320,11 +290,15 @@ class MapPanel:
             *rings.numbers,
             *([] if self.groups is None else [self.groups.sample, self.groups.words]),
             self.trust,
+            self.note,
         ]
 
     def show(self, checkpoint: int) -> None:
         """What stays the same until the next checkpoint."""
         self.trust.set_text(self._data.trust[checkpoint] if self._with_trust else "")
+        self.note.set_text(self._data.turned[checkpoint] if self._data.turned else "")
+        self.points.show(checkpoint)
+        self.trails.show(checkpoint)
         self.rings.show(checkpoint)
 
     def move(self, moment: Moment) -> None:
@@ -333,6 +307,6 @@ class MapPanel:
         self.points.set_offsets(points)
         self.key.move(self.names.move(moment.checkpoint, moment.fraction))
         self.rings.move(moment.checkpoint, points)
-        self.trails.move(moment.checkpoint, points)
+        self.trails.move(moment.checkpoint, moment.fraction, points)
         if self.groups is not None:
             self.groups.move(points)
