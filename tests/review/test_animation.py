@@ -244,7 +244,7 @@ def test_the_corner_of_the_map_says_where_it_is_not_the_tables(run: RunFolder) -
     frame = Canvas(film, FrameStyle(480)).frame
     for checkpoint in (0, 2):
         frame.show(Moment(checkpoint))
-        assert frame.map_panel.note.get_text() == film.turned[checkpoint]
+        assert notes_of(frame) == film.turned[checkpoint]
     assert film.turned[2] == ""
 
 
@@ -340,6 +340,12 @@ def test_the_images_that_move_furthest() -> None:
         for place in range(60)
     ]
     assert data.furthest(3) == sorted(range(60), key=lambda place: -ways[place])[:3]
+
+
+def notes_of(frame: Any) -> str:
+    """What the map's corner says, from its upper line to the lowest."""
+    texts = [note.get_text() for note in reversed(frame.map_panel.notes)]
+    return ", ".join(text for text in texts if text)
 
 
 def colors_of(dots: Any) -> NDArray[np.float64]:
@@ -568,10 +574,10 @@ def test_the_corner_says_how_far_the_map_can_be_trusted_where_asked(run: RunFold
         )
     frame = Canvas(data, FrameStyle(480, trust=True)).frame
     frame.show(Moment(1, 0.5))
-    assert frame.map_panel.trust.get_text() == data.trust[1]
+    assert notes_of(frame) == data.trust[1]
     silent = Canvas(data, FrameStyle(480)).frame
     silent.show(Moment(1))
-    assert silent.map_panel.trust.get_text() == ""
+    assert notes_of(silent) == ""
 
 
 def test_images_of_groups_are_ringed_where_asked_and_a_corner_says_how_many() -> None:

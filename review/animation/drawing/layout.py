@@ -122,7 +122,7 @@ def _beside(body: Rectangle, compact: bool) -> Panels:
 
 def _below(body: Rectangle, compact: bool) -> Panels:
     gap, (curves, rest) = _gap(compact), _with_curves(body, compact)
-    height = min(0.285 * body.width, 0.4 * rest.height)
+    height = min(0.32 * body.width, 0.4 * rest.height)
     cards = Rectangle(rest.left, rest.bottom, rest.width, height)
     bottom = rest.bottom + height + gap
     return Rectangle(rest.left, bottom, rest.width, rest.top - bottom), cards, curves
