@@ -49,6 +49,7 @@ LAYERS = (
     "review.lists",
     "review.decided",
     "review.comparison",
+    "review.palette",
     "review.exchange",
     "review.improving",
     "review.hosts",

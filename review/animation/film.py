@@ -18,7 +18,7 @@ from review_embeddings.pipeline.run.folder import RunFolder, run_at
 from review_embeddings.pipeline.table import consistently
 from review_embeddings.review.animation.encode import formats, png, video
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
-from review_embeddings.review.animation.make import Film, frame_style, make_film
+from review_embeddings.review.animation.make import Film, frame_style, make_film, remarks
 from review_embeddings.review.animation.options import FilmOptions
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.animation.render import Canvas, FrameStyle
@@ -61,9 +61,7 @@ def animate(
     if ending in formats.BY_FFMPEG:
         video.check_encoder(ending)
     wanted = [checkpoints] if isinstance(checkpoints, (str, int)) else checkpoints
-    data = consistently(
-        run, lambda: read_film_data(run, [str(name) for name in wanted], top=chosen.top)
-    )
+    data = consistently(run, lambda: _read(run, chosen, [str(name) for name in wanted]))
     if len(data.steps) < 2:
         raise SettingsError(
             f"There is one checkpoint only ({data.steps[0]}), which makes no film. "
@@ -92,7 +90,8 @@ def draw_still(
     style = frame_style(data, chosen)
     with whole_file(path) as temporary:
         temporary.write_bytes(_png(Canvas(data, style), index))
-    return Film(path, 1, 0.0, style.size, path.stat().st_size)
+    size = path.stat().st_size
+    return Film(path, 1, 0.0, style.size, size, remarks=remarks(data, chosen))
 
 
 def draw_frame(
@@ -118,6 +117,10 @@ def draw_frame(
     return frame
 
 
+def _read(run: RunFolder, options: FilmOptions, checkpoints: Sequence[str] = ()) -> FilmData:
+    return read_film_data(run, checkpoints, top=options.top, align=options.align)
+
+
 def _checked(options: dict[str, Any]) -> FilmOptions:
     chosen = FilmOptions(**options)
     chosen.check()
@@ -128,7 +131,7 @@ def _data_at(run: RunFolder, checkpoint: str | int, options: FilmOptions) -> tup
     """What a film of the whole run shows, and the index of one checkpoint in it."""
     from review_embeddings.pipeline.models.checkpoints import select
 
-    data = consistently(run, lambda: read_film_data(run, top=options.top))
+    data = consistently(run, lambda: _read(run, options))
     steps = select(data.steps, [str(checkpoint)], best=data.best)
     if len(steps) > 1:
         raise SettingsError(f"--frame {checkpoint} names {len(steps)} checkpoints. Name one.")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis.mapkinds import has_shared_basis
-from review_embeddings.pipeline.analysis.project import turn_onto_next
 from review_embeddings.pipeline.errors import RunError
 from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
@@ -20,6 +19,8 @@ from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
+from review_embeddings.review.animation.motion import film_maps
+from review_embeddings.review.animation.options import ONTO_NEXT
 from review_embeddings.review.animation.pairs import Pair, read_pairs, shown_images
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.share.titles import title_of
@@ -42,8 +43,7 @@ class FilmData:
     ids: NDArray[np.int64]
     """Shape (N,): what people call the images."""
     points: NDArray[np.float32]
-    """Shape (K, N, 2): the table's aligned coordinates, each checkpoint's turned onto the next
-    one's (`turn_onto_next`)."""
+    """Shape (K, N, 2): the table's aligned coordinates, as `film_maps` lays them."""
     labels: NDArray[np.int32]
     """Shape (N,): class index, -1 without one."""
     classes: list[str]
@@ -78,6 +78,25 @@ class FilmData:
     """Model, data set and length of the training, for people."""
     pairs: tuple[Pair, ...] = ()
     """Images before and after the training."""
+    turned: tuple[str, ...] = ()
+    """What sets the coordinates of each checkpoint apart from the table's, for people; empty where
+    nothing does."""
+    disparities: tuple[float, ...] = ()
+    """Of each checkpoint's map to its reference, in [0, 1], as in the table."""
+    predicted: NDArray[np.int32] | None = None
+    """Shape (K, N): index among `predicted_classes` of what each checkpoint takes each image for,
+    -1 without; None where images have labels, or there is no head."""
+    predicted_classes: tuple[str, ...] = ()
+
+    @property
+    def color_classes(self) -> Sequence[str]:
+        """Names of the classes that colour the images: the labels' or, where no image has one,
+        those of the predictions."""
+        return self.classes if self.predicted is None else self.predicted_classes
+
+    def color_codes(self, checkpoint: int) -> NDArray[np.int32]:
+        """Index of each image among `color_classes` at a checkpoint, shape (N,); -1 without."""
+        return self.labels if self.predicted is None else self.predicted[checkpoint]
 
     def points_at(self, moment: Moment) -> NDArray[np.float64]:
         """Coordinates of all images at a moment, shape (N, 2)."""
@@ -98,8 +117,11 @@ class FilmData:
         return [int(image) for image in np.argsort(-ways, kind="stable")[:count]]
 
 
-def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8) -> FilmData:
-    """What a film of the run's checkpoints (all that are in its table, or those named) shows.
+def read_film_data(
+    run: RunFolder, checkpoints: Sequence[str] = (), *, top: int = 8, align: str = ONTO_NEXT
+) -> FilmData:
+    """What a film of the run's checkpoints (all that are in its table, or those named) shows, with
+    the maps as ``align`` says (`film_maps`).
 
     Raises RunError where there is no table or its checkpoints are of different images,
     CheckpointError for one that is not there.
@@ -119,19 +141,23 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         _part_of(part, checkpoint.step, run, images, top=min(top, len(images)))
         for checkpoint, part in table.iterate(run, checkpoints=steps, columns=COLUMNS)
     ]
-    points = np.stack([part.points for part in parts])
-    if not has_shared_basis(manifest.map):
-        points = turn_onto_next(points).astype(np.float32)
+    points, turned = film_maps(
+        np.stack([part.points for part in parts]),
+        align,
+        shared_basis=has_shared_basis(manifest.map),
+    )
     leaders = np.stack([part.leaders for part in parts])
     epochs = {checkpoint.step: checkpoint.epoch for checkpoint in manifest.checkpoints}
-    curves = read_curves(run, manifest)
+    disparities = {one.step: one.disparity for one in manifest.checkpoints}
+    labels, curves = _labels(images), read_curves(run, manifest)
+    by_prediction = bool(manifest.prediction_classes) and not (labels >= 0).any()
     pairs = read_pairs(run, steps, images)
     return FilmData(
         steps=list(steps),
         epochs=[epochs[step] for step in steps],
         ids=images.ids,
         points=points,
-        labels=_labels(images),
+        labels=labels,
         classes=list(images.classes or []),
         leaders=leaders,
         scores=np.stack([part.scores for part in parts]),
@@ -149,6 +175,10 @@ def read_film_data(run: RunFolder, checkpoints: Sequence[str] = (), *, top: int 
         run=str(run),
         title=title_of(run, steps[-1]),
         pairs=pairs,
+        turned=tuple(turned),
+        disparities=tuple(disparities[step] for step in steps),
+        predicted=np.stack([part.predicted for part in parts]) if by_prediction else None,
+        predicted_classes=tuple(manifest.prediction_classes or ()) if by_prediction else (),
     )
 
 
@@ -161,6 +191,7 @@ class _Part:
     scores: NDArray[np.float32]
     predictions: list[str]
     confidences: NDArray[np.float32]
+    predicted: NDArray[np.int32]
 
 
 def _part_of(
@@ -179,6 +210,7 @@ def _part_of(
         scores=rows["ood_score"].to_numpy(dtype=np.float32)[worst],
         predictions=_names(rows["prediction"].iloc[worst]),
         confidences=rows["confidence"].to_numpy(dtype=np.float32, na_value=np.nan)[worst],
+        predicted=np.asarray(rows["prediction"].astype("category").cat.codes, dtype=np.int32),
     )
 
 

@@ -16,8 +16,8 @@ from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.animation.encode import formats, gif, png, video
 from review_embeddings.review.animation.encode.palette import make_palette
 from review_embeddings.review.animation.filmdata import FilmData
-from review_embeddings.review.animation.options import MIN_SIZE, FilmOptions
-from review_embeddings.review.animation.plan import Moment, closing_moment, plan
+from review_embeddings.review.animation.options import MAX_TRAILS, MIN_SIZE, FilmOptions
+from review_embeddings.review.animation.plan import Moment, closing_moment, largest, plan
 from review_embeddings.review.animation.quality import QualityLevel, quality_levels
 from review_embeddings.review.animation.render import (
     Canvas,
@@ -58,6 +58,8 @@ class Film:
     """What was lowered to stay under the wanted size."""
     kept: tuple[Path, ...] = ()
     """The PNG of each checkpoint's frame, where they were wanted."""
+    remarks: tuple[str, ...] = ()
+    """What is otherwise than was asked for, a line each."""
 
 
 class _TooLargeError(Exception):
@@ -71,25 +73,52 @@ class _TooLargeError(Exception):
 def frame_style(data: FilmData, options: FilmOptions) -> FrameStyle:
     """How the frames look. Raises SettingsError for a trail of an image that is not there, and for
     groups that were not computed."""
-    index_of = {int(image): index for index, image in enumerate(data.ids)}
-    unknown = next((image for image in options.trail if image not in index_of), None)
+    ids = set(data.ids.tolist())
+    unknown = next((image for image in options.trail if image not in ids), None)
     if unknown is not None:
         raise SettingsError(
             f"--trail {unknown}: there is no such image. Use the image_id of one in the table."
         )
-    trails = [index_of[image] for image in options.trail] + data.furthest(options.trails)
     if options.groups and data.groups is None:
         raise SettingsError(f"--groups: this run has no groups yet. Run: {build_command(data.run)}")
     return FrameStyle(
         options.size,
         options.theme,
-        tuple(dict.fromkeys(trails)),
+        _trails_asked(data, options)[:MAX_TRAILS],
         options.groups,
         options.trust,
         options.shape,
         options.title,
         options.credit,
     )
+
+
+def _trails_asked(data: FilmData, options: FilmOptions) -> tuple[int, ...]:
+    """Indices of all images whose way was asked for: those named, then those that move furthest."""
+    index_of = {image: index for index, image in enumerate(data.ids.tolist())}
+    named = [index_of[image] for image in options.trail]
+    return tuple(dict.fromkeys([*named, *data.furthest(options.trails)]))
+
+
+def remarks(data: FilmData, options: FilmOptions) -> tuple[str, ...]:
+    """As `Film.remarks`."""
+    found, asked = [], len(_trails_asked(data, options))
+    if asked > MAX_TRAILS:
+        found.append(f"Drew {MAX_TRAILS} of {asked} trails: more cannot be told apart.")
+    return (
+        *found,
+        *_without_font([*data.classes, *data.predicted_classes, options.title or data.title]),
+    )
+
+
+def _without_font(texts: Sequence[str]) -> Iterator[str]:
+    """Which letters of some texts no font here has, in one line."""
+    from review_embeddings.review.animation.drawing.fonts import missing_letters
+
+    if letters := missing_letters(texts):
+        some = ", ".join(f"{one} (U+{ord(one[0]):04X})" for one in letters[:3])
+        more = f" and {len(letters) - 3:,} more" if len(letters) > 3 else ""
+        yield f"No font here has {some}{more}: boxes stand for them. A Noto font has most letters."
 
 
 def make_film(
@@ -112,7 +141,8 @@ def make_film(
             continue
         job = _Job(data, path, options, level, limit)
         try:
-            return job.run(processes or processes_here(), progress)
+            film = job.run(processes or processes_here(), progress)
+            return replace(film, remarks=remarks(data, options))
         except _TooLargeError as error:
             hopeless = level.weight * WORTH_TRYING * limit / error.size
     smaller = "" if path.suffix.lower() == ".mp4" else ", or .mp4, which is the smallest kind"
@@ -148,7 +178,12 @@ class _Job:
         drawn = max(1, ticks // self.level.thinned)
         fps = options.fps * drawn / ticks
         moments = plan(
-            self.data.steps, tween=drawn - 1, pace=options.pace, fps=fps, hold=options.hold
+            self.data.steps,
+            tween=drawn - 1,
+            pace=options.pace,
+            fps=fps,
+            hold=options.hold,
+            lingering=largest(self.data.disparities, options.linger),
         )
         if options.closing and self.data.pairs:
             moments.append(closing_moment(moments[-1].checkpoint, fps))

@@ -21,6 +21,13 @@ TARGET_FRAMES = 150
 MAX_DEFAULT_TWEEN = 11
 """Most frames between two checkpoints by default."""
 
+ONTO_NEXT, AS_TABLE = ALIGNS = ("next", "table")
+"""How the maps lie to each other: each turned onto that of the next checkpoint, so that nothing
+jumps; or by the table's coordinates, as the review's maps."""
+
+MAX_TRAILS = 3
+"""Most ways that are drawn: more cannot be told apart."""
+
 
 @dataclass(frozen=True)
 class FilmOptions:
@@ -49,10 +56,15 @@ class FilmOptions:
     """One of `THEMES`."""
     top: int = 8
     """Images in the leaderboard."""
+    align: str = ONTO_NEXT
+    """One of `ALIGNS`."""
+    linger: int = 0
+    """So many checkpoints, those of the largest disparity in the table, stay for half a second
+    more."""
     trails: int = 0
-    """The way of so many images that move furthest is drawn."""
+    """The way of so many images that move furthest is drawn, over the last checkpoints."""
     trail: tuple[int, ...] = ()
-    """And that of these, by image_id."""
+    """And that of these, by image_id, before them; of all the first `MAX_TRAILS`."""
     groups: bool = False
     """Whether the images of groups that stand apart are ringed, and a corner says how many there
     are."""
@@ -70,6 +82,7 @@ class FilmOptions:
             ("--tween", self.tween or 0, 0, 100),
             ("--hold", self.hold, 0, 60),
             ("--top", self.top, 0, MAX_LEADERBOARD),
+            ("--linger", self.linger, 0, 1000),
             ("--trails", self.trails, 0, 200),
         ):
             if not low <= value <= high:
@@ -77,6 +90,7 @@ class FilmOptions:
         for name, choice, choices in (
             ("--time", self.pace, PACES),
             ("--theme", self.theme, tuple(THEMES)),
+            ("--align", self.align, ALIGNS),
             ("--shape", self.shape, tuple(SHAPES)),
         ):
             if choice not in choices:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 PACES = ("equal", "steps")
 """Checkpoints shown equally long, or as long as there are training steps to the next one."""
 
 
+LINGER = 0.5
+"""Seconds for which a checkpoint that is lingered on stays longer."""
 CLOSING = 3.0
 """Seconds for which images before and after are shown: three rows are read in that."""
 
@@ -32,14 +34,42 @@ def closing_moment(last: int, fps: float) -> Moment:
     return Moment(last, ticks=max(1, round(CLOSING * fps)), closing=True)
 
 
-def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float) -> list[Moment]:
+def plan(
+    steps: Sequence[int],
+    *,
+    tween: int,
+    pace: str,
+    fps: float,
+    hold: float,
+    lingering: Collection[int] = (),
+) -> list[Moment]:
     """The moments of a film over checkpoints at these steps.
 
     Between two checkpoints lie ``tween`` moments with points on their way; the last one is held for
     ``hold`` seconds. With ``pace="steps"`` the film is as long as with "equal", but the time from
     one checkpoint to the next is proportional to the steps between them (at least one frame time
-    each).
+    each). The checkpoints of these indices stay for `LINGER` seconds more.
     """
+    longer = max(1, round(LINGER * fps))
+    moments = _moving(steps, tween, pace)
+    moments.append(Moment(len(steps) - 1, ticks=max(1, round(hold * fps))))
+    return [
+        replace(moment, ticks=moment.ticks + longer)
+        if moment.fraction == 0 and moment.checkpoint in lingering
+        else moment
+        for moment in moments
+    ]
+
+
+def largest(values: Sequence[float], count: int) -> tuple[int, ...]:
+    """Indices of so many of the largest values that are above 0, ascending; of equal ones the first
+    count."""
+    order = sorted(range(len(values)), key=lambda index: -values[index])
+    return tuple(sorted(index for index in order[:count] if values[index] > 0))
+
+
+def _moving(steps: Sequence[int], tween: int, pace: str) -> list[Moment]:
+    """All moments before the last checkpoint."""
     last = len(steps) - 1
     moments: list[Moment] = []
     for index in range(last):
@@ -52,7 +82,7 @@ def plan(steps: Sequence[int], *, tween: int, pace: str, fps: float, hold: float
             moments.append(Moment(index, ticks=ticks))
         else:
             moments += [Moment(index, ease(tick / ticks)) for tick in range(ticks)]
-    return [*moments, Moment(last, ticks=max(1, round(hold * fps)))]
+    return moments
 
 
 def ease(fraction: float) -> float:

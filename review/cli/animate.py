@@ -97,6 +97,21 @@ class LookOptions:
         metavar="SECONDS",
         help="How long the last frame stays.",
     )
+    align: str = option(
+        "--align",
+        default="next",
+        show_default=True,
+        metavar="HOW",
+        choices=choices.map_aligns,
+        help="{choices}; next: each map is turned onto the next one; table: as on the page.",
+    )
+    linger: int = option(
+        "--linger",
+        type=int,
+        default=0,
+        metavar="K",
+        help="The K checkpoints of largest disparity stay half a second longer.",
+    )
     theme: str = option(
         "--theme",
         default="light",
@@ -118,7 +133,7 @@ class LookOptions:
         type=int,
         default=0,
         metavar="K",
-        help="Draw the way of the K images that move furthest.",
+        help="Draw the way of the K images that move furthest, at most 3.",
     )
     trail: tuple[int, ...] = option(
         "--trail",
@@ -195,6 +210,8 @@ def _still(run: RunFolder, checkpoint: str, options: AnimateOptions) -> None:
 
     still = draw_still(run, checkpoint, file_target(options.out, run), **values_of(options.film))
     say(f"Wrote {named(still.path)} ({still.size[0]} x {still.size[1]} pixels)")
+    for remark in still.remarks:
+        say(remark)
 
 
 def _film(run: RunFolder, options: AnimateOptions) -> None:
@@ -213,5 +230,7 @@ def _film(run: RunFolder, options: AnimateOptions) -> None:
     say(f"Wrote {named(film.path)}: {film.frames:,} frames, {film.seconds:.1f} s, {size}")
     if film.lowered:
         say(f"Lowered to stay under {options.film.max_mb:g} MB: {film.lowered}")
+    for remark in film.remarks:
+        say(remark)
     if film.kept:
         say(f"Kept {len(film.kept):,} frames: {film.kept[0]} …")

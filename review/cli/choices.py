@@ -69,6 +69,13 @@ def paces() -> Iterable[str]:
     return PACES
 
 
+def map_aligns() -> Iterable[str]:
+    """How the maps of the film lie to each other."""
+    from review_embeddings.review.animation.options import ALIGNS
+
+    return ALIGNS
+
+
 def lists() -> Iterable[str]:
     """Lists that can be exported."""
     return exported_lists.keys()

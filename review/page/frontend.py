@@ -37,6 +37,7 @@ from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.outlook import FIRST
 from review_embeddings.review.page.frame import ENDS, NO_NEW_LABEL
 from review_embeddings.review.page.nearest import BESIDE
+from review_embeddings.review.palette import class_palette
 
 PLUGIN_FOLDER = Path(__file__).parents[1] / "plugin"
 """Holds our Spotlight plugin. It is put on the server's path only, so a Spotlight started by others
@@ -181,6 +182,7 @@ def shared_constants() -> dict[str, object]:
         "MAX_SUSPECT_SCORE": EVEN,
         "TRUST_NEIGHBORS": NEAR,
         "OF_EVALUATION": OF_EVALUATION,
+        "CLASS_COLORS": class_palette(),
     }
 
 

@@ -16,6 +16,7 @@ from serving import Serving
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.page.frontend import WIDGETS
+from review_embeddings.review.palette import class_palette
 
 pytestmark = pytest.mark.browser
 
@@ -193,7 +194,7 @@ def test_spotlights_plots_have_the_colours_of_the_maps_and_are_dark_in_the_dark(
     plots: Page,
 ) -> None:
     colors = state(plots, "[0, 1].map(code => s.colorTransferFunctions.label.full(code).hex())")
-    assert colors == ["#2f6fde", "#e06c00"]  # of the maps, as in core/colors.js
+    assert colors == list(class_palette()[:2])  # of the maps
     plots.wait_for_function(CORNER, arg=True)
     plots.emulate_media(color_scheme="dark")
     plots.wait_for_function(CORNER, arg=False)

@@ -55,7 +55,12 @@ class _Rows:
         data, steps = self._data, self._data.steps
         labelled = any(data.label_of(pair.image) for pair in data.pairs)
         nearest = any(pair.before.nearest is not None for pair in data.pairs)
-        meaning = "nearest image → prediction" if nearest else "prediction"
+        meaning = "prediction"
+        if nearest:
+            meaning = f"nearest image → {meaning}"
+            room = self._width - 0.1
+            if self._page.width_of(meaning, self._page.layout.text.small) > room:
+                meaning = "nearest → prediction"
         heads = [("Image", "its label" if labelled else "")]
         for step in (steps[0], steps[-1]):
             heads.append(("The end" if step in data.unknown else f"Step {step:,}", meaning))

@@ -128,7 +128,9 @@ class Frame:
         """
         self.data, self.figure = data, figure
         page = FramePage(figure, THEMES[theme], titled=bool(title))
-        colors = ImageColors.of_labels(data.labels, len(data.classes), to_rgb(page.theme.plain))
+        codes = data.labels if data.predicted is None else data.predicted
+        plain = to_rgb(page.theme.plain)
+        colors = ImageColors.of_classes(codes, len(data.color_classes), plain)
         self._checkpoint = -1
         self.title_line = TitleLines(page, data, title)
         self.leaderboard = Leaderboard(page, data, colors)

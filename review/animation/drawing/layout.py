@@ -84,9 +84,9 @@ class Layout:
         text = COMPACT if compact else REGULAR
         wide, tall = aspect >= WIDE_FROM, aspect < TALL_BELOW
         # a compact page has a point of text for each pixel of a frame of 480
-        page = 480 / 72 if compact else 11.2 if wide else 7.2 if tall else 8.6
+        page = 480 / 72 if compact else 11.5 if wide else 7.2 if tall else 8.6
         if wide:
-            page = max(page, aspect * (480 / 72 * 9 / 16 if compact else 11.2 * 9 / 16))
+            page = max(page, aspect * (480 / 72 * 9 / 16 if compact else 11.5 * 9 / 16))
         margin, foot, head = (0.18, 0.24, 0.18) if compact else (0.36, 0.36, 0.30)
         page_height = page / aspect
         title = page_height - margin - text.title / 144
@@ -122,7 +122,7 @@ def _beside(body: Rectangle, compact: bool) -> Panels:
 
 def _below(body: Rectangle, compact: bool) -> Panels:
     gap, (curves, rest) = _gap(compact), _with_curves(body, compact)
-    height = min(0.285 * body.width, 0.4 * rest.height)
+    height = min(0.32 * body.width, 0.4 * rest.height)
     cards = Rectangle(rest.left, rest.bottom, rest.width, height)
     bottom = rest.bottom + height + gap
     return Rectangle(rest.left, bottom, rest.width, rest.top - bottom), cards, curves

@@ -22,7 +22,7 @@ from review_embeddings.review.animation.drawing.picture import Picture
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
 
-MIN_PICTURE = 0.081
+MIN_PICTURE = 0.08
 """Least share of the frame's width that a picture takes: a phone shows it as large as a finger."""
 
 MIN_LETTERS = 7.5
@@ -37,6 +37,9 @@ HEADING = "Most atypical images"
 BAR = 0.05
 """Height of the bar in the colour of the class below a picture, in units of the page."""
 
+
+GAP = 0.28
+"""Between two cards, as a share of the page's margin."""
 
 BADGE = 0.07
 """How far inside the corner of a picture the middle of its rank lies, in units of the page."""
@@ -56,7 +59,7 @@ class CardStyle:
     @classmethod
     def of(cls, cell: Box, caption: float, page: FramePage, widest: float) -> CardStyle:
         """``widest``: width of the longest label at the size of the body's text."""
-        text, gap = page.layout.text, 0.28 * page.layout.margin
+        text, gap = page.layout.text, GAP * page.layout.margin
         width = cell.width - gap
         label = max(text.small, text.body * min(1.0, width / max(widest, 0.01)))
         side = min(width, cell.height - caption - gap)
@@ -147,7 +150,9 @@ class Leaderboard:
     def _grid(self, room: Box, caption: float) -> tuple[Grid, int]:
         """Cells, and how many: fewer where labels are long, but at least `MIN_CARDS`."""
         text, total = self._page.layout.text, self._data.leaders.shape[1]
-        least = {"caption": caption, "least": MIN_PICTURE * self._page.layout.width}
+        gap = GAP * self._page.layout.margin
+        smallest = MIN_PICTURE * self._page.layout.width + gap
+        least = {"caption": caption, "least": smallest}
         widths = [MIN_LETTERS * text.small / 72]
         widths.insert(0, max(widths[0], min(self._widest * text.small / text.body, MAX_CELL)))
         for width in widths:
@@ -183,7 +188,7 @@ class Leaderboard:
     def _show_card(self, card: Card, position: int, leader: int, checkpoint: int) -> None:
         data, style, page = self._data, self._style, self._page
         card.number.set_text(str(position + 1))
-        card.bar.set_facecolor((*self._colors.of(leader), 1.0))
+        card.bar.set_facecolor((*self._colors.at(checkpoint, leader), 1.0))
         label, prediction = data.label_of(leader), data.predictions[checkpoint][position]
         name = label or ("no label" if data.classes else f"#{data.ids[leader]}")
         card.label.set_text(page.fitted(name, style.label, style.width, bold=True))

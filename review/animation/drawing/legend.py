@@ -50,18 +50,21 @@ class Entry:
 
 def key_entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[Entry]:
     """What the key names, and where."""
-    total, width = len(data.classes), page.layout.map.width
-    if not total:
+    classes, width = data.color_classes, page.layout.map.width
+    if not classes:
         return _flow(page, [Entry("no labels", to_rgba(page.theme.plain))], width) or []
-    unlabelled = [Entry("without a label", to_rgba(page.theme.plain))]
-    rest = unlabelled if (data.labels < 0).any() else []
-    counts = np.bincount(data.labels[data.labels >= 0], minlength=total)
+    codes, rest = data.color_codes(len(data.steps) - 1), []
+    if data.predicted is not None:
+        rest = [Entry("predicted, no labels", (0, 0, 0, 0))]
+    elif (codes < 0).any():
+        rest = [Entry("without a label", to_rgba(page.theme.plain))]
+    counts = np.bincount(codes[codes >= 0], minlength=len(classes))
     largest = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     total = len(largest)
     for number in range(min(total, MAX_KEYED), 0, -1):
-        codes = sorted(largest[:number].tolist())
+        shown = sorted(largest[:number].tolist())
         entries = [
-            Entry(data.classes[code], to_rgba(tuple(colors.palette[code])), code) for code in codes
+            Entry(classes[code], to_rgba(tuple(colors.palette[code])), code) for code in shown
         ]
         if number < total:
             entries.append(Entry(f"and {total - number} more", (0, 0, 0, 0)))

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import PathCollection
 from numpy.typing import NDArray
 
 from review_embeddings.review.animation.colors import ImageColors
 from review_embeddings.review.animation.drawing.legend import (
     ClassKey,
     ClassNames,
+    Entry,
     MapNames,
     key_entries,
     line_height,
@@ -24,6 +25,8 @@ from review_embeddings.review.animation.drawing.legend import (
 from review_embeddings.review.animation.drawing.naming import NamePlan, Room, plan_names
 from review_embeddings.review.animation.drawing.page import FramePage
 from review_embeddings.review.animation.drawing.points import Points
+from review_embeddings.review.animation.drawing.text import Label
+from review_embeddings.review.animation.drawing.trails import Trails
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
 
@@ -43,8 +46,11 @@ CORNERS = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1.3, 0), (-1.3, 0), (0, 1.3), (0
 CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
 """Where the number of a ring may stand, the best position first."""
 
-MAX_NAMED_TRAILS = 8
-"""Up to so many trails have the image's number at their end."""
+NOTE = 9.5
+"""Size of the text in the map's corner, in points."""
+
+NOTE_LEFT = 0.08
+"""Left of it, in units of the page."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,10 @@ class MapAxes:
     page: FramePage
     axes: Axes
     low: NDArray[np.float64]
-    """The lower left corner, in the coordinates of the map."""
+    """The lower left corner of what is kept for points, in the coordinates of the map; below it is
+    room for notes."""
     high: NDArray[np.float64]
-    """The upper right corner of what is kept free for points; above it is room for the key."""
+    """Its upper right corner; above it is room for the key."""
     unit: float
     """One unit of the page in those of the coordinates."""
     radius: float
@@ -64,19 +71,23 @@ class MapAxes:
     colors: ImageColors
 
     @classmethod
-    def of(cls, page: FramePage, data: FilmData, colors: ImageColors, key: int) -> MapAxes:
-        """Axes that have room for all checkpoints, below so many lines of the key."""
+    def of(
+        cls, page: FramePage, data: FilmData, colors: ImageColors, *, key: int, notes: int
+    ) -> MapAxes:
+        """Axes that have room for all checkpoints, between so many lines of the key and of
+        notes."""
         part = page.layout.map
         axes = page.axes(part)
         above = line_height(page) * key + (0.06 if key else 0)
-        room = np.array([part.width, part.height - above])
+        below = _note_height(notes)
+        room = np.array([part.width, part.height - above - below])
         low = data.points.min(axis=(0, 1)).astype(np.float64)
         high = data.points.max(axis=(0, 1)).astype(np.float64)
         least = LEAST_EXTENT * room / room.min()
         unit = float((np.maximum(high - low, least) / (room - 2 * EDGE)).max())
         middle, half = (low + high) / 2, room * unit / 2
         low, high = middle - half, middle + half
-        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1] + above * unit))
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1] - below * unit, high[1] + above * unit))
         axes.set(xticks=[], yticks=[], aspect="equal")
         share = np.sqrt(part.width * part.height) / 5.5
         radius = float(np.clip(2.2 / np.sqrt(len(data.ids)), 0.015, 0.06)) * 72 * page.scale * share
@@ -90,43 +101,9 @@ class MapAxes:
         return self.axes.scatter(x, y, s=size**2, **style)
 
 
-class Trails:
-    """The ways of some images over the checkpoints so far, each with its number at its end."""
-
-    def __init__(self, on: MapAxes, data: FilmData, images: Sequence[int]) -> None:
-        """``images``: their indices."""
-        self._map, self._data, self._images = on, data, list(images)
-        scale, theme, colors = on.page.scale, on.page.theme, on.colors.of(self._images)
-        self.edges = LineCollection([], colors=theme.background, linewidths=3.4 * scale, zorder=2.4)
-        self.lines = LineCollection([], colors=colors, linewidths=1.7 * scale, zorder=2.5)
-        for lines in (self.edges, self.lines):
-            on.axes.add_collection(lines, autolim=False)
-        self.heads = on.scatter(
-            len(self._images),
-            2.2 * on.radius + 3 * scale,
-            facecolors=colors,
-            edgecolors=theme.text,
-            linewidths=1.1 * scale,
-            zorder=2.6,
-        )
-        self.names = [on.page.haloed_text(on.axes, 9, zorder=4) for _ in self._images]
-        if len(self._images) <= MAX_NAMED_TRAILS:
-            for name, image in zip(self.names, self._images, strict=True):
-                name.set_text(f"#{data.ids[image]}")
-
-    def move(self, checkpoint: int, points: NDArray[np.float64]) -> None:
-        """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
-        if not self._images:
-            return
-        ends = points[self._images]
-        past = self._data.points[: checkpoint + 1, self._images]
-        ways = list(np.concatenate([past, ends[None]]).transpose(1, 0, 2))
-        for lines in (self.edges, self.lines):
-            lines.set_segments(ways)
-        self.heads.set_offsets(ends)
-        gap = 0.14 * self._map.unit
-        for name, position in zip(self.names, ends, strict=True):
-            name.set_position((float(position[0] + gap), float(position[1] - gap)))
+def _note_height(lines: float) -> float:
+    """Of so many lines in the map's corner, in units of the page."""
+    return 1.5 * NOTE / 72 * lines
 
 
 class Rings:
@@ -161,7 +138,7 @@ class Rings:
         """The leaders of a checkpoint: colours, and on which side of its ring each number stands
         on the whole way to the next checkpoint; none where there is no room."""
         leaders = self._leaders(checkpoint)
-        colors: Any = self._map.colors.of(leaders)
+        colors: Any = self._map.colors.at(checkpoint, leaders)
         self.points.set_facecolor(colors)
         following = min(checkpoint + 1, len(self._data.steps) - 1)
         ends = self._data.points[sorted({checkpoint, following})][:, leaders].astype(np.float64)
@@ -220,22 +197,25 @@ def _apart(
 class GroupRings:
     """Rings round the images of groups that stand apart, and what they mean in a corner."""
 
-    def __init__(self, on: MapAxes, groups: Sequence[Sequence[int]], corner: float) -> None:
-        """``groups``: indices of the images of each; ``corner``: height of the words in the axes,
-        from 0 to 1."""
+    def __init__(self, on: MapAxes, groups: Sequence[Sequence[int]]) -> None:
+        """``groups``: indices of the images of each."""
         self._images = [image for group in groups for image in group]
-        scale, theme = on.page.scale, on.page.theme
+        page, part = on.page, on.page.layout.map
+        scale, theme = page.scale, page.theme
         style: dict[str, Any] = {"facecolors": "none", "edgecolors": theme.group, "zorder": 2.3}
         size = 2 * on.radius + 3 * scale
         self.rings = on.scatter(len(self._images), size, linewidths=1.1 * scale, **style)
         style |= {"transform": on.axes.transAxes, "zorder": 5}
         style |= {"s": (8 * scale) ** 2, "linewidths": 1.4 * scale}
-        self.sample = on.axes.scatter([0.03], [corner + 0.009], **style)
-        self.words = on.page.haloed_text(
-            on.axes, 9.5, color=theme.muted, transform=on.axes.transAxes, zorder=5
+        left, height = NOTE_LEFT + 4 / 72, _note_height(0.6) / part.height
+        self.sample = on.axes.scatter([left / part.width], [height], **style)
+        self.words = page.haloed_text(
+            on.axes, NOTE, color=theme.muted, transform=on.axes.transAxes, zorder=5
         )
-        self.words.set_position((0.05, corner))
-        self.words.set_text(_in_words(groups))
+        begin = left + 9 / 72
+        self.words.set_position((begin / part.width, height))
+        room = part.width - begin - NOTE_LEFT
+        self.words.set_text(page.fitted(_in_words(groups), NOTE, room))
 
     def move(self, points: NDArray[np.float64]) -> None:
         """To where all images are, shape (N, 2)."""
@@ -259,11 +239,17 @@ def _plan(on: MapAxes, data: FilmData, names: MapNames, ringed: int) -> NamePlan
     sizes = on.unit * np.array([(width, height) for width in widths]).reshape(-1, 2)
     return plan_names(
         data.points,
-        lambda checkpoint: data.labels,
+        data.color_codes,
         sizes,
         Room(on.low, on.high),
         lambda checkpoint: data.points[checkpoint][data.leaders[checkpoint, :ringed]].astype(float),
     )
+
+
+def _all_named(plan: NamePlan, entries: Sequence[Entry]) -> bool:
+    """Whether the map names all that the key would, at every checkpoint."""
+    codes = [entry.code for entry in entries if entry.code is not None]
+    return len(codes) == len(entries) and bool(plan.shown[:, codes].all())
 
 
 class MapPanel:
@@ -281,29 +267,47 @@ class MapPanel:
         trust: bool = False,
     ) -> None:
         """``trails``: indices of the images whose way is drawn; ``ringed``: how many of the most
-        atypical ones are; ``groups``: whether those that
-        stand apart together are ringed; ``trust``: whether a corner says how far the map can be
-        trusted."""
-        self._data, self._with_trust = data, trust
+        atypical ones are; ``groups``: whether those that stand apart together are ringed;
+        ``trust``: whether a corner says how far the map can be trusted."""
+        self._page, self._data, self._with_trust = page, data, trust
         entries = key_entries(page, data, colors)
         lines = max((entry.line + 1 for entry in entries), default=0)
-        on = MapAxes.of(page, data, colors, lines)
+        self._notes = [self._lines(checkpoint) for checkpoint in range(len(data.steps))]
+        lowest = int(groups)
+        count = max(map(len, self._notes))
+        on = MapAxes.of(page, data, colors, key=lines, notes=lowest + count)
         self.axes = on.axes
-        names = MapNames.of(page, data.classes)
+        names = MapNames.of(page, data.color_classes)
         plan = _plan(on, data, names, ringed)
         self.names = ClassNames(page, on.axes, plan, names)
-        if plan.shown.all() and not any(entry.code is None for entry in entries):
-            entries = []
-        self.key = ClassKey(page, on.axes, entries)
+        self.key = ClassKey(page, on.axes, () if _all_named(plan, entries) else entries)
         self.points = Points(colors, on.radius, on.axes)
-        self.trails = Trails(on, data, trails)
+        self.trails = Trails(page, on.axes, data, trails, colors=colors, radius=on.radius)
         self.rings = Rings(on, data, ringed)
-        corner = 0.025 + 0.04 * trust
-        self.groups = GroupRings(on, data.groups or (), corner) if groups else None
-        self.trust = page.haloed_text(
-            on.axes, 9.5, color=page.theme.muted, transform=on.axes.transAxes, zorder=5
-        )
-        self.trust.set_position((0.015, 0.025))
+        self.groups = GroupRings(on, data.groups or ()) if groups else None
+        self.notes = [self._note(lowest + number) for number in range(count)]
+        """How far the map can be trusted, and how it is turned against the table's; the lowest
+        first."""
+
+    def _lines(self, checkpoint: int) -> list[str]:
+        """What the corner says at a checkpoint, the lowest line first."""
+        data, page = self._data, self._page
+        room = page.layout.map.width - 2 * NOTE_LEFT
+        lines = [data.turned[checkpoint]] if data.turned and data.turned[checkpoint] else []
+        for part in data.trust[checkpoint].split(", ") if self._with_trust else ():
+            longer = f"{lines[-1]}, {part}" if lines else part
+            if lines and page.width_of(longer, NOTE) <= room:
+                lines[-1] = longer
+            else:
+                lines.append(part)
+        return [page.fitted(line, NOTE, room) for line in reversed(lines)]
+
+    def _note(self, line: int) -> Label:
+        """An empty line of the map's corner, the lowest of which is number 0."""
+        axes, color, part = self.axes, self._page.theme.muted, self._page.layout.map
+        note = self._page.haloed_text(axes, NOTE, color=color, transform=axes.transAxes, zorder=5)
+        note.set_position((NOTE_LEFT / part.width, _note_height(line + 0.6) / part.height))
+        return note
 
     @property
     def moving(self) -> list[Artist]:
@@ -312,19 +316,23 @@ class MapPanel:
         return [
             self.points,
             *([] if self.groups is None else [self.groups.rings]),
-            *(trails.edges, trails.lines, trails.heads),
+            *trails.moving,
             *(rings.points, rings.halos, rings.rings),
             *self.names.moving,
             *self.key.moving,
             *trails.names,
             *rings.numbers,
             *([] if self.groups is None else [self.groups.sample, self.groups.words]),
-            self.trust,
+            *self.notes,
         ]
 
     def show(self, checkpoint: int) -> None:
         """What stays the same until the next checkpoint."""
-        self.trust.set_text(self._data.trust[checkpoint] if self._with_trust else "")
+        texts = self._notes[checkpoint]
+        for number, note in enumerate(self.notes):
+            note.set_text(texts[number] if number < len(texts) else "")
+        self.points.show(checkpoint)
+        self.trails.show(checkpoint)
         self.rings.show(checkpoint)
 
     def move(self, moment: Moment) -> None:
@@ -333,6 +341,6 @@ class MapPanel:
         self.points.set_offsets(points)
         self.key.move(self.names.move(moment.checkpoint, moment.fraction))
         self.rings.move(moment.checkpoint, points)
-        self.trails.move(moment.checkpoint, points)
+        self.trails.move(moment.checkpoint, moment.fraction, points)
         if self.groups is not None:
             self.groups.move(points)

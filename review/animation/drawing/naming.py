@@ -15,8 +15,9 @@ MAX_NAMES = 24
 """Most names in a map: more are no longer read."""
 
 COME, STAY = 0.5, 0.4
-"""Share of the images around the middle of a class that are of it, from which its name comes, and
-down to which it stays: a class that lies among others is nowhere."""
+"""How pure the surroundings of the middle of a class are from which its name comes, and down to
+which it stays: 0 where they are as mixed as all images, 1 where all are of it. A class that lies
+among others is nowhere."""
 
 CORE = 0.6
 """Share of the images of a class that lie around its middle."""
@@ -110,7 +111,7 @@ class _Cloud:
     radius: float
     """Distance from the middle within which `CORE` of them lie."""
     purity: float
-    """Share of the images within that are of the class."""
+    """Of the images within, as `COME` measures it."""
     images: int
 
 
@@ -126,7 +127,8 @@ def _clouds(
         middle = np.median(own, axis=0)
         radius = float(np.quantile(np.hypot(*(own - middle).T), CORE))
         near = np.hypot(*(points - middle).T) <= radius
-        purity = float((codes[near] == code).mean()) if near.any() else 1.0
+        share, within = len(own) / len(codes), float((codes[near] == code).mean())
+        purity = (within - share) / (1 - share) if share < 1 else 1.0
         clouds[code] = _Cloud(middle, radius, purity, len(own))
     return clouds
 

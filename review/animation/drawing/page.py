@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
 
+from review_embeddings.review.animation.drawing.fonts import FAMILY
 from review_embeddings.review.animation.drawing.layout import Layout, Rectangle
 from review_embeddings.review.animation.drawing.text import (
     Label,
     fitted,
-    font_families,
     text_width,
 )
 from review_embeddings.review.animation.themes import Theme
@@ -71,7 +71,7 @@ class FramePage:
     def _text_options(self, size: float, options: dict[str, Any]) -> dict[str, Any]:
         """Names of classes are never read as mathematics."""
         options = {"color": self.theme.text, "verticalalignment": "center", **options}
-        fonts = {"fontfamily": font_families(), "parse_math": False}
+        fonts = {"fontfamily": FAMILY, "parse_math": False}
         return {**options, "fontsize": size * self.scale, **fonts}
 
     def width_of(self, text: str, size: float, *, bold: bool = False) -> float:

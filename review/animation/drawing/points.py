@@ -41,11 +41,11 @@ class Points(PathCollection):
 
     def __init__(self, colors: ImageColors, radius: float, axes: Axes) -> None:
         """``radius`` in points (1/72 inch)."""
-        total = len(colors.index)
+        total = colors.index.shape[-1]
         super().__init__(
             [Outline.unit_circle()],
             sizes=[radius**2],
-            facecolors=colors.of(slice(None)),
+            facecolors=colors.at(0, slice(None)),
             alpha=ALPHA,
             edgecolors="none",
             linewidths=0,
@@ -54,11 +54,23 @@ class Points(PathCollection):
             transform=IdentityTransform(),
         )
         layers = LAYERS if len(colors.palette) <= MAX_LAYERED_COLORS else 1
-        layer = np.random.default_rng(0).integers(0, layers, total)
-        self._group = layer * len(colors.palette) + colors.index
+        self._layer = np.random.default_rng(0).integers(0, layers, total)
+        self._images = colors
+        self._group = self._groups(0)
         self._colors: list[Any] = [(*map(float, color), ALPHA) for color in colors.palette]
         self._radius = radius
         axes.add_collection(self, autolim=False)
+
+    def show(self, checkpoint: int) -> None:
+        """Take the colours of a checkpoint."""
+        if self._images.change:
+            self._group = self._groups(checkpoint)
+            colors: Any = self._images.at(checkpoint, slice(None))
+            self.set_facecolor(colors)
+
+    def _groups(self, checkpoint: int) -> NDArray[np.int64]:
+        """Layer and colour of each point as one number, shape (N,)."""
+        return self._layer * len(self._images.palette) + self._images.rows(checkpoint)
 
     def draw(self, renderer: Any) -> None:
         """Draw on Agg with markers, elsewhere as any collection."""

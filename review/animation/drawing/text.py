@@ -9,28 +9,18 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
-from matplotlib.font_manager import FontProperties, findfont, fontManager
-from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
-from matplotlib.textpath import TextToPath
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
-from review_embeddings.review.animation.drawing.stamp import stamp
-
-FAMILY = "DejaVu Sans"
-"""The font of the film, which comes with matplotlib."""
-
-OTHER_FAMILIES = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Noto Emoji",
+from review_embeddings.review.animation.drawing.fonts import (
+    FAMILY,
+    Run,
+    clusters,
+    own_font,
+    runs_of,
 )
-"""Fonts for letters that `FAMILY` does not have."""
+from review_embeddings.review.animation.drawing.stamp import stamp
 
 Color = tuple[float, ...]
 """RGB in [0, 1]."""
@@ -41,7 +31,7 @@ class Label(Text):
     then on.
 
     On Agg its letters are drawn by Pillow, twenty times as fast as by matplotlib, at whole pixels;
-    elsewhere, and where the font lacks a letter, it is an ordinary Text.
+    elsewhere it is an ordinary Text.
     """
 
     halo: str | None = None
@@ -50,7 +40,8 @@ class Label(Text):
     def draw(self, renderer: Any) -> None:
         """Stamp the text, or draw it where the renderer is not Agg."""
         bold = self.get_fontweight() == "bold"
-        if not isinstance(renderer, RendererAgg) or not _has_letters(self.get_text(), bold):
+        if not isinstance(renderer, RendererAgg):
+            self.set_fontfamily(_families(self.get_text(), bold))
             super().draw(renderer)
             return
         if self.get_visible() and self.get_text():
@@ -67,23 +58,16 @@ class Label(Text):
         stamp(renderer, self, pixels, x + right, y + up)
 
 
-@lru_cache(maxsize=1)
-def font_families() -> list[str]:
-    """`FAMILY`, and after it those of `OTHER_FAMILIES` that this machine has."""
-    here = {font.name for font in fontManager.ttflist}
-    return [FAMILY, *(name for name in OTHER_FAMILIES if name in here)]
+def _families(text: str, bold: bool) -> list[str]:
+    """`FAMILY`, and after it those of the fonts that a text needs."""
+    fonts = [run.font for run in runs_of(text, bold)]
+    return list(dict.fromkeys([FAMILY, *(one.family for one in fonts if not one.colored)]))
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool) -> float:
     """Width in pixels of a text whose font size is ``size`` pixels."""
-    if _has_letters(text, bold):
-        return _font(bold, size).getlength(text)
-    font = FontProperties(family=font_families(), size=size, weight=_weight(bold))
-    measured: tuple[float, float, float] = TextToPath().get_text_width_height_descent(
-        text, font, False
-    )
-    return measured[0]
+    return sum(_run_width(run, size) for run in runs_of(text, bold))
 
 
 def fitted(text: str, fits: Callable[[str], bool]) -> str:
@@ -91,42 +75,71 @@ def fitted(text: str, fits: Callable[[str], bool]) -> str:
     text = " ".join(text.split())
     if fits(text):
         return text
-    short, long = 0, len(text)
+    letters = clusters(text)
+    short, long = 0, len(letters)
     while long - short > 1:
         middle = (short + long) // 2
-        short, long = (middle, long) if fits(_shortened(text, middle)) else (short, middle)
-    return _shortened(text, short)
+        short, long = (middle, long) if fits(_shortened(letters, middle)) else (short, middle)
+    return _shortened(letters, short)
 
 
-def _shortened(text: str, letters: int) -> str:
+def _shortened(letters: list[str], count: int) -> str:
     """So many letters of a text, from its beginning and its end: long names often differ at the
     end."""
-    begin = (letters + 1) // 2
-    end = text[len(text) - (letters - begin) :].lstrip() if letters > begin else ""
-    return text[:begin].rstrip() + "…" + end
+    begin = (count + 1) // 2
+    end = "".join(letters[len(letters) - (count - begin) :]).lstrip() if count > begin else ""
+    return "".join(letters[:begin]).rstrip() + "…" + end
 
 
-def _has_letters(text: str, bold: bool) -> bool:
-    return set(map(ord, text)) <= _charmap(bold)
+# -- letters as pixels
 
-
-@lru_cache(maxsize=2)
-def _charmap(bold: bool) -> frozenset[int]:
-    """Code points of the letters that the font has."""
-    return frozenset(FT2Font(_font_file(bold)).get_charmap())
-
-
-def _weight(bold: bool) -> str:
-    return "bold" if bold else "normal"
-
-
-def _font_file(bold: bool) -> str:
-    return str(findfont(FontProperties(family=FAMILY, weight=_weight(bold))))
+PICTURE_SIZES = (109, 160, 136, 128, 96, 72, 64, 48, 40, 32, 20)
+"""Sizes in pixels in which fonts hold pictures of letters."""
 
 
 @lru_cache(maxsize=64)
-def _font(bold: bool, size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(_font_file(bold), size, layout_engine=ImageFont.Layout.BASIC)
+def _font(path: str, size: float, shaped: bool) -> ImageFont.FreeTypeFont:
+    """``shaped``: whether letters take their form from their neighbours, and run either way."""
+    engine = ImageFont.Layout.RAQM if shaped and _can_shape() else ImageFont.Layout.BASIC
+    return ImageFont.truetype(path, size, layout_engine=engine)
+
+
+@lru_cache(maxsize=1)
+def _can_shape() -> bool:
+    return features.check_feature("raqm") is True
+
+
+@lru_cache(maxsize=64)
+def _picture_font(path: str, size: float) -> tuple[ImageFont.FreeTypeFont, float]:
+    """A font of pictures in a size that it has, and what makes it ``size``."""
+    for one in (size, *PICTURE_SIZES):
+        try:
+            return _font(path, one, True), size / one
+        except OSError:
+            continue
+    raise OSError(f"{path} has no size that is known")
+
+
+def _font_of(run: Run, size: float) -> tuple[ImageFont.FreeTypeFont, float]:
+    """The font of a run, and what makes it ``size``."""
+    if run.font.colored:
+        return _picture_font(run.font.path, size)
+    return _font(run.font.path, size, run.leftward or run.font.family != FAMILY), 1.0
+
+
+def _options(run: Run) -> dict[str, Any]:
+    """How Pillow takes a run."""
+    if not _can_shape():
+        return {"text": run.text[::-1] if run.leftward else run.text}
+    shaped = run.leftward or run.font.colored or run.font.family != FAMILY
+    direction = {"direction": "rtl" if run.leftward else "ltr"} if shaped else {}
+    return {"text": run.text, **direction}
+
+
+@lru_cache(maxsize=4096)
+def _run_width(run: Run, size: float) -> float:
+    font, scale = _font_of(run, size)
+    return font.getlength(**_options(run)) * scale
 
 
 @lru_cache(maxsize=4096)
@@ -136,26 +149,58 @@ def _rendered(
     """RGBA pixels of a text, bottom row first, and how far right of and above its position their
     lower left corner lies."""
     stroke = max(1, round(size * 0.11)) if halo is not None else 0
-    letters = _mask(text, size, bold, margin=stroke, stroke=0)
+    letters, pictures = _drawn(text, size, bold, margin=stroke, stroke=0)
     colors = np.broadcast_to(np.array(color, dtype=np.float32), (*letters.shape, 3))
     alpha = letters
+    if pictures is not None:
+        seen = pictures[..., 3:]
+        colors, alpha = (
+            colors * (1 - seen) + pictures[..., :3] * seen,
+            np.maximum(letters, seen[..., 0]),
+        )
+        letters = alpha
     if halo is not None:
-        alpha = np.maximum(_mask(text, size, bold, margin=stroke, stroke=stroke), letters)
+        alpha = np.maximum(_drawn(text, size, bold, margin=stroke, stroke=stroke)[0], letters)
         behind = np.array(halo, dtype=np.float32) * (1 - letters[..., None])
         colors = behind + colors * letters[..., None]
     pixels = np.rint(255 * np.concatenate([colors, alpha[..., None]], axis=2)).astype(np.uint8)
     return np.ascontiguousarray(pixels), -stroke, -(pixels.shape[0] // 2)
 
 
-def _mask(text: str, size: float, bold: bool, *, margin: int, stroke: int) -> NDArray[np.float32]:
+def _drawn(
+    text: str, size: float, bold: bool, *, margin: int, stroke: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Cover of each pixel by the letters, in [0, 1], bottom row first, with a line of ``stroke``
-    pixels round them."""
-    font = _font(bold, size)
-    _, top, _, bottom = font.getbbox("lp", anchor="ls")
-    width, height = int(font.getlength(text)) + 2 + 2 * margin, int(1.5 * size) + 2 * margin
+    pixels round them; and RGBA of those that are pictures, None without."""
+    own = _font(own_font(bold).path, size, False)
+    _, top, _, bottom = own.getbbox("lp", anchor="ls")
+    runs = runs_of(text, bold)
+    width, height = int(text_width(text, size, bold)) + 2 + 2 * margin, int(1.5 * size) + 2 * margin
     base = (height - round(top + bottom)) // 2
     paper = Image.new("L", (width, height))
-    ImageDraw.Draw(paper).text(
-        (margin, base), text, fill=255, font=font, anchor="ls", stroke_width=stroke
+    pictures = Image.new("RGBA", (width, height)) if any(r.font.colored for r in runs) else None
+    draw, right = ImageDraw.Draw(paper), float(margin)
+    for run in runs:
+        at = (right if len(runs) == 1 else round(right), base)
+        if pictures is not None and run.font.colored:
+            pictures.alpha_composite(_picture(run, size, (width, height), at))
+        else:
+            font, _ = _font_of(run, size)
+            draw.text(at, **_options(run), fill=255, font=font, anchor="ls", stroke_width=stroke)
+        right += _run_width(run, size)
+    layer = None if pictures is None else np.asarray(pictures, np.float32)[::-1] / np.float32(255)
+    return np.asarray(paper, dtype=np.float32)[::-1] / np.float32(255), layer
+
+
+def _picture(run: Run, size: float, extent: tuple[int, int], at: tuple[float, int]) -> Image.Image:
+    """A run of pictures on a page of an extent, its left end on the line at a position."""
+    font, scale = _font_of(run, size)
+    whole = (int(extent[0] / scale) + 1, int(extent[1] / scale) + 1)
+    page = Image.new("RGBA", whole)
+    position = (at[0] / scale, at[1] / scale)
+    ImageDraw.Draw(page).text(
+        position, **_options(run), font=font, anchor="ls", embedded_color=True
     )
-    return np.asarray(paper, dtype=np.float32)[::-1] / np.float32(255)
+    return page.resize(
+        extent, Image.Resampling.LANCZOS, box=(0, 0, extent[0] / scale, extent[1] / scale)
+    )

@@ -82,3 +82,4 @@ export const NO_ISSUE: string[];
 export const MAX_SUSPECT_SCORE: number;
 export const TRUST_NEIGHBORS: number;
 export const OF_EVALUATION: string;
+export const CLASS_COLORS: string[];

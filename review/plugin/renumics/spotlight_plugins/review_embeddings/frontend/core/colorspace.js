@@ -1,6 +1,5 @@
-// Colours as numbers: linear RGB, the places that sight gives them, and how light they are.
-// Distances are in Oklab (Ottosson 2020); colour blindness is simulated in linear RGB (Viénot,
-// Brettel and Mollon 1999).
+// Colours as numbers: linear RGB, Oklab, and how light they are.
+// Oklab: Ottosson 2020.
 
 /** @typedef {[number, number, number]} Triple */
 
@@ -35,20 +34,6 @@ export function fromOklab([lightness, a, b]) {
         -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
     ];
 }
-
-/** As protanopes and deuteranopes see it. @param {Triple} linear @returns {Triple[]} */
-export const blindSights = ([red, green, blue]) => [
-    [
-        0.11238 * red + 0.88762 * green,
-        0.11238 * red + 0.88762 * green,
-        0.00401 * (red - green) + blue,
-    ],
-    [
-        0.29275 * red + 0.70725 * green,
-        0.29275 * red + 0.70725 * green,
-        -0.02234 * (red - green) + blue,
-    ],
-];
 
 /** @param {Triple} linear WCAG's relative luminance. */
 export const luminance = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
