@@ -7,6 +7,7 @@
 /** @import { Screen } from "./board.js" */
 
 import { h } from "../dom/node.js";
+import { runBadge } from "../views/runbadge.js";
 import { Board } from "./board.js";
 import { ZOOM_STEP } from "./gestures.js";
 import { hoverCard } from "./hovercard.js";
@@ -14,7 +15,7 @@ import { categoriesOf } from "./legend.js";
 import { legendView } from "./legendview.js";
 import { LEGEND_WIDTH, mapStyles } from "./styles.js";
 import { Surface } from "./surface.js";
-import { checkpointOf, describeMap, titleOf, trustOf } from "./titles.js";
+import { checkpointOf, describeMap, noteOf, titleOf, trustOf } from "./titles.js";
 
 /** @type {WeakMap<ReviewPage, Board>} */
 const boards = new WeakMap();
@@ -157,10 +158,12 @@ function mapView(surface, legend, onMount, keep) {
         h(
             "div",
             { key: "title", style: titleStyle(legend.taken) },
+            runBadge(page.session, page.session.mapRuns?.[index]),
             titleOf(page, index, options.isPlain),
             h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
         hint && isHome && h("div", { key: "hint", style: mapStyles.hint }, hint),
+        noteView(page, index, legend.isOpen),
         !isHome && resetButton(surface),
         hasZoom && zoomButtons(surface),
         legend.isHere &&
@@ -171,8 +174,22 @@ function mapView(surface, legend, onMount, keep) {
                 "Legend",
             ),
         legend.view(),
-        hovered !== undefined && hoverCard(table, hovered, surface.pointer, surface),
+        hovered !== undefined && hoverCard(table, hovered, surface.pointer, surface, page.session),
     );
+}
+
+/**
+ * How the map of another run fits those of the page's own.
+ * @param {ReviewPage} page
+ * @param {number} index
+ * @param {boolean} isNarrow Whether a legend stands beside it.
+ */
+function noteView(page, index, isNarrow) {
+    const note = noteOf(page, index);
+    if (!note) return null;
+    const room = isNarrow ? LEGEND_WIDTH : 0;
+    const style = { ...mapStyles.note, maxWidth: `calc(100% - ${room + 16}px)` };
+    return h("div", { key: "note", style, "data-test-tag": "map-note" }, note);
 }
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
