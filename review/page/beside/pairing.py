@@ -51,7 +51,6 @@ def beside_of(
                 verdict=_in_words(found, run, verdict),
             )
             for run in range(1, len(names))
-            for run in range(1, len(names))
         ),
         found=found,
         columns=_columns(paired, found),
