@@ -224,12 +224,12 @@ def _start(
         session["places"] = str(folder / ROWS_FILE)
         _save_rows(folder / ROWS_FILE, page.sample.positions)
     if page.beside is not None:
-        session |= _beside(folder, page.beside)
+        session |= write_beside(folder, page.beside)
     config = _config(page, page.layouts[-1])
     server.start(config, bound, server_environment(PLUGIN_FOLDER, session))
 
 
-def _beside(folder: Path, beside: Beside) -> dict[str, Any]:
+def write_beside(folder: Path, beside: Beside) -> dict[str, Any]:
     """What the server has to know of the runs beside that of the page, and between them."""
     others = []
     for one in beside.others:

@@ -78,7 +78,7 @@ def _other(paired: PairedRuns, run: int, name: str, *, own_maps: bool) -> OtherR
         images=one.images,
         rows=paired.rows(run).astype(np.int64),
         points=points,
-        note=f"{note} · {_likeness(paired, run)}",
+        note=f"{note}: {_likeness(paired, run)}",
     )
 
 
@@ -99,11 +99,8 @@ def _map(paired: PairedRuns, run: int, *, own_maps: bool) -> tuple[NDArray[np.fl
         fit = align_maps(first, paired.map_of(0))
         if fit.disparity <= SAME_PLANE:
             return fit.apply(other), "its space turned onto A's"
-    return paired.map_of(run), f"its own map, turned (map disparity {_map_disparity(paired, run)})"
-
-
-def _map_disparity(paired: PairedRuns, run: int) -> str:
-    return f"{paired.map_fit(run).disparity:.2f}"
+    apart = f"{paired.map_fit(run).disparity:.2f}"
+    return paired.map_of(run), f"its own map, turned onto A's (disparity {apart}); embeddings"
 
 
 def _likeness(paired: PairedRuns, run: int) -> str:
@@ -111,8 +108,8 @@ def _likeness(paired: PairedRuns, run: int) -> str:
     likeness = paired.space(run).likeness
     shared = float(paired.shared_neighbors(run).mean())
     return (
-        f"disparity {likeness.disparity:.2f} · CKA {likeness.cka:.2f} · "
-        f"{shared:.0%} of {NEAR} neighbours shared".replace("%", " %")
+        f"disparity {likeness.disparity:.2f} (0 is equal), CKA {likeness.cka:.2f} (1 is equal), "
+        f"{100 * shared:.0f} % of {NEAR} neighbours shared"
     )
 
 

@@ -36,6 +36,7 @@ export function boardOf(page) {
 }
 
 const OPEN_WIDTH = 70; // pixels of the button that opens the legend
+const NOTE_HEIGHT = 34; // pixels of two lines below a map
 const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
@@ -97,7 +98,8 @@ class Legend {
     /** @returns {Node | null} */
     view() {
         const { board } = this.surface;
-        this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0);
+        const footer = board.page.session.mapRuns ? NOTE_HEIGHT : 0; // all maps have one size
+        this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0, footer);
         if (!this.isOpen) return null;
         const key = `${board.look.version} ${this.#search}`;
         if (key !== this.#key) this.#node = this.#describe();
@@ -189,8 +191,11 @@ function noteView(page, index, isNarrow) {
     if (!note) return null;
     const room = isNarrow ? LEGEND_WIDTH : 0;
     const style = { ...mapStyles.note, maxWidth: `calc(100% - ${room + 16}px)` };
-    return h("div", { key: "note", style, "data-test-tag": "map-note" }, note);
+    return h("div", { key: "note", style, "data-test-tag": "map-note" }, unbroken(note));
 }
+
+/** No line ends between a number and its unit. @param {string} text */
+const unbroken = (text) => text.replaceAll(" %", "\u00a0%");
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
 

@@ -17,6 +17,7 @@ const BADGE = {
     textOverflow: "ellipsis",
     whiteSpace: "nowrap",
     verticalAlign: "bottom",
+    alignSelf: "flex-start",
 };
 
 /**
