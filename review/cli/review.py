@@ -21,12 +21,15 @@ from review_embeddings.review.cli.options import (
     wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, progress
+from review_embeddings.review.cli.pairing.beside import compared_runs, compared_with
+from review_embeddings.review.cli.pairing.matching import MatchOptions
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, request_of, reviewed_runs
 from review_embeddings.review.cli.serving import address_of, serve_page, show
 from review_embeddings.review.cli.waiting import when_free
 
 if TYPE_CHECKING:
+    from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.review.page.address import Address
     from review_embeddings.review.page.server import Page
 
@@ -57,6 +60,20 @@ class ReviewOptions:
         is_flag=True,
         help="Show only images that others have decided about, and what they decided once you have "
         "decided yourself.",
+    )
+    others: tuple[str, ...] = option(
+        "--with",
+        multiple=True,
+        metavar="RUN",
+        help="Compare with another run on the same images, beside this one. Repeatable. Nothing is "
+        "computed for it, and decisions go to this run alone.",
+    )
+    matching: MatchOptions
+    own_maps: bool = option(
+        "--own-maps",
+        is_flag=True,
+        help="With --with: show each run's own map, turned onto the first one's. Default: both "
+        "embeddings on one plane.",
     )
     watch: bool = option(
         "--watch",
@@ -95,16 +112,31 @@ def review(options: ReviewOptions) -> None:
             "--second-look is for a finished run, image by image. Leave --watch and --long out."
         )
     if options.watch:
+        _others(options)
         _watch(options, address)
         return
     if options.probe:
         raise SettingsError("--probe goes with --watch. Use --limit for a sample of another run.")
     request = request_of(options.inputs, options.results, options.compute, options.checkpoints)
     run = find_run(options.run)
+    others = _others(options)
     built = when_free(lambda: build_run(run, request), progress().note, wait=options.wait)
     print_checkpoints(built)
+    beside = compared_with(built, others, options.matching, own_maps=options.own_maps)
     deciding = _deciding(options) | {"second_look": options.second_look}
-    show(built, address, options.serve, long=options.long_frame, **deciding)
+    show(built, address, options.serve, long=options.long_frame, beside=beside, **deciding)
+
+
+def _others(options: ReviewOptions) -> list[RunFolder]:
+    """The runs of ``--with``. Raises ReviewError for one that cannot be compared, before anything
+    is built."""
+    if options.others and (options.watch or options.long_frame or options.second_look):
+        raise SettingsError(
+            "--with compares finished runs. Leave --watch, --long and --second-look out."
+        )
+    if not options.others and (options.own_maps or options.matching.yes):
+        raise SettingsError("--own-maps and --yes go with --with RUN.")
+    return compared_runs(options.others)
 
 
 def _watch(options: ReviewOptions, address: Address) -> None:

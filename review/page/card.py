@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.errors import RunError
+from review_embeddings.pipeline.errors import RunError, SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.lists import LISTS, lists_of
@@ -19,7 +19,9 @@ from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
 from review_embeddings.review.lists.words import DISAGREEMENT, REGIME, disagreement, reasons, regime
-from review_embeddings.review.page.nearest import BESIDE
+from review_embeddings.review.page.beside.found import FoundFiles
+from review_embeddings.review.page.beside.shown import BesideFiles, ShownBeside, read_beside
+from review_embeddings.review.page.nearest import BESIDE, nearest_images
 from review_embeddings.review.page.sessionfile import SessionFile
 from review_embeddings.review.page.shownrun import ShownRun, read_shown
 
@@ -38,6 +40,8 @@ class CardEnd:
     """1 is the most atypical image of all."""
     outlier_percentile: float
     """In [0, 100]: low is atypical."""
+    run: str = ""
+    """Key of the run that it is of, where another one is compared; empty for the page's own."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class ImageCard:
     lists: list[str]
     """Keys of the lists that it is in."""
     ends: list[CardEnd]
-    """The first and the last checkpoint on the page, or one."""
+    """The first and the last checkpoint on the page, or one; where runs are compared, the last one
+    of each."""
     checkpoints: list[CardEnd]
     """The same of each checkpoint, ascending."""
     classes: list[tuple[str, float]]
@@ -115,10 +120,39 @@ class CardSource:
     listed: Mapping[int, Sequence[str]]
     """Keys of the lists that an image is in, by its row."""
 
+    others: tuple[ShownBeside, ...] = ()
+    """The runs that the page compares with its own."""
+
     @property
     def end_steps(self) -> list[int]:
-        """The steps at the ends of the page."""
-        return [self.shown.steps[at] for at in self.ends]
+        """The steps at the ends of the page that a card tells of."""
+        return [self.shown.steps[at] for at in self._own_ends]
+
+    @property
+    def _own_ends(self) -> tuple[int, ...]:
+        return self.ends[-1:] if self.others else self.ends
+
+    def shown_of(self, key: str) -> ShownRun:
+        """The page's own run, or another one by its key. Raises SettingsError for one that there
+        is not."""
+        runs = {"": self.shown, **{other.key: other.shown for other in self.others}}
+        if key not in runs:
+            raise SettingsError(f"There is no run {key} on this page.")
+        return runs[key]
+
+    def nearest(self, row: int, step: int | None = None) -> list[dict[str, Any]]:
+        """The nearest images of an image at a step or, without one, at the ends of its card, as
+        `nearest_images`. Raises SettingsError for a row or a step that the page has not."""
+        if step is not None:
+            return nearest_images(self.shown, row, [step])
+        return [
+            *nearest_images(self.shown, row, self.end_steps),
+            *(
+                found | {"run": other.key}
+                for other in self.others
+                for found in nearest_images(other.shown, row, [other.step])
+            ),
+        ]
 
     def card(self, row: int) -> ImageCard:
         """The card of an image. Raises SettingsError for a row that the page has not."""
@@ -134,8 +168,11 @@ class CardSource:
             suggested=found.suggested,
             reasons=found.reasons,
             lists=list(self.listed.get(row, ())),
-            ends=[self._end(at, row) for at in self.ends],
-            checkpoints=[self._end(at, row) for at in range(len(shown.steps))],
+            ends=[
+                *(end_of(shown, at, row) for at in self._own_ends),
+                *(end_of(one.shown, one.last, row, one.key) for one in self.others),
+            ],
+            checkpoints=[end_of(shown, at, row) for at in range(len(shown.steps))],
             classes=found.classes,
             steps=shown.steps,
             label_curve=None if label is None else _known(numbers[c.SELF_CONFIDENCE][:, row]),
@@ -166,19 +203,6 @@ class CardSource:
             others += [(REGIME, text) for text in regime(self.candidates, position)]
         return reasons(known, self.candidates, position, others)
 
-    def _end(self, at: int, row: int) -> CardEnd:
-        numbers = self.shown.numbers
-        code = int(self.shown.predictions[at, row])
-        classes = self.shown.manifest.prediction_classes
-        return CardEnd(
-            step=self.shown.steps[at],
-            prediction=None if code < 0 or classes is None else classes[code],
-            confidence=_known(numbers[c.CONFIDENCE][at, row : row + 1])[0],
-            label_confidence=_known(numbers[c.SELF_CONFIDENCE][at, row : row + 1])[0],
-            outlier_rank=int(numbers[c.OOD_RANK][at, row]),
-            outlier_percentile=_rounded(numbers[c.OOD_PERCENTILE][at, row], 3),
-        )
-
     def _classes(self, position: int, most: int | None) -> list[tuple[str, float]]:
         classes = self.shown.images.classes
         if classes is None:
@@ -194,6 +218,21 @@ class CardSource:
             self.shown.judged(at, position).stated[0, code] for at in range(len(self.shown.steps))
         ]
         return _known(np.array(found))
+
+
+def end_of(shown: ShownRun, at: int, row: int, run: str = "") -> CardEnd:
+    """What a run says of the image in a row of the page, at a checkpoint by its number."""
+    numbers, code = shown.numbers, int(shown.predictions[at, row])
+    classes = shown.manifest.prediction_classes
+    return CardEnd(
+        step=shown.steps[at],
+        prediction=None if code < 0 or classes is None else classes[code],
+        confidence=_known(numbers[c.CONFIDENCE][at, row : row + 1])[0],
+        label_confidence=_known(numbers[c.SELF_CONFIDENCE][at, row : row + 1])[0],
+        outlier_rank=int(numbers[c.OOD_RANK][at, row]),
+        outlier_percentile=_rounded(numbers[c.OOD_PERCENTILE][at, row], 3),
+        run=run,
+    )
 
 
 def _rounded(values: Any, digits: int) -> Any:
@@ -215,11 +254,14 @@ class Cards:
         session: SessionFile,
         positions: NDArray[np.int64] | None,
         earlier: Sequence[RunFolder] = (),
+        others: Sequence[BesideFiles] = (),
+        found: FoundFiles | None = None,
     ) -> None:
         """``positions`` are the rows of the run that the page shows, None for all; ``earlier`` runs
-        on the same images are compared with."""
+        on the same images lend their percentiles, ``others`` stand beside it; ``found`` is what
+        is found between them."""
         self._run, self._session, self._positions = run, session, positions
-        self._earlier = earlier
+        self._earlier, self._others, self._found = earlier, others, found
         self._guard = threading.Lock()
         self._made: tuple[Any, CardSource] | None = None
 
@@ -239,9 +281,13 @@ class Cards:
             return self._made[1]
 
     def _read(self, session: Mapping[str, Any]) -> CardSource:
-        return card_source(
+        source = card_source(
             self._run, session, self._positions, before=percentiles_of(self._earlier)
         )
+        if self._found is None:
+            return source
+        candidates = replace(source.candidates, beside=self._found.read())
+        return replace(source, candidates=candidates, others=read_beside(self._others))
 
 
 def card_source(

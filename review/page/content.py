@@ -4,21 +4,24 @@ know of the checkpoints."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from review_embeddings.pipeline.table import columns as c
-from review_embeddings.pipeline.training.curves import metrics_of, read_curves
 from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.reviewers import ImageDecisions
 from review_embeddings.review.lists import ImageList, lists_of
+from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import ready_made_lists
 from review_embeddings.review.lists.listed import listed
 from review_embeddings.review.lists.reading import read_candidates
-from review_embeddings.review.page.extent import map_extent
-from review_embeddings.review.page.frame import ReviewFrame, at, wide_frame
-from review_embeddings.review.page.layout import has_slider, maps_of
+from review_embeddings.review.page.about.checkpoints import checkpoints_of
+from review_embeddings.review.page.about.extent import map_extent
+from review_embeddings.review.page.beside.found import compared_first
+from review_embeddings.review.page.beside.onpage import beside_session, choose_common, with_beside
+from review_embeddings.review.page.beside.other import Beside
+from review_embeddings.review.page.frame import NOW, ReviewFrame, wide_frame
+from review_embeddings.review.page.layout import PageMap, own_maps
 from review_embeddings.review.page.sample import Sample, choose, cut, cut_list
 from review_embeddings.review.page.shownas import images_name, table_name
 
@@ -41,6 +44,10 @@ class PageContent:
     """What the page has to know of the run, its checkpoints and its lists. JSON."""
     sample: Sample | None
     """Which images these are, where they are not all of the run."""
+    maps: list[PageMap]
+    """From left to right."""
+    beside: Beside | None
+    """The runs beside it, by row of the frame."""
 
 
 def content_of(
@@ -54,6 +61,7 @@ def content_of(
     rows: int = 0,
     whole_lists: bool = False,
     sample: Sample | None = None,
+    beside: Beside | None = None,
 ) -> PageContent:
     """Read it from the run's table.
 
@@ -79,35 +87,62 @@ def content_of(
         disputed=disputed or {},
         before=before,
     )
-    lists = [*found, *ready_made_lists(candidates)]
+    lists = [*found, *_ready_made(candidates, beside)]
     if rows and whole_lists:
         rows = max(rows, len({row for made in lists for row in made.rows}))
-    sample = sample or choose(review, lists, rows)
+    sample = sample or _sample(review, lists, rows, beside)
     images = built.images
     if sample is not None:
         review, images = cut(review, sample.positions), images.take(sample.positions)
         lists = [cut_list(made, sample.positions) for made in lists]
-    session = _session(built, review, images, sample) | {
-        "lists": [listed(made) for made in lists if made.key]
+    maps = own_maps(review)
+    if beside is not None:
+        beside = beside if sample is None else beside.of(sample.positions)
+        review = with_beside(review, beside)
+        maps = beside.maps(own_maps(review, beside.room))
+    session = _session(built, review, images, sample, maps) | {
+        "lists": [listed(made) for made in lists if made.key],
+        **({} if beside is None else beside_session(built, review, beside, maps)),
     }
-    return PageContent(review, images, lists, session, sample)
+    return PageContent(review, images, lists, session, sample, maps, beside)
+
+
+def _ready_made(candidates: Candidates, beside: Beside | None) -> list[ImageList]:
+    """The lists of the page, of compared runs those about all of them first."""
+    if beside is None:
+        return ready_made_lists(candidates)
+    made = ready_made_lists(replace(candidates, beside=beside.found))
+    return compared_first(made, beside.names)
+
+
+def _sample(
+    review: ReviewFrame, lists: Sequence[ImageList], rows: int, beside: Beside | None
+) -> Sample | None:
+    """Which images are shown; None for all of the run."""
+    if beside is None:
+        return choose(review, lists, rows)
+    return choose_common(review, lists, rows, beside)
 
 
 def _session(
-    built: Built, review: ReviewFrame, images: RunImages, sample: Sample | None
+    built: Built,
+    review: ReviewFrame,
+    images: RunImages,
+    sample: Sample | None,
+    maps: Sequence[PageMap],
 ) -> dict[str, Any]:
     """What the page has to know of the run and its checkpoints."""
     named = images_name(images.hashes)
     return {
         "title": title_of(built) + (f" · {sample.title}" if sample else ""),
         "shown": review.shown,
-        "maps": maps_of(review),
-        "mapColumns": [[at(axis, one) for axis in (c.X, c.Y)] for one in maps_of(review)],
+        "maps": [one.shows for one in maps],
+        "mapColumns": [one.columns for one in maps],
         "extent": map_extent(built.run),
         "table": table_name(built.manifest.fingerprint, named if sample else None),
         "images": named,
-        "checkpoints": _checkpoints(built, review.steps),
-        **({"start": review.slider_start} if has_slider(review) else {}),
+        "checkpoints": checkpoints_of(built.run, built.manifest, review.steps),
+        **({"start": review.slider_start} if NOW in [one.shows for one in maps] else {}),
     }
 
 
@@ -118,34 +153,3 @@ def title_of(built: Built) -> str:
         Path(reference.source).name if Path(reference.source).is_absolute() else reference.source
     )
     return f"{built.run.path.resolve().name} · {source} {reference.split or ''}".strip()
-
-
-def _checkpoints(built: Built, steps: Sequence[int]) -> list[dict[str, Any]]:
-    """What is known of each checkpoint as a whole: how well it does, how far its map can be
-    trusted, and how its outliers agree with the others'."""
-    manifest = built.manifest
-    metrics = metrics_of(built.run, manifest, read_curves(built.run, manifest), steps)
-    keys = (
-        "step",
-        "name",
-        "epoch",
-        "loss",
-        "explained_variance",
-        "disparity",
-        "map_kept",
-        "trustworthiness",
-        "continuity",
-        "faults",
-    )
-    positions = [manifest.steps.index(step) for step in steps]
-    found = []
-    for number, position in enumerate(positions):
-        one = {key: getattr(manifest.checkpoints[position], key) for key in keys}
-        one |= asdict(metrics[manifest.steps[position]])
-        correlation = manifest.rank_correlation[position]
-        one["rank_correlation"] = [correlation[other] for other in positions]
-        one["outliers_stay"] = (
-            manifest.outlier_overlap[positions[number - 1]][position] if number else None
-        )
-        found.append(one)
-    return found

@@ -106,6 +106,12 @@ def at(column: str, checkpoint: str | int) -> str:
     return table.COLUMNS[column].at(tag(checkpoint) if isinstance(checkpoint, int) else checkpoint)
 
 
+def of_run(column: str, key: str) -> str:
+    """What the frame calls a column of another run, by the run's key: ``x_000020__b``; of the
+    page's own run, whose key is empty, what it calls it without."""
+    return f"{column}__{key}" if key else column
+
+
 def wide_frame(
     run: RunFolder,
     images: RunImages,

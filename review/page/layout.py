@@ -3,6 +3,7 @@ about below, the lists at its right where there is room; all else in tabs behind
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +22,52 @@ MAX_PLOTS = 4
 IMAGES_PER_ROW = 8
 
 
-def plotted(review: ReviewFrame) -> list[int]:
+def plotted(review: ReviewFrame, room: int = MAX_PLOTS) -> list[int]:
     """Checkpoints that get a plot of their own: the shown ones as far as they fit, the last of them
-    in any case."""
-    room = MAX_PLOTS if len(review.steps) <= min(len(review.shown), MAX_PLOTS) else MAX_PLOTS - 1
+    in any case. ``room`` is for so many maps of the run."""
+    room = room if len(review.steps) <= min(len(review.shown), room) else room - 1
     if len(review.shown) <= room:
         return review.shown
     return [*review.shown[: room - 1], review.last]
 
 
-def maps_of(review: ReviewFrame) -> list[int | str]:
+def maps_of(review: ReviewFrame, room: int = MAX_PLOTS) -> list[int | str]:
     """What each map shows, from left to right: a step, or `FIRST`, `LAST` or `NOW`.
 
     They stay as they are when checkpoints are added, so that the page is left as somebody arranged
     it.
     """
-    maps: list[int | str] = [FIRST, LAST] if review.watching else [*plotted(review)]
-    if has_slider(review):
+    maps: list[int | str] = [FIRST, LAST] if review.watching else [*plotted(review, room)]
+    if has_slider(review, room):
         maps.insert(len(maps) - 1, NOW)
     return maps
 
 
-def has_slider(review: ReviewFrame) -> bool:
+def has_slider(review: ReviewFrame, room: int = MAX_PLOTS) -> bool:
     """Whether there are checkpoints that no plot of their own shows, or will be."""
-    return review.watching or len(review.steps) > len(plotted(review))
+    return review.watching or len(review.steps) > len(plotted(review, room))
+
+
+@dataclass(frozen=True)
+class PageMap:
+    """One of the maps beside each other."""
+
+    title: str
+    """What stands above it, where Spotlight names it."""
+    shows: int | str
+    """A step, or `FIRST`, `LAST` or `NOW`."""
+    columns: tuple[str, str]
+    """Of the frame: x and y."""
+    run: str = ""
+    """Key of the run that it is of; empty for the page's own."""
+
+
+def own_maps(review: ReviewFrame, room: int = MAX_PLOTS) -> list[PageMap]:
+    """The maps of the page's run, from left to right."""
+    return [
+        PageMap(map_title(review, one), one, (at(c.X, one), at(c.Y, one)))
+        for one in maps_of(review, room)
+    ]
 
 
 @dataclass(frozen=True)
@@ -61,15 +84,20 @@ ROOMS = (Rooms(maps=42, lists=0), Rooms(maps=46, lists=22), Rooms(maps=48, lists
 """By the size of the window, as `WINDOW_WIDTHS` bound them."""
 
 
-def wide_layouts(review: ReviewFrame) -> list[Layout]:
-    """Layouts for the wide frame, by the size of the window."""
-    return [_wide_layout(review, rooms) for rooms in ROOMS]
+def wide_layouts(review: ReviewFrame, shown: Sequence[PageMap] | None = None) -> list[Layout]:
+    """Layouts for the wide frame, by the size of the window; ``shown`` are the maps, by default
+    those of the run."""
+    maps = own_maps(review) if shown is None else shown
+    return [_wide_layout(review, maps, rooms) for rooms in ROOMS]
 
 
-def _wide_layout(review: ReviewFrame, rooms: Rooms) -> Layout:
+def _wide_layout(review: ReviewFrame, shown: Sequence[PageMap], rooms: Rooms) -> Layout:
     from renumics.spotlight import layout as ly
 
-    maps = [ly.tab(one, weight=100 // len(maps_of(review))) for one in _maps(review)]
+    maps = [
+        ly.tab(_ours(f"map{number}", one.title), weight=100 // len(shown))
+        for number, one in enumerate(shown)
+    ]
     images, lists = _about_images(review), [_ours("lists", "Lists")]
     if rooms.lists:
         below = [ly.tab(*images, weight=100 - rooms.lists), ly.tab(*lists, weight=rooms.lists)]
@@ -80,14 +108,6 @@ def _wide_layout(review: ReviewFrame, rooms: Rooms) -> Layout:
         ly.split(*below, weight=100 - rooms.maps, orientation="horizontal"),
         orientation="vertical",
     )
-
-
-def _maps(review: ReviewFrame) -> list[Any]:
-    """Those of single checkpoints, and the slider's before the last."""
-    return [
-        _ours(f"map{number}", map_title(review, shown))
-        for number, shown in enumerate(maps_of(review))
-    ]
 
 
 def _about_images(review: ReviewFrame) -> list[Any]:
@@ -120,12 +140,13 @@ def _image_table(review: ReviewFrame) -> Any:
     """All images, the most atypical of the last checkpoint first."""
     from renumics.spotlight import layout as ly
 
+    predicted = at(c.PREDICTION, LAST)
     visible = (
         c.IMAGE_ID,
         c.IMAGE,
         c.LABEL,
         DECISION,
-        at(c.PREDICTION, LAST),
+        *(name for name in review.frame.columns if name.partition("__")[0] == predicted),
         c.TRAJECTORY_LABEL_SCORE,
         at(c.OOD_RANK, FIRST),
         at(c.OOD_RANK, LAST),

@@ -35,7 +35,7 @@ def nearest_images(shown: ShownRun, row: int, steps: Sequence[int]) -> list[dict
 def _at(shown: ShownRun, position: int, step: int) -> dict[str, Any]:
     at = shown.number_of(step)
     near, far = (np.asarray(each[at][position]) for each in (shown.neighbors, shown.distances))
-    rows = _rows_of(shown.positions, near)
+    rows = shown.rows_of(near)
     there = rows >= 0
     near, far = rows[there][:SHOWN], far[there][:SHOWN]
     if len(near) < min(SHOWN, len(shown.positions) - 1):
@@ -46,12 +46,6 @@ def _at(shown: ShownRun, position: int, step: int) -> dict[str, Any]:
         "distances": far.astype(float).tolist(),
         "hidden": int((~there).sum()),
     }
-
-
-def _rows_of(positions: NDArray[np.int64], images: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
-    """The rows of the page that show some images; -1 for those that it does not show."""
-    at = np.searchsorted(positions, images).clip(max=len(positions) - 1)
-    return np.where(positions[at] == images, at, -1)
 
 
 def _among_shown(

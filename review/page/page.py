@@ -16,6 +16,7 @@ from review_embeddings.review.decisions.reviewers import in_second_look
 from review_embeddings.review.exchange.commands import export_saved, result_commands
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.lists.reading import percentiles_of
+from review_embeddings.review.page.beside.other import Beside
 from review_embeddings.review.page.content import content_of, title_of
 from review_embeddings.review.page.frame import long_frame, with_pictures
 from review_embeddings.review.page.layout import long_layout, wide_layouts
@@ -40,6 +41,7 @@ def page_for(
     rows: int = 0,
     sample: Sample | None = None,
     second_look: bool = False,
+    beside: Beside | None = None,
     note: Note,
 ) -> Page:
     """The page for the checkpoints that were asked for; with ``long``, the long table of all of
@@ -51,11 +53,14 @@ def page_for(
     More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
     follows another is given its ``sample``, so that it shows the same images. In a ``second_look``
     it shows those that somebody else has decided about, and nothing of what, but where the reviewer
-    has decided too. ``note`` is told of decisions that cannot be read; the page says it too. Raises
-    SettingsError for a second look where nobody else has decided.
+    has decided too. With other runs ``beside`` it shows the images that all of them have. ``note``
+    is told of decisions that cannot be read; the page says it too. Raises SettingsError for a
+    second look where nobody else has decided, or beside other runs.
     """
     if long and second_look:
         raise SettingsError("A second look is image by image. Leave the long table out.")
+    if beside is not None and second_look:
+        raise SettingsError("A second look is of one run. Leave the other runs out.")
     import_spotlight()
     if long:
         return _long_page(built)
@@ -74,10 +79,11 @@ def page_for(
         watching=watching,
         rows=rows,
         sample=sample,
+        beside=beside,
     )
     review = with_pictures(content.review, content.images)
     session = content.session | {
-        **({"open": found[0].key} if found else {}),
+        **({"open": content.lists[0].key} if content.lists and (found or beside) else {}),
         "commands": [asdict(one) for one in result_commands(built.run)],
         "exportSaved": export_saved(built.run),
         "watching": watching,
@@ -89,12 +95,13 @@ def page_for(
         deciding["second_look"] = True
     return Page(
         review.frame,
-        wide_layouts(review),
+        wide_layouts(review, content.maps),
         content.lists,
         session,
         deciding,
         content.sample,
         built.run,
+        content.beside,
     )
 
 

@@ -26,6 +26,7 @@ from review_embeddings.review.hosts.reach import reach_of
 from review_embeddings.review.hosts.trusted import Trust
 from review_embeddings.review.lists import ImageList
 from review_embeddings.review.page.address import ANY_PORT, Address
+from review_embeddings.review.page.beside.found import arrays_of
 from review_embeddings.review.page.entry import EntrySecrets, NewAddress, Offers
 from review_embeddings.review.page.frontend import PLUGIN_FOLDER, TOKEN_PARAMETER
 from review_embeddings.review.page.opening import has_display, opened_in_browser
@@ -45,7 +46,10 @@ from review_embeddings.review.page.spotlight import import_spotlight
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
     from renumics.spotlight.layout import Layout
+
+    from review_embeddings.review.page.beside.other import Beside
 
 SESSION_PREFIX = "review-embeddings-"
 """What the name of the folder of a review begins with, among the machine's temporary ones."""
@@ -56,6 +60,9 @@ LOOK_EVERY = 0.5
 PAGE_FILE, ROWS_FILE, LAYOUTS_FILE = "session.json", "places.npy", "layouts.json"
 """In the session's folder: what the page has to know, which rows of the run it shows, and how its
 parts are arranged in windows of each size."""
+
+FOUND_FILE = "beside.npz"
+"""Likewise: what compared runs say of the images."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class Page:
     """Which images these are, where they are not all of the run."""
     run: RunFolder | None = None
     """Whose page this is; it is served at the same port again."""
+    beside: Beside | None = None
+    """The runs beside it."""
 
 
 @dataclass(frozen=True)
@@ -213,10 +222,29 @@ def _start(
     }
     if page.sample is not None:
         session["places"] = str(folder / ROWS_FILE)
-        with private_file(folder / ROWS_FILE) as file:
-            np.save(file, page.sample.positions)
+        _save_rows(folder / ROWS_FILE, page.sample.positions)
+    if page.beside is not None:
+        session |= write_beside(folder, page.beside)
     config = _config(page, page.layouts[-1])
     server.start(config, bound, server_environment(PLUGIN_FOLDER, session))
+
+
+def write_beside(folder: Path, beside: Beside) -> dict[str, Any]:
+    """What the server has to know of the runs beside that of the page, and between them."""
+    others = []
+    for one in beside.others:
+        file = folder / f"{one.key}-{ROWS_FILE}"
+        _save_rows(file, one.rows)
+        others.append(one.served | {"rows": str(file)})
+    with private_file(folder / FOUND_FILE) as opened:
+        np.savez(opened, **arrays_of(beside.found))  # type: ignore[arg-type]  # names of arrays
+    found = {"classes": list(beside.found.classes), "path": str(folder / FOUND_FILE)}
+    return {"beside": others, "found": found}
+
+
+def _save_rows(path: Path, rows: NDArray[np.int64]) -> None:
+    with private_file(path) as file:
+        np.save(file, rows)
 
 
 def _with_key(url: str, key: str) -> str:

@@ -51,7 +51,7 @@ class ShownRun:
     images: RunImages
     """Of the whole run."""
     positions: NDArray[np.int64]
-    """Rows of the run's arrays that the page shows, ascending."""
+    """Rows of the run's arrays that the page shows, by row of the page."""
     numbers: Mapping[str, NDArray[Any]]
     """Column name -> shape (checkpoints, rows of the page)."""
     predictions: NDArray[np.int32]
@@ -75,6 +75,18 @@ class ShownRun:
         """Shape (N,): class index, -1 without one."""
         labels = self.images.labels
         return np.full(len(self.images), -1, np.int32) if labels is None else labels
+
+    @cached_property
+    def _rows(self) -> NDArray[np.intp]:
+        """Shape (N,): row of the page, -1 for an image that it does not show."""
+        rows = np.full(len(self.images), -1, np.intp)
+        rows[self.positions] = np.arange(len(self.positions))
+        return rows
+
+    def rows_of(self, positions: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+        """The rows of the page that show some images of the run; -1 for those that none shows."""
+        rows: NDArray[np.intp] = self._rows[positions]
+        return rows
 
     def check(self) -> None:
         """Raise OtherTableError where the run has another table now than the one that was read."""

@@ -160,34 +160,34 @@ test("a checkpoint that cannot be read is said, and what is shown says its own s
 
 test("a cell opens its images as a list, and stays offered", async () => {
     const { page, view } = await viewing();
-    view.openCell(0, 2);
+    view.lists.openCell(0, 2);
     assert.equal(page.review.list?.title, "blue predicted as red, step 10");
     assert.deepEqual([page.review.list?.rows, page.current.row], [[3], 3]);
     assert.equal(page.review.list?.suggests, RELABEL);
-    view.openWrong(2);
+    view.lists.openWrong(2);
     assert.deepEqual(page.review.list?.rows, [2]);
-    view.openLabel(0);
+    view.lists.openLabel(0);
     assert.deepEqual(page.review.list?.rows, [3, 0], "the most atypical first");
-    view.openPrediction(1);
+    view.lists.openPrediction(1);
     assert.deepEqual(page.review.list?.rows, [1, 2]);
     const titles = page.review.lists.map(({ title }) => title);
     assert(titles.includes("blue predicted as red, step 10"));
-    view.openCell(1, 0);
+    view.lists.openCell(1, 0);
     assert.deepEqual(page.review.list?.rows, [1, 2], "an empty cell opens nothing");
 });
 
 test("the list of a cell says of each image how it is labelled and what was predicted", async () => {
     const { page, view } = await viewing();
     const why = (/** @type {number} */ row) => whyIn(page.review.list, row);
-    view.openCell(0, 2);
+    view.lists.openCell(0, 2);
     assert.equal(why(3), "labelled blue, predicted red at step 10");
-    view.openLabel(0);
+    view.lists.openLabel(0);
     assert.equal(why(0), "labelled blue, predicted blue at step 10");
     assert.equal(why(3), "labelled blue, predicted red at step 10");
     await page.slider.go(0);
     await settled();
     assert.equal(why(3), "labelled blue, predicted red at step 10", "which is that of the list");
-    view.openWrong(2);
+    view.lists.openWrong(2);
     assert.equal(why(2), "labelled red, predicted blue at step 0");
     assert.equal(why(0), "", "of no other image");
 });

@@ -6,7 +6,7 @@ import numpy as np
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.review.page.extent import map_extent, usual_range
+from review_embeddings.review.page.about.extent import map_extent, usual_range
 
 
 def test_a_range_holds_all_that_is_usual_and_little_beyond() -> None:

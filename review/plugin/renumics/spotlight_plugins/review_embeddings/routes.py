@@ -34,10 +34,11 @@ from review_embeddings.review.decisions.session import (
 from review_embeddings.review.lists.agreeing import agreement_by_list
 from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.outlook import chances_in_list, left_in_list
+from review_embeddings.review.page.beside.found import FoundFiles
+from review_embeddings.review.page.beside.shown import BesideFiles
 from review_embeddings.review.page.card import Cards, CardSource
 from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import MAX_VERDICTS, PREFIX, ROUTES, VERDICTS
-from review_embeddings.review.page.nearest import nearest_images
 from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.pictures import Picture, Pictures
 from review_embeddings.review.page.sessionfile import SessionFile
@@ -46,7 +47,6 @@ from review_embeddings.review.page.shownas import (
     OTHER_PAGE,
     renamed,
 )
-from review_embeddings.review.page.shownrun import ShownRun
 
 from .anew import LabelsAnew
 
@@ -170,7 +170,8 @@ class _Images:
         run, rows = RunFolder(Path(settings["run"])), shown_rows(settings)
         earlier = [RunFolder(Path(name)) for name in settings.get("earlier", [])]
         self._session = SessionFile.of(settings)
-        self._cards = Cards(run, self._session, rows, earlier)
+        others, found = BesideFiles.of(settings), FoundFiles.of(settings)
+        self._cards = Cards(run, self._session, rows, earlier, others, found)
         self._pictures = Pictures(run, rows)
         self._anew = LabelsAnew(deciding, borrows=bool(earlier))
         self._deciding = deciding
@@ -182,11 +183,7 @@ class _Images:
         if step is None and "step" in request.query_params:
             return _error("step is no step.", 400)
 
-        def nearest() -> object:
-            source = self._asked(request)
-            return nearest_images(source.shown, row, source.end_steps if step is None else [step])
-
-        return await _given(nearest)
+        return await _given(lambda: self._asked(request).nearest(row, step))
 
     async def get_card(self, request: Request) -> Response:
         row = _number(request, "row")
@@ -206,7 +203,13 @@ class _Images:
         return await _given(lambda: self._pictures.picture(row, side))
 
     async def get_accuracy(self, request: Request) -> Response:
-        return await _given(lambda: accuracy_of(self._asked(request).shown))
+        run = request.query_params.get("run", "")
+
+        def accuracy() -> object:
+            source = self._asked(request)
+            return accuracy_of(source.shown_of(run), source.shown.images.classes or [])
+
+        return await _given(accuracy)
 
     async def get_labels_anew(self, request: Request) -> Response:
         revision = _number(request, "revision")
@@ -226,17 +229,24 @@ class _Images:
         return await _given(agreement)
 
     async def get_predictions(self, request: Request) -> Response:
-        return await self._at_step(request, predictions_at)
+        run = request.query_params.get("run", "")
+
+        def predictions(source: CardSource, step: int) -> bytes:
+            return predictions_at(source.shown_of(run), step, source.shown.images.classes or [])
+
+        return await self._at_step(request, predictions)
 
     async def get_values(self, request: Request) -> Response:
-        return await self._at_step(request, ShownRun.values_at)
+        return await self._at_step(request, lambda source, step: source.shown.values_at(step))
 
-    async def _at_step(self, request: Request, work: Callable[[ShownRun, int], bytes]) -> Response:
+    async def _at_step(
+        self, request: Request, work: Callable[[CardSource, int], bytes]
+    ) -> Response:
         """The bytes of one number an image, at a checkpoint."""
         step = _number(request, "step")
         if step is None:
             return _error("step is no step.", 400)
-        return await _given(lambda: work(self._asked(request, named=True).shown, step))
+        return await _given(lambda: work(self._asked(request, named=True), step))
 
     def _asked(self, request: Request, *, named: bool = False) -> CardSource:
         """What is known of the images at the page's checkpoints. Raises OtherTableError for a page

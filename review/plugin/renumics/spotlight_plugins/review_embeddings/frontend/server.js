@@ -64,13 +64,13 @@ export function reviewServer(storage, fetching = (...asked) => fetch(...asked)) 
             answer(ROUTES.values + query({ step, table }), async (given) =>
                 columnsOf(await given.arrayBuffer()),
             ),
-        predictions: (step, table) =>
+        predictions: (step, table, run) =>
             answer(
-                ROUTES.predictions + query({ step, table }),
+                ROUTES.predictions + query({ step, table, run }),
                 async (given) => new Int32Array(await given.arrayBuffer()),
             ),
-        accuracy: (table) =>
-            answer(ROUTES.accuracy + query({ table }), async (given) =>
+        accuracy: (table, run) =>
+            answer(ROUTES.accuracy + query({ table, run }), async (given) =>
                 readAccuracy(await given.json()),
             ),
         remaining: (verdicts) =>

@@ -117,6 +117,26 @@ export interface CardEnd {
     outlierRank: number;
     /** In [0, 100]: low is atypical. */
     outlierPercentile: number;
+    /** Key of the run that it is of; absent or empty for the page's own. */
+    run?: string;
+}
+
+/** One of the runs that a page compares. */
+export interface ComparedRun {
+    /** At the end of the names of its columns; empty for the page's own run. */
+    key: string;
+    /** By which the page names it: A, B. */
+    letter: string;
+    /** For people. */
+    name: string;
+    /** Steps of its checkpoints with columns of their own. */
+    shown: number[];
+    /** All of them; absent for the page's own run, whose are those of the session. */
+    checkpoints?: Checkpoint[];
+    /** How its map and its embedding fit those of the page's own run. */
+    note?: string;
+    /** Whether it is better than the page's own run, in a sentence with its numbers. */
+    verdict?: string;
 }
 
 /** All that the review shows of one image; one number a checkpoint where there are several. */
@@ -132,7 +152,8 @@ export interface Card {
     reasons: string[];
     /** Keys of the lists that it is in. */
     lists: string[];
-    /** The first and the last checkpoint on the page, or one. */
+    /** The first and the last checkpoint on the page, or one; the last one of each run where runs
+     * are compared. */
     ends: CardEnd[];
     /** The same of each checkpoint, ascending. */
     checkpoints: CardEnd[];
@@ -169,6 +190,10 @@ export interface Session {
      * slider's checkpoint. */
     maps?: (number | "first" | "last" | "now")[];
     checkpoints?: Checkpoint[];
+    /** The runs that are compared, the page's own first; absent where none are. */
+    runs?: ComparedRun[];
+    /** Key of the run of each map; absent where all are of one run. */
+    mapRuns?: string[];
     /** Columns of each map's coordinates. */
     mapColumns?: [x: string, y: string][];
     /** What the maps show at first: all checkpoints but for a few far points. */
@@ -319,6 +344,8 @@ export interface Entry {
 /** The nearest images of one image at one checkpoint, nearest first. */
 export interface Nearest {
     step: number;
+    /** Key of the run; absent or empty for the page's own. */
+    run?: string;
     rows: number[];
     distances: number[];
     /** How many of its stored neighbours the page does not show, where that is a sample. */
@@ -400,8 +427,13 @@ export interface ReviewServer {
      * The predicted class of each image at a checkpoint of a table: its index among those of
      * `DecisionInfo`, -1 for another one or none.
      */
-    predictions(step: number, table: string | undefined): Promise<Int32Array | Failure>;
-    accuracy(table?: string): Promise<ClassAccuracy | Failure>;
+    predictions(
+        step: number,
+        table: string | undefined,
+        run?: string,
+    ): Promise<Int32Array | Failure>;
+    /** Of the classes of the page's run, by a run's own labels. */
+    accuracy(table?: string, run?: string): Promise<ClassAccuracy | Failure>;
     /** The slider's columns at a checkpoint. */
     values(step: number, table: string | undefined): Promise<Float32Array[] | Failure>;
     send(message: Message): Promise<Saved | Failure>;

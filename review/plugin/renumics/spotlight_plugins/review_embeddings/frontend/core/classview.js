@@ -1,16 +1,17 @@
-// What the class view shows: which checkpoint, which part, in which order; and the lists that its
-// cells are. The checkpoint is that of the values: a late answer for another one is dropped.
+// What the class view shows: which run and checkpoint, which part, in which order. The checkpoint
+// is that of the values: a late answer for another one is dropped. Its lists are in classlists.js.
 
-/** @import { ClassAccuracy, Failure, ReviewList } from "../types.js" */
+/** @import { ClassAccuracy, Failure } from "../types.js" */
 /** @import { ReviewPage } from "./page.js" */
 /** @import { CurveOrder } from "./classcurves.js" */
 /** @import { Confusion, Order } from "./classes.js" */
 
-import { COLUMNS, RELABEL } from "../constants.js";
+import { COLUMNS } from "../constants.js";
 import { isFailure } from "./answers.js";
-import { confusionOf, labelsOf, rowsOf } from "./classes.js";
+import { confusionOf, labelsOf } from "./classes.js";
+import { ClassLists } from "./classlists.js";
 import { Listeners } from "./listeners.js";
-import { CELL, worstFirst } from "./lists.js";
+import { runOf } from "./runs.js";
 
 /** More classes than these begin with the pairs: a matrix of them is no overview. */
 export const MANY_CLASSES = 24;
@@ -28,6 +29,13 @@ export class ClassView {
     accuracy;
     /** Why the checkpoint that was gone to is not shown. @type {Failure | null} */
     failure = null;
+    /** Of the page's own run, where its difference to another one is shown.
+     * @type {Confusion | undefined} */
+    before;
+    /** Key of the run that it is about, where runs are compared; empty for the page's own. */
+    run = "";
+    /** Whether it is about the difference of that run to the page's own. */
+    isDifference = false;
     /** What a person chose; until then it depends on the number of classes.
      * @type {Part | undefined} */
     chosenPart;
@@ -49,14 +57,16 @@ export class ClassView {
     /** @param {ReviewPage} page */
     constructor(page) {
         this.page = page;
+        this.lists = new ClassLists(this);
         const { requests, server } = page;
         this.predictions = requests.of(
             "the predictions of a checkpoint",
-            (/** @type {number} */ step, table) => server.predictions(step, table),
+            (/** @type {[step: number, run: string | undefined]} */ [step, run], table) =>
+                server.predictions(step, table, run),
         );
         this.accuracies = requests.of(
             "the accuracy of the classes",
-            (/** @type {string} */ _, table) => server.accuracy(table),
+            (/** @type {string} */ run, table) => server.accuracy(table, run || undefined),
         );
     }
 
@@ -83,9 +93,11 @@ export class ClassView {
         return this.page.table.has(COLUMNS.label);
     }
 
-    /** The checkpoint that a person went to last; until then the last one of the training. */
+    /** The checkpoint that a person went to last; until then the last one of the training. Runs are
+     * compared by the last one of each. */
     get wanted() {
-        const { slider } = this.page;
+        const { slider, session } = this.page;
+        if (this.run) return runOf(session, this.run)?.shown.at(-1);
         if (!slider.isUsable) return this.#chosen ?? this.last;
         return slider.isMoved ? slider.current?.step : this.last;
     }
@@ -97,7 +109,7 @@ export class ClassView {
 
     /** Checkpoints to choose from; empty where the slider does that. */
     get steps() {
-        return this.page.slider.isUsable ? [] : (this.page.session.shown ?? []);
+        return this.page.slider.isUsable || this.run ? [] : (this.page.session.shown ?? []);
     }
 
     /** @returns {Part} */
@@ -109,6 +121,16 @@ export class ClassView {
     /** @param {number} step */
     choose(step) {
         this.#chosen = step;
+        void this.follow();
+    }
+
+    /**
+     * Show another run, or how it differs from the page's own.
+     * @param {string} run
+     * @param {boolean} isDifference
+     */
+    chooseRun(run, isDifference) {
+        Object.assign(this, { run, isDifference });
         void this.follow();
     }
 
@@ -132,27 +154,32 @@ export class ClassView {
             this.changed.call();
             return;
         }
-        const key = `${page.requests.table} ${step}`;
+        const { run, isDifference } = this;
+        const key = `${page.requests.table} ${step} ${run} ${isDifference}`;
         if (key === this.#wanted) return;
         this.#wanted = key;
         this.changed.call();
-        const [predictions, curves] = await Promise.all([
-            this.predictions.at(step),
-            this.accuracies.at(""),
+        const own = page.session.shown?.at(-1);
+        const [predictions, curves, before] = await Promise.all([
+            this.predictions.at([step, run || undefined]),
+            this.accuracies.at(run),
+            isDifference && own !== undefined ? this.predictions.at([own, undefined]) : undefined,
         ]);
         if (key !== this.#wanted) return; // somebody has gone on
-        this.failure = isFailure(predictions) ? predictions : null;
+        const failed = [predictions, before].find((one) => one !== undefined && isFailure(one));
+        this.failure = failed && isFailure(failed) ? failed : null;
         if (!isFailure(curves)) this.accuracy = curves;
-        if (isFailure(predictions)) this.#wanted = "";
-        else this.#show(step, predictions);
+        if (isFailure(predictions) || isFailure(before)) this.#wanted = "";
+        else this.#show(step, predictions, before);
         this.changed.call();
     }
 
     /**
      * @param {number} step
      * @param {Int32Array} predictions
+     * @param {Int32Array} [before] Those of the page's own run, where the difference is shown.
      */
-    #show(step, predictions) {
+    #show(step, predictions, before) {
         const { table } = this.page;
         const known = this.accuracy?.classes.length ?? this.classes.length;
         const classes = this.classes.slice(0, known); // new ones have no images, and no model
@@ -160,89 +187,12 @@ export class ClassView {
         const labels = labelsOf(classes, codes, table.codes(COLUMNS.label) ?? {});
         this.step = step;
         this.confusion = confusionOf(classes, labels, predictions);
+        this.before = before && confusionOf(classes, labels, before);
     }
 
     #renew() {
         this.#wanted = "";
         this.accuracy = undefined;
         void this.follow();
-    }
-
-    // -- lists
-
-    /** Images of one class that are predicted as another. @param {number} label
-     * @param {number} prediction */
-    openCell(label, prediction) {
-        const { classes = [] } = this.confusion ?? {};
-        const [name, other] = [classes[label], classes[prediction] ?? "none of the classes"];
-        const isRight = label === prediction;
-        const title = isRight ? `${name} predicted as such` : `${name} predicted as ${other}`;
-        this.#open(title, (one, two) => one === label && two === prediction, isRight);
-    }
-
-    /** All images of a class, whatever is predicted. @param {number} label */
-    openLabel(label) {
-        const name = this.confusion?.classes[label];
-        this.#open(`All images of ${name}`, (one) => one === label, true);
-    }
-
-    /** All images that are predicted as a class. @param {number} prediction */
-    openPrediction(prediction) {
-        const other = this.confusion?.classes[prediction] ?? "none of the classes";
-        this.#open(`All images predicted as ${other}`, (_, two) => two === prediction, true);
-    }
-
-    /** Images of a class that are predicted as something else. @param {number} label */
-    openWrong(label) {
-        const name = this.confusion?.classes[label];
-        const isWrong = (/** @type {number} */ one, /** @type {number} */ two) =>
-            one === label && two !== label;
-        this.#open(`${name} predicted as something else`, isWrong, false);
-    }
-
-    /**
-     * @param {string} title
-     * @param {(label: number, prediction: number) => boolean} isWanted
-     * @param {boolean} isRight
-     */
-    #open(title, isWanted, isRight) {
-        const { confusion, step, page } = this;
-        if (!confusion) return;
-        const rows = worstFirst(page.table, rowsOf(confusion, isWanted));
-        if (!rows.length) return;
-        const key = `${CELL}${step}:${title}`;
-        const description = `By the predictions of step ${step}, the most atypical first.`;
-        /** @type {ReviewList} */
-        const list = {
-            key,
-            title: `${title}, step ${step}`,
-            rows,
-            suggests: isRight ? "" : /** @type {ReviewList["suggests"]} */ (RELABEL),
-            description,
-            why: this.#whyOf(confusion, step ?? 0, rows),
-        };
-        page.review.openMade(list);
-        page.reviewAsked.call();
-    }
-
-    /**
-     * What the matrix says of each image: its label, and what is predicted.
-     * @param {Confusion} confusion
-     * @param {number} step
-     * @param {number[]} rows
-     * @returns {[text: string, rows: number[]][]}
-     */
-    #whyOf({ classes, labels, predictions }, step, rows) {
-        /** @type {Map<string, number[]>} */
-        const found = new Map();
-        for (const row of rows) {
-            const label = classes[labels[row] ?? -1] ?? "none of the classes";
-            const predicted = classes[predictions[row] ?? -1] ?? "none of the classes";
-            const text = `labelled ${label}, predicted ${predicted} at step ${step}`;
-            const known = found.get(text);
-            if (known) known.push(row);
-            else found.set(text, [row]);
-        }
-        return [...found];
     }
 }

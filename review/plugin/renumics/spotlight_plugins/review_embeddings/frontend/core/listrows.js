@@ -55,9 +55,12 @@ export class ListRows {
      * @returns {{ name: string, lists: ReviewList[] }[]} */
     get groups() {
         const { found } = this;
-        const made = new Set((this.page.session.lists ?? []).map(({ key }) => key));
+        const { lists = [] } = this.page.session;
+        const made = new Set(lists.map(({ key }) => key));
         const names = found.map((list) => this.#groupOf(list, made));
-        const groups = [...new Set(["Ready-made", ...names, "On this page"])].map((name) => ({
+        const first = lists[0]?.section || "Ready-made"; // of runs that are compared, another one
+        const headings = [...new Set([first, "Ready-made", ...names, "On this page"])];
+        const groups = headings.map((name) => ({
             name,
             lists: found.filter((_, index) => names[index] === name),
         }));

@@ -1,9 +1,10 @@
 // The card beside the pointer: the picture of an image, its label, its id, what was predicted.
 // Drawn from a row; where it stands is the caller's.
 
-/** @import { Node, ReviewTable } from "../types.js" */
+/** @import { Node, ReviewTable, Session } from "../types.js" */
 
 import { COLUMNS, ENDS } from "../constants.js";
+import { columnOfRun, runsOf } from "../core/runs.js";
 import { h } from "../dom/node.js";
 import { hoverStyles as styles } from "./styles.js";
 
@@ -17,9 +18,10 @@ export const PICTURE = 128;
  * @param {number} row
  * @param {{ x: number, y: number }} pointer
  * @param {{ width: number, height: number }} within
+ * @param {Session} [session] With the runs that are compared.
  * @returns {Node}
  */
-export function hoverCard(table, row, pointer, within) {
+export function hoverCard(table, row, pointer, within, session = {}) {
     const label = table.value(COLUMNS.label, row);
     const id = `#${table.value(COLUMNS.imageId, row)}`;
     return h(
@@ -36,10 +38,22 @@ export function hoverCard(table, row, pointer, within) {
             style: styles.picture,
         }),
         h("div", { style: styles.line }, h("b", {}, label ?? ""), ` ${id}`),
-        Object.entries(ENDS).map(([end, columns]) =>
-            predictionLine(end, table.value(columns.prediction, row), label),
+        predictionsOf(session).map(([end, column]) =>
+            predictionLine(end, table.value(column, row), label),
         ),
     );
+}
+
+/**
+ * Of which end, or of which run, and the column that holds them.
+ * @param {Session} session
+ * @returns {[name: string, column: string][]}
+ */
+function predictionsOf(session) {
+    const runs = runsOf(session);
+    if (!runs.length)
+        return Object.entries(ENDS).map(([end, { prediction }]) => [end, prediction]);
+    return runs.map((run) => [run.letter, columnOfRun(ENDS.last.prediction, run.key)]);
 }
 
 /**

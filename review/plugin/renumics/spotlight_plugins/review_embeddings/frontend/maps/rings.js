@@ -21,9 +21,10 @@ const BUTTON = { width: 110, height: 52 }; // pixels at the lower left that a bu
  * @param {Surface} surface
  * @param {Theme} theme
  */
-export function drawWay(context, { board, placement }, theme) {
+export function drawWay(context, { board, placement, index }, theme) {
     const { row } = board.page.current;
-    if (row === undefined) return;
+    const isOther = Boolean(board.page.session.mapRuns?.[index]);
+    if (row === undefined || isOther) return; // it is that of the page's own run
     const way = board.page.maps.way(row).map(([x, y]) => screenOf(placement, x, y));
     context.setLineDash([4, 3]);
     line(context, way, theme.ground, 3);

@@ -45,6 +45,8 @@ export class Surface {
     height = 0;
     /** Pixels of the right side that something else needs. */
     inset = 0;
+    /** Pixels of the bottom that something else needs. */
+    footer = 0;
     /** Images shown as pictures. @type {import("./thumbnails.js").Thumbnail[]} */
     thumbnails = [];
     /** Images that are too far away. @type {import("./outside.js").OutsideMark[]} */
@@ -135,16 +137,21 @@ export class Surface {
         this.changed();
     }
 
-    /** @param {number} inset Pixels of the right side that something else needs. */
-    setInset(inset) {
-        if (inset === this.inset) return;
-        this.inset = inset;
+    /**
+     * Leave room for something else.
+     * @param {number} inset Pixels of the right side that it needs.
+     * @param {number} footer Pixels of the bottom.
+     */
+    setInset(inset, footer = 0) {
+        if (inset === this.inset && footer === this.footer) return;
+        Object.assign(this, { inset, footer });
         this.#place();
     }
 
     #place() {
-        const { width, height, inset } = this;
-        const inner = { left: 0, top: HEADER, width: width - inset, height: height - HEADER };
+        const { width, height, inset, footer } = this;
+        const high = height - HEADER - footer;
+        const inner = { left: 0, top: HEADER, width: width - inset, height: high };
         this.area = inner.width > LEAST && inner.height > LEAST ? inner : undefined;
         this.board.askAll();
     }

@@ -7,6 +7,7 @@
 /** @import { Screen } from "./board.js" */
 
 import { h } from "../dom/node.js";
+import { runBadge } from "../views/runbadge.js";
 import { Board } from "./board.js";
 import { ZOOM_STEP } from "./gestures.js";
 import { hoverCard } from "./hovercard.js";
@@ -14,7 +15,7 @@ import { categoriesOf } from "./legend.js";
 import { legendView } from "./legendview.js";
 import { LEGEND_WIDTH, mapStyles } from "./styles.js";
 import { Surface } from "./surface.js";
-import { checkpointOf, describeMap, titleOf, trustOf } from "./titles.js";
+import { checkpointOf, describeMap, noteOf, titleOf, trustOf } from "./titles.js";
 
 /** @type {WeakMap<ReviewPage, Board>} */
 const boards = new WeakMap();
@@ -36,6 +37,7 @@ export function boardOf(page) {
 
 const OPEN_WIDTH = 70; // pixels of the button that opens the legend
 const ZOOM_WIDTH = 46; // pixels of the buttons that zoom
+const NOTE_HEIGHT = 34; // pixels of two lines below a map
 const LEGEND_FROM = 400; // pixels of a map beside which a legend stands by itself
 
 /**
@@ -98,7 +100,8 @@ class Legend {
     /** @returns {Node | null} */
     view() {
         const { board } = this.surface;
-        this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0);
+        const footer = board.page.session.mapRuns ? NOTE_HEIGHT : 0; // all maps have one size
+        this.surface.setInset(this.isOpen ? LEGEND_WIDTH : 0, footer);
         if (!this.isOpen) return null;
         const key = `${board.look.version} ${this.#search}`;
         if (key !== this.#key) this.#node = this.#describe();
@@ -160,10 +163,12 @@ function mapView(surface, legend, onMount, keep) {
         h(
             "div",
             { key: "title", style: titleStyle(legend.taken) },
+            runBadge(page.session, page.session.mapRuns?.[index]),
             titleOf(page, index, options.isPlain),
             h("span", { style: mapStyles.muted }, waits || trust && ` · ${trust}`),
         ),
         hint && isHome && h("div", { key: "hint", style: hintStyle(surface) }, hint),
+        noteView(page, index, legend.isOpen),
         !isHome && hasReset && resetButton(surface),
         hasZoom && zoomButtons(surface),
         legend.isHere &&
@@ -174,9 +179,26 @@ function mapView(surface, legend, onMount, keep) {
                 "Legend",
             ),
         legend.view(),
-        hovered !== undefined && hoverCard(table, hovered, surface.pointer, surface),
+        hovered !== undefined && hoverCard(table, hovered, surface.pointer, surface, page.session),
     );
 }
+
+/**
+ * How the map of another run fits those of the page's own.
+ * @param {ReviewPage} page
+ * @param {number} index
+ * @param {boolean} isNarrow Whether a legend stands beside it.
+ */
+function noteView(page, index, isNarrow) {
+    const note = noteOf(page, index);
+    if (!note) return null;
+    const room = isNarrow ? LEGEND_WIDTH : 0;
+    const style = { ...mapStyles.note, maxWidth: `calc(100% - ${room + 16}px)` };
+    return h("div", { key: "note", style, "data-test-tag": "map-note" }, unbroken(note));
+}
+
+/** No line ends between a number and its unit. @param {string} text */
+const unbroken = (text) => text.replaceAll(" %", "\u00a0%");
 
 const HINT = "wheel zooms, drag moves, Shift+drag selects, click opens";
 

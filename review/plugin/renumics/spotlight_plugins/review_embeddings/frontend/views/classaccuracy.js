@@ -95,7 +95,7 @@ function row(view, curve, at, index) {
                     title: wrong
                         ? `Open the ${counted(wrong, "wrong image")} in Review`
                         : "None is wrong",
-                    onClick: () => view.openWrong(curve.index),
+                    onClick: () => view.lists.openWrong(curve.index),
                 },
                 curve.name,
             ),

@@ -7,8 +7,10 @@
 
 import { isWithoutPredictions } from "../core/classes.js";
 import { counted, percent } from "../core/format.js";
+import { nameOfRun, runsOf } from "../core/runs.js";
 import { h } from "../dom/node.js";
 import { accuracyView } from "./classaccuracy.js";
+import { differenceByClass, differenceMatrix, differenceText } from "./classdifference.js";
 import { matrixView } from "./classmatrix.js";
 import { pairsView } from "./classpairs.js";
 
@@ -18,6 +20,15 @@ const PARTS = [
     ["pairs", "Most confused"],
     ["accuracy", "Accuracy"],
 ];
+
+/** @type {[Part, string][]} */
+const DIFFERENCE_PARTS = [
+    ["matrix", "Changes"],
+    ["accuracy", "By class"],
+];
+
+/** @param {ClassView} view */
+const partsOf = ({ isDifference }) => (isDifference ? DIFFERENCE_PARTS : PARTS);
 
 /** @type {MakeWidget<{}>} */
 export function classesWidget({ classView }, redraw) {
@@ -55,13 +66,18 @@ function head(view) {
             h(
                 "div",
                 { key: "parts", role: "tablist", "aria-label": "Class view", class: "rc-tabs" },
-                PARTS.map(([key, text]) => tab(view, key, text, key === part)),
+                partsOf(view).map(([key, text]) => tab(view, key, text, key === part)),
             ),
-        stepView(view),
+        runMenu(view),
+        !view.isDifference && stepView(view),
         stepMenu(view),
         confusion &&
             !isWithoutPredictions(confusion) &&
-            h("span", { key: "share", class: "rc-muted" }, shareText(view)),
+            h(
+                "span",
+                { key: "share", class: "rc-muted" },
+                view.isDifference ? differenceText(view) : shareText(view),
+            ),
     ];
 }
 
@@ -100,6 +116,34 @@ function stepText({ step, wanted, last, failure, confusion, steps }) {
         : `${shown}, loading step ${wanted} …`;
 }
 
+/** Which run is shown, or how another one differs from the page's own.
+ * @param {ClassView} view */
+function runMenu(view) {
+    const runs = runsOf(view.page.session);
+    const [own, ...others] = runs;
+    if (!own || !view.hasLabels) return null;
+    const choices = [
+        ...runs.map((run) => ({ run, isDifference: false, text: nameOfRun(run) })),
+        ...others.map((run) => ({
+            run,
+            isDifference: true,
+            text: `${run.letter} against ${own.letter}`,
+        })),
+    ];
+    const chosen = choices.findIndex(
+        ({ run, isDifference }) => run.key === view.run && isDifference === view.isDifference,
+    );
+    const choose = (/** @type {any} */ event) => {
+        const one = choices[Number(event.target.value)];
+        if (one) view.chooseRun(one.run.key, one.isDifference);
+    };
+    return h(
+        "select",
+        { key: "run", "aria-label": "Run of the class view", value: chosen, onChange: choose },
+        choices.map(({ text }, index) => h("option", { key: text, value: index }, text)),
+    );
+}
+
 /** @param {ClassView} view */
 function stepMenu(view) {
     if (view.steps.length < 2 || !view.hasLabels) return null;
@@ -126,6 +170,8 @@ function shareText({ confusion }) {
 
 /** @param {ClassView} view */
 function partView(view) {
+    if (view.isDifference)
+        return view.part === "accuracy" ? differenceByClass(view) : differenceMatrix(view);
     if (view.part === "pairs") return pairsView(view);
     return view.part === "accuracy" ? accuracyView(view) : matrixView(view);
 }

@@ -8,11 +8,12 @@
  * @param {HTMLElement} element
  */
 export function openAt(view, element) {
-    const { label, prediction } = element.dataset;
-    if (label !== undefined && prediction !== undefined)
-        view.openCell(Number(label), Number(prediction));
-    else if (label !== undefined) view.openLabel(Number(label));
-    else if (prediction !== undefined) view.openPrediction(Number(prediction));
+    const { label, prediction, changed } = element.dataset;
+    if (changed !== undefined) view.lists.openChanged(Number(label), Number(prediction));
+    else if (label !== undefined && prediction !== undefined)
+        view.lists.openCell(Number(label), Number(prediction));
+    else if (label !== undefined) view.lists.openLabel(Number(label));
+    else if (prediction !== undefined) view.lists.openPrediction(Number(prediction));
 }
 
 const STEPS = /** @type {Record<string, [number, number]>} */ ({

@@ -64,7 +64,7 @@ function row(view, pair, most, index) {
                 "data-row": index,
                 tabIndex: index ? -1 : 0,
                 title: `Open these ${counted(count, "image")} in Review`,
-                onClick: () => view.openCell(label, prediction),
+                onClick: () => view.lists.openCell(label, prediction),
             },
             h("span", { class: "rc-count" }, count.toLocaleString()),
             h(

@@ -9,11 +9,12 @@ import { indexAt, isKnown, PERCENTILE, PROBABILITY } from "../core/curves.js";
 import { percentile, probability } from "../core/format.js";
 import { h } from "../dom/node.js";
 import { BOX, chartView } from "./chart.js";
+import { runBadge } from "./runbadge.js";
 import { AXIS_WIDTH, whyStyles as look } from "./whystyles.js";
 
-/** @param {Pick<Why, "card" | "step" | "at" | "point" | "goTo">} shown */
+/** @param {Pick<Why, "card" | "step" | "at" | "point" | "goTo" | "session">} shown */
 export function curvesView(shown) {
-    const { card, step, at, point, goTo } = shown;
+    const { card, step, at, point, goTo, session = {} } = shown;
     const { steps } = card;
     if (steps.length < 2) return null;
     const slider = step === undefined ? -1 : steps.indexOf(step);
@@ -47,6 +48,7 @@ export function curvesView(shown) {
             onKeyDown: move,
             onClick: (/** @type {any} */ event) => goTo?.(steps[of(event)] ?? 0),
         },
+        runBadge(session),
         chartsOf(card).map((chart) => chartView(chart, steps, { slider, read })),
         h(
             "div",

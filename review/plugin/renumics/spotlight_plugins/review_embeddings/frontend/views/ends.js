@@ -6,8 +6,10 @@
 
 import { NEAREST_SHOWN } from "../constants.js";
 import { percentile, probability, shortName } from "../core/format.js";
+import { nameOfRun, runOf } from "../core/runs.js";
 import { h } from "../dom/node.js";
 import { nearestView } from "./nearest.js";
+import { runBadge } from "./runbadge.js";
 import { whyStyles as look } from "./whystyles.js";
 
 /** Of a picture: a low card has room for two rows of them, or with the slider's for three. */
@@ -24,19 +26,21 @@ export function endView(shown, index) {
     const { card } = shown;
     const end = card.ends[index];
     if (!end) return null;
-    const name = nameOf(card, index);
+    const run = runOf(shown.session ?? {}, end.run);
+    const name = run ? "" : nameOf(card, index);
     const heading = name ? `${name} · step ${end.step}` : `step ${end.step}`;
+    const label = run ? `${nameOfRun(run)} · ${heading}` : heading;
     return h(
         "section",
-        { key: end.step, style: look.end, "aria-label": heading },
+        { key: `${end.run} ${end.step}`, style: look.end, "aria-label": label },
         h(
             "div",
             { style: look.numbers },
-            h("h3", { style: look.heading }, heading),
+            h("h3", { style: look.heading }, runBadge(shown.session ?? {}, end.run), heading),
             predictionView(card, end),
             rankView(card, end),
         ),
-        nearestOf(shown, end.step),
+        nearestOf(shown, end.step, end.run),
     );
 }
 
@@ -48,7 +52,7 @@ export function endView(shown, index) {
 export function sliderEndView(shown) {
     const { card, step, isOpen = false, toggle } = shown;
     const end = card.checkpoints.find((one) => one.step === step);
-    if (!end || card.ends.some((one) => one.step === step)) return null;
+    if (!end || card.ends.some((one) => one.step === step && !one.run)) return null;
     const heading = `slider · step ${end.step}`;
     const title = "The nearest images at the slider's checkpoint";
     const button = h(
@@ -74,10 +78,11 @@ export function sliderEndView(shown) {
 /**
  * @param {Why} shown
  * @param {number} step
+ * @param {string} [run]
  */
-function nearestOf(shown, step) {
+function nearestOf(shown, step, run = "") {
     const maxHeight = MAX_HEIGHT[shown.isOpen ? "open" : "closed"];
-    return nearestView({ ...shown, maxHeight, count: NEAREST_SHOWN }, step);
+    return nearestView({ ...shown, maxHeight, count: NEAREST_SHOWN }, step, run);
 }
 
 /**

@@ -8,6 +8,7 @@ import { NEAREST_SHOWN } from "../constants.js";
 import { h } from "../dom/node.js";
 import { idOf, labelOf } from "./nearest.js";
 import { keepsFocus } from "./roving.js";
+import { runBadge } from "./runbadge.js";
 
 const SIDE = 128; // pixels
 
@@ -24,11 +25,11 @@ export function besideView(page, row) {
 }
 
 /** @param {ReviewPage} page @param {number} row @param {Nearest} nearest */
-function columnView(page, row, { step, rows }) {
+function columnView(page, row, { step, rows, run }) {
     return h(
         "section",
-        { key: step, "aria-label": `Nearest at step ${step}` },
-        h("h4", {}, `at step ${step}`),
+        { key: `${run} ${step}`, "aria-label": `Nearest at step ${step}` },
+        h("h4", {}, runBadge(page.session, run), `at step ${step}`),
         rows.slice(0, NEAREST_SHOWN).map((one) => neighborView(page, row, one)),
     );
 }

@@ -30,9 +30,11 @@ const OTHER = "≠\u00a0";
 /**
  * @param {Neighbourhood} shown
  * @param {number} step
+ * @param {string} [run] Key of the run; that of the page without one.
  */
-export function nearestView(shown, step) {
-    const found = shown.nearest?.find((one) => one.step === step);
+export function nearestView(shown, step, run = "") {
+    const isWanted = (/** @type {Nearest} */ one) => one.step === step && (one.run ?? "") === run;
+    const found = shown.nearest?.find(isWanted);
     if (!found) {
         const text = shown.nearest ? "Its nearest images are not known." : "";
         return h("div", { style: look.row, "aria-busy": String(!shown.nearest) }, text);
@@ -45,7 +47,7 @@ export function nearestView(shown, step) {
             role: "group",
             "aria-label": `Nearest images at step ${step}${notShown(found)}`,
             title: notShown(found).replace(/^, /, ""),
-            "data-test-tag": `nearest-${step}`,
+            "data-test-tag": run ? `nearest-${step}-${run}` : `nearest-${step}`,
             onKeyDown: moveFocus,
         },
         found.rows.slice(0, shown.count).map((_, index) => thumbnail(shown, found, index)),

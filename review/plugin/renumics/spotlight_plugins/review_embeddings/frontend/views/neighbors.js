@@ -1,12 +1,13 @@
 // The nearest images of the current one in the whole embedding, at the first and the last
 // checkpoint, with their distances. A click on one of them makes it the current image.
 
-/** @import { Nearest, ReviewTable } from "../types.js" */
+/** @import { Nearest, ReviewTable, Session } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { classColors } from "../core/classcolors.js";
 import { h } from "../dom/node.js";
 import { idOf, labelOf, nearestView, notShown } from "./nearest.js";
+import { runBadge } from "./runbadge.js";
 import { styles } from "./styles.js";
 import { nearestStyles as look } from "./whystyles.js";
 
@@ -15,7 +16,8 @@ const SHOWN = 8; // of each checkpoint
 const SIDE = 240; // pixels of the picture that is fetched
 
 /** @type {MakeWidget<{}>} */
-export function neighbors({ table, nearest, current, review }, redraw) {
+export function neighbors(page, redraw) {
+    const { table, nearest, current, review } = page;
     const rowOf = () => current.row ?? table.selected[0];
     const follow = () => {
         const row = rowOf();
@@ -33,7 +35,8 @@ export function neighbors({ table, nearest, current, review }, redraw) {
         view() {
             const row = rowOf();
             const found = row === undefined ? undefined : nearest.of(row);
-            return neighborsView({ table, row, found, go: (other) => review.lookAt(other) });
+            const go = (/** @type {number} */ other) => review.lookAt(other);
+            return neighborsView({ table, row, found, go, session: page.session });
         },
         close: () => stops.forEach((stop) => stop()),
     };
@@ -45,8 +48,9 @@ export function neighbors({ table, nearest, current, review }, redraw) {
  * @param {number | undefined} shown.row
  * @param {Nearest[] | undefined} shown.found Undefined until they are known.
  * @param {(row: number) => void} shown.go
+ * @param {Session} [shown.session] For the names of the runs that are compared.
  */
-export function neighborsView({ table, row, found, go }) {
+export function neighborsView({ table, row, found, go, session = {} }) {
     if (row === undefined) {
         const hint = "The nearest images of the current image are shown here.";
         return h("div", { style: styles.panel }, hint);
@@ -64,13 +68,14 @@ export function neighborsView({ table, row, found, go }) {
             found?.map((nearest) =>
                 h(
                     "section",
-                    { key: nearest.step },
+                    { key: `${nearest.run} ${nearest.step}` },
                     h(
                         "div",
                         { style: styles.name },
+                        runBadge(session, nearest.run),
                         `Nearest at step ${nearest.step}${notShown(nearest)}`,
                     ),
-                    nearestView({ ...shown, count: SHOWN }, nearest.step),
+                    nearestView({ ...shown, count: SHOWN }, nearest.step, nearest.run),
                 ),
             ),
         ),

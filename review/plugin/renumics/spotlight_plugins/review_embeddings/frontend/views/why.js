@@ -1,7 +1,7 @@
 // Why an image is worth a look: reasons in words, what the checkpoints say of it and which images
 // are nearest to it there, and curves over all checkpoints.
 
-/** @import { Card, Nearest, ReviewList, ReviewTable } from "../types.js" */
+/** @import { Card, Nearest, ReviewList, ReviewTable, Session } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
 
 import { classColors } from "../core/classcolors.js";
@@ -23,6 +23,7 @@ const GROUP_SIDE = 128; // pixels that are fetched
  * @property {string[]} reasons Why it is listed; what the open list itself says stands first.
  * @property {ReviewList | undefined} [group] With which images it stands apart.
  * @property {(key: string, row: number) => void} [openGroup] Opens it, at an image.
+ * @property {Session} [session] Of the page, for the names of the runs that it compares.
  * @property {number} [step] Where the slider stands; undefined for a page without one.
  * @property {boolean} [isOpen] Whether the slider's checkpoint is shown beside the ends.
  * @property {() => void} [toggle] Shows it, or takes it away.
@@ -64,6 +65,7 @@ export function why(page, redraw) {
             const now = isOpen && step !== undefined ? nearest.of(card.row, step) : [];
             return whyView({
                 card,
+                session: page.session,
                 reasons: reasonsIn(page.review.list, card),
                 group: page.review.offered.groupOf(card.row),
                 openGroup: (key, row) => {
