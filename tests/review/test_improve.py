@@ -27,7 +27,7 @@ from review_embeddings.pipeline.training.trained import read_train_list
 from review_embeddings.review.cli.program import cli
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.improving.evidence import Compared, Proof
+from review_embeddings.review.improving.evidence import ComparedArms, Proof
 from review_embeddings.review.improving.folder import ProofFolder, ProofRecord
 from review_embeddings.review.improving.improve import improve
 from review_embeddings.review.improving.request import ImproveRequest
@@ -298,6 +298,17 @@ def test_other_questions_need_another_folder(
     assert "is there already" in line
 
 
+def test_a_decision_that_cannot_be_read_is_left_out_only_on_request(
+    place: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    run = RunFolder(Path(shutil.copytree(place / "run", tmp_path / "run")))
+    run.decisions.write_bytes(b'{"decision": "remove", "image_\n')
+    asked = ("--run", run.path, "--out", tmp_path / "out")
+    line = refused(review_embeddings, *asked)
+    assert "Line 1 (it is no JSON)" in line and "--skip-unreadable" in line
+    assert "There is no decision" in refused(review_embeddings, *asked, "--skip-unreadable")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -337,7 +348,7 @@ def test_decisions_of_now_are_another_proof(place: Path, tmp_path: Path) -> None
 def proof_of(before: np.ndarray, after: np.ndarray, level: float = 0.95) -> Proof:
     found = paired_difference(before, after, level=level)
     means = [tuple(arm.mean(axis=1).tolist()) for arm in (before, after)]
-    whole = Compared(means[0], means[1], found)
+    whole = ComparedArms(means[0], means[1], found)
     return Proof(tuple(range(len(before))), whole, {"cat": whole})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from review_embeddings.review.cli.declare import local_path, option, takes
+from review_embeddings.review.cli.declare import Target, local_path, option, output_option, takes
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
@@ -38,7 +38,7 @@ class ImproveOptions:
         help="Decisions to try: a list with image_hash and decision, another run or its "
         "decisions.jsonl. Default: those of the run.",
     )
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="DIR",
         help="Folder for the trainings, each a run of its own, and the results. Default: the run's "
@@ -119,7 +119,7 @@ def _request(options: ImproveOptions, run: RunFolder) -> ImproveRequest:
     from review_embeddings.review.improving.request import DEFAULT_SEEDS, ImproveRequest
 
     beside = run.path.resolve().with_name(f"{run.path.resolve().name}-improve")
-    out = beside if options.out is None else local_path(options.out, "--out")
+    out = beside if options.out is None else local_path(options.out.name, "--out")
     baseline = options.baseline
     return ImproveRequest(
         out=out,
