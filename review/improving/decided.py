@@ -37,9 +37,11 @@ def read_decided(
     progress: Progress,
     *,
     skip_unreadable: bool = False,
+    disputed: str | None = None,
 ) -> Decided:
     """The decisions of a run, or of ``file``: a list, another run or the log of one. ``classes``
-    are those that a list may relabel to. Raises ReviewError."""
+    are those that a list may relabel to, ``disputed`` says what counts where reviewers differ, as
+    in `History.settled`. Raises ReviewError."""
     source = run
     groups, reviewed = _copies(run, info, list(splits))
     if file is not None:
@@ -52,7 +54,7 @@ def read_decided(
         if source.path.resolve() != run.path.resolve():
             groups, reviewed = _copies(source, source.read_info(), list(splits))
     history, _ = applicable_decisions(source, skip_unreadable, progress)
-    return Decided(history.current(), groups, reviewed, history.taken, str(source))
+    return Decided(history.settled(disputed), groups, reviewed, history.taken, str(source))
 
 
 def _copies(

@@ -153,6 +153,7 @@ def _decided(
         splits.classes,
         progress,
         skip_unreadable=request.skip_unreadable,
+        disputed=request.disputed,
     )
 
 

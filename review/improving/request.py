@@ -32,6 +32,8 @@ class ImproveRequest:
     """An earlier folder whose trainings before the decisions count here, too."""
     device: str | None = None
     skip_unreadable: bool = False
+    disputed: str | None = None
+    """What counts where reviewers differ, one of `kinds.DISPUTED`; None to refuse it."""
 
     def check(self) -> None:
         """Raise SettingsError for numbers out of range."""

@@ -309,6 +309,21 @@ def test_a_decision_that_cannot_be_read_is_left_out_only_on_request(
     assert "There is no decision" in refused(review_embeddings, *asked, "--skip-unreadable")
 
 
+def test_what_reviewers_differ_about_is_settled_first(
+    place: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    run = RunFolder(Path(shutil.copytree(place / "run", tmp_path / "run")))
+    hashes = [hash_of(place / "data" / "train" / "red" / "00.png")]
+    images = ReviewedImages({0: 0}, hashes, None, CLASSES)
+    with writing(run, print) as log:
+        log.append(images.decide([0], "remove", reviewer="ada"))
+        log.append(images.decide([0], "keep", reviewer="bob"))
+    asked = ("--run", run.path, "--out", tmp_path / "out")
+    assert "--disputed" in refused(review_embeddings, *asked)
+    line = refused(review_embeddings, *asked, "--disputed", "last")
+    assert "None of the 1 decisions" in line and "changes a training image" in line
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

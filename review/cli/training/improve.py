@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Target, local_path, option, output_option, takes
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
 from review_embeddings.review.cli.jsonlines import write_result
@@ -88,6 +89,13 @@ class ImproveOptions:
     skip_unreadable: bool = option(
         "--skip-unreadable", is_flag=True, help="Leave out decisions that cannot be read."
     )
+    disputed: str | None = option(
+        "--disputed",
+        metavar="HOW",
+        choices=choices.disputed,
+        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
+        "leaves them as they are. Without it they are refused.",
+    )
     json_lines: bool = json_option()
     wait: bool = wait_option()
     debug: bool = debug_option()
@@ -132,6 +140,7 @@ def _request(options: ImproveOptions, run: RunFolder) -> ImproveRequest:
         baseline=None if baseline is None else local_path(baseline, "--baseline"),
         device=options.device,
         skip_unreadable=options.skip_unreadable,
+        disputed=options.disputed,
     )
 
 
