@@ -174,7 +174,7 @@ def test_a_proof_that_was_stopped_comes_out_the_same(
     run, out = RunFolder(place / "run"), tmp_path / "out"
     request = ImproveRequest(out, str(place / "decisions.csv"), seeds=2, corrected=True)
     for name in ("before-seed42", "after-seed42"):
-        stopped = improve(run, request, stop=lambda name=name: (out / name).exists())
+        stopped = improve(run, request, stop=(out / name).exists)
         assert stopped.proof is None and stopped.total == 4
     improved = improve(run, request)
     assert improved.proof is not None and improved.made == 4
