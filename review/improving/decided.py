@@ -40,8 +40,8 @@ def read_decided(
     disputed: str | None = None,
 ) -> Decided:
     """The decisions of a run, or of ``file``: a list, another run or the log of one. ``classes``
-    are those that a list may relabel to; ``disputed`` says what counts where reviewers differ.
-    Raises ReviewError, also where they do and that is not said."""
+    are those that a list may relabel to, ``disputed`` says what counts where reviewers differ, as
+    in `History.settled`. Raises ReviewError."""
     source = run
     groups, reviewed = _copies(run, info, list(splits))
     if file is not None:

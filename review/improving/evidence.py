@@ -31,7 +31,7 @@ shape (S, N)."""
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedArms:
     """Two ways of training on the same images."""
 
     before: tuple[float, ...]
@@ -45,13 +45,13 @@ class Proof:
     """What is shown of all trainings."""
 
     seeds: tuple[int, ...]
-    overall: Compared
+    overall: ComparedArms
     """On the untouched evaluation split: what the verdict comes from."""
-    classes: Mapping[str, Compared] = field(default_factory=dict)
+    classes: Mapping[str, ComparedArms] = field(default_factory=dict)
     """By class, at levels such that all hold together."""
-    corrected: Compared | None = None
+    corrected: ComparedArms | None = None
     """With the decisions applied to the evaluation split: no proof."""
-    carried: Mapping[str, Compared] = field(default_factory=dict)
+    carried: Mapping[str, ComparedArms] = field(default_factory=dict)
     """By kind of change: the trainings without it, against those with all."""
 
     @property
@@ -131,7 +131,7 @@ def prove(
 
 def _on_corrected(
     first: Evaluated, corrected: TrainList | None, classes: Sequence[str], right: Right
-) -> Compared | None:
+) -> ComparedArms | None:
     """The same on the evaluation split with the decisions applied."""
     if corrected is None:
         return None
@@ -143,9 +143,9 @@ def _on_corrected(
     return _compared(right(BEFORE, truth, mask), right(AFTER, truth, mask), LEVEL)
 
 
-def _compared(before: NDArray[np.bool_], after: NDArray[np.bool_], level: float) -> Compared:
+def _compared(before: NDArray[np.bool_], after: NDArray[np.bool_], level: float) -> ComparedArms:
     found = paired_difference(before, after, level=level)
-    return Compared(_accuracies(before), _accuracies(after), found)
+    return ComparedArms(_accuracies(before), _accuracies(after), found)
 
 
 def _accuracies(right: Mask) -> tuple[float, ...]:

@@ -79,9 +79,9 @@ def improve(
     """Train and compare. The same call goes on where another one was stopped or killed; with more
     seeds it makes the missing ones. ``stop`` as of `finetune`. Raises ReviewError."""
     request.check()
-    stored = settings_of(run)
     folder = ProofFolder(request.out)
     check_out(run, folder)
+    stored = settings_of(run)
     opened = open_proof(run, request, stored, folder, progress)
     with _alone(folder):
         return _Prover(request, folder, opened, opened.record, progress, stop).prove()

@@ -37,8 +37,8 @@ from review_embeddings.review.improving.folder import (
 from review_embeddings.review.improving.request import ImproveRequest
 from review_embeddings.review.improving.selection import (
     KINDS,
+    ChangedImages,
     Decided,
-    Selection,
     listed_images,
     select,
 )
@@ -57,7 +57,7 @@ class OpenedProof:
     record: ProofRecord
     is_new: bool
     """Whether nothing was begun yet."""
-    selection: Selection
+    selection: ChangedImages
     """What the decisions of now change; those of then where it is not new are in `lists`."""
     lists: dict[str, TrainList]
     evaluation: TrainList
@@ -169,7 +169,7 @@ def _sample(listed: TrainList, limit: int | None, seed: int) -> TrainList:
     )
 
 
-def _lists(selection: Selection, corrected: TrainList) -> dict[str, TrainList]:
+def _lists(selection: ChangedImages, corrected: TrainList) -> dict[str, TrainList]:
     """The list of each way of training, and the corrected evaluation split."""
     kinds = selection.kinds
     without = {WITHOUT + kind: selection.applied(without=kind) for kind in kinds}
@@ -184,7 +184,7 @@ def _record(
     run: RunFolder,
     settings: FineTuning,
     request: ImproveRequest,
-    selection: Selection,
+    selection: ChangedImages,
     evaluation: TrainList,
     decided: Decided,
     lists: dict[str, TrainList],

@@ -33,7 +33,7 @@ class ImproveRequest:
     device: str | None = None
     skip_unreadable: bool = False
     disputed: str | None = None
-    """What counts where reviewers differ, one of `kinds.DISPUTED`; None to refuse such images."""
+    """What counts where reviewers differ, one of `kinds.DISPUTED`; None to refuse it."""
 
     def check(self) -> None:
         """Raise SettingsError for numbers out of range."""

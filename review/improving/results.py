@@ -14,12 +14,12 @@ from review_embeddings.pipeline.run.files import whole_file, write_json
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.review.exchange.formats import write_list
 from review_embeddings.review.exchange.reports import CHANGES, change_row
-from review_embeddings.review.improving.evidence import Arms, Compared, Proof
+from review_embeddings.review.improving.evidence import Arms, ComparedArms, Proof
 from review_embeddings.review.improving.folder import BEFORE, ProofFolder, arm_name
-from review_embeddings.review.improving.selection import Selection
+from review_embeddings.review.improving.selection import ChangedImages
 
 
-def write_changes(selection: Selection, folder: ProofFolder) -> None:
+def write_changes(selection: ChangedImages, folder: ProofFolder) -> None:
     """Write which training images the decisions change. Raises StorageError."""
     rows = selection.listed.rows
     changes = (replace(one, row=int(rows[one.row])) for one in selection.changes)
@@ -56,7 +56,7 @@ def as_values(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _values(one: Compared) -> dict[str, Any]:
+def _values(one: ComparedArms) -> dict[str, Any]:
     return {
         "before": list(one.before),
         "after": list(one.after),

@@ -48,7 +48,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Selection:
+class ChangedImages:
     """The images of a split, and what decisions change in them."""
 
     listed: TrainList
@@ -101,7 +101,7 @@ def listed_images(
     return TrainList(rows, [one.image_hash for one in found], list(labels))
 
 
-def select(split: str, listed: TrainList, decided: Decided) -> Selection:
+def select(split: str, listed: TrainList, decided: Decided) -> ChangedImages:
     """What the decisions change in the images of a split; ``reviewed`` says whether second copies
     may go."""
     names = LabelColumn("label", None, listed.labels, {name: name for name in listed.labels})
@@ -114,4 +114,4 @@ def select(split: str, listed: TrainList, decided: Decided) -> Selection:
         reviewed,
         in_evaluation=True,
     )
-    return Selection(listed, found.changes)
+    return ChangedImages(listed, found.changes)

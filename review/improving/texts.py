@@ -22,7 +22,7 @@ from review_embeddings.review.improving.folder import AFTER, BEFORE, ProofFolder
 
 if TYPE_CHECKING:
     from review_embeddings.pipeline.training.setup import Speed
-    from review_embeddings.review.improving.evidence import Compared, Proof
+    from review_embeddings.review.improving.evidence import ComparedArms, Proof
 
 MAX_SEEDS_NAMED = 50
 """More seeds than these nobody trains: they are not recommended."""
@@ -212,7 +212,7 @@ def _classes(proof: Proof, width: int | None) -> list[str]:
     return [*lines, *_lines(note, width)]
 
 
-def _cells(one: Compared) -> list[str]:
+def _cells(one: ComparedArms) -> list[str]:
     found = one.difference
     return [
         f"{found.images:,}",
@@ -243,7 +243,7 @@ def _carried(proof: Proof, width: int | None) -> list[str]:
     ]
 
 
-def _carries(one: Compared) -> str:
+def _carries(one: ComparedArms) -> str:
     texts = {GAIN: "they helped", LOSS: "they did harm"}
     return texts.get(one.difference.verdict, "within the noise")
 

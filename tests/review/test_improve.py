@@ -27,7 +27,7 @@ from review_embeddings.pipeline.training.trained import read_train_list
 from review_embeddings.review.cli.program import cli
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.improving.evidence import Compared, Proof
+from review_embeddings.review.improving.evidence import ComparedArms, Proof
 from review_embeddings.review.improving.folder import ProofFolder, ProofRecord
 from review_embeddings.review.improving.improve import improve
 from review_embeddings.review.improving.request import ImproveRequest
@@ -174,7 +174,7 @@ def test_a_proof_that_was_stopped_comes_out_the_same(
     run, out = RunFolder(place / "run"), tmp_path / "out"
     request = ImproveRequest(out, str(place / "decisions.csv"), seeds=2, corrected=True)
     for name in ("before-seed42", "after-seed42"):
-        stopped = improve(run, request, stop=lambda name=name: (out / name).exists())
+        stopped = improve(run, request, stop=(out / name).exists)
         assert stopped.proof is None and stopped.total == 4
     improved = improve(run, request)
     assert improved.proof is not None and improved.made == 4
@@ -298,6 +298,32 @@ def test_other_questions_need_another_folder(
     assert "is there already" in line
 
 
+def test_a_decision_that_cannot_be_read_is_left_out_only_on_request(
+    place: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    run = RunFolder(Path(shutil.copytree(place / "run", tmp_path / "run")))
+    run.decisions.write_bytes(b'{"decision": "remove", "image_\n')
+    asked = ("--run", run.path, "--out", tmp_path / "out")
+    line = refused(review_embeddings, *asked)
+    assert "Line 1 (it is no JSON)" in line and "--skip-unreadable" in line
+    assert "There is no decision" in refused(review_embeddings, *asked, "--skip-unreadable")
+
+
+def test_what_reviewers_differ_about_is_settled_first(
+    place: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    run = RunFolder(Path(shutil.copytree(place / "run", tmp_path / "run")))
+    hashes = [hash_of(place / "data" / "train" / "red" / "00.png")]
+    images = ReviewedImages({0: 0}, hashes, None, CLASSES)
+    with writing(run, print) as log:
+        log.append(images.decide([0], "remove", reviewer="ada"))
+        log.append(images.decide([0], "keep", reviewer="bob"))
+    asked = ("--run", run.path, "--out", tmp_path / "out")
+    assert "--disputed" in refused(review_embeddings, *asked)
+    line = refused(review_embeddings, *asked, "--disputed", "last")
+    assert "None of the 1 decisions" in line and "changes a training image" in line
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -337,7 +363,7 @@ def test_decisions_of_now_are_another_proof(place: Path, tmp_path: Path) -> None
 def proof_of(before: np.ndarray, after: np.ndarray, level: float = 0.95) -> Proof:
     found = paired_difference(before, after, level=level)
     means = [tuple(arm.mean(axis=1).tolist()) for arm in (before, after)]
-    whole = Compared(means[0], means[1], found)
+    whole = ComparedArms(means[0], means[1], found)
     return Proof(tuple(range(len(before))), whole, {"cat": whole})
 
 

@@ -99,6 +99,7 @@ WRITERS: dict[str, tuple[list[str], str]] = {
     "animate": (["--frame", "last", "--size", "480"], ".png"),
     "summary": (["--html"], ".html"),
     "share": ([], ".html"),
+    "improve": ([], ""),
     "similar": (["--image", "1", "--html"], ".html"),
 }
 """Commands with an option for output, what else they need, and how the names of their files end."""

@@ -35,6 +35,9 @@ READERS: dict[str, tuple[str, ...]] = {
 OTHERS = {"build", "finetune", "table", "index", "animate", "diff"}
 """Commands that read none."""
 
+OF_TRAININGS = {"improve"}
+"""Commands that read those of runs that `finetune` made; tested with it."""
+
 AS_REVIEW = {"demo"}
 """Commands that end in a review of the run."""
 
@@ -61,7 +64,7 @@ def sentence(run: RunFolder) -> str:
 
 
 def test_it_is_known_of_every_command_whether_it_reads_decisions() -> None:
-    assert {"", *cli.commands} == {*READERS, *OTHERS, *AS_REVIEW}
+    assert {"", *cli.commands} == {*READERS, *OTHERS, *AS_REVIEW, *OF_TRAININGS}
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from review_embeddings.review.cli import choices
-from review_embeddings.review.cli.declare import local_path, option, takes
+from review_embeddings.review.cli.declare import Target, local_path, option, output_option, takes
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
@@ -39,7 +39,7 @@ class ImproveOptions:
         help="Decisions to try: a list with image_hash and decision, another run or its "
         "decisions.jsonl. Default: those of the run.",
     )
-    out: str | None = option(
+    out: Target | None = output_option(
         "--out",
         metavar="DIR",
         help="Folder for the trainings, each a run of its own, and the results. Default: the run's "
@@ -93,8 +93,8 @@ class ImproveOptions:
         "--disputed",
         metavar="HOW",
         choices=choices.disputed,
-        help="Images about which reviewers differ: {choices}; last takes the last decision, keep "
-        "none. Without it they are refused.",
+        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
+        "leaves them as they are. Without it they are refused.",
     )
     json_lines: bool = json_option()
     wait: bool = wait_option()
@@ -127,7 +127,7 @@ def _request(options: ImproveOptions, run: RunFolder) -> ImproveRequest:
     from review_embeddings.review.improving.request import DEFAULT_SEEDS, ImproveRequest
 
     beside = run.path.resolve().with_name(f"{run.path.resolve().name}-improve")
-    out = beside if options.out is None else local_path(options.out, "--out")
+    out = beside if options.out is None else local_path(options.out.name, "--out")
     baseline = options.baseline
     return ImproveRequest(
         out=out,
