@@ -86,6 +86,8 @@ def make_page(
 
 @dataclass(frozen=True)
 class _Making:
+    """Tries one form after the other."""
+
     run: RunFolder
     settings: ShareSettings
     decided: Mapping[str, Decision]
@@ -164,7 +166,8 @@ def _holds(
 ) -> Iterator[str]:
     count, total, steps = len(content.images), len(content.built.images), content.steps
     at = f"at {len(steps):,} checkpoints" if len(steps) > 1 else f"at checkpoint {steps[0]}"
-    images = f"{count:,} of {total:,} images" if count < total else f"{count:,} images"
+    some = f"{count:,} of {total:,} images (all of the lists, a seeded sample of the others)"
+    images = some if count < total else f"{count:,} images"
     labels = "label, class names; " if content.images.classes else ""
     yield f"title: {title}"
     yield (
