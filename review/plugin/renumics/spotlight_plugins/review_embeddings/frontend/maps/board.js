@@ -29,6 +29,8 @@ export class Board {
     /** By columns. @type {Map<string, MapPoints>} */
     #points = new Map();
     #isAsked = false;
+    /** Whether maps are drawn whose points stay where they are. */
+    #isForAll = false;
 
     /**
      * @param {ReviewPage} page
@@ -189,11 +191,16 @@ export class Board {
     /** @param {MapPoints} points */
     #askThose(points) {
         for (const surface of this.surfaces) if (surface.points === points) surface.isStale = true;
-        this.ask();
+        this.#askFrame();
     }
 
-    /** Draw once more, in the next frame. */
+    /** Draw all once more, in the next frame. */
     ask() {
+        this.#isForAll = true;
+        this.#askFrame();
+    }
+
+    #askFrame() {
         if (this.#isAsked) return;
         this.#isAsked = true;
         this.screen.onFrame((now) => {
@@ -209,6 +216,8 @@ export class Board {
             points.move(now);
             this.#askThose(points);
         }
-        for (const surface of this.surfaces) surface.draw();
+        const isForAll = this.#isForAll;
+        this.#isForAll = false;
+        for (const surface of this.surfaces) if (isForAll || surface.isStale) surface.draw();
     }
 }

@@ -9,7 +9,7 @@ import { renameRow } from "./listforms.js";
 
 const MEDOID_SIDE = 128; // pixels that are fetched
 
-const FIRST_SHOWN = 12; // images, as far as there is room
+const FIRST_SHOWN = 16; // images, as far as there is room
 
 /**
  * @param {ListRows} rows
