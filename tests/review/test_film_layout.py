@@ -29,7 +29,7 @@ from review_embeddings.review.animation.pairs import End, Pair, choose_pairs
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.animation.render import Canvas, FrameStyle
 from review_embeddings.review.animation.shapes import SHAPES, size_of
-from review_embeddings.review.animation.titles import title_of
+from review_embeddings.review.share.titles import title_of
 
 CommandLine = Callable[..., tuple[int, str, str]]
 

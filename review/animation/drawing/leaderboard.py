@@ -41,6 +41,9 @@ BAR = 0.05
 GAP = 0.28
 """Between two cards, as a share of the page's margin."""
 
+RANK = 0.8
+"""Size of a rank, of the small text."""
+
 BADGE = 0.07
 """How far inside the corner of a picture the middle of its rank lies, in units of the page."""
 
@@ -71,7 +74,6 @@ class Card:
     """Artists of one image."""
 
     picture: Picture
-    badge: PathCollection
     number: Label
     bar: Rectangle
     label: Label
@@ -81,17 +83,6 @@ class Card:
     def at(cls, cell: Box, caption: float, style: CardStyle, page: FramePage, axes: Axes) -> Card:
         """An empty card; the caption's height is part of the cell's."""
         side, bottom = style.side, cell.top - style.side
-        rank = 0.8 * page.layout.text.small
-        badge = axes.scatter(
-            [0],
-            [0],
-            s=(1.8 * rank * page.scale) ** 2,
-            facecolors=page.theme.background,
-            edgecolors=page.theme.text,
-            linewidths=1.2 * page.scale,
-            zorder=3,
-            clip_on=False,
-        )
         bold: dict[str, Any] = {"fontweight": "bold"}
         middle: dict[str, Any] = {"horizontalalignment": "center", "zorder": 4, **bold}
         bar = Rectangle((cell.left, bottom - BAR), side, BAR, linewidth=0, zorder=2)
@@ -99,25 +90,22 @@ class Card:
         upper, lower = (bottom - BAR - share * caption for share in (0.29, 0.70))
         return cls(
             Picture(axes, Box(cell.left, bottom, side, side)),
-            badge,
-            page.text_in(axes, 0, 0, rank, **middle),
+            page.text_in(axes, 0, 0, RANK * page.layout.text.small, **middle),
             bar,
             page.text_in(axes, cell.left, upper, style.label, **bold),
             page.text_in(axes, cell.left, lower, style.prediction),
         )
 
     def show(self, pixels: NDArray[np.uint8]) -> None:
-        """Show an image with its rank in its corner."""
+        """Show an image, and its rank in its corner."""
         left, top = self.picture.show(pixels)
         self.bar.set_width(self.picture.width)
-        corner = (left + BADGE, top - BADGE)
-        self.badge.set_offsets([corner])
-        self.number.set_position(corner)
+        self.number.set_position((left + BADGE, top - BADGE))
 
     @property
     def artists(self) -> list[Artist]:
-        """In drawing order."""
-        return [self.picture.image, self.bar, self.badge, self.number, self.label, self.prediction]
+        """In drawing order; the number stands on its badge."""
+        return [self.picture.image, self.bar, self.label, self.prediction]
 
 
 class Leaderboard:
@@ -140,6 +128,7 @@ class Leaderboard:
         cells = [grid.cell(index, room) for index in range(self.count)]
         self._style = CardStyle.of(grid.cell(0, room), caption, page, self._widest)
         self.cards = [Card.at(cell, caption, self._style, page, self.axes) for cell in cells]
+        self.badges = self._make_badges()
 
     def _label_width(self) -> float:
         """That of the longest label at the size of the body's text, in units of the page."""
@@ -174,16 +163,33 @@ class Leaderboard:
             }
             page.text_in(self.axes, part.width, middle, text.small, **style).set_text(meaning)
 
+    def _make_badges(self) -> PathCollection:
+        """Discs below the ranks."""
+        page, empty = self._page, [0.0] * self.count
+        return self.axes.scatter(
+            empty,
+            empty,
+            s=(1.8 * RANK * page.layout.text.small * page.scale) ** 2,
+            facecolors=page.theme.background,
+            edgecolors=page.theme.text,
+            linewidths=1.2 * page.scale,
+            zorder=3,
+            clip_on=False,
+        )
+
     @property
     def changing(self) -> list[Artist]:
         """What differs between checkpoints, in drawing order."""
-        return [artist for card in self.cards for artist in card.artists]
+        numbers = [card.number for card in self.cards]
+        return [*(artist for card in self.cards for artist in card.artists), self.badges, *numbers]
 
     def show(self, checkpoint: int) -> None:
         """The leaders of a checkpoint."""
         leaders = self._data.leaders[checkpoint].tolist()
         for position, (card, leader) in enumerate(zip(self.cards, leaders, strict=False)):
             self._show_card(card, position, leader, checkpoint)
+        if self.cards:
+            self.badges.set_offsets([card.number.get_position() for card in self.cards])
 
     def _show_card(self, card: Card, position: int, leader: int, checkpoint: int) -> None:
         data, style, page = self._data, self._style, self._page

@@ -120,41 +120,44 @@ class ClassKey:
     def __init__(self, page: FramePage, axes: Axes, entries: Sequence[Entry]) -> None:
         self._entries = list(entries)
         part, size = page.layout.map, page.layout.text.small
-        self.dots, self.names = [], []
+        dotted = [entry for entry in entries if entry.color[3] > 0]
+        dot = 0.62 * size
+        style: dict[str, Any] = {"transform": axes.transAxes, "zorder": 5}
+        self.dots = axes.scatter(
+            [(entry.left + dot / 144) / part.width for entry in dotted],
+            [self._middle(page, entry) for entry in dotted],
+            s=(dot * page.scale) ** 2,
+            color=[entry.color for entry in dotted],
+            linewidths=0,
+            **style,
+        )
+        self.names = []
         for entry in entries:
-            height = part.height - 0.06 - line_height(page) * (entry.line + 0.5)
-            y, dot = height / part.height, 0.62 * size
-            style: dict[str, Any] = {"transform": axes.transAxes, "zorder": 5}
-            x = (entry.left + dot / 144) / part.width
-            self.dots.append(
-                axes.scatter(
-                    [x],
-                    [y],
-                    s=(dot * page.scale) ** 2,
-                    color=[entry.color],
-                    linewidths=0,
-                    **style,
-                )
-            )
             indent = 1.15 * size / 72 if entry.color[3] else 0.0
             name = page.haloed_text(axes, size, **style)
-            name.set_position(((entry.left + indent) / part.width, y))
+            name.set_position(((entry.left + indent) / part.width, self._middle(page, entry)))
             name.set_text(entry.name)
             self.names.append(name)
+
+    @staticmethod
+    def _middle(page: FramePage, entry: Entry) -> float:
+        """Height of an entry, as a share of the map's."""
+        height = page.layout.map.height
+        return (height - 0.06 - line_height(page) * (entry.line + 0.5)) / height
 
     @property
     def moving(self) -> list[Artist]:
         """In drawing order."""
-        return [*self.dots, *self.names]
+        return [self.dots, *self.names]
 
     def move(self, seen: NDArray[np.float64]) -> None:
         """``seen``, shape (C,): how plainly the name of each class stands in the map."""
         named = [0.0 if entry.code is None else seen[entry.code] for entry in self._entries]
         alpha = 1 - float(min(named, default=1.0))
-        for entry, dot, name in zip(self._entries, self.dots, self.names, strict=True):
+        for name in self.names:
             _fade(name, alpha)
-            dot.set_visible(alpha > 0 and entry.color[3] > 0)
-            dot.set_alpha(alpha)
+        self.dots.set_visible(alpha > 0)
+        self.dots.set_alpha(alpha)
 
 
 class ClassNames:

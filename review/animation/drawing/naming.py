@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_SAMPLE = 4_000
+MAX_SAMPLE = 2_000
 """Images by which it is judged where a class lies."""
 
 MAX_NAMES = 24
@@ -22,6 +22,9 @@ among others is nowhere."""
 CORE = 0.6
 """Share of the images of a class that lie around its middle."""
 
+DIP = 0.4
+"""Share of the way, at its ends, on which a name that crosses another is seen."""
+
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Middle, and width and height."""
 
@@ -34,6 +37,9 @@ class NamePlan:
     """Shape (K, C, 2): the middle of each name, in the coordinates of the map."""
     shown: NDArray[np.bool_]
     """Shape (K, C): whether it stands there."""
+    crossing: NDArray[np.bool_]
+    """Shape (K, C): whether it crosses another on its way to the next checkpoint, and is not seen
+    meanwhile."""
 
     def at(
         self, checkpoint: int, fraction: float
@@ -44,7 +50,9 @@ class NamePlan:
         ends = [checkpoint, following]
         weights = np.array([1 - fraction, fraction])
         positions = np.tensordot(weights, self.positions[ends], axes=1)
-        return positions, weights @ self.shown[ends].astype(np.float64)
+        seen = weights @ self.shown[ends].astype(np.float64)
+        hidden = float(np.clip((abs(1 - 2 * fraction) - DIP) / (1 - DIP), 0, 1))
+        return positions, np.where(self.crossing[checkpoint], hidden * seen, seen)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,28 @@ def plan_names(
         choices = {code: choice for code, (choice, _) in placed.items()}
         for code, (_, middle) in placed.items():
             positions[checkpoint, code], shown[checkpoint, code] = middle, True
-    return NamePlan(_without_jumps(positions, shown), shown)
+    positions = _without_jumps(positions, shown)
+    return NamePlan(positions, shown, _crossing(positions, shown, sizes))
+
+
+def _crossing(
+    positions: NDArray[np.float64], shown: NDArray[np.bool_], sizes: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """As in `NamePlan`; of two names that cross it is the second in the order of the classes."""
+    crossing = np.zeros_like(shown)
+    for checkpoint in range(len(shown) - 1):
+        ends = positions[checkpoint : checkpoint + 2]
+        seen = np.flatnonzero(shown[checkpoint] | shown[checkpoint + 1]).tolist()
+        for fraction in (0.25, 0.5, 0.75):
+            between = (1 - fraction) * ends[0] + fraction * ends[1]
+            stay: list[Box] = []
+            for code in seen:
+                box = (between[code], sizes[code])
+                if any(_overlap(box, other) for other in stay):
+                    crossing[checkpoint, code] = True
+                else:
+                    stay.append(box)
+    return crossing
 
 
 def _without_jumps(positions: NDArray[np.float64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -125,8 +154,9 @@ def _clouds(
         if not len(own):
             continue
         middle = np.median(own, axis=0)
-        radius = float(np.quantile(np.hypot(*(own - middle).T), CORE))
-        near = np.hypot(*(points - middle).T) <= radius
+        away = np.hypot(*(points - middle).T)
+        radius = float(np.quantile(away[codes == code], CORE))
+        near = away <= radius
         share, within = len(own) / len(codes), float((codes[near] == code).mean())
         purity = (within - share) / (1 - share) if share < 1 else 1.0
         clouds[code] = _Cloud(middle, radius, purity, len(own))
@@ -148,25 +178,47 @@ def _placed(
         if clouds[code].purity < (STAY if code in before else COME) or len(found) >= MAX_NAMES:
             continue
         taken = [(middle, sizes[other]) for other, (_, middle) in found.items()]
-        best = _best(clouds[code], sizes[code], room, taken, rings, before.get(code))
+        others = [cloud.middle for other, cloud in clouds.items() if other != code]
+        around = _Surroundings(room, taken, np.array(others).reshape(-1, 2), rings)
+        best = _best(clouds[code], sizes[code], around, before.get(code))
         if best is not None:
             found[code] = best
     return found
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a name has to keep clear of."""
+
+    room: Room
+    taken: list[Box]
+    """Names that stand already."""
+    others: NDArray[np.float64]
+    """Shape (C - 1, 2): the middles of the other classes."""
+    rings: NDArray[np.float64]
+
+    def free(self, middle: NDArray[np.float64], size: NDArray[np.float64], own: float) -> bool:
+        """Whether a name may stand there, ``own`` away from the middle of its class: nearer to it
+        than to all others."""
+        if not self.room.holds(middle, size):
+            return False
+        if any(_overlap((middle, size), box) for box in self.taken):
+            return False
+        return bool((np.hypot(*(self.others - middle).T) > own).all())
+
+    def covered(self, middle: NDArray[np.float64], size: NDArray[np.float64]) -> int:
+        """How many rings a name would cover there."""
+        return int((np.abs(self.rings - middle) < size * 0.6).all(axis=1).sum())
+
+
 def _best(
-    cloud: _Cloud,
-    size: NDArray[np.float64],
-    room: Room,
-    taken: list[Box],
-    rings: NDArray[np.float64],
-    before: int | None,
+    cloud: _Cloud, size: NDArray[np.float64], around: _Surroundings, before: int | None
 ) -> tuple[int, NDArray[np.float64]] | None:
     """The free position that covers fewest rings; of equal ones that of before, then the first."""
     free: list[tuple[int, bool, int, int, NDArray[np.float64]]] = []
     for choice, middle in _positions(cloud, size):
-        if room.holds(middle, size) and not any(_overlap((middle, size), box) for box in taken):
-            covered = int((np.abs(rings - middle) < size * 0.6).all(axis=1).sum())
+        if around.free(middle, size, float(np.hypot(*(middle - cloud.middle)))):
+            covered = around.covered(middle, size)
             free.append((covered, choice != before, len(free), choice, middle))
     if not free:
         return None
