@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,19 +28,24 @@ def write_made_table(
     random: np.random.Generator,
     *,
     more: dict[str, Any] | None = None,
+    heads: bool = True,
 ) -> table.Manifest:
     """Replace the table of a run by one of random values in the declared ranges, many of them
-    equal; ``more`` are columns that are kept once an image."""
+    equal; ``more`` are columns that are kept once an image. Without ``heads`` nothing is
+    predicted."""
     return table.write(
         run,
         images,
-        [_part(step, len(images), random) for step in steps],
+        [
+            part if heads else replace(part, predictions=None, confidence=None)
+            for part in (_part(step, len(images), random) for step in steps)
+        ],
         lambda: _findings(len(images), len(steps), random, more or {}),
         fingerprint=random.bytes(16).hex(),
         align_to="last",
         scaling="each",
         kind="pca",
-        prediction_classes=images.classes,
+        prediction_classes=images.classes if heads else None,
     )
 
 

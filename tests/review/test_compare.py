@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from samples import CLASSES
 from tables import write_made_table
 
 from review_embeddings import compare
@@ -167,6 +168,15 @@ def _check_frame(paired: PairedRuns, expected: pd.DataFrame, wrong: pd.DataFrame
             assert frame[name + one.suffix].astype(object).fillna("").tolist() == own
         judged = frame[f"wrong{one.suffix}"].dropna()
         assert judged.tolist() == wrong[one.letter].tolist()
+    shares = []
+    for one in paired.runs:
+        stored = one.run.read_array("probabilities", STEP).astype(np.float64)
+        named = pd.DataFrame(stored, columns=one.metadata["head"]["names"])[CLASSES]
+        shares.append(named.to_numpy()[expected[f"image_id_{one.letter}"]])
+    mean = np.mean(shares, axis=0)
+    apart = np.mean([(own * np.log(own / mean)).sum(axis=1) for own in shares], axis=0)
+    least = np.log(min(len(shares), len(CLASSES)))
+    assert frame["disagreement"].to_numpy() == pytest.approx(apart / least, abs=1e-5)
 
 
 def test_without_labels_right_and_wrong_are_not_known(folders: list[RunFolder]) -> None:
@@ -183,6 +193,25 @@ def test_without_labels_right_and_wrong_are_not_known(folders: list[RunFolder]) 
     assert found.pairs[0].difference is None and not found.classes
     assert "A has no labels" in found.notes[0]
     assert "wrong" not in as_text(found).replace("right and wrong", "")
+
+
+def test_without_heads_embeddings_are_compared_alone(
+    two: tuple[RunFolder, RunFolder], review_embeddings: CommandLine
+) -> None:
+    for run in two:
+        images, stored = read_images(run), np.array(run.read_array("embeddings", STEP))
+        assert images is not None
+        run.write_arrays(STEP, "none", {"embeddings": stored}, {"head": None, "dimension": 16})
+        write_made_table(run, images, [STEP], np.random.default_rng(0), heads=False)
+    paired = pair_runs([one.path for one in two])
+    assert not paired.have_heads and np.isnan(paired.disagreement).all()
+    found = compare_runs(paired)
+    assert [one.key for one in found.lists] == ["moved-apart"]
+    assert found.disagreement is None and found.pairs[0].same_prediction is None
+    assert found.pairs[0].likeness.cka == pytest.approx(1)
+    code, output, errors = review_embeddings("compare", *(one.path for one in two))
+    assert code == 0 and "Each of A, B predicts no class" in output, errors
+    assert compared_frame(paired)["wrong"].isna().all()
 
 
 # -- runs as they are built
