@@ -19,7 +19,7 @@ from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.reading import percentiles_of, read_candidates
 from review_embeddings.review.lists.suggestion import suggested_label
 from review_embeddings.review.lists.words import DISAGREEMENT, REGIME, disagreement, reasons, regime
-from review_embeddings.review.page.beside.found import FoundFiles
+from review_embeddings.review.page.beside.found import FoundFiles, without_repeats
 from review_embeddings.review.page.beside.shown import BesideFiles, ShownBeside, read_beside
 from review_embeddings.review.page.nearest import BESIDE, nearest_images
 from review_embeddings.review.page.sessionfile import SessionFile
@@ -198,7 +198,7 @@ class CardSource:
         label = self.shown.label_of(position)
         other = disagreement(label, [self.shown.label_of(int(one)) for one in near])
         others = [] if other is None else [(DISAGREEMENT, other)]
-        known = [LISTS[key] for key in keys if key in LISTS]
+        known = [LISTS[key] for key in without_repeats(keys) if key in LISTS]
         if any(one.suggests == "relabel" for one in known):
             others += [(REGIME, text) for text in regime(self.candidates, position)]
         return reasons(known, self.candidates, position, others)

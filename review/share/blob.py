@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.review.page.about.classes import accuracy_of
 from review_embeddings.review.page.card import CardFindings, CardSource
-from review_embeddings.review.page.classes import accuracy_of
 from review_embeddings.review.page.frame import FIRST, LAST, NOW, at
 from review_embeddings.review.page.frontend import COLUMNS
 from review_embeddings.review.page.shownrun import ShownRun

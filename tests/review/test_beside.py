@@ -18,12 +18,12 @@ from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.review.comparison.frame import compared_frame
 from review_embeddings.review.comparison.pairedruns import PairedRuns, pair_runs
+from review_embeddings.review.page.about.classes import predictions_at
 from review_embeddings.review.page.beside.found import FoundFiles
 from review_embeddings.review.page.beside.other import Beside
 from review_embeddings.review.page.beside.pairing import beside_of, names_of
 from review_embeddings.review.page.beside.shown import BesideFiles
 from review_embeddings.review.page.card import Cards, CardSource
-from review_embeddings.review.page.classes import predictions_at
 from review_embeddings.review.page.page import page_for
 from review_embeddings.review.page.private import write_private_json
 from review_embeddings.review.page.server import Page, write_beside

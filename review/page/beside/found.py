@@ -3,7 +3,7 @@ page, as plain arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,17 @@ CLASSES = "classes"
 
 COMPARED = frozenset(one.key for one in LISTS if "compare" in one.surfaces)
 """Keys of the lists that are about several runs."""
+
+
+OPINIONS = COMPARED - {"moved-apart"}
+"""Of them those whose reason is what each run predicts."""
+
+
+def without_repeats(keys: Sequence[str]) -> list[str]:
+    """Keys of the lists of an image, of those that give the same reason the most telling one."""
+    same = [key for key in keys if key in OPINIONS]
+    best = max(same, key=lambda key: LISTS[key].strength, default="")
+    return [key for key in keys if key not in OPINIONS or key == best]
 
 
 def arrays_of(found: RunsBeside) -> dict[str, NDArray[Any]]:

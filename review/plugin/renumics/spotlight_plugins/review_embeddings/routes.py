@@ -34,10 +34,10 @@ from review_embeddings.review.decisions.session import (
 from review_embeddings.review.lists.agreeing import agreement_by_list
 from review_embeddings.review.lists.derived import DISPUTED
 from review_embeddings.review.lists.outlook import chances_in_list, left_in_list
+from review_embeddings.review.page.about.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.beside.found import FoundFiles
 from review_embeddings.review.page.beside.shown import BesideFiles
 from review_embeddings.review.page.card import Cards, CardSource
-from review_embeddings.review.page.classes import accuracy_of, predictions_at
 from review_embeddings.review.page.frontend import MAX_VERDICTS, PREFIX, ROUTES, VERDICTS
 from review_embeddings.review.page.personal.preferences import Preferences
 from review_embeddings.review.page.pictures import Picture, Pictures
