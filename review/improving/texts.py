@@ -35,6 +35,8 @@ ONE_OF = {"relabels": "relabelled", "removals": "removed", "duplicates": "remove
 DIFFERENCE = "points"
 """Heading of differences: percentage points."""
 
+_IMAGES_ONLY = "The intervals know the images only, not how trainings differ."
+
 _HEADINGS = (DIFFERENCE, "interval", "")
 
 
@@ -126,7 +128,8 @@ def verdict(proof: Proof, record: ProofRecord) -> str:
     """What the evaluation on the untouched split allows to say, for everybody."""
     found = proof.overall.difference
     where = f"on the untouched split {record.eval_split!r}"
-    change = f"accuracy {where} is {points(abs(found.difference))} points {_way(found)}"
+    change = f"accuracy {where} is {points(abs(found.difference))} percentage points "
+    change += _way(found)
     if found.difference == 0:
         change = f"accuracy {where} is the same"
     if found.verdict == UNDECIDABLE:
@@ -217,7 +220,7 @@ def _classes(proof: Proof, width: int | None) -> list[str]:
         f"{_percent(LEVEL)}; what is not marked is within the noise."
     )
     if len(proof.seeds) == 1:
-        note = "The intervals know the images only, not how trainings differ."
+        note = _IMAGES_ONLY
     return [*lines, *_lines(note, width)]
 
 
@@ -244,6 +247,8 @@ def _carried(proof: Proof, width: int | None) -> list[str]:
     level = next(iter(proof.carried.values())).difference.level
     heading = "What each kind of decision adds to the others (trained again without it):"
     note = f"Intervals of {_percent(level)} each, so that all hold in {_percent(LEVEL)}."
+    if len(proof.seeds) == 1:
+        note = _IMAGES_ONLY
     return [
         "",
         *_lines(heading, width),
@@ -253,7 +258,7 @@ def _carried(proof: Proof, width: int | None) -> list[str]:
 
 
 def _carries(one: ComparedArms) -> str:
-    texts = {GAIN: "they helped", LOSS: "they did harm"}
+    texts = {GAIN: "they helped", LOSS: "they did harm", UNDECIDABLE: ""}
     return texts.get(one.difference.verdict, "within the noise")
 
 
