@@ -20,6 +20,7 @@ from review_embeddings.pipeline.training.arguments import parse_values
 from review_embeddings.pipeline.training.data import Splits
 from review_embeddings.pipeline.training.finetune import FineTuned, finetune
 from review_embeddings.pipeline.training.options import Batch, FineTuning
+from review_embeddings.pipeline.training.plan import Schedule
 from review_embeddings.pipeline.training.resume import read_options, trained_classes
 from review_embeddings.pipeline.training.setup import Speed, measure, set_up
 
@@ -108,13 +109,13 @@ def forget_state(run: RunFolder) -> None:
     remove_tree(run.resume)
 
 
-def measured(run: RunFolder, settings: FineTuning, splits: Splits) -> tuple[Speed, int]:
-    """How long a step and an image of the evaluation take, from steps made now, and how many steps
-    a training has; nothing is kept. Raises ReviewError."""
+def measured(run: RunFolder, settings: FineTuning, splits: Splits) -> tuple[Speed, Schedule]:
+    """How long a step and an image of the evaluation take, from steps made now, and the steps and
+    checkpoints of a training; nothing is kept. Raises ReviewError."""
     values = parse_values(settings.arguments)
     batch = Batch.of(settings, values)
     setup = set_up(run, settings, values, batch, splits, SILENT)
-    return measure(setup), setup.schedule.total
+    return measure(setup), setup.schedule
 
 
 def evaluated(run: RunFolder, step: int) -> Evaluated:

@@ -18,7 +18,6 @@ from review_embeddings.pipeline.training.data import open_splits
 from review_embeddings.pipeline.training.options import FineTuning
 from review_embeddings.pipeline.training.trained import write_train_list
 from review_embeddings.review.improving.arms import (
-    ENDS,
     Evaluated,
     evaluated,
     final_step,
@@ -134,6 +133,9 @@ class _Prover:
         for note in notes_before(self.record, explains=self.request.explain):
             self.progress.note(note)
         missing = [arm for arm in self.arms if not self._is_done(arm)]
+        for arm in self.arms:
+            if arm not in missing:
+                forget_state(self._home(arm).run(*arm))  # what a kill has kept
         if missing:
             self._note_expected(missing)
         for index, arm in enumerate(missing):
@@ -173,11 +175,9 @@ class _Prover:
     def _note_expected(self, missing: Sequence[Arm]) -> None:
         """Say how long it will take, from a step that is made now."""
         settings, images = self._settings(missing[0]), len(self.opened.evaluation)
-        speed, steps = measured(
-            self.folder.run(*missing[0]), settings, open_splits(settings, SILENT)
-        )
-        seconds = speed.seconds(steps, (settings.frames or ENDS) * images)
-        self.progress.note(expected(len(missing), steps, images, speed, seconds))
+        splits = open_splits(settings, SILENT)
+        speed, schedule = measured(self.folder.run(*missing[0]), settings, splits)
+        self.progress.note(expected(len(missing), schedule, images, speed))
 
     def _note_training(self, arm: Arm, number: int) -> None:
         """Say which training begins, and how long it takes from here by those that are made."""

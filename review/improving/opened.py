@@ -209,7 +209,7 @@ def _record(
         counts={kind: selection.count(kind) for kind in KINDS},
         about_evaluation=len(asked & tested - trained),
         elsewhere=len(asked - tested - trained),
-        limit=request.limit,
+        limit=None if len(selection.listed) == whole else request.limit,
         of_images=whole,
         leaked=len(tested & trained),
         baseline=None if request.baseline is None else str(request.baseline.resolve()),

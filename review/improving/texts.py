@@ -21,6 +21,7 @@ from review_embeddings.pipeline.textcolumns import TextColumn, lay_out, wrapped
 from review_embeddings.review.improving.folder import AFTER, BEFORE, ProofFolder, ProofRecord
 
 if TYPE_CHECKING:
+    from review_embeddings.pipeline.training.plan import Schedule
     from review_embeddings.pipeline.training.setup import Speed
     from review_embeddings.review.improving.evidence import ComparedArms, Proof
 
@@ -33,6 +34,8 @@ ONE_OF = {"relabels": "relabelled", "removals": "removed", "duplicates": "remove
 
 DIFFERENCE = "points"
 """Heading of differences: percentage points."""
+
+_IMAGES_ONLY = "The intervals know the images only, not how trainings differ."
 
 _HEADINGS = (DIFFERENCE, "interval", "")
 
@@ -83,16 +86,24 @@ def notes_before(record: ProofRecord, *, explains: bool) -> Iterator[str]:
             f"Training images that are in {record.eval_split!r}, too: {record.leaked:,}. What "
             f"changes with these is no gain or loss on new images"
         )
+    if record.request.load_best:
+        yield (
+            f"The best checkpoint of each training is chosen on {record.eval_split!r} "
+            f"(--load-best): all accuracies are somewhat too good, before as after"
+        )
     if explains and sum(count > 0 for count in record.counts.values()) < 2:
         yield "All changes are of one kind: there is nothing for --explain to tell apart"
 
 
-def expected(trainings: int, steps: int, images: int, speed: Speed, seconds: float) -> str:
-    """How long it will take, from a measured step."""
+def expected(trainings: int, schedule: Schedule, images: int, speed: Speed) -> str:
+    """How long so many trainings will take, each with so many images to evaluate at each of its
+    checkpoints, from a measured step."""
+    times = len(schedule.frames)
+    seconds = trainings * speed.seconds(schedule.total, times * images)
     return (
-        f"Expected: about {duration(seconds * trainings)} for {_count(trainings, 'training')} of "
-        f"{steps:,} steps (a step takes {speed.step:.2f} s and an image to evaluate "
-        f"{1000 * speed.image:.0f} ms, measured just now; {images:,} images, before and after)"
+        f"Expected: about {duration(seconds)} for {_count(trainings, 'training')} of "
+        f"{schedule.total:,} steps, with {images:,} images to evaluate {times} times (a step takes "
+        f"{speed.step:.2f} s, an image {1000 * speed.image:.1f} ms, measured just now)"
     )
 
 
@@ -117,7 +128,8 @@ def verdict(proof: Proof, record: ProofRecord) -> str:
     """What the evaluation on the untouched split allows to say, for everybody."""
     found = proof.overall.difference
     where = f"on the untouched split {record.eval_split!r}"
-    change = f"accuracy {where} is {points(abs(found.difference))} points {_way(found)}"
+    change = f"accuracy {where} is {points(abs(found.difference))} percentage points "
+    change += _way(found)
     if found.difference == 0:
         change = f"accuracy {where} is the same"
     if found.verdict == UNDECIDABLE:
@@ -208,7 +220,7 @@ def _classes(proof: Proof, width: int | None) -> list[str]:
         f"{_percent(LEVEL)}; what is not marked is within the noise."
     )
     if len(proof.seeds) == 1:
-        note = "The intervals know the images only, not how trainings differ."
+        note = _IMAGES_ONLY
     return [*lines, *_lines(note, width)]
 
 
@@ -235,6 +247,8 @@ def _carried(proof: Proof, width: int | None) -> list[str]:
     level = next(iter(proof.carried.values())).difference.level
     heading = "What each kind of decision adds to the others (trained again without it):"
     note = f"Intervals of {_percent(level)} each, so that all hold in {_percent(LEVEL)}."
+    if len(proof.seeds) == 1:
+        note = _IMAGES_ONLY
     return [
         "",
         *_lines(heading, width),
@@ -244,7 +258,7 @@ def _carried(proof: Proof, width: int | None) -> list[str]:
 
 
 def _carries(one: ComparedArms) -> str:
-    texts = {GAIN: "they helped", LOSS: "they did harm"}
+    texts = {GAIN: "they helped", LOSS: "they did harm", UNDECIDABLE: ""}
     return texts.get(one.difference.verdict, "within the noise")
 
 

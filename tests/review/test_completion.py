@@ -50,6 +50,8 @@ ASKED: dict[str, Callable[[], object]] = {
     "animate --theme ": lambda: [f"plain,{name}" for name in choices.themes()],
     "share --with hashes,n": lambda: ["plain,hashes,notes"],
     "finetune --spacing ": lambda: [f"plain,{name}" for name in choices.spacings()],
+    "improve --disputed ": lambda: [f"plain,{name}" for name in choices.disputed()],
+    "improve --baseline ": lambda: ["dir,"],
     "table --run ": lambda: ["dir,"],
     "table --out t": lambda: ["file,t"],
     "import ": lambda: ["file,"],

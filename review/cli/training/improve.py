@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Target, local_path, option, output_option, takes
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
@@ -124,8 +125,14 @@ def improve_command(options: ImproveOptions) -> None:
 
 
 def _request(options: ImproveOptions, run: RunFolder) -> ImproveRequest:
+    from review_embeddings.pipeline.run.storage import is_address
     from review_embeddings.review.improving.request import DEFAULT_SEEDS, ImproveRequest
 
+    if options.out is None and is_address(str(options.run)):
+        raise SettingsError(
+            "The run lies in a store, beside which nothing is trained. Name a folder here with "
+            "--out."
+        )
     beside = run.path.resolve().with_name(f"{run.path.resolve().name}-improve")
     out = beside if options.out is None else local_path(options.out.name, "--out")
     baseline = options.baseline
