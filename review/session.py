@@ -238,7 +238,6 @@ def _page(run: RunFolder, options: BuildKeywords, *, wait: bool, **settings: Any
     request = request_of(options)
     note = progress().note
     built = when_free(lambda: build_run(run, request), note, wait=wait)
-    note("Starting Spotlight …")
     return page_for(built, note=note, **settings)
 
 

@@ -150,7 +150,6 @@ def _watch(options: ReviewOptions, address: Address) -> None:
     request = request_of(options.inputs, options.results, options.compute)
     watcher = Watcher(run, request, progress(), probe=options.probe)
     print_checkpoints(built := watcher.wait())
-    say("Starting Spotlight …")
 
     def next_page() -> Page | None:
         built = watcher.look()

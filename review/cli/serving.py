@@ -33,7 +33,6 @@ def show(built: Built, address: Address, options: ServeOptions, **settings: Any)
     """Show a run; ``settings`` are those of `page_for`."""
     from review_embeddings.review.page.page import page_for
 
-    say("Starting Spotlight …")
     page = page_for(built, rows=options.rows, note=progress().note, **settings)
     if page.sample is not None:
         say(page.sample.description)

@@ -9,12 +9,13 @@ copy beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline import table
+from review_embeddings.pipeline.csvfile import csv_rows
 from review_embeddings.pipeline.errors import DatasetError, RunError, SettingsError
 from review_embeddings.pipeline.images.columns import quoted_names
 from review_embeddings.pipeline.images.dataset import load_split, split_names
@@ -22,12 +23,14 @@ from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run import storage
+from review_embeddings.pipeline.run.bounded import read_bytes
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.info import RunInfo
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.table import columns as c
+from review_embeddings.pipeline.text import is_number
 from review_embeddings.review.decisions.history import History
 from review_embeddings.review.decisions.kinds import LAST
 from review_embeddings.review.decisions.log import about_unreadable, read_history
@@ -264,6 +267,8 @@ class _Source:
     """Column of the images of each split."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Files that may be images and are no rows, with the reasons."""
+    skipped: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Why the run could not read images of the reviewed split, by split and row."""
 
     @staticmethod
     def open(
@@ -283,6 +288,8 @@ class _Source:
                 f"{quoted_names(names)}. Name one of them."
             )
         source = _Source([], {}, {})
+        if reference.split in names and reference.limit is None:
+            source.skipped[str(reference.split)] = _skipped(run)
         for name in names:
             source._add(replace(reference, split=name), images, info.classes or [], progress)
         _check_images(source, images, reference, run)
@@ -310,6 +317,16 @@ class _Source:
             labels = labels.named_by(named, classes)
         self.rows[name], self.columns[name] = rows, column
         self.splits.append(SplitRows(name, found, labels))
+
+
+def _skipped(run: RunFolder) -> dict[int, str]:
+    """Why the run could not read images of its split, by their rows."""
+    try:
+        text = read_bytes(run.skipped).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return {}
+    rows = [row for row in csv_rows(text) if is_number(row.get("image_id", ""))]
+    return {int(row["image_id"]): row.get("reason", "") or "it cannot be read" for row in rows}
 
 
 def _check_images(
@@ -360,6 +377,7 @@ class _Cleaner:
                 for row, image in enumerate(split.images)
                 if image.problem
             ]
+            self._applied.unreadable += self._unreadable(split)
             if changes and is_evaluation(name) and not self._request.clean_test:
                 copy = name + CLEANED
                 self._applied.left[name] = f"left as it is; {copy} is the cleaned one"
@@ -367,6 +385,16 @@ class _Cleaner:
                 name = copy
             cleaned[name] = self._split(split, changes, name)
         return cleaned
+
+    def _unreadable(self, split: SplitRows) -> Iterator[tuple[str, int, str, str]]:
+        """The rows whose image is there and cannot be read, such as a file that is cut off."""
+        known = self._source.skipped.get(split.name, {})
+        for row, image in enumerate(split.images):
+            if image.problem or image.image_hash is None:
+                continue
+            reason = known.get(row, "" if image.ending else "no image that is known by its content")
+            if reason:
+                yield split.name, row, image.path, reason
 
     def _new_classes(self) -> list[str]:
         """The classes that are new to the data set. Raises SettingsError where they may not be

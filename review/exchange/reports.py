@@ -89,6 +89,9 @@ class Applied:
     """Why a split stays as it is though decisions are about it."""
     missing: list[tuple[str, int, str, str]] = field(default_factory=list)
     """Split, row, file and reason of each row of the source whose image is not there."""
+    unreadable: list[tuple[str, int, str, str]] = field(default_factory=list)
+    """Split, row, file and reason of each row whose image is there and cannot be read; what is
+    written has it as it is."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Files of the source that may be images and are no rows of it, with the reasons."""
     configurations: dict[str, list[str]] = field(default_factory=dict)
@@ -136,10 +139,18 @@ class Applied:
             for one in self.found.changes
         ]
         missing = [(split, row, "", "no image") for split, row, _, _ in self.missing]
+        unreadable = [(split, row, "", "not readable") for split, row, _, _ in self.unreadable]
         found = FoundChanges(changes, self.found.without_effect)
         skipped = "decisions that cannot be read" if self.skipped else ""
         left_out = dict.fromkeys((name_inside(one, root) for one in self.left_out), "no image")
-        return replace(self, found=found, missing=missing, skipped=skipped, left_out=left_out)
+        return replace(
+            self,
+            found=found,
+            missing=missing,
+            unreadable=unreadable,
+            skipped=skipped,
+            left_out=left_out,
+        )
 
 
 def change_row(change: Change) -> dict[str, str]:
@@ -204,6 +215,7 @@ def summary(applied: Applied) -> str:
     lines += _configurations(applied)
     lines += _without_effect(applied)
     lines += _missing(applied)
+    lines += _unreadable(applied)
     lines += _left_out(applied)
     lines += [f"decisions: {applied.snapshot.images:,} images, as of {applied.snapshot.taken}"]
     lines += ["There is no decision: all is as it was."] if applied.undecided else []
@@ -255,6 +267,18 @@ def _missing(applied: Applied) -> list[str]:
     for split, row, path, reason in applied.missing:
         lines.append(f"  {split}, row {row}: {f'{path}: ' if path else ''}{reason}")
     return lines
+
+
+def _unreadable(applied: Applied) -> list[str]:
+    """The rows whose image cannot be read, the first ones by name."""
+    if not applied.unreadable:
+        return []
+    count = len(applied.unreadable)
+    lines = [f"images that cannot be read, which are written as they are: {count:,}"]
+    for split, row, path, reason in applied.unreadable[:MAX_LEFT_OUT]:
+        lines.append(f"  {split}, row {row}: {f'{path}: ' if path else ''}{reason}")
+    more = count - MAX_LEFT_OUT
+    return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
 
 def _left_out(applied: Applied) -> list[str]:

@@ -272,6 +272,7 @@ LISTS.add(
         columns=COPY_COLUMNS,
         page_columns=(c.DUPLICATE_GROUP, c.DUPLICATE_LABELS_DIFFER),
         severity="high",
+        suggests="relabel",
     )
 )
 LISTS.add(

@@ -68,6 +68,8 @@ def judged_at(images: Candidates, row: int) -> str:
         return f"at step {images.last_step}"
     if images.regime is None:  # a table of an earlier version
         return "over all checkpoints"
+    if not images.several:
+        return f"by {judges(images)}"
     trained = images.regime.trained_on[row]
     where = "at all checkpoints" if trained else BEST
     return f"over the run, by {judges(images)} {where}"
@@ -80,6 +82,8 @@ def judged_over_run(images: Candidates) -> str:
         return ""
     who = f"by {judges(images)}{' together' * images.head_judges}"
     trained = images.regime.trained_on
+    if not images.several:
+        return who
     if trained.all():
         return f"{who} at all checkpoints, for the images were trained on"
     if not trained.any():

@@ -55,13 +55,14 @@ def plots_as_html(manifest: Manifest, curves: TrainingCurves) -> Iterator[str]:
         lambda axes, theme: _draw_training(axes, curves, theme),
     )
     yield plot(
-        "How far the map of each checkpoint can be trusted",
+        f"How far the map{' of each checkpoint' * (len(manifest.steps) > 1)} can be trusted",
         lambda axes, theme: _draw_trust(axes, manifest),
     )
-    yield plot(
-        "Rank correlation of the outlier scores of each pair of checkpoints",
-        lambda axes, theme: _draw_agreement(axes, manifest),
-    )
+    if len(manifest.steps) > 1:
+        yield plot(
+            "Rank correlation of the outlier scores of each pair of checkpoints",
+            lambda axes, theme: _draw_agreement(axes, manifest),
+        )
     yield "</div>"
 
 

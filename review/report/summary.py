@@ -197,6 +197,8 @@ def _new_classes(info: RunInfo, history: History) -> list[tuple[str, str]]:
 def _checkpoints(manifest: table.Manifest) -> str:
     best = f"; the best is {manifest.best}" if manifest.best in manifest.steps else ""
     first, last = manifest.checkpoints[0], manifest.checkpoints[-1]
+    if len(manifest.steps) == 1:
+        return f"1, step {first.name}"
     return f"{len(manifest.steps)}, step {first.name} to {last.name}{best}"
 
 
@@ -229,7 +231,8 @@ def _judged_by(info: RunInfo, manifest: table.Manifest, candidates: Candidates) 
     over_run = judged_over_run(candidates)
     if not over_run:
         return f"each checkpoint judged {alone}"
-    return f"judged {over_run}; each checkpoint alone {alone}"
+    alone = f"each checkpoint alone {alone}" if candidates.several else f"label_score {alone}"
+    return f"judged {over_run}; {alone}"
 
 
 def _lists(candidates: Candidates) -> dict[str, ListedImages]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import tarfile
@@ -551,3 +552,26 @@ def test_another_cleaned_data_set_is_not_taken_out_of_the_cache(
         for name in ("one", "two")
     ]
     assert counts == [9, 8]
+
+
+def test_images_that_cannot_be_read_are_counted_and_named(tmp_path: Path) -> None:
+    """A file that is cut off, which the run has skipped, and in another split one that is none."""
+    for split, label in itertools.product(("train", "test"), CLASSES):
+        folder = tmp_path / "data" / split / label
+        folder.mkdir(parents=True)
+        for index in range(2):
+            code = CLASSES.index(label)
+            seed = 10 * code + index + 100 * (split == "test")
+            (folder / f"{index}.png").write_bytes(encoded(picture(code, seed=seed)))
+    cut = tmp_path / "data" / "test" / "blue" / "1.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    (tmp_path / "data" / "train" / "red" / "1.png").write_bytes(b"nothing")
+    save_checkpoint(tmp_path / "run" / "checkpoint-10", seed=1, step=10)
+    run = RunFolder(tmp_path / "run")
+    build(run, Request(dataset={"source": str(tmp_path / "data"), "split": "test"}))
+    applied = apply(run, tmp_path / "cleaned")
+    found = {(split, Path(path).parent.name) for split, _, path, _ in applied.unreadable}
+    assert found == {("test", "blue"), ("train", "red")}
+    text = (tmp_path / "cleaned" / "summary.txt").read_text()
+    assert "images that cannot be read, which are written as they are: 2" in text
+    assert "blue/1.png" in text and "red/1.png" in text

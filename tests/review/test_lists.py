@@ -224,13 +224,14 @@ def test_labels_without_scores_are_judged_by_other_classifiers() -> None:
 
 SUGGESTED = {
     "labels": "relabel",
+    "duplicate-labels": "relabel",
     "duplicates": "duplicate",
     "groups": "remove",
     "leaks": "remove",
     "leak-labels": "remove",
     **dict.fromkeys(
         (
-            *("worst", "consensus", "duplicate-labels", "pictures", "forgotten", "rank-changed"),
+            *("worst", "consensus", "pictures", "forgotten", "rank-changed"),
             *("first", "persistent", "new", "resolved", "movers", "decided", "apart", "disputed"),
             *("both-wrong", "disagree", "fixed", "broken", "moved-apart"),
             *(f"only-{letter.lower()}" for letter in LETTERS),
@@ -422,6 +423,12 @@ def test_who_judges_the_labels_over_the_run_depends_on_the_regime() -> None:
         f"{both}: of images trained on at all checkpoints, of the others at the best checkpoints"
     )
     assert judged_over_run(suspects()) == "", "a table of an earlier version"
+    regime = Regime(np.broadcast_to(False, 36), "by hash")
+    one = replace(suspects(), regime=regime, final_step=100, several=False)
+    assert judged_over_run(one) == both, "one checkpoint is no run, and none is the best"
+    assert LISTS["labels"].why(one, 1)[1] == (
+        "label fits worst: rank 2 of 10 by head and leave-one-out"
+    )
 
 
 def test_where_too_many_labels_do_not_fit_no_number_is_expected_and_it_is_said_why() -> None:

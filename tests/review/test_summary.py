@@ -18,7 +18,7 @@ from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
-from review_embeddings.review.report.summary import as_html, summarize
+from review_embeddings.review.report.summary import as_html, as_text, summarize
 
 CommandLine = Callable[..., tuple[int, str, str]]
 
@@ -130,3 +130,17 @@ def test_what_cannot_be_summarized(
     assert code == 2 and "has no table yet" in errors
     code, _, errors = review_embeddings("summary", "--run", run.path, "--out", "x.html")
     assert code == 2 and "Add --html" in errors
+
+
+def test_of_one_checkpoint_nothing_is_said_of_several(
+    trainer_output: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trainer_output / "checkpoint-10", tmp_path / "run" / "checkpoint-10")
+    run = RunFolder(tmp_path / "run")
+    build(run, Request(dataset={"source": str(image_folder), "split": "train"}))
+    made, images = summarize(run, note=print)
+    text, html = as_text(made), as_html(made, images)
+    assert "1, step 10\n" in text and "step 10 to 10" not in text
+    for page in (text, html):
+        assert not re.search("over the run|best checkpoints|each checkpoint|all checkpoints", page)
+    assert "Rank correlation" not in html

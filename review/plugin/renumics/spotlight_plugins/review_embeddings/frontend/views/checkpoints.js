@@ -31,7 +31,7 @@ export function checkpointsView({ checkpoints, shown = [] }, now) {
             numbersTable(checkpoints, [...shown, ...(now === undefined ? [] : [now])]),
             note && h("p", { style: styles.muted }, note),
         ),
-        agreementView(checkpoints, now),
+        checkpoints.length > 1 && agreementView(checkpoints, now),
         checkpoints.flatMap((one) =>
             faults(one).map((text) => h("p", { key: text + one.step }, `Step ${one.step} ${text}`)),
         ),
