@@ -21,7 +21,7 @@ FIRST_LABELS = 50
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PrecisionAgreement:
     """What two precisions have in common, each in [0, 1] but the first."""
 
     correlation: float
@@ -47,7 +47,9 @@ class Encoded:
     """Shape (N, C): probabilities of the data set's classes; None without a head."""
 
 
-def agreement(exact: Encoded, half: Encoded, labels: NDArray[np.integer] | None) -> Agreement:
+def agreement(
+    exact: Encoded, half: Encoded, labels: NDArray[np.integer] | None
+) -> PrecisionAgreement:
     """Compare; ``labels`` has shape (N,), class index or -1."""
     found = [nearest_neighbors(one.embeddings, NEIGHBORS) for one in (exact, half)]
     scores = [
@@ -56,7 +58,7 @@ def agreement(exact: Encoded, half: Encoded, labels: NDArray[np.integer] | None)
     lists = None
     if labels is not None and exact.shares is not None and half.shares is not None:
         lists = _same_labels(labels, exact.shares, half.shares)
-    return Agreement(
+    return PrecisionAgreement(
         _correlation(scores[0], scores[1]),
         _same_of_first(scores[0], scores[1], max(1, round(WORST * len(scores[0])))),
         _same_neighbors(found[0], found[1]),

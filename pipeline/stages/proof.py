@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.agreement import Agreement, Encoded, agreement
+from review_embeddings.pipeline.analysis.agreement import Encoded, PrecisionAgreement, agreement
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.images.pixels import PixelCache, Pixels
 from review_embeddings.pipeline.models.classnames import map_classes
@@ -66,7 +66,7 @@ PROOF = Stage(
 
 @dataclass(frozen=True)
 class Limit:
-    """What an `Agreement` has to reach at least."""
+    """What an `PrecisionAgreement` has to reach at least."""
 
     field: str
     least: float
@@ -129,7 +129,7 @@ def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None
         source = state.models.processor_of(state.models.found.by_step(step))
         pixels_of(session, source, state.images)
     started, total = time.perf_counter(), len(due.rows) * len(due.steps)
-    found: dict[int, Agreement] = {}
+    found: dict[int, PrecisionAgreement] = {}
     speeds, reason = list[float](), ""
     with (
         session.timed(PROOF.name, total),
@@ -157,7 +157,7 @@ def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None
     session.progress.note(f"Precision: {proof_text(proof)}")
 
 
-def reason_against(found: Agreement, speed: float) -> str:
+def reason_against(found: PrecisionAgreement, speed: float) -> str:
     """Why half precision is not taken, in words; empty where it is."""
     for limit in LIMITS:
         value = getattr(found, limit.field)
@@ -188,7 +188,7 @@ def _values(proof: PrecisionProof, limit: Limit) -> list[float]:
 
 def _look(
     session: BuildSession, state: RunState, due: DueProof, step: int, advance: Advance
-) -> tuple[Agreement, float]:
+) -> tuple[PrecisionAgreement, float]:
     """A checkpoint in both precisions, and how many times as fast the half is."""
     key, checkpoint = state.key(step), state.models.found.by_step(step)
     assert key is not None

@@ -4,11 +4,13 @@ scale and shift."""
 import functools
 import itertools
 import operator
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.spatial import procrustes
 from sklearn.decomposition import PCA
 
@@ -269,7 +271,8 @@ def test_coordinates_are_closer_to_float64_than_scikit_learns(
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_shards_add_up_to_the_same_bits(dtype: type) -> None:
     dimension, size = 2000, block_rows(2000)
-    rows = np.random.default_rng(0).normal(size=(2 * size + 7, dimension)).astype(dtype)
+    drawn = np.random.default_rng(0).normal(size=(2 * size + 7, dimension))
+    rows: NDArray[Any] = drawn.astype(dtype)
     origin = near_middle(rows)
     whole = Moments.of(rows, origin)
     starts = range(0, len(rows), size)

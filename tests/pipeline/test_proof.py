@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from review_embeddings.pipeline.analysis.agreement import Agreement, Encoded, agreement
+from review_embeddings.pipeline.analysis.agreement import Encoded, PrecisionAgreement, agreement
 from review_embeddings.pipeline.models.device import Arithmetic
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.files import write_json
@@ -23,7 +23,7 @@ from review_embeddings.pipeline.stages.preview import preview
 from review_embeddings.pipeline.stages.proof import reason_against
 from review_embeddings.review.report.summary import summarize
 
-SAME = Agreement(1.0, 1.0, 1.0, 1.0, 0.1)
+SAME = PrecisionAgreement(1.0, 1.0, 1.0, 1.0, 0.1)
 
 
 # -- arithmetic
@@ -59,7 +59,7 @@ def encoded(seed: int = 0, noise: float = 0.0, count: int = 200) -> Encoded:
 def test_the_same_embeddings_agree_in_all() -> None:
     labels = np.arange(200) % 3
     found = agreement(encoded(), encoded(), labels)
-    assert found == Agreement(1.0, 1.0, 1.0, 1.0, found.distance)
+    assert found == PrecisionAgreement(1.0, 1.0, 1.0, 1.0, found.distance)
     assert 0 < found.distance < 1
 
 
@@ -90,15 +90,21 @@ def test_a_class_on_one_point_loses_its_neighbours() -> None:
     [
         (SAME, 1.3, ""),
         (SAME, 1.29, "1.29 times as fast"),
-        (Agreement(0.9994, 1, 1, 1, 0.1), 2, "rank correlation of the outlier scores 0.9994"),
-        (Agreement(1, 0.969, 1, 1, 0.1), 2, "most atypical 5 %"),
-        (Agreement(1, 1, 0.979, 1, 0.1), 2, "ten nearest images"),
-        (Agreement(1, 1, 1, 0.94, 0.1), 2, "50 suspected labels"),
-        (Agreement(1, 1, 1, None, 0.1), 2, ""),
-        (Agreement(float("nan"), 1, 1, 1, 0.1), 2, "rank correlation"),
+        (
+            PrecisionAgreement(0.9994, 1, 1, 1, 0.1),
+            2,
+            "rank correlation of the outlier scores 0.9994",
+        ),
+        (PrecisionAgreement(1, 0.969, 1, 1, 0.1), 2, "most atypical 5 %"),
+        (PrecisionAgreement(1, 1, 0.979, 1, 0.1), 2, "ten nearest images"),
+        (PrecisionAgreement(1, 1, 1, 0.94, 0.1), 2, "50 suspected labels"),
+        (PrecisionAgreement(1, 1, 1, None, 0.1), 2, ""),
+        (PrecisionAgreement(float("nan"), 1, 1, 1, 0.1), 2, "rank correlation"),
     ],
 )
-def test_one_limit_that_is_missed_is_enough(found: Agreement, speed: float, words: str) -> None:
+def test_one_limit_that_is_missed_is_enough(
+    found: PrecisionAgreement, speed: float, words: str
+) -> None:
     assert words in reason_against(found, speed)
     assert bool(words) == bool(reason_against(found, speed))
 

@@ -13,8 +13,10 @@ export const NO_COLOR = "#8a8f98";
  * of a class does not depend on how many there are.
  * @param {number} count
  */
-export const colorsOf = (count) =>
-    Array.from({ length: count }, (_, code) => CLASS_COLORS[code % CLASS_COLORS.length] ?? NO_COLOR);
+export function colorsOf(count) {
+    const known = CLASS_COLORS.length;
+    return Array.from({ length: count }, (_, code) => CLASS_COLORS[code % known] ?? NO_COLOR);
+}
 
 /** From low to high: even steps of lightness, which every kind of sight can tell. */
 const RAMP = /** @type {Triple[]} */ ([
