@@ -308,6 +308,17 @@ def test_the_command_says_what_the_frame_does(
     assert found["runs"][1]["accuracy"]["count"] == int((~frame["wrong__b"]).sum())
 
 
+def test_names_are_no_html_and_no_mathematics(
+    built_run: Path, tmp_path: Path, review_embeddings: CommandLine
+) -> None:
+    name = "<b>$\\frac$&\u4e2d"
+    copy, page = shutil.copytree(built_run, tmp_path / name), tmp_path / "page.html"
+    code, _, errors = review_embeddings("compare", built_run, copy, "--html", page, "--images", 0)
+    assert code == 0, errors
+    html = page.read_text(encoding="utf-8")
+    assert "<b>$" not in html and "&lt;b&gt;$" in html
+
+
 def test_decisions_of_the_other_run_are_read_only_where_they_are_asked_for(
     two: tuple[RunFolder, RunFolder], review_embeddings: CommandLine
 ) -> None:

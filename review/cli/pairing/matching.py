@@ -35,7 +35,7 @@ class MatchOptions:
         default="content",
         show_default=True,
         help="How images of several runs are matched: by the content of their files, or by their "
-        "decoded pixels, for copies that were encoded again.",
+        "decoded pixels, for copies that were encoded again without loss.",
     )
     yes: bool = option(
         "--yes",

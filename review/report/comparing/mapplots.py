@@ -55,9 +55,9 @@ def _row(
 ) -> Iterator[str]:
     yield f'<p class="muted">{html_text(about)}</p><div class="plots">'
     for run, points in zip(found.runs, maps, strict=True):
-        title = f"{run.letter}: {run.name}, step {run.step}"
+        title = f"{run.letter}, step {run.step}"  # matplotlib would read a name as mathematics
         drawing = partial(_draw, title=title, points=points, groups=groups)
-        yield plot(f"Map of {title}", drawing)
+        yield plot(f"Map of {run.letter} {run.name}, step {run.step}", drawing)
     yield "</div>"
 
 
