@@ -42,6 +42,8 @@ class CardEnd:
     """In [0, 100]: low is atypical."""
     run: str = ""
     """Key of the run that it is of, where another one is compared; empty for the page's own."""
+    images: int = 0
+    """How many images that run has, among which the rank is; 0 for those of the card."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,12 @@ class CardSource:
             lists=list(self.listed.get(row, ())),
             ends=[
                 *(end_of(shown, at, row) for at in self._own_ends),
-                *(end_of(one.shown, one.last, row, one.key) for one in self.others),
+                *(
+                    replace(
+                        end_of(one.shown, one.last, row), run=one.key, images=len(one.shown.images)
+                    )
+                    for one in self.others
+                ),
             ],
             checkpoints=[end_of(shown, at, row) for at in range(len(shown.steps))],
             classes=found.classes,
@@ -220,7 +227,7 @@ class CardSource:
         return _known(np.array(found))
 
 
-def end_of(shown: ShownRun, at: int, row: int, run: str = "") -> CardEnd:
+def end_of(shown: ShownRun, at: int, row: int) -> CardEnd:
     """What a run says of the image in a row of the page, at a checkpoint by its number."""
     numbers, code = shown.numbers, int(shown.predictions[at, row])
     classes = shown.manifest.prediction_classes
@@ -231,7 +238,6 @@ def end_of(shown: ShownRun, at: int, row: int, run: str = "") -> CardEnd:
         label_confidence=_known(numbers[c.SELF_CONFIDENCE][at, row : row + 1])[0],
         outlier_rank=int(numbers[c.OOD_RANK][at, row]),
         outlier_percentile=_rounded(numbers[c.OOD_PERCENTILE][at, row], 3),
-        run=run,
     )
 
 

@@ -180,7 +180,7 @@ def test_a_card_says_what_both_runs_predict_and_their_neighbours(
         assert (first.run, first.step, second.run, second.step) == ("", 100, "b", 50)
         assert first.prediction == frame["prediction_last"][row]
         assert second.prediction == frame["prediction_last__b"][row]
-        assert second.outlier_rank == frame["rank_last__b"][row]
+        assert second.outlier_rank == frame["rank_last__b"][row] <= second.images == 35
         _, theirs = source.nearest(row)
         position = hashes.index(own[row])
         expected = [hashes[one] for one in near[position] if hashes[one] in own]

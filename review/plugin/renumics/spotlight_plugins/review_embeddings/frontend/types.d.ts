@@ -119,6 +119,8 @@ export interface CardEnd {
     outlierPercentile: number;
     /** Key of the run that it is of; absent or empty for the page's own. */
     run?: string;
+    /** How many images that run has, among which the rank is; absent or 0 for those of the card. */
+    images?: number;
 }
 
 /** One of the runs that a page compares. */

@@ -145,7 +145,8 @@ const barView = (share, color) =>
  * @param {Card} card
  * @param {CardEnd} end
  */
-function rankView({ images }, { outlierRank, outlierPercentile }) {
+function rankView(card, { outlierRank, outlierPercentile, images: own }) {
+    const images = own || card.images;
     const rank = outlierRank.toLocaleString("en");
     const share = percentile(outlierPercentile);
     const title = `Percentile ${share}: rank 1, percentile near 0, is the most unusual image`;
