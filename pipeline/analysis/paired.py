@@ -23,6 +23,9 @@ LEVEL = 0.95
 POWER = 0.8
 """Chance with which a difference of the size `PairedDifference.detectable` is found."""
 
+MAX_SEEDS = 50
+"""More seeds than these nobody trains: they are not recommended."""
+
 FEW_DISCORDANT = 25
 """Below so many images on which the models differ the exact sign test has to agree: the usual bound
 under which McNemar's test takes the binomial distribution."""
@@ -102,15 +105,17 @@ def shared_level(intervals: int) -> float:
 
 def seeds_needed(found: PairedDifference, wanted: float) -> int | None:
     """About how many seeds find a true difference ``wanted`` with the chance `POWER`, if the noise
-    of the images allows it; None where no number of seeds does. ``found`` gives the noise."""
+    of the images allows it; None where `MAX_SEEDS` do not. ``found`` gives the noise."""
     seeds = len(found.by_seed)
     if seeds < 2:
         return None
     of_seeds = float(np.var(found.by_seed, ddof=1))
     of_images = max(found.standard_error**2 - of_seeds / seeds, 0.0)
-    factor = _quantile((1 + found.level) / 2, np.inf) + _quantile(POWER, np.inf)
-    left = (wanted / factor) ** 2 - of_images
-    return max(seeds + 1, int(np.ceil(of_seeds / left))) if left > 0 else None
+    for count in range(seeds + 1, MAX_SEEDS + 1):
+        factor = _quantile((1 + found.level) / 2, count - 1) + _quantile(POWER, count - 1)
+        if factor * np.sqrt(of_seeds / count + of_images) <= wanted:
+            return count
+    return None
 
 
 def _variance_of_mean(d: NDArray[np.float64]) -> tuple[float, float]:

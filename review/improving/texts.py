@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.training.setup import Speed
     from review_embeddings.review.improving.evidence import ComparedArms, Proof
 
-MAX_SEEDS_NAMED = 50
-"""More seeds than these nobody trains: they are not recommended."""
+FEW_SEEDS = 5
+"""With fewer than these the intervals of classes are wide whatever there is to see."""
 
 ONE_OF = {"relabels": "relabelled", "removals": "removed", "duplicates": "removed as copies"}
 """What was done with the images of each kind of change."""
@@ -177,10 +177,10 @@ def _restrictions(proof: Proof, record: ProofRecord) -> Iterator[str]:
     if found.verdict not in {GAIN, LOSS, UNDECIDABLE}:
         text = (
             f"A true difference of {points(found.detectable)} points would be found in "
-            f"{POWER:.0%} of such trials"
+            f"{_percent(POWER)} of such trials"
         )
         needed = seeds_needed(found, abs(found.difference)) if found.difference else None
-        if needed is not None and needed <= MAX_SEEDS_NAMED:
+        if needed is not None:
             text += f"; for one of {points(abs(found.difference))} about {needed} seeds are needed"
         yield f"{text}."
     if record.limit is not None:
@@ -221,6 +221,8 @@ def _classes(proof: Proof, width: int | None) -> list[str]:
     )
     if len(proof.seeds) == 1:
         note = _IMAGES_ONLY
+    elif len(proof.seeds) < FEW_SEEDS:
+        note += f" More seeds make them narrower: {len(proof.seeds)} say little of single classes."
     return [*lines, *_lines(note, width)]
 
 
