@@ -118,7 +118,8 @@ function usualRange(values) {
 }
 
 /**
- * The point nearest to a place, without a grid: while points move, one would be made anew each time.
+ * The point nearest to a place, without a grid: while points move, one would be made anew each
+ * time.
  * @param {Points} points
  * @param {number} x
  * @param {number} y

@@ -214,14 +214,15 @@ export class Surface {
         if (!points) return undefined;
         const [dataX, dataY] = dataOf(placement, x, y);
         const within = reach / placement.scale;
-        if (points.isMoving) return nearestOf(points.shown, dataX, dataY, within, board.look.isShown);
+        const { isShown } = board.look;
+        if (points.isMoving) return nearestOf(points.shown, dataX, dataY, within, isShown);
         const outside = this.outside.find((mark) => Math.hypot(mark.x - x, mark.y - y) < reach);
         const picture = this.thumbnails.find(
             (one) => Math.abs(one.x - x) < SIDE / 2 && Math.abs(one.y - y) < SIDE / 2,
         );
         const marked = outside ?? picture;
         if (marked) return marked.row;
-        return points.grid.nearest(dataX, dataY, within, board.look.isShown);
+        return points.grid.nearest(dataX, dataY, within, isShown);
     }
 
     /** @param {number | undefined} row The image under the pointer. */
