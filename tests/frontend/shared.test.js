@@ -9,6 +9,7 @@ import { COLUMNS, ENDS, NOW_COLUMNS } from "page/constants.js";
 import { ReviewPage } from "page/core/page.js";
 import { trainingCurves } from "page/core/training.js";
 import { textOf } from "page/dom/node.js";
+import { nearestOf } from "page/maps/grid.js";
 import { Pinch } from "page/maps/pinch.js";
 import { missingOf, sizeOf } from "page/share/about.js";
 import { Pane } from "page/share/pane.js";
@@ -176,4 +177,11 @@ test("the slider stands below the curves, at the same place", async () => {
     const page = await opened();
     const node = timelineView(page.slider, page.maps.player, { loss: [[0, 2], [50, 1], [100, 1]] });
     assert.match(textOf(node), /─ loss.*step 100/);
+});
+
+test("while points move, the nearest one within reach is found without a grid", () => {
+    const points = { x: [0, 3, NaN], y: [0, 4, 0] };
+    assert.equal(nearestOf(points, 0, 1, 2, () => true), 0);
+    assert.equal(nearestOf(points, 2.9, 4, 2, () => true), 1);
+    assert.equal(nearestOf(points, 2.9, 4, 2, (row) => row !== 1), undefined);
 });

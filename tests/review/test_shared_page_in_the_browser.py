@@ -173,5 +173,8 @@ def test_it_works_in_a_sandboxed_frame_and_on_a_phone(browser: Browser, shared: 
         page.goto(shared.as_uri())
         page.locator(LISTS).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == 390, "nothing sideways"
+        page.get_by_role("button", name="Pause").tap()
+        page.touchscreen.tap(*a_point(page))
+        expect(is_image(page)).to_be_visible()
         page.get_by_role("button", name="Zoom in").tap()
         expect(page.get_by_role("button", name="whole map")).to_be_visible()

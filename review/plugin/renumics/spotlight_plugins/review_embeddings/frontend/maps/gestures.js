@@ -93,7 +93,8 @@ export class Gestures {
         surface.pointer = { x, y };
         const pinched = this.#pinch.move(event.pointerId, { x, y });
         if (pinched) return this.#zoom(pinched);
-        if (!drag) return isFinger(event) ? undefined : surface.hover(surface.rowAt(x, y));
+        const isHover = !drag && !isFinger(event) && !surface.points?.isMoving;
+        if (!drag) return surface.hover(isHover ? surface.rowAt(x, y) : undefined);
         drag.moved ||= Math.hypot(x - drag.x, y - drag.y) >= CLICK;
         if (!drag.moved) return undefined;
         surface.hover(undefined);

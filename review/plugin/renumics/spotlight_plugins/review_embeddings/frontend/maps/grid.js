@@ -116,3 +116,24 @@ function usualRange(values) {
     const cut = Math.floor(sorted.length * USUAL);
     return [sorted[cut] ?? 0, sorted[sorted.length - 1 - cut] ?? 1];
 }
+
+/**
+ * The point nearest to a place, without a grid: while points move, one would be made anew each
+ * time.
+ * @param {Points} points
+ * @param {number} x
+ * @param {number} y
+ * @param {number} reach How far it may be.
+ * @param {(row: number) => boolean} counts
+ * @returns {number | undefined}
+ */
+export function nearestOf(points, x, y, reach, counts) {
+    let [best, row] = [reach * reach, -1];
+    for (let at = 0; at < points.x.length; at += 1) {
+        const across = /** @type {number} */ (points.x[at]) - x;
+        const along = /** @type {number} */ (points.y[at]) - y;
+        const distance = across * across + along * along;
+        if (distance <= best && counts(at)) [best, row] = [distance, at]; // none that is no number
+    }
+    return row < 0 ? undefined : row;
+}

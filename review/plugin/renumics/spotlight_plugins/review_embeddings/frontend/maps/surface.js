@@ -6,9 +6,11 @@
 
 import { Gestures } from "./gestures.js";
 import { drawMarks, LINE_HEIGHT } from "./marks.js";
+import { nearestOf } from "./grid.js";
 import { Nameplates } from "./nameplates.js";
 import { outsideMarks } from "./outside.js";
 import { Painter } from "./painter.js";
+import { MAX_RATIOS, NO_LIMITS, sizeTo } from "./sharpness.js";
 import { themeOf } from "./theme.js";
 import { Pictures, SIDE, thumbnailsOf } from "./thumbnails.js";
 import { dataOf, screenOf } from "./view.js";
@@ -16,11 +18,6 @@ import { dataOf, screenOf } from "./view.js";
 const HEADER = 26; // pixels
 const REACH = 12; // pixels within which a point is found
 const LEAST = 40; // pixels a side, below which there is no map
-
-/** Pixels a CSS pixel on a large map: more cost frames. */
-const MAX_RATIOS = { points: 1.5, marks: 2 };
-const NO_LIMITS = { points: Infinity, marks: Infinity };
-
 const USUAL_SIDE = 420; // pixels of a map
 
 const NOWHERE = { left: 0, top: 0, width: 1, height: 1 };
@@ -128,10 +125,9 @@ export class Surface {
         if (!this.#elements) return;
         const { root, canvas, marks } = this.#elements;
         const { clientWidth: width, clientHeight: height } = root;
-        const ratio = devicePixelRatio || 1;
         const most = this.options.hasOwnScale ? MAX_RATIOS : NO_LIMITS;
-        sizeTo(canvas, width, height, Math.min(most.points, ratio));
-        sizeTo(marks, width, height, Math.min(most.marks, ratio));
+        sizeTo(canvas, width, height, most.points);
+        sizeTo(marks, width, height, most.marks);
         Object.assign(this, { width, height });
         this.#place();
         this.changed();
@@ -215,15 +211,18 @@ export class Surface {
      */
     rowAt(x, y, reach = REACH) {
         const { points, placement, board } = this;
-        if (!points || points.isMoving) return undefined;
+        if (!points) return undefined;
+        const [dataX, dataY] = dataOf(placement, x, y);
+        const within = reach / placement.scale;
+        const { isShown } = board.look;
+        if (points.isMoving) return nearestOf(points.shown, dataX, dataY, within, isShown);
         const outside = this.outside.find((mark) => Math.hypot(mark.x - x, mark.y - y) < reach);
         const picture = this.thumbnails.find(
             (one) => Math.abs(one.x - x) < SIDE / 2 && Math.abs(one.y - y) < SIDE / 2,
         );
         const marked = outside ?? picture;
         if (marked) return marked.row;
-        const [dataX, dataY] = dataOf(placement, x, y);
-        return points.grid.nearest(dataX, dataY, reach / placement.scale, board.look.isShown);
+        return points.grid.nearest(dataX, dataY, within, isShown);
     }
 
     /** @param {number | undefined} row The image under the pointer. */
@@ -234,18 +233,6 @@ export class Surface {
         this.changed();
     }
 }
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {number} width CSS pixels.
- * @param {number} height
- * @param {number} ratio Pixels a CSS pixel.
- */
-const sizeTo = (canvas, width, height, ratio) =>
-    Object.assign(canvas, {
-        width: Math.round(width * ratio),
-        height: Math.round(height * ratio),
-    });
 
 /** For those who look from outside. @param {import("./raster.js").Placement} placement */
 const textOf = ({ scale, left, top }) => [scale, left, top].map((one) => one.toFixed(4)).join(" ");

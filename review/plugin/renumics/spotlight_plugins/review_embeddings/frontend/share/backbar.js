@@ -1,4 +1,5 @@
-// Above one image: the way back to where it was opened from.
+// Above one image: the way back to where it was opened from, the same as the key Escape.
+// A button that leaves the keys to the page.
 
 /** @import { MakeWidget } from "../dom/mount.js" */
 /** @import { Pane } from "./pane.js" */

@@ -62,7 +62,7 @@ export class Pane {
         this.changed.call();
     }
 
-    /** Let images stand out from the others; a single one is marked anyway. @param {number[]} rows */
+    /** Let images stand out; a single one is marked anyway. @param {number[]} rows */
     #select(rows) {
         const { table } = this.page;
         const isSome = rows.length > 1 && rows.length < table.length;
