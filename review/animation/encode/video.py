@@ -44,6 +44,11 @@ class RawPacker:
         return np.ascontiguousarray(pixels[..., :3]).tobytes()
 
 
+THREADS = "1"
+"""Of the encoder of H.264: with several, a busy machine gives other bytes now and then. Drawing
+takes the other cores meanwhile."""
+
+
 def check_encoder(ending: str) -> None:
     """Raise ReviewError where the installed PyAV is missing or cannot write films of this
     ending."""
@@ -106,7 +111,7 @@ def _stream_in(
 
 def _options(ending: str, quality: int) -> dict[str, str]:
     if ending == ".mp4":
-        return {"crf": str(quality)}
+        return {"crf": str(quality), "threads": THREADS}
     return {"quality": str(quality), "compression_level": "3"}
 
 
