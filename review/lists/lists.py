@@ -1,7 +1,6 @@
 """Declares the lists: which images a reviewer should look at first, and why.
 
-Each is found on the page (one click in Spotlight's widget of issues), by ``export --list KEY`` and
-in the summary, or on those of them that it names.
+Each is found on the page, by ``export --list KEY`` and in the summary, or on those that it names.
 """
 
 from __future__ import annotations
