@@ -21,7 +21,7 @@ from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.training.curves import read_curves
 from review_embeddings.review.animation.motion import film_maps
 from review_embeddings.review.animation.options import ONTO_NEXT
-from review_embeddings.review.animation.pairs import Pair, read_pairs, shown_images
+from review_embeddings.review.animation.pairs import ChangedImage, read_pairs, shown_images
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.share.titles import title_of
 
@@ -76,7 +76,7 @@ class FilmData:
     """By what a command names the run."""
     title: str = ""
     """Model, data set and length of the training, for people."""
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[ChangedImage, ...] = ()
     """Images before and after the training."""
     turned: tuple[str, ...] = ()
     """What sets the coordinates of each checkpoint apart from the table's, for people; empty where

@@ -36,7 +36,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ChangedImage:
     """One image before and after the training."""
 
     image: int
@@ -51,7 +51,7 @@ class Pair:
         return [self.image, *(image for image in nearest if image is not None)]
 
 
-def read_pairs(run: RunFolder, steps: Sequence[int], images: RunImages) -> tuple[Pair, ...]:
+def read_pairs(run: RunFolder, steps: Sequence[int], images: RunImages) -> tuple[ChangedImage, ...]:
     """The images that the training changed most plainly; none where it predicts nothing, or there
     is one checkpoint only."""
     if len(steps) < 2:
@@ -74,7 +74,7 @@ def read_pairs(run: RunFolder, steps: Sequence[int], images: RunImages) -> tuple
             )
             for end, nearest in enumerate(near)
         )
-        pairs.append(Pair(image, before, after))
+        pairs.append(ChangedImage(image, before, after))
     return tuple(pairs)
 
 
@@ -102,7 +102,7 @@ def choose_pairs(
     return [*distinct, *(image for image in order if image not in distinct)][:PAIRS]
 
 
-def shown_images(leaders: NDArray[np.int64], pairs: Sequence[Pair]) -> list[int]:
+def shown_images(leaders: NDArray[np.int64], pairs: Sequence[ChangedImage]) -> list[int]:
     """Indices of all images of which the film shows a picture, ascending."""
     more = [image for pair in pairs for image in pair.images]
     return sorted({*np.unique(leaders).tolist(), *more})

@@ -25,7 +25,7 @@ from review_embeddings.review.animation.drawing.naming import NamePlan, Room, pl
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
 from review_embeddings.review.animation.make import make_film
 from review_embeddings.review.animation.options import FilmOptions
-from review_embeddings.review.animation.pairs import End, Pair, choose_pairs
+from review_embeddings.review.animation.pairs import ChangedImage, End, choose_pairs
 from review_embeddings.review.animation.plan import Moment
 from review_embeddings.review.animation.render import Canvas, FrameStyle
 from review_embeddings.review.animation.shapes import SHAPES, size_of
@@ -48,7 +48,7 @@ def many_classes() -> FilmData:
 def with_pairs(data: FilmData) -> FilmData:
     images = sorted(data.thumbnails)
     pairs = [
-        Pair(
+        ChangedImage(
             images[number],
             End(data.classes[-1], 0.25, images[number + 1]),
             End(data.label_of(images[number]), 0.99, images[number + 2]),

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure, SubFigure
 from review_embeddings.review.animation.drawing.frame import draw_credit, draw_heading
 from review_embeddings.review.animation.drawing.layout import Rectangle
 from review_embeddings.review.animation.drawing.page import FramePage
-from review_embeddings.review.animation.drawing.picture import Picture
+from review_embeddings.review.animation.drawing.picture import PanelPicture
 from review_embeddings.review.animation.filmdata import FilmData
-from review_embeddings.review.animation.pairs import Pair
+from review_embeddings.review.animation.pairs import ChangedImage
 from review_embeddings.review.animation.themes import THEMES
 
 HEADING = "Before and after"
@@ -71,7 +71,7 @@ class _Rows:
         for row, pair in enumerate(data.pairs):
             self._draw_pair(row, pair)
 
-    def _draw_pair(self, row: int, pair: Pair) -> None:
+    def _draw_pair(self, row: int, pair: ChangedImage) -> None:
         name = self._data.label_of(pair.image) or f"#{self._data.ids[pair.image]}"
         self._draw_cell(row, 0, pair.image, [(name, True)])
         for column, end in ((1, pair.before), (2, pair.after)):
@@ -90,7 +90,7 @@ class _Rows:
         if image is not None:
             pixels = self._data.thumbnails.get(image)
             blank = np.full((1, 1, 3), np.array(to_rgb(self._page.theme.line)) * 255, np.uint8)
-            picture = Picture(self._axes, Rectangle(left, top - side, side, side))
+            picture = PanelPicture(self._axes, Rectangle(left, top - side, side, side))
             picture.show(blank if pixels is None else pixels)
         indent = side + gap if self._beside and image is not None else 0.0
         middle = top - side / 2 + self._line / 2 if self._beside else top - side - 0.6 * self._line

@@ -18,7 +18,7 @@ from review_embeddings.review.animation.colors import ImageColors
 from review_embeddings.review.animation.drawing.layout import Grid, grid_of
 from review_embeddings.review.animation.drawing.layout import Rectangle as Box
 from review_embeddings.review.animation.drawing.page import FramePage
-from review_embeddings.review.animation.drawing.picture import Picture
+from review_embeddings.review.animation.drawing.picture import PanelPicture
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
 
@@ -70,17 +70,19 @@ class CardStyle:
 
 
 @dataclass(frozen=True)
-class Card:
+class OutlierCard:
     """Artists of one image."""
 
-    picture: Picture
+    picture: PanelPicture
     number: Label
     bar: Rectangle
     label: Label
     prediction: Label
 
     @classmethod
-    def at(cls, cell: Box, caption: float, style: CardStyle, page: FramePage, axes: Axes) -> Card:
+    def at(
+        cls, cell: Box, caption: float, style: CardStyle, page: FramePage, axes: Axes
+    ) -> OutlierCard:
         """An empty card; the caption's height is part of the cell's."""
         side, bottom = style.side, cell.top - style.side
         bold: dict[str, Any] = {"fontweight": "bold"}
@@ -89,7 +91,7 @@ class Card:
         axes.add_artist(bar)
         upper, lower = (bottom - BAR - share * caption for share in (0.29, 0.70))
         return cls(
-            Picture(axes, Box(cell.left, bottom, side, side)),
+            PanelPicture(axes, Box(cell.left, bottom, side, side)),
             page.text_in(axes, 0, 0, RANK * page.layout.text.small, **middle),
             bar,
             page.text_in(axes, cell.left, upper, style.label, **bold),
@@ -127,7 +129,7 @@ class Leaderboard:
             self._make_heading(part, heading)
         cells = [grid.cell(index, room) for index in range(self.count)]
         self._style = CardStyle.of(grid.cell(0, room), caption, page, self._widest)
-        self.cards = [Card.at(cell, caption, self._style, page, self.axes) for cell in cells]
+        self.cards = [OutlierCard.at(cell, caption, self._style, page, self.axes) for cell in cells]
         self.badges = self._make_badges()
 
     def _label_width(self) -> float:
@@ -191,7 +193,7 @@ class Leaderboard:
         if self.cards:
             self.badges.set_offsets([card.number.get_position() for card in self.cards])
 
-    def _show_card(self, card: Card, position: int, leader: int, checkpoint: int) -> None:
+    def _show_card(self, card: OutlierCard, position: int, leader: int, checkpoint: int) -> None:
         data, style, page = self._data, self._style, self._page
         card.number.set_text(str(position + 1))
         card.bar.set_facecolor((*self._colors.at(checkpoint, leader), 1.0))

@@ -36,7 +36,7 @@ MAX_NAME = 0.4
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeyEntry:
     """A name in the key."""
 
     name: str
@@ -48,33 +48,33 @@ class Entry:
     line: int = 0
 
 
-def key_entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[Entry]:
+def key_entries(page: FramePage, data: FilmData, colors: ImageColors) -> list[KeyEntry]:
     """What the key names, and where."""
     classes, width = data.color_classes, page.layout.map.width
     if not classes:
-        return _flow(page, [Entry("no labels", to_rgba(page.theme.plain))], width) or []
+        return _flow(page, [KeyEntry("no labels", to_rgba(page.theme.plain))], width) or []
     codes, rest = data.color_codes(len(data.steps) - 1), []
     if data.predicted is not None:
-        rest = [Entry("predicted, no labels", (0, 0, 0, 0))]
+        rest = [KeyEntry("predicted, no labels", (0, 0, 0, 0))]
     elif (codes < 0).any():
-        rest = [Entry("without a label", to_rgba(page.theme.plain))]
+        rest = [KeyEntry("without a label", to_rgba(page.theme.plain))]
     counts = np.bincount(codes[codes >= 0], minlength=len(classes))
     largest = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     total = len(largest)
     for number in range(min(total, MAX_KEYED), 0, -1):
         shown = sorted(largest[:number].tolist())
         entries = [
-            Entry(classes[code], to_rgba(tuple(colors.palette[code])), code) for code in shown
+            KeyEntry(classes[code], to_rgba(tuple(colors.palette[code])), code) for code in shown
         ]
         if number < total:
-            entries.append(Entry(f"and {total - number} more", (0, 0, 0, 0)))
+            entries.append(KeyEntry(f"and {total - number} more", (0, 0, 0, 0)))
         flowed = _flow(page, [*entries, *rest], width)
         if flowed is not None and number >= MIN_KEYED * total:
             return flowed
-    return _flow(page, [Entry(f"{total} classes", (0, 0, 0, 0)), *rest], width) or []
+    return _flow(page, [KeyEntry(f"{total} classes", (0, 0, 0, 0)), *rest], width) or []
 
 
-def _flow(page: FramePage, entries: Sequence[Entry], width: float) -> list[Entry] | None:
+def _flow(page: FramePage, entries: Sequence[KeyEntry], width: float) -> list[KeyEntry] | None:
     """The entries side by side on `KEY_LINES` lines; None where they do not fit."""
     size, edge = page.layout.text.small, 0.08
     dot, gap = 1.15 * size / 72, 0.9 * size / 72
@@ -85,7 +85,7 @@ def _flow(page: FramePage, entries: Sequence[Entry], width: float) -> list[Entry
         own = indent + page.width_of(name, size)
         if left + own > width - edge and left > edge:
             left, line = edge, line + 1
-        found.append(Entry(name, entry.color, entry.code, left, line))
+        found.append(KeyEntry(name, entry.color, entry.code, left, line))
         left += own + gap
     return found if line < KEY_LINES else None
 
@@ -117,7 +117,7 @@ class ClassKey:
     """Names and colours of the classes at the upper edge of the map, as long as not all of them
     stand in the map."""
 
-    def __init__(self, page: FramePage, axes: Axes, entries: Sequence[Entry]) -> None:
+    def __init__(self, page: FramePage, axes: Axes, entries: Sequence[KeyEntry]) -> None:
         self._entries = list(entries)
         part, size = page.layout.map, page.layout.text.small
         dotted = [entry for entry in entries if entry.color[3] > 0]
@@ -140,7 +140,7 @@ class ClassKey:
             self.names.append(name)
 
     @staticmethod
-    def _middle(page: FramePage, entry: Entry) -> float:
+    def _middle(page: FramePage, entry: KeyEntry) -> float:
         """Height of an entry, as a share of the map's."""
         height = page.layout.map.height
         return (height - 0.06 - line_height(page) * (entry.line + 0.5)) / height

@@ -17,7 +17,7 @@ from review_embeddings.review.animation.colors import ImageColors
 from review_embeddings.review.animation.drawing.legend import (
     ClassKey,
     ClassNames,
-    Entry,
+    KeyEntry,
     MapNames,
     key_entries,
     line_height,
@@ -246,7 +246,7 @@ def _plan(on: MapAxes, data: FilmData, names: MapNames, ringed: int) -> NamePlan
     )
 
 
-def _all_named(plan: NamePlan, entries: Sequence[Entry]) -> bool:
+def _all_named(plan: NamePlan, entries: Sequence[KeyEntry]) -> bool:
     """Whether the map names all that the key would, at every checkpoint."""
     codes = [entry.code for entry in entries if entry.code is not None]
     return len(codes) == len(entries) and bool(plan.shown[:, codes].all())

@@ -10,7 +10,7 @@ from review_embeddings.review.animation.drawing.layout import Rectangle
 from review_embeddings.review.animation.drawing.stamp import StampedImage
 
 
-class Picture:
+class PanelPicture:
     """An image as large as its square allows, in its own shape."""
 
     def __init__(self, axes: Axes, square: Rectangle) -> None:
