@@ -26,7 +26,7 @@ MAX_PAIRS = 15
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ReviewerAgreement:
     """How far some reviewers agree."""
 
     reviewers: tuple[str, ...]
@@ -58,7 +58,7 @@ class Agreement:
 
 def agreements(
     about: Mapping[str, ImageDecisions], among: Collection[str] | None = None
-) -> list[Agreement]:
+) -> list[ReviewerAgreement]:
     """How far each pair of reviewers agrees, those with the most images first, and of three or more
     reviewers all of them. ``among`` are the hashes of the images that are taken, None for all."""
     taken = [one for image, one in about.items() if among is None or image in among]
@@ -73,14 +73,16 @@ def agreements(
     return known[:MAX_PAIRS] + ([] if everybody is None else [everybody])
 
 
-def _agreement(names: tuple[str, ...], made: Sequence[Mapping[str, Decision]]) -> Agreement | None:
+def _agreement(
+    names: tuple[str, ...], made: Sequence[Mapping[str, Decision]]
+) -> ReviewerAgreement | None:
     """Of the images about which all of these decided; None where there is none."""
     common = [one for one in made if one.keys() >= set(names)]
     rated = [[in_words(one[name]) for name in names] for one in common]
     if not rated:
         return None
     same = sum(len(set(one)) == 1 for one in rated)
-    return Agreement(names, len(rated), same, _kappa(rated))
+    return ReviewerAgreement(names, len(rated), same, _kappa(rated))
 
 
 def _kappa(rated: Sequence[Sequence[str]]) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from review_embeddings.review.decisions.agreement import Agreement, agreements
+from review_embeddings.review.decisions.agreement import ReviewerAgreement, agreements
 from review_embeddings.review.decisions.reviewers import ImageDecisions
 
 ALL = "all images"
@@ -19,7 +19,7 @@ class ListAgreement:
 
     title: str
     """Of the list; `ALL` for all images."""
-    agreements: list[Agreement]
+    agreements: list[ReviewerAgreement]
     """Of each pair of reviewers and, where there are more than two, of all; never empty."""
 
     @property

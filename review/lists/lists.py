@@ -487,8 +487,7 @@ LISTS.add(
         "disputed",
         "reviewers differ about them, and nobody has resolved that",
         "Disputed",
-        "Reviewers differ. Resolved once they agree, or once somebody who had not decided does; "
-        "until then apply refuses them",
+        "Reviewers differ; apply refuses them until they agree, or a third who sees it decides",
         select=lambda images: images.disputed,
         order=lambda images: images.last(c.OOD_RANK),
         reason=lambda images, row: images.disputes.get(row, ""),
