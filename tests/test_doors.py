@@ -86,6 +86,7 @@ DOORS = [
                 "pipeline/images/pixels.py",  # whose size is that of its shape
                 "pipeline/images/inplace.py",  # data sets, which somebody names
                 "pipeline/images/metadata.py",
+                "review/page/beside/found.py",  # a session's own files, outside of runs
             }
         ),
     ),

@@ -14,6 +14,7 @@ from pathlib import Path
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.run.files import storage_errors
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.pipeline.training.data import open_splits
 from review_embeddings.pipeline.training.options import FineTuning
 from review_embeddings.pipeline.training.trained import write_train_list
@@ -90,7 +91,7 @@ def improve(
 def _alone(folder: ProofFolder) -> Iterator[None]:
     """Be the only process that works on a proof. Raises BusyError."""
     with storage_errors(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.path)
     with RunFolder(folder.path).locked(LOCK, "being made by another process"):
         yield
 

@@ -1,4 +1,5 @@
 // The colours of classes, the same everywhere, which Python owns; and the ramp for numbers.
+// Knows no map.
 
 /** @import { Triple } from "./colorspace.js" */
 

@@ -20,8 +20,8 @@ export function agreementView({ reviewers, overlay }) {
             {},
             "Of the images that all who are named decided about; a relabel to another class is " +
                 "another decision. Cohen's kappa of two, Fleiss' of more: 1 is agreement " +
-                "throughout, 0 that of chance; none is said of fewer than 10 images. What ended a " +
-                "dispute is left out.",
+                "throughout, 0 that of chance; none is said of fewer than 10 images. What ended " +
+                "a dispute is left out.",
         ),
         fault && h("p", { role: "alert", class: "review-wrong" }, `It is not known: ${fault}.`),
         !agreement && !fault && h("p", { class: "review-muted" }, "One moment …"),

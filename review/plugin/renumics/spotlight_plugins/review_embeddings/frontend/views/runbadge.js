@@ -1,4 +1,5 @@
 // The name of a run where several are compared: its letter on its colour, then its name.
+// Knows no numbers of runs.
 
 /** @import { Session } from "../types.js" */
 
