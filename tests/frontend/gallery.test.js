@@ -35,10 +35,16 @@ function runOf(name, steps, rows, codes) {
         },
     };
     /** @type {Record<string, (index?: number) => ArrayLike<number> | undefined>} */
-    const arrays = { common: () => rows, prediction: (at = 0) => codes[at], labels: () => [0, 1, 1] };
+    const arrays = {
+        common: () => rows,
+        prediction: (at = 0) => codes[at],
+        labels: () => [0, 1, 1],
+    };
     const blob = {
         head: { steps, classes: ["dog", "cat"], predictionClasses: ["cat", "dog"] },
-        arrays: { of: (/** @type {string} */ array, /** @type {number} */ at) => arrays[array]?.(at) },
+        arrays: {
+            of: (/** @type {string} */ array, /** @type {number} */ at) => arrays[array]?.(at),
+        },
     };
     return new GalleryRun(/** @type {any} */ ({ name, blob, page: { slider, current } }));
 }

@@ -1,5 +1,5 @@
-// Links the maps of several runs: the image under the pointer is ringed in all, and all show the same
-// part.
+// Links the maps of several runs: the image under the pointer is ringed in all, and all show the
+// same part.
 
 /** @import { Board } from "../maps/board.js" */
 /** @import { GalleryRun } from "./runs.js" */
@@ -28,6 +28,7 @@ export function linkMaps(runs, boardOf) {
                     other.board?.hover(image === undefined ? undefined : other.run.rows[image]);
             }),
         );
-        board.moved.add(() => once(() => others.forEach(({ board: other }) => other?.viewChanged())));
+        const follow = () => others.forEach(({ board: other }) => other?.viewChanged());
+        board.moved.add(() => once(follow));
     });
 }

@@ -1,5 +1,5 @@
-// A page of several runs begins here: their blobs are opened, their maps linked and shown side by side.
-// Nothing is fetched and nothing is kept.
+// A page of several runs begins here: their blobs are opened, their maps linked and shown side by
+// side. Nothing is fetched and nothing is kept.
 
 /** @import { BlobHead } from "../blob/blob.js" */
 
@@ -68,7 +68,8 @@ async function openRun(read, cut) {
         cut: cut ?? (() => undefined),
         standIn: (row) => {
             const name = String(table.value(COLUMNS.label, row) ?? "");
-            return tileOf(name || `#${table.value(COLUMNS.imageId, row)}`, classColors(table)(name));
+            const id = `#${table.value(COLUMNS.imageId, row)}`;
+            return tileOf(name || id, classColors(table)(name));
         },
         setTitle: () => {},
         notify: (message) => console.warn(message),
@@ -102,13 +103,14 @@ function show(root, gallery, theme, head) {
     root.textContent = "";
     root.className = "runs";
     const { images, common = images, leftOut = [] } = head;
-    const many = images < common ? `${images.toLocaleString()} of ${countedImages(common)}` : countedImages(images);
+    const some = images < common ? `${images.toLocaleString()} of ` : "";
+    const size = `${gallery.runs.length} runs · ${some}${countedImages(common)} that all have`;
     const top = () =>
         h(
             "header",
             {},
             h("h1", {}, head.title ?? ""),
-            h("p", { class: "review-muted" }, `${gallery.runs.length} runs · ${many} that all have`),
+            h("p", { class: "review-muted" }, size),
             themeSwitch(theme),
         );
     theme.changed.add(() => gallery.changed.call());
@@ -128,12 +130,14 @@ function show(root, gallery, theme, head) {
     place("runs-bar", () => sliderView(gallery));
     place("", () => imageView(gallery));
     place("", () => differentView(gallery));
-    const missing = leftOut.length ? `Left out to keep this file small: ${leftOut.join("; ")}.` : "";
+    const turned = `Maps are turned onto that of ${first.name} by the same images.`;
+    const left = leftOut.join("; ");
+    const missing = left && ` Left out to keep this file small: ${left}.`;
     place("", () =>
         h(
             "footer",
             { class: "runs-foot" },
-            h("span", {}, `Maps are turned onto that of ${first.name} by the same images. ${missing}`),
+            h("span", {}, turned, missing),
             h("span", {}, "made with ", h("b", {}, "review-embeddings")),
         ),
     );

@@ -1,5 +1,5 @@
-// The runs of a gallery: which rows are the same image in all of them, and one slider for all, by how
-// much of each training was done. Whoever draws it listens to `changed`.
+// The runs of a gallery: which rows are the same image in all of them, and one slider for all, by
+// how much of each training was done. Whoever draws it listens to `changed`.
 
 /** @import { ReviewBlob } from "../blob/blob.js" */
 /** @import { ReviewPage } from "../core/page.js" */

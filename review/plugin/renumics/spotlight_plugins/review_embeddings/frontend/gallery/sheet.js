@@ -1,4 +1,5 @@
 // The style sheet of a gallery of runs: maps side by side, on a phone one above the other.
+// Sizes and colours only.
 
 export const RUNS_SHEET = `
 body { margin: 0; background: var(--review-ground); color: var(--review-ink);

@@ -1,5 +1,5 @@
-// What a gallery says beside its maps: the head of each run, the slider, what the runs say of an image,
-// and the images about which they differ.
+// What a gallery says beside its maps: the head of each run, the slider, what the runs say of an
+// image, and the images about which they differ.
 
 /** @import { Node } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
@@ -34,7 +34,10 @@ export function keyView({ page: { table }, blob }) {
     return h(
         "ul",
         { class: "runs-key", "aria-label": "Classes" },
-        shown.map((name) => h("li", { key: name }, h("i", { style: { background: colorOf(name) } }), name)),
+        shown.map((name) => {
+            const style = { background: colorOf(name) };
+            return h("li", { key: name }, h("i", { style }), name);
+        }),
         more > 0 && h("li", { key: "more" }, `and ${more.toLocaleString()} more`),
     );
 }
@@ -49,7 +52,8 @@ export function runHead(run, first) {
     const checkpoint = head.session.checkpoints?.[run.at];
     const { right } = run;
     const { disparity = 0 } = head;
-    const fit = run === first ? "" : `disparity ${disparity.toFixed(2)} to the map of ${first.name}`;
+    const others = `disparity ${disparity.toFixed(2)} to the map of ${first.name}`;
+    const fit = run === first ? "" : others;
     return h(
         "header",
         { class: "runs-head" },
@@ -63,7 +67,8 @@ export function runHead(run, first) {
 const RIGHT = "Share of the images of this page whose label it predicts";
 
 const FIT =
-    "Procrustes disparity of the last maps by the images of this page: 0 is a perfect match, 1 none at all";
+    "Procrustes disparity of the last maps by the images of this page: 0 is a perfect match, " +
+    "1 none at all";
 
 /** @param {Gallery} gallery */
 export function sliderView(gallery) {
@@ -163,7 +168,9 @@ export function differentView(gallery) {
             shown.map((image) => {
                 const row = first.rows[image] ?? 0;
                 const label = table.value(COLUMNS.label, row);
-                const opinions = gallery.runs.map((run) => run.prediction(image, run.steps.length - 1));
+                const opinions = gallery.runs.map((run) =>
+                    run.prediction(image, run.steps.length - 1),
+                );
                 const borderColor = label === undefined ? "transparent" : colorOf(String(label));
                 return h(
                     "button",
@@ -173,7 +180,11 @@ export function differentView(gallery) {
                         "aria-pressed": String(gallery.image === image),
                         onClick: () => gallery.look(image),
                     },
-                    h("img", { src: table.picture(row, SIDE), alt: String(label ?? ""), style: { borderColor } }),
+                    h("img", {
+                        src: table.picture(row, SIDE),
+                        alt: String(label ?? ""),
+                        style: { borderColor },
+                    }),
                     h("span", {}, opinions.join(" / ")),
                 );
             }),
