@@ -40,6 +40,13 @@ class ShareOptions:
     out: Target = output_option(
         "--out", metavar="FILE", required=True, help="The page to write, such as page.html."
     )
+    gallery: tuple[str, ...] = option(
+        "--gallery",
+        multiple=True,
+        metavar="RUN",
+        help="Show this run beside it, its maps turned onto those of the run by the images that "
+        "both have. Repeatable, up to 3.",
+    )
     title: str | None = option(
         "--title",
         metavar="TEXT",
@@ -103,7 +110,13 @@ def share_command(options: ShareOptions) -> None:
         pictures=not options.no_images,
         private=comma_separated(options.private),
     )
-    page = make_page(run, settings, progress=progress())
+    others = [existing_run(one) for one in options.gallery]
+    if others:
+        from review_embeddings.review.share.gallery import make_gallery
+
+        page = make_gallery([run, *others], settings, progress=progress())
+    else:
+        page = make_page(run, settings, progress=progress())
     _say_what_leaves(page)
     page.write(out)
     if readme is not None:

@@ -21,6 +21,7 @@ from review_embeddings.review.decisions.lines import Decision
 from review_embeddings.review.decisions.log import Note, read_history
 from review_embeddings.review.page.card import CardFindings, CardSource, card_source
 from review_embeddings.review.page.content import PageContent, content_of
+from review_embeddings.review.page.sample import Sample
 from review_embeddings.review.share.blob import CLASSES, Blob, make_blob
 from review_embeddings.review.share.options import ShareSettings
 
@@ -82,12 +83,15 @@ def read_content(
     images: int,
     decided: Mapping[str, Decision],
     progress: Progress = SILENT,
+    *,
+    sample: Sample | None = None,
 ) -> SharedContent:
-    """Read it from the run's table, of at most so many images or those of the lists; 0 for all.
+    """Read it from the run's table, of at most so many images or those of the lists; 0 for all; or
+    of a ``sample``.
     ``decided`` is what may leave, by the hash of the image (`decisions_to_share`). Raises RunError
     where there is no table."""
     built = _as_built(run)
-    content = content_of(built, decisions={}, rows=images, whole_lists=True)
+    content = content_of(built, decisions={}, rows=images, whole_lists=True, sample=sample)
     positions = None if content.sample is None else content.sample.positions
     source = card_source(run, content.session, positions)
     curves = read_curves(run, built.manifest)

@@ -17,7 +17,7 @@ from review_embeddings.review.share.blob import Blob
 from review_embeddings.review.share.content import SharedContent, decisions_to_share, read_content
 from review_embeddings.review.share.fit import ROOM, SIDES, PageForm, forms, images_within
 from review_embeddings.review.share.options import PRIVATE, ShareSettings
-from review_embeddings.review.share.page import shared_page
+from review_embeddings.review.share.page import ENTRY, shared_page
 from review_embeddings.review.share.pictures import picture_sizes
 from review_embeddings.review.share.readme import readme_text
 from review_embeddings.review.share.titles import title_of
@@ -102,7 +102,7 @@ class _Making:
             if form.all_nearest not in numbers:
                 numbers[form.all_nearest] = len(self._blob(content, form).packed())
             tried = form
-            size = _page_bytes(numbers[form.all_nearest] + form.bytes_each * asked)
+            size = page_bytes(numbers[form.all_nearest] + form.bytes_each * asked)
             if size <= most and (page := self._page(content, form, asked)).bytes <= most:
                 return page
         while (fewer := self._fewer(content, size)) < len(content.images):
@@ -127,7 +127,7 @@ class _Making:
     def _fewer(self, content: SharedContent, size: float) -> int:
         """How many images may fit, where these take ``size`` bytes."""
         most = self.settings.max_mb * MB
-        fits = images_within(len(content.images), size, _page_bytes(0), most)
+        fits = images_within(len(content.images), size, page_bytes(0), most)
         return max(content.listed, fits)
 
     def _blob(self, content: SharedContent, form: PageForm) -> Blob:
@@ -156,9 +156,9 @@ class _Making:
         )
 
 
-def _page_bytes(packed: float) -> float:
+def page_bytes(packed: float, entry: str = ENTRY) -> float:
     """Of a page whose blob has so many, compressed."""
-    return len(shared_page("", "").encode()) + packed * 4 / 3 / ROOM
+    return len(shared_page("", "", entry).encode()) + packed * 4 / 3 / ROOM
 
 
 def _holds(

@@ -13,8 +13,9 @@ from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.page.frontend import frontend_modules
 from review_embeddings.review.share.modules import import_map, name_of
 
-ENTRY = "share/main.js"
-"""Exports ``start(root, blobText)``."""
+ENTRY, GALLERY = "share/main.js", "gallery/main.js"
+"""Export ``start(root, blobText)``: for one run, and for several, whose blobs stand one after the
+other with a space between them."""
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -23,8 +24,8 @@ body { margin: 0; font: 15px/1.5 system-ui, sans-serif; }
 """
 """Until the modules have theirs."""
 
-START = f"""
-import {{ start }} from "{name_of(ENTRY)}";
+START = """
+import { start } from "ENTRY";
 start(document.getElementById("root"), document.getElementById("blob").textContent);
 """
 
@@ -50,23 +51,23 @@ PAGE = """<!doctype html>
 """
 
 
-def shared_page(title: str, blob: str) -> str:
+def shared_page(title: str, blob: str, entry: str = ENTRY) -> str:
     """The page of a blob as `Blob.text` gives it. ``title`` is plain text."""
-    imports = _imports()
+    imports, start = _imports(entry), START.replace("ENTRY", name_of(entry))
     return PAGE.format(
-        policy=html_text(policy(imports, START, STYLE)),
+        policy=html_text(policy(imports, start, STYLE)),
         title=html_text(title),
         style=STYLE,
         imports=imports,
         blob=blob,
-        start=START,
+        start=start,
     )
 
 
 @functools.cache
-def _imports() -> str:
+def _imports(entry: str) -> str:
     """The import map as it stands in the page; one for all pages of a process."""
-    addresses = import_map(ENTRY, frontend_modules())
+    addresses = import_map(entry, frontend_modules())
     return json.dumps({"imports": addresses}, ensure_ascii=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -44,3 +45,10 @@ def opened(text: str) -> tuple[dict[str, Any], bytes]:
     (length,) = struct.unpack("<I", whole[:4])
     content = whole[4 + length + -length % 4 :]
     return json.loads(whole[4 : 4 + length]), content
+
+
+def blob_in(text: str) -> str:
+    """What a page holds, as it stands there."""
+    found = re.search(r'<script type="text/plain" id="blob">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return found[1]

@@ -34,7 +34,7 @@ from review_embeddings.review.page.frontend import (
 HOME = "http://127.0.0.1:8000"
 MODULES = "/api/plugins/review_embeddings/"
 
-ENTRIES = ("main.js", "blob/open.js", "share/main.js")
+ENTRIES = ("main.js", "blob/open.js", "share/main.js", "gallery/main.js")
 """Modules that a page begins with: in Spotlight, and without a server."""
 
 PURE = ("core", "dom", "maps", "views")

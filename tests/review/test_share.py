@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from samples import CLASSES, picture
-from sharing import opened
+from sharing import blob_in, opened
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
@@ -53,12 +53,6 @@ CAMERA = "Camera of somebody"
 def read(page: SharedPage) -> tuple[dict[str, Any], bytes]:
     """What its blob holds: JSON, and arrays and pictures."""
     return opened(blob_in(page.text))
-
-
-def blob_in(text: str) -> str:
-    found = re.search(r'<script type="text/plain" id="blob">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    return found[1]
 
 
 def whole_content(page: SharedPage) -> bytes:

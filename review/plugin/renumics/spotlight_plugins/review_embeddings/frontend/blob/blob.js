@@ -23,6 +23,7 @@ export const FORMAT = 1;
  * it all.
  * @property {TrainingCurves} [training]
  * @property {string[]} [holds] What has left the run with it, in sentences.
+ * @property {number} [disparity] Of its last map to that of a gallery's first run, in [0, 1].
  * @property {string[]} [leftOut] What would not fit, in sentences.
  * @property {Record<string, BlobColumn>} columns
  * @property {string[][]} reasons By row.

@@ -5,6 +5,7 @@
 /** @import { Surface } from "./surface.js" */
 
 import { NOW_COLUMNS } from "../constants.js";
+import { Listeners } from "../core/listeners.js";
 import { Appearance } from "./appearance.js";
 import { MapPoints } from "./points.js";
 import { panToSee } from "./reach.js";
@@ -26,6 +27,10 @@ export class Board {
     surfaces = new Set();
     /** The image under the pointer, ringed in all maps. @type {number | undefined} */
     hovered;
+    /** Called when another image is under the pointer. @type {Listeners} */
+    pointed = new Listeners();
+    /** Called when another part is seen, or looks different. @type {Listeners} */
+    moved = new Listeners();
     /** By columns. @type {Map<string, MapPoints>} */
     #points = new Map();
     #isAsked = false;
@@ -139,8 +144,10 @@ export class Board {
 
     /** @param {number | undefined} row */
     hover(row) {
+        if (row === this.hovered) return;
         this.hovered = row;
         this.ask();
+        this.pointed.call();
     }
 
     /** The scale of all maps that have none of their own. */
@@ -176,6 +183,7 @@ export class Board {
     viewChanged() {
         this.#redrawAround();
         this.askAll();
+        this.moved.call();
     }
 
     /** What stands around the canvases: titles, buttons, the legend. */

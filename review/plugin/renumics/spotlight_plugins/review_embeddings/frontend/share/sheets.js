@@ -18,9 +18,12 @@ const SHEETS = [
     SHARE_SHEET,
 ];
 
-/** @param {Document} page */
-export function adoptSheets(page) {
-    page.adoptedStyleSheets = SHEETS.map((text) => {
+/**
+ * @param {Document} page
+ * @param {string[]} more
+ */
+export function adoptSheets(page, ...more) {
+    page.adoptedStyleSheets = [...SHEETS, ...more].map((text) => {
         const sheet = new CSSStyleSheet();
         sheet.replaceSync(text);
         return sheet;
