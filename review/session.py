@@ -19,6 +19,13 @@ from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.cli.live.statusline import status_in_host
 from review_embeddings.review.cli.options import ServeOptions
 from review_embeddings.review.cli.output import progress
+from review_embeddings.review.cli.pairing.beside import (
+    Compared,
+    check_alone,
+    compared_runs,
+    compared_with,
+)
+from review_embeddings.review.cli.pairing.matching import MatchBy, MatchOptions
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, reviewed_runs
 from review_embeddings.review.cli.serving import (
@@ -152,6 +159,10 @@ def show(
     reviewer: str | None = None,
     decisions_from: Sequence[PathName] = (),
     second_look: bool = False,
+    others: Sequence[PathName] = (),
+    match: MatchBy = "content",
+    yes: bool = False,
+    own_maps: bool = False,
     rows: int = DEFAULT_ROWS,
     long: bool = False,
     port: int | None = None,
@@ -171,6 +182,9 @@ def show(
     is a step, ``"first"``, ``"last"``, ``"best"``, a range such as ``"0-100"`` or several of them;
     by default the first and the last. Without a ``run`` it is the one in this folder, or the newest
     in ``runs/``.
+
+    With ``others``, runs on the same images are compared with this one (``--with``); ``match`` and
+    ``yes`` say how their images are matched, and that few common ones will do.
 
     A browser is opened where there is a display, unless ``browser`` is False; `Review.url` is the
     link for any other one. Of one run there is one review in a process: a new one takes the place
@@ -203,7 +217,13 @@ def show(
             address.check()
         earlier = reviewed_runs([os.fspath(name) for name in decisions_from])
         deciding = {"reviewer": reviewer, "earlier": earlier, "second_look": second_look}
-        page = _page(folder, options, wait=wait, rows=rows, long=long, **deciding)
+        check_alone(others, long=long, second_look=second_look)
+        compared = Compared(
+            compared_runs([os.fspath(name) for name in others]),
+            MatchOptions(match=match, yes=yes),
+            own_maps,
+        )
+        page = _page(folder, options, compared, wait=wait, rows=rows, long=long, **deciding)
         for review in before:
             review.close()
         say_warnings(page, address)
@@ -229,7 +249,9 @@ def _folder(run: RunFolder | PathName | None) -> RunFolder:
     return find_run(None if run is None else os.fspath(run))
 
 
-def _page(run: RunFolder, options: BuildKeywords, *, wait: bool, **settings: Any) -> Page:
+def _page(
+    run: RunFolder, options: BuildKeywords, compared: Compared, *, wait: bool, **settings: Any
+) -> Page:
     """The page of a run that was brought up to date."""
     from review_embeddings.review.page.page import page_for
 
@@ -238,7 +260,7 @@ def _page(run: RunFolder, options: BuildKeywords, *, wait: bool, **settings: Any
     request = request_of(options)
     note = progress().note
     built = when_free(lambda: build_run(run, request), note, wait=wait)
-    return page_for(built, note=note, **settings)
+    return page_for(built, note=note, beside=compared_with(built, compared), **settings)
 
 
 def _reviews_of(run: RunFolder) -> list[Review]:

@@ -339,3 +339,12 @@ def test_a_stage_is_a_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None
         ("Embedding: 2,000 of 4,000 images, 2 s left, the latest a\\x1b", True),
         ("Embedding: 3,000 images in 4.0 s", True),
     ]
+
+
+def test_show_compares_with_other_runs_as_the_command_does(here: Path) -> None:
+    with pytest.raises(SettingsError, match="that is the run itself"):
+        show("runs/colors", others=["runs/colors"], browser=False)
+    with pytest.raises(SettingsError, match=r"--with compares finished runs\. Leave"):
+        show("runs/colors", others=["runs/colors"], long=True, browser=False)
+    with pytest.raises(RunError, match="nowhere"):
+        show("runs/colors", others=["runs/nowhere"], browser=False)

@@ -21,7 +21,12 @@ from review_embeddings.review.cli.options import (
     wait_option,
 )
 from review_embeddings.review.cli.output import print_checkpoints, progress
-from review_embeddings.review.cli.pairing.beside import compared_runs, compared_with
+from review_embeddings.review.cli.pairing.beside import (
+    Compared,
+    check_alone,
+    compared_runs,
+    compared_with,
+)
 from review_embeddings.review.cli.pairing.matching import MatchOptions
 from review_embeddings.review.cli.printing import say
 from review_embeddings.review.cli.runs import build_run, find_run, request_of, reviewed_runs
@@ -122,7 +127,7 @@ def review(options: ReviewOptions) -> None:
     others = _others(options)
     built = when_free(lambda: build_run(run, request), progress().note, wait=options.wait)
     print_checkpoints(built)
-    beside = compared_with(built, others, options.matching, own_maps=options.own_maps)
+    beside = compared_with(built, Compared(others, options.matching, options.own_maps))
     deciding = _deciding(options) | {"second_look": options.second_look}
     show(built, address, options.serve, long=options.long_frame, beside=beside, **deciding)
 
@@ -130,10 +135,8 @@ def review(options: ReviewOptions) -> None:
 def _others(options: ReviewOptions) -> list[RunFolder]:
     """The runs of ``--with``. Raises ReviewError for one that cannot be compared, before anything
     is built."""
-    if options.others and (options.watch or options.long_frame or options.second_look):
-        raise SettingsError(
-            "--with compares finished runs. Leave --watch, --long and --second-look out."
-        )
+    many = options.watch or options.long_frame
+    check_alone(options.others, long=many, second_look=options.second_look)
     if not options.others and (options.own_maps or options.matching.yes):
         raise SettingsError("--own-maps and --yes go with --with RUN.")
     return compared_runs(options.others)

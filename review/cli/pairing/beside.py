@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from review_embeddings.pipeline.errors import RunError, SettingsError
@@ -17,6 +18,24 @@ if TYPE_CHECKING:
     from review_embeddings.review.page.beside.other import Beside
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The other runs of a page."""
+
+    runs: Sequence[RunFolder]
+    matching: MatchOptions
+    own_maps: bool
+    """Whether each shows its own map."""
+
+
+def check_alone(others: Sequence[object], *, long: bool, second_look: bool) -> None:
+    """Raise SettingsError where other runs go with what shows one run."""
+    if others and (long or second_look):
+        raise SettingsError(
+            "--with compares finished runs. Leave --watch, --long and --second-look out."
+        )
+
+
 def compared_runs(names: Sequence[str]) -> list[RunFolder]:
     """Raises RunError for one without a table: nothing is computed for it."""
     from review_embeddings.pipeline import table
@@ -28,11 +47,10 @@ def compared_runs(names: Sequence[str]) -> list[RunFolder]:
     return runs
 
 
-def compared_with(
-    built: Built, others: Sequence[RunFolder], options: MatchOptions, *, own_maps: bool
-) -> Beside | None:
+def compared_with(built: Built, compared: Compared) -> Beside | None:
     """What the page of a run shows of the others; None without any. Says how many images are
     common, where decisions go, and how alike the runs are."""
+    others = compared.runs
     if not others:
         return None
     from review_embeddings.review.page.beside.pairing import beside_of
@@ -41,8 +59,8 @@ def compared_with(
     if any(one.path.resolve() == built.run.path.resolve() for one in others):
         raise SettingsError(f"--with {built.run}: that is the run itself. Name another one.")
     checkpoints = [built.wanted[-1], *("last" for _ in others)]
-    runs = paired([built.run, *others], options, checkpoints=checkpoints)
-    beside = beside_of(runs, own_maps=own_maps, verdict=verdict)
+    runs = paired([built.run, *others], compared.matching, checkpoints=checkpoints)
+    beside = beside_of(runs, own_maps=compared.own_maps, verdict=verdict)
     for one in beside.others:
         say(f"{one.letter} {one.name} beside A {beside.name}: {one.note}")
         if one.verdict:
