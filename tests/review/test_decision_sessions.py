@@ -509,7 +509,7 @@ def test_an_outbox_is_imported_once(run: RunFolder, tmp_path: Path) -> None:
     )
 
 
-def test_imports_compare_times_and_say_what_is_left_out(run: RunFolder, tmp_path: Path) -> None:
+def test_imports_compare_times_and_keep_what_another_decided_earlier(run: RunFolder, tmp_path: Path) -> None:
     session = DecisionSession(run, "ada")
     session.decide({"request": "a", "rows": [0, 1, 2], "decision": "keep"})
     images = read_images(run)
@@ -522,7 +522,8 @@ def test_imports_compare_times_and_say_what_is_left_out(run: RunFolder, tmp_path
     file = tmp_path / "list.csv"
     lines = [f"{image},remove,{time}" for image, time in rows]
     file.write_text("\n".join(["image_id,decision,decided_at", *lines]) + "\n")
-    assert import_decisions(run, file, "bob", note=pytest.fail) == Imported(2, 0, older=1)
+    taken = import_decisions(run, file, "bob", note=pytest.fail)
+    assert taken == Imported(3, beside=1, disputed=3), "bob's older one stands, ada's counts"
     assert session.changes(0).decisions == ["keep", "remove", "remove"]
 
 
@@ -542,7 +543,7 @@ def test_a_clock_that_was_ahead_does_not_keep_later_decisions_out(
     file.write_text(
         f"image_id,decision,decided_at\n{images.ids[1]},remove,{later}\n{images.ids[2]},unsure,\n"
     )
-    assert import_decisions(run, file, "bob", note=pytest.fail) == Imported(2)
+    assert import_decisions(run, file, "bob", note=pytest.fail) == Imported(2, disputed=2)
     assert session.changes(0).decisions == ["remove", "remove", "unsure"]
     written = [line.sequence for line in read_history(run, print).lines]
     assert written == sorted(set(written))
