@@ -509,7 +509,9 @@ def test_an_outbox_is_imported_once(run: RunFolder, tmp_path: Path) -> None:
     )
 
 
-def test_imports_compare_times_and_keep_what_another_decided_earlier(run: RunFolder, tmp_path: Path) -> None:
+def test_imports_compare_times_and_keep_what_another_decided_earlier(
+    run: RunFolder, tmp_path: Path
+) -> None:
     session = DecisionSession(run, "ada")
     session.decide({"request": "a", "rows": [0, 1, 2], "decision": "keep"})
     images = read_images(run)

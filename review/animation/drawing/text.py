@@ -110,30 +110,50 @@ def _can_shape() -> bool:
 
 
 @lru_cache(maxsize=64)
-def _picture_font(path: str, size: float) -> tuple[ImageFont.FreeTypeFont, float]:
+def _picture_font(path: str, size: float, shaped: bool) -> tuple[ImageFont.FreeTypeFont, float]:
     """A font of pictures in a size that it has, and what makes it ``size``."""
     for one in (size, *PICTURE_SIZES):
         try:
-            return _font(path, one, True), size / one
+            return _font(path, one, shaped), size / one
         except OSError:
             continue
     raise OSError(f"{path} has no size that is known")
 
 
+@lru_cache(maxsize=4096)
+def _is_shaped(run: Run) -> bool:
+    """Whether the letters of a run take their form from their neighbours: not those of the film's
+    own font, and not in texts that the library refuses."""
+    wants = run.leftward or run.font.colored or run.font.family != FAMILY
+    if not (wants and _can_shape()):
+        return False
+    try:
+        _font_shaped(run, 16.0, True)[0].getlength(run.text, direction=_direction(run))
+    except (RuntimeError, ValueError, KeyError):
+        return False
+    return True
+
+
+def _direction(run: Run) -> str:
+    return "rtl" if run.leftward else "ltr"
+
+
+def _font_shaped(run: Run, size: float, shaped: bool) -> tuple[ImageFont.FreeTypeFont, float]:
+    if run.font.colored:
+        return _picture_font(run.font.path, size, shaped)
+    return _font(run.font.path, size, shaped), 1.0
+
+
 def _font_of(run: Run, size: float) -> tuple[ImageFont.FreeTypeFont, float]:
     """The font of a run, and what makes it ``size``."""
-    if run.font.colored:
-        return _picture_font(run.font.path, size)
-    return _font(run.font.path, size, run.leftward or run.font.family != FAMILY), 1.0
+    return _font_shaped(run, size, _is_shaped(run))
 
 
 def _options(run: Run) -> dict[str, Any]:
     """How Pillow takes a run."""
-    if not _can_shape():
-        return {"text": run.text[::-1] if run.leftward else run.text}
-    shaped = run.leftward or run.font.colored or run.font.family != FAMILY
-    direction = {"direction": "rtl" if run.leftward else "ltr"} if shaped else {}
-    return {"text": run.text, **direction}
+    if _is_shaped(run):
+        return {"text": run.text, "direction": _direction(run)}
+    return {"text": run.text[::-1] if run.leftward else run.text}
 
 
 @lru_cache(maxsize=4096)
