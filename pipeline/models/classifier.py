@@ -157,6 +157,10 @@ def read_model_config(name: str) -> Any:
     try:
         with quiet_transformers(), looked_up(name) as away:
             return import_transformers().AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except ImportError as error:
+        if "timm" in str(error):
+            require_timm(name)
+        raise CheckpointError(f"The model {name} cannot be loaded: {reason_of(error)}") from error
     except (OSError, ValueError, KeyError) as error:
         if path.exists():
             raise_unavailable(error, path)

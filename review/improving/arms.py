@@ -49,7 +49,7 @@ def settings_of(run: RunFolder) -> FineTuning:
     stored = read_options(run)
     if stored is None:
         raise RunError(
-            f"{run} was not made by `{command_line('finetune')}`, so its training cannot be "
+            f"{run} was not made by finetune, so its training cannot be "
             f"repeated from here. Write the cleaned data set with "
             f"`{command_line('apply', '--run', run, '--out', 'DIR')}`, train on both with your own "
             f"program and three seeds or more each, and compare them on the test split as it was."

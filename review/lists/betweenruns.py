@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.lists import lists as lists  # those stand before these
 from review_embeddings.review.lists.definition import LISTS, ListDefinition, Surface
 from review_embeddings.review.lists.derived import LETTERS
@@ -30,7 +31,7 @@ def _runs(images: Candidates) -> RunsBeside:
 
 def _needs_runs(images: Candidates, count: int = 2) -> str:
     if images.beside is None or len(images.beside) < count:
-        return "needs another run beside this one. Run: review-embeddings compare A B"
+        return f"needs another run beside this one. Run: {command_line('compare', 'A', 'B')}"
     return ""
 
 

@@ -157,6 +157,11 @@ def _check_numbers(
     }
 
 
+def _known(column: pd.Series[Any]) -> list[Any]:
+    """The values; empty texts for those that there are not."""
+    return ["" if pd.isna(value) else value for value in column]
+
+
 def _check_frame(paired: PairedRuns, expected: pd.DataFrame, wrong: pd.DataFrame) -> None:
     """The DataFrame has the columns of all tables, in the order of A."""
     frame = compared_frame(paired, columns=["image_id", "label", "prediction"])
@@ -164,8 +169,8 @@ def _check_frame(paired: PairedRuns, expected: pd.DataFrame, wrong: pd.DataFrame
     assert frame.index.tolist() == expected.index.get_level_values(0).tolist()
     for one in paired.runs:
         for name in ("image_id", "label", "prediction"):
-            own = expected[f"{name}_{one.letter}"].fillna("").tolist()
-            assert frame[name + one.suffix].astype(object).fillna("").tolist() == own
+            own = _known(expected[f"{name}_{one.letter}"])
+            assert _known(frame[name + one.suffix]) == own
         judged = frame[f"wrong{one.suffix}"].dropna()
         assert judged.tolist() == wrong[one.letter].tolist()
     shares = []

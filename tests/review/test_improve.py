@@ -288,7 +288,7 @@ def test_other_questions_need_another_folder(
     )
     assert "--seeds 0 is out of range" in refused(review_embeddings, *asked, "--seeds", 0)
     line = refused(review_embeddings, "--run", built_run, "--out", tmp_path / "out")
-    assert "was not made by `review-embeddings finetune`" in line and "apply" in line
+    assert "was not made by finetune" in line and "apply" in line
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "photo.png").touch()
     line = refused(
