@@ -98,6 +98,7 @@ LISTS.add(
         select=lambda images: _runs(images).all_wrong,
         order=_agreed_first,
         reason=_opinions,
+        suggests="relabel",
         strength=62,
         severity="high",
         needs=_needs_labels,

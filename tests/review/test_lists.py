@@ -225,6 +225,7 @@ def test_labels_without_scores_are_judged_by_other_classifiers() -> None:
 SUGGESTED = {
     "labels": "relabel",
     "duplicate-labels": "relabel",
+    "both-wrong": "relabel",
     "duplicates": "duplicate",
     "groups": "remove",
     "leaks": "remove",
@@ -233,7 +234,7 @@ SUGGESTED = {
         (
             *("worst", "consensus", "pictures", "forgotten", "rank-changed"),
             *("first", "persistent", "new", "resolved", "movers", "decided", "apart", "disputed"),
-            *("both-wrong", "disagree", "fixed", "broken", "moved-apart"),
+            *("disagree", "fixed", "broken", "moved-apart"),
             *(f"only-{letter.lower()}" for letter in LETTERS),
         ),
         "",
