@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AUTOCAST = "-autocast"
 """Ends the name of a half precision in which products alone are computed: norms, softmax and sums
 stay in float32, as do the weights that are kept. Without it weights and values are cast, as
-versions before 0.2 did."""
+earlier versions did."""
 
 AUTOCAST_DEVICES = ("cpu", "cuda")
 """Where that was faster and closer to float32 than casting; elsewhere it was not measured."""

@@ -112,7 +112,7 @@ def read_content(
 def _findings(source: CardSource, progress: Progress) -> list[CardFindings]:
     """By row."""
     count, found = len(source.shown.positions), []
-    with progress.stage("Reading the cards", total=count, unit="image") as advance:
+    with progress.stage("Reading the cards", total=count, unit="images") as advance:
         for row in range(count):
             found.append(source.findings(row, CLASSES))
             advance(1)

@@ -54,7 +54,7 @@ def add_pictures(
     """Add the images as sheets of squares of ``side`` pixels; their description."""
     sizes = np.zeros((len(images), 2), np.int64)
     parts, missing, row = [], 0, 0
-    with progress.stage("Making thumbnails", total=len(images), unit="image") as advance:
+    with progress.stage("Making thumbnails", total=len(images), unit="images") as advance:
         small = thumbnails(images, range(len(images)), side)
         for sheet in chunks(small, PER_SHEET):
             missing += sheet.count(None)
