@@ -15,7 +15,7 @@ from review_embeddings.pipeline.analysis.pairs import PairedCounts, Share
 from review_embeddings.pipeline.stages.regime import stored_regime
 from review_embeddings.review.comparison.pairedruns import ComparedRun, PairedRuns
 from review_embeddings.review.lists import lists_of
-from review_embeddings.review.lists.betweenruns import DISAGREE
+from review_embeddings.review.lists.betweenruns import could_hold
 from review_embeddings.review.lists.candidates import Candidates
 from review_embeddings.review.lists.choose import made_list, offered
 from review_embeddings.review.lists.derived import LETTERS
@@ -326,11 +326,10 @@ def _listed(definition: ListDefinition, candidates: Candidates, row: int) -> Lis
 
 
 def _share(definition: ListDefinition, beside: RunsBeside, count: int) -> Share | None:
-    """Of the images that could be in a list: all that can be judged, or that all runs predict."""
+    """Of the images that could be in a list; None for one that is cut."""
     if definition.size != "all":
         return None
-    known = beside.predicted if definition.key == DISAGREE else beside.judged
-    return Share(count, int(known.sum()))
+    return Share(count, int(could_hold(definition.key, beside).sum()))
 
 
 def _notes(paired: PairedRuns, made: RunComparison) -> Iterator[str]:
@@ -348,6 +347,9 @@ def _notes(paired: PairedRuns, made: RunComparison) -> Iterator[str]:
         yield f"{first.letter} has no labels, so that nothing can be said of right and wrong."
     elif not paired.have_heads:
         yield "Not all heads say one class an image, so that probabilities are not compared."
+    if (paired.labels[0] >= 0).any() and (paired.labels[-1] < 0).all():
+        last = made.runs[-1].letter
+        yield f"{last} has no labels, so that nothing can be said of what was fixed or broken."
     for one in made.pairs:
         if one.relabelled:
             yield (

@@ -80,10 +80,10 @@ class RunsBeside:
         return np.asarray(self.common & (self.labels >= 0) & (self.predictions >= 0))
 
     @cached_property
-    def relabelled(self) -> NDArray[np.bool_]:
-        """Whose label differs between the first and the last run, shape (N,)."""
-        first, last = self.labels[0], self.labels[-1]
-        return np.asarray(self.common & (first >= 0) & (last >= 0) & (first != last))
+    def followed(self) -> NDArray[np.bool_]:
+        """Which images have a label and a prediction in the first run and in the last, shape
+        (N,)."""
+        return np.asarray(self._own_known[0] & self._own_known[-1])
 
     @cached_property
     def all_wrong(self) -> NDArray[np.bool_]:

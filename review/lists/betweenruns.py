@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Values = Callable[["RunsBeside"], "NDArray[Any]"]
 
-DISAGREE = "disagree"
+DISAGREE, FIXED, BROKEN = "disagree", "fixed", "broken"
 
 SURFACES: tuple[Surface, ...] = ("page", "compare")
 
@@ -47,6 +47,13 @@ def _needs_labels(images: Candidates, count: int = 2) -> str:
     if lacking or (_runs(images).labels[0] >= 0).any():
         return lacking
     return "is about labels, and the first run has none."
+
+
+def _needs_own_labels(images: Candidates) -> str:
+    lacking = _needs_labels(images)
+    if lacking or (_runs(images).labels[-1] >= 0).any():
+        return lacking
+    return "is about the labels of both, and the last run has none."
 
 
 def _needs_positions(images: Candidates) -> str:
@@ -87,6 +94,14 @@ def _disagreement(images: Candidates, row: int) -> str:
     runs = _runs(images)
     score = runs.disagreement[row]
     return runs.opinions(row) + ("" if score != score else f" (disagreement {score:.2f})")
+
+
+def could_hold(key: str, runs: RunsBeside) -> NDArray[Any]:
+    """Which images a list of some could have, shape (N,): those of which the runs say what it is
+    about."""
+    if key == DISAGREE:
+        return runs.predicted
+    return runs.followed if key in {FIXED, BROKEN} else runs.judged
 
 
 LISTS.add(
@@ -142,7 +157,7 @@ LISTS.add(
 )
 LISTS.add(
     ListDefinition(
-        "fixed",
+        FIXED,
         "wrong in the first run, right in the last one, each by its own label",
         "Fixed since A ({count})",
         "Wrong in the first run by its label, right in the last one by its own: the model changed, "
@@ -152,13 +167,13 @@ LISTS.add(
         reason=_changed,
         strength=12,
         severity="low",
-        needs=_needs_labels,
+        needs=_needs_own_labels,
         surfaces=SURFACES,
     )
 )
 LISTS.add(
     ListDefinition(
-        "broken",
+        BROKEN,
         "right in the first run, wrong in the last one, each by its own label",
         "Broken since A ({count})",
         "Right in the first run by its label, wrong in the last one by its own: the model changed, "
@@ -167,7 +182,7 @@ LISTS.add(
         order=_sure_of(-1),
         reason=_changed,
         strength=34,
-        needs=_needs_labels,
+        needs=_needs_own_labels,
         surfaces=SURFACES,
     )
 )

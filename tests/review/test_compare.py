@@ -111,6 +111,8 @@ def test_every_list_and_count_is_that_of_the_tables(
         "fixed": expected[own_wrong["A"] & own[last]],
         "broken": expected[own["A"] & own_wrong[last]],
     }
+    followed = known[known[f"label_{last}"].notna()]
+    asked = {"disagree": expected, "fixed": followed, "broken": followed}
     assert found.common == len(expected) and found.judged == len(known)
     made = {one.key: one for one in found.lists}
     for key, frame in lists.items():
@@ -118,6 +120,8 @@ def test_every_list_and_count_is_that_of_the_tables(
             assert key not in made  # nothing can be judged
         else:
             assert sorted(made[key].ids) == frame["image_id_A"].tolist(), key
+            share = made[key].share
+            assert share is not None and share.total == len(asked.get(key, known)), key
     _check_numbers(found, known, wrong, expected)
     _check_frame(paired, expected, wrong)
 
@@ -198,6 +202,20 @@ def test_without_labels_right_and_wrong_are_not_known(folders: list[RunFolder]) 
     assert found.pairs[0].difference is None and not found.classes
     assert "A has no labels" in found.notes[0]
     assert "wrong" not in as_text(found).replace("right and wrong", "")
+
+
+def test_what_was_fixed_is_not_known_where_the_last_run_has_no_labels(
+    folders: list[RunFolder],
+) -> None:
+    first = made_run(folders[0], "A", 0)
+    bare = replace(first.images, labels=None)
+    manifest = write_made_table(folders[1], bare, [STEP], np.random.default_rng(1))
+    second = ComparedRun(folders[1], "B", bare, manifest, STEP)
+    hashes = first.images.hashes
+    found = compare_runs(PairedRuns((first, second), pairs.match(hashes, hashes)))
+    keys = [one.key for one in found.lists]
+    assert "only-b" in keys and not {"fixed", "broken"} & {*keys}, "none is not 0 %"
+    assert "B has no labels, so that nothing can be said of what was fixed" in found.notes[1]
 
 
 def test_without_heads_embeddings_are_compared_alone(
