@@ -203,7 +203,7 @@ def _images_of(run: RunFolder) -> RunImages:
 
 
 def _blobs(runs: Sequence[GalleryRun]) -> list[Blob]:
-    """Of each run, without pictures, lists, and nearest images between the ends."""
+    """Of each run, without pictures, lists and reasons, and nearest images between the ends."""
     extent, found = _extent(runs), []
     reference = runs[0].maps[-1]
     for run in runs:
@@ -213,6 +213,7 @@ def _blobs(runs: Sequence[GalleryRun]) -> list[Blob]:
         pack.add_whole(ROWS, run.rows)
         disparity = align_maps(run.maps[-1], reference).disparity
         head = {**blob.head, "session": session, "disparity": round(disparity, 4)}
+        head["reasons"] = [[] for _ in run.rows]
         found.append(Blob(head, pack))
     return found
 
@@ -233,11 +234,13 @@ def _holds(title: str, runs: Sequence[GalleryRun], side: int | None) -> Iterator
     yield f"title: {title}"
     yield f"the names of the runs: {', '.join(run.name for run in runs)}"
     steps = " and ".join(str(len(run.content.steps)) for run in runs)
+    labels = "label, class names; " * any(run.content.images.classes for run in runs)
     yield (
-        f"{count:,} images that all runs have: image_id, label, class names; at {steps} "
+        f"{count:,} images that all runs have: image_id, {labels}at {steps} "
         "checkpoints prediction, probabilities, outlier scores, coordinates, nearest images"
     )
     if side is not None:
         yield f"{count:,} thumbnails of at most {side} pixels, without metadata"
-    yield "how the trainings went: loss and accuracy"
+    if any(any(run.content.training.values()) for run in runs):
+        yield "how the trainings went: loss and accuracy"
     yield f"no {', '.join([*([] if side else ['pictures']), *PRIVATE.values()])}"

@@ -78,6 +78,7 @@ def test_each_run_has_the_same_images_and_their_maps_are_those_of_its_table(
         points.append((np.stack(xy, axis=1), frame[["x", "y"]].to_numpy(dtype=float)))
         assert head["session"]["extent"] == blobs[0][0]["session"]["extent"]
         assert head["session"]["lists"] == []
+        assert not any(head["reasons"]), "nothing leaves that is not listed"
     assert hashes[0] == hashes[1] and len(set(hashes[0])) == 24
     np.testing.assert_allclose(*points[0], atol=1e-3)  # the first run's map is as in its table
     ours, stored = (one - one.mean(axis=0) for one in points[1])
