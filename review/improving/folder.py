@@ -4,7 +4,7 @@ what is compared, so that the same command goes on, and the results. Trains noth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +81,22 @@ class ProofRecord:
     trainings: dict[str, TrainingRecord] = field(default_factory=dict)
     """Those that were begun, by the name of their folder."""
     looks: list[int] = field(default_factory=list)
-    """Numbers of seeds at which results were looked at, ascending."""
+    """Numbers of seeds at which results were looked at, in the order in which that was done."""
     unknown: Mapping[str, Any] = unknown_keys()
     """What a newer version wrote beside all this."""
 
     def training(self, name: str) -> TrainingRecord:
         """What is known of a training."""
         return self.trainings.get(name, TrainingRecord())
+
+    def looked_at(self, seeds: int) -> ProofRecord:
+        """The same once results of so many seeds are looked at; one shows nothing."""
+        is_new = seeds > 1 and seeds not in self.looks
+        return replace(self, looks=[*self.looks, seeds]) if is_new else self
+
+    def look(self, seeds: int) -> int:
+        """Which look it is at so many seeds, from 1 on; the same however often it is made."""
+        return self.looks.index(seeds) + 1 if seeds in self.looks else 1
 
 
 @dataclass(frozen=True)

@@ -214,17 +214,17 @@ class _Prover:
 
     def _compared(self, arms: Arms) -> Proof:
         check_same_images(arms, self.opened.evaluation)
-        looks = sorted({*self.record.looks, len(self.seeds)} - {1})  # one seed shows nothing
+        record = self.record.looked_at(len(self.seeds))
         proof = prove(
             arms,
             self.seeds,
             self.opened.classes,
             corrected=self.opened.lists[CORRECTED] if self.request.corrected else None,
             kinds=self.kinds,
-            looks=sum(look <= len(self.seeds) for look in looks),
+            looks=record.look(len(self.seeds)),
         )
-        self.record = replace(self.record, looks=looks)
-        self.folder.write(self.record)
+        self.record = record
+        self.folder.write(record)
         return proof
 
     def _written(self, result: Improved, arms: Arms) -> Improved:

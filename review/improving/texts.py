@@ -190,8 +190,8 @@ def _restrictions(proof: Proof, record: ProofRecord) -> Iterator[str]:
         )
     if found.level > LEVEL:
         yield (
-            f"Results were looked at before with fewer seeds, so that the interval is that of "
-            f"{_percent(found.level)}: who adds seeds until there is a gain finds one by luck."
+            f"Results were looked at before with other numbers of seeds, so that the interval is "
+            f"that of {_percent(found.level)}: who tries until there is a gain finds one by luck."
         )
 
 

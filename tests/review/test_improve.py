@@ -392,6 +392,13 @@ def test_a_gain_a_loss_and_noise_are_said_as_what_they_are(tmp_path: Path) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_every_new_number_of_seeds_is_another_look() -> None:
+    record = record_of()
+    for seeds, look in ((1, 1), (5, 1), (3, 2), (5, 1), (8, 3), (3, 2), (1, 1)):
+        record = record.looked_at(seeds)
+        assert record.look(seeds) == look, seeds
+
+
 def test_who_looked_before_gets_a_wider_interval_and_is_told_why(tmp_path: Path) -> None:
     generator = np.random.default_rng(2)
     before, after = (generator.random((2, 50)) < 0.5 for _ in range(2))
