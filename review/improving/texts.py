@@ -10,6 +10,7 @@ from review_embeddings.pipeline.analysis.paired import (
     GAIN,
     LEVEL,
     LOSS,
+    NOISE,
     POWER,
     UNDECIDABLE,
     PairedDifference,
@@ -142,7 +143,15 @@ def verdict(proof: Proof, record: ProofRecord) -> str:
         return f"The decisions helped: {change} {noise}, more than noise explains."
     if found.verdict == LOSS:
         return f"The decisions did harm: {change} {noise}, more than noise explains."
+    if _is_of_few_images(found):
+        rests = f"rests on {_count(found.better + found.worse, 'image')}"
+        return f"No gain can be shown: {change} {noise}, but {rests}, too few for the sign test."
     return f"No gain can be shown: {change} {noise}, which is within the noise."
+
+
+def _is_of_few_images(found: PairedDifference) -> bool:
+    """Whether it is noise although the interval does not hold 0."""
+    return found.verdict == NOISE and not found.low <= 0 <= found.high
 
 
 def _way(found: PairedDifference) -> str:
@@ -174,7 +183,7 @@ def report(
 def _restrictions(proof: Proof, record: ProofRecord) -> Iterator[str]:
     """What keeps the verdict from being the last word."""
     found = proof.overall.difference
-    if found.verdict not in {GAIN, LOSS, UNDECIDABLE}:
+    if found.verdict == NOISE and not _is_of_few_images(found):
         text = (
             f"A true difference of {points(found.detectable)} points would be found in "
             f"{_percent(POWER)} of such trials"

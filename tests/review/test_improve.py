@@ -392,6 +392,18 @@ def test_a_gain_a_loss_and_noise_are_said_as_what_they_are(tmp_path: Path) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_difference_of_few_images_is_not_called_within_the_noise(tmp_path: Path) -> None:
+    before, after = np.zeros((3, 400), dtype=bool), np.zeros((3, 400), dtype=bool)
+    after[:, :5] = True
+    proof = proof_of(before, after)
+    assert proof.overall.difference.low > 0, "which the sentence says"
+    said = verdict(proof, record_of())
+    assert said.startswith("No gain can be shown") and "noise" not in said
+    assert said.endswith("but rests on 5 images, too few for the sign test.")
+    text = "\n".join(report(proof, record_of(), ProofFolder(tmp_path), "1 s", None))
+    assert "A true difference of" not in text
+
+
 def test_every_new_number_of_seeds_is_another_look() -> None:
     record = record_of()
     for seeds, look in ((1, 1), (5, 1), (3, 2), (5, 1), (8, 3), (3, 2), (1, 1)):
