@@ -57,7 +57,7 @@ class Imported:
     """Kept, though somebody else decided about the image later: both stand in the file, and that
     one counts."""
     disputed: int = 0
-    """Images about which reviewers differ now, of those that the file is about."""
+    """Decisions of the file about images about which reviewers differ now."""
     refused: tuple[str, ...] = ()
     """Why messages of an outbox could not be taken, one sentence each."""
 

@@ -109,7 +109,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
     if manifest is None or images is None or info is None:
         raise RunError(f"Run {run} has no table yet. Run: {build_command(run)}")
     history = read_history(run, note)
-    known = set(images.hashes)
+    known, differing = set(images.hashes), history.disputed()
     decided = Counter(
         line.decision
         for image, line in history.current().items()
@@ -121,7 +121,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         lists_of("summary"),
         (manifest.steps[0], manifest.steps[-1]),
         decisions=history.current(),
-        disputed=history.disputed(),
+        disputed=differing,
     )
     curves = read_curves(run, manifest)
     made = Summary(
@@ -139,7 +139,7 @@ def summarize(run: RunFolder, *, note: Note) -> tuple[Summary, RunImages]:
         metrics_of(run, manifest, curves, manifest.steps),
         lists=_lists(candidates),
         decided=decided,
-        disputed=len(candidates.disputes),
+        disputed=len(known & differing.keys()),
         agreement=_agreement(history, images, candidates),
     )
     return made, images

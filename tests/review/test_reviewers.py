@@ -471,6 +471,19 @@ def test_the_agreement_is_told_by_decisions_and_the_summary(
     assert "disputed" not in as_text(summarize(run, note=print)[0])
 
 
+def test_the_summary_counts_a_disputed_image_and_its_copy_once(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    differ(run)
+    images = read_images(run)
+    assert images is not None
+    twice = replace(images, hashes=[*images.hashes[:-1], images.hashes[0]])
+    monkeypatch.setattr("review_embeddings.review.report.summary.read_images", lambda _: twice)
+    made = summarize(run, note=print)[0]
+    assert made.decided.total() == 2 and made.disputed == 1
+    assert made.lists["disputed"].size == 2, "the list shows both copies"
+
+
 def test_nothing_of_this_is_said_of_one_reviewer(
     run: RunFolder, tmp_path: Path, review_embeddings: CommandLine
 ) -> None:
