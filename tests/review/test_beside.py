@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,12 @@ def test_a_run_beside_itself_lies_where_it_is(built: Built) -> None:
     last = table.read(built.run, checkpoints=[100], columns=["x", "y"]).to_numpy()
     np.testing.assert_allclose(twin.points, last, atol=1e-3)
     assert "disparity 0.00" in twin.note and "100 % of" in twin.note
+
+
+def test_of_few_images_as_many_neighbours_are_named_as_they_have(paired: PairedRuns) -> None:
+    few = replace(paired.matching, rows=paired.matching.rows[:, :5])
+    (one,) = beside_of(PairedRuns(paired.runs, few)).others
+    assert "of 4 neighbours shared" in one.note
 
 
 def test_own_maps_are_turned_but_keep_their_shape(paired: PairedRuns, other: RunFolder) -> None:

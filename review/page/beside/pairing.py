@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.pairs import NEAR, PairedCounts, align_maps
+from review_embeddings.pipeline.analysis.pairs import PairedCounts, align_maps
 from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.review.comparison.frame import DISAGREEMENT, MOVED, SHARED
@@ -109,7 +109,7 @@ def _likeness(paired: PairedRuns, run: int) -> str:
     shared = float(paired.shared_neighbors(run).mean())
     return (
         f"disparity {likeness.disparity:.2f} (0 is equal), CKA {likeness.cka:.2f} (1 is equal), "
-        f"{100 * shared:.0f} % of {NEAR} neighbours shared"
+        f"{100 * shared:.0f} % of {paired.neighbors(0).shape[1]} neighbours shared"
     )
 
 
