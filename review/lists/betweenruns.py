@@ -23,6 +23,10 @@ DISAGREE, FIXED, BROKEN = "disagree", "fixed", "broken"
 
 SURFACES: tuple[Surface, ...] = ("page", "compare")
 
+LEAST_MOVED = 0.005
+"""What moved less, in units of the root mean square length, reads 0.00 and has not moved: equal
+embeddings differ by rounding."""
+
 
 def _runs(images: Candidates) -> RunsBeside:
     assert images.beside is not None, "such lists are offered where runs stand beside each other"
@@ -192,7 +196,7 @@ LISTS.add(
         "moved furthest against their neighbours from one run to another",
         "Moved furthest against their neighbours ({count})",
         "Where the first run has them among their neighbours, another run has them elsewhere",
-        select=lambda images: _runs(images).moved > 0,
+        select=lambda images: _runs(images).moved >= LEAST_MOVED,
         order=lambda images: -_runs(images).moved,
         reason=lambda images, row: f"moved {_runs(images).moved[row]:.2f} against its neighbours",
         strength=11,

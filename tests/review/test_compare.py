@@ -254,6 +254,8 @@ def test_checkpoints_of_a_run_are_compared_by_their_steps(built_run: Path) -> No
     same = compare(built_run, built_run, columns=["x", "y"])
     assert (same["disagreement"] == 0).all() and (same["neighbors_shared__b"] == 1).all()
     assert same["moved_from_neighbors__b"].to_numpy() == pytest.approx(0, abs=1e-4)
+    made = {one.key: one for one in compare_runs(pair_runs([built_run, built_run])).lists}
+    assert not made["moved-apart"].rows, "rounding is no movement"
     assert same["x_aligned__b"].to_numpy() == pytest.approx(same["x"].to_numpy(), abs=1e-4)
 
 
