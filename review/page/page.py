@@ -50,7 +50,7 @@ def page_for(
     ``watching`` is for a run that is still being trained: pages of it follow one another, each with
     the ``news``. ``reviewer`` is who decides, by default the login name; ``earlier`` runs on the
     same images lend their decisions. Lists that were ``found`` stand before the ready-made ones.
-    More than ``rows`` images are shown as a sample (`review.sample`); 0 for all. A page that
+    More than ``rows`` images are shown as a sample (`page.sample`); 0 for all. A page that
     follows another is given its ``sample``, so that it shows the same images. In a ``second_look``
     it shows those that somebody else has decided about, and nothing of what, but where the reviewer
     has decided too. With other runs ``beside`` it shows the images that all of them have. ``note``

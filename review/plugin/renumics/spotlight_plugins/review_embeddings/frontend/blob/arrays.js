@@ -1,5 +1,5 @@
 // Arrays of numbers in one binary: whole numbers of few bits, which stand for others.
-// Made by review/page/blob.py; read when somebody asks for them.
+// Made by review/share/arrays.py; read when somebody asks for them.
 
 /**
  * @typedef {object} ArraySpec

@@ -1,4 +1,4 @@
-// A review in one piece, for a page without a server: what review/page/blob.py has written.
+// A review in one piece, for a page without a server: what review/share/blob.py has written.
 // It is JSON, behind it arrays and pictures; gzip around both, base64 where it stands in a page.
 
 /** @import { ClassAccuracy, Session } from "../types.js" */
