@@ -102,9 +102,12 @@ def decided_by_another(
             f"has decided here. Say who you are with --reviewer NAME, or leave --second-look out."
         )
     positions = np.array(there[: rows or None], dtype=np.int64)
+    shown = f"{len(positions):,}"
+    if len(positions) < len(there):
+        shown = f"the first {len(positions):,} of {len(there):,}"
     description = (
-        f"Showing {len(positions):,} images that others have decided about; what they decided is "
-        f"shown once {name_of(reviewer)} has."
+        f"Showing {shown} images that others have decided about; what they decided is shown once "
+        f"{name_of(reviewer)} has."
     )
     return Sample(positions, len(hashes), description, "Second look")
 

@@ -238,3 +238,10 @@ def test_there_is_no_second_look_where_nobody_else_has_decided(built: Built) -> 
     write_decisions(built.run, built, 0, IMAGES)
     with pytest.raises(SettingsError, match="nobody but ada has decided here"):
         second_look(built, "ada")
+
+
+def test_a_second_look_of_the_first_images_says_of_how_many(built: Built) -> None:
+    write_decisions(built.run, built, 0, IMAGES)
+    page = page_for(built, reviewer="bob", second_look=True, rows=2, note=print)
+    assert page.sample is not None and page.sample.positions.tolist() == [3, 7]
+    assert "Showing the first 2 of 3 images that others" in page.sample.description
