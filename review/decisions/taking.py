@@ -28,6 +28,9 @@ from review_embeddings.review.decisions.savedlists import (
     saved_lists,
 )
 
+SOMEBODY = "somebody else"
+"""In place of a reviewer's name that is not to be said."""
+
 
 class MessageWriter:
     """Takes messages about the images of a run, inside `DecisionLog.appending`."""
@@ -108,6 +111,15 @@ class MessageWriter:
         """Of some lines those that the page may show."""
         return in_second_look(lines, self._reviewer) if self._second_look else lines
 
+    def _unnamed(self, lines: Sequence[Decision]) -> Sequence[Decision]:
+        """Lines that say in a second look that others have made them, and not who."""
+        if not self._second_look:
+            return lines
+        return [
+            line if line.reviewer == self._reviewer else replace(line, reviewer=SOMEBODY)
+            for line in lines
+        ]
+
     def _save_list(self, message: Message, ids: Sequence[int]) -> Saved:
         name = message.text("name") or ""
         known = saved_lists(self._log.history.lines).get(name) if self._second_look else None
@@ -128,7 +140,8 @@ class MessageWriter:
         theirs. Raises SettingsError."""
         self._check_not_moved(message.request)
         author = Author(self._reviewer, message.client)
-        self._log.append(undoing([*lent, *self._log.history.lines], message.request, author))
+        known = self._unnamed([*lent, *self._log.history.lines])
+        self._log.append(undoing(known, message.request, author))
         undone = {line.image_hash for line in self._lines_of(UNDO + message.request)}
         lines = self._lines_of(message.request)
         images = dict.fromkeys(line.image_hash for line in lines if line.decision is not None)
@@ -181,7 +194,7 @@ class MessageWriter:
         return seen if seen is None or self._log.floor <= seen <= self._log.revision else 0
 
     def _saved(self, images: Sequence[str], left: Sequence[str]) -> Saved:
-        counting = last_decisions(self._log.history.lines)
+        counting = last_decisions(self._in_sight(self._log.history.lines))
         return Saved.of(images, left, counting, self._log.revision)
 
     def _lines_of(self, request: str) -> list[Decision]:

@@ -25,7 +25,7 @@ from review_embeddings.review.decisions.compact import compact
 from review_embeddings.review.decisions.history import History, in_order, last_decisions
 from review_embeddings.review.decisions.lines import UNDO, Decision
 from review_embeddings.review.decisions.log import DecisionLog, read_history, writing
-from review_embeddings.review.decisions.messages import read_message
+from review_embeddings.review.decisions.messages import Message, read_message
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.decisions.taking import MessageWriter
 from review_embeddings.review.exchange.apply import ApplyRequest, apply
@@ -498,6 +498,32 @@ def test_nothing_of_this_is_said_of_one_reviewer(
     assert made["disputed"].tolist() == [""] and made["decision"].tolist() == ["remove"]
     write_list(made, tmp_path / "list.csv", "csv")
     assert import_decisions(run, tmp_path / "list.csv", "carl", note=print) == Imported(0, 1)
+
+
+def test_an_undo_in_a_second_look_tells_nothing_of_others(tmp_path: Path) -> None:
+    log = DecisionLog(RunFolder(tmp_path), print)
+    blind = MessageWriter(REVIEWED, log, "bob", second_look=True)
+    seeing = MessageWriter(REVIEWED, log, "ada")
+
+    def decide(request: str, decision: str) -> None:
+        message = {"request": request, "rows": [0], "decision": decision}
+        blind.decide(read_message(message, "decide"), [0])
+
+    def listed(request: str) -> Message:
+        return read_message({"request": request, "rows": [0], "name": "mine"}, "list")
+
+    with log.appending():
+        decide("r1", "keep")
+        decide("r2", "undecided")
+        seeing.decide(
+            read_message({"request": "r3", "rows": [0], "decision": "remove"}, "decide"), [0]
+        )
+        (left,) = blind.undo(read_message({"request": "r1"}, "undo")).left
+        assert (left.decision, left.reviewer) == ("undecided", "bob")
+        blind.change_list(listed("l1"), [0])
+        seeing.change_list(listed("l2"), [0])
+        with pytest.raises(SettingsError, match="changed since by somebody else"):
+            blind.undo(read_message({"request": "l1"}, "undo"))
 
 
 def test_what_is_proved_and_shared_takes_no_disputed_decision(
