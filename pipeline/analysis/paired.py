@@ -8,6 +8,7 @@ all models see the same ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ class PairedDifference:
     verdict: str
     """`GAIN`, `LOSS`, `NOISE` or `UNDECIDABLE`."""
     detectable: float
-    """The least true difference that is found with a chance of `POWER`, at this noise."""
+    """The least true difference that is found with a chance of `POWER`, at this noise: never less
+    than what convinces the exact sign test. Above 1 where none is found."""
 
 
 def paired_difference(
@@ -94,7 +96,9 @@ def paired_difference(
         better=better,
         worse=worse,
         verdict=_verdict(low, high, len(d), better, worse, level),
-        detectable=(quantile + _quantile(POWER, freedom)) * error,
+        detectable=max(
+            (quantile + _quantile(POWER, freedom)) * error, _convincing(level) / d.shape[1]
+        ),
     )
 
 
@@ -155,6 +159,12 @@ def _verdict(low: float, high: float, seeds: int, better: int, worse: int, level
     if low <= 0 <= high or not _agrees(better, worse, level):
         return NOISE
     return GAIN if low > 0 else LOSS
+
+
+def _convincing(level: float) -> int:
+    """The fewest discordant images, all in one direction, that the exact sign test takes for more
+    than luck: 2 / 2 ** n is below 1 - level."""
+    return math.floor(math.log2(2 / (1 - level))) + 1
 
 
 def _agrees(better: int, worse: int, level: float) -> bool:

@@ -184,14 +184,7 @@ def _restrictions(proof: Proof, record: ProofRecord) -> Iterator[str]:
     """What keeps the verdict from being the last word."""
     found = proof.overall.difference
     if found.verdict == NOISE and not _is_of_few_images(found):
-        text = (
-            f"A true difference of {points(found.detectable)} points would be found in "
-            f"{_percent(POWER)} of such trials"
-        )
-        needed = seeds_needed(found, abs(found.difference)) if found.difference else None
-        if needed is not None:
-            text += f"; for one of {points(abs(found.difference))} about {needed} seeds are needed"
-        yield f"{text}."
+        yield f"{_power(found)}."
     if record.limit is not None:
         yield (
             f"This was a quick look at {record.images:,} of {record.of_images:,} training images: "
@@ -202,6 +195,18 @@ def _restrictions(proof: Proof, record: ProofRecord) -> Iterator[str]:
             f"Results were looked at before with other numbers of seeds, so that the interval is "
             f"that of {_percent(found.level)}: who tries until there is a gain finds one by luck."
         )
+
+
+def _power(found: PairedDifference) -> str:
+    """What would have been found."""
+    trials = f"would be found in {_percent(POWER)} of such trials"
+    if found.detectable > 1:
+        return f"No true difference, however large, {trials}: images or seeds are too few"
+    text = f"A true difference of {points(found.detectable)} points {trials}"
+    needed = seeds_needed(found, abs(found.difference)) if found.difference else None
+    if needed is not None:
+        text += f"; for one of {points(abs(found.difference))} about {needed} seeds are needed"
+    return text
 
 
 def _seeds(proof: Proof, width: int | None) -> list[str]:

@@ -58,6 +58,12 @@ def test_the_same_predictions_are_no_proof_of_no_difference() -> None:
     assert found.low == -found.high
 
 
+def test_no_noise_is_no_power_without_end() -> None:
+    same = np.ones((3, 100), dtype=bool)
+    assert paired_difference(same, same).detectable == 0.06, "six images convince the sign test"
+    assert paired_difference(same, same, level=0.99).detectable == 0.08, "2 / 2 ** 8 is 0.8 %"
+
+
 def test_few_discordant_images_have_to_convince_the_sign_test() -> None:
     before, after = np.zeros((3, 400), dtype=bool), np.zeros((3, 400), dtype=bool)
     after[:, :5] = True

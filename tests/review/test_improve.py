@@ -404,6 +404,19 @@ def test_a_difference_of_few_images_is_not_called_within_the_noise(tmp_path: Pat
     assert "A true difference of" not in text
 
 
+def test_the_power_that_is_said_is_there(tmp_path: Path) -> None:
+    def said(before: np.ndarray, after: np.ndarray) -> str:
+        proof = proof_of(before, after)
+        return "\n".join(report(proof, record_of(), ProofFolder(tmp_path), "1 s", None))
+
+    same = np.ones((3, 100), dtype=bool)
+    assert "A true difference of 6.00 points would be found in 80 % of such trials." in said(
+        same, same
+    )
+    before, after = np.array([[1, 0, 0, 0], [1, 1, 0, 0]]), np.array([[1, 1, 1, 0], [1, 1, 0, 0]])
+    assert "No true difference, however large, would be found" in said(before > 0, after > 0)
+
+
 def test_every_new_number_of_seeds_is_another_look() -> None:
     record = record_of()
     for seeds, look in ((1, 1), (5, 1), (3, 2), (5, 1), (8, 3), (3, 2), (1, 1)):
