@@ -192,6 +192,7 @@ class _Gallery:
             first.missing if side is not None else 0,
             holds,
             left_out,
+            len(runs),
         )
 
 

@@ -47,6 +47,8 @@ class SharedPage:
     """What leaves the run with it."""
     left_out: list[str]
     """What it does not hold because that would not fit."""
+    runs: int = 1
+    """How many it shows."""
 
     @property
     def bytes(self) -> int:
@@ -60,7 +62,7 @@ class SharedPage:
 
     def write_readme(self, path: Path, page: Path) -> None:
         """Write the text for a page that lies at ``page``, whole or not at all."""
-        text = readme_text(self.title, page.name, self.images, self.steps, self.holds)
+        text = readme_text(self.title, page.name, self.images, self.steps, self.holds, self.runs)
         with whole_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="replace")
 

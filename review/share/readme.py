@@ -35,8 +35,7 @@ pinned: false
 TEXT = """
 # {heading}
 
-[{heading}]({file}) is a page in one file: the maps of {images} images through a fine-tuning
-({checkpoints}), the images to look at first, and how the training went. It loads nothing from
+[{heading}]({file}) is a page in one file: {shows} It loads nothing from
 anywhere and sends nothing to anyone; saved to a disk it works as it does here.
 
 The page holds:
@@ -49,19 +48,27 @@ To publish it, put this file and `{name}` into a Space of the Hub whose SDK is s
 repository with GitHub Pages.
 """
 
+ONE_RUN = """the maps of {images} images through a fine-tuning
+({checkpoints}), the images to look at first, and how the training went."""
+
+SEVERAL_RUNS = """the maps of {images} images through {runs} trainings
+side by side, and the images that these take for different classes."""
+
 
 def readme_text(
-    title: str, name: str, images: int, steps: Sequence[int], holds: Sequence[str]
+    title: str, name: str, images: int, steps: Sequence[int], holds: Sequence[str], runs: int = 1
 ) -> str:
-    """The text for a page in a file of this name in the same folder."""
+    """The text for a page in a file of this name in the same folder, of so many ``runs``; ``steps``
+    are those of the only one."""
     several = f"{len(steps):,} checkpoints, step {steps[0]:,} to {steps[-1]:,}"
+    checkpoints = several if len(steps) > 1 else f"one checkpoint, step {steps[0]:,}"
+    shows = SEVERAL_RUNS if runs > 1 else ONE_RUN
     front = FRONT.format(mark=MARK, title=_quoted(title[:MAX_NAME]), file=_quoted(name))
     return front + TEXT.format(
         heading=_plain(title),
         name=name.replace("`", "'"),
         file=_address(name),
-        images=f"{images:,}",
-        checkpoints=several if len(steps) > 1 else f"one checkpoint, step {steps[0]:,}",
+        shows=shows.format(images=f"{images:,}", checkpoints=checkpoints, runs=runs),
         holds="\n".join(f"- {_plain(one)}" for one in holds),
     )
 

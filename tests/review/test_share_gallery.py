@@ -120,11 +120,12 @@ def test_what_cannot_stand_side_by_side_is_said(
     with pytest.raises(SettingsError, match="holds nothing of these"):
         make_gallery([run, other_run], ShareSettings(private=("files",)))
     copy = Path(shutil.copytree(other_run.path, tmp_path / "copy"))
-    out = tmp_path / "page.html"
-    code, printed, _ = review_embeddings(
-        "share", "--run", str(built_run), "--gallery", str(copy), "--out", str(out)
-    )
+    out, readme = tmp_path / "page.html", tmp_path / "README.md"
+    arguments = ("share", "--run", built_run, "--gallery", copy, "--out", out)
+    code, printed, _ = review_embeddings(*arguments, "--readme", readme)
     assert code == 0 and "24 images" in printed and out.is_file()
+    text = readme.read_text(encoding="utf-8")
+    assert "24 images through 2 trainings" in text and "to look at first" not in text
 
 
 @pytest.mark.browser
