@@ -18,6 +18,7 @@ from review_embeddings.pipeline.analysis.paired import (
 )
 from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.pipeline.text import visible
 from review_embeddings.pipeline.textcolumns import TextColumn, lay_out, wrapped
 from review_embeddings.review.improving.folder import AFTER, BEFORE, ProofFolder, ProofRecord
 
@@ -343,6 +344,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _lines(text: str, width: int | None) -> list[str]:
+    text = visible(text)
     return [text] if width is None else wrapped(text, width)
 
 
@@ -354,7 +356,7 @@ def table(
 ) -> list[str]:
     """Lines of a table; the columns ``texts`` are no numbers."""
     columns = [
-        TextColumn(heading, [row[index] for row in rows], index not in texts)
+        TextColumn(heading, [visible(row[index]) for row in rows], index not in texts)
         for index, heading in enumerate(headings)
     ]
     laid = lay_out(columns, width)

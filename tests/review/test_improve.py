@@ -417,6 +417,16 @@ def test_the_power_that_is_said_is_there(tmp_path: Path) -> None:
     assert "No true difference, however large, would be found" in said(before > 0, after > 0)
 
 
+def test_a_report_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    before = np.random.default_rng(3).random((2, 50)) < 0.5
+    proof = proof_of(before, ~before)
+    proof = replace(proof, classes={"a\nb\x1b[31m": proof.overall, "cat": proof.overall})
+    lines = report(proof, record_of(decisions="runs/\x1b]0;a"), ProofFolder(tmp_path), "1 s", None)
+    assert all(line.isprintable() for line in lines)
+    first, second = (next(one for one in lines if name in one) for name in ("a\\nb", "cat"))
+    assert len(first) == len(second), "the columns stand below each other"
+
+
 def test_every_new_number_of_seeds_is_another_look() -> None:
     record = record_of()
     for seeds, look in ((1, 1), (5, 1), (3, 2), (5, 1), (8, 3), (3, 2), (1, 1)):
