@@ -314,7 +314,7 @@ def test_copies_with_loss_are_matched_on_request_and_counted(
     assert (len(paired), paired.recoded) == (36, 18)
     paths = [one.images.paths for one in paired.runs]
     first, second = (
-        [Path(own[row] or "").stem for row in paired.rows(run).tolist()]
+        [Path(own[row] or "").with_suffix("") for row in paired.rows(run).tolist()]
         for run, own in enumerate(paths)
     )
     assert first == second and len({*first}) == 36

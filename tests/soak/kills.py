@@ -27,7 +27,7 @@ KILLS = {
     "apply": 1,
     "compare": 1,
     "share": 1,
-    "improve": 4,
+    "improve": 3,
 }
 """Of each command, in a round."""
 TRIES = 3
@@ -106,7 +106,7 @@ def of_a_run(shared: Path, folder: Path) -> dict[str, list[object]]:
 def of_a_proof(shared: Path, folder: Path) -> dict[str, list[object]]:
     """The one command of a proof about the run that all rounds share."""
     decided = ["--decisions", shared / "list.csv", "--out", folder / "proof"]
-    return {"improve": ["improve", "--run", shared / "run", *decided, "--seeds", 2]}
+    return {"improve": ["improve", "--run", shared / "run", *decided, "--seeds", 1]}
 
 
 def decide(run: Path, out: Path) -> None:
@@ -159,7 +159,7 @@ def kills(folder: Path) -> Iterator[Round]:
 @trial("proofs", rounds=50, must_be_zero=("results changed by kills",))
 @contextmanager
 def proofs(folder: Path) -> Iterator[Round]:
-    """Up to four kills a round of the four trainings of a proof, and of what is before, between and
+    """Up to three kills a round of the two trainings of a proof, and of what is before, between and
     behind them."""
     data = write_splits(folder / "data", train=6, test=4)
     model = save_start_model(folder / "model")
