@@ -20,7 +20,15 @@ import review_embeddings
 
 ROOT = Path(__file__).parents[1]
 
-NAMES = ("EmbeddingCallback", "Recorder", "build", "compare", "read_table", "show")
+NAMES = (
+    "EmbeddingCallback",
+    "Recorder",
+    "build",
+    "compare",
+    "read_table",
+    "show",
+    "unmatched_images",
+)
 
 OWN = "mine = True\n"
 

@@ -2,10 +2,12 @@
 of embeddings, a review of the images, and decisions that are taken away.
 
     from review_embeddings import EmbeddingCallback, Recorder, build, compare, read_table, show
+    from review_embeddings import unmatched_images
 
 `EmbeddingCallback` makes any Trainer script leave a run that can be reviewed, `Recorder` any other
 training loop; `build` brings the table of a run up to date, `show` opens the review, `read_table`
-gives the table and what was decided as one DataFrame, `compare` two runs beside each other.
+gives the table and what was decided as one DataFrame, `compare` two runs beside each other,
+`unmatched_images` what not both have.
 `review_embeddings.pipeline` has what belongs to the table, `review_embeddings.review` what belongs
 to the review.
 
@@ -137,11 +139,20 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.api import build
     from review_embeddings.pipeline.training.callback import EmbeddingCallback
     from review_embeddings.pipeline.training.recorder import Recorder
-    from review_embeddings.review.comparison.frame import compare
+    from review_embeddings.review.comparison.frame import compare, unmatched_images
     from review_embeddings.review.decided import read_table
     from review_embeddings.review.session import Review, show
 
-__all__ = ["EmbeddingCallback", "Recorder", "Review", "build", "compare", "read_table", "show"]
+__all__ = [
+    "EmbeddingCallback",
+    "Recorder",
+    "Review",
+    "build",
+    "compare",
+    "read_table",
+    "show",
+    "unmatched_images",
+]
 
 if not TYPE_CHECKING:  # of names that are not offered a type checker shall know nothing
     from review_embeddings.pipeline.lazy import offer
@@ -152,7 +163,7 @@ if not TYPE_CHECKING:  # of names that are not offered a type checker shall know
             "pipeline.api": ["build"],
             "pipeline.training.callback": ["EmbeddingCallback"],
             "pipeline.training.recorder": ["Recorder"],
-            "review.comparison.frame": ["compare"],
+            "review.comparison.frame": ["compare", "unmatched_images"],
             "review.session": ["Review", "show"],
             "review.decided": ["read_table"],
         },

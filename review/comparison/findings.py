@@ -130,6 +130,8 @@ class RunComparison:
     runs: tuple[RunNumbers, ...]
     match_by: str
     common: int
+    recoded: int
+    """Common images that are matched as copies with loss."""
     repeated: int
     """Common images that a run holds several times."""
     judged: int
@@ -162,6 +164,7 @@ def compare_runs(
         runs=tuple(_numbers(paired, number, right, judged) for number in range(len(paired.runs))),
         match_by=paired.match_by,
         common=len(paired),
+        recoded=paired.recoded,
         repeated=paired.matching.repeated,
         judged=int(judged.sum()),
         pairs=against,

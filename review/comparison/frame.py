@@ -1,5 +1,5 @@
 """The comparison of runs as one pandas DataFrame, a row for each image that all of them have:
-`compare`."""
+`compare`; and those that not all have: `unmatched_images`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from review_embeddings.pipeline import table
-from review_embeddings.pipeline.table.columns import COLUMNS, EMBEDDING, IMAGE, IMAGE_HASH
+from review_embeddings.pipeline.table.columns import (
+    COLUMNS,
+    EMBEDDING,
+    IMAGE,
+    IMAGE_HASH,
+    IMAGE_ID,
+    LABEL,
+)
 from review_embeddings.review.comparison.pairedruns import (
     LAST,
     MatchBy,
@@ -60,7 +67,8 @@ def compare(
     and once ``disagreement``: the mutual information of the runs' probabilities divided by
     log(min(runs, classes)), in [0, 1], higher is more disagreement; missing without heads.
 
-    ``match_by="pixels"`` matches what images show, for copies that were encoded again without loss.
+    ``match_by="pixels"`` matches what images show, for copies that were encoded again without loss,
+    ``"lossy"`` also JPEG copies. `unmatched_images` gives the images that not all runs have.
     Of an image that a run holds several times the first occurrences are matched, then the second
     ones. Raises RunError where a run has no table or not this checkpoint, SettingsError where the
     runs have no image in common.
@@ -78,6 +86,34 @@ def compare(
     return compared_frame(
         pair_runs(runs, checkpoints=checkpoints, match_by=match_by), columns=columns
     )
+
+
+def unmatched_images(
+    first: Run, second: Run, *more: Run, match_by: MatchBy = "content"
+) -> pd.DataFrame:
+    """The images that not all of two or more runs have, and `compare` leaves out: one row an image
+    and run, those of the first run first, with the columns ``run`` (``A``, ``B`` …), ``path`` of
+    the run, ``image_id``, ``image_hash`` and ``label``. Raises as `compare` does.
+
+    >>> from review_embeddings import unmatched_images
+    >>> len(unmatched_images("runs/colors", "runs/colors"))
+    0
+    """
+    return unmatched_frame(pair_runs([first, second, *more], match_by=match_by))
+
+
+def unmatched_frame(paired: PairedRuns) -> pd.DataFrame:
+    """Likewise of runs that are open."""
+    import pandas as pd
+
+    rows = []
+    for number, one in enumerate(paired.runs):
+        labels = one.images.label_names
+        for row in paired.unmatched(number).tolist():
+            label = labels[row] if labels else None
+            known = int(one.images.ids[row]), one.images.hashes[row], label
+            rows.append((one.letter, str(one.run), *known))
+    return pd.DataFrame(rows, columns=["run", "path", IMAGE_ID, IMAGE_HASH, LABEL])
 
 
 def compared_frame(

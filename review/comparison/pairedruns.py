@@ -1,13 +1,14 @@
 """Opens runs on overlapping images and gives what each of them says of the images that all have.
 
-Images are matched by the hash of their bytes, or of their decoded pixels; classes by their names.
+Images are matched by the hash of their bytes, by their decoded pixels, or as copies that were
+encoded again with loss; classes by their names.
 Everything is read when it is asked for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -28,7 +29,7 @@ from review_embeddings.pipeline.stages.heads import (
 )
 from review_embeddings.pipeline.table import columns as c
 from review_embeddings.pipeline.table.manifest import steps_named
-from review_embeddings.review.comparison.pixelkeys import pixel_keys
+from review_embeddings.review.comparison.pixelkeys import lossy_keys, pixel_keys
 from review_embeddings.review.lists.beside import RunsBeside
 from review_embeddings.review.lists.derived import LETTERS
 
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = RunFolder | str | os.PathLike[str]
 
-MatchBy = Literal["content", "pixels"]
+MatchBy = Literal["content", "pixels", "lossy"]
 
-MATCH_BY: tuple[MatchBy, ...] = ("content", "pixels")
-"""By the bytes of the files, or by what they show, for copies that were encoded again without
-loss."""
+MATCH_BY: tuple[MatchBy, ...] = ("content", "pixels", "lossy")
+"""By the bytes of the files; by what they show, for copies that were encoded again without loss; or
+with loss, as JPEG, too."""
 
 LAST = "last"
 """The checkpoint of each run that is compared where none is named."""
@@ -108,6 +109,9 @@ class PairedRuns:
     runs: tuple[ComparedRun, ...]
     matching: pairs.Matching
     match_by: MatchBy = "content"
+    recoded: int = 0
+    """How many common images of other runs are known to be those of the first by what JPEG makes of
+    these, not by the same pixels."""
     _spaces: dict[int, pairs.CommonSpace] = field(default_factory=dict, repr=False)
     _neighbors: dict[int, NDArray[np.int32]] = field(default_factory=dict, repr=False)
     _moved: dict[int, NDArray[np.float64]] = field(default_factory=dict, repr=False)
@@ -343,14 +347,27 @@ def pair_runs(
     opened = tuple(
         _open(run, letter, name) for run, letter, name in zip(runs, LETTERS, names, strict=False)
     )
-    keys = [
-        one.images.hashes if match_by == "content" else pixel_keys(one.images, progress)
-        for one in opened
-    ]
-    found = PairedRuns(opened, pairs.match(*keys), match_by)
+    found = _paired(opened, match_by, progress)
     if not len(found):
         raise SettingsError(_nothing_in_common(found))
     return found
+
+
+def _paired(runs: tuple[ComparedRun, ...], match_by: MatchBy, progress: Progress) -> PairedRuns:
+    """The runs with their images matched."""
+    images = [one.images for one in runs]
+    if match_by == "lossy":
+        keys, copies = lossy_keys(images, progress)
+        found = pairs.match(*keys)
+        return PairedRuns(runs, found, match_by, _recoded(found, copies))
+    of_each = [one.hashes if match_by == "content" else pixel_keys(one, progress) for one in images]
+    return PairedRuns(runs, pairs.match(*of_each), match_by)
+
+
+def _recoded(found: pairs.Matching, copies: Sequence[Collection[int]]) -> int:
+    """How many of the common images are copies with loss in some run."""
+    several = [np.isin(rows, [*own]) for rows, own in zip(found.rows, copies, strict=True)]
+    return int(np.any(several, axis=0).sum())
 
 
 def _each(checkpoints: str | int | Sequence[str | int], count: int) -> list[str | int]:
@@ -381,7 +398,8 @@ def _nothing_in_common(found: PairedRuns) -> str:
     names = " and ".join(str(one.run) for one in found.runs)
     cure = (
         "Compare runs on the same images"
-        if found.match_by == "pixels"
-        else "Where one has copies that were encoded again, --match pixels looks at what they show"
+        if found.match_by == "lossy"
+        else "Where one has copies that were encoded again, --match pixels looks at what they show,"
+        " --match lossy also at what JPEG has changed"
     )
     return f"{names} have no image in common. {cure}."

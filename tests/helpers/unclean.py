@@ -109,6 +109,16 @@ class Scene:
         fill_in(listed.with_name("second.csv"), listed, first=1)
         self._forks.run("import", listed.with_name("second.csv"), "--run", twice)
 
+    def _tune(self) -> None:
+        """Make the run that `improve` begins with, and decisions about its training images."""
+        run, data = self.folder / "tuned" / "run", self.folder / "data"
+        train = ["finetune", "--run", run, "--model", self.folder / "model", "--dataset", data]
+        train += ["--split", "train", "--batch-size", "4", "--set", "bf16=false"]
+        self._forks.run(*train, "--steps", "2", "--frames", "2", "--device", "cpu")
+        files = sorted((data / "train").rglob("*.png"))[:2]
+        rows = [f"{hashlib.sha256(one.read_bytes()).hexdigest()},remove" for one in files]
+        (self.folder / "train.csv").write_text("\n".join(["image_hash,decision", *rows, ""]))
+
     def _build(self, run: Path) -> list[object]:
         data = ["--checkpoints", self.folder / "trained", "--dataset", self.folder / "data"]
         return ["build", "--run", run, *data, "--split", "test"]
@@ -145,6 +155,9 @@ class Scene:
             ),
             Command("share", ["share", "--run", run, "--out", place / "p.html", "--readme",
                               place / "p.md"], "built"),
+            Command("compare", ["compare", run, run, "--checkpoint", "0", "--checkpoint", "10",
+                                "--html", place / "c.html", "--out", place / "c.csv",
+                                "--unmatched", place / "u.csv"], "decided"),
             Command("index", ["index", "--run", run], "built", ignored=r"run/milvus\.db.*"),
             *(
                 [Command("decisions", ["decisions", "--compact", "--run", run], "twice")]
@@ -154,6 +167,9 @@ class Scene:
             Command("build", self._build(run)),
             Command("finetune best", [*train, "--steps", "3", "--frames", "4", *best]),
             Command("finetune", [*train, "--steps", "2", "--frames", "2", "--embed"]),
+            Command("improve", ["improve", "--run", run, "--decisions", self.folder / "train.csv",
+                                "--out", place / "proof", "--seeds", "1"], "tuned",
+                    ignored=r"proof/report\.txt"),  # which says what it cost
             Command("demo", ["demo", "--no-serve", "--run", run], patches=demo),
         ]  # fmt: skip
 
@@ -255,6 +271,8 @@ class Scene:
 
     def _begin(self, command: Command) -> None:
         shutil.rmtree(self.place, ignore_errors=True)
+        if command.begins_with == "tuned" and not (self.folder / "tuned").exists():
+            self._tune()
         if command.begins_with:
             shutil.copytree(self.folder / command.begins_with, self.place, symlinks=True)
         else:

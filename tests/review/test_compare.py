@@ -19,7 +19,7 @@ from PIL import Image
 from samples import CLASSES
 from tables import write_made_table
 
-from review_embeddings import compare
+from review_embeddings import compare, unmatched_images
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.analysis import pairs
 from review_embeddings.pipeline.errors import RunError, SettingsError
@@ -297,13 +297,50 @@ def test_copies_that_were_encoded_again_are_matched_by_their_pixels(
     paired = pair_runs([built_run, other], match_by="pixels")
     assert len(paired) == 30 and len(paired.unmatched(0)) == 6 and len(paired.unmatched(1)) == 1
     first, second = (paired.column(run, "label").tolist() for run in (0, 1))
-    assert first == second
+    assert first == second and not paired.recoded
     arguments = ("compare", built_run, other.path, "--match", "pixels", "--checkpoint", "first")
     code, output, errors = review_embeddings(*arguments)
     assert code == 2 and not output and "Only 83.3 % of the images of A" in errors, errors
     code, output, errors = review_embeddings(*arguments, "--yes")
     assert code == 0 and "30 common images by decoded pixels: 83.3 % of A" in output, errors
     assert "6 images of A are not common: 0, 1, 2, 3, 4, 5" in output
+    listed = tmp_path / "unmatched.csv"
+    code, output, errors = review_embeddings(*arguments, "--yes", "--unmatched", listed)
+    assert code == 0 and "Wrote 7 images that not all runs have to" in output, errors
+    rows = unmatched_images(built_run, other, match_by="pixels")
+    assert rows["run"].tolist() == ["A"] * 6 + ["B"]
+    assert rows["image_id"].tolist()[:6] == [*range(6)]
+    assert pd.read_csv(listed).equals(rows)
+
+
+def test_copies_with_loss_are_matched_on_request_and_counted(
+    built_run: Path,
+    trainer_output: Path,
+    image_folder: Path,
+    tmp_path: Path,
+    review_embeddings: CommandLine,
+) -> None:
+    for number, file in enumerate(sorted(image_folder.rglob("*.png"))):
+        copy = tmp_path / "again" / file.relative_to(image_folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if number % 2:
+            Image.open(file).save(copy.with_suffix(".jpg"), quality=70 + number % 25)
+        else:
+            shutil.copy(file, copy)
+    other = RunFolder(Path(shutil.copytree(trainer_output, tmp_path / "other")))
+    build(other, Request(dataset={"source": str(tmp_path / "again"), "split": "train"}))
+    assert len(pair_runs([built_run, other], match_by="pixels")) == 18
+    paired = pair_runs([built_run, other], match_by="lossy")
+    assert (len(paired), paired.recoded) == (36, 18)
+    paths = [one.images.paths for one in paired.runs]
+    first, second = (
+        [Path(own[row] or "").with_suffix("") for row in paired.rows(run).tolist()]
+        for run, own in enumerate(paths)
+    )
+    assert first == second and len({*first}) == 36
+    arguments = ("compare", built_run, other.path, "--checkpoint", "first")
+    code, output, errors = review_embeddings(*arguments, "--match", "lossy")
+    assert code == 0 and "(18 of them only as copies with loss)" in output, errors
 
 
 def test_the_command_says_what_the_frame_does(

@@ -1,5 +1,6 @@
-"""A run that is fine-tuned, built, decided about, exported and applied, with kills at random
-moments of every command, is the run that was never killed, but for times, host and name."""
+"""A run that is fine-tuned, built, decided about, exported, applied, compared and shared, with
+kills at random moments of every command, is the run that was never killed, but for times, host and
+name; so is the proof of `improve`."""
 
 from __future__ import annotations
 
@@ -8,17 +9,26 @@ import random
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from forked import Forks, forks
-from samples import CLASSES, picture, save_checkpoint
+from samples import CLASSES, picture, save_checkpoint, save_start_model, write_splits
 
 from tests.soak.trials import Figures, Round, trial
 
 IMAGES = 36
-KILLS = {"finetune": 4, "build": 3, "import": 1, "export": 1, "apply": 1}
+KILLS = {
+    "finetune": 4,
+    "build": 3,
+    "import": 1,
+    "export": 1,
+    "apply": 1,
+    "compare": 1,
+    "share": 1,
+    "improve": 3,
+}
 """Of each command, in a round."""
 TRIES = 3
 """How many starts a kill may cost: one that ended before was too fast."""
@@ -46,6 +56,13 @@ HOLDER = ".holder"
 """Ending of what says who holds a lock; a kill may leave it, and it counts for nothing alone."""
 
 
+COST = re.compile(r"[^.\n]* for \d+ trainings")
+"""What the trainings of a proof took, in its report."""
+
+Commands = Callable[[Path, Path], Mapping[str, list[object]]]
+"""The commands of a folder by their names, in their order, given what all rounds share."""
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, without what may differ between two runs."""
     return {
@@ -62,11 +79,12 @@ def _settled(path: Path, folder: Path) -> bytes:
     for name, varying in OF_TIMES.items():
         if path.name == name:
             text = re.sub(varying, "OF_TIMES", text)
+    text = COST.sub("COST", text)
     return TIME.sub("TIME", VOLATILE.sub(r"\1VOLATILE", text)).encode()
 
 
-def commands(shared: Path, folder: Path) -> dict[str, list[object]]:
-    """The commands of a run in a folder, in their order."""
+def of_a_run(shared: Path, folder: Path) -> dict[str, list[object]]:
+    """The commands of a run in a folder."""
     run = ["--run", folder / "run"]
     data = ["--model", shared / "model", "--dataset", shared / "data"]
     size = ["--steps", 4, "--frames", 3, "--batch-size", 8]
@@ -76,7 +94,19 @@ def commands(shared: Path, folder: Path) -> dict[str, list[object]]:
         "import": ["import", shared / "list.csv", *run],
         "export": ["export", *run, "--out", folder / "lists" / "list.csv", "--images"],
         "apply": ["apply", *run, "--out", folder / "clean", "--as", "folder"],
+        "compare": [
+            *("compare", folder / "run", folder / "run", "--checkpoint", "first"),
+            *("--checkpoint", "last", "--html", folder / "compared.html"),
+            *("--out", folder / "compared.csv"),
+        ],
+        "share": ["share", *run, "--out", folder / "shared.html"],
     }
+
+
+def of_a_proof(shared: Path, folder: Path) -> dict[str, list[object]]:
+    """The one command of a proof about the run that all rounds share."""
+    decided = ["--decisions", shared / "list.csv", "--out", folder / "proof"]
+    return {"improve": ["improve", "--run", shared / "run", *decided, "--seeds", 1]}
 
 
 def decide(run: Path, out: Path) -> None:
@@ -94,35 +124,54 @@ def decide(run: Path, out: Path) -> None:
             rows.writerow([image_hash, *kinds[number % len(kinds)]])
 
 
+def rounds(started: Forks, folder: Path, commands: Commands) -> Round:
+    """Compare what is left of the commands after kills with what they leave without."""
+    seconds = _undisturbed(started, folder, commands)
+    expected = contents(folder / "whole")
+
+    def round_of(seed: int) -> Figures:
+        killed = folder / "killed"
+        shutil.rmtree(killed, ignore_errors=True)
+        killed.mkdir()
+        counted = _disturbed(started, commands(folder, killed), seconds, random.Random(seed))
+        got = contents(killed)
+        changed = [name for name in got | expected if got.get(name) != expected.get(name)]
+        if changed:
+            print(f"seed {seed}: {', '.join(changed[:9])}", flush=True)
+        return counted | {"results changed by kills": int(bool(changed))}
+
+    return round_of
+
+
 @trial("kills", rounds=108, must_be_zero=("results changed by kills",))
 @contextmanager
 def kills(folder: Path) -> Iterator[Round]:
-    """Up to ten kills a round: a command may end before."""
+    """Up to twelve kills a round: a command may end before."""
     for row in range(IMAGES):
         path = folder / "data" / CLASSES[row % 3] / f"{row:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         picture(row % 3, seed=row).save(path)
     save_checkpoint(folder / "model", seed=1, step=0)
     with forks(folder) as started:
-        seconds = _undisturbed(started, folder)
-        expected = contents(folder / "whole")
-
-        def round_of(seed: int) -> Figures:
-            killed = folder / "killed"
-            shutil.rmtree(killed, ignore_errors=True)
-            killed.mkdir()
-            counted = _disturbed(started, folder, killed, seconds, random.Random(seed))
-            got = contents(killed)
-            changed = [name for name in got | expected if got.get(name) != expected.get(name)]
-            if changed:
-                print(f"seed {seed}: {', '.join(changed[:9])}", flush=True)
-            return counted | {"results changed by kills": int(bool(changed))}
-
-        yield round_of
+        yield rounds(started, folder, of_a_run)
 
 
-def _undisturbed(started: Forks, folder: Path) -> dict[str, float]:
-    """The run that is never killed; how long each command takes once all is imported."""
+@trial("proofs", rounds=50, must_be_zero=("results changed by kills",))
+@contextmanager
+def proofs(folder: Path) -> Iterator[Round]:
+    """Up to three kills a round of the two trainings of a proof, and of what is before, between and
+    behind them."""
+    data = write_splits(folder / "data", train=6, test=4)
+    model = save_start_model(folder / "model")
+    options = ["--model", model, "--dataset", data, "--split", "train", "--batch-size", 6]
+    with forks(folder) as started:
+        started.run("finetune", "--run", folder / "run", *options, "--steps", 2, "--frames", 2)
+        decide(folder / "run", folder / "list.csv")
+        yield rounds(started, folder, of_a_proof)
+
+
+def _undisturbed(started: Forks, folder: Path, commands: Commands) -> dict[str, float]:
+    """What is never killed; how long each command takes once all is imported."""
     seconds: dict[str, float] = {}
     for _ in range(2):
         whole = folder / "whole"
@@ -136,17 +185,36 @@ def _undisturbed(started: Forks, folder: Path) -> dict[str, float]:
 
 
 def _disturbed(
-    started: Forks, shared: Path, folder: Path, seconds: dict[str, float], moments: random.Random
+    started: Forks,
+    commands: Mapping[str, list[object]],
+    seconds: Mapping[str, float],
+    moments: random.Random,
 ) -> dict[str, int]:
     counted: Counter[str] = Counter()
-    for name, command in commands(shared, folder).items():
+    for name, command in commands.items():
         for _ in range(KILLS[name]):
-            for _ in range(TRIES):
-                if started.run_for(moments.uniform(0, seconds[name]), *command):
-                    counted[f"kills of {name}"] += 1
-                    break
-                if name == "apply":  # what is there already is never replaced
-                    shutil.rmtree(folder / "clean")
-        if not (folder / "clean").exists():
+            if _killed(started, name, command, seconds[name], moments):
+                counted[f"kills of {name}"] += 1
+        if name != "apply" or not _target_of(command).exists():
             started.run(*command)
     return counted
+
+
+def _killed(
+    started: Forks,
+    name: str,
+    command: list[object],
+    seconds: float,
+    moments: random.Random,
+) -> bool:
+    """Start a command until it is killed before its end, a few times at most."""
+    for _ in range(TRIES):
+        if started.run_for(moments.uniform(0, seconds), *command):
+            return True
+        if name in ("apply", "improve"):  # what is there already is never replaced, or made anew
+            shutil.rmtree(_target_of(command))
+    return False
+
+
+def _target_of(command: list[object]) -> Path:
+    return Path(str(command[command.index("--out") + 1]))

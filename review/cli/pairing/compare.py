@@ -21,6 +21,8 @@ from review_embeddings.review.cli.printing import say, say_json, terminal_width
 from review_embeddings.review.cli.runs import existing_run, reviewed_runs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.review.comparison.findings import RunComparison
     from review_embeddings.review.comparison.pairedruns import PairedRuns
@@ -64,6 +66,12 @@ class CompareOptions:
         choices=choices.endings,
         help="Write a row for each common image, with what each run says of it: {choices}.",
     )
+    unmatched: Target | None = output_option(
+        "--unmatched",
+        metavar="FILE",
+        choices=choices.endings,
+        help="Write a row for each image that not all runs have: {choices}.",
+    )
     json: bool = option("--json", is_flag=True, help="Print JSON.")
     debug: bool = debug_option()
 
@@ -75,10 +83,11 @@ def compare_command(options: CompareOptions) -> None:
     wrong, what one alone, whether the difference is more than chance, how alike their embeddings
     are. `diff` compares data sets."""
     from review_embeddings.review.comparison.findings import SHOWN, compare_runs
+    from review_embeddings.review.comparison.frame import compared_frame, unmatched_frame
     from review_embeddings.review.report.comparing.texts import as_json, as_text
 
     paired = _opened(options)
-    page, out = _targets(options, paired)
+    page, out, unmatched = _targets(options, paired)
     beside = paired.beside()
     decisions = _decisions(paired, options)
 
@@ -96,7 +105,10 @@ def compare_command(options: CompareOptions) -> None:
     else:
         say(*as_text(found, terminal_width()).splitlines())
     if out is not None:
-        _write_table(paired, out, err=options.json)
+        _write_list(compared_frame(paired).reset_index(), "", out, err=options.json)
+    if unmatched is not None:
+        frame = unmatched_frame(paired)
+        _write_list(frame, "that not all runs have ", unmatched, err=options.json)
     if page is not None:
         _write_page(paired, beside, work_out(SHOWN), page, err=options.json)
 
@@ -119,8 +131,10 @@ def _opened(options: CompareOptions) -> PairedRuns:
     return found
 
 
-def _targets(options: CompareOptions, paired: PairedRuns) -> tuple[Path | None, Path | None]:
-    """Where the page and the table are written. Refuses before anything is worked out what cannot
+def _targets(
+    options: CompareOptions, paired: PairedRuns
+) -> tuple[Path | None, Path | None, Path | None]:
+    """Where the page and both lists are written. Refuses before anything is worked out what cannot
     be."""
     from review_embeddings.pipeline.table.formats import endings, format_of
 
@@ -128,10 +142,11 @@ def _targets(options: CompareOptions, paired: PairedRuns) -> tuple[Path | None, 
         paths = [target.file(one.run) for one in paired.runs] if target is not None else []
         return paths[0] if paths else None
 
-    page, out = path_of(options.html), path_of(options.out)
-    if out is not None and format_of(out) is None:
-        raise SettingsError(f"--out {out} is no list. Name a file: {', '.join(endings())}.")
-    return page, out
+    out, unmatched = path_of(options.out), path_of(options.unmatched)
+    for name, path in (("--out", out), ("--unmatched", unmatched)):
+        if path is not None and format_of(path) is None:
+            raise SettingsError(f"{name} {path} is no list. Name a file: {', '.join(endings())}.")
+    return path_of(options.html), out, unmatched
 
 
 def _decisions(paired: PairedRuns, options: CompareOptions) -> dict[str, Decision]:
@@ -145,15 +160,14 @@ def _decisions(paired: PairedRuns, options: CompareOptions) -> dict[str, Decisio
     return History([line for run in runs for line in read_history(run, note).lines]).current()
 
 
-def _write_table(paired: PairedRuns, path: Path, *, err: bool) -> None:
+def _write_list(frame: pd.DataFrame, which: str, path: Path, *, err: bool) -> None:
     from review_embeddings.pipeline.table.formats import format_of
-    from review_embeddings.review.comparison.frame import compared_frame
     from review_embeddings.review.exchange.formats import write_list
 
     form = format_of(path)
     assert form is not None
-    write_list(compared_frame(paired).reset_index(), path, form.key)
-    say(f"Wrote {len(paired):,} images to {path}", err=err)
+    write_list(frame, path, form.key)
+    say(f"Wrote {len(frame):,} images {which}to {path}", err=err)
 
 
 def _write_page(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.review.cli.declare import Choice, option
 from review_embeddings.review.cli.output import progress
 from review_embeddings.review.cli.printing import say
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from review_embeddings.pipeline.run.folder import RunFolder
     from review_embeddings.review.comparison.pairedruns import PairedRuns
 
-MatchBy = Literal["content", "pixels"]
+MatchBy = Literal["content", "pixels", "lossy"]
 
 NAMED = 10
-"""Images without a match that are named; of the others it is said how many there are."""
+"""Images without a match that are named; of the others it is said what names them."""
+
+
+OTHERS = "--match pixels or lossy for copies that were encoded again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +38,9 @@ class MatchOptions:
         type=Choice(lambda: get_args(MatchBy)),
         default="content",
         show_default=True,
-        help="How images of several runs are matched: by the content of their files, or by their "
-        "decoded pixels, for copies that were encoded again without loss.",
+        help="How images of several runs are matched: by the content of their files, by their "
+        "decoded pixels (copies that were encoded again without loss), or lossy: as JPEG, too, "
+        "where one encoded like the other comes out the same. Copies of another size are none.",
     )
     yes: bool = option(
         "--yes",
@@ -61,8 +66,10 @@ def paired(runs: Sequence[RunFolder], options: MatchOptions, **settings: Any) ->
 
 
 def match_lines(found: PairedRuns) -> list[str]:
-    """How many images of each run are common, and which are not, for people."""
+    """How many images of each run are common, how many of them are known only as copies with
+    loss, and which are not common, for people."""
     lines = []
+    more_than_named = False
     for number, one in enumerate(found.runs):
         total, missing = len(one.images), found.unmatched(number)
         share = f"{100 * found.share(number):.1f} %"
@@ -72,7 +79,15 @@ def match_lines(found: PairedRuns) -> list[str]:
             others = len(missing) - NAMED
             more = f" and {others:,} more" if others > 0 else ""
             line += f"; not in all runs: image {ids}{more}"
+            more_than_named |= others > 0
         lines.append(line)
+    if found.recoded:
+        lines.append(f"{found.recoded:,} of the common images are matched as copies with loss")
+    if more_than_named:
+        runs = [one.run for one in found.runs]
+        matched = () if found.match_by == "content" else ("--match", found.match_by)
+        command = command_line("compare", *runs, *matched, "--unmatched", "FILE.csv")
+        lines.append(f"All that are not in all runs: {command}")
     return lines
 
 
@@ -86,8 +101,7 @@ def ask_where_few(found: PairedRuns, options: MatchOptions) -> None:
     sentence = f"Only {share} of the images of {one.letter} {one.run} are in all runs."
     if sys.stdin is None or not sys.stdin.isatty():
         raise SettingsError(
-            f"{sentence} What is compared is these alone: give --yes to go on, or --match pixels "
-            "for copies that were encoded again."
+            f"{sentence} What is compared is these alone: give --yes to go on, or {OTHERS}."
         )
     if not click.confirm(f"{sentence} Compare these alone?", err=True):
-        raise SettingsError("Nothing was compared. --match pixels finds copies encoded again.")
+        raise SettingsError(f"Nothing was compared. Try {OTHERS}.")

@@ -27,9 +27,6 @@ from review_embeddings.review.report.comparing.texts import (
 )
 from review_embeddings.review.report.pagestyle import document, picture_address
 
-UNMATCHED = 1000
-"""Images of a run that not all have and that the page names."""
-
 MORE_STYLE = """
 table.numbers { margin: .6rem 0; } table.numbers td:not(.name) { white-space: nowrap; }
 table.numbers th { vertical-align: bottom; } table.numbers .name { text-align: left;
@@ -64,7 +61,7 @@ def as_html(paired: PairedRuns, beside: RunsBeside, found: RunComparison) -> str
 
 
 def _unmatched(found: RunComparison) -> Iterator[str]:
-    for line in unmatched_lines(found, UNMATCHED):
+    for line in unmatched_lines(found, None):
         summary, _, ids = line.partition(": ")
         yield f"<details><summary>{html_text(summary)}</summary>{html_text(ids)}</details>"
 

@@ -128,18 +128,25 @@ def _lowered(sentence: str) -> str:
 def matched_text(found: RunComparison) -> str:
     """How many images are common, and of how many."""
     how = "content" if found.match_by == "content" else "decoded pixels"
+    if found.recoded:
+        how += f" ({found.recoded:,} of them only as copies with loss)"
     shares = ", ".join(f"{percent(run.common)} of {run.letter}" for run in found.runs)
     return f"{found.common:,} common images by {how}: {shares}"
 
 
-def unmatched_lines(found: RunComparison, limit: int = UNMATCHED_SHOWN) -> Iterator[str]:
-    """The ids of the images that not all runs have, those of each run in a line."""
+def unmatched_lines(found: RunComparison, limit: int | None = UNMATCHED_SHOWN) -> Iterator[str]:
+    """The ids of the images that not all runs have, those of each run in a line; the first ones
+    up to ``limit``."""
+    several = False
     for run in found.runs:
         if run.unmatched:
             ids = ", ".join(map(str, run.unmatched[:limit]))
-            rest = len(run.unmatched) - limit
-            more = f" and {rest:,} more" if rest > 0 else ""
+            rest = len(run.unmatched) - len(run.unmatched[:limit])
+            more = f" and {rest:,} more" if rest else ""
+            several |= rest > 0
             yield f"{len(run.unmatched):,} images of {run.letter} are not common: {ids}{more}"
+    if several:
+        yield "--unmatched FILE.csv lists all that are not common, --html shows their ids."
 
 
 def runs_table(found: RunComparison) -> NumberTable:
@@ -305,6 +312,7 @@ def as_json(found: RunComparison) -> dict[str, Any]:
         "runs": [{**asdict(run), "accuracy": share_json(run.accuracy)} for run in found.runs],
         "match": found.match_by,
         "common": found.common,
+        "matched_with_loss": found.recoded,
         "repeated": found.repeated,
         "judged": found.judged,
         "disagreement": found.disagreement,
