@@ -174,6 +174,6 @@ def _png(canvas: Canvas, checkpoint: int) -> bytes:
     """The frame of a checkpoint as a PNG file."""
     pixels = canvas.draw(Moment(checkpoint))
     size = (pixels.shape[1], pixels.shape[0])
-    packed, file = png.PngPacker().pack(pixels, None), io.BytesIO()
+    packed, file = png.PngPacker().pack(pixels, None, is_new=True), io.BytesIO()
     png.write_png(file, size, 1, itertools.repeat((packed, 0.0), 1))
     return file.getvalue()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.progress import SILENT, Progress
@@ -14,6 +18,7 @@ from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import storage_errors, whole_file
 from review_embeddings.pipeline.run.inside import make_folder
 from review_embeddings.review.animation.encode import formats, gif, png, video
+from review_embeddings.review.animation.encode.changes import whole_pixels
 from review_embeddings.review.animation.encode.palette import make_palette
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.options import MAX_TRAILS, MIN_SIZE, FilmOptions
@@ -27,8 +32,8 @@ from review_embeddings.review.animation.render import (
     processes_here,
 )
 
-PALETTE_FRAMES = 10
-"""Frames from which the palette is chosen."""
+PALETTE_FRAMES = 8
+"""Frames from which the palette of moving points is chosen."""
 
 MIN_FRAMES_TO_JUDGE = 20
 """Frames after which, or after a quarter of them, it is judged whether the film will be too
@@ -223,9 +228,8 @@ class _Job:
             return png.PngPacker()
         if self.ending in formats.BY_FFMPEG:
             return video.RawPacker()
-        canvas = Canvas(self.data, style)
-        frames = (canvas.draw(moment) for moment in _spread(moments, PALETTE_FRAMES))
-        return gif.GifPacker(make_palette(frames, self.level.colors))
+        pixels = np.concatenate(list(_moving(Canvas(self.data, style), moments)))
+        return gif.GifPacker(make_palette(pixels, self.level.colors), self.level.colors)
 
     def _write(
         self,
@@ -262,9 +266,18 @@ def _counted(
         advance(1)
 
 
-def _spread(moments: Sequence[Moment], count: int) -> list[Moment]:
-    """So many of the moments, evenly spread, the first and the last among them."""
-    import numpy as np
-
-    indices = np.unique(np.linspace(0, len(moments) - 1, count).round().astype(int))
-    return [moments[index] for index in indices.tolist()]
+def _moving(canvas: Canvas, moments: Sequence[Moment]) -> Iterator[NDArray[np.uint32]]:
+    """The pixels that change where only points move, in some moments evenly spread; all pixels of
+    the first moment where they never do."""
+    last, found = len(moments) - 1, 0
+    for index in np.unique(np.linspace(0, last, PALETTE_FRAMES).round().astype(int)).tolist():
+        some = moments[max(0, index - 1) : index + 2]
+        for before, moment in itertools.pairwise(some):
+            if moment.moves_on(before):
+                pixels = whole_pixels(canvas.draw(before)).copy()
+                after = whole_pixels(canvas.draw(moment))
+                yield after[after != pixels]
+                found += 1
+                break
+    if not found:
+        yield whole_pixels(canvas.draw(moments[0])).ravel()

@@ -28,6 +28,10 @@ class Moment:
     closing: bool = False
     """Whether it is the frame after all: images before and after."""
 
+    def moves_on(self, before: Moment) -> bool:
+        """Whether only the points are elsewhere than at the moment before."""
+        return (self.checkpoint, self.closing) == (before.checkpoint, before.closing)
+
 
 def closing_moment(last: int, fps: float) -> Moment:
     """The frame after that of the last checkpoint, of this index."""

@@ -96,9 +96,11 @@ class Packer(Protocol):
     delta: bool
     """Whether a frame is packed as the difference to the one before."""
 
-    def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
+    def pack(
+        self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, *, is_new: bool
+    ) -> bytes:
         """One frame, both of shape (height, width, 4), RGBA; ``before`` is the frame before it,
-        None for the first."""
+        None for the first. ``is_new`` says whether more than the points changed."""
         ...
 
 
@@ -287,9 +289,10 @@ def _pack(
     canvas: Canvas, moments: Sequence[Moment], start: int, stop: int, packer: Packer
 ) -> Iterator[bytes]:
     before = canvas.draw(moments[start - 1]).copy() if start and packer.delta else None
-    for moment in moments[start:stop]:
-        pixels = canvas.draw(moment)
-        yield packer.pack(pixels, before)
+    for index in range(start, stop):
+        pixels = canvas.draw(moments[index])
+        is_new = not index or not moments[index].moves_on(moments[index - 1])
+        yield packer.pack(pixels, before, is_new=is_new)
         if not packer.delta:
             continue
         if before is None:

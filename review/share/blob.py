@@ -1,4 +1,4 @@
-"""Makes a review in one piece of what a page shows: JSON, and behind it arrays and pictures;
+"""Makes a review in one piece of what a page shows: JSON, behind it arrays, and pictures apart;
 ``frontend/blob/`` reads it as a table and a server that answers from memory.
 
 It holds ids, labels, predictions, scores and small pictures; no file names, hashes, notes,
@@ -53,13 +53,15 @@ class Blob:
 
     head: Mapping[str, Any]
     pack: ArrayPack
+    sheets: bytes = b""
+    """Its pictures: apart, because a page shows its maps before them."""
 
     def with_pictures(self, images: RunImages, side: int, progress: Progress = SILENT) -> Blob:
         """The same with pictures of at most ``side`` pixels a side. ``images`` are those of the
         page."""
         pack = self.pack.copy()
-        described = add_pictures(pack, images, side, progress)
-        return replace(self.with_more({"pictures": described}), pack=pack)
+        described, sheets = add_pictures(pack, images, side, progress)
+        return replace(self.with_more({"pictures": described}), pack=pack, sheets=sheets)
 
     def with_more(self, more: Mapping[str, Any]) -> Blob:
         """The same with more in its head."""
@@ -72,13 +74,17 @@ class Blob:
         return 0 if pictures is None else int(pictures["missing"])
 
     def packed(self) -> bytes:
-        """Compressed. The same review gives the same bytes."""
+        """Compressed, without pictures. The same review gives the same bytes."""
         head = {**self.head, "arrays": self.pack.specs}
         return gzip.compress(_joined(head, self.pack.content), mtime=0)
 
     def text(self) -> str:
-        """As it stands in a page."""
+        """As it stands in a page, without pictures."""
         return base64.b64encode(self.packed()).decode()
+
+    def pictures_text(self) -> str:
+        """Its pictures as they stand in a page; they are compressed already."""
+        return base64.b64encode(self.sheets).decode()
 
 
 def make_blob(

@@ -184,7 +184,7 @@ class _Gallery:
         text = " ".join(blob.text() for blob in (first, *blobs[1:]))
         return SharedPage(
             title,
-            shared_page(title, text, GALLERY),
+            shared_page(title, text, first.pictures_text(), GALLERY),
             count,
             common,
             runs[0].content.steps,

@@ -147,7 +147,7 @@ class _Making:
         blob = blob.with_more({"holds": holds, "leftOut": left_out})
         return SharedPage(
             title,
-            shared_page(title, blob.text()),
+            shared_page(title, blob.text(), blob.pictures_text()),
             len(content.images),
             len(content.built.images),
             content.steps,
@@ -160,7 +160,7 @@ class _Making:
 
 def page_bytes(packed: float, entry: str = ENTRY) -> float:
     """Of a page whose blob has so many, compressed."""
-    return len(shared_page("", "", entry).encode()) + packed * 4 / 3 / ROOM
+    return len(shared_page("", "", entry=entry).encode()) + packed * 4 / 3 / ROOM
 
 
 def _holds(

@@ -14,8 +14,8 @@ from review_embeddings.review.page.frontend import frontend_modules
 from review_embeddings.review.share.modules import import_map, name_of
 
 ENTRY, GALLERY = "share/main.js", "gallery/main.js"
-"""Export ``start(root, blobText)``: for one run, and for several, whose blobs stand one after the
-other with a space between them."""
+"""Export ``start(root, blobText, picturesText)``: for one run, and for several, whose blobs stand
+one after the other with a space between them; ``picturesText()`` comes once the page is read."""
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -26,7 +26,12 @@ body { margin: 0; font: 15px/1.5 system-ui, sans-serif; }
 
 START = """
 import { start } from "ENTRY";
-start(document.getElementById("root"), document.getElementById("blob").textContent);
+const text = (id) => document.getElementById(id).textContent;
+const read = new Promise((done) => {
+    if (document.readyState === "loading") addEventListener("DOMContentLoaded", done);
+    else done();
+});
+start(document.getElementById("root"), text("blob"), () => read.then(() => text("pictures")));
 """
 
 PAGE = """<!doctype html>
@@ -45,14 +50,16 @@ PAGE = """<!doctype html>
 <noscript>This page needs JavaScript.</noscript>
 <script type="importmap">{imports}</script>
 <script type="text/plain" id="blob">{blob}</script>
-<script type="module">{start}</script>
+<script type="module" async>{start}</script>
+<script type="text/plain" id="pictures">{pictures}</script>
 </body>
 </html>
 """
 
 
-def shared_page(title: str, blob: str, entry: str = ENTRY) -> str:
-    """The page of a blob as `Blob.text` gives it. ``title`` is plain text."""
+def shared_page(title: str, blob: str, pictures: str = "", entry: str = ENTRY) -> str:
+    """The page of a blob as `Blob.text` gives it, and its pictures, which stand behind the script:
+    it begins before they are read. ``title`` is plain text."""
     imports, start = _imports(entry), START.replace("ENTRY", name_of(entry))
     return PAGE.format(
         policy=html_text(policy(imports, start, STYLE)),
@@ -60,6 +67,7 @@ def shared_page(title: str, blob: str, entry: str = ENTRY) -> str:
         style=STYLE,
         imports=imports,
         blob=blob,
+        pictures=pictures,
         start=start,
     )
 

@@ -50,8 +50,10 @@ class PictureSizes:
 
 def add_pictures(
     pack: ArrayPack, images: RunImages, side: int, progress: Progress = SILENT
-) -> dict[str, Any]:
-    """Add the images as sheets of squares of ``side`` pixels; their description."""
+) -> tuple[dict[str, Any], bytes]:
+    """The images as sheets of squares of ``side`` pixels: their description, whose parts are of
+    these bytes; their sizes are added to the arrays."""
+    sheets = ArrayPack()
     sizes = np.zeros((len(images), 2), np.int64)
     parts, missing, row = [], 0, 0
     with progress.stage("Making thumbnails", total=len(images), unit="images") as advance:
@@ -61,11 +63,12 @@ def add_pictures(
             shown = [one or _missing(side) for one in sheet]
             sizes[row : row + len(sheet)] = [one.size for one in shown]
             row += len(sheet)
-            parts.append(pack.add_bytes(_sheet(shown, side)))
+            parts.append(sheets.add_bytes(_sheet(shown, side)))
             advance(len(sheet))
     pack.add_whole(SIZES, sizes)
     kind = {"kind": "sheets", "type": TYPE, "side": side, "columns": COLUMNS}
-    return {**kind, "perSheet": PER_SHEET, "parts": parts, "missing": missing}
+    described = {**kind, "perSheet": PER_SHEET, "parts": parts, "missing": missing}
+    return described, sheets.content
 
 
 def picture_sizes(images: RunImages, sides: Sequence[int]) -> PictureSizes:

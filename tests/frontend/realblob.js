@@ -10,6 +10,7 @@ import { knownOf } from "./blobs.js";
 import { broken } from "./contract.js";
 
 test("the blob of a real run keeps the promises", async () => {
-    const blob = await openBlob(readFileSync(String(process.env.REVIEW_BLOB), "utf-8"));
+    const [text = ""] = readFileSync(String(process.env.REVIEW_BLOB), "utf-8").split(",");
+    const blob = await openBlob(text);
     assert.deepEqual(await broken(() => knownOf(blob)), []);
 });

@@ -36,19 +36,32 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
     findings = [source.findings(row) for row in range(len(source.shown.positions))]
     blob = make_blob(source, findings, session)
     images = source.shown.images.take(source.shown.positions)
-    return (blob if side is None else blob.with_pictures(images, side)).text()
+    if side is not None:
+        blob = blob.with_pictures(images, side)
+    return f"{blob.text()},{blob.pictures_text()}"
 
 
 def opened(text: str) -> tuple[dict[str, Any], bytes]:
-    """The JSON of a blob, and what is behind it."""
-    whole = gzip.decompress(base64.b64decode(text))
+    """The JSON of a blob, and what is behind it: arrays, then pictures."""
+    numbers, _, pictures = text.partition(",")
+    whole = gzip.decompress(base64.b64decode(numbers))
     (length,) = struct.unpack("<I", whole[:4])
-    content = whole[4 + length + -length % 4 :]
-    return json.loads(whole[4 : 4 + length]), content
+    head, content = json.loads(whole[4 : 4 + length]), whole[4 + length + -length % 4 :]
+    if head["pictures"] is not None:
+        parts = head["pictures"]["parts"]
+        head["pictures"]["parts"] = [(len(content) + start, size) for start, size in parts]
+    return head, content + base64.b64decode(pictures)
 
 
 def blob_in(text: str) -> str:
-    """What a page holds, as it stands there."""
-    found = re.search(r'<script type="text/plain" id="blob">(.*?)</script>', text, re.DOTALL)
+    """What a page holds, as it stands there; behind the blob of the first run, and a comma, its
+    pictures."""
+    first, *more = _standing(text, "blob").split()
+    return " ".join([f"{first},{_standing(text, 'pictures')}", *more])
+
+
+def _standing(text: str, name: str) -> str:
+    pattern = rf'<script type="text/plain" id="{name}">(.*?)</script>'
+    found = re.search(pattern, text, re.DOTALL)
     assert found is not None
     return found[1]

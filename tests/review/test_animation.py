@@ -36,7 +36,7 @@ from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.training import log as trainlog
 from review_embeddings.review.animation.colors import class_colors
 from review_embeddings.review.animation.drawing.trails import PIECES, trail_pieces
-from review_embeddings.review.animation.encode import gif, palette, png, video
+from review_embeddings.review.animation.encode import palette, png, video
 from review_embeddings.review.animation.film import animate, draw_frame, draw_still
 from review_embeddings.review.animation.filmdata import FilmData, read_film_data
 from review_embeddings.review.animation.make import frame_style, make_film, remarks
@@ -673,29 +673,60 @@ def film(path: Path, data: FilmData, processes: int = 1, **options: Any) -> Path
     return path
 
 
-def test_a_gif_shows_the_drawn_frames_in_its_palette(tmp_path: Path) -> None:
+def test_a_gif_shows_the_drawn_frames_in_their_palettes(tmp_path: Path) -> None:
+    """Frames in which only points move in that of the film, others in one of their own, what did
+    not change as it was."""
     data = film_data_of()
     moments = plan(data.steps, tween=1, pace="equal", fps=10, hold=0.5)
+    assert [moment.fraction > 0 for moment in moments] == [False, True] * 3 + [False]
     canvas = Canvas(data, FrameStyle(480))
     drawn = [canvas.draw(moment).copy() for moment in moments]
-    colors = palette.make_palette(iter(drawn[::2]))
-    assert len(colors.colors) <= 255
-    packer = gif.GifPacker(colors)
-    packed = [
-        packer.pack(pixels, before)
-        for pixels, before in zip(drawn, [None, *drawn[:-1]], strict=True)
-    ]
-    with (tmp_path / "film.gif").open("wb") as file:
-        gif.write_gif(file, (480, 384), colors, zip(packed, [0.1] * 6 + [0.5], strict=True))
-    with Image.open(tmp_path / "film.gif") as written:
+    with Image.open(film(tmp_path / "film.gif", data)) as written:
         assert frames_in(written) == 7 and written.size == (480, 384) and written.info["loop"] == 0
-        errors = []
-        for frame, pixels in zip(ImageSequence.Iterator(written), drawn, strict=True):
-            assert frame.info["duration"] == (500 if pixels is drawn[-1] else 100)
-            shown = np.asarray(frame.convert("RGB"))
-            np.testing.assert_array_equal(shown, colors.colors[colors.indices(pixels)])
+        errors, before, shown_before = [], np.zeros_like(drawn[0]), drawn[0][..., :3]
+        colors = palette_of(written)
+        for number, frame in enumerate(ImageSequence.Iterator(written)):
+            pixels, shown = drawn[number], np.asarray(frame.convert("RGB"))
+            assert frame.info["duration"] == (500 if number == 6 else 100)
+            changed = (pixels != before).any(axis=2)
+            np.testing.assert_array_equal(shown[~changed], shown_before[~changed])
+            if number % 2:
+                assert {*map(tuple, shown[changed].tolist())} <= colors
             errors.append(np.mean((shown.astype(float) - pixels[..., :3]) ** 2))
-    assert 10 * np.log10(255**2 / np.mean(errors)) > 45
+            before, shown_before = pixels, shown
+    assert 10 * np.log10(255**2 / np.mean(errors)) > 47
+
+
+def palette_of(film: Image.Image) -> set[tuple[int, ...]]:
+    """The colours that stand at the beginning of a GIF."""
+    whole = Path(str(film.filename)).read_bytes()  # type: ignore[attr-defined]
+    return {tuple(whole[at : at + 3]) for at in range(13, 13 + 3 * 256, 3)}
+
+
+def test_few_colours_stay_as_they_are_and_the_others_are_nearest_to_their_palette() -> None:
+    white, red, green = 0xFFFFFF, 0x0000FF, 0x00FF00  # as little-endian RGBA
+    few = palette.make_palette(np.array([white] * 90 + [red] * 9 + [green] * 3, np.uint32))
+    pixels = np.array([[white, red], [green, 0x0000F0]], np.uint32)
+    shown = few.colors[few.indices(pixels)]
+    np.testing.assert_array_equal(
+        shown, [[[255, 255, 255], [255, 0, 0]], [[0, 255, 0], [255, 0, 0]]]
+    )
+
+
+@pytest.mark.parametrize("count", [255, 128])
+def test_a_palette_has_at_most_so_many_colours_and_an_error_that_falls_with_them(
+    count: int,
+) -> None:
+    random = np.random.default_rng(0)
+    channels = random.integers(0, 256, (20_000, 3)).astype(np.uint32)
+    pixels = channels[:, 0] | channels[:, 1] << 8 | channels[:, 2] << 16
+    made = palette.make_palette(pixels, count)
+    assert len(made.colors) <= count and len(made.table) == 768
+    away = made.colors[made.indices(pixels)].astype(float) - channels
+    # a cube of side 256 divided into equal cubes: side**2 / 12 for each channel
+    assert np.mean(away**2) < 1.25 * (256 / count ** (1 / 3)) ** 2 / 12
+    again = palette.make_palette(pixels, count)
+    np.testing.assert_array_equal(made.nearest, again.nearest)
 
 
 def test_an_animated_png_loses_nothing(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_every_promise_of_table_and_server_is_kept_in_spotlight_and_by_a_blob(
             const { broken } = await import(`${at}contract.js`);
             const { openReview } = await import(`${at}blob/open.js`);
             const make = async () => ({
-                ...(await openReview(text, { setTitle() {}, notify() {} })),
+                ...(await openReview(...text.split(","), { setTitle() {}, notify() {} })),
                 numbers: "image_id", categories: "label", writable: "x_now", steps: 3,
             });
             const { table } = await make();

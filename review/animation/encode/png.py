@@ -30,7 +30,9 @@ class PngPacker:
     chunk = 12
     delta = True
 
-    def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
+    def pack(
+        self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, *, is_new: bool
+    ) -> bytes:
         """Header and zlib data of one frame."""
         changed = changed_rectangle(pixels, before)
         header = HEADER.pack(changed.left, changed.top, *changed.size)

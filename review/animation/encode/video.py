@@ -39,7 +39,9 @@ class RawPacker:
     chunk = 3
     delta = False
 
-    def pack(self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> bytes:
+    def pack(
+        self, pixels: NDArray[np.uint8], before: NDArray[np.uint8] | None, *, is_new: bool
+    ) -> bytes:
         """RGB of one frame."""
         return np.ascontiguousarray(pixels[..., :3]).tobytes()
 

@@ -1,5 +1,5 @@
 // A review in one piece, for a page without a server: what review/share/blob.py has written.
-// It is JSON, behind it arrays and pictures; gzip around both, base64 where it stands in a page.
+// It is JSON, behind it arrays; gzip around both, base64 where it stands in a page. Pictures: apart.
 
 /** @import { ClassAccuracy, Session } from "../types.js" */
 /** @import { ArraySpec } from "./arrays.js" */
@@ -77,7 +77,7 @@ export async function openBlob(text) {
  * @param {string} text Base64.
  * @returns {Uint8Array<ArrayBuffer>}
  */
-function bytesOf(text) {
+export function bytesOf(text) {
     const { fromBase64 } = /** @type {any} */ (Uint8Array); // of newer browsers, many times as fast
     if (fromBase64) return fromBase64.call(Uint8Array, text);
     const letters = atob(text);

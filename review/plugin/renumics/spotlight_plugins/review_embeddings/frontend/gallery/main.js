@@ -3,7 +3,7 @@
 
 /** @import { BlobHead } from "../blob/blob.js" */
 
-import { openBlob, ReviewBlob } from "../blob/blob.js";
+import { bytesOf, openBlob, ReviewBlob } from "../blob/blob.js";
 import { blobServer } from "../blob/server.js";
 import { sheetCutter } from "../blob/sheets.js";
 import { BlobTable } from "../blob/table.js";
@@ -32,15 +32,16 @@ import { differentView, drawn, imageView, keyView, runHead, sliderView } from ".
 /**
  * @param {HTMLElement} root
  * @param {string} blobText Those of all runs, with a space between them.
+ * @param {() => Promise<string>} picturesText The pictures of the first, once the page is read.
  */
-export async function start(root, blobText) {
+export async function start(root, blobText, picturesText) {
     const surroundings = sharedSurroundings();
     const theme = openTheme();
     adoptSheets(document, RUNS_SHEET);
     const opened = await Promise.all(blobText.trim().split(/\s+/).map(openBlob));
     const [first] = opened;
     if (!first) return;
-    const sheets = sheetCutter(first);
+    const sheets = sheetCutter(first.head, async () => bytesOf(await picturesText()));
     const runs = await Promise.all(
         opened.map((read, number) => openRun(read, number ? undefined : sheets.cut)),
     );

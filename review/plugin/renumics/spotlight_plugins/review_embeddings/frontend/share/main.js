@@ -1,7 +1,7 @@
 // A shared page begins here: its blob is opened, the maps are shown, then its pictures are decoded
 // and all else is shown. Nothing is fetched and nothing is kept.
 
-import { openBlob, ReviewBlob } from "../blob/blob.js";
+import { bytesOf, openBlob, ReviewBlob } from "../blob/blob.js";
 import { blobServer } from "../blob/server.js";
 import { sheetCutter } from "../blob/sheets.js";
 import { BlobTable } from "../blob/table.js";
@@ -20,14 +20,15 @@ import { tileOf } from "./tiles.js";
 /**
  * @param {HTMLElement} root
  * @param {string} blobText
+ * @param {() => Promise<string>} picturesText Its pictures, once the page is read.
  */
-export async function start(root, blobText) {
+export async function start(root, blobText, picturesText) {
     const surroundings = sharedSurroundings();
     const theme = openTheme();
     adoptSheets(document);
     const read = await openBlob(blobText);
     const blob = new ReviewBlob(sharedHead(read.head, surroundings.isStill()), read.bytes);
-    const sheets = sheetCutter(blob);
+    const sheets = sheetCutter(blob.head, async () => bytesOf(await picturesText()));
     const table = tableOf(blob, sheets.cut);
     const page = new ReviewPage(table, blobServer(blob), surroundings);
     await page.open();
