@@ -246,6 +246,7 @@ def machine(
 
         monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / name))
         storage._copy_at.cache_clear()
+        storage._outside.clear()
         fsspec.filesystem("s3").clear_instance_cache()
 
     become("first")

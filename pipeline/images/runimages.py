@@ -29,7 +29,7 @@ from review_embeddings.pipeline.run.bounded import parse_json
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import fingerprint, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.parquets import CheckedParquet
+from review_embeddings.pipeline.run.parquets import CheckedParquet, numbers_of
 from review_embeddings.pipeline.run.records import FORMAT, RecordError, check_format, record_of
 from review_embeddings.pipeline.settings import DatasetReference
 from review_embeddings.pipeline.threads import in_threads
@@ -325,10 +325,10 @@ def _from_file(path: Path, file: CheckedParquet, metadata: _Metadata) -> RunImag
     table = file.read(["image_id", "image_hash", "label", "path"])
     labels = None
     if metadata.classes is not None:
-        labels = table.column("label").fill_null(-1).to_numpy().astype(np.int32)
+        labels = numbers_of(table.column("label"), missing=-1).astype(np.int32)
     return RunImages(
         path=path,
-        ids=table.column("image_id").to_numpy(),
+        ids=numbers_of(table.column("image_id")),
         hashes=table.column("image_hash").to_pylist(),
         paths=table.column("path").to_pylist(),
         labels=labels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError, reason_of
@@ -92,7 +93,7 @@ class FoundCheckpoints:
     history: TrainingHistory = field(default_factory=TrainingHistory)
     """What is known of the training."""
 
-    @property
+    @cached_property
     def steps(self) -> list[int]:
         return [checkpoint.step for checkpoint in self.usable]
 

@@ -8,6 +8,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import CheckpointError, reason_of
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run.bounded import read_json_file
+from review_embeddings.pipeline.run.checksums import read_once
 
 CONFIG = "config.json"
 UNWRITTEN_CLASSES = 2
@@ -27,7 +28,7 @@ def read_config(source: str) -> dict[str, Any]:
     """The model's ``config.json``; empty for a Hub name. Raises CheckpointError where it cannot be
     read."""
     path = Path(source) / CONFIG
-    return read_object(path) if path.is_file() else {}
+    return dict(read_once(path, read_object)) if path.is_file() else {}
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from review_embeddings.pipeline.models.forms import weight_files
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import open_binary
+from review_embeddings.pipeline.run.checksums import SETTLED_SECONDS
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,6 @@ class WeightsStamp:
     files: list[list[Any]]
     """Name, size in bytes and time in nanoseconds of each."""
 
-
-SETTLED_SECONDS = 10.0
-"""Age from which a change of a file shows in its time: clocks of file systems may be coarse."""
 
 BLOCK_BYTES = 1 << 20
 """Read at once to hash a file."""

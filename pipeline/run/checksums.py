@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from review_embeddings.pipeline.errors import DamagedError
 from review_embeddings.pipeline.run.bounded import NotRegularError, open_binary
@@ -32,9 +33,16 @@ BLOCK = 16 << 20
 """Bytes of a block that has a checksum of its own."""
 
 MAX_REMEMBERED = 1 << 16
-"""Checks that one process remembers."""
+"""Checks, and contents of small files, that one process remembers."""
+
+SETTLED_SECONDS = 10.0
+"""Age from which a change of a file shows in its time: clocks of file systems may be coarse."""
+
+T = TypeVar("T")
 
 _checked: set[tuple[Any, ...]] = set()
+
+_contents: dict[tuple[Any, ...], Any] = {}
 
 _listener: Callable[[str], None] = logger.warning
 
@@ -42,6 +50,7 @@ _listener: Callable[[str], None] = logger.warning
 def forget() -> None:
     """Check again what was checked in this process, and tell again what was told."""
     _checked.clear()
+    _contents.clear()
 
 
 def report_to(note: Callable[[str], None]) -> None:
@@ -126,6 +135,33 @@ def mark_of(path: Path) -> tuple[Any, ...]:
     status = path.stat()
     times = (status.st_mtime_ns, status.st_ctime_ns)
     return (str(path.absolute()), status.st_dev, status.st_ino, status.st_size, *times)
+
+
+def read_once(path: Path, read: Callable[[Path], T]) -> T:
+    """What ``read`` makes of a small file; one that lies as it did, and has for a while, is not
+    read again. Whoever gets it must not change it. Raises what ``read`` raises."""
+    mark = (read, _mark_if_there(path))
+    if mark in _contents:
+        content: T = _contents[mark]
+        return content
+    content = read(path)
+    if mark[1] is not None and mark[1] == _mark_if_there(path) and _is_settled(mark[1]):
+        if len(_contents) >= MAX_REMEMBERED:
+            _contents.clear()
+        _contents[mark] = content
+    return content
+
+
+def _mark_if_there(path: Path) -> tuple[Any, ...] | None:
+    try:
+        return mark_of(path)
+    except OSError:  # who reads it says so
+        return None
+
+
+def _is_settled(mark: tuple[Any, ...]) -> bool:
+    """Whether a file was last changed so long ago that the next change will show in its mark."""
+    return bool(time.time() - max(mark[-2:]) / 1e9 > SETTLED_SECONDS)
 
 
 # -- large files of which only some is read

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.errors import DamagedError, RunError
 from review_embeddings.pipeline.machine import raise_unavailable
 from review_embeddings.pipeline.run import storage
-from review_embeddings.pipeline.run.checksums import check
+from review_embeddings.pipeline.run.checksums import check, read_once
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import (
     ArrayFile,
@@ -270,13 +270,9 @@ class RunFolder(RunLocks):
         path = self.array(stage, step).with_suffix(".json")
         if not path.is_file():
             return None
-        content = read_json(path)
-        try:
-            stored = record_of(ResultHeader, content).checked()
-        except RecordError:
-            return None
-        sizes = {name: storage.size_of(self.array(name, step)) for name in stored.arrays}
-        return content if stored.arrays and sizes == stored.arrays else None
+        content, arrays = read_once(path, _read_result)
+        sizes = {name: storage.size_of(self.array(name, step)) for name in arrays}
+        return dict(content) if arrays and sizes == arrays else None
 
     def is_current(self, stage: str, step: int, fingerprint: str) -> bool:
         """Whether the stage has a result for this checkpoint that was computed from the same
@@ -368,6 +364,15 @@ class RunFolder(RunLocks):
         for folder in (self.path, *self.path.iterdir(), *deep, *self.exports.glob("*")):
             if folder.is_dir() and not folder.is_symlink():
                 remove_leftovers(folder)
+
+
+def _read_result(path: Path) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    """What was written beside arrays, and the bytes of each of them: none where it is no result."""
+    content = read_json(path)
+    try:
+        return content, record_of(ResultHeader, content).checked().arrays
+    except RecordError:
+        return content, {}
 
 
 def _stored_checksum(run: RunFolder, name: str, step: int) -> str | None:

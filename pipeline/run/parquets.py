@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from review_embeddings.pipeline.errors import DamagedError, RunError, reason_of
 from review_embeddings.pipeline.run.bounded import (
     for_arrow,
@@ -28,6 +30,7 @@ from review_embeddings.pipeline.run.checksums import (
 
 if TYPE_CHECKING:
     import pyarrow
+    from numpy.typing import NDArray
 
 MAGIC = b"PAR1"
 
@@ -159,6 +162,24 @@ class CheckedParquet:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk; Arrow's own have no number
             raise DamagedError(self._path, f"{reason_of(error)} {self._cure}") from error
+
+
+def numbers_of(column: pyarrow.ChunkedArray, missing: int = 0) -> NDArray[Any]:
+    """A column of whole numbers, those that are null as ``missing``. What pyarrow has for this
+    imports pandas."""
+    parts = [_numbers_of(chunk, missing) for chunk in column.chunks if len(chunk)]
+    return np.concatenate(parts) if parts else np.empty(0, column.type.to_pandas_dtype())
+
+
+def _numbers_of(chunk: pyarrow.Array, missing: int) -> NDArray[Any]:
+    present, values = chunk.buffers()
+    rows = slice(chunk.offset, chunk.offset + len(chunk))
+    numbers = np.frombuffer(values, chunk.type.to_pandas_dtype(), count=rows.stop)[rows]
+    if present is None:
+        return numbers
+    bits = np.frombuffer(present, np.uint8)
+    has = np.unpackbits(bits, count=rows.stop, bitorder="little")[rows].astype(bool)
+    return np.where(has, numbers, numbers.dtype.type(missing))
 
 
 def _byte_ranges(metadata: Any, group: int) -> dict[str, tuple[int, int]]:

@@ -42,6 +42,9 @@ DIGEST_LENGTH = 12
 MAX_COPIES = 64
 """Copies that one process remembers."""
 
+_outside: set[Path] = set()
+"""Folders around which there is no copy; one comes to be by `_begin_copy` alone."""
+
 
 def is_address(name: str) -> bool:
     """Whether a name is the address of a store, such as ``s3://bucket/run``, and not a path."""
@@ -87,6 +90,7 @@ def _begin_copy(root: Path, address: str) -> None:
             f"folder of your own: {CACHE_VARIABLE}=DIR"
         ) from error
     write_small(root / ADDRESS, json.dumps({"address": address}))
+    _outside.clear()
 
 
 def address_of(path: Path) -> str:
@@ -244,8 +248,19 @@ def copy_of(path: Path) -> Copy | None:
 
 def _copy_around(path: Path) -> Copy | None:
     path = path.absolute()
-    root = next((folder for folder in (path, *path.parents) if (folder / ADDRESS).is_file()), None)
+    root = path if (path / ADDRESS).is_file() else _root_around(path.parent)
     return None if root is None else _copy_at(root.resolve())
+
+
+def _root_around(folder: Path) -> Path | None:
+    """The nearest root of a copy, the folder itself or one above; asked for with every file."""
+    if folder in _outside:
+        return None
+    around = (folder, *folder.parents)
+    root = next((one for one in around if (one / ADDRESS).is_file()), None)
+    if root is None:
+        _outside.add(folder)
+    return root
 
 
 @lru_cache(maxsize=MAX_COPIES)

@@ -232,8 +232,10 @@ class Models:
         if asked == "fp32":
             return asked
         may = AUTO_PRECISIONS if asked == AUTO else (asked, asked + AUTOCAST)
-        stored = (self._stored_precision(one) for one in [step, *self.run.steps_with("embeddings")])
-        found = next((one for one in stored if one in may), None)
+        found = self._stored_precision(step)
+        if found not in may:
+            others = map(self._stored_precision, self.run.steps_with("embeddings"))
+            found = next((one for one in others if one in may), None)
         if found is None and asked != AUTO:
             return half_precision(asked, self.device)
         return found or self._proven_precision

@@ -60,9 +60,10 @@ class Before:
 
 def plan(state: RunState, names: Sequence[str], before: Before) -> Iterator[Job]:
     """Every result of some stages that is missing or stale, in the order of the stages."""
-    whole = _table_is_current(state)
+    for_table = [name for name in names if name in state.stages and state.stages[name].for_table]
+    needless = for_table if for_table and _table_is_current(state) else []
     for name in names:
-        if name not in state.stages or (whole and state.stages[name].for_table):
+        if name not in state.stages or name in needless:
             continue
         for step in state.steps_of(state.stages[name]):
             stage = state.stage(name, step)

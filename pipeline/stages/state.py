@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from review_embeddings.pipeline import table
@@ -51,6 +51,7 @@ class InputSource:
     """``previous``, ``first``, ``last`` or ``all`` checkpoints; None for the same one."""
 
     @classmethod
+    @cache
     def of(cls, text: str) -> InputSource:
         """From its text."""
         path, _, which = text.partition("@")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
+from pathlib import Path
 from typing import TypeAlias
 
 from review_embeddings.pipeline.errors import CheckpointError, RunError, SettingsError
 from review_embeddings.pipeline.models.checkpoints import BEST, select
 from review_embeddings.pipeline.models.trainerstate import history_of, number_of
+from review_embeddings.pipeline.run.checksums import read_once
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.run.files import read_json, read_record, record_errors
 from review_embeddings.pipeline.run.folder import RunFolder
@@ -128,14 +130,20 @@ def read_manifest(run: RunFolder) -> Manifest | None:
     made and `build` makes anew."""
     if not run.table_manifest.is_file():
         return None
-    cure = _cure(run)
-    content = read_json(run.table_manifest, cure=cure)
+    manifest = read_once(run.table_manifest, _manifest_at)
+    return None if manifest is None else _with_history(manifest, history_of(run))
+
+
+def _manifest_at(path: Path) -> Manifest | None:
+    """As it is in a file of a run."""
+    cure = _cure(RunFolder(path.parent.parent))
+    content = read_json(path, cure=cure)
     if not {"images", "map"} <= content.keys():
         return None
-    with record_errors(run.table_manifest, cure=cure):
+    with record_errors(path, cure=cure):
         manifest = record_of(Manifest, content)
         manifest.check()
-    return _with_history(manifest, history_of(run))
+    return manifest
 
 
 def _with_history(manifest: Manifest, history: TrainingHistory) -> Manifest:
