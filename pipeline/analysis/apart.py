@@ -93,9 +93,18 @@ def _drawn_of(members: int, classes: int, size: int) -> int:
     )
 
 
+def as_bytes(texts: Sequence[str]) -> NDArray[np.bytes_ | np.str_]:
+    """Texts as an array that orders like them, shape (N,): ASCII in a byte a letter, which takes a
+    quarter of the memory and of the time to sort."""
+    try:
+        return np.array(texts, dtype=np.bytes_)
+    except UnicodeEncodeError:
+        return np.array(texts, dtype=np.str_)
+
+
 def hash_ranks(hashes: Sequence[str]) -> NDArray[np.int64]:
     """Rank of each image's hash among all, shape (N,); equal for equal ones."""
-    return np.unique(np.asarray(hashes), return_inverse=True)[1].astype(np.int64)
+    return np.unique(as_bytes(hashes), return_inverse=True)[1].astype(np.int64)
 
 
 # -- how far images are from classes
@@ -127,11 +136,16 @@ class OwnClass:
 
     def __add__(self, other: OwnClass) -> OwnClass:
         """Of the rows of both."""
-        return OwnClass(
-            np.concatenate([self.classes, other.classes]),
-            np.concatenate([self.distances, other.distances]),
-            self.right + other.right,
-            self.count,
+        return OwnClass.sum_of([self, other])
+
+    @classmethod
+    def sum_of(cls, parts: Sequence[OwnClass]) -> OwnClass:
+        """Of the rows of all, at least one part, each copied once."""
+        return cls(
+            np.concatenate([one.classes for one in parts]),
+            np.concatenate([one.distances for one in parts]),
+            sum(one.right for one in parts),
+            parts[0].count,
         )
 
     def usual(self) -> Usual:
@@ -175,10 +189,7 @@ class Space:
             votes = _votes(self.classes[np.asarray(neighbors[block])], len(self.samples.rows))
             right = int(((votes == classes) & (classes >= 0)).sum())
             parts.append(OwnClass(classes, distances, right, len(self.samples.rows)))
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        return OwnClass.sum_of(parts)
 
     def apart(self, rows: slice, usual: Usual) -> NDArray[np.float32]:
         """Of some rows, shape (R,), >= 0: the smallest multiple of the usual distance at which a

@@ -65,6 +65,9 @@ VIEWS = 2 * (1 + len(CROPS))
 BATCH = 1024
 """Images or pairs that are worked on at once."""
 
+BLOCK = 1 << 16
+"""Images whose pairs are listed at once."""
+
 HELD = 32 << 20
 """Bytes that are taken from a file before its pages are let go."""
 
@@ -192,21 +195,35 @@ def _read_both(read: ReadImages, read_others: ReadImages, total: int) -> ReadIma
     return both
 
 
-def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int64]:
-    """Pairs of different files that lie much closer than neighbours usually do, the nearest first,
-    shape (P, 2)."""
+def _candidates(neighbors: Neighbors, hashes: Sequence[str]) -> NDArray[np.int32]:
+    """Pairs of different files that lie much closer than neighbours usually do, shape (P, 2), the
+    smaller index first, ascending."""
     if neighbors.indices.shape[1] == 0:
-        return np.zeros((0, 2), dtype=np.int64)
+        return np.zeros((0, 2), dtype=np.int32)
     limit = CLOSE * float(np.median(neighbors.distances[:, 0]))
-    rows, columns = np.nonzero(neighbors.distances <= limit)
-    others = neighbors.indices[rows, columns].astype(np.int64)
-    pairs = np.unique(np.sort(np.stack([rows, others], axis=1), axis=1), axis=0)
-    different: NDArray[np.bool_] = np.not_equal(*_first_with(hashes)[pairs].T)
-    return np.asarray(pairs[different])
+    total = len(neighbors.indices)
+    near = [
+        _codes_of(neighbors, slice(start, start + BLOCK), limit) for start in range(0, total, BLOCK)
+    ]
+    codes, first = np.unique(np.concatenate(near)), _first_with(hashes)
+    del near
+    pairs = np.empty((len(codes), 2), dtype=np.int32)
+    np.floor_divide(codes, total, out=pairs[:, 0], casting="unsafe")
+    np.remainder(codes, total, out=pairs[:, 1], casting="unsafe")
+    return np.asarray(pairs[first[pairs[:, 0]] != first[pairs[:, 1]]])
+
+
+def _codes_of(neighbors: Neighbors, rows: slice, limit: float) -> NDArray[np.int64]:
+    """The pairs of some images and those of their nearest that are as near as that, each as one
+    number that orders like the pair: the smaller index times N, and the larger."""
+    others = neighbors.indices[rows].astype(np.int64)
+    own = np.arange(rows.start, rows.start + len(others))[:, None]
+    codes = np.minimum(own, others) * len(neighbors.indices) + np.maximum(own, others)
+    return np.asarray(codes[neighbors.distances[rows] <= limit])
 
 
 def _confirmed(
-    pairs: NDArray[np.int64], read: ReadImages, scratch: Path | None
+    pairs: NDArray[np.int32], read: ReadImages, scratch: Path | None
 ) -> NDArray[np.int64]:
     """Those of the pairs whose pixels are alike. What is kept of the images lies in files, so
     that memory does not grow with them."""
@@ -215,20 +232,23 @@ def _confirmed(
         _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, scratch) as thumbnails,
         _Rows((VIEWS, 3 * COARSE**2), np.float16, scratch) as views,
     ):
-        images = iter(read(np.unique(pairs).tolist()))
+        wanted = np.unique(pairs).tolist()
+        images = iter(read(wanted))
         while some := list(itertools.islice(images, BATCH)):
             indices += [index for index, _ in some]
             small = np.stack([_thumbnail(image) for _, image in some])
             thumbnails.add(small)
             views.add(_unit(_views(small, COARSE)))
-        known = np.array(indices, dtype=np.int64)
-        pairs = pairs[np.isin(pairs, known).all(axis=1)]
+        known = np.array(indices, dtype=np.int32)
+        if len(known) < len(wanted):
+            pairs = pairs[np.isin(pairs, known).all(axis=1)]
         if not len(pairs):
-            return pairs
-        both = np.searchsorted(known, pairs)
+            return pairs.astype(np.int64)
+        both = np.searchsorted(known, pairs).astype(np.int32)
         detail = _unusual_detail(both, thumbnails)
         maybe = np.flatnonzero(_seem_alike(both, views))
-        return pairs[maybe[_are_alike(both[maybe], thumbnails, detail)]]
+        alike = maybe[_are_alike(both[maybe], thumbnails, detail)]
+        return pairs[alike].astype(np.int64)
 
 
 class _Rows:
@@ -254,7 +274,7 @@ class _Rows:
         """Append rows."""
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
 
-    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+    def __getitem__(self, indices: NDArray[np.integer]) -> NDArray[Any]:
         """A copy of some rows, shape ``indices.shape + shape``; nothing may be added after the
         first call."""
         if self._map is None:
@@ -269,7 +289,7 @@ class _Rows:
         return rows
 
 
-def _seem_alike(pairs: NDArray[np.int64], views: _Rows) -> NDArray[np.bool_]:
+def _seem_alike(pairs: NDArray[np.integer], views: _Rows) -> NDArray[np.bool_]:
     """Which pairs are worth the full comparison, shape (P,): those alike at a coarse glance."""
     seem = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), BATCH):
@@ -281,7 +301,7 @@ def _seem_alike(pairs: NDArray[np.int64], views: _Rows) -> NDArray[np.bool_]:
     return seem
 
 
-def _are_alike(pairs: NDArray[np.int64], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
+def _are_alike(pairs: NDArray[np.integer], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
     """In which pairs one whole image is like a view of the other, cropped or mirrored, at large
     and in its details, shape (P,)."""
     alike = np.zeros(len(pairs), dtype=bool)
@@ -301,7 +321,7 @@ def _are_alike(pairs: NDArray[np.int64], thumbnails: _Rows, detail: float) -> ND
     return alike
 
 
-def _unusual_detail(pairs: NDArray[np.int64], thumbnails: _Rows) -> float:
+def _unusual_detail(pairs: NDArray[np.integer], thumbnails: _Rows) -> float:
     """From which correlation of their details two neighbours of this data set are copies: far above
     the median, by robust statistics."""
     chosen = (

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.apart import as_bytes
+
 SHRINKAGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Ridge penalties that are tried, in units of the mean power of the embedding's axes."""
 
@@ -81,7 +83,7 @@ def _parts(total: int, width: int) -> Iterator[slice]:
 def fixed_order(hashes: Sequence[str], labels: NDArray[np.integer]) -> NDArray[np.intp]:
     """Rows by image hash, then label, shape (N,): what follows from sums in it is the same for any
     order of the rows."""
-    return np.lexsort((labels, np.array(hashes, dtype=np.str_)))
+    return np.lexsort((labels, as_bytes(hashes)))
 
 
 def fit_judge(

@@ -47,6 +47,19 @@ RECALL_SAMPLE = 1000
 """Images of which the true neighbours are looked up, to say how many of them an approximate search
 has found."""
 
+WIDTHS = (30, 60)
+"""How many of the nearest of each image pynndescent follows, one after the other until it finds
+`ENOUGH`: where the images lie in many dimensions, the nearest of the nearest are seldom near."""
+
+FOLLOWED = 60
+"""Of those, and of the images that they are of, how many are compared in a round."""
+
+ENOUGH = 0.99
+"""Share of the true neighbours of the sample that has to be found."""
+
+SEARCHED = 8
+"""Rows that are compared with all at once where there are many: 32 MiB for a million."""
+
 NEARLY_EQUAL = 1e-6
 """Squared distances of unit vectors below it come from differences; above it a float64 product has
 seven digits or more."""
@@ -109,7 +122,12 @@ def nearest_neighbors(
     search = _Search(points, target)
     few = min(k + SPARE_CANDIDATES[0], total - 1)
     approximate = search_method(total, device=device) is not None
-    candidates, beyond = _proposed(search, few) if approximate else search.of_all(few)
+    recall = 1.0
+    if approximate:  # that none was missed is not known and not asked for
+        candidates, recall = _proposed(search, k, few)
+        beyond = np.full(total, np.inf)
+    else:
+        candidates, beyond = search.of_all(few)
     indices = np.empty((total, k), dtype=np.int32)
     distances = np.empty((total, k), dtype=np.float32)
     ways = [False, True]
@@ -119,9 +137,7 @@ def nearest_neighbors(
         indices[rows], distances[rows] = _settled(
             search, rows, candidates[rows].astype(np.int64), beyond[rows], k, ways
         )
-    return Neighbors(
-        indices, distances, metric, _recall(search, points, indices) if approximate else 1.0
-    )
+    return Neighbors(indices, distances, metric, recall)
 
 
 def nearest_of_rows(
@@ -191,42 +207,77 @@ def _points_of(embeddings: NDArray[np.floating], metric: str) -> _Points:
     return _Points(embeddings, factors, np.zeros(len(embeddings), bool), False)
 
 
-def _proposed(search: _Search, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Candidates by pynndescent, in the form of `_Search.of_all`; that none was missed is not known
-    and not asked for."""
+def _proposed(search: _Search, k: int, count: int) -> tuple[NDArray[np.int32], float]:
+    """Candidates of all rows by pynndescent, shape (N, count), and the share of the k true
+    neighbours of a sample that are among them: of the first of `WIDTHS` that finds enough, else of
+    the last."""
+    sample, recall = _Sample.of(search, k), 0.0
+    for width in WIDTHS:
+        found = _descended(search, count, max(width, count + 1))
+        recall = sample.recall(search.points, found)
+        if recall >= ENOUGH:
+            break
+    return found, recall
+
+
+def _descended(search: _Search, count: int, width: int) -> NDArray[np.int32]:
+    """The nearest that pynndescent finds while it follows so many of each row, shape (N, count)."""
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        descent = import_settled("pynndescent").NNDescent
-        vectors = search.unit_vectors()
-        found, _ = descent(
-            vectors, metric="euclidean", n_neighbors=count + 1, random_state=0, low_memory=True
-        ).neighbor_graph
+        graph, _ = (
+            import_settled("pynndescent")
+            .NNDescent(
+                search.unit_vectors(),
+                metric="euclidean",
+                n_neighbors=min(width, len(search.points.vectors)),
+                max_candidates=FOLLOWED,
+                random_state=0,
+                low_memory=True,
+            )
+            .neighbor_graph
+        )
+    found = graph[:, : count + 1].astype(np.int32)
+    del graph
     own = found == np.arange(len(found))[:, None]
     # of many images at one point the own one may not be among those found
     own[~own.any(axis=1), -1] = True
-    others: NDArray[np.int32] = found[~own].reshape(len(found), count).astype(np.int32)
+    others = found[~own].reshape(len(found), count)
     short = np.flatnonzero((others < 0).any(axis=1))  # -1 stands for one that was not found
-    for start in range(0, len(short), 8):
-        rows = short[start : start + 8]
+    for start in range(0, len(short), SEARCHED):
+        rows = short[start : start + SEARCHED]
         others[rows] = search.of_some(rows, count, exactly=False)[0]
-    return others, np.full(len(found), np.inf)
+    return others
 
 
-def _recall(search: _Search, points: _Points, indices: NDArray[np.int32]) -> float:
-    """Share of the true neighbours of some rows that are among those found; of equally distant ones
-    either counts."""
-    total, k = indices.shape
-    rows = np.sort(np.random.default_rng(0).choice(total, min(RECALL_SAMPLE, total), replace=False))
-    found = 0
-    for start in range(0, len(rows), max(1, BLOCK_VALUES // total)):
-        some = rows[start : start + max(1, BLOCK_VALUES // total)]
-        candidates, _ = search.of_some(some, min(k + SPARE_CANDIDATES[1], total - 1), exactly=False)
-        _, true = _nearest(points, some, candidates, k)
-        _, own = _nearest(points, some, indices[some].astype(np.int64), k)
-        found += int((own <= true[:, -1:] * (1 + 1e-6)).sum())
-    return float(found / (len(rows) * k))
+@dataclass(frozen=True)
+class _Sample:
+    """Some rows of which the true neighbours are known."""
+
+    rows: NDArray[np.int64]
+    """Shape (R,), ascending."""
+    limit: NDArray[np.float64]
+    """Shape (R, 1): squared distance of the last of them; of equally distant ones either counts."""
+    k: int
+
+    @classmethod
+    def of(cls, search: _Search, k: int) -> _Sample:
+        """A seeded one."""
+        total = len(search.points.vectors)
+        rows = np.random.default_rng(0).choice(total, min(RECALL_SAMPLE, total), replace=False)
+        rows, limits = np.sort(rows), []
+        for start in range(0, len(rows), SEARCHED):
+            some = rows[start : start + SEARCHED]
+            many = min(k + SPARE_CANDIDATES[1], total - 1)
+            candidates, _ = search.of_some(some, many, exactly=False)
+            limits.append(_nearest(search.points, some, candidates, k)[1][:, -1:])
+        return cls(rows, np.concatenate(limits) * (1 + 1e-6), k)
+
+    def recall(self, points: _Points, candidates: NDArray[np.int32]) -> float:
+        """Share of the true ones that are among the candidates of all rows, in [0, 1]."""
+        own = _nearest(points, self.rows, candidates[self.rows].astype(np.int64), self.k)[1]
+        return float((own <= self.limit).sum() / (len(self.rows) * self.k))
 
 
 def torch_device(name: str | None) -> torch.device:
@@ -276,7 +327,7 @@ class _Search:
         self._total = len(points.vectors)
         self._float32 = self._all_rows(torch.float32, device)
         self._squares = (self._float32 * self._float32).sum(dim=1)
-        self._float64: torch.Tensor | None = None
+        self._float64: tuple[torch.Tensor, torch.Tensor] | None = None
         # Rounding of a float32 product of such vectors: it grows with the root of the dimension,
         # the factor leaves room.
         self._rounding = (
@@ -334,10 +385,7 @@ class _Search:
         every accelerator has float64."""
         import torch
 
-        if exactly and self._float64 is None:
-            self._float64 = self._all_rows(torch.float64, torch.device("cpu"))
-        everything = self._float64 if exactly and self._float64 is not None else self._float32
-        squares = (everything * everything).sum(dim=1)
+        everything, squares = self._in_float64() if exactly else (self._float32, self._squares)
         chosen = torch.from_numpy(rows).to(everything.device)
         with torch.inference_mode():
             nearness = torch.addmm(-squares[None, :], everything[chosen], everything.T, alpha=2)
@@ -348,6 +396,15 @@ class _Search:
         return found, np.full(len(rows), np.inf) if exactly else self._none_missed_below(
             best.values
         )
+
+    def _in_float64(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """All rows and their squared lengths, made once."""
+        import torch
+
+        if self._float64 is None:
+            rows = self._all_rows(torch.float64, torch.device("cpu"))
+            self._float64 = rows, (rows * rows).sum(dim=1)
+        return self._float64
 
     def _none_missed_below(self, best: torch.Tensor) -> NDArray[np.float64]:
         if best.shape[1] == self._total - 1:  # every other row is a candidate

@@ -22,6 +22,10 @@ LEAST = 2.0**-149
 """The smallest probability in float32: what was stored as 0 counts as this in logarithms."""
 
 
+OVERLAP_ROWS = 1 << 14
+"""Images whose neighbours are compared at once: 4 MB for 15 of each."""
+
+
 @dataclass(frozen=True)
 class CheckpointValues:
     """What was found about all images at one checkpoint."""
@@ -298,7 +302,12 @@ def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.
     1 where there are none."""
     if one.shape[1] == 0:
         return np.ones(len(one))
-    return np.asarray((one[:, :, None] == other[:, None, :]).any(axis=2).mean(axis=1))
+    found = np.empty(len(one))
+    for start in range(0, len(one), OVERLAP_ROWS):
+        rows = slice(start, start + OVERLAP_ROWS)
+        same = np.asarray(one[rows])[:, :, None] == np.asarray(other[rows])[:, None, :]
+        found[rows] = same.any(axis=2).mean(axis=1)
+    return found
 
 
 def lives(

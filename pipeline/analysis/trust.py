@@ -3,13 +3,14 @@ and the other way round."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
-from review_embeddings.pipeline.analysis.project import in_blocks
+from review_embeddings.pipeline.analysis.trajectories import overlap
 
 NEAR = 15
 """Neighbours that are compared."""
@@ -17,6 +18,13 @@ NEAR = 15
 SAMPLE = 1000
 """Images whose ranks are worked out for trustworthiness and continuity; where there are more, a
 seeded sample of so many."""
+
+
+BLOCK_VALUES = 1 << 22
+"""Distances that are worked on at once: 32 MiB of float64."""
+
+QUERIED = 1 << 16
+"""Points of a map whose neighbours are looked up at once."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +66,13 @@ def map_trust(
     if k == 0:
         return MapTrust(np.ones(total, dtype=np.float32), 1.0, 1.0)
     flat = np.asarray(points, dtype=np.float64)
-    near = neighbors.indices[:, :k].astype(np.int64)
+    near = neighbors.indices[:, :k]
     on_map = _nearest_on_map(flat, k)
-    kept = (near[:, :, None] == on_map[:, None, :]).any(axis=2).mean(axis=1).astype(np.float32)
+    kept = overlap(near, on_map).astype(np.float32)
     rows = _sample(total, sample, seed)
-    intruders = missed = 0.0
     unit = neighbors.metric == "cosine"
-    for start in range(0, len(rows), 100):
-        some = rows[start : start + 100]
-        intruders += _excess(_distances(embeddings, some, unit=unit), some, on_map[some], k)
-        missed += _excess(_distances(flat, some, unit=False), some, near[some], k)
+    intruders = _excess(_Distances(embeddings, rows, unit=unit), on_map[rows])
+    missed = _excess(_Distances(flat, rows, unit=False), near[rows])
     worst = len(rows) * k * (2 * total - 3 * k - 1) / 2
     return MapTrust(
         kept, *(float(np.clip(1 - excess / worst, 0, 1)) for excess in (intruders, missed))
@@ -81,15 +86,18 @@ def _sample(total: int, size: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(total, size, replace=False))
 
 
-def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int32]:
     """The k nearest other points of each point, shape (N, k)."""
     from scipy.spatial import cKDTree
 
-    found: NDArray[np.int64] = np.asarray(cKDTree(points).query(points, k=k + 1)[1], dtype=np.int64)
-    own = found == np.arange(len(points))[:, None]
-    # of many points at one position the own one may not be among those found
-    own[~own.any(axis=1), -1] = True
-    others: NDArray[np.int64] = found[~own].reshape(len(points), k)
+    tree, others = cKDTree(points), np.empty((len(points), k), dtype=np.int32)
+    for start in range(0, len(points), QUERIED):
+        rows = np.arange(start, min(start + QUERIED, len(points)))
+        found = np.asarray(tree.query(points[rows], k=k + 1)[1])
+        own = found == rows[:, None]
+        # of many points at one position the own one may not be among those found
+        own[~own.any(axis=1), -1] = True
+        others[rows] = found[~own].reshape(len(rows), k)
     return others
 
 
@@ -98,27 +106,47 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors / np.where(lengths == 0, 1.0, lengths)
 
 
-def _distances(
-    vectors: NDArray[np.floating], rows: NDArray[np.int64], *, unit: bool
-) -> NDArray[np.float64]:
-    """Something that orders like the distance from some rows to all, shape (R, N); of all at
-    ``unit`` length if asked for."""
-    own = np.asarray(vectors[rows], dtype=np.float64)
-    own = _unit(own) if unit else own
-    distances, start = np.empty((len(rows), len(vectors))), 0
-    for block in in_blocks(vectors):
-        block = _unit(block) if unit else block
-        squares = np.einsum("nd,nd->n", block, block)
-        distances[:, start : start + len(block)] = squares[None, :] - 2.0 * own @ block.T
-        start += len(block)
-    return distances
+class _Distances:
+    """Something that orders like the distance from some rows to all; of all at ``unit`` length if
+    asked for."""
+
+    def __init__(
+        self, vectors: NDArray[np.floating], rows: NDArray[np.int64], *, unit: bool
+    ) -> None:
+        self._vectors, self._rows, self._unit = vectors, rows, unit
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """The first of some of all, and the distances to these, shape (R, B); infinite to the row
+        itself. The same bits each time."""
+        own = self._exact(self._rows)
+        size = max(1, BLOCK_VALUES // max(len(own), own.shape[1]))
+        for start in range(0, len(self._vectors), size):
+            block = self._exact(slice(start, start + size))
+            distances = own @ block.T
+            distances *= -2.0
+            distances += np.einsum("nd,nd->n", block, block)
+            here = np.flatnonzero((self._rows >= start) & (self._rows < start + size))
+            distances[here, self._rows[here] - start] = np.inf
+            yield start, distances
+
+    def _exact(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float64]:
+        vectors = np.asarray(self._vectors[rows], dtype=np.float64)
+        return _unit(vectors) if self._unit else vectors
 
 
-def _excess(
-    distances: NDArray[np.float64], rows: NDArray[np.int64], others: NDArray[np.int64], k: int
-) -> float:
-    """By how many ranks the ``others`` of each row lie beyond its k nearest, summed."""
-    distances[np.arange(len(rows)), rows] = np.inf
-    theirs = np.take_along_axis(distances, others, axis=1)
-    nearer = [np.count_nonzero(distances < column[:, None], axis=1) for column in theirs.T]
-    return float(sum(np.maximum(count + 1 - k, 0).sum() for count in nearer))
+def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
+    """By how many ranks the ``others`` of each row, shape (R, k), lie beyond its k nearest,
+    summed."""
+    count, k = others.shape
+    theirs = np.empty(others.shape)
+    for start, block in distances.blocks():
+        row, column = np.nonzero((others >= start) & (others < start + block.shape[1]))
+        theirs[row, column] = block[row, others[row, column] - start]
+    farthest = theirs.max(axis=1, keepdims=True)
+    nearer = np.zeros(others.shape, dtype=np.int64)
+    for _, block in distances.blocks():
+        row, column = np.nonzero(block < farthest)
+        near = block[row, column]
+        for place in range(k):
+            nearer[:, place] += np.bincount(row[near < theirs[row, place]], minlength=count)
+    return float(np.maximum(nearer + 1 - k, 0).sum())
