@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +10,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WorkTimeoutError
 from typing import Generic, TypeVar
 
+from review_embeddings.pipeline.run import system
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def worker_count() -> int:
-    """Threads that decode images: one a core, Pillow lets go of Python's lock while it works."""
-    return max(1, os.cpu_count() or 1)
+    """Threads that decode images: one for each core that this process may use, Pillow lets go of
+    Python's lock while it works."""
+    return max(1, system.cores())
 
 
 def in_threads(

@@ -4,9 +4,13 @@ no model and no file."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_LEVEL = 255
 
@@ -69,3 +73,56 @@ def to_values(levels: NDArray[np.uint8], normalisation: Normalisation) -> NDArra
     for channel, value_of in enumerate(normalisation.table()):
         values[:, channel] = value_of[levels[:, channel]]
     return values
+
+
+# -- with torch
+
+
+@dataclass(frozen=True)
+class Steps:
+    """``(level / divisor - mean) / std`` in float32, each result rounded: how most image processors
+    compute."""
+
+    divisor: float
+    mean: list[float]
+    std: list[float]
+
+    def __call__(self, levels: torch.Tensor) -> torch.Tensor:
+        """8-bit levels of shape (N, 3, height, width) to float32."""
+        mean, std = _of_channels(self.mean), _of_channels(self.std)
+        return levels.float().div_(self.divisor).sub_(mean).div_(std)
+
+
+@dataclass(frozen=True)
+class Line:
+    """``level * scale + shift`` in float32, each result rounded."""
+
+    scale: list[float]
+    shift: list[float]
+
+    def __call__(self, levels: torch.Tensor) -> torch.Tensor:
+        """8-bit levels of shape (N, 3, height, width) to float32."""
+        return levels.float().mul_(_of_channels(self.scale)).add_(_of_channels(self.shift))
+
+
+def arithmetic_of(normalisation: Normalisation) -> Steps | Line | None:
+    """What computes on a CPU the very values of the table, all 256 levels of each channel to the
+    last bit, in a fifth of the time that looking them up takes; None where neither way does."""
+    import torch
+
+    if not all(normalisation.scale):
+        return None
+    std = [1 / (MAX_LEVEL * scale) for scale in normalisation.scale]
+    mean = [-shift * one for shift, one in zip(normalisation.shift, std, strict=True)]
+    levels = torch.arange(MAX_LEVEL + 1, dtype=torch.uint8).repeat(1, len(std), 1)[..., None]
+    table = torch.from_numpy(normalisation.table())
+    for way in (Steps(MAX_LEVEL, mean, std), Line(normalisation.scale, normalisation.shift)):
+        if torch.equal(way(levels)[0, :, :, 0].view(torch.int32), table.view(torch.int32)):
+            return way
+    return None
+
+
+def _of_channels(values: list[float]) -> torch.Tensor:
+    import torch
+
+    return torch.tensor(values, dtype=torch.float32)[:, None, None]

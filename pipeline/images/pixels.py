@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +23,13 @@ from review_embeddings.pipeline.errors import (
     RunError,
     reason_of,
 )
-from review_embeddings.pipeline.images.normalisation import Normalisation, to_values
+from review_embeddings.pipeline.images.normalisation import (
+    Line,
+    Normalisation,
+    Steps,
+    arithmetic_of,
+    to_values,
+)
 from review_embeddings.pipeline.run import storage
 from review_embeddings.pipeline.run.bounded import NotRegularError, open_binary
 from review_embeddings.pipeline.run.checksums import BlockChecksums, check_blocks
@@ -194,12 +201,18 @@ class Pixels:
         given = torch.from_numpy(np.array(self.array[start:stop])).to(device)
         if self.normalisation is None:
             return given.float()
+        if device.type == "cpu" and self._arithmetic is not None:
+            return self._arithmetic(given)
         table = torch.from_numpy(self.normalisation.table()).to(device)
         values = torch.empty(given.shape, dtype=torch.float32, device=device)
         for channel, value_of in enumerate(table):
             levels = given[:, channel]
             values[:, channel] = value_of[levels.int().flatten()].view(levels.shape)
         return values
+
+    @cached_property
+    def _arithmetic(self) -> Steps | Line | None:
+        return None if self.normalisation is None else arithmetic_of(self.normalisation)
 
 
 class PixelCache:

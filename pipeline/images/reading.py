@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 CHUNK = 64
 """Images decoded and preprocessed as one piece of work by a thread."""
 
+DECODED_AT_ONCE = 1 << 24
+"""Pixels of decoded images that wait in a thread until they are preprocessed; a photograph of more
+waits alone."""
+
 
 @dataclass(frozen=True)
 class ImageMetadata:
@@ -62,8 +66,8 @@ class ImageRecord(ImageMetadata):
     """The file as the data set stores it."""
     preview: bytes | None
     """What a browser should show instead; None where ``data`` itself will do."""
-    rgb: Image.Image
-    """The decoded image."""
+    rgb: Image.Image | None
+    """The decoded image; None once it was preprocessed."""
 
 
 @dataclass(frozen=True)
@@ -128,23 +132,51 @@ def _relative(file: str, root: Path | None) -> str:
 def read_all(
     cells: Iterable[tuple[int, int, Cell | None]],
     root: Path,
-    prepare: Callable[[list[Image.Image]], NDArray[Any]] | None,
+    prepare: Prepare | None,
     *,
     preview: bool = True,
     workers: int | None = None,
     rules: int = GREY_RULES,
-) -> Iterator[tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]]:
+) -> Iterator[tuple[list[ImageRecord | SkippedImage], list[NDArray[Any]]]]:
     """Read images, given by row, label and cell, some at a time, with what ``prepare`` makes of
-    them; in threads, some ahead."""
+    them, in order; in threads, some ahead."""
 
     def read(
         some: list[tuple[int, int, Cell | None]],
-    ) -> tuple[list[ImageRecord | SkippedImage], NDArray[Any] | None]:
-        records = [read_image(*one, root=root, preview=preview, rules=rules) for one in some]
-        decoded = [record.rgb for record in records if isinstance(record, ImageRecord)]
-        return records, prepare(decoded) if prepare and decoded else None
+    ) -> tuple[list[ImageRecord | SkippedImage], list[NDArray[Any]]]:
+        records = list[ImageRecord | SkippedImage]()
+
+        def decoded() -> Iterator[Image.Image]:
+            for one in some:
+                record = read_image(*one, root=root, preview=preview, rules=rules)
+                if isinstance(record, ImageRecord) and record.rgb is not None:
+                    yield record.rgb
+                    record = replace(record, rgb=None)
+                records.append(record)
+
+        return records, list(prepared(decoded(), prepare))
 
     return in_threads(read, chunks(cells, CHUNK), workers)
+
+
+Prepare = Callable[[list["Image.Image"]], NDArray[Any]]
+"""As `pixels.Preprocessor.prepare`."""
+
+
+def prepared(images: Iterable[Image.Image], prepare: Prepare | None) -> Iterator[NDArray[Any]]:
+    """What is made of images, in order, a few at a time: as many as `DECODED_AT_ONCE` lets wait.
+    Nothing, though they are all asked for, where ``prepare`` is None."""
+    waiting, area = list[Any](), 0
+    for image in images:
+        if prepare is None:
+            continue
+        waiting.append(image)
+        area += image.width * image.height
+        if area >= DECODED_AT_ONCE:
+            yield prepare(waiting)
+            waiting, area = [], 0
+    if waiting and prepare is not None:
+        yield prepare(waiting)
 
 
 def read_file(path: str) -> bytes:

@@ -240,7 +240,7 @@ class Processor:
                 return self(images)
             levels.append(one)
         self._check_sizes([one.shape for one in levels])
-        return np.stack(levels)
+        return np.stack(levels, out=np.empty((len(levels), *levels[0].shape), np.uint8))
 
     def _levels(self, image: Image.Image) -> NDArray[np.uint8] | None:
         """The levels of an image, shape (3, height, width); None where its values are not those of

@@ -15,7 +15,12 @@ from review_embeddings.pipeline.errors import CheckpointError, DatasetError, Set
 from review_embeddings.pipeline.images.dataset import OpenedDataset, open_dataset
 from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.pipeline.images.pixels import PixelCache, PixelWriter
-from review_embeddings.pipeline.images.reading import CHUNK, SkippedImage, read_all
+from review_embeddings.pipeline.images.reading import (
+    CHUNK,
+    SkippedImage,
+    prepared,
+    read_all,
+)
 from review_embeddings.pipeline.images.runimages import RunImages, images_key, read_images
 from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.images.walk import walked_once
@@ -390,9 +395,10 @@ def _write_copies(
     ):
         root = _folder_of(session.run, selected.opened.reference)
         prepare = cache.prepare if cache else None
-        for records, batch in read_all(_cells(selected), root, prepare):
-            if pixels is not None and batch is not None:
-                pixels.add(batch)
+        for records, batches in read_all(_cells(selected), root, prepare):
+            for batch in batches:
+                if pixels:
+                    pixels.add(batch)
             for record in records:
                 images.add(record)
             advance(len(records))
@@ -440,16 +446,18 @@ def _preprocess_copies(
 ) -> None:
     cache = PixelCache(session.run, processor.load(), processor.digest)
 
-    def prepare(files: list[bytes]) -> NDArray[Any]:
-        return cache.prepare([to_rgb(decode(data), images.grey_rules) for data in files])
+    def prepare(files: list[bytes]) -> list[NDArray[Any]]:
+        decoded = (to_rgb(decode(data), images.grey_rules) for data in files)
+        return list(prepared(decoded, cache.prepare))
 
     with (
         writing_pixels(cache) as pixels,
         session.progress.stage(PIXELS.title, total=len(images), unit="images") as advance,
     ):
-        for batch in in_threads(prepare, chunks(images.read_files(), CHUNK)):
-            pixels.add(batch)
-            advance(len(batch))
+        for batches in in_threads(prepare, chunks(images.read_files(), CHUNK)):
+            for batch in batches:
+                pixels.add(batch)
+                advance(len(batch))
         pixels.finish(pixels_key(images.digest))
 
 

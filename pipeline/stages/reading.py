@@ -183,10 +183,11 @@ def read_rows(
     found: list[tuple[Any, ...]] = []
     try:
         read = read_all(cells, root, prepare, preview=False, workers=threads, rules=grey_rules)
-        for records, batch in read:
+        for records, batches in read:
             found += map(_as_row, records)
-            if pixels and batch is not None:
-                pixels.add(batch)
+            for batch in batches:
+                if pixels:
+                    pixels.add(batch)
         if pixels:
             pixels.finish(key)
     finally:

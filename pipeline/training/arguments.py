@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import SettingsError, reason_of
 from review_embeddings.pipeline.models.device import has_bf16
 from review_embeddings.pipeline.models.libraries import import_transformers
+from review_embeddings.pipeline.run import system
 from review_embeddings.pipeline.text import nearest_name
 
 OWN_OPTIONS = {
@@ -188,7 +188,7 @@ def own_defaults(values: Mapping[str, Any], device: str | None = None) -> dict[s
     on_cpu = values.get("use_cpu") is True or (device or "").split(":")[0] == "cpu"
     cuda = torch.cuda.is_available() and not on_cpu
     accelerated = cuda or (torch.backends.mps.is_available() and not on_cpu)
-    processes = min(MAX_LOADING_PROCESSES, os.cpu_count() or 1)
+    processes = min(MAX_LOADING_PROCESSES, system.cores())
     return {
         **DEFAULTS,
         "bf16": not values.get("fp16") and has_bf16(on_cpu),

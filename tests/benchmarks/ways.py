@@ -15,6 +15,7 @@ import argparse
 import importlib
 import io
 import json
+import os
 import pickle
 import sys
 import tempfile
@@ -59,6 +60,13 @@ class Case:
 
 Work = Callable[[], Any]
 """What the clock is around; gives something by which both ways can be compared, or None."""
+
+Way = Callable[[Case], Work]
+"""Makes what is needed, and gives what is measured."""
+
+
+class Seconds(float):
+    """What a way has timed itself, in place of the clock."""
 
 
 # -- inputs
@@ -512,7 +520,7 @@ def pipeline_ours(case: Case, precision: str = "fp32") -> Work:
     return work
 
 
-WAYS: dict[str, dict[str, Callable[[Case], Work]]] = {
+WAYS: dict[str, dict[str, Way]] = {
     "images": {"notebook": images_notebook, "ours": images_ours},
     "forward": {
         "notebook": forward_notebook,
@@ -536,6 +544,14 @@ WAYS: dict[str, dict[str, Callable[[Case], Work]]] = {
 """What is measured: images to what the model takes; the forward pass; OOD scores; those with label
 quality and duplicates; the aligned coordinates; reading embeddings back; and from checkpoints to
 the table (in the notebook: to scores and coordinates)."""
+
+
+def all_ways() -> dict[str, dict[str, Way]]:
+    """Those, and those of what the notebook does not have."""
+    from tests.benchmarks import newways
+
+    found = {**WAYS, **newways.WAYS}
+    return {stage: {**ways, **newways.MORE.get(stage, {})} for stage, ways in found.items()}
 
 
 # -- one measurement
@@ -569,7 +585,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=WAYS)
+    parser.add_argument("stage", choices=all_ways())
     parser.add_argument("way")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--images", type=int, required=True)
@@ -584,19 +600,30 @@ def main() -> None:
 
 
 def measured(stage: str, way: str, **options: Any) -> dict[str, float]:
-    """Seconds and MiB of one way of one stage; what it gives, if an array, is left in the folder.
-    ``options``: those of `Case`."""
+    """Seconds, processor seconds of this process and its children, and MiB of one way of one stage;
+    what it gives, if an array, is left in the folder. ``options``: those of `Case`."""
     with tempfile.TemporaryDirectory(dir=options["folder"]) as work:
         case = Case(**options, work=Path(work))
-        do = WAYS[stage][way](case)
+        do = all_ways()[stage][way](case)
         with Peak() as peak:
-            started = time.perf_counter()
+            before, started = processor_seconds(), time.perf_counter()
             result = do()
             seconds = time.perf_counter() - started
-    if isinstance(result, np.ndarray):
+            processor = processor_seconds() - before
+    if isinstance(result, Seconds):
+        seconds = processor = float(result)
+    elif isinstance(result, np.ndarray):
         np.save(case.folder / f"result-{stage}-{way}.npy", result)
-    return {"seconds": seconds, "mib": peak.mib}
+    return {"seconds": seconds, "processor": processor, "mib": peak.mib}
+
+
+def processor_seconds() -> float:
+    """Of all threads of this process, and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 if __name__ == "__main__":
-    main()
+    from tests.benchmarks import ways  # as other modules know it
+
+    ways.main()

@@ -4,6 +4,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -12,11 +13,12 @@ import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 from samples import CLASSES, encoded, picture
 
 from review_embeddings.pipeline.errors import DatasetError
-from review_embeddings.pipeline.images import dataset, writer
+from review_embeddings.pipeline.images import dataset, reading, writer
 from review_embeddings.pipeline.images.dataset import open_dataset, source_signature
 from review_embeddings.pipeline.images.decode import decode
 from review_embeddings.pipeline.images.reading import ImageRecord, SkippedImage, read_image
@@ -25,6 +27,7 @@ from review_embeddings.pipeline.images.sample import balanced_sample
 from review_embeddings.pipeline.images.writer import writing_images
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import DatasetReference
+from review_embeddings.pipeline.threads import worker_count
 
 
 def cells(total: int) -> list[dict[str, object]]:
@@ -287,13 +290,49 @@ def test_previews_only_where_the_file_itself_would_not_do() -> None:
     assert turned is not None and decode(turned).size == (10, 20)
 
 
+def test_few_decoded_images_wait_and_their_order_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 4 x 4 pixels each, with room for 40 pixels: three at a time. One in the middle cannot be
+    read, and is named in its place."""
+    monkeypatch.setattr(reading, "DECODED_AT_ONCE", 40)
+    files = [encoded(Image.new("L", (4, 4), 10 * number)) for number in range(8)]
+    files[4] = b"no image"
+    given = [(row, 0, {"bytes": data, "path": None}) for row, data in enumerate(files)]
+    asked = []
+
+    def prepare(images: list[Image.Image]) -> NDArray[Any]:
+        asked.append(len(images))
+        return np.array([image.getpixel((0, 0)) for image in images])
+
+    ((records, batches),) = reading.read_all(given, Path(), prepare)
+    assert asked == [3, 3, 1]
+    assert [level for batch in batches for level in batch[:, 0].tolist()] == [
+        *(0, 10, 20),
+        *(30, 50, 60),
+        70,
+    ]
+    assert [one.image_id for one in records] == list(range(8))
+    assert [type(one) for one in records].index(SkippedImage) == 4
+    assert all(one.rgb is None for one in records if isinstance(one, ImageRecord))
+    ((records, batches),) = reading.read_all(given, Path(), None)
+    assert len(records) == 8 and not batches
+
+
+def test_threads_are_as_many_as_the_cores_that_the_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 5, 6}, raising=False)
+    assert worker_count() == 3
+
+
 def test_images_inside_an_archive(tmp_path: Path) -> None:
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.writestr("a.png", encoded(picture(1, 1)))
     record = read_image(0, 0, {"bytes": None, "path": f"zip://a.png::{tmp_path / 'images.zip'}"})
-    assert isinstance(record, ImageRecord) and record.rgb.size == (16, 16)
+    assert isinstance(record, ImageRecord) and record.rgb is not None
+    assert record.rgb.size == (16, 16)
     missing = read_image(0, 0, {"bytes": None, "path": str(tmp_path / "gone.png")})
     assert isinstance(missing, SkippedImage) and "No such file" in missing.reason
 

@@ -1,12 +1,14 @@
 """The cache holds exactly what each model's own image processor gives, in 8 bits wherever that
 loses nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from samples import picture
 from transformers import (
@@ -18,8 +20,15 @@ from transformers import (
 )
 
 from review_embeddings.pipeline.errors import CheckpointError, DatasetError
-from review_embeddings.pipeline.images.normalisation import Normalisation, to_levels, to_values
-from review_embeddings.pipeline.images.pixels import PixelCache
+from review_embeddings.pipeline.images.normalisation import (
+    Line,
+    Normalisation,
+    Steps,
+    arithmetic_of,
+    to_levels,
+    to_values,
+)
+from review_embeddings.pipeline.images.pixels import PixelCache, Pixels
 from review_embeddings.pipeline.models.processor import Processor, load_processor
 from review_embeddings.pipeline.run.folder import RunFolder
 
@@ -151,6 +160,45 @@ def test_levels_by_hand() -> None:
     assert levels is not None and levels.ravel().tolist() == [0, 128, 255]
     assert to_levels(values.astype(np.float32) + np.float32(0.001), normalisation) is None
     assert to_levels(np.full((1, 3, 1, 1), 2.0, np.float32), normalisation) is None
+
+
+def exact(values: Any) -> NDArray[np.int32]:
+    """Values of float32 by their bits, so that -0.0 is not 0.0."""
+    return np.ascontiguousarray(np.asarray(values, dtype=np.float32)).view(np.int32)
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_what_is_computed_is_what_is_in_the_table_to_the_last_bit(name: str) -> None:
+    normalisation = Processor(PROCESSORS[name]).normalisation
+    assert normalisation is not None
+    way = arithmetic_of(normalisation)
+    assert isinstance(way, Line if name == "not rescaled" else Steps)
+    levels = np.random.default_rng(0).integers(0, 256, (5, 3, 7, 9), dtype=np.uint8)
+    expected = exact(to_values(levels, normalisation))
+    np.testing.assert_array_equal(exact(way(torch.from_numpy(levels))), expected)
+    batch = Pixels(levels, normalisation).batch(0, 5, torch.device("cpu"))
+    np.testing.assert_array_equal(exact(batch), expected)
+
+
+def test_steps_and_line_by_hand() -> None:
+    levels = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 1, 1, 3)
+    steps, line = Steps(255, [0.5], [0.5]), Line([2.0], [-1.0])
+    assert steps(levels).flatten().tolist() == pytest.approx([-1.0, -0.6, 1.0])
+    assert line(levels).flatten().tolist() == [-1.0, 101.0, 509.0]
+
+
+def test_a_table_that_no_arithmetic_gives_is_looked_up() -> None:
+    """One bit of one level is another: so is every value of that level."""
+    known = Processor(PROCESSORS["vit"]).normalisation
+    assert known is not None
+    table = known.table()
+    table[1, 77] = np.nextafter(table[1, 77], np.float32(9))
+    odd = replace(known, values=table.tolist())
+    assert arithmetic_of(odd) is None and arithmetic_of(known) is not None
+    levels = np.full((2, 3, 2, 2), 77, np.uint8)
+    batch = Pixels(levels, odd).batch(0, 2, torch.device("cpu"))
+    np.testing.assert_array_equal(exact(batch), exact(to_values(levels, odd)))
+    assert arithmetic_of(Normalisation([0.0] * 3, [1.0] * 3)) is None  # of a damaged file
 
 
 def test_images_of_different_sizes_are_refused() -> None:
