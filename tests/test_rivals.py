@@ -1,4 +1,4 @@
-"""What `tests.benchmarks.rivals` makes of its measurements, and when it takes a page for painted."""
+"""What `tests.benchmarks.rivals` makes of its measurements, and when a page counts as painted."""
 
 from __future__ import annotations
 
