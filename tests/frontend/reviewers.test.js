@@ -40,6 +40,17 @@ test("a disputed image says who decided what, and is in a list of its own", asyn
     assert.match(textOf(reviewView(page)), /disputed: ada: keep · bob: → blue/);
 });
 
+test("the list of disputes says who decided what now", async () => {
+    const { page, server } = await differing();
+    const said = () => JSON.stringify(page.offered.of(DISPUTED_LIST.key)?.why);
+    assert.match(said(), /ada: keep · bob: → blue/);
+    const unsure = by("bob", "unsure");
+    const still = { decided: [[2, unsure]], several: [[2, [by("ada", "keep"), unsure]]] };
+    server.changed = changes({ revision: 6, .../** @type {any} */ (still), disputed: [2] });
+    await page.decisions.catchUp();
+    assert.match(said(), /ada: keep · bob: unsure/);
+});
+
 test("a dispute is done once nobody differs any more, and its list is gone then", async () => {
     const { page, server } = await differing();
     page.review.open(DISPUTED_LIST.key);

@@ -37,7 +37,7 @@ export class Reviewers {
         for (const [row] of decided) this.#several.delete(row);
         for (const [row, made] of several) this.#several.set(row, made);
         const isSame = disputed.length === this.#disputed.size && disputed.every(this.isDisputed);
-        if (isSame) return;
+        if (isSame && !several.some(([row]) => this.isDisputed(row))) return;
         this.#disputed = new Set(disputed);
         this.#lists = undefined;
     }
