@@ -126,15 +126,15 @@ def decide(run: Path, out: Path) -> None:
 
 def rounds(started: Forks, folder: Path, commands: Commands) -> Round:
     """Compare what is left of the commands after kills with what they leave without."""
-    seconds = _undisturbed(started, folder, commands)
-    expected = contents(folder / "whole")
+    place = folder / "place"  # the same for both, as paths are part of what is made
+    seconds = _undisturbed(started, folder, place, commands)
+    expected = contents(place)
 
     def round_of(seed: int) -> Figures:
-        killed = folder / "killed"
-        shutil.rmtree(killed, ignore_errors=True)
-        killed.mkdir()
-        counted = _disturbed(started, commands(folder, killed), seconds, random.Random(seed))
-        got = contents(killed)
+        shutil.rmtree(place)
+        place.mkdir()
+        counted = _disturbed(started, commands(folder, place), seconds, random.Random(seed))
+        got = contents(place)
         changed = [name for name in got | expected if got.get(name) != expected.get(name)]
         if changed:
             print(f"seed {seed}: {', '.join(changed[:9])}", flush=True)
@@ -170,16 +170,15 @@ def proofs(folder: Path) -> Iterator[Round]:
         yield rounds(started, folder, of_a_proof)
 
 
-def _undisturbed(started: Forks, folder: Path, commands: Commands) -> dict[str, float]:
+def _undisturbed(started: Forks, folder: Path, place: Path, commands: Commands) -> dict[str, float]:
     """What is never killed; how long each command takes once all is imported."""
     seconds: dict[str, float] = {}
     for _ in range(2):
-        whole = folder / "whole"
-        shutil.rmtree(whole, ignore_errors=True)
-        whole.mkdir()
-        for name, command in commands(folder, whole).items():
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        for name, command in commands(folder, place).items():
             if name == "import":
-                decide(whole / "run", folder / "list.csv")
+                decide(place / "run", folder / "list.csv")
             seconds[name] = started.run(*command)
     return seconds
 
