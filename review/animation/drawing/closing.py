@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from review_embeddings.review.animation.pairs import ChangedImage
 from review_embeddings.review.animation.themes import THEMES
 
 HEADING = "Before and after"
+
+BREAKS = re.compile(r"(?<=[^\s→])[\s_-]")
+"""Behind these a name may go on in a second line."""
 
 BESIDE = 1.5
 """Width to height of a cell from which its text stands beside the picture."""
@@ -94,8 +98,25 @@ class _Rows:
             picture.show(blank if pixels is None else pixels)
         indent = side + gap if self._beside and image is not None else 0.0
         middle = top - side / 2 + self._line / 2 if self._beside else top - side - 0.6 * self._line
+        if self._beside:
+            room = self._width - indent - 0.1
+            lines = [(part, bold) for text, bold in lines for part in self._parts(text, room, bold)]
         for number, (text, bold) in enumerate(lines):
             self._write(column, middle - number * self._line, text, bold=bold, indent=indent)
+
+    def _parts(self, text: str, room: float, bold: bool) -> list[str]:
+        """The text on one line or, where that is too wide, on two: the first as long as it can
+        be."""
+        size = self._page.layout.text.body if bold else self._page.layout.text.small
+
+        def fits(some: str) -> bool:
+            return self._page.width_of(some, size, bold=bold) <= room
+
+        if fits(text):
+            return [text]
+        ends = [found.end() for found in BREAKS.finditer(text) if found.end() < len(text)]
+        first = max((end for end in ends if fits(text[:end].rstrip())), default=0)
+        return [text[:first].rstrip(), text[first:]] if first else [text]
 
     def _write(
         self,

@@ -30,7 +30,11 @@ HALO = 1.8
 """How much wider the line behind it is, in points."""
 
 GAP = 0.025
-"""From an image to its number, right of and below it, of the map's width."""
+"""From an image to its number, right of and below it, of the map's width; at the right border only
+below."""
+
+NAME = 9
+"""Size of that, in points."""
 
 
 class Trails:
@@ -61,11 +65,13 @@ class Trails:
             linewidths=1.3 * page.scale,
             zorder=2.6,
         )
-        self.names = [page.haloed_text(axes, 9, zorder=4) for _ in self._images]
+        self.names = [page.haloed_text(axes, NAME, zorder=4) for _ in self._images]
         for name, image in zip(self.names, self._images, strict=True):
             name.set_text(f"#{data.ids[image]}")
-        left, right = axes.get_xlim()
-        self._gap = GAP * (right - left)
+        left, self._right = axes.get_xlim()
+        self._gap = GAP * (self._right - left)
+        unit = (self._right - left) / page.layout.map.width
+        self._widths = [unit * page.width_of(f"#{data.ids[image]}", NAME) for image in self._images]
 
     @property
     def moving(self) -> list[Artist]:
@@ -97,8 +103,9 @@ class Trails:
             lines.set_linewidth((widths + wider).tolist())
             lines.set_color([(*to_rgb(color), float(share)) for share in left])
         self.heads.set_offsets(ends)
-        for name, position in zip(self.names, ends, strict=True):
-            name.set_position((float(position[0] + self._gap), float(position[1] - self._gap)))
+        for name, width, (x, y) in zip(self.names, self._widths, ends.tolist(), strict=True):
+            beside, most = x + self._gap, self._right - self._gap / 2 - width
+            name.set_position((min(beside, most), y - self._gap * (1 if beside <= most else 2)))
 
 
 def trail_pieces(
