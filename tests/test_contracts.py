@@ -105,6 +105,25 @@ for command in ([], *([name] for name in sorted(cli.commands))):
     assert not after(code) & {*HEAVY, "rich", "yaml", "fsspec"}
 
 
+def test_a_review_imports_neither_torch_nor_transformers(built_run: Path) -> None:
+    """Up to where Spotlight's server is started, which is left out here. Spotlight's embedders and
+    analyzers import both, and are no part of a review."""
+    code = f"""
+import sys
+from review_embeddings.review.cli.program import main
+from review_embeddings.review.page import server
+server.serve = lambda page, *arguments, **named: print(f"{{len(page.frame)}}-rows")
+sys.argv = ["review-embeddings", "--first", "--last", "--run", {str(built_run)!r}, "--no-browser"]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+"""
+    loaded = after(code)
+    assert {"36-rows", "renumics.spotlight", "pandas"} <= loaded
+    assert not loaded & {"torch", "transformers", "scipy", "sklearn", "numba", "umap", "matplotlib"}
+
+
 LATE = {"callback", "trainer", "drawing"}
 """Modules and rooms whose classes are subclasses of a library's; they are imported in functions
 only."""

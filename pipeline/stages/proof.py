@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -25,8 +25,10 @@ from review_embeddings.pipeline.models.encode import (
 from review_embeddings.pipeline.models.encoder import Encoder
 from review_embeddings.pipeline.models.loader import EncoderLoader
 from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.run.proof import (
     PrecisionProof,
+    ProofSubject,
     ProvenCheckpoint,
     read_proof,
     write_proof,
@@ -89,11 +91,14 @@ class DueProof:
     steps: list[int]
     rows: NDArray[np.int64]
     """Positions of the sample, ascending."""
+    seconds: float | None = None
+    """About how long it takes; None where this model was not timed on this device."""
 
     @property
     def job(self) -> Job:
         """For people who ask what a build would do."""
-        return Job(PROOF, ONCE, None, "not proven yet")
+        timed = "" if self.seconds else "; how long it takes is not known here"
+        return Job(PROOF, ONCE, None, f"not proven yet{timed}", self.seconds)
 
 
 def due_proof(session: BuildSession, state: RunState, wanted: Sequence[int]) -> DueProof | None:
@@ -111,12 +116,26 @@ def due_proof(session: BuildSession, state: RunState, wanted: Sequence[int]) -> 
     if len(steps) * len(state.images) < WORTH * len(ends) * sample:
         return None
     half = fast_half(request.device)
-    known = read_proof(session.run)
-    if half is None or (known is not None and known.about == models.proof_subject):
+    known, subject = read_proof(session.run), models.proof_subject
+    if half is None or (known is not None and known.about == subject):
         return None
     hashes = np.array(state.images.hashes)
     rows = np.sort(np.argsort(hashes, kind="stable")[:sample])
-    return DueProof(half, ends, rows)
+    pace = seconds_an_image(session.run, subject)
+    return DueProof(half, ends, rows, None if pace is None else pace * len(rows) * len(ends))
+
+
+def seconds_an_image(run: RunFolder, subject: ProofSubject) -> float | None:
+    """How long it took to look at an image with the same model on the same device, in the run or in
+    one beside it; None where that was not done. The pooling makes no difference."""
+    beside = sorted(run.path.absolute().parent.glob(f"*/{run.precision.name}"))
+    for folder in (run, *(RunFolder(file.parent) for file in beside)):
+        proof = read_proof(folder)
+        if proof is None or replace(proof.about, pooling=subject.pooling) != subject:
+            continue
+        if (looked := proof.images * len(proof.checkpoints)) and proof.seconds > 0:
+            return proof.seconds / looked
+    return None
 
 
 def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from review_embeddings.pipeline.models.device import Arithmetic
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.files import write_json
 from review_embeddings.pipeline.run.folder import RunFolder
-from review_embeddings.pipeline.run.proof import read_proof
+from review_embeddings.pipeline.run.proof import read_proof, write_proof
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages import keys, proof
 from review_embeddings.pipeline.stages.build import build
 from review_embeddings.pipeline.stages.built import Built
 from review_embeddings.pipeline.stages.preview import preview
 from review_embeddings.pipeline.stages.proof import reason_against
+from review_embeddings.review.cli.output import print_jobs
 from review_embeddings.review.report.summary import summarize
 
 SAME = PrecisionAgreement(1.0, 1.0, 1.0, 1.0, 0.1)
@@ -154,7 +156,9 @@ def test_half_that_changes_nothing_is_taken_for_all_checkpoints(
     for file in (run_path / "embeddings").iterdir():
         file.unlink()
     jobs = preview(RunFolder(run_path), Request(settings={"precision": "auto"}))
-    assert [job.reason for job in jobs if job.stage is proof.PROOF] == ["not proven yet"]
+    assert [(job.reason, job.seconds) for job in jobs if job.stage is proof.PROOF] == [
+        ("not proven yet; how long it takes is not known here", None)
+    ]
     _, recorder = make(run_path, settings={"precision": "auto"})
     assert precisions(run_path) == ["bf16-autocast"] * 3
     found = read_proof(RunFolder(run_path))
@@ -163,6 +167,39 @@ def test_half_that_changes_nothing_is_taken_for_all_checkpoints(
     summary, _ = summarize(RunFolder(run_path), note=lambda text: None)
     assert dict(summary.properties)["precision"].startswith("bf16-autocast, ")
     assert make(run_path)[0].seconds == {}, "it is asked for once"
+
+
+def test_a_dry_run_says_how_long_it_takes_where_the_model_was_timed(
+    run_path: Path,
+    image_folder: Path,
+    worth: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(proof, "LIMITS", (proof.Limit("correlation", 1.1, "what cannot be"),))
+    make(run_path, image_folder)
+    run = RunFolder(run_path)
+    found = read_proof(run)
+    assert found is not None
+    for file in [*(run_path / "embeddings").iterdir(), run.precision]:
+        file.unlink()
+
+    def seconds(**about: str) -> list[float | None]:
+        """Of the look, where one at 24 images of a checkpoint took 6 seconds in a run beside it."""
+        timed = replace(found.about, **about)
+        ends = found.checkpoints[:1]
+        (tmp_path / "beside").mkdir(exist_ok=True)
+        one = replace(found, about=timed, seconds=6.0, images=24, checkpoints=ends)
+        write_proof(RunFolder(tmp_path / "beside"), one)
+        return [job.seconds for job in preview(run, Request()) if job.stage is proof.PROOF]
+
+    assert seconds() == seconds(pooling="mean") == [36 * 2 * 6.0 / 24]
+    assert seconds(device="another") == seconds(config="another") == [None]
+    seconds()
+    print_jobs(preview(run, Request()))
+    line = next(line for line in capsys.readouterr().out.splitlines() if "precision" in line)
+    assert "not proven yet" in line and line.endswith("about 18 s")
 
 
 def test_half_that_changes_something_is_not(
