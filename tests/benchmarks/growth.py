@@ -49,6 +49,9 @@ FEW = 2_000
 
 SMOKE = {"images": (60, 120), "checkpoints": (1, 3), "one more": (1, 3)}
 
+NOTICEABLE = 32.0
+"""MiB beyond what the process had before, from which they count for an exponent."""
+
 MORE_AT_MOST = 1.2
 """Times the cost of one more checkpoint of a run of one that one more of many may cost."""
 
@@ -204,10 +207,10 @@ def fits(points: Sequence[Point]) -> dict[tuple[str, str], dict[str, float | Non
     found: dict[tuple[str, str], dict[str, float | None]] = {}
     for key in dict.fromkeys((one.line, one.method) for one in points if one.line != "one more"):
         some = [one for one in points if (one.line, one.method) == key]
-        sizes = [one.size for one in some]
+        large = [one for one in some if one.mib - one.base >= NOTICEABLE]
         found[key] = {
-            "cpu": exponent(sizes, [one.cpu for one in some]),
-            "memory": exponent(sizes, [one.mib - one.base for one in some]),
+            "cpu": exponent([one.size for one in some], [one.cpu for one in some]),
+            "memory": exponent([one.size for one in large], [one.mib - one.base for one in large]),
         }
     return found
 
