@@ -6,11 +6,11 @@ checkpoint costs.
     python -m tests.benchmarks.growth --smoke
 
 Synthetic embeddings (`synthetic`), from which everything else is built. Each point has a process of
-its own, in which a small build has loaded all libraries before; it is stored in DIR/points.json
-when it is measured, and a call that is started again goes on with those that are missing. The
-exponents are those of straight lines through logarithms, of the points of one search method alone:
-of seconds of the processor, and of the memory beyond what the process had before. The plot is
-DIR/growth.png.
+its own (but for --smoke), in which a small build has loaded all libraries before. It is stored in
+DIR/points.json when it is measured, and a call that is started again goes on with those that are
+missing. The exponents are those of straight lines through logarithms, of the points of one search
+method alone: of seconds of the processor, and of the memory beyond what the process had before. The
+plot is DIR/growth.png.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ BEFORE = (1, 100)
 FEW = 2_000
 
 SMOKE = {"images": (60, 120), "checkpoints": (1, 3), "one more": (1, 3)}
+
+NOTICEABLE = 32.0
+"""MiB beyond what the process had before, from which they count for an exponent."""
 
 MORE_AT_MOST = 1.2
 """Times the cost of one more checkpoint of a run of one that one more of many may cost."""
@@ -176,8 +179,6 @@ def measured(work: Path, line: str, size: int, few: int) -> Point:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{line} {size}: {done.stderr[-3000:]}")
-    for folder in work.glob("run-*"):
-        shutil.rmtree(folder)
     return Point(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -206,10 +207,10 @@ def fits(points: Sequence[Point]) -> dict[tuple[str, str], dict[str, float | Non
     found: dict[tuple[str, str], dict[str, float | None]] = {}
     for key in dict.fromkeys((one.line, one.method) for one in points if one.line != "one more"):
         some = [one for one in points if (one.line, one.method) == key]
-        sizes = [one.size for one in some]
+        large = [one for one in some if one.mib - one.base >= NOTICEABLE]
         found[key] = {
-            "cpu": exponent(sizes, [one.cpu for one in some]),
-            "memory": exponent(sizes, [one.mib - one.base for one in some]),
+            "cpu": exponent([one.size for one in some], [one.cpu for one in some]),
+            "memory": exponent([one.size for one in large], [one.mib - one.base for one in large]),
         }
     return found
 
@@ -309,8 +310,11 @@ def run_all(work: Path, options: argparse.Namespace) -> list[Point]:
     for line, size in wanted(options):
         if (line, size) not in {(one.line, one.size) for one in points}:
             print(f"measuring {line} {size:,}", flush=True)
-            points.append(measured(work, line, size, options.few))
+            take = measure if options.smoke else measured
+            points.append(take(work, line, size, options.few))
             store(file, points)
+            for folder in work.glob("run-*"):
+                shutil.rmtree(folder)
     return sorted(points, key=lambda one: (one.line, one.size))
 
 
