@@ -29,5 +29,4 @@ def main(inputs: Path, out: Path) -> None:
     print(json.dumps({"computing": time.process_time() - started}))
 
 
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+main(*map(Path, sys.argv[1:]))

@@ -64,5 +64,4 @@ def main(inputs: Path, state: Path, port: str) -> None:
     ls.start_gui(port=int(port))
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

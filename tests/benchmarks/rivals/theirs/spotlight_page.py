@@ -22,5 +22,4 @@ def main(inputs: Path, state: Path) -> None:
         time.sleep(3600)
 
 
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+main(*map(Path, sys.argv[1:]))
