@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -110,6 +111,8 @@ def routes_of(
     patch.setenv("REVIEW_EMBEDDINGS_SESSION", session_in(folder, **settings))
     app = FastAPI()
     load_plugin().__activate__(app)
+    anew = sys.modules["review_embeddings_plugin.anew"]
+    patch.setattr(anew, "FIRST_WAIT", 60.0)  # an answer, however busy the machine is
     return TestClient(app, base_url=f"{HOME}/api/review/", headers=HEADERS), settings
 
 
