@@ -14,7 +14,7 @@ from review_embeddings.pipeline.images.decode import UNREADABLE, decode, to_rgb
 from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.progress import SILENT, Progress
 from review_embeddings.pipeline.threads import in_threads
-from review_embeddings.review.comparison.recoded import Side, Signature, recoded_pairs
+from review_embeddings.review.comparison.recoded import OneRun, Signature, recoded_pairs
 
 Keys = list[str | None]
 """Of each image of a run; None for one that cannot be decoded."""
@@ -73,7 +73,7 @@ def _first_rows(looked: Sequence[Looked | None]) -> dict[str, int]:
     return rows
 
 
-def _side(run: Run, rows: dict[str, int], others: Collection[str]) -> Side:
+def _side(run: Run, rows: dict[str, int], others: Collection[str]) -> OneRun:
     """The pictures of a run, of which those that ``others`` lack are without a partner."""
     images, looked = run
     places = list(rows.values())
@@ -84,7 +84,7 @@ def _side(run: Run, rows: dict[str, int], others: Collection[str]) -> Side:
         return ((numbers[row], data) for row, data in images.read_some(sorted(numbers)))
 
     free = np.array([key not in others for key in rows], dtype=bool)
-    return Side([one for one in signatures if one], free, read)
+    return OneRun([one for one in signatures if one], free, read)
 
 
 def _looked_at(images: RunImages, progress: Progress, *, signed: bool) -> Iterator[Looked | None]:

@@ -63,7 +63,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Side:
+class OneRun:
     """N images of a run, no two of which show the same."""
 
     signatures: Sequence[Signature]
@@ -83,7 +83,7 @@ class Side:
         return np.array(rows, np.float32).reshape(-1, SIDE * SIDE * 3)
 
 
-def recoded_pairs(first: Side, second: Side, progress: Progress = SILENT) -> dict[int, int]:
+def recoded_pairs(first: OneRun, second: OneRun, progress: Progress = SILENT) -> dict[int, int]:
     """Row of the partner in the first run, by row of the second: each other's best partner by
     far."""
     pairs = {*_candidates(first, second)} | {(b, a) for a, b in _candidates(second, first)}
@@ -92,7 +92,7 @@ def recoded_pairs(first: Side, second: Side, progress: Progress = SILENT) -> dic
     return dict(_mutual(distances, first.free, second.free))
 
 
-def _candidates(one: Side, other: Side) -> Iterator[tuple[int, int]]:
+def _candidates(one: OneRun, other: OneRun) -> Iterator[tuple[int, int]]:
     """Rows of ``other``'s free images, each with those of ``one`` that are coarsely nearest and as
     large: (row of one, row of other)."""
     for size in np.unique(other.sizes[other.free], axis=0):
@@ -112,8 +112,8 @@ def _candidates(one: Side, other: Side) -> Iterator[tuple[int, int]]:
 
 
 def _distances(
-    first: Side,
-    second: Side,
+    first: OneRun,
+    second: OneRun,
     pairs: Sequence[tuple[int, int]],
     advance: Advance,
 ) -> Iterator[tuple[tuple[int, int], float]]:

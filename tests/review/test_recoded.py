@@ -12,7 +12,7 @@ from samples import encoded
 from review_embeddings.pipeline.images.decode import decode, to_rgb
 from review_embeddings.review.comparison.recoded import (
     SAME,
-    Side,
+    OneRun,
     Signature,
     recoded_pairs,
     recoding_distance,
@@ -48,10 +48,10 @@ def again(file: bytes, quality: int) -> bytes:
     return jpeg(to_rgb(decode(file)), quality)
 
 
-def side(files: Sequence[bytes], taken: Sequence[int] = ()) -> Side:
+def side(files: Sequence[bytes], taken: Sequence[int] = ()) -> OneRun:
     signatures = [Signature.of(to_rgb(decode(one))) for one in files]
     free = ~np.isin(np.arange(len(files)), taken)
-    return Side(signatures, free, lambda rows: [(row, files[row]) for row in rows])
+    return OneRun(signatures, free, lambda rows: [(row, files[row]) for row in rows])
 
 
 @pytest.mark.parametrize("quality", [70, 75, 85, 95])
