@@ -42,7 +42,9 @@ T = TypeVar("T")
 
 _checked: set[tuple[Any, ...]] = set()
 
-_contents: dict[tuple[Any, ...], Any] = {}
+_contents: dict[tuple[Any, str], tuple[tuple[Any, ...], Any]] = {}
+"""By what reads it and from where: the file's mark, and its content. Of a file that has changed the
+old content goes."""
 
 _listener: Callable[[str], None] = logger.warning
 
@@ -140,15 +142,16 @@ def mark_of(path: Path) -> tuple[Any, ...]:
 def read_once(path: Path, read: Callable[[Path], T]) -> T:
     """What ``read`` makes of a small file; one that lies as it did, and has for a while, is not
     read again. Whoever gets it must not change it. Raises what ``read`` raises."""
-    mark = (read, _mark_if_there(path))
-    if mark in _contents:
-        content: T = _contents[mark]
+    place, mark = (read, str(path)), _mark_if_there(path)
+    known = _contents.get(place)
+    if known is not None and known[0] == mark:
+        content: T = known[1]
         return content
     content = read(path)
-    if mark[1] is not None and mark[1] == _mark_if_there(path) and _is_settled(mark[1]):
+    if mark is not None and mark == _mark_if_there(path) and _is_settled(mark):
         if len(_contents) >= MAX_REMEMBERED:
             _contents.clear()
-        _contents[mark] = content
+        _contents[place] = (mark, content)
     return content
 
 
