@@ -23,6 +23,9 @@ seeded sample of so many."""
 BLOCK_VALUES = 1 << 22
 """Distances that are worked on at once: 32 MiB of float64."""
 
+MANY = 0.05
+"""Share of the distances below the largest limit, from which all are compared with each limit."""
+
 QUERIED = 1 << 16
 """Points of a map whose neighbours are looked up at once."""
 
@@ -137,16 +140,23 @@ class _Distances:
 def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
     """By how many ranks the ``others`` of each row, shape (R, k), lie beyond its k nearest,
     summed."""
-    count, k = others.shape
-    theirs = np.empty(others.shape)
+    k, theirs = others.shape[1], np.empty(others.shape)
     for start, block in distances.blocks():
         row, column = np.nonzero((others >= start) & (others < start + block.shape[1]))
         theirs[row, column] = block[row, others[row, column] - start]
-    farthest = theirs.max(axis=1, keepdims=True)
     nearer = np.zeros(others.shape, dtype=np.int64)
     for _, block in distances.blocks():
-        row, column = np.nonzero(block < farthest)
-        near = block[row, column]
-        for place in range(k):
-            nearer[:, place] += np.bincount(row[near < theirs[row, place]], minlength=count)
+        nearer += _nearer(block, theirs)
     return float(np.maximum(nearer + 1 - k, 0).sum())
+
+
+def _nearer(block: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many distances of each row, shape (R, B), are below each of its limits, shape (R, k)."""
+    below = block < theirs.max(axis=1, keepdims=True)
+    if np.count_nonzero(below) > MANY * below.size:
+        counts = [np.count_nonzero(block < limit[:, None], axis=1) for limit in theirs.T]
+        return np.stack(counts, axis=1)
+    row, column = np.nonzero(below)
+    near, size = block[row, column], len(block)
+    counts = [np.bincount(row[near < limit[row]], minlength=size) for limit in theirs.T]
+    return np.stack(counts, axis=1)

@@ -103,7 +103,9 @@ def test_the_trust_of_a_map_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch
     assert 0 < whole.trustworthiness < 1
 
 
-def test_excess_ranks_by_hand() -> None:
+@pytest.mark.parametrize("many", [0.0, 1.0])
+def test_excess_ranks_by_hand(monkeypatch: pytest.MonkeyPatch, many: float) -> None:
+    monkeypatch.setattr(trust, "MANY", many)
     # on a line: from 0 the nearest is 1, then 3, then 7; from 7 the order is 3, 1, 0
     line = np.array([[0.0], [1.0], [3.0], [7.0]])
     distances = trust._Distances(line, np.array([0, 3]), unit=False)
