@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,24 @@ def test_a_run_is_left_that_can_be_reviewed_at_once(train: Callable[..., FineTun
     assert (last["prediction"].astype(str) == last["label"].astype(str)).mean() == pytest.approx(
         tuned.metrics[8]["eval_accuracy"]
     )
+
+
+def test_what_a_training_embeds_is_read_once_and_not_again_by_build(
+    train: Callable[..., FineTuned], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is evaluated by what is embedded, too."""
+    opened, read_bytes = Counter[str](), Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        opened[str(path)] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    run = train(steps=4, frames=3, embed=True).run
+    reviewed = [str(file) for file in (pictures / "test").rglob("*.png")]
+    assert len(reviewed) == 15 and {opened[file] for file in reviewed} == {1}
+    build(run, Request())
+    assert {opened[file] for file in reviewed} == {1}
 
 
 def test_the_images_that_are_learnt_from_are_kept_by_hash(
