@@ -25,11 +25,11 @@ def agreement(ours: Path, datalab: Path, built: Path) -> Iterator[tuple[str, str
     labels = theirs["label_score"].to_numpy()
     yield "outlier score, Spearman", f"{spearman(own['outlier'], outliers):.6f}"
     yield f"of the {WORST} most atypical images", in_both(own["outlier"], outliers)
-    yield "label score, Spearman", f"{spearman(own['label'], labels):.6f}"
+    yield "self-confidence of the label, Spearman", f"{spearman(own['label'], labels):.6f}"
     issues = theirs["is_label_issue"].to_numpy(dtype=bool)
     yield "labels that the filters take for wrong", overlap(own["issue"], issues)
     margin = own["margin"]
-    yield f"of the {WORST} labels most likely wrong", in_both(margin, labels)
+    yield f"of the {WORST} labels most likely wrong, ours by margin", in_both(margin, labels)
     yield from of_the_run(built, own, theirs)
 
 
