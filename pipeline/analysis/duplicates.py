@@ -173,9 +173,9 @@ def find_leaks(
     neighbors = nearest_neighbors(together, CANDIDATES, device=device)
     pairs = _candidates(neighbors, [*hashes, *other_hashes])
     across = (pairs[:, 0] < total) & (pairs[:, 1] >= total)
-    pairs = _confirmed(pairs[across], _read_both(read, read_others, total), scratch)
+    found = _confirmed(pairs[across], _read_both(read, read_others, total), scratch)
     matches, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
-    for index, other in pairs[::-1].tolist():  # the first one last
+    for index, other in found[::-1].tolist():  # the first one last
         matches[index], kind[index] = other - total, KINDS.index("near")
     first_of = {value: other for other, value in reversed(list(enumerate(other_hashes)))}
     for index, value in enumerate(hashes):
@@ -280,7 +280,8 @@ class _Rows:
         if self._map is None:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        rows = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)[indices]
+        whole = np.frombuffer(self._map, self._dtype).reshape(-1, *self._shape)
+        rows: NDArray[Any] = whole[indices]
         self._taken += rows.nbytes
         # the system keeps them as long as it has room
         if self._taken > HELD and hasattr(mmap, "MADV_DONTNEED"):
