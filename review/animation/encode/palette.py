@@ -109,7 +109,7 @@ class _UsedColors(NamedTuple):
         for channel in range(3):
             bits = self.means[:, channel].astype(np.int64) >> 8 - COARSE_BITS
             cells |= bits << COARSE_BITS * channel
-        counts = np.bincount(cells, weights=self.counts)
+        counts: NDArray[Any] = np.bincount(cells, weights=self.counts)
         used = np.flatnonzero(counts)
         sums = [
             np.bincount(cells, weights=self.counts * self.means[:, channel])[used]
