@@ -109,7 +109,7 @@ class _UsedColors(NamedTuple):
         for channel in range(3):
             bits = self.means[:, channel].astype(np.int64) >> 8 - COARSE_BITS
             cells |= bits << COARSE_BITS * channel
-        counts = np.bincount(cells, weights=self.counts)
+        counts: NDArray[Any] = np.bincount(cells, weights=self.counts)
         used = np.flatnonzero(counts)
         sums = [
             np.bincount(cells, weights=self.counts * self.means[:, channel])[used]
@@ -222,11 +222,10 @@ def _nearest(colors: NDArray[np.uint8], used: _UsedColors) -> NDArray[np.uint8]:
     tree = cKDTree(colors.astype(np.float64))
     axis = (np.arange(1 << BITS - 2) + 0.5) * (1 << 10 - BITS)
     cube = np.stack(np.meshgrid(axis, axis, axis, indexing="ij")[::-1], axis=-1)
-    _, nearest = tree.query(cube)
-    nearest = nearest.astype(np.uint8)
+    nearest: NDArray[Any] = np.asarray(tree.query(cube)[1]).astype(np.uint8)
     for direction in range(3):
         nearest = nearest.repeat(4, axis=direction)
-    whole: NDArray[np.uint8] = nearest.ravel()
+    whole: NDArray[Any] = nearest.ravel()
     whole[used.cells] = tree.query(used.means)[1]
     return whole
 
@@ -234,7 +233,7 @@ def _nearest(colors: NDArray[np.uint8], used: _UsedColors) -> NDArray[np.uint8]:
 def _map_exactly(nearest: NDArray[np.uint8], exact: NDArray[np.uint8]) -> None:
     """Let the cells of the exact colours, which are the first, stand for these, the more frequent
     one where two share a cell; in place."""
-    whole = exact.astype(np.uint32)
+    whole: NDArray[Any] = exact.astype(np.uint32)
     cells = _cells(whole[:, 0] | whole[:, 1] << 8 | whole[:, 2] << 16).tolist()
     for index, cell in reversed(list(enumerate(cells))):
         nearest[cell] = index
