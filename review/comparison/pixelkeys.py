@@ -76,11 +76,11 @@ def _first_rows(looked: Sequence[Looked | None]) -> dict[str, int]:
 def _side(run: Run, rows: dict[str, int], others: Collection[str]) -> OneRun:
     """The pictures of a run, of which those that ``others`` lack are without a partner."""
     images, looked = run
-    places = list(rows.values())
-    signatures = [one.signature for place in places if (one := looked[place])]
+    firsts = list(rows.values())
+    signatures = [one.signature for place in firsts if (one := looked[place])]
 
     def read(some: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        numbers = {places[one]: one for one in some}
+        numbers = {firsts[one]: one for one in some}
         return ((numbers[row], data) for row, data in images.read_some(sorted(numbers)))
 
     free = np.array([key not in others for key in rows], dtype=bool)
