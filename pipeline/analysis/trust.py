@@ -3,7 +3,7 @@ and the other way round."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,9 @@ seeded sample of so many."""
 
 BLOCK_VALUES = 1 << 22
 """Distances that are worked on at once: 32 MiB of float64."""
+
+HELD_VALUES = 10_000_000
+"""Distances that are kept for the second look at them: 80 MB; more are computed twice."""
 
 QUERIED = 1 << 16
 """Points of a map whose neighbours are looked up at once."""
@@ -115,6 +118,11 @@ class _Distances:
     ) -> None:
         self._vectors, self._rows, self._unit = vectors, rows, unit
 
+    def held(self) -> Iterable[tuple[int, NDArray[np.float64]]]:
+        """All `blocks`, computed once if they are few."""
+        few = len(self._rows) * len(self._vectors) <= HELD_VALUES
+        return list(self.blocks()) if few else ()
+
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """The first of some of all, and the distances to these, shape (R, B); infinite to the row
         itself. The same bits each time."""
@@ -138,13 +146,13 @@ def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
     """By how many ranks the ``others`` of each row, shape (R, k), lie beyond its k nearest,
     summed."""
     count, k = others.shape
-    theirs = np.empty(others.shape)
-    for start, block in distances.blocks():
+    theirs, held = np.empty(others.shape), distances.held()
+    for start, block in held or distances.blocks():
         row, column = np.nonzero((others >= start) & (others < start + block.shape[1]))
         theirs[row, column] = block[row, others[row, column] - start]
     farthest = theirs.max(axis=1, keepdims=True)
     nearer = np.zeros(others.shape, dtype=np.int64)
-    for _, block in distances.blocks():
+    for _, block in held or distances.blocks():
         row, column = np.nonzero(block < farthest)
         near = block[row, column]
         for place in range(k):
