@@ -110,7 +110,7 @@ def standardised(
 ) -> NDArray[np.float64]:
     """Rows of shape (M, D) in float64, less the mean and divided by the spread, each of shape
     (D,)."""
-    block = np.subtract(rows, mean, dtype=np.float64)
+    block: NDArray[np.float64] = np.subtract(rows, mean, dtype=np.float64)
     block /= spread
     return block
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-FEW_BETTER = 16
+FEW_BETTER = 32
 """Values a row up to which those of a tile that are better than what a row has are picked out;
 where there are more, the best of all are looked for."""
 
