@@ -43,8 +43,9 @@ TILE = {"cpu": 2048, "cuda": 16384}
 MEASURED_ROWS = 64
 """Rows whose products on an accelerator are compared with those in float64."""
 
-MEASURED_NEAREST = 6
-"""Nearest of each of these that have to be the nearest."""
+MEASURED_NEAREST = 37
+"""Nearest of each of these that have to be the nearest: as many as are looked for of images, which
+not every device can do."""
 
 ROOM = 4
 """How many times the largest difference among these counts as the rounding of all."""

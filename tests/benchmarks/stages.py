@@ -8,7 +8,7 @@ forward pass, and the time from the command to the page that answers.
 ``--first K`` builds a new run from K checkpoints spread evenly over the training. ``--after NxD``
 builds all that follows from embeddings, of four synthetic checkpoints. Rows are printed as they are
 measured. Memory is the resident set of the process while the stage runs, read every 20 ms;
-memory-mapped pages count. Processor time does not depend on what else the machine does; OpenMP's
+memory-mapped pages count. Libraries are imported before. Processor time does not depend on what else the machine does; OpenMP's
 threads may not spin while they wait (OMP_WAIT_POLICY=passive, as our commands set it).
 """
 
@@ -114,6 +114,7 @@ def measure(
         steps[place]
         for place in np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
     ]
+    import_all()
     clear()
     started, began = time.perf_counter(), time.process_time()
     built = build(
@@ -205,8 +206,9 @@ def import_all() -> None:
     import sklearn.decomposition
     import sklearn.neighbors
     import torch
+    import transformers
 
-    assert cleanlab and scipy and sklearn and torch
+    assert cleanlab and scipy and sklearn and torch and transformers.AutoModelForImageClassification
 
 
 def row(
