@@ -8,8 +8,10 @@ forward pass, and the time from the command to the page that answers.
 ``--first K`` builds a new run from K checkpoints spread evenly over the training. ``--after NxD``
 builds all that follows from embeddings, of four synthetic checkpoints. Rows are printed as they are
 measured. Memory is the resident set of the process while the stage runs, read every 20 ms;
-memory-mapped pages count. Libraries are imported before. Processor time does not depend on what else the machine does; OpenMP's
-threads may not spin while they wait (OMP_WAIT_POLICY=passive, as our commands set it).
+memory-mapped pages count. Libraries are imported before.
+
+Processor time does not depend on what else the machine does; OpenMP's threads may not spin while
+they wait (OMP_WAIT_POLICY=passive, as our commands set it).
 """
 
 from __future__ import annotations
@@ -95,14 +97,15 @@ def watch_stages() -> None:
             yield
         PROCESSOR[stage] = PROCESSOR.get(stage, 0.0) + time.process_time() - began
 
-    encode_all = compute.encode_all
+    module: Any = compute
+    encode_all = module.encode_all
 
     def noted(encoder: Any, pixels: Any, **more: Any) -> Any:
         SHAPES.append(tuple(pixels.shape))
         return encode_all(encoder, pixels, **more)
 
     BuildSession.timed = both  # type: ignore[method-assign]
-    compute.encode_all = noted
+    module.encode_all = noted
 
 
 def measure(

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from review_embeddings.pipeline.errors import CheckpointError, StorageError
+from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages import checkpoints, execute
@@ -33,7 +34,7 @@ class Said:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    stage = staticmethod(execute.SILENT.stage)
+    stage = staticmethod(SILENT.stage)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -76,7 +77,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None]],
 
     def become(sleeping: Callable[[int], None]) -> list[str]:
         written: list[str] = []
-        embed, write = checkpoints.embed, RunFolder.write_arrays
+        embed, write = vars(checkpoints)["embed"], RunFolder.write_arrays
 
         def slowly(session: Any, embedding: Any) -> None:
             step = embedding.checkpoint.step
@@ -121,7 +122,7 @@ def test_what_the_thread_has_not_come_to_is_computed_afterwards(
     run_path: Path, image_folder: Path, expected: Path, device: Any, monkeypatch: Any
 ) -> None:
     written = device(lambda step: None)
-    search, embedded = stages.nearest_neighbors, threading.Event()
+    search, embedded = vars(stages)["nearest_neighbors"], threading.Event()
 
     def after_all(*given: Any, **more: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
@@ -164,7 +165,7 @@ def test_a_fault_of_the_thread_alone_changes_nothing(
     run_path: Path, image_folder: Path, expected: Path, device: Any, monkeypatch: Any
 ) -> None:
     device(lambda step: None)
-    score = stages.ood_scores
+    score = vars(stages)["ood_scores"]
 
     def only_there(*given: Any, **more: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
