@@ -251,7 +251,7 @@ def _descended(search: _Search, count: int, width: int) -> NDArray[np.int32]:
     own = found == np.arange(len(found))[:, None]
     # of many images at one point the own one may not be among those found
     own[~own.any(axis=1), -1] = True
-    others = found[~own].reshape(len(found), count)
+    others: NDArray[np.int32] = found[~own].reshape(len(found), count)
     short = np.flatnonzero((others < 0).any(axis=1))  # -1 stands for one that was not found
     for start in range(0, len(short), SEARCHED):
         rows = short[start : start + SEARCHED]
