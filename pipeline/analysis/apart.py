@@ -42,6 +42,9 @@ SMALLEST_DISTANCE = 1e-12
 BLOCK_VALUES = 1 << 21
 """Distances that are computed at once: 8 MiB of float32."""
 
+KEPT_VALUES = 1 << 22
+"""Numbers of all samples up to which these are kept in float64: 32 MiB."""
+
 Array = NDArray[Any]
 
 
@@ -231,7 +234,8 @@ class Space:
     def _estimated(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> Array:
         """Distances to all classes by float32 products, shape (B, C)."""
         packed = self._packed
-        distances = 1 - vectors @ packed.vectors.T
+        distances = vectors @ packed.vectors.T
+        np.subtract(1, distances, out=distances)
         self._leave_out(distances, rows, packed.ranks, packed.order)
         found = np.full((len(vectors), len(self.samples.rows)), np.inf, dtype=np.float32)
         for run in packed.runs:
@@ -253,11 +257,25 @@ class Space:
         members = self.samples.rows[label]
         if not len(members):
             return np.full(len(vectors), np.nan)
-        distances = 1 - vectors @ unit(self.embeddings[members]).T
+        distances = vectors @ self._members(label).T
+        np.subtract(1, distances, out=distances)
         ranks = self.samples.ranks[members]
         self._leave_out(distances, rows, ranks, np.arange(len(ranks)))
         found: NDArray[np.float64] = _nearest_mean(distances, self.samples.nearest_of(label))
         return found
+
+    def _members(self, label: int) -> NDArray[np.float64]:
+        """The sample of a class at unit length, kept where all of them are few numbers."""
+        if label in self._kept_members:
+            return self._kept_members[label]
+        vectors = unit(self.embeddings[self.samples.rows[label]])
+        if sum(map(len, self.samples.rows)) * self.embeddings.shape[1] <= KEPT_VALUES:
+            self._kept_members[label] = vectors
+        return vectors
+
+    @cached_property
+    def _kept_members(self) -> dict[int, NDArray[np.float64]]:
+        return {}
 
     @cached_property
     def _packed(self) -> _Packed:
@@ -303,8 +321,9 @@ class _Packed:
 
 
 def _nearest_mean(distances: Array, count: int) -> Array:
-    """Mean of the smallest along the last axis."""
-    return np.asarray(np.partition(distances, count - 1, axis=-1)[..., :count].mean(axis=-1))
+    """Mean of the smallest along the last axis, which is put into another order."""
+    distances.partition(count - 1, axis=-1)
+    return np.asarray(distances[..., :count].mean(axis=-1))
 
 
 def _votes(near: Array, classes: int) -> NDArray[np.int64]:

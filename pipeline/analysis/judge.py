@@ -67,8 +67,8 @@ class Judge:
         from the labels of all other images."""
         likely = np.empty((len(rows), len(self.share)))
         for part in _parts(len(rows), max(self.coefficients.shape)):
-            block = np.asarray(embeddings[rows[part]], dtype=np.float64)
-            centred = ((block - self.mean) / self.spread) @ self.coefficients
+            block = standardised(embeddings[rows[part]], self.mean, self.spread)
+            centred = block @ self.coefficients
             values = left_out(centred, labels[rows[part]], self.leverage[rows[part]], self.share)
             likely[part] = np.exp(self.sharpness * (values - values.max(axis=1, keepdims=True)))
         return np.asarray(likely / likely.sum(axis=1, keepdims=True))
@@ -103,6 +103,16 @@ def fit_judge(
         return _knowing_nothing(embeddings.shape, classes)
     rows = _Rows(embeddings, labels, classes, known)
     return _Choice(rows, _axes_of(rows)).judge()
+
+
+def standardised(
+    rows: NDArray[np.floating], mean: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Rows of shape (M, D) in float64, less the mean and divided by the spread, each of shape
+    (D,)."""
+    block: NDArray[np.float64] = np.subtract(rows, mean, dtype=np.float64)
+    block /= spread
+    return block
 
 
 def _knowing_nothing(shape: tuple[int, ...], classes: int) -> Judge:
@@ -150,7 +160,8 @@ class _Rows:
     """Shape (n,): their rows."""
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Their embeddings some at a time, in float64, with where these stand in `known`."""
+        """Copies of their embeddings some at a time, in float64, with where these stand in
+        `known`."""
         for part in _parts(len(self.known), max(self.embeddings.shape[1], self.classes)):
             yield part, np.asarray(self.embeddings[self.known[part]], dtype=np.float64)
 
@@ -183,7 +194,8 @@ def _axes_of(rows: _Rows) -> _Axes:
     mean /= count
     sums = _Sums(rows.classes, dimension, products=count >= dimension)
     for part, block in rows.blocks():
-        sums.add(block - mean, rows.given(part))
+        block -= mean
+        sums.add(block, rows.given(part))
     spread = np.maximum(np.sqrt(sums.squares / count), LEAST_SPREAD)
     if count >= dimension:
         power, axes = _kept(*np.linalg.eigh(sums.products / np.outer(spread, spread)))
@@ -205,13 +217,13 @@ class _Sums:
         self.counts = np.zeros(classes)
 
     def add(self, block: NDArray[np.float64], given: NDArray[np.intp]) -> None:
-        """Some more of them."""
+        """Some more of them, of which nothing is left."""
         if self.products.size:
             self.products += block.T @ block
-        self.squares += (block * block).sum(axis=0)
         order = np.argsort(given, kind="stable")
         found, starts = np.unique(given[order], return_index=True)
         self.by_class[found] += np.add.reduceat(block[order], starts, axis=0)
+        self.squares += np.square(block, out=block).sum(axis=0)
         self.counts += np.bincount(given, minlength=len(self.counts))
 
 
@@ -271,7 +283,9 @@ class _Choice:
 
     def _add(self, part: slice, block: NDArray[np.float64]) -> None:
         axes, given = self._axes, self._rows.given(part)
-        along = ((block - axes.mean) / axes.spread) @ axes.axes
+        block -= axes.mean
+        block /= axes.spread
+        along = block @ axes.axes
         leverage = (along * along) @ self._inverse + 1 / len(self._rows.known)
         self._leverage[part] = leverage
         for number in range(len(SHRINKAGES)):

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.magnitude import exponent_of, near_one
 from review_embeddings.pipeline.analysis.mapkinds import MapKind, Scope, map_kind
+from review_embeddings.pipeline.analysis.nearest.magnitude import exponent_of, near_one
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 from review_embeddings.pipeline.analysis.project import (
     Moments,

@@ -6,17 +6,28 @@ computed anew in float64. Late in a fine-tuning the images of a class lie almost
 the difference of two nearly equal products has no correct digits left: distances that small come
 from the differences of the vectors, and rows whose candidates float32 cannot be trusted with are
 proposed again in float64.
+
+An accelerator proposes candidates only. How far its products are off is measured on some rows; a
+row whose candidates that leaves in doubt is proposed again on the CPU, so that the result is the
+same bit for bit.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.magnitude import exponent_of
+from review_embeddings.pipeline.analysis.nearest import magnitude
+from review_embeddings.pipeline.analysis.nearest.magnitude import (
+    ScaledVectors,
+    nearest_candidates,
+    scaled_for,
+)
+from review_embeddings.pipeline.analysis.nearest.tiles import keep_best, keep_better
 from review_embeddings.pipeline.settled import import_settled
 
 if TYPE_CHECKING:
@@ -29,12 +40,21 @@ rows, and of those where these are too few."""
 TILE = {"cpu": 2048, "cuda": 16384}
 """Side of the tiles in which all products are computed; 16 MiB and 1 GiB of float32."""
 
+MEASURED_ROWS = 64
+"""Rows whose products on an accelerator are compared with those in float64."""
+
+MEASURED_NEAREST = 37
+"""Nearest of each of these that have to be the nearest: as many as are looked for of images, which
+not every device can do."""
+
+ROOM = 4
+"""How many times the largest difference among these counts as the rounding of all."""
+
+USELESS = 0.01
+"""Difference of a cosine from which an accelerator is not used."""
+
 BLOCK_VALUES = 1 << 23
 """Values of a block of other products: 64 MiB of float64."""
-
-NEAR_VALUES = 1 << 18
-"""Values that are worked on at once where no product is: 2 MiB of float64 stay near the
-processor."""
 
 EXACT_UP_TO = {"cpu": 250_000, "cuda": 4_000_000}
 """Images up to which all are compared with all: about eight minutes for 768 dimensions on two
@@ -59,10 +79,6 @@ ENOUGH = 0.99
 
 SEARCHED = 8
 """Rows that are compared with all at once where there are many: 32 MiB for a million."""
-
-NEARLY_EQUAL = 1e-6
-"""Squared distances of unit vectors below it come from differences; above it a float64 product has
-seven digits or more."""
 
 EUCLIDEAN_UP_TO = 3
 """Dimensions up to which cleanlab measures Euclidean distances; above it, cosine distances."""
@@ -117,9 +133,8 @@ def nearest_neighbors(
     metric = metric_for(dimensions)
     if k == 0:
         return Neighbors(np.empty((total, 0), np.int32), np.empty((total, 0), np.float32), metric)
-    points = _points_of(embeddings, metric)
-    target = torch_device(device)
-    search = _Search(points, target)
+    points = scaled_for(embeddings, metric)
+    search = _opened(points, torch_device(device))
     few = min(k + SPARE_CANDIDATES[0], total - 1)
     approximate = search_method(total, device=device) is not None
     recall = 1.0
@@ -152,14 +167,12 @@ def nearest_of_rows(
         return Neighbors(
             np.empty((stop - start, 0), np.int32), np.empty((stop - start, 0), np.float32), metric
         )
-    search = _Search(_points_of(embeddings, metric), torch_device(device))
+    search = _opened(scaled_for(embeddings, metric), torch_device(device))
     parts = []
     ways = [False, True]
     for first in range(start, stop, max(1, BLOCK_VALUES // total)):
         rows = np.arange(first, min(first + max(1, BLOCK_VALUES // total), stop))
-        candidates, beyond = search.of_some(
-            rows, min(k + SPARE_CANDIDATES[0], total - 1), exactly=False
-        )
+        candidates, beyond = search.of_these(rows, min(k + SPARE_CANDIDATES[0], total - 1))
         parts.append(_settled(search, rows, candidates, beyond, k, ways))
     return Neighbors(
         np.concatenate([part[0] for part in parts]),
@@ -184,11 +197,13 @@ def _settled(
     """
     points = search.points
     many = min(k + SPARE_CANDIDATES[1], len(points.vectors) - 1)
-    nearest, squared = _nearest(points, rows, candidates, k)
+    nearest, squared = nearest_candidates(points, rows, candidates, k)
     unsettled = np.flatnonzero(squared[:, -1] > beyond)
     for exactly in ways.copy() if len(unsettled) else ():
         others, limit = search.of_some(rows[unsettled], many, exactly=exactly)
-        nearest[unsettled], squared[unsettled] = _nearest(points, rows[unsettled], others, k)
+        nearest[unsettled], squared[unsettled] = nearest_candidates(
+            points, rows[unsettled], others, k
+        )
         left = unsettled[squared[unsettled, -1] > limit]
         if 2 * len(left) > len(unsettled):
             ways[:] = [True]  # the images have collapsed: more float32 candidates are of no use
@@ -198,13 +213,6 @@ def _settled(
     unit = points.of_unit_length
     distances = squared / 2 if unit else np.sqrt(squared) / points.factors[rows, None]
     return nearest.astype(np.int32), distances.astype(np.float32)
-
-
-def _points_of(embeddings: NDArray[np.floating], metric: str) -> _Points:
-    if metric == "cosine":
-        return _unit_vectors(embeddings)
-    factors = np.full(len(embeddings), 2.0 ** -exponent_of(embeddings))
-    return _Points(embeddings, factors, np.zeros(len(embeddings), bool), False)
 
 
 def _proposed(search: _Search, k: int, count: int) -> tuple[NDArray[np.int32], float]:
@@ -271,12 +279,14 @@ class _Sample:
             some = rows[start : start + SEARCHED]
             many = min(k + SPARE_CANDIDATES[1], total - 1)
             candidates, _ = search.of_some(some, many, exactly=False)
-            limits.append(_nearest(search.points, some, candidates, k)[1][:, -1:])
+            limits.append(nearest_candidates(search.points, some, candidates, k)[1][:, -1:])
         return cls(rows, np.concatenate(limits) * (1 + 1e-6), k)
 
-    def recall(self, points: _Points, candidates: NDArray[np.int32]) -> float:
+    def recall(self, points: ScaledVectors, candidates: NDArray[np.int32]) -> float:
         """Share of the true ones that are among the candidates of all rows, in [0, 1]."""
-        own = _nearest(points, self.rows, candidates[self.rows].astype(np.int64), self.k)[1]
+        own = nearest_candidates(points, self.rows, candidates[self.rows].astype(np.int64), self.k)[
+            1
+        ]
         return float((own <= self.limit).sum() / (len(self.rows) * self.k))
 
 
@@ -284,71 +294,118 @@ def torch_device(name: str | None) -> torch.device:
     """The device named, or a GPU where there is one."""
     import torch
 
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if name is None and not torch.cuda.is_available():
+        name = "mps" if torch.backends.mps.is_available() else "cpu"
+    return torch.device(name or "cuda")
 
 
-@dataclass(frozen=True)
-class _Points:
-    """Vectors with the factors that give them unit length, or one for all that brings them near 1;
-    zero vectors of unit length are marked and stay apart from all others."""
+def _opened(points: ScaledVectors, device: torch.device) -> _Search:
+    """The search on a device, or on the CPU where that cannot be trusted with it."""
+    import torch
 
-    vectors: NDArray[np.floating]
-    factors: NDArray[np.float64]
-    zero: NDArray[np.bool_]
-    of_unit_length: bool
-
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The scaled vectors in float64, with one more coordinate that is 1 for zero vectors where
-        there are any."""
-        scaled = self.vectors[rows].astype(np.float64) * self.factors[rows][..., None]
-        if not self.zero.any():
-            return scaled
-        return np.concatenate([scaled, self.zero[rows].astype(np.float64)[..., None]], axis=-1)
+    if _is_exact(device):
+        return _Search(points, device)
+    try:
+        search = _Search(points, device)
+        if search.measure():
+            return search
+    except RuntimeError:  # it lacks an operation, or memory
+        pass
+    return _Search(points, torch.device("cpu"))
 
 
-def _unit_vectors(embeddings: NDArray[np.floating]) -> _Points:
-    total = len(embeddings)
-    lengths = np.empty(total)
-    block = max(1, NEAR_VALUES // embeddings.shape[1])
-    for start in range(0, total, block):
-        rows = embeddings[start : start + block].astype(np.float64)
-        lengths[start : start + block] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    zero = lengths == 0
-    return _Points(embeddings, 1.0 / np.where(zero, 1.0, lengths), zero, True)
+def _is_exact(device: torch.device) -> bool:
+    """Whether the rounding of float32 products on it is known."""
+    return device.type == "cpu"
 
 
 class _Search:
-    """Proposes candidates by matrix products of all rows with all rows."""
+    """Proposes candidates by matrix products of all rows with all rows.
 
-    def __init__(self, points: _Points, device: torch.device) -> None:
+    Nearness is the cosine of vectors of unit length, of others the negative squared distance.
+    """
+
+    def __init__(self, points: ScaledVectors, device: torch.device) -> None:
         import torch
 
         self.points, self._device = points, device
         self._total = len(points.vectors)
         self._float32 = self._all_rows(torch.float32, device)
         self._squares = (self._float32 * self._float32).sum(dim=1)
-        self._float64: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._on_cpu: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}
         # Rounding of a float32 product of such vectors: it grows with the root of the dimension,
         # the factor leaves room.
-        self._rounding = (
+        self._known_rounding = (
             16 * 2.0**-24 * float(np.sqrt(self._float32.shape[1])) * float(self._squares.max())
         )
+        self._rounding = self._known_rounding
 
     def _all_rows(self, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         import torch
 
         width = self.points.rows(np.arange(1)).shape[1]
         everything = torch.empty((self._total, width), dtype=dtype, device=device)
-        step = max(1, NEAR_VALUES // width)
+        step = max(1, magnitude.NEAR_VALUES // width)
         for start in range(0, self._total, step):
             rows = self.points.rows(np.arange(start, min(start + step, self._total)))
-            everything[start : start + step] = torch.from_numpy(rows).to(device=device, dtype=dtype)
+            everything[start : start + step] = torch.from_numpy(rows).to(dtype).to(device)
         return everything
+
+    def _here(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """All rows and their squares in the memory of the CPU."""
+        import torch
+
+        if dtype == torch.float32 and self._device.type == "cpu":
+            return self._float32, self._squares
+        if dtype not in self._on_cpu:
+            everything = self._all_rows(dtype, torch.device("cpu"))
+            self._on_cpu[dtype] = everything, (everything * everything).sum(dim=1)
+        return self._on_cpu[dtype]
 
     def unit_vectors(self) -> NDArray[np.float32]:
         """All rows in float32 as they are compared, shape (N, D)."""
         vectors: NDArray[np.float32] = self._float32.cpu().numpy()
         return vectors
+
+    def _nearness(self, one: slice | torch.Tensor, two: slice) -> torch.Tensor:
+        """Of some rows to others by float32 products on the device."""
+        import torch
+
+        left, right = self._float32[one], self._float32[two]
+        if self.points.of_unit_length:
+            return left @ right.T
+        nearness = torch.addmm(-self._squares[None, two], left, right.T, alpha=2)
+        return nearness.sub_(self._squares[one, None])
+
+    def measure(self) -> bool:
+        """Whether candidates of the device can be used; notes how far its products are off."""
+        import torch
+
+        rows = np.unique(np.linspace(0, self._total - 1, MEASURED_ROWS).astype(np.int64))
+        count = min(MEASURED_NEAREST, self._total - 1)
+        with torch.inference_mode():
+            given = self._nearness(torch.from_numpy(rows).to(self._device), slice(None))
+            best = torch.topk(given, count, dim=1, sorted=False)
+        near, found = given.cpu().numpy().astype(np.float64), best.indices.cpu().numpy()
+        least = np.take_along_axis(near, found, axis=1).min(axis=1, keepdims=True)
+        off = float(np.abs(near - self._true_nearness(rows)).max())
+        scale = 2.0 if self.points.of_unit_length else 1.0
+        self._rounding = max(self._known_rounding, ROOM * scale * off)
+        is_best = ((near > least).sum(axis=1) < count).all()
+        return bool(is_best and off < USELESS * float(self._squares.max()))
+
+    def _true_nearness(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of some rows to all in float64, shape (R, N)."""
+        own, found = self.points.rows(rows), np.empty((len(rows), self._total))
+        step = max(1, magnitude.NEAR_VALUES // own.shape[1])
+        for start in range(0, self._total, step):
+            others = self.points.rows(np.arange(start, min(start + step, self._total)))
+            products = own @ others.T
+            if not self.points.of_unit_length:
+                squares = [np.einsum("nd,nd->n", some, some) for some in (own, others)]
+                products = 2 * products - squares[0][:, None] - squares[1][None, :]
+            found[:, start : start + step] = products
+        return found
 
     def of_all(self, count: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Candidates (N, count) of all rows by float32 products, and for each row the squared
@@ -363,107 +420,53 @@ class _Search:
         side = TILE.get(self._device.type, TILE["cpu"])
         starts = range(0, self._total, side)
         with torch.inference_mode():
-            for start in starts:
-                for other in starts[start // side :]:
-                    one, two = slice(start, start + side), slice(other, other + side)
-                    # the negative squared distance
-                    nearness = torch.addmm(
-                        -self._squares[None, two], self._float32[one], self._float32[two].T, alpha=2
-                    )
-                    nearness -= self._squares[one, None]
-                    if start == other:
-                        nearness.fill_diagonal_(-torch.inf)
-                    else:
-                        _keep_best(best[two], indices[two], nearness.T.contiguous(), start)
-                    _keep_best(best[one], indices[one], nearness, other)
-        return indices.cpu().numpy(), self._none_missed_below(best)
+            for start in starts:  # first, so that there is something to be better than
+                one = slice(start, start + side)
+                nearness = self._nearness(one, one).fill_diagonal_(-torch.inf)
+                keep_best(best[one], indices[one], nearness, start)
+            for start, other in itertools.combinations(starts, 2):
+                one, two = slice(start, start + side), slice(other, other + side)
+                nearness = self._nearness(one, two)
+                keep_better(best[one], indices[one], nearness, other)
+                keep_better(best[two], indices[two], nearness.T, start)
+        return indices.cpu().numpy(), self._none_missed_below(best, self._rounding)
+
+    def of_these(
+        self, rows: NDArray[np.int64], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The same of some rows."""
+        import torch
+
+        chosen = torch.from_numpy(rows).to(self._device)
+        with torch.inference_mode():
+            nearness = self._nearness(chosen, slice(None))
+            nearness[torch.arange(len(rows), device=self._device), chosen] = -torch.inf
+            best = torch.topk(nearness, count, dim=1, sorted=False)
+        found: NDArray[np.int64] = best.indices.cpu().numpy()
+        return found, self._none_missed_below(best.values, self._rounding)
 
     def of_some(
         self, rows: NDArray[np.int64], count: int, *, exactly: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The same of some rows, ``exactly`` by float64 products: these on the CPU, because not
-        every accelerator has float64."""
+        """The same on the CPU, ``exactly`` by float64 products."""
         import torch
 
-        everything, squares = self._in_float64() if exactly else (self._float32, self._squares)
-        chosen = torch.from_numpy(rows).to(everything.device)
+        everything, squares = self._here(torch.float64 if exactly else torch.float32)
+        chosen = torch.from_numpy(rows)
         with torch.inference_mode():
             nearness = torch.addmm(-squares[None, :], everything[chosen], everything.T, alpha=2)
             nearness -= squares[chosen, None]
-            nearness[torch.arange(len(rows), device=everything.device), chosen] = -torch.inf
+            nearness[torch.arange(len(rows)), chosen] = -torch.inf
             best = torch.topk(nearness, count, dim=1, sorted=False)
-        found: NDArray[np.int64] = best.indices.cpu().numpy()
-        return found, np.full(len(rows), np.inf) if exactly else self._none_missed_below(
-            best.values
-        )
+        found: NDArray[np.int64] = best.indices.numpy()
+        if exactly or count == self._total - 1:
+            return found, np.full(len(rows), np.inf)
+        least: NDArray[np.float32] = best.values.min(dim=1).values.numpy()
+        return found, -least.astype(np.float64) - self._known_rounding
 
-    def _in_float64(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """All rows and their squared lengths, made once."""
-        import torch
-
-        if self._float64 is None:
-            rows = self._all_rows(torch.float64, torch.device("cpu"))
-            self._float64 = rows, (rows * rows).sum(dim=1)
-        return self._float64
-
-    def _none_missed_below(self, best: torch.Tensor) -> NDArray[np.float64]:
+    def _none_missed_below(self, best: torch.Tensor, rounding: float) -> NDArray[np.float64]:
         if best.shape[1] == self._total - 1:  # every other row is a candidate
             return np.full(len(best), np.inf)
-        least: NDArray[np.float32] = best.min(dim=1).values.cpu().numpy()
-        return -least.astype(np.float64) - self._rounding
-
-
-def _keep_best(
-    best: torch.Tensor, indices: torch.Tensor, nearness: torch.Tensor, offset: int
-) -> None:
-    """Merge the columns of a tile, of which the first is row ``offset`` of all, into the best of
-    each of its rows, in place."""
-    import torch
-
-    new = torch.topk(nearness, min(best.shape[1], nearness.shape[1]), dim=1, sorted=False)
-    both = torch.cat([best, new.values], dim=1)
-    known = torch.cat([indices, new.indices.to(torch.int32) + offset], dim=1)
-    values, order = torch.topk(both, best.shape[1], dim=1, sorted=False)
-    best.copy_(values)
-    indices.copy_(torch.gather(known, 1, order))
-
-
-def _nearest(
-    points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k nearest candidates of each row, nearest first, and their squared distances in
-    float64."""
-    squared = _from_products(points, rows, candidates)
-    row, column = np.nonzero(squared < (NEARLY_EQUAL if points.of_unit_length else np.inf))
-    step = max(1, NEAR_VALUES // points.vectors.shape[1])
-    for start in range(0, len(row), step):
-        some = slice(start, start + step)
-        differences = points.rows(candidates[row[some], column[some]]) - points.rows(
-            rows[row[some]]
-        )
-        squared[row[some], column[some]] = np.einsum("nd,nd->n", differences, differences)
-    order = np.lexsort((candidates, squared.astype(np.float32)))[:, :k]
-    return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(squared, order, axis=1)
-
-
-def _from_products(
-    points: _Points, rows: NDArray[np.int64], candidates: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Squared distances of unit vectors as 2 - 2 cosine; of other vectors zeros, which stand for:
-    not known."""
-    import torch
-
-    squared = np.zeros(candidates.shape)
-    step = max(1, NEAR_VALUES // (candidates.shape[1] * points.vectors.shape[1]))
-    for start in range(0, len(rows) if points.of_unit_length else 0, step):
-        part = slice(start, start + step)
-        own = torch.from_numpy(points.vectors[rows[part]]).double()
-        others = torch.from_numpy(points.vectors[candidates[part]]).double()
-        cosines = (
-            torch.bmm(others, own[:, :, None])[:, :, 0].numpy()
-            * points.factors[rows[part], None]
-            * points.factors[candidates[part]]
-        )
-        both_zero = points.zero[rows[part], None] & points.zero[candidates[part]]
-        squared[part] = np.where(both_zero, 0.0, np.maximum(2.0 - 2.0 * cosines, 0.0))
-    return squared
+        least = best.min(dim=1).values.cpu().numpy().astype(np.float64)
+        squared = 2.0 - 2.0 * least if self.points.of_unit_length else -least
+        return np.asarray(squared - rounding, dtype=np.float64)

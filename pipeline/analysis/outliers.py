@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.magnitude import near_one
+from review_embeddings.pipeline.analysis.nearest.magnitude import near_one
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
 
 NEIGHBORS = 10

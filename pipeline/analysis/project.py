@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from review_embeddings.pipeline.analysis.magnitude import near_one
+from review_embeddings.pipeline.analysis.nearest.magnitude import near_one
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.settings import ALIGNMENTS, SCALINGS
 

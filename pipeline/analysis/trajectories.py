@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.analysis.project import block_rows, in_blocks
+from review_embeddings.pipeline.analysis.project import in_blocks
+
+NEAR_VALUES = 1 << 16
+"""Numbers of the ways that are worked on at once: half a MiB of float64 stays near the
+processor."""
 
 LEAST = 2.0**-149
 """The smallest probability in float32: what was stored as 0 counts as this in logarithms."""
@@ -247,13 +251,16 @@ def movement(
     if ways is None:
         return Movement(np.zeros(len(before)), np.zeros(len(before)))
     moved, apart = np.empty(len(before)), np.empty(len(before))
-    size = block_rows(before.shape[1])
+    size = max(1, NEAR_VALUES // before.shape[1])
+    theirs = np.empty((size, before.shape[1]), ways.dtype)
     for start in range(0, len(before), size):
         rows = slice(start, start + size)
         own = ways[rows].astype(np.float64)
         moved[rows] = np.linalg.norm(own, axis=1)
         for column in neighbors[rows].T:
-            own -= ways[column] / neighbors.shape[1]
+            one = np.take(ways, column, axis=0, out=theirs[: len(own)], mode="clip")
+            one /= neighbors.shape[1]
+            own -= one
         apart[rows] = np.linalg.norm(own, axis=1)
     return Movement(moved, apart)
 
@@ -276,7 +283,10 @@ def _ways(
 
     def both() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         for one, other in zip(in_blocks(before), in_blocks(after), strict=True):
-            yield (one - middles[0]) / sizes[0], (other - middles[1]) / sizes[1]
+            yield (
+                _standardised(one, middles[0], sizes[0]),
+                _standardised(other, middles[1], sizes[1]),
+            )
 
     products = np.zeros((before.shape[1], before.shape[1]))
     for one, other in both():
@@ -286,14 +296,27 @@ def _ways(
     ways = np.empty(before.shape, dtype=np.result_type(before.dtype, np.float32))
     start = 0
     for one, other in both():
-        ways[start : start + len(one)] = other - one @ rotation
+        other -= one @ rotation
+        ways[start : start + len(one)] = other
         start += len(one)
     return ways
 
 
+def _standardised(
+    block: NDArray[np.float64], middle: NDArray[np.float64], size: float
+) -> NDArray[np.float64]:
+    """The same vectors, in place, seen from the middle and in units of the size."""
+    block -= middle
+    block /= size
+    return block
+
+
 def _rms_length(vectors: NDArray[np.floating], middle: NDArray[np.float64]) -> float:
     """Root mean square length of vectors, shape (N, D), seen from their mean."""
-    squares = sum(float(((block - middle) ** 2).sum()) for block in in_blocks(vectors))
+    squares = 0.0
+    for block in in_blocks(vectors):
+        block -= middle
+        squares += float(np.square(block, out=block).sum())
     return float(np.sqrt(squares / len(vectors)))
 
 

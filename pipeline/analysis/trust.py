@@ -3,7 +3,7 @@ and the other way round."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,9 @@ BLOCK_VALUES = 1 << 22
 
 MANY = 0.05
 """Share of the distances below the largest limit, from which all are compared with each limit."""
+
+HELD_VALUES = 10_000_000
+"""Distances that are kept for the second look at them: 80 MB; more are computed twice."""
 
 QUERIED = 1 << 16
 """Points of a map whose neighbours are looked up at once."""
@@ -118,6 +121,11 @@ class _Distances:
     ) -> None:
         self._vectors, self._rows, self._unit = vectors, rows, unit
 
+    def held(self) -> Iterable[tuple[int, NDArray[np.float64]]]:
+        """All `blocks`, computed once if they are few."""
+        few = len(self._rows) * len(self._vectors) <= HELD_VALUES
+        return list(self.blocks()) if few else ()
+
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """The first of some of all, and the distances to these, shape (R, B); infinite to the row
         itself. The same bits each time."""
@@ -140,12 +148,12 @@ class _Distances:
 def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
     """By how many ranks the ``others`` of each row, shape (R, k), lie beyond its k nearest,
     summed."""
-    k, theirs = others.shape[1], np.empty(others.shape)
-    for start, block in distances.blocks():
+    k, theirs, held = others.shape[1], np.empty(others.shape), distances.held()
+    for start, block in held or distances.blocks():
         row, column = np.nonzero((others >= start) & (others < start + block.shape[1]))
         theirs[row, column] = block[row, others[row, column] - start]
     nearer = np.zeros(others.shape, dtype=np.int64)
-    for _, block in distances.blocks():
+    for _, block in held or distances.blocks():
         nearer += _nearer(block, theirs)
     return float(np.maximum(nearer + 1 - k, 0).sum())
 

@@ -16,6 +16,7 @@ from review_embeddings.pipeline.errors import (
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.run.commandline import build_command
 from review_embeddings.pipeline.stages.embedding import Embedding, embed
+from review_embeddings.pipeline.stages.execute import Ahead
 from review_embeddings.pipeline.stages.plan import NEW, Before, plan
 from review_embeddings.pipeline.stages.resolve import embedded_steps
 from review_embeddings.pipeline.stages.session import BuildSession
@@ -146,19 +147,14 @@ def embed_all(session: BuildSession, state: RunState, chosen: Chosen) -> list[in
     none is left, or none of those that were asked for.
     """
     current = list(chosen.current)
-    for position, job in enumerate(chosen.jobs):
-        later = [other.step for other in chosen.jobs[position + 1 :]]
-        try:
-            _embed(session, state, job.step, _following(state, later))
-            current.append(job.step)
-        except (CheckpointError, DatasetError, BusyError) as error:
-            if isinstance(error, BusyError) and session.request.wanted is not None:
-                raise
-            chosen.first_error = chosen.first_error or error
-            if isinstance(error, BusyError) and session.request.piecemeal:
-                session.waiting.append(job.step)
-            else:
-                session.progress.note(f"Left out checkpoint {job.step}: {error}")
+    expected = sorted({*current, *(job.step for job in chosen.jobs)})
+    with Ahead(session, state.with_steps(expected)) as ahead:
+        for position, job in enumerate(chosen.jobs):
+            later = [other.step for other in chosen.jobs[position + 1 :]]
+            if _is_embedded(session, state, chosen, job.step, later):
+                current.append(job.step)
+                if later:
+                    ahead.begin(job.step)
     if not current or (chosen.asked and not set(chosen.asked) & set(current)):
         why = "their weights are not there any more. Name their folder with --checkpoints."
         if state.info.recorded:
@@ -167,6 +163,24 @@ def embed_all(session: BuildSession, state: RunState, chosen: Chosen) -> list[in
             f"No checkpoint of {session.run} has embeddings of these images, and {why}"
         )
     return sorted(current)
+
+
+def _is_embedded(
+    session: BuildSession, state: RunState, chosen: Chosen, step: int, later: Sequence[int]
+) -> bool:
+    """Embed a checkpoint; False, and the reason said, where it cannot be."""
+    try:
+        _embed(session, state, step, _following(state, later))
+    except (CheckpointError, DatasetError, BusyError) as error:
+        if isinstance(error, BusyError) and session.request.wanted is not None:
+            raise
+        chosen.first_error = chosen.first_error or error
+        if isinstance(error, BusyError) and session.request.piecemeal:
+            session.waiting.append(step)
+        else:
+            session.progress.note(f"Left out checkpoint {step}: {error}")
+        return False
+    return True
 
 
 def _embed(session: BuildSession, state: RunState, step: int, following: Checkpoint | None) -> None:

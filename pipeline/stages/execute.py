@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from review_embeddings.pipeline.analysis.mapkinds import map_kind
 from review_embeddings.pipeline.engines.work import Result, Work
-from review_embeddings.pipeline.progress import Advance
+from review_embeddings.pipeline.models.device import pick_device
+from review_embeddings.pipeline.progress import SILENT, Advance
 from review_embeddings.pipeline.stages.inputs import Inputs, OpenedCheckpoints
+from review_embeddings.pipeline.stages.plan import Before, plan, table_is_current
+from review_embeddings.pipeline.stages.registry import BUILT_IN
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Job, Stage
-from review_embeddings.pipeline.stages.state import RunState
+from review_embeddings.pipeline.stages.state import InputSource, RunState
 
 
 def compute(session: BuildSession, state: RunState, jobs: Sequence[Job]) -> None:
@@ -205,3 +210,107 @@ def folded(inputs: Inputs) -> Any:
     settings = {key: getattr(state.settings, name) for key, name in stage.settings.items()}
     checkpoints = OpenedCheckpoints(inputs, state.steps)
     return stage.compute(checkpoints, **once, **settings, **stage.constants)
+
+
+# -- while a device embeds
+
+
+class Ahead:
+    """Computes what follows from one checkpoint alone, in a thread, while a device embeds the next
+    one.
+
+    It only brings forward: what it has not come to when the last checkpoint is embedded, and what
+    fails in it, the build computes in its place, and says there why it cannot.
+    """
+
+    def __init__(self, session: BuildSession, state: RunState) -> None:
+        """``state`` is that of all checkpoints that the table is to hold."""
+        self._session, self._state = session, state
+        self._notes = _Notes()
+        self._inside: BuildSession | None = None
+        self._names: list[str] = []
+        self._stopped = threading.Event()
+        self._thread: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def begin(self, step: int) -> None:
+        """Of a checkpoint whose embeddings are there."""
+        if self._thread is None:
+            if not _embeds_elsewhere(self._session):
+                return
+            self._inside = self._session_inside()
+            self._names = _of_one_checkpoint(self._state)
+            self._thread = ThreadPoolExecutor(1)
+        self._thread.submit(self._compute, step)
+
+    def _session_inside(self) -> BuildSession:
+        progress, request = self._notes, self._session.request
+        if pick_device(request.device).type == "mps":  # which two threads are not to share
+            request = replace(request, device="cpu")
+        return replace(self._session, request=request, progress=progress, seconds={}, work={})
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for the result that is being computed, and lets the others be."""
+        self._stopped.set()
+        if self._thread is None or self._inside is None:
+            return
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        for name, seconds in self._inside.seconds.items():
+            self._session.seconds[name] = self._session.seconds.get(name, 0.0) + seconds
+            count = self._session.work.get(name, 0) + self._inside.work[name]
+            self._session.work[name] = count
+        for text in self._notes.texts:
+            self._session.progress.note(text)
+
+    def _compute(self, step: int) -> None:
+        assert self._inside is not None
+        state = self._state.with_steps([step])
+        try:
+            for job in plan(state, self._names, Before()):
+                if self._stopped.is_set():
+                    return
+                _compute(self._inside, state, job)
+        except Exception:
+            self._stopped.set()  # what is wrong shows again where the build comes to it
+
+
+@dataclass
+class _Notes:
+    """Keeps what a thread has to tell."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+    def latest(self, text: str) -> None:
+        pass
+
+    stage = staticmethod(SILENT.stage)
+
+
+def _embeds_elsewhere(session: BuildSession) -> bool:
+    """Whether a checkpoint is embedded by a device of this process that is not the CPU, which the
+    thread would take from it."""
+    return not session.kind.spreads and pick_device(session.request.device).type != "cpu"
+
+
+def _of_one_checkpoint(state: RunState) -> list[str]:
+    """Stages that take nothing but the embeddings of one checkpoint, and what is made of these;
+    without those that a table alone takes which is there already."""
+    names: list[str] = []
+    whole = table_is_current(state)
+    for stage in state.stages.values():
+        sources = [
+            InputSource.of(text)
+            for text in (*stage.identity.values(), *stage.inputs.values(), *stage.through)
+        ]
+        taken = {source.name for source in sources if source.name in state.stages}
+        is_ours = stage.name in BUILT_IN and bool(taken)
+        is_alone = stage.scope == "checkpoint" and not any(source.which for source in sources)
+        is_short = stage.seconds is None and not (whole and stage.for_table)
+        if is_ours and is_alone and is_short and taken <= {"embeddings", *names}:
+            names.append(stage.name)
+    return names

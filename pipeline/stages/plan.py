@@ -61,7 +61,7 @@ class Before:
 def plan(state: RunState, names: Sequence[str], before: Before) -> Iterator[Job]:
     """Every result of some stages that is missing or stale, in the order of the stages."""
     for_table = [name for name in names if name in state.stages and state.stages[name].for_table]
-    needless = for_table if for_table and _table_is_current(state) else []
+    needless = for_table if for_table and table_is_current(state) else []
     for name in names:
         if name not in state.stages or name in needless:
             continue
@@ -73,7 +73,7 @@ def plan(state: RunState, names: Sequence[str], before: Before) -> Iterator[Job]
                 yield before.add(Job(stage, step, value, reason, _seconds(state, stage)))
 
 
-def _table_is_current(state: RunState) -> bool:
+def table_is_current(state: RunState) -> bool:
     """Whether the table is what would be written: then nothing is needed that it alone takes."""
     stored = state.stored("table", ONCE) if state.steps else None
     return stored is not None and stored.fingerprint == state.fingerprint("table", ONCE)

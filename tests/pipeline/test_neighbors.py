@@ -1,12 +1,16 @@
 """Exact neighbours, against brute force in float64 and against cases worked out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from review_embeddings.pipeline.analysis import neighbors
+from review_embeddings.pipeline.analysis.nearest import magnitude, tiles
 from review_embeddings.pipeline.analysis.neighbors import (
     nearest_neighbors,
     nearest_of_rows,
@@ -99,7 +103,7 @@ def test_tiles_and_blocks_change_nothing(
     whole = nearest_neighbors(points, 7)
     monkeypatch.setattr(neighbors, "TILE", {"cpu": side})
     monkeypatch.setattr(neighbors, "BLOCK_VALUES", 1000)
-    monkeypatch.setattr(neighbors, "NEAR_VALUES", 100)
+    monkeypatch.setattr(magnitude, "NEAR_VALUES", 100)
     blocked = nearest_neighbors(points, 7)
     np.testing.assert_array_equal(whole.indices, blocked.indices)
     np.testing.assert_array_equal(whole.distances, blocked.distances)
@@ -186,3 +190,99 @@ def test_vectors_of_any_length_have_the_neighbours_of_their_directions(
     np.testing.assert_allclose(found.distances / unit, plain.distances, rtol=1e-4, atol=1e-7)
     rows = nearest_of_rows(far, 10, 20, 5)
     np.testing.assert_array_equal(rows.indices, found.indices[10:20])
+
+
+STAND_IN = torch.device("cpu:0")
+"""Another device than ``cpu`` for all that looks at its name."""
+
+
+def of_several_kinds(seed: int) -> np.ndarray:
+    """Clusters that are wide, narrow and collapsed, one image many times, and zero vectors."""
+    random = np.random.default_rng(seed)
+    widths = np.array([1.0, 0.3, 1e-2, 1e-4, 1e-6])[np.arange(700) % 5]
+    points = random.normal(size=(5, 24))[np.arange(700) % 5]
+    points = points + widths[:, None] * random.normal(size=(700, 24))
+    points[100:160] = points[100]
+    points[200:203] = 0
+    return points.astype(np.float32)
+
+
+def as_a_device_of(error: float, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have ``cpu:0`` stand for a device whose products are off by as much; counts them."""
+    products, nearness = [], neighbors._Search._nearness
+
+    def less_precise(self: neighbors._Search, one: Any, two: slice) -> torch.Tensor:
+        exact = nearness(self, one, two)
+        if self._device != STAND_IN:
+            return exact
+        products.append(exact.numel())
+        noise = np.random.default_rng(len(products)).uniform(-error, error, exact.shape)
+        return exact + torch.from_numpy(noise).to(exact.dtype)
+
+    monkeypatch.setattr(neighbors, "_is_exact", lambda device: device != STAND_IN)
+    monkeypatch.setattr(neighbors._Search, "_nearness", less_precise)
+    return products
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-6, 1e-4, 5e-3])
+@pytest.mark.parametrize("side", [128, 2048])
+def test_a_device_proposes_and_the_result_is_the_same_bit_for_bit(
+    error: float, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = of_several_kinds(5)
+    for embeddings in (points, points[:, :3]):
+        expected = nearest_neighbors(embeddings, 15, device="cpu")
+        with monkeypatch.context() as patch:
+            patch.setattr(neighbors, "TILE", {"cpu": side})
+            products = as_a_device_of(error, patch)
+            found = nearest_neighbors(embeddings, 15, device="cpu:0")
+            part = nearest_of_rows(embeddings, 90, 300, 15, device="cpu:0")
+        assert error > 1e-3 or sum(products) > 700 * 700 / 2, "the device proposed"
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.distances, expected.distances)
+        np.testing.assert_array_equal(part.indices, expected.indices[90:300])
+        np.testing.assert_array_equal(part.distances, expected.distances[90:300])
+
+
+def test_a_device_whose_products_are_wrong_or_that_lacks_an_operation_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = of_several_kinds(6)
+    expected = nearest_neighbors(points, 15, device="cpu")
+
+    def lacking(self: neighbors._Search) -> bool:
+        raise NotImplementedError("the operator aten::topk is not implemented for this device")
+
+    def wrong(self: neighbors._Search) -> bool:
+        return False
+
+    for measure in (lacking, wrong):
+        with monkeypatch.context() as patch:
+            patch.setattr(neighbors._Search, "measure", measure)
+            as_a_device_of(0.2, patch)
+            found = nearest_neighbors(points, 15, device="cpu:0")
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.distances, expected.distances)
+    as_a_device_of(0.2, monkeypatch)
+    seen = magnitude.scaled_for(points, "cosine")
+    assert not neighbors._Search(seen, STAND_IN).measure()
+
+
+@pytest.mark.parametrize("side", [16, 64])
+@pytest.mark.parametrize("sort", [False, True])
+def test_what_is_better_than_before_is_found_in_rows_and_in_columns(side: int, sort: bool) -> None:
+    random = np.random.default_rng(0)
+    tile = torch.from_numpy(random.normal(size=(side, side)).astype(np.float32))
+    if sort:  # of one row all columns are better
+        tile[0] += 10
+    before = torch.from_numpy(np.sort(random.normal(1.2, 0.2, (side, 5)).astype(np.float32)))
+    names = torch.arange(5 * side, dtype=torch.int32).reshape(side, 5)
+    for nearness in (tile, tile.T):
+        merged = []
+        for keep in (tiles.keep_best, tiles.keep_better):
+            best, indices = before.clone(), names.clone()
+            keep(best, indices, nearness, 1000)
+            order = np.argsort(best.numpy(), axis=1)
+            merged.append([np.take_along_axis(one.numpy(), order, 1) for one in (best, indices)])
+        for one, other in zip(*merged, strict=True):
+            np.testing.assert_array_equal(one, other)
