@@ -106,11 +106,12 @@ def measure(work: Path, line: str, size: int, few: int) -> Point:
     if line == "one more":
         _build(run, {}, {})
         add_checkpoint(run, checkpoints + 1, DIMENSION)
-    base, transferred = _reset_peak(), _transferred()
+    base, (read_before, written_before) = _reset_peak(), _transferred()
     seconds: dict[str, float] = {}
     jobs: dict[str, int] = {}
     cpu, wall = time.process_time(), time.perf_counter()
     method, recall = _build(run, seconds, jobs)
+    read, written = _transferred()
     return Point(
         line,
         size,
@@ -121,7 +122,8 @@ def measure(work: Path, line: str, size: int, few: int) -> Point:
         time.perf_counter() - wall,
         peak_mib(),
         base,
-        *(now - then for now, then in zip(_transferred(), transferred, strict=True)),
+        read - read_before,
+        written - written_before,
         seconds,
         jobs,
     )
@@ -230,9 +232,9 @@ def table(points: Sequence[Point]) -> str:
             f"{one.wall:8.1f} {one.mib:7,.0f} {one.mib - one.base:7,.0f} "
             f"{one.read / 1e6:8.1f} {one.written / 1e6:10.1f}"
         )
-    for (line, method), one in fits(points).items():
+    for (line, method), fit in fits(points).items():
         lines.append(
-            f"{line}, {method}: {_power('time', one['cpu'])}, {_power('memory', one['memory'])}"
+            f"{line}, {method}: {_power('time', fit['cpu'])}, {_power('memory', fit['memory'])}"
         )
     return "\n".join([*lines, *_stages(points), *_of_one_more(points)])
 

@@ -719,7 +719,7 @@ def test_a_palette_has_at_most_so_many_colours_and_an_error_that_falls_with_them
 ) -> None:
     random = np.random.default_rng(0)
     channels = random.integers(0, 256, (20_000, 3)).astype(np.uint32)
-    pixels = channels[:, 0] | channels[:, 1] << 8 | channels[:, 2] << 16
+    pixels = (channels @ np.array([1, 1 << 8, 1 << 16], np.uint32)).astype(np.uint32)
     made = palette.make_palette(pixels, count)
     assert len(made.colors) <= count and len(made.table) == 768
     away = made.colors[made.indices(pixels)].astype(float) - channels
