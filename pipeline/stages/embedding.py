@@ -121,14 +121,21 @@ def _results(session: BuildSession, embedding: Embedding) -> Iterator[Result]:
     """Embeddings and probabilities, some images at a time."""
     work = _work(session, embedding)
     if embedding.memory is None:
-        rows = STAGES["embeddings"].rows_a_shard((work.total,))
-        yield from session.engine.map(work, rows or work.total)
+        rows = STAGES["embeddings"].rows_a_shard((work.total,)) or work.total
+        yield from session.engine.map(work, _whole_batches(rows, session.request.batch_size))
         return
     encoder = embedding.memory.load(embedding.key.precision)
     with session.progress.stage(work.title, total=work.total, unit="images") as advance:
         for result in work.with_inputs(encoder=encoder).stream((0, work.total)):
             yield result
             advance(len(result))
+
+
+def _whole_batches(rows: int, batch_size: int | None) -> int:
+    """Rows a shard so that its batches are those of one process: the last bits of a product depend
+    on how many rows it has."""
+    size = batch_size or 1
+    return max(size, rows // size * size)
 
 
 def _work(session: BuildSession, embedding: Embedding) -> Work:

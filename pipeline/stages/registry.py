@@ -86,7 +86,7 @@ EMBEDDINGS = Stage(
     },
     optional={"head_kind": "checkpoint.head_kind", "mended": "checkpoint.mended"},
     hashed_from=2,
-    rows=1024,  # a multiple of every batch size, so that batches are those of one process
+    rows=1024,  # a multiple of every size of batches that nobody has asked for
     title="Embedding with checkpoint {step}",
     long=True,
     accelerated=True,

@@ -109,13 +109,12 @@ def same(one: Path, other: Path) -> None:
 
 
 def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
-    cluster: Any, built_run: Path, run_path: Path, image_folder: Path
+    cluster: Any, run_path: Path, image_folder: Path, tmp_path: Path
 ) -> None:
-    request = Request(
-        dataset={"source": str(image_folder), "split": "train"},
-        engine="ray",
-        address=cluster.address,
-    )
+    alone = Request(dataset={"source": str(image_folder), "split": "train"}, batch_size=4)
+    expected = Path(shutil.copytree(run_path, tmp_path / "copied"))
+    build(RunFolder(expected), alone)
+    request = replace(alone, engine="ray", address=cluster.address)
     with rows_a_shard(embeddings=4, neighbors=10):
         with pytest.raises(InterruptedHereError):
             build(RunFolder(run_path), request, progress=Watching(end_after=12))
@@ -133,7 +132,7 @@ def test_the_same_table_though_the_driver_was_stopped_and_a_node_killed(
         threading.Thread(target=kill, daemon=True).start()
         build(RunFolder(run_path), request, progress=watching)
     assert killed.wait(60)
-    same(built_run, run_path)
+    same(expected, run_path)
     # What was there was not done again.
     assert watching.there["Embedding with checkpoint 10, 3 at a time"] >= 4 * len(before)
     pattern = r"images 8-11 by {} \(node [0-9a-f]{{8}}, process \d+\)"
@@ -156,7 +155,12 @@ def test_images_are_read_where_they_lie_in_shards_that_are_not_read_again(
     (data / "test" / "green" / "04.png").write_bytes(b"no image")
     (data / "train" / "red" / "00.png").write_bytes((data / "test" / "red" / "03.png").read_bytes())
     expected = Path(shutil.copytree(run_path, tmp_path / "copied"))
-    about = Request(dataset={"source": str(data)}, settings={"against": "train"}, wanted=["last"])
+    about = Request(
+        dataset={"source": str(data)},
+        settings={"against": "train"},
+        wanted=["last"],
+        batch_size=5,  # as many as in a shard: the last bits of a product depend on its rows
+    )
     build(RunFolder(expected), about)
     request = replace(
         about,
@@ -360,17 +364,19 @@ def test_a_run_in_a_store_on_machines_that_see_no_common_folder(
     bucket: Any,
     trainer_output: Path,
     image_folder: Path,
-    built_run: Path,
+    tmp_path: Path,
 ) -> None:
     store, name = bucket
     store.put(f"{trainer_output}/", f"{name}/trained/", recursive=True)
     said = {"source": str(image_folder), "split": "train", "in_place": True}
-    request = Request(
-        dataset=said, checkpoints=f"s3://{name}/trained", engine="ray", address=cluster.address
+    alone = Request(dataset=said, checkpoints=str(trainer_output), batch_size=5)
+    build(RunFolder(tmp_path / "alone"), alone)
+    request = replace(
+        alone, checkpoints=f"s3://{name}/trained", engine="ray", address=cluster.address
     )
     run = run_at(f"s3://{name}/runs/new")
     build(run, request)
-    same(built_run, run.path)
+    same(tmp_path / "alone", run.path)
     assert not list(run.path.glob("cache/*/*/*.bin")), "the workers have made and used them"
     store.invalidate_cache()
     assert not store.find(f"{name}/runs/new/shards")
