@@ -137,8 +137,9 @@ def _others(options: ReviewOptions) -> list[RunFolder]:
     is built."""
     many = options.watch or options.long_frame
     check_alone(options.others, long=many, second_look=options.second_look)
-    if not options.others and (options.own_maps or options.matching.yes):
-        raise SettingsError("--own-maps and --yes go with --with RUN.")
+    matched = options.matching.yes or options.matching.match != "content"
+    if not options.others and (options.own_maps or matched):
+        raise SettingsError("--own-maps, --match and --yes go with --with RUN.")
     return compared_runs(options.others)
 
 

@@ -228,6 +228,7 @@ def test_what_cannot_be_compared_is_one_sentence(
         (("--with", str(built.run.path)), "that is the run itself"),
         (("--with", str(other.path), "--long"), "Leave --watch, --long and --second-look out"),
         (("--own-maps",), "go with --with RUN"),
+        (("--match", "pixels"), "go with --with RUN"),
     ):
         code, _, errors = review_embeddings(*run, *arguments)
         assert code == 2 and sentence in errors, (arguments, errors)

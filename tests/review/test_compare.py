@@ -301,6 +301,7 @@ def test_copies_that_were_encoded_again_are_matched_by_their_pixels(
     arguments = ("compare", built_run, other.path, "--match", "pixels", "--checkpoint", "first")
     code, output, errors = review_embeddings(*arguments)
     assert code == 2 and not output and "Only 83.3 % of the images of A" in errors, errors
+    assert "--match lossy" in errors and "--match pixels" not in errors
     code, output, errors = review_embeddings(*arguments, "--yes")
     assert code == 0 and "30 common images by decoded pixels: 83.3 % of A" in output, errors
     assert "6 images of A are not common: 0, 1, 2, 3, 4, 5" in output

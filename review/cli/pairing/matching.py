@@ -25,8 +25,12 @@ MatchBy = Literal["content", "pixels", "lossy"]
 NAMED = 10
 """Images without a match that are named; of the others it is said what names them."""
 
-
-OTHERS = "--match pixels or lossy for copies that were encoded again"
+OTHERS = {
+    "content": "--match pixels or lossy for copies that were encoded again",
+    "pixels": "--match lossy for copies that were encoded again as JPEG",
+    "lossy": "other runs",
+}
+"""What may match more images, by what they were matched by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +105,8 @@ def ask_where_few(found: PairedRuns, options: MatchOptions) -> None:
     sentence = f"Only {share} of the images of {one.letter} {one.run} are in all runs."
     if sys.stdin is None or not sys.stdin.isatty():
         raise SettingsError(
-            f"{sentence} What is compared is these alone: give --yes to go on, or {OTHERS}."
+            f"{sentence} What is compared is these alone: give --yes to go on, or "
+            f"{OTHERS[options.match]}."
         )
     if not click.confirm(f"{sentence} Compare these alone?", err=True):
-        raise SettingsError(f"Nothing was compared. Try {OTHERS}.")
+        raise SettingsError(f"Nothing was compared. Try {OTHERS[options.match]}.")
