@@ -166,6 +166,7 @@ def proofs(folder: Path) -> Iterator[Round]:
     options = ["--model", model, "--dataset", data, "--split", "train", "--batch-size", 6]
     with forks(folder) as started:
         started.run("finetune", "--run", folder / "run", *options, "--steps", 2, "--frames", 2)
+        started.run("build", "--run", folder / "run")
         decide(folder / "run", folder / "list.csv")
         yield rounds(started, folder, of_a_proof)
 
