@@ -96,8 +96,9 @@ def unmatched_images(
     the run, ``image_id``, ``image_hash`` and ``label``. Raises as `compare` does.
 
     >>> from review_embeddings import unmatched_images
-    >>> len(unmatched_images("runs/colors", "runs/colors"))
-    0
+    >>> missing = unmatched_images("runs/colors", "runs/colors")
+    >>> len(missing), list(missing.columns)
+    (0, ['run', 'path', 'image_id', 'image_hash', 'label'])
     """
     return unmatched_frame(pair_runs([first, second, *more], match_by=match_by))
 

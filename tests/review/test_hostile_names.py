@@ -341,6 +341,6 @@ def test_a_shared_page_holds_every_name_as_it_is(
     code, _, errors = review_embeddings("share", "--run", crowd, "--out", out, "--readme", readme)
     assert code == 0, errors
     text = out.read_text(encoding="utf-8")
-    assert text.count("<script") == text.count("</script") == 3
+    assert text.count("<script") == text.count("</script") == 4
     head, _ = opened(re.findall(r'id="blob">([^<]*)<', text)[0])
     assert sorted(head["classes"]) == sorted(NAMES)

@@ -1,5 +1,5 @@
 // A review in one piece, for a page without a server: what review/share/blob.py has written.
-// It is JSON, behind it arrays; gzip around both, base64 where it stands in a page. Pictures: apart.
+// It is JSON, behind it arrays; gzip around both, base64 in a page. Pictures stand apart.
 
 /** @import { ClassAccuracy, Session } from "../types.js" */
 /** @import { ArraySpec } from "./arrays.js" */
