@@ -60,8 +60,8 @@ EXACT_UP_TO = {"cpu": 250_000, "cuda": 4_000_000}
 """Images up to which all are compared with all: about eight minutes for 768 dimensions on two
 cores. Above it pynndescent proposes."""
 
-APPROXIMATE = "pynndescent"
-"""The method above that limit."""
+APPROXIMATE = "pynndescent 2"
+"""The method above that limit; the number is raised when it finds other neighbours."""
 
 RECALL_SAMPLE = 1000
 """Images of which the true neighbours are looked up, to say how many of them an approximate search

@@ -145,7 +145,7 @@ def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(
     points[:40] = points[0]  # more images on one place than neighbours
     true = nearest_neighbors(points, 10)
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", {"cpu": 2999})
-    assert search_method(2999) is None and search_method(3000, device="cpu") == "pynndescent"
+    assert search_method(2999) is None and search_method(3000, device="cpu") == "pynndescent 2"
     found = nearest_neighbors(points, 10)
     assert true.recall == 1 and 0.8 < found.recall <= 1
     assert (found.indices != np.arange(3000)[:, None]).all()
@@ -157,10 +157,10 @@ def test_above_a_size_the_search_is_approximate_and_says_how_much_it_found(
 
 def test_the_search_is_exact_for_as_many_images_as_a_device_can_compare() -> None:
     assert search_method(250_000) is None
-    assert search_method(250_001, device="cpu") == "pynndescent"
-    assert search_method(250_001, device="mps") == "pynndescent"
+    assert search_method(250_001, device="cpu") == "pynndescent 2"
+    assert search_method(250_001, device="mps") == "pynndescent 2"
     assert search_method(4_000_000, device="cuda") is None
-    assert search_method(4_000_001, device="cuda:1") == "pynndescent"
+    assert search_method(4_000_001, device="cuda:1") == "pynndescent 2"
 
 
 @pytest.mark.parametrize("collapse", [1.0, 1e-4, 0.0])
