@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.images.inplace import feature_of
 from review_embeddings.pipeline.settings import NOTHING, DatasetReference
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "photo")
 
@@ -25,6 +29,23 @@ TEXT_ENDINGS = ("cls", "txt")
 
 NO_LABELS = NOTHING
 """Given as the label column, it means: use no labels."""
+
+
+def rows_of(
+    table: pa.Table,
+    info: datasets.DatasetInfo | None = None,
+    split: datasets.NamedSplit | None = None,
+) -> datasets.Dataset:
+    """A table in memory as rows of ``datasets``.
+
+    With a fingerprint of its own: the usual one pickles the table, which fails where packages lie
+    in a folder that is not called site-packages.
+    """
+    import datasets
+    from datasets.fingerprint import generate_random_fingerprint
+
+    mark = generate_random_fingerprint()
+    return datasets.Dataset(table, info=info, split=split, fingerprint=mark)
 
 
 def quoted_names(names: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from review_embeddings.pipeline.images.columns import (
     find_image_column,
     find_label_column,
     label_notes,
+    rows_of,
 )
 from review_embeddings.pipeline.images.inplace import (
     Split,
@@ -139,7 +140,6 @@ def open_dataset(reference: DatasetReference, *, option: str = "--split") -> Ope
 
 def _locations(rows: datasets.Dataset, image: str) -> datasets.Dataset:
     """Where the files lie that are the images (`inplace.locations_schema`)."""
-    import datasets
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -149,7 +149,7 @@ def _locations(rows: datasets.Dataset, image: str) -> datasets.Dataset:
     table = pa.Table.from_arrays(
         [pc.struct_field(cells, "path").cast(pa.string()), *empty], schema=schema
     )
-    return datasets.Dataset(table)
+    return rows_of(table)
 
 
 def _are_no_classes(values: list[Any], reference: DatasetReference, column: str) -> bool:
@@ -174,7 +174,7 @@ def _undecoded(
 
     if isinstance(found, Split):
         locations, values = found.locate(image_column, label_column)
-        return datasets.Dataset(locations), values
+        return rows_of(locations), values
     rows, values = found.cast_column(image_column, datasets.Image(decode=False)), []
     if label_column is not None:
         column, field = split_name(rows.features, label_column)

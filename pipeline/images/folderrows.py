@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from review_embeddings.pipeline.errors import DatasetError, reason_of
-from review_embeddings.pipeline.images.columns import LABEL_NAMES
+from review_embeddings.pipeline.images.columns import LABEL_NAMES, rows_of
 from review_embeddings.pipeline.images.folders import FolderSplits
 from review_embeddings.pipeline.settings import DatasetReference
 
@@ -72,7 +72,7 @@ def folder_rows(read: FolderSplits, split: str, features: Any) -> datasets.Datas
         found = [code.get(read.labels.get(entry.name, "")) for entry, _ in pairs]
         kinds[LABEL] = datasets.ClassLabel(names=names)
         columns[LABEL] = pa.array(found, pa.int64())
-    rows = datasets.Dataset(pa.table(columns), info=datasets.DatasetInfo(features=kinds))
+    rows = rows_of(pa.table(columns), datasets.DatasetInfo(features=kinds))
     return _as_declared(rows, features)
 
 

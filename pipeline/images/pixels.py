@@ -198,7 +198,10 @@ class Pixels:
         height, width)."""
         import torch
 
-        given = torch.from_numpy(np.array(self.array[start:stop])).to(device)
+        given = torch.from_numpy(np.array(self.array[start:stop]))
+        if device.type == "cuda":  # which copies from there while it computes
+            given = given.pin_memory()
+        given = given.to(device, non_blocking=device.type == "cuda")
         if self.normalisation is None:
             return given.float()
         if device.type == "cpu" and self._arithmetic is not None:

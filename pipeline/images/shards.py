@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from review_embeddings.pipeline.images.card import Card
+from review_embeddings.pipeline.images.columns import rows_of
 from review_embeddings.pipeline.images.folders import ONLY_SPLIT, Listing
 from review_embeddings.pipeline.images.inplace import (
     Split,
@@ -146,7 +147,7 @@ def open_shards(ending: str, files: Sequence[str], declared: Any) -> Any:
     as_numbers, numbers = _numbers_for_classes(features, paths)
     if ending == ".parquet" and not (paths := [file for file in paths if _rows_in(file)]):
         empty = features.arrow_schema.empty_table()  # which `datasets` cannot open
-        return datasets.Dataset(empty, info=datasets.DatasetInfo(features=features))
+        return rows_of(empty, datasets.DatasetInfo(features=features))
     sizes = {} if ending != ".parquet" or all(map(_begins_with_rows, paths)) else BATCHES
     builder = datasets.load_dataset_builder(
         LOADERS[ending], data_files={ONLY_SPLIT: paths}, features=as_numbers, **sizes

@@ -12,7 +12,7 @@ from typing import Any
 from review_embeddings.pipeline.errors import DatasetError
 from review_embeddings.pipeline.hub import looked_up
 from review_embeddings.pipeline.images.card import Card, read_card
-from review_embeddings.pipeline.images.columns import quoted_names
+from review_embeddings.pipeline.images.columns import quoted_names, rows_of
 from review_embeddings.pipeline.images.folderrows import folder_rows, with_one_label
 from review_embeddings.pipeline.images.folders import (
     ONLY_SPLIT,
@@ -184,7 +184,7 @@ def _load_saved(path: Path) -> Any:
         return datasets.load_from_disk(plain_path(str(path)))
     info = datasets.DatasetInfo.from_directory(str(path))
     empty = info.features.arrow_schema.empty_table()
-    return datasets.Dataset(empty, info=info, split=datasets.NamedSplit(state["_split"] or "train"))
+    return rows_of(empty, info, datasets.NamedSplit(state["_split"] or "train"))
 
 
 # -- folders

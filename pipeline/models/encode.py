@@ -75,7 +75,7 @@ def encode_all(
         return partial(pixels.batch, start, stop, device)
 
     def at_once(start: int, stop: int) -> Callable[[], torch.Tensor]:
-        return reader.submit(pixels.batch, start, stop, device).result
+        return reader.submit(bring, pixels, start, stop).result
 
     if device.type == "cpu":
         # a second thread would take the cores from the model: torch gives each thread workers of
@@ -83,9 +83,33 @@ def encode_all(
         size = batch_size or BATCH_SIZE_CPU
         yield from _encode_batches(encoder, pixels, size, name, kind, later)
         return
+    bring = _bringer(device)
     with ThreadPoolExecutor(1) as reader:
         size = batch_size or BATCH_SIZE_ACCELERATOR
         yield from _encode_batches(encoder, pixels, size, name, kind, at_once)
+
+
+def _bringer(device: torch.device) -> Callable[[Pixels, int, int], torch.Tensor]:
+    """What brings a batch to an accelerator, from another thread.
+
+    To a CUDA device by a stream of its own: in the one that the model computes in, a copy waits for
+    all that was handed in before, and the model for the copy.
+    """
+    if device.type != "cuda":
+        return lambda pixels, start, stop: pixels.batch(start, stop, device)
+    import torch
+
+    aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's, untyped
+    used_in = torch.cuda.current_stream(device)
+
+    def bring(pixels: Pixels, start: int, stop: int) -> torch.Tensor:
+        with torch.cuda.stream(aside):
+            values = pixels.batch(start, stop, device)
+        aside.synchronize()
+        values.record_stream(used_in)  # its memory is not given away before the model is done
+        return values
+
+    return bring
 
 
 def _encode_batches(

@@ -1,7 +1,9 @@
 """Embeddings and probabilities of every architecture against the model called by hand."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from samples import CLASSES, save_checkpoint
 
 from review_embeddings.pipeline.errors import CheckpointError, SettingsError
 from review_embeddings.pipeline.images.pixels import Pixels
-from review_embeddings.pipeline.models import device
+from review_embeddings.pipeline.models import device, encode
 from review_embeddings.pipeline.models.checkpoints import Checkpoint
 from review_embeddings.pipeline.models.device import fast_half
 from review_embeddings.pipeline.models.encode import encode_all
@@ -252,3 +254,43 @@ def test_heads_as_configurations_describe_them() -> None:
     assert Head.of({"architecture": "resnet18", "num_classes": 1000, "pretrained_cfg": {}}) == Head(
         None, 1000
     )
+
+
+def test_a_batch_for_cuda_is_complete_and_kept_when_it_is_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a stand-in for CUDA is asked, in order: another stream than the model's copies, it is
+    waited for, and the memory is held for the model's."""
+    asked: list[str] = []
+
+    class Stream:
+        def __init__(self, device: torch.device) -> None:
+            assert device == torch.device("cuda")
+
+        def synchronize(self) -> None:
+            asked.append("waited for")
+
+    class Values:
+        def record_stream(self, stream: Any) -> None:
+            asked.append(f"held for {stream}")
+
+    class Images:
+        def batch(self, start: int, stop: int, device: torch.device) -> Any:
+            asked.append(f"{start} to {stop} copied {'aside' if inside else 'in turn'}")
+            return Values()
+
+    inside: list[Any] = []
+
+    @contextmanager
+    def stream(aside: Any) -> Iterator[None]:
+        assert isinstance(aside, Stream)
+        inside.append(aside)
+        yield
+        inside.pop()
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "the model")
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    bring = encode._bringer(torch.device("cuda"))
+    assert isinstance(bring(cast(Pixels, Images()), 3, 5), Values)
+    assert asked == ["3 to 5 copied aside", "waited for", "held for the model"]

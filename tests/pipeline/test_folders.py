@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import datasets
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,21 @@ def labels_of(found: OpenedDataset, root: Path) -> dict[str, str | None]:
 
 def by_folder(*names: str) -> dict[str, str | None]:
     return {name: name.split("/")[-2] for name in names}
+
+
+def test_no_table_is_pickled_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which fails where pyarrow lies in a folder that is not called site-packages."""
+
+    hashed: list[object] = []
+
+    def remember(cls: type, value: object) -> str:
+        hashed.append(value)
+        return str(len(hashed))
+
+    monkeypatch.setattr("datasets.fingerprint.Hasher.hash", classmethod(remember))
+    root = fill(tmp_path, "a/1.png", "b/2.png")
+    assert labels_of(opened(root), root) == by_folder("a/1.png", "b/2.png")
+    assert not [value for value in hashed if isinstance(value, (pa.Table, datasets.table.Table))]
 
 
 # -- splits and classes
