@@ -261,6 +261,25 @@ def test_a_quick_glance_loses_no_pair_that_the_coarse_one_finds() -> None:
     assert (may & ~seem).sum() < 0.3 * len(pairs)
 
 
+def test_the_same_pairs_are_found_as_without_the_quick_glance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures, random = of_many_kinds(), np.random.default_rng(3)
+    others = np.argsort(random.random((168, 168)) + 9 * np.eye(168), axis=1)[:, :40]
+    others[:24, 0] = np.arange(24, 96, 3)  # of each piece what was made of it
+    near = Neighbors(others.astype(np.int32), np.ones((168, 40), np.float32), "cosine")
+    names = [str(place) for place in range(168)]
+
+    def found() -> list[list[int]]:
+        read = ((place, pictures[place]) for place in range(168))
+        return near_duplicates(names, near, lambda places: read).tolist()
+
+    with_it = found()
+    everything = lambda pairs, looks: np.ones(len(pairs), dtype=bool)  # noqa: E731
+    monkeypatch.setattr(duplicates, "_may_seem_alike", everything)
+    assert len(with_it) > 15 and found() == with_it
+
+
 def test_images_are_looked_at_once_for_all_checkpoints(tmp_path: Path) -> None:
     pictures = pieces(40)
     pictures += [jpeg(pictures[place]) for place in (1, 8, 30)]
