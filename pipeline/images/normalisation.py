@@ -142,9 +142,8 @@ def _same_shape(levels: torch.Tensor) -> torch.Tensor:
 
 def _near(images: torch.Tensor) -> Sequence[torch.Tensor]:
     """So few of them at a time that they stay near the processor while they are computed with."""
-    if not images.numel():
-        return ()
-    return images.split(max(1, NEAR_VALUES // images[0].numel()))
+    step = max(1, NEAR_VALUES // max(1, images[:1].numel()))
+    return [images[start : start + step] for start in range(0, len(images), step)]
 
 
 def _of_channels(values: list[float]) -> torch.Tensor:

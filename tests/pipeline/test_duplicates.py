@@ -270,9 +270,9 @@ def test_the_same_pairs_are_found_as_without_the_quick_glance(
     near = Neighbors(others.astype(np.int32), np.ones((168, 40), np.float32), "cosine")
     names = [str(place) for place in range(168)]
 
-    def found() -> list[list[int]]:
+    def found() -> list[tuple[int, ...]]:
         read = ((place, pictures[place]) for place in range(168))
-        return near_duplicates(names, near, lambda places: read).tolist()
+        return list(map(tuple, near_duplicates(names, near, lambda places: read).tolist()))
 
     with_it = found()
     everything = lambda pairs, looks: np.ones(len(pairs), dtype=bool)  # noqa: E731
