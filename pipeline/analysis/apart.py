@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.nearest.magnitude import unit_rows
+
 SAMPLE = 2000
 """Images that stand for all classes together; each class has at least `LEAST_OF_CLASS` of them."""
 
@@ -337,9 +339,7 @@ def _votes(near: Array, classes: int) -> NDArray[np.int64]:
 
 def unit(vectors: Array) -> NDArray[np.float64]:
     """The same vectors in float64 with length 1, but for those that have none."""
-    exact = np.asarray(vectors, dtype=np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact / np.maximum(lengths, SMALLEST_LENGTH))
+    return unit_rows(vectors, least=SMALLEST_LENGTH)
 
 
 # -- in place of labels

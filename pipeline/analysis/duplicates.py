@@ -44,6 +44,14 @@ COARSE = 8
 MAYBE = 0.85
 """Correlation of some view with the other image from which they are compared in full."""
 
+GLANCE = 0.84
+"""The same as a quick glance sees it, which is less exact and has to lose none: rounding of pixels
+is at most 0.001 levels there, of views 16 levels long 0.005 of a correlation with float16's."""
+
+BLANK, FAINT = 0.5, 16.0
+"""Lengths of views in levels: up to the first there is nothing to compare in them, and up to the
+second a quick glance says nothing."""
+
 ALIKE, DETAIL = 0.95, 0.8
 """Least correlation of two views of the same picture, and of what is left of them without their
 smooth parts: a sky is like any sky."""
@@ -73,7 +81,7 @@ HELD = 32 << 20
 
 
 ReadImages = Callable[[Sequence[int]], "Iterable[tuple[int, Image.Image]]"]
-"""Gives the RGB images of some indices, ascending, each with its index."""
+"""Gives the RGB images of some indices, ascending, each with its index; `shrunk` will do."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +104,24 @@ class Duplicates:
 
 
 def near_duplicates(
-    hashes: Sequence[str], neighbors: Neighbors, read: ReadImages, *, scratch: Path | None = None
+    hashes: Sequence[str],
+    neighbors: Neighbors,
+    read: ReadImages | Looks,
+    *,
+    scratch: Path | None = None,
 ) -> NDArray[np.int64]:
     """Pairs of indices of different files that show the same, shape (P, 2), int64, the smaller
     index first.
 
-    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``scratch``: a folder with
-    room for 6 kB an image, by default the system's.
+    ``hashes``: of each image's bytes; ``neighbors``: of one checkpoint; ``read``: the images, or
+    the looks that were taken at them for another checkpoint; ``scratch``: a folder with room for
+    6 kB an image, by default the system's.
     """
-    return _confirmed(_candidates(neighbors, hashes), read, scratch)
+    pairs = _candidates(neighbors, hashes)
+    if isinstance(read, Looks):
+        return _confirmed(pairs, read)
+    with Looks(read, len(hashes), scratch) as looks:
+        return _confirmed(pairs, looks)
 
 
 def _first_with(hashes: Sequence[str]) -> NDArray[np.int64]:
@@ -173,7 +190,8 @@ def find_leaks(
     neighbors = nearest_neighbors(together, CANDIDATES, device=device)
     pairs = _candidates(neighbors, [*hashes, *other_hashes])
     across = (pairs[:, 0] < total) & (pairs[:, 1] >= total)
-    found = _confirmed(pairs[across], _read_both(read, read_others, total), scratch)
+    with Looks(_read_both(read, read_others, total), len(together), scratch) as looks:
+        found = _confirmed(pairs[across], looks)
     matches, kind = np.full(total, -1, dtype=np.int64), np.zeros(total, dtype=np.int8)
     for index, other in found[::-1].tolist():  # the first one last
         matches[index], kind[index] = other - total, KINDS.index("near")
@@ -222,37 +240,56 @@ def _codes_of(neighbors: Neighbors, rows: slice, limit: float) -> NDArray[np.int
     return np.asarray(codes[neighbors.distances[rows] <= limit])
 
 
-def _confirmed(
-    pairs: NDArray[np.int32], read: ReadImages, scratch: Path | None
-) -> NDArray[np.int64]:
-    """Those of the pairs whose pixels are alike. What is kept of the images lies in files, so
-    that memory does not grow with them."""
-    indices: list[int] = []
-    with (
-        _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, scratch) as thumbnails,
-        _Rows((VIEWS, 3 * COARSE**2), np.float16, scratch) as views,
-    ):
-        wanted = np.unique(pairs).tolist()
-        images = iter(read(wanted))
+def _confirmed(pairs: NDArray[np.int32], looks: Looks) -> NDArray[np.int64]:
+    """Those of the pairs whose pixels are alike."""
+    pairs = pairs[looks.at(np.unique(pairs))[pairs].all(axis=1)]
+    if not len(pairs):
+        return pairs.astype(np.int64)
+    detail = _unusual_detail(pairs, looks)
+    maybe = np.flatnonzero(_may_seem_alike(pairs, looks))
+    maybe = maybe[_seem_alike(pairs[maybe], looks)]
+    alike = maybe[_are_alike(pairs[maybe], looks, detail)]
+    return pairs[alike].astype(np.int64)
+
+
+class Looks:
+    """What is kept of images that are compared, each read once for all checkpoints. It lies in
+    files, so that memory does not grow with it."""
+
+    def __init__(self, read: ReadImages, total: int, folder: Path | None = None) -> None:
+        self._read, self._place = read, np.full(total, -1, dtype=np.int32)
+        self._thumbnails = _Rows((THUMBNAIL, THUMBNAIL, 3), np.uint8, folder)
+        self._glances = _Rows((1 + len(CROPS), 3 * COARSE**2), np.float32, folder)
+
+    def __enter__(self) -> Looks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thumbnails.close()
+        self._glances.close()
+
+    def at(self, wanted: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Look at images of these indices, ascending; at which of all it has looked, shape (N,):
+        not at what cannot be read."""
+        new = wanted[self._place[wanted] < 0].tolist()
+        images = iter(self._read(new)) if new else iter(())
         while some := list(itertools.islice(images, BATCH)):
-            indices += [index for index, _ in some]
             small = np.stack([_thumbnail(image) for _, image in some])
-            thumbnails.add(small)
-            views.add(_unit(_views(small, COARSE)))
-        known = np.array(indices, dtype=np.int32)
-        if len(known) < len(wanted):
-            pairs = pairs[np.isin(pairs, known).all(axis=1)]
-        if not len(pairs):
-            return pairs.astype(np.int64)
-        both = np.searchsorted(known, pairs).astype(np.int32)
-        detail = _unusual_detail(both, thumbnails)
-        maybe = np.flatnonzero(_seem_alike(both, views))
-        alike = maybe[_are_alike(both[maybe], thumbnails, detail)]
-        return pairs[alike].astype(np.int64)
+            self._glances.add(_glanced(small))
+            self._place[[index for index, _ in some]] = self._thumbnails.add(small)
+        return self._place >= 0
+
+    def thumbnails(self, indices: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Of images that it has looked at, shape (M, `THUMBNAIL`, `THUMBNAIL`, 3)."""
+        return self._thumbnails[self._place[indices]]
+
+    def glances(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Of these, as `_glanced` gives them."""
+        return self._glances[self._place[indices]]
 
 
 class _Rows:
-    """Rows of one shape in a file without a name, which is gone when the context is left."""
+    """Rows of one shape in a file without a name, which is gone when it is closed."""
 
     def __init__(
         self, shape: tuple[int, ...], dtype: type[np.generic], folder: Path | None
@@ -260,23 +297,25 @@ class _Rows:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with this one
         self._map: mmap.mmap | None = None
-        self._taken = 0
+        self._taken = self._count = 0
 
-    def __enter__(self) -> _Rows:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of them."""
         if self._map is not None:
             self._map.close()
         self._file.close()
 
-    def add(self, rows: NDArray[Any]) -> None:
-        """Append rows."""
+    def add(self, rows: NDArray[Any]) -> NDArray[np.int32]:
+        """Append rows, and say where they are."""
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        self._count += len(rows)
+        if self._map is not None:  # which lacks them
+            self._map.close()
+            self._map = None
+        return np.arange(self._count - len(rows), self._count, dtype=np.int32)
 
     def __getitem__(self, indices: NDArray[np.integer]) -> NDArray[Any]:
-        """A copy of some rows, shape ``indices.shape + shape``; nothing may be added after the
-        first call."""
+        """A copy of some rows, shape ``indices.shape + shape``."""
         if self._map is None:
             self._file.flush()
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -290,26 +329,70 @@ class _Rows:
         return rows
 
 
-def _seem_alike(pairs: NDArray[np.integer], views: _Rows) -> NDArray[np.bool_]:
+def _glanced(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The views of `_views` that are not mirrored as coarse vectors of length 1, of shape (N,
+    views, 3 * COARSE**2), by few large products: zeros for one colour, NaN for a faint one."""
+    across, down = _coarse_products()
+    rows = np.matmul(down, thumbnails.reshape(len(thumbnails), THUMBNAIL, -1).astype(np.float32))
+    parts = rows.reshape(len(rows), len(across), COARSE, -1)
+    views = np.empty((*parts.shape[:2], 3 * COARSE**2), dtype=np.float32)
+    for number, shrink in enumerate(across):
+        small = parts[:, number].reshape(-1, shrink.shape[0]) @ shrink
+        views[:, number] = small.reshape(len(rows), -1)
+    views -= views.mean(axis=2, keepdims=True)
+    lengths = np.sqrt(np.einsum("nvd,nvd->nv", views, views))[:, :, None]
+    views /= np.maximum(lengths, FAINT)
+    views[lengths[:, :, 0] <= BLANK] = 0.0
+    views[((lengths > BLANK) & (lengths <= FAINT))[:, :, 0]] = np.nan
+    return views
+
+
+@cache
+def _coarse_products() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What shrinks the rows of pixels with their colours, shape (views, 3 * THUMBNAIL, 3 *
+    COARSE), and what the columns of all views, shape (views * COARSE, THUMBNAIL)."""
+    shrinking = [_shrinking(COARSE, crop) for crop in (1.0, *CROPS)]
+    colours = np.eye(3, dtype=np.float32)
+    across = np.stack([np.kron(shrink.T, colours) for shrink in shrinking])
+    return across, np.concatenate(shrinking)
+
+
+def _may_seem_alike(pairs: NDArray[np.integer], looks: Looks) -> NDArray[np.bool_]:
+    """Which pairs `_seem_alike` has to look at, shape (P,): all that it finds and few others."""
+    may = np.zeros(len(pairs), dtype=bool)
+    mirrored = np.arange(3 * COARSE**2).reshape(COARSE, COARSE, 3)[:, ::-1].ravel()
+    for start in range(0, len(pairs), BATCH):
+        part = slice(start, start + BATCH)
+        chosen, among = np.unique(pairs[part], return_inverse=True)
+        seen, ordered = looks.glances(chosen), among.reshape(-1, 2)
+        whole = np.stack([seen[:, 0], seen[:, 0][:, mirrored]], axis=1)
+        for one, other in (ordered.T, ordered[:, ::-1].T):
+            unlike = np.matmul(whole[one], seen[other].swapaxes(1, 2)) < GLANCE
+            may[part] |= ~unlike.all(axis=(1, 2))  # what is NaN is not known
+    return may
+
+
+def _seem_alike(pairs: NDArray[np.integer], looks: Looks) -> NDArray[np.bool_]:
     """Which pairs are worth the full comparison, shape (P,): those alike at a coarse glance."""
     seem = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), BATCH):
         part = slice(start, start + BATCH)
         chosen, among = np.unique(pairs[part], return_inverse=True)
-        seen, ordered = views[chosen].astype(np.float32), among.reshape(-1, 2)
+        coarse = _unit(_views(looks.thumbnails(chosen), COARSE)).astype(np.float16)
+        seen, ordered = coarse.astype(np.float32), among.reshape(-1, 2)
         for whole, other in (ordered.T, ordered[:, ::-1].T):
             seem[part] |= np.matmul(seen[other], seen[whole, 0, :, None]).max(axis=(1, 2)) >= MAYBE
     return seem
 
 
-def _are_alike(pairs: NDArray[np.integer], thumbnails: _Rows, detail: float) -> NDArray[np.bool_]:
+def _are_alike(pairs: NDArray[np.integer], looks: Looks, detail: float) -> NDArray[np.bool_]:
     """In which pairs one whole image is like a view of the other, cropped or mirrored, at large
     and in its details, shape (P,)."""
     alike = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), 128):
         part = pairs[start : start + 128]
         chosen, among = np.unique(part, return_inverse=True)
-        views = _views(thumbnails[chosen], SIDE)
+        views = _views(looks.thumbnails(chosen), SIDE)
         at_large = _unit(views)
         for whole, seen in (among.reshape(part.shape).T, among.reshape(part.shape)[:, ::-1].T):
             likeness = np.matmul(at_large[seen], at_large[whole, 0, :, None])[:, :, 0]
@@ -322,7 +405,7 @@ def _are_alike(pairs: NDArray[np.integer], thumbnails: _Rows, detail: float) -> 
     return alike
 
 
-def _unusual_detail(pairs: NDArray[np.integer], thumbnails: _Rows) -> float:
+def _unusual_detail(pairs: NDArray[np.integer], looks: Looks) -> float:
     """From which correlation of their details two neighbours of this data set are copies: far above
     the median, by robust statistics."""
     chosen = (
@@ -331,7 +414,8 @@ def _unusual_detail(pairs: NDArray[np.integer], thumbnails: _Rows) -> float:
         else pairs[np.random.default_rng(0).choice(len(pairs), SAMPLE, replace=False)]
     )
     one, other = (
-        _unit(_details(_views(thumbnails[indices], SIDE, crops=())[:, 0])) for indices in chosen.T
+        _unit(_details(_views(looks.thumbnails(indices), SIDE, crops=())[:, 0]))
+        for indices in chosen.T
     )
     usual = np.einsum("pd,pd->p", one, other)
     middle = float(np.median(usual))
@@ -339,12 +423,15 @@ def _unusual_detail(pairs: NDArray[np.integer], thumbnails: _Rows) -> float:
     return float(np.clip(middle + UNUSUAL * spread, DETAIL, SURE))
 
 
-def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
+def shrunk(image: Image.Image) -> Image.Image:
+    """All of an RGB image that is compared; of one that is shrunk already the same."""
     from PIL import Image
 
-    return np.asarray(
-        image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    )
+    return image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0)
+
+
+def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(shrunk(image))
 
 
 def _views(

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
-from review_embeddings.pipeline.analysis.project import in_blocks
+from review_embeddings.pipeline.analysis.project import block_rows
 
 NEAR_VALUES = 1 << 16
 """Numbers of the ways that are worked on at once: half a MiB of float64 stays near the
 processor."""
+
+HELD_VALUES = 10_000_000
+"""Numbers of all vectors up to which these are kept in float64: 80 MB a checkpoint."""
 
 LEAST = 2.0**-149
 """The smallest probability in float32: what was stored as 0 counts as this in logarithms."""
@@ -270,54 +273,79 @@ def _ways(
 ) -> NDArray[np.float32 | np.float64] | None:
     """The way of each vector, shape (N, D), of the type of the vectors; None where nothing can be
     said."""
-    from scipy.linalg import orthogonal_procrustes
+    from scipy.linalg import svd
 
     if before.shape[1] != after.shape[1]:
         return None
-    middles = [
-        np.asarray(np.mean(vectors, axis=0, dtype=np.float64)) for vectors in (before, after)
-    ]
-    sizes = [_rms_length(before, middles[0]), _rms_length(after, middles[1])]
-    if not all(sizes):
+    both = [_Standardised.of(vectors) for vectors in (before, after)]
+    if not all(one.size for one in both):
         return None
-
-    def both() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        for one, other in zip(in_blocks(before), in_blocks(after), strict=True):
-            yield (
-                _standardised(one, middles[0], sizes[0]),
-                _standardised(other, middles[1], sizes[1]),
-            )
-
-    products = np.zeros((before.shape[1], before.shape[1]))
-    for one, other in both():
+    dimension = before.shape[1]
+    products = np.zeros((dimension, dimension))
+    for one, other in zip(*both, strict=True):
         products += one.T @ other
-    # which sees nothing of its arguments but their product
-    rotation, _ = orthogonal_procrustes(np.eye(len(products)), products)
+    left, _, right = svd(products)
+    rotation = left @ right  # as SciPy's orthogonal_procrustes has it
     ways = np.empty(before.shape, dtype=np.result_type(before.dtype, np.float32))
+    turned = np.empty((min(len(before), block_rows(dimension)), dimension))
     start = 0
-    for one, other in both():
-        other -= one @ rotation
-        ways[start : start + len(one)] = other
+    for one, other in zip(*both, strict=True):
+        np.matmul(one, rotation, out=turned[: len(one)])
+        way = ways[start : start + len(one)]
+        np.subtract(other, turned[: len(one)], out=way, dtype=np.float64, casting="same_kind")
         start += len(one)
     return ways
 
 
-def _standardised(
-    block: NDArray[np.float64], middle: NDArray[np.float64], size: float
-) -> NDArray[np.float64]:
-    """The same vectors, in place, seen from the middle and in units of the size."""
-    block -= middle
-    block /= size
-    return block
+@dataclass(frozen=True)
+class _Standardised:
+    """Vectors, shape (N, D), seen from their mean and in units of their root mean square length, in
+    float64."""
+
+    vectors: NDArray[np.floating]
+    middle: NDArray[np.float64]
+    size: float
+    """Root mean square length, seen from the mean."""
+    held: list[NDArray[np.float64]]
+    """All of them, once they were asked for and are few."""
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.floating]) -> _Standardised:
+        middle, squares = np.asarray(np.mean(vectors, axis=0, dtype=np.float64)), 0.0
+        room = np.empty((min(len(vectors), block_rows(vectors.shape[1])), vectors.shape[1]))
+        for block in _blocks_of(vectors):
+            seen = room[: len(block)]
+            for some in _parts_of(block):
+                part = np.subtract(block[some], middle, out=seen[some])
+                np.square(part, out=part)
+            squares += float(seen.sum())
+        return cls(vectors, middle, float(np.sqrt(squares / len(vectors))), [])
+
+    def __iter__(self) -> Iterator[NDArray[np.float64]]:
+        """Blocks of rows, which are not to be changed."""
+        if self.held:
+            yield from self.held
+            return
+        for block in _blocks_of(self.vectors):
+            seen = np.empty(block.shape)
+            for some in _parts_of(block):
+                part = np.subtract(block[some], self.middle, out=seen[some])
+                part /= self.size
+            if self.vectors.size <= HELD_VALUES:
+                self.held.append(seen)
+            yield seen
 
 
-def _rms_length(vectors: NDArray[np.floating], middle: NDArray[np.float64]) -> float:
-    """Root mean square length of vectors, shape (N, D), seen from their mean."""
-    squares = 0.0
-    for block in in_blocks(vectors):
-        block -= middle
-        squares += float(np.square(block, out=block).sum())
-    return float(np.sqrt(squares / len(vectors)))
+def _blocks_of(vectors: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    """Rows that are looked at together, some after the other."""
+    size = block_rows(vectors.shape[1])
+    return (vectors[start : start + size] for start in range(0, len(vectors), size))
+
+
+def _parts_of(block: NDArray[np.floating]) -> Iterator[slice]:
+    """Rows of it that stay near the processor."""
+    size = max(1, NEAR_VALUES // block.shape[1])
+    return (slice(start, start + size) for start in range(0, len(block), size))
 
 
 def overlap(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float64]:

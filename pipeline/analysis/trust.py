@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from review_embeddings.pipeline.analysis.nearest.magnitude import unit_rows
 from review_embeddings.pipeline.analysis.neighbors import Neighbors
 from review_embeddings.pipeline.analysis.trajectories import overlap
 
@@ -24,7 +25,7 @@ BLOCK_VALUES = 1 << 22
 """Distances that are worked on at once: 32 MiB of float64."""
 
 MANY = 0.05
-"""Share of the distances below the largest limit, from which all are compared with each limit."""
+"""Share of the distances below the largest limit, from which all are put into order."""
 
 HELD_VALUES = 10_000_000
 """Distances that are kept for the second look at them: 80 MB; more are computed twice."""
@@ -107,11 +108,6 @@ def _nearest_on_map(points: NDArray[np.float64], k: int) -> NDArray[np.int32]:
     return others
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths == 0, 1.0, lengths)
-
-
 class _Distances:
     """Something that orders like the distance from some rows to all; of all at ``unit`` length if
     asked for."""
@@ -129,20 +125,18 @@ class _Distances:
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """The first of some of all, and the distances to these, shape (R, B); infinite to the row
         itself. The same bits each time."""
-        own = self._exact(self._rows)
+        own = -2.0 * self._exact(self._rows)
         size = max(1, BLOCK_VALUES // max(len(own), own.shape[1]))
         for start in range(0, len(self._vectors), size):
             block = self._exact(slice(start, start + size))
             distances = own @ block.T
-            distances *= -2.0
             distances += np.einsum("nd,nd->n", block, block)
             here = np.flatnonzero((self._rows >= start) & (self._rows < start + size))
             distances[here, self._rows[here] - start] = np.inf
             yield start, distances
 
     def _exact(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float64]:
-        vectors = np.asarray(self._vectors[rows], dtype=np.float64)
-        return _unit(vectors) if self._unit else vectors
+        return unit_rows(self._vectors[rows]) if self._unit else self._vectors[rows].astype(float)
 
 
 def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
@@ -159,11 +153,13 @@ def _excess(distances: _Distances, others: NDArray[np.integer]) -> float:
 
 
 def _nearer(block: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many distances of each row, shape (R, B), are below each of its limits, shape (R, k)."""
+    """How many distances of each row, shape (R, B), are below each of its limits, shape (R, k); the
+    rows may be put into order."""
     below = block < theirs.max(axis=1, keepdims=True)
     if np.count_nonzero(below) > MANY * below.size:
-        counts = [np.count_nonzero(block < limit[:, None], axis=1) for limit in theirs.T]
-        return np.stack(counts, axis=1)
+        block.sort(axis=1)
+        counts = [np.searchsorted(*row) for row in zip(block, theirs, strict=True)]
+        return np.stack(counts)
     row, column = np.nonzero(below)
     near, size = block[row, column], len(block)
     counts = [np.bincount(row[near < limit[row]], minlength=size) for limit in theirs.T]

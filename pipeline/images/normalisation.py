@@ -3,6 +3,7 @@ no model and no file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ MAX_LEVEL = 255
 MAX_ERROR = 1e-5
 """Largest error that counts as none; one 8-bit step is over a thousand times as much, float32
 rounding a tenth of it."""
+
+NEAR_VALUES = 1 << 18
+"""Numbers that are computed with at once: 1 MiB of float32, and never less than an image."""
 
 MAX_SHARE = 1e-3
 """Largest error as a share of one 8-bit step: only where steps are that small do values have to be
@@ -90,7 +94,10 @@ class Steps:
     def __call__(self, levels: torch.Tensor) -> torch.Tensor:
         """8-bit levels of shape (N, 3, height, width) to float32."""
         mean, std = _of_channels(self.mean), _of_channels(self.std)
-        return levels.float().div_(self.divisor).sub_(mean).div_(std)
+        values = _same_shape(levels)
+        for own, part in zip(_near(values), _near(levels), strict=True):
+            own.copy_(part).div_(self.divisor).sub_(mean).div_(std)
+        return values
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,11 @@ class Line:
 
     def __call__(self, levels: torch.Tensor) -> torch.Tensor:
         """8-bit levels of shape (N, 3, height, width) to float32."""
-        return levels.float().mul_(_of_channels(self.scale)).add_(_of_channels(self.shift))
+        scale, shift = _of_channels(self.scale), _of_channels(self.shift)
+        values = _same_shape(levels)
+        for own, part in zip(_near(values), _near(levels), strict=True):
+            own.copy_(part).mul_(scale).add_(shift)
+        return values
 
 
 def arithmetic_of(normalisation: Normalisation) -> Steps | Line | None:
@@ -120,6 +131,19 @@ def arithmetic_of(normalisation: Normalisation) -> Steps | Line | None:
         if torch.equal(way(levels)[0, :, :, 0].view(torch.int32), table.view(torch.int32)):
             return way
     return None
+
+
+def _same_shape(levels: torch.Tensor) -> torch.Tensor:
+    """Room for as many float32 numbers."""
+    import torch
+
+    return torch.empty(levels.shape, dtype=torch.float32, device=levels.device)
+
+
+def _near(images: torch.Tensor) -> Sequence[torch.Tensor]:
+    """So few of them at a time that they stay near the processor while they are computed with."""
+    step = max(1, NEAR_VALUES // max(1, images[:1].numel()))
+    return [images[start : start + step] for start in range(0, len(images), step)]
 
 
 def _of_channels(values: list[float]) -> torch.Tensor:

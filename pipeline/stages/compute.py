@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.apart import OwnClass, Samples, Space, Usual, cluster
-from review_embeddings.pipeline.analysis.duplicates import ReadImages, find_leaks, near_duplicates
+from review_embeddings.pipeline.analysis.duplicates import (
+    Looks,
+    ReadImages,
+    find_leaks,
+    near_duplicates,
+)
 from review_embeddings.pipeline.analysis.groups import (
     CheckpointApart,
     entropies,
@@ -332,7 +337,7 @@ def find_copies(
     neighbors: Array,
     distances: Array,
     hashes: Sequence[str],
-    pictures: ReadImages,
+    pictures: ReadImages | Looks,
     scratch: Path,
     k: int,
 ) -> Result:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from review_embeddings.pipeline.analysis.apart import hash_ranks
+from review_embeddings.pipeline.analysis.duplicates import Looks, shrunk
 from review_embeddings.pipeline.analysis.labelfit import CheckpointJudges
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.engines.work import Input, StoredArray
@@ -29,9 +30,13 @@ from review_embeddings.pipeline.stages.regime import Regime
 from review_embeddings.pipeline.stages.session import BuildSession
 from review_embeddings.pipeline.stages.stage import Stage
 from review_embeddings.pipeline.stages.state import InputSource, RunState
+from review_embeddings.pipeline.threads import chunks, in_threads
 
 OF_A_CHECKPOINT = {"judges", "probabilities"}
 """Values of the run that are of a checkpoint each."""
+
+SHRUNK_TOGETHER = 16
+"""Files, which may be large, that are one piece of work of a thread."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,13 @@ class Inputs:
     def _scratch(self, step: int) -> Path:
         return scratch_folder(self.session.run)
 
-    def _pictures(self, step: int) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
-        return pictures_of(self.state.images, self.session.progress)
+    def _pictures(self, step: int) -> Looks:
+        session, images = self.session, self.state.images
+        if session.looks is None or session.looks[0] is not images:
+            read = pictures_of(images, session.progress)
+            looks = Looks(read, len(images), scratch_folder(session.run))
+            session.looks = images, session.stack.enter_context(looks)
+        return session.looks[1]
 
     def _probabilities(self, step: int) -> ClassProbabilities | None:
         return class_probabilities(self.state, step)
@@ -161,14 +171,19 @@ def scratch_folder(run: RunFolder) -> Path:
 def pictures_of(
     images: RunImages, progress: Progress
 ) -> Callable[[Sequence[int]], Iterator[tuple[int, Any]]]:
-    """Reads RGB images by their positions, and says how far it is."""
+    """Reads RGB images by their positions in threads, shrunk to what is compared of them, and says
+    how far it is."""
+
+    def shrink(some: list[tuple[int, bytes]]) -> list[tuple[int, Any]]:
+        return [(at, shrunk(to_rgb(decode(data), images.grey_rules))) for at, data in some]
 
     def read(positions: Sequence[int]) -> Iterator[tuple[int, Any]]:
         title, total = "Comparing pictures", len(positions)
         with progress.stage(title, total=total, unit="images") as advance:
-            for position, data in images.read_some(positions):
-                yield position, to_rgb(decode(data), images.grey_rules)
-                advance(1)
+            files = chunks(images.read_some(positions), SHRUNK_TOGETHER)
+            for part in in_threads(shrink, files):
+                yield from part
+                advance(len(part))
 
     return read
 

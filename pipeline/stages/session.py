@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from review_embeddings.pipeline.analysis.duplicates import Looks
 from review_embeddings.pipeline.engines.base import Engine
 from review_embeddings.pipeline.engines.kinds import EngineKind, EngineOptions, engine_kind
 from review_embeddings.pipeline.errors import BusyError, RunError, StorageError
+from review_embeddings.pipeline.images.runimages import RunImages
 from review_embeddings.pipeline.loading import loading_seconds
 from review_embeddings.pipeline.progress import Progress, default_activity
 from review_embeddings.pipeline.run.commandline import build_command
@@ -49,6 +51,8 @@ class BuildSession:
     """Images (or checkpoints) that each of these went through."""
     waiting: list[int] = field(default_factory=list)
     """Checkpoints that are still to be embedded, by a later call or another process."""
+    looks: tuple[RunImages, Looks] | None = None
+    """What was seen of these images while copies were looked for at another checkpoint."""
     _engine: Engine | None = None
     _writing: bool = False
     _embedding: bool = False

@@ -16,10 +16,17 @@ from sklearn.datasets import load_sample_images
 from review_embeddings.pipeline.analysis import duplicates
 from review_embeddings.pipeline.analysis.categories import KINDS
 from review_embeddings.pipeline.analysis.duplicates import (
+    COARSE,
     Duplicates,
+    Looks,
+    _may_seem_alike,
+    _seem_alike,
+    _unit,
+    _views,
     find_leaks,
     group_duplicates,
     near_duplicates,
+    shrunk,
 )
 from review_embeddings.pipeline.analysis.neighbors import Neighbors, nearest_neighbors
 
@@ -215,4 +222,84 @@ def test_the_size_of_the_pieces_changes_nothing_and_no_file_stays(
     assert whole.tolist() == [[1, 40], [30, 42]]
     monkeypatch.setattr(duplicates, "BATCH", 3)
     np.testing.assert_array_equal(near_duplicates(names, neighbors, read, scratch=tmp_path), whole)
+    assert not list(tmp_path.iterdir())
+
+
+def of_many_kinds() -> list[Image.Image]:
+    """Pieces of photographs, parts of these a little and much cut off, mirrored, brighter and
+    stored anew; noise, slopes, and what is of nearly one colour."""
+    random = np.random.default_rng(1)
+    pictures = pieces(24)
+    for place in range(24):
+        edge = int(random.integers(0, 14))
+        part = pictures[place].crop((edge, edge, 64 - edge, 64 - edge)).resize((48, 48))
+        pictures.append(list(CHANGES.values())[place % len(CHANGES)](pictures[place]))
+        pictures += [part, ImageOps.mirror(part)]
+    slope = np.linspace(0, 255, 32)
+    for angle in np.linspace(0, 2 * np.pi, 24):
+        pixels = np.cos(angle) * slope[:, None] + np.sin(angle) * slope[None, :]
+        levels = (128 + pixels[:, :, None] / 3 + random.normal(size=(32, 32, 3)) * 4).clip(0, 255)
+        pictures.append(Image.fromarray(levels.astype(np.uint8)))
+        faint = 250 + pixels[:, :, None] * float(random.choice([0, 0.001, 0.01])) + np.zeros(3)
+        pictures.append(Image.fromarray(faint.clip(0, 255).astype(np.uint8)))
+        noise = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        pictures.append(Image.fromarray(noise))
+    return pictures
+
+
+def test_a_quick_glance_loses_no_pair_that_the_coarse_one_finds() -> None:
+    pictures = of_many_kinds()
+    pairs = np.stack(np.triu_indices(len(pictures), 1), axis=1)
+    with Looks(lambda places: ((place, pictures[place]) for place in places), 168) as looks:
+        assert looks.at(np.arange(168)).all()
+        may, seem = (look(pairs, looks) for look in (_may_seem_alike, _seem_alike))
+        coarse = _unit(_views(looks.thumbnails(np.arange(168)), COARSE))
+    assert seem.sum() > 300 and not (seem & ~may).any()
+    # beside faint ones, which it leaves to the coarse one, it takes few others
+    lengths = np.linalg.norm(coarse[:, 0], axis=1)
+    assert lengths.max() == pytest.approx(1) and lengths.min() == 0
+    assert (may & ~seem).sum() < 0.3 * len(pairs)
+
+
+def test_the_same_pairs_are_found_as_without_the_quick_glance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures, random = of_many_kinds(), np.random.default_rng(3)
+    others = np.argsort(random.random((168, 168)) + 9 * np.eye(168), axis=1)[:, :40]
+    others[:24, 0] = np.arange(24, 96, 3)  # of each piece what was made of it
+    near = Neighbors(others.astype(np.int32), np.ones((168, 40), np.float32), "cosine")
+    names = [str(place) for place in range(168)]
+
+    def found() -> list[tuple[int, ...]]:
+        read = ((place, pictures[place]) for place in range(168))
+        return list(map(tuple, near_duplicates(names, near, lambda places: read).tolist()))
+
+    with_it = found()
+    everything = lambda pairs, looks: np.ones(len(pairs), dtype=bool)  # noqa: E731
+    monkeypatch.setattr(duplicates, "_may_seem_alike", everything)
+    assert len(with_it) > 15 and found() == with_it
+
+
+def test_images_are_looked_at_once_for_all_checkpoints(tmp_path: Path) -> None:
+    pictures = pieces(40)
+    pictures += [jpeg(pictures[place]) for place in (1, 8, 30)]
+    names, asked = [str(place) for place in range(43)], list[int]()
+
+    def read(places: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+        for place in places:
+            asked.append(place)
+            yield place, shrunk(pictures[place])
+
+    others, near = (np.arange(43) + 1)[:, None] % 43, np.full((43, 1), 0.1, np.float32)
+    far = np.maximum(others, np.arange(43)[:, None]) > 35
+    early = Neighbors(others.astype(np.int32), np.where(far, 9, near), "cosine")
+    others[[1, 8, 30], 0] = 40, 41, 42
+    late = Neighbors(others.astype(np.int32), near, "cosine")
+    with Looks(read, 43, tmp_path) as looks:
+        assert near_duplicates(names, early, looks).tolist() == []
+        assert asked == list(range(36))
+        for _ in range(2):
+            found = near_duplicates(names, late, looks).tolist()
+            assert found == [[1, 40], [8, 41], [30, 42]]
+    assert asked == list(range(43))
     assert not list(tmp_path.iterdir())

@@ -180,6 +180,20 @@ def test_what_is_computed_is_what_is_in_the_table_to_the_last_bit(name: str) -> 
     np.testing.assert_array_equal(exact(batch), expected)
 
 
+@pytest.mark.parametrize("near", [1, 3 * 4 * 5 * 2, 1 << 18])
+def test_images_are_computed_with_a_few_at_a_time(
+    near: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("review_embeddings.pipeline.images.normalisation.NEAR_VALUES", near)
+    levels = torch.randint(0, 256, (7, 3, 4, 5), dtype=torch.uint8)
+    mean, std = (torch.tensor(one)[:, None, None] for one in ([0.1, 0.2, 0.3], [0.5, 0.6, 0.7]))
+    given = Steps(255, [0.1, 0.2, 0.3], [0.5, 0.6, 0.7])(levels)
+    assert torch.equal(given, (levels.float() / 255 - mean) / std)
+    given = Line([0.5, 0.6, 0.7], [0.1, 0.2, 0.3])(levels)
+    assert torch.equal(given, levels.float() * std + mean)
+    assert Steps(255, [0.0] * 3, [1.0] * 3)(levels[:0]).shape == (0, 3, 4, 5)
+
+
 def test_steps_and_line_by_hand() -> None:
     levels = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 1, 1, 3)
     steps, line = Steps(255, [0.5], [0.5]), Line([2.0], [-1.0])

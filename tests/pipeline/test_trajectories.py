@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group, spearmanr
 
+from review_embeddings.pipeline.analysis import trajectories
 from review_embeddings.pipeline.analysis.categories import LIVES
 from review_embeddings.pipeline.analysis.probabilities import ClassProbabilities
 from review_embeddings.pipeline.analysis.trajectories import (
@@ -215,6 +216,36 @@ def test_movement_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-6)
     monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", 42)
     np.testing.assert_allclose(moved(before, after), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("held", [0, 10_000])
+def test_the_way_has_the_bits_of_the_steps_one_by_one(
+    dtype: type[np.floating], held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scipy.linalg import orthogonal_procrustes
+
+    monkeypatch.setattr("review_embeddings.pipeline.analysis.project.BLOCK_VALUES", 37 * 24)
+    monkeypatch.setattr(trajectories, "NEAR_VALUES", 5 * 24)
+    monkeypatch.setattr(trajectories, "HELD_VALUES", held)
+    random = np.random.default_rng(2)
+    before, after = ((random.normal(size=(150, 24)) + 3).astype(dtype) for _ in range(2))
+    scaled = []
+    for vectors in (before, after):
+        centred = vectors - np.mean(vectors, axis=0, dtype=np.float64)
+        squares = 0.0
+        for start in range(0, 150, 37):
+            squares += float(np.square(centred[start : start + 37]).sum())
+        scaled.append(centred / np.sqrt(squares / 150))
+    products = np.zeros((24, 24))
+    for start in range(0, 150, 37):
+        products += scaled[0][start : start + 37].T @ scaled[1][start : start + 37]
+    rotation = orthogonal_procrustes(np.eye(24), products)[0]
+    turned = [scaled[0][start : start + 37] @ rotation for start in range(0, 150, 37)]
+    expected = (scaled[1] - np.concatenate(turned)).astype(np.result_type(dtype, np.float32))
+    found = trajectories._ways(before, after)
+    assert found is not None and found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_the_area_under_the_margin_is_that_of_the_logits() -> None:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
+from review_embeddings.pipeline.analysis import trust
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 from review_embeddings.pipeline.analysis.trust import NEAR, map_trust
 
@@ -62,6 +63,21 @@ def test_a_perfect_map_is_trusted_and_a_shuffled_one_is_not() -> None:
     assert (perfect.trustworthiness, perfect.continuity, perfect.mean_kept) == (1.0, 1.0, 1.0)
     shuffled = map_trust(points, neighbors, random.permutation(points))
     assert shuffled.trustworthiness < 0.6 and shuffled.continuity < 0.6 and shuffled.mean_kept < 0.2
+
+
+@pytest.mark.parametrize("many", [0.0, 1.0])
+def test_distances_below_each_limit_are_counted_either_way(
+    many: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "MANY", many)
+    random = np.random.default_rng(0)
+    block = random.integers(-5, 40, (30, 200)) / 7  # many are equal
+    block[:, 3] = np.inf
+    limits = random.permuted(block, axis=1)[:, :6]
+    expected = [
+        [int((row < limit).sum()) for limit in own] for row, own in zip(block, limits, strict=True)
+    ]
+    assert trust._nearer(block.copy(), limits).tolist() == expected
 
 
 def test_a_sample_estimates_the_whole() -> None:

@@ -37,6 +37,19 @@ def near_one(vectors: NDArray[np.floating]) -> tuple[NDArray[Any], int]:
     return np.ldexp(wide, -exponent), exponent
 
 
+def unit_rows(vectors: NDArray[np.floating], *, least: float = 0.0) -> NDArray[np.float64]:
+    """The same vectors, shape (N, D), in float64 with length 1. Those of length 0 stay 0; with a
+    ``least`` length, shorter ones are divided by that."""
+    rows = np.empty(vectors.shape)
+    step = max(1, NEAR_VALUES // max(1, vectors.shape[1]))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        some[:] = vectors[start : start + step]
+        lengths = np.linalg.norm(some, axis=1, keepdims=True)
+        some /= np.maximum(lengths, least) if least else np.where(lengths == 0, 1.0, lengths)
+    return rows
+
+
 # -- distances
 
 
