@@ -49,7 +49,7 @@ def main(inputs: Path, state: Path, port: str) -> None:
     else:
         dataset = ls.ImageDataset.create()
         dataset.add_images_from_path(path=str((inputs / "pictures").resolve()), tag_depth=1)
-    ls.start_gui(port=int(port), open_browser=False)
+    ls.start_gui(host="127.0.0.1", port=int(port), open_browser=False)
 
 
 main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
