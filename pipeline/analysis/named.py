@@ -173,9 +173,9 @@ class Border:
         self._others = np.flatnonzero(~self._open)
 
     @cached_property
-    def sides(self) -> list[Side]:
+    def sides(self) -> list[BorderSide]:
         """The checkpoints that say where it is."""
-        return [Side.of(one, self._order, self._open) for one in self._embeddings]
+        return [BorderSide.of(one, self._order, self._open) for one in self._embeddings]
 
     def around(self, cores: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
         """The rows of the group of each core, ascending; none where it becomes too small or too
@@ -197,7 +197,7 @@ class Border:
 
 
 @dataclass(frozen=True)
-class Side:
+class BorderSide:
     """One checkpoint as a border sees it: its embeddings less a mean and divided by a spread."""
 
     embeddings: Array
@@ -213,7 +213,9 @@ class Side:
     """Shape (D, D): sum of their products."""
 
     @classmethod
-    def of(cls, embeddings: Array, order: NDArray[np.int64], open_: NDArray[np.bool_]) -> Side:
+    def of(
+        cls, embeddings: Array, order: NDArray[np.int64], open_: NDArray[np.bool_]
+    ) -> BorderSide:
         count, dimension = embeddings.shape
         step = max(1, BLOCK_VALUES // dimension)
         parts = [order[start : start + step] for start in range(0, count, step)]
