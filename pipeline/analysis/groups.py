@@ -7,11 +7,16 @@ G_k is the mean of ``apart`` over an image and its nearest, divided by its media
 at checkpoint k, w_k the weight of the checkpoint (`apart.Usual`), H the mean entropy of the last
 head's probabilities over the same images, and z the distance from the median in robust standard
 deviations. A neighbourhood that is far from every class, or about which the model is unsure.
+
+    evidence = group_score + z(-F),    F = sum w_k F_k / sum w_k
+
+by which groups are looked for: F_k is the mean, over the same images, of how much better the
+neighbours foretell a label than its share does, in nats. Among foreign images that is not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +38,10 @@ MEAN_TO_DEVIATION = 1.2533
 """Likewise, of the mean absolute deviation."""
 
 SMALLEST_DEVIATION = 1e-9
+
+USUAL_LABELS = 10.0
+"""Labels of the usual shares that are counted with those of an image's neighbours, so that few of
+these say little."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,35 @@ def group_scores(
     total = weighted / weights if weights else plain
     score = robust_z(np.log(np.maximum(total, SMALLEST_RATIO)))
     return score if entropy is None else score + robust_z(around(entropy, last))
+
+
+def evidence(
+    score: NDArray[np.float64], checkpoints: Sequence[CheckpointApart], labels: Array | None
+) -> NDArray[np.float64]:
+    """That each image is of a group, shape (N,): higher is more. ``score``: of `group_scores`;
+    ``labels``: shape (N,), -1 without one, or None, where the score is all there is."""
+    if labels is None or not (labels >= 0).any():
+        return score
+    weights = np.array([one.weight for one in checkpoints])
+    weights = weights if weights.sum() > 0 else np.ones(len(weights))
+    gains = [foretold(one.neighbors, labels) for one in checkpoints]
+    gain = sum(weight * one for weight, one in zip(weights / weights.sum(), gains, strict=True))
+    exact = np.asarray(gain, dtype=np.float64)
+    return score + robust_z(np.where(np.isnan(exact), -np.nanmedian(exact), -exact))
+
+
+def foretold(neighbors: Array, labels: Array) -> NDArray[np.float64]:
+    """How much better the neighbours foretell a label than its share does, in nats, mean over each
+    image and its nearest, shape (N,); NaN where none of these has a label."""
+    known = labels >= 0
+    shares = np.bincount(labels[known]) / known.sum()
+    share = np.where(known, shares[labels], 1.0)
+    near = labels[neighbors]
+    same = (near == labels[:, None]).sum(axis=1) + USUAL_LABELS * share
+    gain = np.log(same / ((near >= 0).sum(axis=1) + USUAL_LABELS) / share)
+    counted = around(known, neighbors)
+    total = around(np.where(known, gain, 0.0), neighbors)
+    return np.where(counted > 0, total / np.where(counted > 0, counted, 1.0), np.nan)
 
 
 def around(values: Array, neighbors: Array) -> NDArray[np.float64]:

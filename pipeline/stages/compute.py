@@ -23,6 +23,7 @@ from review_embeddings.pipeline.analysis.duplicates import (
 from review_embeddings.pipeline.analysis.groups import (
     CheckpointApart,
     entropies,
+    evidence,
     group_scores,
     ranks_of,
 )
@@ -230,9 +231,10 @@ def find_groups(
     stored = np.empty(len(ids), dtype=GROUPS)
     stored["score"], stored["rank"], stored["group"] = score, ranks_of(score), -1
     graph = NeighborGraph.of([one.neighbors for one in seen])
-    last = checkpoints[-1]["embeddings"]
-    for members in named_groups(score, graph, known_labels, hash_ranks):
-        stored["group"][members] = ids[central_image(last, members, hash_ranks)]
+    embeddings = [one["embeddings"] for one in checkpoints]
+    likely = evidence(score, seen, known_labels)
+    for members in named_groups(likely, graph, known_labels, hash_ranks, embeddings):
+        stored["group"][members] = ids[central_image(embeddings[-1], members, hash_ranks)]
     return Result({"groups": stored})
 
 

@@ -284,7 +284,7 @@ not keep what was assumed."""
 
 GROUPS = Stage(
     name="groups",
-    version=2,
+    version=3,
     compute=compute.find_groups,
     inputs={
         "embeddings": "embeddings.embeddings",
@@ -305,7 +305,8 @@ GROUPS = Stage(
 )
 """Scores and names the groups over all checkpoints; one more costs one more of `APART`.
 
-Version 1 named sets of which up to half was of a class nearby."""
+Version 1 named sets of which up to half was of a class nearby, version 2 a part of a group: it read
+neither what neighbours say of the labels nor the embeddings for where a group ends."""
 
 LEAKS = Stage(
     name="leaks",

@@ -21,11 +21,18 @@ from review_embeddings.pipeline.analysis.apart import (
 from review_embeddings.pipeline.analysis.groups import (
     CheckpointApart,
     entropies,
+    evidence,
+    foretold,
     group_scores,
     ranks_of,
     robust_z,
 )
-from review_embeddings.pipeline.analysis.named import NeighborGraph, central_image, named_groups
+from review_embeddings.pipeline.analysis.named import (
+    Border,
+    NeighborGraph,
+    central_image,
+    named_groups,
+)
 from review_embeddings.pipeline.analysis.neighbors import nearest_neighbors
 from review_embeddings.pipeline.stages.compute import find_groups, measure_apart
 
@@ -193,7 +200,9 @@ def test_scores_and_groups_do_not_depend_on_the_order_of_the_images(seed: int) -
 
 
 def groups_of(one: World, score: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    return named_groups(score, NeighborGraph.of(one.neighbors), one.labels, one.ranks)
+    likely = evidence(score, apart_of(one), one.labels)
+    graph = NeighborGraph.of(one.neighbors)
+    return named_groups(likely, graph, one.labels, one.ranks, one.embeddings)
 
 
 def test_parts_of_the_rows_give_the_same_numbers_as_all_of_them() -> None:
@@ -267,9 +276,69 @@ def test_groups_of_unlabelled_images_are_those_far_from_all_clusters() -> None:
     one = world(4, planted=30)
     graph = NeighborGraph.of(one.neighbors)
     score = np.where(one.planted, 7.0, 0.0)
-    (members,) = named_groups(score, graph, None, one.ranks)
+    (members,) = named_groups(score, graph, None, one.ranks, one.embeddings)
     assert one.planted[members].all()
     assert len(set(cluster(one.embeddings[0], one.ranks).tolist())) == 10
+
+
+def test_labels_that_the_neighbours_foretell_are_evidence_against_a_group() -> None:
+    """Three images that are each other's neighbours, two of one label and one of another."""
+    labels, neighbors = np.array([0, 0, 1]), np.array([[1, 2], [0, 2], [0, 1]])
+    right = np.log((1 + 10 * 2 / 3) / (2 + 10) / (2 / 3))  # one of two, beside ten as usual
+    wrong = np.log((0 + 10 * 1 / 3) / (2 + 10) / (1 / 3))  # none of two
+    np.testing.assert_allclose(foretold(neighbors, labels), (2 * right + wrong) / 3)
+    labels[2] = -1
+    likely = np.log((1 + 10) / (1 + 10) / 1)  # the only label there is
+    np.testing.assert_allclose(foretold(neighbors, labels), likely)
+    alone = np.array([[1], [0], [3], [2]])
+    found = foretold(alone, np.array([0, 0, -1, -1]))
+    assert np.isnan(found).tolist() == [False, False, True, True], "no label, nothing foretold"
+
+
+def test_evidence_is_the_score_alone_where_there_are_no_labels() -> None:
+    one = world(0, planted=30)
+    score, seen = scored(one), apart_of(one)
+    np.testing.assert_array_equal(evidence(score, seen, None), score)
+    np.testing.assert_array_equal(evidence(score, seen, np.full(400, -1)), score)
+    labelled = evidence(score, seen, one.labels)
+    assert np.isfinite(labelled).all() and (labelled - score)[one.planted].mean() > 1
+    few = np.where(np.arange(400) < 40, one.labels, -1)
+    assert np.isfinite(evidence(score, seen, few)).all()
+
+
+@pytest.mark.parametrize("checkpoints", [1, 3, 9])
+def test_a_border_finds_the_whole_group_from_a_third_of_it(checkpoints: int) -> None:
+    one = world(0, planted=30)
+    score = np.where(one.planted, 5.0, 0.0)
+    score[:20] = 5.0  # images of classes about which the evidence is as great
+    embeddings = [one.embeddings[number % 3] for number in range(checkpoints)]
+    core = np.flatnonzero(one.planted)[::3]
+    (found,) = Border(embeddings, score, one.ranks).around([core])
+    assert one.planted[found].mean() >= 0.9 and one.planted[found].sum() >= 27
+    assert (score[found] > 3).all(), "without evidence no image is of a group"
+
+
+def test_a_border_leaves_each_image_out_of_its_own_judgement() -> None:
+    """Against a regression that is fitted anew without each image of the group."""
+    one = world(1, planted=8, images=60, dimension=5)
+    members = np.flatnonzero(one.planted)
+    side = Border([one.embeddings[0]], np.zeros(60), one.ranks).sides[0]
+    values = side.values([members])[:, 0]
+    vectors = one.embeddings[0].astype(np.float64)
+    vectors = (vectors - vectors.mean(0)) / vectors.std(0)
+    centred = vectors - vectors.mean(0)
+    penalty = 0.1 * (centred**2).sum() / 5
+    target = one.planted.astype(np.float64)
+
+    def fitted(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        rows = np.column_stack([centred, np.ones(60)])[kept]
+        ridge = np.diag([penalty] * 5 + [0.0])
+        return np.linalg.solve(rows.T @ rows + ridge, rows.T @ target[kept])
+
+    for row in range(60):
+        slope = fitted((np.arange(60) != row) | (row not in members))
+        expected = centred[row] @ slope[:5] + slope[5]
+        np.testing.assert_allclose(values[row], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_central_image_stands_for_its_group() -> None:
@@ -317,4 +386,5 @@ def test_few_images_have_no_score_or_a_finite_one(images: int) -> None:
     )
     assert np.isnan(score).all() if images < FEWEST else np.isfinite(score).all()
     assert (ranks_of(score) > 0).all() == (images >= FEWEST)
-    assert named_groups(score, NeighborGraph.of([neighbors]), None, ranks) == []
+    graph = NeighborGraph.of([neighbors])
+    assert named_groups(score, graph, None, ranks, [embeddings]) == []
