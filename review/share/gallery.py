@@ -146,7 +146,7 @@ class _Gallery:
     ) -> tuple[float, SharedPage | None]:
         """How large the smallest page would be, and the first that fits."""
         blobs, count = _blobs(runs), len(runs[0].rows)
-        fixed = sum(len(blob.packed()) for blob in blobs)
+        fixed = sum(blob.packed_bytes() for blob in blobs)
         sizes: list[tuple[int | None, float]] = [(None, 0.0)]
         if self.settings.pictures:
             found = picture_sizes(runs[0].content.images, SIDES)
@@ -181,10 +181,9 @@ class _Gallery:
             left_out.append(f"thumbnails of {largest} pixels: these have {side}")
         first = first.with_more({"holds": holds, "leftOut": left_out, "title": title})
         first = first.with_more({"common": common})
-        text = " ".join(blob.text() for blob in (first, *blobs[1:]))
         return SharedPage(
             title,
-            shared_page(title, text, first.pictures_text(), GALLERY),
+            shared_page(title, [first, *blobs[1:]], first.pictures_text(), GALLERY),
             count,
             common,
             runs[0].content.steps,
