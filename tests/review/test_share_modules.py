@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
+from nodetests import node
 
 from review_embeddings.review.page.frontend import frontend_modules
 from review_embeddings.review.share.modules import joined, reached
@@ -63,12 +63,9 @@ def test_imports_become_constants_and_all_else_stays_as_it_is() -> None:
 
 
 def test_it_does_what_the_modules_do() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
     script = joined("share/main.js", MODULES)
     script += "console.log(JSON.stringify(await ENTRY.start(3)));"
-    command = [node, "--input-type=module", "-"]
+    command = [node(), "--input-type=module", "-"]
     done = subprocess.run(command, input=script.encode(), stdout=subprocess.PIPE, check=True)
     assert json.loads(done.stdout) == [6, "3Größe 😀", "Größe 😀", False]
 

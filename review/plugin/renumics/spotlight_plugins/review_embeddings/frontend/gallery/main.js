@@ -17,15 +17,17 @@ import { mount } from "../dom/mount.js";
 import { h } from "../dom/node.js";
 import { THEME_ATTRIBUTE } from "../dom/theme.js";
 import { boardOf, mapWidget } from "../maps/widget.js";
+import { missingOf } from "../share/about.js";
 import { largeMapOf, sharedHead } from "../share/session.js";
 import { adoptSheets } from "../share/sheets.js";
 import { sharedSurroundings } from "../share/surroundings.js";
 import { tileOf } from "../share/tiles.js";
 import { themeSwitch } from "../views/theme.js";
 import { linkMaps } from "./linked.js";
+import { listView } from "./lists.js";
 import { Gallery, GalleryRun } from "./runs.js";
 import { RUNS_SHEET } from "./sheet.js";
-import { differentView, drawn, imageView, keyView, runHead, sliderView } from "./views.js";
+import { drawn, imageView, keyView, runHead, sliderView } from "./views.js";
 
 /** @typedef {BlobHead & { title?: string, common?: number }} FirstHead */
 
@@ -135,10 +137,10 @@ function show(root, gallery, theme, head) {
     place("", () => keyView(first));
     place("runs-bar", () => sliderView(gallery));
     place("", () => imageView(gallery));
-    place("", () => differentView(gallery));
+    place("", () => listView(gallery));
     const turned = `Maps are turned onto that of ${first.name} by the same images.`;
-    const left = leftOut.join("; ");
-    const missing = left && ` Left out to keep this file small: ${left}.`;
+    // that these are a sample, the head of the page says
+    const missing = missingOf({ ...head, ranked: images, leftOut }).map((text) => ` ${text}`);
     place("", () =>
         h(
             "footer",

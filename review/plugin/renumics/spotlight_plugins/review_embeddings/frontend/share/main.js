@@ -1,5 +1,5 @@
-// A shared page begins here: the first piece of its blob is opened and the large map shown, then the
-// rest, and when its pictures are decoded all else. Nothing is fetched and nothing is kept.
+// A shared page begins here: the first piece of its blob is opened and the large map shown, then
+// the rest, and when its pictures are decoded all else. Nothing is fetched and nothing is kept.
 
 /** @import { PageTexts } from "../blob/blob.js" */
 
