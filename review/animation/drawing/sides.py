@@ -32,7 +32,7 @@ def on_the_way(ends: NDArray[np.floating]) -> NDArray[np.float64]:
     """Where points are on their way: from shape (2, N, 2) to (N, E, 2)."""
     share = ON_THE_WAY[None, :, None]
     first, last = np.asarray(ends, dtype=np.float64)[:, :, None]
-    return (1 - share) * first + share * last
+    return np.asarray((1 - share) * first + share * last)
 
 
 def best_side(
@@ -62,5 +62,5 @@ def covers(
     middles: NDArray[np.float64], size: NDArray[np.float64], other: Taken
 ) -> NDArray[np.bool_]:
     """At which moments a box of ``size`` lies over another, shape (E,)."""
-    found: NDArray[np.bool_] = np.abs(middles - other.middles) < (size + other.size) / 2
-    return found.all(axis=1)
+    apart = np.abs(middles - other.middles)
+    return np.asarray((apart < (size + other.size) / 2).all(axis=1))
