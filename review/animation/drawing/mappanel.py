@@ -184,7 +184,8 @@ def _sizes(on: MapAxes, names: MapNames) -> NDArray[np.float64]:
     """Width and height of the names of the classes, shape (C, 2)."""
     height = 1.35 * names.size / 72
     widths = [on.page.width_of(name, names.size, bold=True) + 0.1 for name in names.texts]
-    return on.unit * np.array([(width, height) for width in widths]).reshape(-1, 2)
+    sizes = np.array([(width, height) for width in widths]).reshape(-1, 2)
+    return np.asarray(on.unit * sizes)
 
 
 def _plan(

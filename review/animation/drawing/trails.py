@@ -35,7 +35,7 @@ HEIGHT = 1.25 * NAME / 72
 """That is kept free for it, in units of the page."""
 
 SIDES = [(1, -1), (1, 1), (-1, -1), (-1, 1), (0, -1), (0, 1), (1, 0), (-1, 0)]
-SIDES += [(0, -2), (0, 2), (1, -2), (1, 2), (-1, -2), (-1, 2), (2.2, 0), (-2.2, 0)]
+SIDES += [(0, -2), (0, 2), (1, -2), (1, 2), (-1, -2), (-1, 2)]
 SIDES += [(0, -3), (0, 3), (1, -3), (1, 3), (-1, -3), (-1, 3)]
 """Where a number may stand at its image, to the right and up, the best position first."""
 
