@@ -184,8 +184,9 @@ def _sizes(on: MapAxes, names: MapNames) -> NDArray[np.float64]:
     """Width and height of the names of the classes, shape (C, 2)."""
     height = 1.35 * names.size / 72
     widths = [on.page.width_of(name, names.size, bold=True) + 0.1 for name in names.texts]
-    sizes = np.array([(width, height) for width in widths]).reshape(-1, 2)
-    return np.asarray(on.unit * sizes)
+    sizes: NDArray[np.float64] = np.array([(width, height) for width in widths]).reshape(-1, 2)
+    sizes *= on.unit
+    return sizes
 
 
 def _plan(
@@ -195,7 +196,7 @@ def _plan(
 
     def marked(checkpoint: int) -> NDArray[np.float64]:
         images = [*data.leaders[checkpoint, :ringed].tolist(), *trails]
-        return data.points[checkpoint][images].astype(float)
+        return np.asarray(data.points[checkpoint][images], dtype=np.float64)
 
     return plan_names(data.points, data.color_codes, sizes, Room(on.low, on.high), marked)
 
