@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -13,6 +14,9 @@ NAMES = {"u1": "u8", "u2": "u16", "u4": "u32", "i2": "i16", "i4": "i32", "f4": "
 
 WHOLE = {name: kind for kind, name in NAMES.items() if kind.startswith("u")}
 """Types of whole numbers that may stand for others, by what the page calls them."""
+
+SIZES = {name: int(kind[1]) for kind, name in NAMES.items()} | {"top16": 2}
+"""Bytes of a number, by what the page calls its type."""
 
 ALIGNED = 4
 """Bytes of the largest number, at multiples of which all arrays begin."""
@@ -38,6 +42,20 @@ class ArrayPack:
         start = len(self._content)
         self._content += data + bytes(-len(data) % ALIGNED)
         return start, len(data)
+
+    def some(self, wanted: Mapping[str, Sequence[int] | None]) -> ArrayPack:
+        """Those of the arrays that are named: whole, or at some indices of their first axis."""
+        found = ArrayPack()
+        for name, indices in wanted.items():
+            spec = {key: value for key, value in self.specs[name].items() if key != "at"}
+            size = SIZES[spec["type"]] * int(np.prod(spec["shape"][indices is not None :]))
+            begins = {at: self.specs[name]["at"] + at * size for at in indices or [0]}
+            rows = {
+                at: found.add_bytes(bytes(self._content[begin : begin + size]))[0]
+                for at, begin in begins.items()
+            }
+            found.specs[name] = spec | ({"at": rows[0]} if indices is None else {"rows": rows})
+        return found
 
     def add_whole(self, name: str, numbers: NDArray[Any]) -> None:
         """Add whole numbers, in as few bytes as hold them all."""

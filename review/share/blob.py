@@ -40,6 +40,9 @@ CLASSES = 5
 SESSION = ("title", "shown", "lists", "maps", "mapColumns", "checkpoints", "extent", "start")
 """What a page without a server has to know of the session beside the name of its table."""
 
+LATER = ("format", "reasons")
+"""What of the head is in the second piece: only an image that somebody opens needs reasons."""
+
 MAX_PERCENTILE_ERROR = 1e-3
 """Percent up to which percentiles are those of the ranks, as float32 holds them."""
 
@@ -73,14 +76,30 @@ class Blob:
         pictures = self.head["pictures"]
         return 0 if pictures is None else int(pictures["missing"])
 
-    def packed(self) -> bytes:
-        """Compressed, without pictures. The same review gives the same bytes."""
-        head = {**self.head, "arrays": self.pack.specs}
-        return gzip.compress(_joined(head, self.pack.content), mtime=0)
-
     def text(self) -> str:
-        """As it stands in a page, without pictures."""
-        return base64.b64encode(self.packed()).decode()
+        """As it stands in a page, without pictures, in one piece."""
+        return _text(_packed(self.head, self.pack))
+
+    def first(self) -> bytes:
+        """What a page shows first, compressed. The same review gives the same bytes."""
+        head = {name: value for name, value in self.head.items() if name != "reasons"}
+        ends = self.head["ends"]
+        wanted: dict[str, list[int] | None] = {"x": ends, "y": ends, "labels": None}
+        if not self.head["classes"] and self.head["predictionClasses"]:
+            wanted["prediction"] = ends
+        return _packed(head, self.pack.some(wanted))
+
+    def rest(self) -> bytes:
+        """All numbers, and of the head what the first piece has not."""
+        return _packed({name: self.head[name] for name in LATER}, self.pack)
+
+    def packed_bytes(self) -> int:
+        """Of both pieces."""
+        return len(self.first()) + len(self.rest())
+
+    def texts(self) -> tuple[str, str]:
+        """Both pieces as they stand in a page."""
+        return _text(self.first()), _text(self.rest())
 
     def pictures_text(self) -> str:
         """Its pictures as they stand in a page; they are compressed already."""
@@ -120,6 +139,14 @@ def make_blob(
         **(more or {}),
     }
     return Blob(head, pack)
+
+
+def _packed(head: Mapping[str, Any], pack: ArrayPack) -> bytes:
+    return gzip.compress(_joined({**head, "arrays": pack.specs}, pack.content), mtime=0)
+
+
+def _text(packed: bytes) -> str:
+    return base64.b64encode(packed).decode()
 
 
 def _joined(head: Mapping[str, Any], content: bytes) -> bytes:

@@ -32,6 +32,9 @@ from review_embeddings.review.share.pictures import picture_sizes
 MAX_RUNS = 4
 """More maps are too small side by side."""
 
+LISTED = ("worst", "consensus", "labels", "forgotten")
+"""The lists of each run that stand on the page, by key: what is suspected of its images."""
+
 ROWS = "common"
 """Array of a blob: its row of each common image, in the order of the first run."""
 
@@ -146,7 +149,7 @@ class _Gallery:
     ) -> tuple[float, SharedPage | None]:
         """How large the smallest page would be, and the first that fits."""
         blobs, count = _blobs(runs), len(runs[0].rows)
-        fixed = sum(len(blob.packed()) for blob in blobs)
+        fixed = sum(blob.packed_bytes() for blob in blobs)
         sizes: list[tuple[int | None, float]] = [(None, 0.0)]
         if self.settings.pictures:
             found = picture_sizes(runs[0].content.images, SIDES)
@@ -181,10 +184,9 @@ class _Gallery:
             left_out.append(f"thumbnails of {largest} pixels: these have {side}")
         first = first.with_more({"holds": holds, "leftOut": left_out, "title": title})
         first = first.with_more({"common": common})
-        text = " ".join(blob.text() for blob in (first, *blobs[1:]))
         return SharedPage(
             title,
-            shared_page(title, text, first.pictures_text(), GALLERY),
+            shared_page(title, [first, *blobs[1:]], first.pictures_text(), GALLERY),
             count,
             common,
             runs[0].content.steps,
@@ -204,12 +206,12 @@ def _images_of(run: RunFolder) -> RunImages:
 
 
 def _blobs(runs: Sequence[GalleryRun]) -> list[Blob]:
-    """Of each run, without pictures, lists and reasons, and nearest images between the ends."""
+    """Of each run, without pictures, reasons, and nearest images between the ends."""
     extent, found = _extent(runs), []
     reference = runs[0].maps[-1]
     for run in runs:
         blob = run.content.blob(run.name, all_nearest=False)
-        session = {**blob.head["session"], "extent": extent, "lists": []}
+        session = {**blob.head["session"], "extent": extent, "lists": _lists(run)}
         pack = blob.pack.copy()
         pack.add_whole(ROWS, run.rows)
         disparity = align_maps(run.maps[-1], reference).disparity
@@ -217,6 +219,12 @@ def _blobs(runs: Sequence[GalleryRun]) -> list[Blob]:
         head["reasons"] = [[] for _ in run.rows]
         found.append(Blob(head, pack))
     return found
+
+
+def _lists(run: GalleryRun) -> list[dict[str, Any]]:
+    """Those of `LISTED` that have images which are on the page."""
+    lists: list[dict[str, Any]] = run.content.content.session["lists"]
+    return [one for one in lists if one["key"] in LISTED and one["rows"]]
 
 
 def _extent(runs: Sequence[GalleryRun]) -> Mapping[str, list[float]]:
@@ -240,6 +248,8 @@ def _holds(title: str, runs: Sequence[GalleryRun], side: int | None) -> Iterator
         f"{count:,} images that all runs have: image_id, {labels}at {steps} "
         "checkpoints prediction, probabilities, outlier scores, coordinates, nearest images"
     )
+    lists = ", ".join(f"{len(_lists(run))} of {run.name}" for run in runs)
+    yield f"lists of images: {lists}"
     if side is not None:
         yield f"{count:,} thumbnails of at most {side} pixels, without metadata"
     if any(any(run.content.training.values()) for run in runs):

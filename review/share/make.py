@@ -102,7 +102,7 @@ class _Making:
         numbers: dict[bool, int] = {}
         for form in self._forms(content):
             if form.all_nearest not in numbers:
-                numbers[form.all_nearest] = len(self._blob(content, form).packed())
+                numbers[form.all_nearest] = self._blob(content, form).packed_bytes()
             tried = form
             size = page_bytes(numbers[form.all_nearest] + form.bytes_each * asked)
             if size <= most and (page := self._page(content, form, asked)).bytes <= most:
@@ -147,7 +147,7 @@ class _Making:
         blob = blob.with_more({"holds": holds, "leftOut": left_out})
         return SharedPage(
             title,
-            shared_page(title, blob.text(), blob.pictures_text()),
+            shared_page(title, [blob], blob.pictures_text()),
             len(content.images),
             len(content.built.images),
             content.steps,
@@ -160,7 +160,7 @@ class _Making:
 
 def page_bytes(packed: float, entry: str = ENTRY) -> float:
     """Of a page whose blob has so many, compressed."""
-    return len(shared_page("", "", entry=entry).encode()) + packed * 4 / 3 / ROOM
+    return len(shared_page("", [], entry=entry).encode()) + packed * 4 / 3 / ROOM
 
 
 def _holds(

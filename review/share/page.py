@@ -7,15 +7,16 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
+from collections.abc import Sequence
 
 from review_embeddings.pipeline.text import html_text
 from review_embeddings.review.page.frontend import frontend_modules
-from review_embeddings.review.share.modules import import_map, name_of
+from review_embeddings.review.share.blob import Blob
+from review_embeddings.review.share.modules import joined
 
 ENTRY, GALLERY = "share/main.js", "gallery/main.js"
-"""Export ``start(root, blobText, picturesText)``: for one run, and for several, whose blobs stand
-one after the other with a space between them; ``picturesText()`` comes once the page is read."""
+"""Export ``start(root, texts)``: for one run, and for several, whose blobs stand one after the
+other with a space between them."""
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -25,14 +26,22 @@ body { margin: 0; font: 15px/1.5 system-ui, sans-serif; }
 """Until the modules have theirs."""
 
 START = """
-import { start } from "ENTRY";
 const text = (id) => document.getElementById(id).textContent;
-const read = new Promise((done) => {
-    if (document.readyState === "loading") addEventListener("DOMContentLoaded", done);
-    else done();
+const isRead = (next) => document.readyState !== "loading" || next && document.getElementById(next);
+const read = (next) => new Promise((done) => {
+    if (isRead(next)) return done();
+    const end = () => isRead(next) && done(observer.disconnect());
+    const observer = new MutationObserver(end);
+    observer.observe(document.body, { childList: true });
+    addEventListener("DOMContentLoaded", end);
 });
-start(document.getElementById("root"), text("blob"), () => read.then(() => text("pictures")));
+ENTRY.start(document.getElementById("root"), {
+    first: text("first"),
+    rest: () => read("pictures").then(() => text("rest")),
+    pictures: () => read().then(() => text("pictures")),
+});
 """
+"""Behind the modules. What is read is known by what stands behind it."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -48,43 +57,43 @@ PAGE = """<!doctype html>
 <body>
 <div id="root"><div class="opening"><h1>{title}</h1><p>Opening …</p></div></div>
 <noscript>This page needs JavaScript.</noscript>
-<script type="importmap">{imports}</script>
-<script type="text/plain" id="blob">{blob}</script>
-<script type="module" async>{start}</script>
+<script type="text/plain" id="first">{first}</script>
+<script type="module" async>{code}</script>
+<script type="text/plain" id="rest">{rest}</script>
 <script type="text/plain" id="pictures">{pictures}</script>
 </body>
 </html>
 """
 
 
-def shared_page(title: str, blob: str, pictures: str = "", entry: str = ENTRY) -> str:
-    """The page of a blob as `Blob.text` gives it, and its pictures, which stand behind the script:
-    it begins before they are read. ``title`` is plain text."""
-    imports, start = _imports(entry), START.replace("ENTRY", name_of(entry))
+def shared_page(title: str, blobs: Sequence[Blob], pictures: str = "", entry: str = ENTRY) -> str:
+    """The page of some blobs, and pictures as `Blob.pictures_text` gives them. What is seen first
+    stands before the script, which begins before the rest is read. ``title`` is plain text."""
+    texts = [blob.texts() for blob in blobs]
+    code = _code(entry)
     return PAGE.format(
-        policy=html_text(policy(imports, start, STYLE)),
+        policy=html_text(policy(code, STYLE)),
         title=html_text(title),
         style=STYLE,
-        imports=imports,
-        blob=blob,
+        first=" ".join(first for first, _ in texts),
+        rest=" ".join(rest for _, rest in texts),
         pictures=pictures,
-        start=start,
+        code=code,
     )
 
 
 @functools.cache
-def _imports(entry: str) -> str:
-    """The import map as it stands in the page; one for all pages of a process."""
-    addresses = import_map(entry, frontend_modules())
-    return json.dumps({"imports": addresses}, ensure_ascii=False)
+def _code(entry: str) -> str:
+    """The script of the page; one for all pages of a process."""
+    return joined(entry, frontend_modules()) + START
 
 
-def policy(imports: str, start: str, style: str) -> str:
+def policy(code: str, style: str) -> str:
     """What the page may do: run what stands in it, show what it makes; nothing else."""
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_hash(imports)} {_hash(start)} data:",
+            f"script-src {_hash(code)}",
             f"style-src {_hash(style)}",
             "img-src data: blob:",
             "base-uri 'none'",

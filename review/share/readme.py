@@ -52,7 +52,7 @@ ONE_RUN = """the maps of {images} images through a fine-tuning
 ({checkpoints}), the images to look at first, and how the training went."""
 
 SEVERAL_RUNS = """the maps of {images} images through {runs} trainings
-side by side, and the images that these take for different classes."""
+side by side, the images that these take for different classes, and those that each suspects."""
 
 
 def readme_text(

@@ -72,16 +72,19 @@ def measured(browser: Browser, page_file: Path, screen: Screen) -> dict[str, lis
         session = context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         session.send("Emulation.setCPUThrottlingRate", {"rate": screen.slowed})
-        page.goto(page_file.resolve().as_uri())
+        page.goto(page_file.resolve().as_uri(), wait_until="commit")
         names = [f"shared page {mark}" for mark in MARKS]
-        page.wait_for_function(
-            "name => performance.getEntriesByName(name).length", arg=names[-1], timeout=120_000
-        )
+        work: dict[str, list[float]] = {}
+        for mark, name in zip(MARKS, names, strict=True):
+            page.wait_for_function(
+                "name => performance.getEntriesByName(name).length", arg=name, timeout=120_000
+            )
+            work[f"main thread until {mark}"] = [computed(session)]
         found = {
             mark: [page.evaluate("name => performance.getEntriesByName(name)[0].startTime", name)]
             for mark, name in zip(MARKS, names, strict=True)
         }
-        found["main thread until complete"] = [computed(session)]
+        found |= work
         if page.locator(PAUSE).count():
             page.locator(PAUSE).click()
         page.wait_for_timeout(1000)

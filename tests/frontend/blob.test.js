@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { openBlob, readBlob } from "page/blob/blob.js";
+import { openBlob, readBlob, ReviewBlob } from "page/blob/blob.js";
 import { NO_PICTURE } from "page/blob/pictures.js";
 import { blobServer } from "page/blob/server.js";
 import { BlobTable } from "page/blob/table.js";
@@ -141,4 +141,26 @@ test("it stands in a page as text: compressed, and in base64", async () => {
     assert.deepEqual(blob.head, readBlob(/** @type {ArrayBuffer} */ (bytes.buffer)).head);
     assert.deepEqual([...blob.arrays.of("rank", 1)], [1, 2, 3]);
     assert.throws(() => blobOf({ format: 2 }), /format 2 of a later version/);
+});
+
+test("a first piece answers what it holds, and all else once the rest is there", async () => {
+    const whole = blobOf();
+    const { x, labels } = whole.head.arrays;
+    assert(x && labels);
+    const size = 3 * Uint16Array.BYTES_PER_ELEMENT;
+    const bytes = whole.bytes.slice(Number(x.at) + size, Number(x.at) + 2 * size);
+    const { reasons: _, ...head } = blobOf({ arrays: { x: { ...x, rows: { 1: 0 } } } }).head;
+    const first = new ReviewBlob(/** @type {any} */ (head), bytes);
+    let come = (/** @type {ReviewBlob} */ _rest) => {};
+    first.follow(new Promise((done) => (come = done)));
+    const { table } = opened(first);
+    assert.deepEqual([...first.arrays.of("x", 1)], [4, 5, 6]);
+    assert.throws(() => first.arrays.of("x", 0), /nothing at 0 yet/);
+    assert.equal(table.numbers(COLUMNS.label), undefined);
+    const values = blobServer(first).values(0, "a");
+    come(whole);
+    const [xs] = /** @type {Float32Array[]} */ (await values);
+    assert.deepEqual([...(xs ?? [])], [1, 2, 3]);
+    assert.deepEqual([...(table.numbers(COLUMNS.label) ?? [])], [0, 1, -1]);
+    assert.deepEqual(first.head.reasons[0], ["rank 3 of 3"]);
 });

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Listeners } from "page/core/listeners.js";
+import { textOf } from "page/dom/node.js";
 import { linkMaps } from "page/gallery/linked.js";
+import { listsOf, listView } from "page/gallery/lists.js";
 import { Gallery, GalleryRun, sharesOf } from "page/gallery/runs.js";
 
 /** What a run predicts at each checkpoint, by row. @typedef {number[][]} Codes */
@@ -40,13 +42,24 @@ function runOf(name, steps, rows, codes) {
         prediction: (at = 0) => codes[at],
         labels: () => [0, 1, 1],
     };
+    const table = {
+        value: () => "dog",
+        picture: () => "data:,",
+        codes: () => ({ dog: 0, cat: 1 }),
+        has: () => true,
+    };
     const blob = {
-        head: { steps, classes: ["dog", "cat"], predictionClasses: ["cat", "dog"] },
+        head: {
+            session: {},
+            steps,
+            classes: ["dog", "cat"],
+            predictionClasses: ["cat", "dog"],
+        },
         arrays: {
             of: (/** @type {string} */ array, /** @type {number} */ at) => arrays[array]?.(at),
         },
     };
-    return new GalleryRun(/** @type {any} */ ({ name, blob, page: { slider, current } }));
+    return new GalleryRun(/** @type {any} */ ({ name, blob, page: { slider, current, table } }));
 }
 
 /** Three common images, in another order in the second run. */
@@ -92,6 +105,20 @@ test("the runs differ about images that they predict differently at the end", ()
     // a says cat, dog, dog; b says by its rows 2, 0, 1: cat, cat, dog
     assert.deepEqual(gallery.different, [1]);
     assert.equal(gallery.runs[1]?.prediction(2, 3), "dog");
+});
+
+test("each run's lists are of the images that all have, in its own order", () => {
+    const gallery = new Gallery(two(), () => {});
+    const list = { key: "worst", title: "Worst", description: "The worst.", rows: [2, 7, 0] };
+    for (const run of gallery.runs) // none has a row 7
+        run.blob.head.session = { lists: [{ ...list, suggests: /** @type {const} */ ("") }] };
+    const lists = listsOf(gallery);
+    assert.deepEqual([...lists.keys()], ["", "0 worst", "1 worst"]);
+    assert.deepEqual([...lists.values()].map(({ images }) => images), [[1], [2, 0], [0, 1]]);
+    gallery.open("1 worst");
+    const texts = textOf(listView(gallery));
+    assert.match(texts, /2 images of this list, which all runs have: The worst/);
+    assert.match(texts, /b: Worst \(2\)/);
 });
 
 test("how often a run is right is of the images of the page", async () => {

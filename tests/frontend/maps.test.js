@@ -177,21 +177,23 @@ test("a class that is mixed with others has no name there", () => {
 /** @param {string} text @param {number} x @param {number} y */
 const nameAt = (text, x, y) => ({ text, code: 0, x, y, width: 60 });
 
-test("no name lies over another one, or is cut at a side", () => {
+test("no name lies over another one, or is cut at the border", () => {
     const names = [
         nameAt("a", 100, 100),
         nameAt("b", 120, 108), // over a
         nameAt("c", 120, 130),
         nameAt("d", 5, 60),
         nameAt("e", 100, 10), // above the map
+        nameAt("f", 398, 219),
     ];
     const placed = withRoom(names, 17, AREA);
     assert.deepEqual(
-        placed.map(({ text, x }) => [text, x]),
+        placed.map(({ text, x, y }) => [text, x, y]),
         [
-            ["a", 100],
-            ["c", 120],
-            ["d", 30],
+            ["a", 100, 100],
+            ["c", 120, 130],
+            ["d", 34, 60], // 4 pixels of ground are left beside it
+            ["f", 366, 207.5],
         ],
     );
     const random = randomOf(5);

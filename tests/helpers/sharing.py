@@ -44,23 +44,38 @@ def blob_of(run: Path, folder: Path, side: int | None = 8, positions: Any = None
 def opened(text: str) -> tuple[dict[str, Any], bytes]:
     """The JSON of a blob, and what is behind it: arrays, then pictures."""
     numbers, _, pictures = text.partition(",")
-    whole = gzip.decompress(base64.b64decode(numbers))
-    (length,) = struct.unpack("<I", whole[:4])
-    head, content = json.loads(whole[4 : 4 + length]), whole[4 + length + -length % 4 :]
+    head, content = unpacked(numbers)
     if head["pictures"] is not None:
         parts = head["pictures"]["parts"]
         head["pictures"]["parts"] = [(len(content) + start, size) for start, size in parts]
     return head, content + base64.b64decode(pictures)
 
 
+def unpacked(numbers: str) -> tuple[dict[str, Any], bytes]:
+    """A blob, or a piece of it, without pictures."""
+    whole = gzip.decompress(base64.b64decode(numbers))
+    (length,) = struct.unpack("<I", whole[:4])
+    return json.loads(whole[4 : 4 + length]), whole[4 + length + -length % 4 :]
+
+
 def blob_in(text: str) -> str:
-    """What a page holds, as it stands there; behind the blob of the first run, and a comma, its
-    pictures."""
-    first, *more = _standing(text, "blob").split()
-    return " ".join([f"{first},{_standing(text, 'pictures')}", *more])
+    """What a page holds, the pieces of each blob put together; behind that of the first run, and a
+    comma, its pictures."""
+    pieces = zip(standing(text, "first").split(), standing(text, "rest").split(), strict=True)
+    first, *more = [_whole(*both) for both in pieces]
+    return " ".join([f"{first},{standing(text, 'pictures')}", *more])
 
 
-def _standing(text: str, name: str) -> str:
+def _whole(first: str, rest: str) -> str:
+    """A blob in one piece."""
+    (head, _), (more, content) = unpacked(first), unpacked(rest)
+    text = json.dumps({**head, **more}).encode()
+    whole = struct.pack("<I", len(text)) + text + bytes(-len(text) % 4) + content
+    return base64.b64encode(gzip.compress(whole)).decode()
+
+
+def standing(text: str, name: str) -> str:
+    """One of the texts that a page holds."""
     pattern = rf'<script type="text/plain" id="{name}">(.*?)</script>'
     found = re.search(pattern, text, re.DOTALL)
     assert found is not None

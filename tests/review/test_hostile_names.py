@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from samples import picture, save_checkpoint, save_start_model
-from sharing import opened
+from sharing import unpacked
 
 from review_embeddings.pipeline.csvfile import FORMULA, unguarded
 from review_embeddings.pipeline.images.runimages import RunImages, read_images
@@ -342,5 +342,5 @@ def test_a_shared_page_holds_every_name_as_it_is(
     assert code == 0, errors
     text = out.read_text(encoding="utf-8")
     assert text.count("<script") == text.count("</script") == 4
-    head, _ = opened(re.findall(r'id="blob">([^<]*)<', text)[0])
+    head, _ = unpacked(re.findall(r'id="first">([^<]*)<', text)[0])
     assert sorted(head["classes"]) == sorted(NAMES)

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from samples import CLASSES, picture
-from sharing import blob_in, opened
+from sharing import blob_in, opened, standing, unpacked
 
 from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.images.runimages import read_images
@@ -193,7 +193,7 @@ def test_a_page_that_is_too_large_keeps_the_images_of_the_lists(
 ) -> None:
     """Of 36 images: the page alone takes all but a little of what it may."""
     whole = make_page(run, ShareSettings())
-    fixed = len(shared_page("", "").encode())
+    fixed = len(shared_page("", []).encode())
     listed = {row for one in read(whole)[0]["session"]["lists"] for row in one["rows"]}
     monkeypatch.setattr(make, "ROOM", 1.0)
     page = make_page(run, ShareSettings(max_mb=(fixed + 0.9 * (whole.bytes - fixed)) / 1e6))
@@ -273,16 +273,33 @@ def test_the_text_beside_the_page_says_what_it_shows() -> None:
 
 
 def test_its_policy_lets_in_only_what_stands_in_it() -> None:
-    text = shared_page("a", "")
+    text = shared_page("a", [])
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
     rules = dict(one.split(" ", 1) for one in policy.replace("&#x27;", "'").split("; "))
     assert rules["default-src"] == "'none'" and "connect-src" not in rules
-    inline = re.findall(
-        r'<script type="(?:importmap|module)"(?: async)?>(.*?)</script>', text, re.DOTALL
-    )
+    inline = re.findall(r'<script type="module" async>(.*?)</script>', text, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
-    for rule, sources, more in (("script-src", inline, {"data:"}), ("style-src", styles, set())):
-        assert set(rules[rule].split()) == {*map(digest, sources), *more}
+    for rule, sources in (("script-src", inline), ("style-src", styles)):
+        assert set(rules[rule].split()) == set(map(digest, sources))
+
+
+def test_what_is_seen_first_stands_before_the_script_and_all_else_behind_it(
+    run: RunFolder,
+) -> None:
+    page = make_page(run, ShareSettings())
+    places = [page.text.index(f'id="{name}"') for name in ("first", "rest", "pictures")]
+    assert places[0] < page.text.index('<script type="module"') < places[1] < places[2]
+    head, content = unpacked(standing(page.text, "first"))
+    whole, numbers = read(page)
+    differing = {name for name in whole if name not in head or head[name] != whole[name]}
+    assert differing == {"arrays", "reasons", "pictures"}  # here their parts count from elsewhere
+    assert set(head["arrays"]) == {"x", "y", "labels"}
+    size = 2 * page.images
+    begins = head["arrays"]["y"]["rows"]
+    assert list(begins) == ["0", "2"]  # the ends of three checkpoints
+    for index, begin in begins.items():
+        own = whole["arrays"]["y"]["at"] + int(index) * size
+        assert content[begin : begin + size] == numbers[own : own + size] != bytes(size)
 
 
 def digest(source: str) -> str:

@@ -19,7 +19,7 @@ from review_embeddings.pipeline.errors import SettingsError
 from review_embeddings.pipeline.run.folder import RunFolder
 from review_embeddings.pipeline.settings import Request
 from review_embeddings.pipeline.stages.build import build
-from review_embeddings.review.share.gallery import make_gallery
+from review_embeddings.review.share.gallery import LISTED, make_gallery
 from review_embeddings.review.share.options import ShareSettings
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def test_each_run_has_the_same_images_and_their_maps_are_those_of_its_table(
         xy = [array(head, content, axis)[-1][rows] for axis in ("x", "y")]
         points.append((np.stack(xy, axis=1), frame[["x", "y"]].to_numpy(dtype=float)))
         assert head["session"]["extent"] == blobs[0][0]["session"]["extent"]
-        assert head["session"]["lists"] == []
+        lists = head["session"]["lists"]
+        assert {one["key"] for one in lists} <= set(LISTED) and "worst" in lists[0]["key"]
+        assert set(lists[0]["rows"]) <= set(rows.tolist()), "rows of the run, of common images"
         assert not any(head["reasons"]), "nothing leaves that is not listed"
     assert hashes[0] == hashes[1] and len(set(hashes[0])) == 24
     np.testing.assert_allclose(*points[0], atol=1e-3)  # the first run's map is as in its table
@@ -151,6 +153,13 @@ def test_the_page_links_its_maps_and_needs_no_network(
         heads.get_by_text("step 10", exact=True).wait_for()
         heads.get_by_text("step 5", exact=True).wait_for()
         assert page.locator("h1").inner_text() == "Two <seeds>"
+        menu = page.get_by_label("List of images")
+        shown = page.locator("[data-test-tag=gallery-list]")
+        shown.get_by_text("that the runs take for different classes at the end").wait_for()
+        menu.select_option(value="1 worst")
+        shown.get_by_text("which all runs have: ").wait_for()
+        assert shown.locator(".runs-tiles button").count() > 0
+        menu.select_option(value="")
         tiles = page.locator(".runs-tiles button")
         if tiles.count():
             tiles.first.click()

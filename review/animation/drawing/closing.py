@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -15,13 +16,16 @@ from review_embeddings.review.animation.drawing.layout import Rectangle
 from review_embeddings.review.animation.drawing.page import FramePage
 from review_embeddings.review.animation.drawing.picture import PanelPicture
 from review_embeddings.review.animation.filmdata import FilmData
-from review_embeddings.review.animation.pairs import ChangedImage
+from review_embeddings.review.animation.pairs import ChangedImage, End
 from review_embeddings.review.animation.themes import THEMES
 
 HEADING = "Before and after"
 
 BREAKS = re.compile(r"(?<=[^\s→])[\s_-]")
 """Behind these a name may go on in a second line."""
+
+LEAST = 0.6
+"""Share of its largest side that a picture keeps beside a long name."""
 
 BESIDE = 1.5
 """Width to height of a cell from which its text stands beside the picture."""
@@ -43,6 +47,17 @@ def draw_closing(
     _Rows(page, data, axes).draw()
 
 
+def taken(end: End) -> str:
+    """What an image is taken for."""
+    return f"→ {end.prediction}"
+
+
+def words(text: str) -> list[str]:
+    """What of a text cannot be divided."""
+    ends = [0, *(found.end() for found in BREAKS.finditer(text)), len(text)]
+    return [text[begin:end].rstrip() for begin, end in itertools.pairwise(ends)]
+
+
 class _Rows:
     """A row for each pair: the image, and the nearest one before and after."""
 
@@ -54,6 +69,7 @@ class _Rows:
         self._width = body.width / 3
         self._height = (body.height - self._head) / max(len(data.pairs), 1)
         self._beside = self._width >= BESIDE * self._height
+        self._side = self._largest_side()
 
     def draw(self) -> None:
         data, steps = self._data, self._data.steps
@@ -75,12 +91,31 @@ class _Rows:
         for row, pair in enumerate(data.pairs):
             self._draw_pair(row, pair)
 
+    def _largest_side(self) -> float:
+        """Of the pictures: names beside them have room on two lines, where that leaves enough of
+        the picture."""
+        gap = 0.5 * self._line
+        if not self._beside:
+            return min(self._height - 2 * self._line - gap, self._width - gap)
+        size = self._page.layout.text.body
+        texts = [
+            text
+            for pair in self._data.pairs
+            for text in (self._data.label_of(pair.image), taken(pair.before), taken(pair.after))
+        ]
+        widest = max(
+            (self._page.width_of(part, size, bold=True) for text in texts for part in words(text)),
+            default=0.0,
+        )
+        whole = min(self._height - gap, self._width - gap)
+        return max(LEAST * whole, min(whole, self._width - widest - gap - 0.15))
+
     def _draw_pair(self, row: int, pair: ChangedImage) -> None:
         name = self._data.label_of(pair.image) or f"#{self._data.ids[pair.image]}"
         self._draw_cell(row, 0, pair.image, [(name, True)])
         for column, end in ((1, pair.before), (2, pair.after)):
             share = f"{100 * end.confidence:.0f} %" if end.confidence == end.confidence else ""
-            lines = [(f"→ {end.prediction}", True), (share, False)]
+            lines = [(taken(end), True), (share, False)]
             self._draw_cell(row, column, end.nearest, lines)
 
     def _draw_cell(
@@ -88,8 +123,7 @@ class _Rows:
     ) -> None:
         gap = 0.5 * self._line
         top = self._page.layout.body.height - self._head - row * self._height
-        caption = 0 if self._beside else 2 * self._line
-        side = min(self._height - caption - gap, self._width - gap)
+        side = self._side
         left = column * self._width
         if image is not None:
             pixels = self._data.thumbnails.get(image)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from review_embeddings.review.animation.colors import ImageColors
 from review_embeddings.review.animation.drawing.naming import NamePlan
 from review_embeddings.review.animation.drawing.page import FramePage
+from review_embeddings.review.animation.drawing.sides import AWAY, ON_THE_WAY, Taken
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.filmdata import FilmData
 
@@ -30,6 +31,9 @@ MIN_KEYED = 1 / 3
 
 NAME = 1.06
 """Size of a name in the map, of the body's text: not that of a rank."""
+
+NAME_WEIGHT = 4
+"""How bad it is to cover one, beside a ring."""
 
 MAX_NAME = 0.4
 """Widest name, as a share of the map's width."""
@@ -163,14 +167,33 @@ class ClassKey:
 class ClassNames:
     """The names of classes in the map."""
 
-    def __init__(self, page: FramePage, axes: Axes, plan: NamePlan, names: MapNames) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        page: FramePage,
+        axes: Axes,
+        plan: NamePlan,
+        names: MapNames,
+        sizes: NDArray[np.float64],
+    ) -> None:
+        """``sizes`` of the names in the map, shape (C, 2)."""
+        self._plan, self._sizes = plan, sizes
         style: dict[str, Any] = {"horizontalalignment": "center", "zorder": 3.5}
         self.names: dict[int, Label] = {}
         for code in np.flatnonzero(plan.shown.any(axis=0)).tolist():
             name = page.haloed_text(axes, names.size, fontweight="bold", **style)
             name.set_text(names.texts[code])
             self.names[code] = name
+
+    def taken(self, checkpoint: int) -> list[Taken]:
+        """Where the names stand on the way to the next checkpoint, of ``sizes`` in the map."""
+        ways = [self._plan.at(checkpoint, float(share)) for share in ON_THE_WAY]
+        positions = np.stack([middles for middles, _ in ways], axis=1)
+        positions[np.stack([seen for _, seen in ways], axis=1) <= 0] = AWAY
+        return [
+            Taken(middles, size, NAME_WEIGHT)
+            for middles, size in zip(positions, self._sizes, strict=True)
+            if np.isfinite(middles).any()
+        ]
 
     @property
     def moving(self) -> list[Artist]:

@@ -4,12 +4,10 @@ images."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from numpy.typing import NDArray
 
@@ -20,21 +18,16 @@ from review_embeddings.review.animation.drawing.legend import (
     KeyEntry,
     MapNames,
     key_entries,
-    line_height,
 )
+from review_embeddings.review.animation.drawing.mapaxes import NOTE, MapAxes, note_height
 from review_embeddings.review.animation.drawing.naming import NamePlan, Room, plan_names
 from review_embeddings.review.animation.drawing.page import FramePage
 from review_embeddings.review.animation.drawing.points import Points
+from review_embeddings.review.animation.drawing.sides import Taken, best_side, covers, on_the_way
 from review_embeddings.review.animation.drawing.text import Label
 from review_embeddings.review.animation.drawing.trails import Trails
 from review_embeddings.review.animation.filmdata import FilmData
 from review_embeddings.review.animation.plan import Moment
-
-LEAST_EXTENT = 2.0
-"""Extent of the map at least, in its coordinates, where all points are nearly one."""
-
-EDGE = 0.16
-"""Between the outermost points and the edge of the map, in units of the page: a ring fits."""
 
 RING = 0.10
 """Radius of the ring round an outlier."""
@@ -46,64 +39,12 @@ CORNERS = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1.3, 0), (-1.3, 0), (0, 1.3), (0
 CORNERS += [(1.6, 1.6), (-1.6, 1.6), (1.6, -1.6), (-1.6, -1.6)]
 """Where the number of a ring may stand, the best position first."""
 
-NOTE = 9.5
-"""Size of the text in the map's corner, in points."""
-
 NOTE_LEFT = 0.08
 """Left of it, in units of the page."""
 
 
-@dataclass(frozen=True)
-class MapAxes:
-    """The axes of a map, which show the same square at every checkpoint."""
-
-    page: FramePage
-    axes: Axes
-    low: NDArray[np.float64]
-    """The lower left corner of what is kept for points, in the coordinates of the map; below it is
-    room for notes."""
-    high: NDArray[np.float64]
-    """Its upper right corner; above it is room for the key."""
-    unit: float
-    """One unit of the page in those of the coordinates."""
-    radius: float
-    """Of a point, in points (1/72 inch)."""
-    colors: ImageColors
-
-    @classmethod
-    def of(
-        cls, page: FramePage, data: FilmData, colors: ImageColors, *, key: int, notes: int
-    ) -> MapAxes:
-        """Axes that have room for all checkpoints, between so many lines of the key and of
-        notes."""
-        part = page.layout.map
-        axes = page.axes(part)
-        above = line_height(page) * key + (0.06 if key else 0)
-        below = _note_height(notes)
-        room = np.array([part.width, part.height - above - below])
-        low = data.points.min(axis=(0, 1)).astype(np.float64)
-        high = data.points.max(axis=(0, 1)).astype(np.float64)
-        least = LEAST_EXTENT * room / room.min()
-        unit = float((np.maximum(high - low, least) / (room - 2 * EDGE)).max())
-        middle, half = (low + high) / 2, room * unit / 2
-        low, high = middle - half, middle + half
-        axes.set(xlim=(low[0], high[0]), ylim=(low[1] - below * unit, high[1] + above * unit))
-        axes.set(xticks=[], yticks=[], aspect="equal")
-        share = np.sqrt(part.width * part.height) / 5.5
-        radius = float(np.clip(2.2 / np.sqrt(len(data.ids)), 0.015, 0.06)) * 72 * page.scale * share
-        return cls(page, axes, low, high, unit, radius, colors)
-
-    def scatter(self, count: int, size: float, **style: Any) -> PathCollection:
-        """So many marks that are not seen until they are moved; ``size`` is their diameter in
-        points."""
-        outside = [float(value) for value in self.low - 10 * (self.high - self.low)]
-        x, y = ([value] * count for value in outside)
-        return self.axes.scatter(x, y, s=size**2, **style)
-
-
-def _note_height(lines: float) -> float:
-    """Of so many lines in the map's corner, in units of the page."""
-    return 1.5 * NOTE / 72 * lines
+HALF = 0.5
+"""Of its way to the next checkpoint a number may lie over a text."""
 
 
 class Rings:
@@ -134,15 +75,23 @@ class Rings:
             zorder=3,
         )
 
-    def show(self, checkpoint: int) -> None:
+    def taken(self, checkpoint: int) -> list[Taken]:
+        """Where the rings are on the way to the next checkpoint."""
+        size = np.full(2, 2 * RING * self._map.unit)
+        return [Taken(way, size) for way in self._ways(checkpoint)]
+
+    def _ways(self, checkpoint: int) -> NDArray[np.float64]:
+        ends = self._data.points[[checkpoint, min(checkpoint + 1, len(self._data.steps) - 1)]]
+        return on_the_way(ends[:, self._leaders(checkpoint)])
+
+    def show(self, checkpoint: int, texts: Sequence[Taken] = ()) -> None:
         """The leaders of a checkpoint: colours, and on which side of its ring each number stands
-        on the whole way to the next checkpoint; none where there is no room."""
+        on the whole way to the next checkpoint, on none of these ``texts`` where it can; none
+        where there is no room."""
         leaders = self._leaders(checkpoint)
         colors: Any = self._map.colors.at(checkpoint, leaders)
         self.points.set_facecolor(colors)
-        following = min(checkpoint + 1, len(self._data.steps) - 1)
-        ends = self._data.points[sorted({checkpoint, following})][:, leaders].astype(np.float64)
-        free = _free_corners(ends.transpose(1, 0, 2), self._map)
+        free = _free_corners(self._ways(checkpoint), self._map, texts)
         self._away = np.zeros((len(leaders), 2))
         for rank, (number, away) in enumerate(zip(self.numbers, free, strict=True), start=1):
             number.set_text("" if away is None else str(rank))
@@ -158,40 +107,39 @@ class Rings:
             number.set_position((float(position[0] + away[0]), float(position[1] + away[1])))
 
 
-def _free_corners(rings: NDArray[np.float64], on: MapAxes) -> list[NDArray[np.float64] | None]:
-    """For each ring the shift from its middle to its number, shape (2,); None where all corners are
-    taken by other rings or numbers, or lie outside the axes.
+def _free_corners(
+    rings: NDArray[np.float64], on: MapAxes, texts: Sequence[Taken]
+) -> list[NDArray[np.float64] | None]:
+    """For each ring the shift from its middle to its number, shape (2,), that covers least of the
+    ``texts``; None where all corners are taken by other rings or numbers, or lie outside the axes,
+    and where all cover a text for more than half of the way.
 
-    ``rings``, shape (T, E, 2): positions of each at one or both ends of its way.
+    ``rings``, shape (T, E, 2): positions of each on its way.
     """
     unit, size = on.unit, np.array(NUMBER_SIZE) * on.unit
-    taken = list(rings)
-    extents = [np.full(2, 2 * RING * unit)] * len(rings)
+    taken = [Taken(way, np.full(2, 2 * RING * unit)) for way in rings]
+    corners = [np.array(corner) * (RING * 0.72 * unit + size / 2) for corner in CORNERS]
     found: list[NDArray[np.float64] | None] = []
     for rank, own in enumerate(rings):
+        others = [*taken[:rank], *taken[rank + 1 :]]
+        free = [away for away in corners if _is_free(own + away, size, others, on)]
         found.append(None)
-        for corner in CORNERS:
-            away = np.array(corner) * (RING * 0.72 * unit + size / 2)
-            boxes = own + away
-            inside = bool(
-                (boxes >= on.low + size / 2).all() and (boxes <= on.high - size / 2).all()
-            )
-            others = [index for index in range(len(taken)) if index != rank]
-            if inside and all(
-                _apart(boxes, taken[index], (size + extents[index]) / 2) for index in others
-            ):
-                found[-1] = away
-                taken.append(boxes)
-                extents.append(size)
-                break
+        if free:
+            boxes = [own + away for away in free]
+            side = best_side(boxes, size, texts, low=on.low, high=on.high)
+            covered = np.array([covers(boxes[side], size, text) for text in texts])
+            if covered.any(axis=0).mean() <= HALF:
+                found[-1] = free[side]
+                taken.append(Taken(boxes[side], size))
     return found
 
 
-def _apart(
-    one: NDArray[np.float64], other: NDArray[np.float64], least: NDArray[np.float64]
+def _is_free(
+    boxes: NDArray[np.float64], size: NDArray[np.float64], others: Sequence[Taken], on: MapAxes
 ) -> bool:
-    """Whether two boxes do not touch at either end of their ways, both of shape (E, 2)."""
-    return bool((np.abs(one - other) >= least).any(axis=1).all())
+    """Whether a number lies inside the axes and over no other box on its whole way."""
+    inside = (boxes >= on.low + size / 2).all() and (boxes <= on.high - size / 2).all()
+    return bool(inside) and not any(covers(boxes, size, other).any() for other in others)
 
 
 class GroupRings:
@@ -207,7 +155,7 @@ class GroupRings:
         self.rings = on.scatter(len(self._images), size, linewidths=1.1 * scale, **style)
         style |= {"transform": on.axes.transAxes, "zorder": 5}
         style |= {"s": (8 * scale) ** 2, "linewidths": 1.4 * scale}
-        left, height = NOTE_LEFT + 4 / 72, _note_height(0.6) / part.height
+        left, height = NOTE_LEFT + 4 / 72, note_height(0.6) / part.height
         self.sample = on.axes.scatter([left / part.width], [height], **style)
         self.words = page.haloed_text(
             on.axes, NOTE, color=theme.muted, transform=on.axes.transAxes, zorder=5
@@ -232,18 +180,25 @@ def _in_words(groups: Sequence[Sequence[int]]) -> str:
     return f"{len(groups):,} groups that stand apart, {images:,} images"
 
 
-def _plan(on: MapAxes, data: FilmData, names: MapNames, ringed: int) -> NamePlan:
-    """Where the names of the classes stand."""
+def _sizes(on: MapAxes, names: MapNames) -> NDArray[np.float64]:
+    """Width and height of the names of the classes, shape (C, 2)."""
     height = 1.35 * names.size / 72
     widths = [on.page.width_of(name, names.size, bold=True) + 0.1 for name in names.texts]
-    sizes = on.unit * np.array([(width, height) for width in widths]).reshape(-1, 2)
-    return plan_names(
-        data.points,
-        data.color_codes,
-        sizes,
-        Room(on.low, on.high),
-        lambda checkpoint: data.points[checkpoint][data.leaders[checkpoint, :ringed]].astype(float),
-    )
+    sizes: NDArray[np.float64] = np.array([(width, height) for width in widths]).reshape(-1, 2)
+    sizes *= on.unit
+    return sizes
+
+
+def _plan(
+    on: MapAxes, data: FilmData, sizes: NDArray[np.float64], ringed: int, trails: Sequence[int]
+) -> NamePlan:
+    """Where the names of the classes stand: on no image that is marked, where they can."""
+
+    def marked(checkpoint: int) -> NDArray[np.float64]:
+        images = [*data.leaders[checkpoint, :ringed].tolist(), *trails]
+        return np.asarray(data.points[checkpoint][images], dtype=np.float64)
+
+    return plan_names(data.points, data.color_codes, sizes, Room(on.low, on.high), marked)
 
 
 def _all_named(plan: NamePlan, entries: Sequence[KeyEntry]) -> bool:
@@ -278,11 +233,12 @@ class MapPanel:
         on = MapAxes.of(page, data, colors, key=lines, notes=lowest + count)
         self.axes = on.axes
         names = MapNames.of(page, data.color_classes)
-        plan = _plan(on, data, names, ringed)
-        self.names = ClassNames(page, on.axes, plan, names)
+        sizes = _sizes(on, names)
+        plan = _plan(on, data, sizes, ringed, trails)
+        self.names = ClassNames(page, on.axes, plan, names, sizes)
         self.key = ClassKey(page, on.axes, () if _all_named(plan, entries) else entries)
         self.points = Points(colors, on.radius, on.axes)
-        self.trails = Trails(page, on.axes, data, trails, colors=colors, radius=on.radius)
+        self.trails = Trails(on, data, trails)
         self.rings = Rings(on, data, ringed)
         self.groups = GroupRings(on, data.groups or ()) if groups else None
         self.notes = [self._note(lowest + number) for number in range(count)]
@@ -306,7 +262,7 @@ class MapPanel:
         """An empty line of the map's corner, the lowest of which is number 0."""
         axes, color, part = self.axes, self._page.theme.muted, self._page.layout.map
         note = self._page.haloed_text(axes, NOTE, color=color, transform=axes.transAxes, zorder=5)
-        note.set_position((NOTE_LEFT / part.width, _note_height(line + 0.6) / part.height))
+        note.set_position((NOTE_LEFT / part.width, note_height(line + 0.6) / part.height))
         return note
 
     @property
@@ -332,8 +288,9 @@ class MapPanel:
         for number, note in enumerate(self.notes):
             note.set_text(texts[number] if number < len(texts) else "")
         self.points.show(checkpoint)
-        self.trails.show(checkpoint)
-        self.rings.show(checkpoint)
+        names = self.names.taken(checkpoint)
+        numbers = self.trails.show(checkpoint, [*names, *self.rings.taken(checkpoint)])
+        self.rings.show(checkpoint, [*names, *numbers])
 
     def move(self, moment: Moment) -> None:
         """Bring all images to where they are at a moment."""

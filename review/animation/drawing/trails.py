@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from review_embeddings.review.animation.colors import ImageColors
-from review_embeddings.review.animation.drawing.page import FramePage
+from review_embeddings.review.animation.drawing.mapaxes import MapAxes
+from review_embeddings.review.animation.drawing.sides import Taken, best_side, on_the_way
 from review_embeddings.review.animation.filmdata import FilmData
 
 FADES_AFTER = 4
@@ -29,29 +28,28 @@ WIDTHS = (0.8, 2.4)
 HALO = 1.8
 """How much wider the line behind it is, in points."""
 
-GAP = 0.025
-"""From an image to its number, right of and below it, of the map's width; at the right border only
-below."""
-
 NAME = 9
-"""Size of that, in points."""
+"""Size of the number of an image, in points."""
+
+HEIGHT = 1.25 * NAME / 72
+"""That is kept free for it, in units of the page."""
+
+SIDES = [(1, -1), (1, 1), (-1, -1), (-1, 1), (0, -1), (0, 1), (1, 0), (-1, 0)]
+SIDES += [(0, -2), (0, 2), (1, -2), (1, 2), (-1, -2), (-1, 2)]
+SIDES += [(0, -3), (0, 3), (1, -3), (1, 3), (-1, -3), (-1, 3)]
+"""Where a number may stand at its image, to the right and up, the best position first."""
+
+WEIGHT = 3
+"""How bad it is to cover a number, beside a ring."""
 
 
 class Trails:
     """The ways of some images; all artists move with them."""
 
-    def __init__(
-        self,
-        page: FramePage,
-        axes: Axes,
-        data: FilmData,
-        images: Sequence[int],
-        *,
-        colors: ImageColors,
-        radius: float,
-    ) -> None:
-        """``images``: their indices; ``radius`` of a point of the map, in points (1/72 inch)."""
-        self._page, self._data, self._images, self._colors = page, data, list(images), colors
+    def __init__(self, on: MapAxes, data: FilmData, images: Sequence[int]) -> None:
+        """``images``: their indices."""
+        page, axes = on.page, on.axes
+        self._map, self._page, self._data, self._images = on, page, data, list(images)
         self.edges = LineCollection([], zorder=2.4, capstyle="butt")
         self.lines = LineCollection([], zorder=2.5, capstyle="butt")
         for lines in (self.edges, self.lines):
@@ -60,29 +58,51 @@ class Trails:
         self.heads = axes.scatter(
             outside,
             outside,
-            s=(2.2 * radius + 4 * page.scale) ** 2,
+            s=(2.2 * on.radius + 4 * page.scale) ** 2,
             edgecolors=page.theme.text,
             linewidths=1.3 * page.scale,
             zorder=2.6,
         )
-        self.names = [page.haloed_text(axes, NAME, zorder=4) for _ in self._images]
+        style: dict[str, Any] = {"horizontalalignment": "center", "zorder": 4}
+        self.names = [page.haloed_text(axes, NAME, **style) for _ in self._images]
         for name, image in zip(self.names, self._images, strict=True):
             name.set_text(f"#{data.ids[image]}")
-        left, self._right = axes.get_xlim()
-        self._gap = GAP * (self._right - left)
-        unit = (self._right - left) / page.layout.map.width
-        self._widths = [unit * page.width_of(f"#{data.ids[image]}", NAME) for image in self._images]
+        self._sizes = [
+            on.unit * np.array([page.width_of(f"#{data.ids[image]}", NAME) + 0.04, HEIGHT])
+            for image in self._images
+        ]
+        self._away = [np.zeros(2)] * len(self._images)
 
     @property
     def moving(self) -> list[Artist]:
         """What lies below the rings, in drawing order; `names` lie above them."""
         return [self.edges, self.lines, self.heads]
 
-    def show(self, checkpoint: int) -> None:
-        """The colours of a checkpoint."""
-        if self._images:
-            colors: Any = self._colors.at(checkpoint, self._images)
-            self.heads.set_facecolor(colors)
+    def show(self, checkpoint: int, taken: Sequence[Taken]) -> list[Taken]:
+        """The colours of a checkpoint, and on which side of its image each number stands on the way
+        to the next one, where it covers least of what is ``taken``; where the numbers stand."""
+        if not self._images:
+            return []
+        colors: Any = self._map.colors.at(checkpoint, self._images)
+        self.heads.set_facecolor(colors)
+        following = min(checkpoint + 1, len(self._data.steps) - 1)
+        ways = on_the_way(self._data.points[[checkpoint, following]][:, self._images])
+        head = np.full(2, 1.2 * self._reach)
+        heads, numbers = [Taken(way, head) for way in ways], list[Taken]()
+        for index, (way, size) in enumerate(zip(ways, self._sizes, strict=True)):
+            shifts = [np.array(side) * (self._reach + size) / 2 for side in SIDES]
+            boxes = [way + shift for shift in shifts]
+            others = [*taken, *heads[:index], *heads[index + 1 :], *numbers]
+            side = best_side(boxes, size, others, low=self._map.low, high=self._map.high)
+            self._away[index] = shifts[side]
+            numbers.append(Taken(boxes[side], size, WEIGHT))
+        return numbers
+
+    @property
+    def _reach(self) -> float:
+        """Width of an image's mark, in the coordinates of the map."""
+        diameter = (2.2 * self._map.radius + 4 * self._page.scale) / 72 / self._page.scale
+        return self._map.unit * diameter
 
     def move(self, checkpoint: int, fraction: float, points: NDArray[np.float64]) -> None:
         """To a moment after a checkpoint, at which the images are at ``points``, shape (N, 2)."""
@@ -103,9 +123,9 @@ class Trails:
             lines.set_linewidth((widths + wider).tolist())
             lines.set_color([(*to_rgb(color), float(share)) for share in left])
         self.heads.set_offsets(ends)
-        for name, width, (x, y) in zip(self.names, self._widths, ends.tolist(), strict=True):
-            beside, most = x + self._gap, self._right - self._gap / 2 - width
-            name.set_position((min(beside, most), y - self._gap * (1 if beside <= most else 2)))
+        for name, size, end, away in zip(self.names, self._sizes, ends, self._away, strict=True):
+            middle = np.clip(end + away, self._map.low + size / 2, self._map.high - size / 2)
+            name.set_position((float(middle[0]), float(middle[1])))
 
 
 def trail_pieces(

@@ -6,7 +6,9 @@
  * @property {"u8" | "u16" | "u32" | "i16" | "i32" | "f32" | "top16"} type `top16` is the upper half
  * of a float32.
  * @property {number[]} shape
- * @property {number} at Its first byte.
+ * @property {number} [at] Its first byte.
+ * @property {Record<number, number>} [rows] In place of it the first bytes of the only indices of
+ * the first axis that are there.
  * @property {number} [low] What 0 stands for.
  * @property {number} [high] What the largest number stands for.
  * @property {boolean} [hasNone] The largest number stands for nothing, the one below it for `high`.
@@ -60,13 +62,23 @@ export class BlobArrays {
     part(name, indices) {
         const spec = this.specs[name];
         if (!spec) throw new RangeError(`no array ${name}`);
-        const { shape, at, type } = spec;
+        const { shape, type } = spec;
         const sizes = shape.map((_, axis) => productOf(shape.slice(axis + 1)));
         const offsets = indices.map((index, axis) => index * (sizes[axis] ?? 0));
         const Type = TYPES[type];
-        const start = at + sumOf(offsets) * Type.BYTES_PER_ELEMENT;
+        const start = beginOf(spec, indices) + sumOf(offsets) * Type.BYTES_PER_ELEMENT;
         const end = start + productOf(shape.slice(indices.length)) * Type.BYTES_PER_ELEMENT;
         return meant(spec, new Type(this.bytes.slice(start, end)));
+    }
+
+    /**
+     * Whether there are numbers at an index of the first axis, or all of them.
+     * @param {string} name
+     * @param {number} [index]
+     */
+    reaches(name, index = NaN) {
+        const spec = this.specs[name];
+        return spec !== undefined && (!spec.rows || index in spec.rows);
     }
 
     /** One of the numbers; undefined outside of them. @param {string} name @param {number[]} at */
@@ -74,6 +86,18 @@ export class BlobArrays {
         const [number] = this.part(name, at);
         return number;
     }
+}
+
+/**
+ * The byte from which the offsets of indices count.
+ * @param {ArraySpec} spec
+ * @param {number[]} indices
+ */
+function beginOf({ at = NaN, rows, shape, type }, [index = NaN]) {
+    if (!rows) return at;
+    const begin = rows[index];
+    if (begin === undefined) throw new RangeError(`nothing at ${index} yet`);
+    return begin - index * productOf(shape.slice(1)) * TYPES[type].BYTES_PER_ELEMENT;
 }
 
 /**

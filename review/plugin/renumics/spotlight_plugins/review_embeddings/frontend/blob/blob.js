@@ -1,5 +1,6 @@
 // A review in one piece, for a page without a server: what review/share/blob.py has written.
-// It is JSON, behind it arrays; gzip around both, base64 in a page. Pictures stand apart.
+// It is JSON, behind it arrays; gzip around both, base64 in a page. Pictures stand apart. A page
+// has it in two pieces: what is seen first, and the rest.
 
 /** @import { ClassAccuracy, Session } from "../types.js" */
 /** @import { ArraySpec } from "./arrays.js" */
@@ -49,6 +50,15 @@ export const FORMAT = 1;
  * @property {[step: number, value: number][]} accuracy In [0, 1].
  */
 
+/**
+ * What a page holds, as it stands there: of several runs one after the other, with a space between
+ * them.
+ * @typedef {object} PageTexts
+ * @property {string} first What is seen first.
+ * @property {() => Promise<string>} rest All numbers, once they are read.
+ * @property {() => Promise<string>} pictures
+ */
+
 /** What is read of it. */
 export class ReviewBlob {
     /**
@@ -60,6 +70,21 @@ export class ReviewBlob {
         this.head = head;
         this.bytes = bytes;
         this.arrays = new BlobArrays(head.arrays, bytes);
+    }
+
+    /** Resolves once it is whole. @type {Promise<void>} */
+    whole = Promise.resolve();
+
+    /**
+     * It is a first piece: what it holds is replaced by that of the rest, once it is there.
+     * @param {Promise<ReviewBlob>} rest
+     */
+    follow(rest) {
+        this.whole = rest.then(({ head, bytes, arrays }) => {
+            Object.assign(this.head, head);
+            this.bytes = bytes;
+            this.arrays = arrays;
+        });
     }
 }
 

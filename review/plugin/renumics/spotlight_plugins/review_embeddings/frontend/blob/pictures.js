@@ -42,7 +42,9 @@ export function picturesOf(blob, cut, standIn = () => NO_PICTURE) {
     /** @type {Map<number, string>} */
     const known = new Map();
     const make = (/** @type {number} */ row) =>
-        pictures?.kind === "sheets" ? cut(boxOf(blob, row)) : addressOf(blob, row);
+        pictures?.kind === "sheets" ? cutOf(row) : addressOf(blob, row);
+    const cutOf = (/** @type {number} */ row) =>
+        blob.arrays.has(SIZES) ? cut(boxOf(blob, row)) : undefined;
     return (row) => {
         if (!(row >= 0 && row < images)) return NO_PICTURE;
         const address = known.get(row) ?? (pictures ? make(row) : standIn(row));

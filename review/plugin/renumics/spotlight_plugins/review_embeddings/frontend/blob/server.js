@@ -24,7 +24,7 @@ const NOW_ARRAYS = ["x", "y", "ood"];
  * @returns {ReviewServer}
  */
 export function blobServer(blob) {
-    const { head, arrays } = blob;
+    const { head } = blob;
     return {
         session: async () => head.session,
         info: async () => null,
@@ -37,9 +37,11 @@ export function blobServer(blob) {
         agreement: async () => [],
         anew: async () => READ_ONLY,
         async card(row, table) {
+            await blob.whole;
             return wrong(blob, { row, table }) ?? cardOf(blob, row);
         },
         async nearest(row, step, table) {
+            await blob.whole;
             const steps = step === undefined ? head.ends.map((at) => head.steps[at] ?? 0) : [step];
             return (
                 wrong(blob, { row, step, table }) ??
@@ -47,18 +49,20 @@ export function blobServer(blob) {
             );
         },
         async values(step, table) {
+            await blob.whole;
             const at = head.steps.indexOf(step);
             const columns = () =>
                 NOW_COLUMNS.map((_, index) =>
-                    Float32Array.from(arrays.of(NOW_ARRAYS[index] ?? "", at)),
+                    Float32Array.from(blob.arrays.of(NOW_ARRAYS[index] ?? "", at)),
                 );
             return wrong(blob, { step, table }) ?? columns();
         },
         async predictions(step, table) {
+            await blob.whole;
             const at = head.steps.indexOf(step);
             const own = head.predictionClasses.map((name) => head.classes.indexOf(name));
             const codes = () =>
-                Int32Array.from(arrays.of("prediction", at), (code) => own[code] ?? -1);
+                Int32Array.from(blob.arrays.of("prediction", at), (code) => own[code] ?? -1);
             return wrong(blob, { step, table }) ?? codes();
         },
         accuracy: async () => head.accuracy ?? missing("the accuracy is not known"),
@@ -72,7 +76,7 @@ export function blobServer(blob) {
  */
 function wrong({ head }, { row = 0, step, table }) {
     if (table !== undefined && table !== head.session.table) return OTHER_TABLE;
-    if (!(row in head.reasons)) return missing(`there is no image in row ${row}`);
+    if (!(row >= 0 && row < head.images)) return missing(`there is no image in row ${row}`);
     if (step !== undefined && !head.steps.includes(step))
         return missing(`there is no checkpoint ${step}`);
     return undefined;

@@ -67,8 +67,9 @@ export class BlobTable {
     numbers(column) {
         const written = this.#written.get(column);
         if (written || !this.has(column)) return written;
-        const { array = "", index } = this.blob.head.columns[column] ?? {};
-        return this.blob.arrays.of(array, index);
+        const { head, arrays } = this.blob;
+        const { array = "", index } = head.columns[column] ?? {};
+        return arrays.reaches(array, index) ? arrays.of(array, index) : undefined;
     }
 
     /** @param {string} column */

@@ -1,7 +1,7 @@
 // A page of several runs begins here: their blobs are opened, their maps linked and shown side by
 // side. Nothing is fetched and nothing is kept.
 
-/** @import { BlobHead } from "../blob/blob.js" */
+/** @import { BlobHead, PageTexts } from "../blob/blob.js" */
 
 import { bytesOf, openBlob, ReviewBlob } from "../blob/blob.js";
 import { blobServer } from "../blob/server.js";
@@ -17,31 +17,35 @@ import { mount } from "../dom/mount.js";
 import { h } from "../dom/node.js";
 import { THEME_ATTRIBUTE } from "../dom/theme.js";
 import { boardOf, mapWidget } from "../maps/widget.js";
+import { missingOf } from "../share/about.js";
 import { largeMapOf, sharedHead } from "../share/session.js";
 import { adoptSheets } from "../share/sheets.js";
 import { sharedSurroundings } from "../share/surroundings.js";
 import { tileOf } from "../share/tiles.js";
 import { themeSwitch } from "../views/theme.js";
 import { linkMaps } from "./linked.js";
+import { listView } from "./lists.js";
 import { Gallery, GalleryRun } from "./runs.js";
 import { RUNS_SHEET } from "./sheet.js";
-import { differentView, drawn, imageView, keyView, runHead, sliderView } from "./views.js";
+import { drawn, imageView, keyView, runHead, sliderView } from "./views.js";
 
 /** @typedef {BlobHead & { title?: string, common?: number }} FirstHead */
 
 /**
  * @param {HTMLElement} root
- * @param {string} blobText Those of all runs, with a space between them.
- * @param {() => Promise<string>} picturesText The pictures of the first, once the page is read.
+ * @param {PageTexts} texts The pictures are those of the first run.
  */
-export async function start(root, blobText, picturesText) {
+export async function start(root, texts) {
     const surroundings = sharedSurroundings();
     const theme = openTheme();
     adoptSheets(document, RUNS_SHEET);
-    const opened = await Promise.all(blobText.trim().split(/\s+/).map(openBlob));
+    const opened = await Promise.all(partsOf(texts.first).map(openBlob));
+    const rest = texts.rest().then((text) => partsOf(text).map(openBlob));
+    opened.forEach((blob, at) => blob.follow(rest.then((blobs) => blobs[at] ?? blob)));
+    await Promise.all(opened.map((blob) => blob.whole));
     const [first] = opened;
     if (!first) return;
-    const sheets = sheetCutter(first.head, async () => bytesOf(await picturesText()));
+    const sheets = sheetCutter(first.head, async () => bytesOf(await texts.pictures()));
     const runs = await Promise.all(
         opened.map((read, number) => openRun(read, number ? undefined : sheets.cut)),
     );
@@ -56,6 +60,9 @@ export async function start(root, blobText, picturesText) {
     gallery.changed.call();
     performance.mark("shared page complete");
 }
+
+/** Of each run. @param {string} text */
+const partsOf = (text) => text.trim().split(/\s+/);
 
 /**
  * @param {ReviewBlob} read
@@ -130,10 +137,10 @@ function show(root, gallery, theme, head) {
     place("", () => keyView(first));
     place("runs-bar", () => sliderView(gallery));
     place("", () => imageView(gallery));
-    place("", () => differentView(gallery));
+    place("", () => listView(gallery));
     const turned = `Maps are turned onto that of ${first.name} by the same images.`;
-    const left = leftOut.join("; ");
-    const missing = left && ` Left out to keep this file small: ${left}.`;
+    // that these are a sample, the head of the page says
+    const missing = missingOf({ ...head, ranked: images, leftOut }).map((text) => ` ${text}`);
     place("", () =>
         h(
             "footer",

@@ -104,6 +104,8 @@ export function sharesOf(steps) {
 export class Gallery {
     /** The image that is looked at. @type {number | undefined} */
     image;
+    /** The list that is shown (lists.js). */
+    list = "";
     /** Index among the shares. */
     index = 0;
     isPlaying = false;
@@ -137,6 +139,12 @@ export class Gallery {
         this.image = image;
         for (const { page, rows } of this.runs)
             page.current.go(image === undefined ? undefined : rows[image]);
+        this.changed.call();
+    }
+
+    /** Show a list. @param {string} key */
+    open(key) {
+        this.list = key;
         this.changed.call();
     }
 

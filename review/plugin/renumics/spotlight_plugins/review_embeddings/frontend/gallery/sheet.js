@@ -42,6 +42,7 @@ body { margin: 0; background: var(--review-ground); color: var(--review-ink);
 .runs-image :is(th, td) { text-align: left; padding: 2px 16px 2px 0; font-weight: 400; }
 .runs-image th { font-weight: 600; }
 .runs-wrong { color: var(--review-bad); }
+.runs-list select { max-width: 100%; }
 .runs-tiles { display: grid; gap: 10px 8px; margin-top: 8px;
     grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
 .runs-tiles button { border: 0; padding: 0; text-align: left; font-size: 0.75rem; min-width: 0;

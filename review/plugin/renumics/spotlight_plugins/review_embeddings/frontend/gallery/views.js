@@ -1,5 +1,5 @@
-// What a gallery says beside its maps: the head of each run, the slider, what the runs say of an
-// image, and the images about which they differ.
+// What a gallery says beside its maps: the head of each run, the slider, and what the runs say of
+// an image; its lists are in lists.js.
 
 /** @import { Node } from "../types.js" */
 /** @import { MakeWidget } from "../dom/mount.js" */
@@ -7,12 +7,11 @@
 
 import { COLUMNS } from "../constants.js";
 import { classColors } from "../core/classcolors.js";
-import { countedImages, percent } from "../core/format.js";
+import { percent } from "../core/format.js";
 import { h } from "../dom/node.js";
 
-const SIDE = 128; // pixels of a picture
+export const SIDE = 128; // pixels of a picture
 const MOST_KEYED = 24; // classes
-const MOST = 60; // images that are shown of those about which the runs differ
 
 /**
  * A widget that is drawn anew when something in the gallery changes.
@@ -142,62 +141,4 @@ function opinion(run, image, label) {
             `outlier percentile ${run.percentile(image).toFixed(1)}`,
         ),
     );
-}
-
-/** The images about which the runs differ at the end. @param {Gallery} gallery */
-export function differentView(gallery) {
-    const [first] = gallery.runs;
-    if (!first) return null;
-    const found = different(gallery);
-    const { table } = first.page;
-    const colorOf = classColors(table);
-    const shown = found.slice(0, MOST);
-    const more = found.length > MOST ? `, the first ${MOST}` : "";
-    return h(
-        "section",
-        { class: "runs-different", "aria-label": "Where they differ" },
-        h("h2", {}, "Where they differ at the end"),
-        h(
-            "p",
-            { class: "review-muted" },
-            `${countedImages(found.length)} that the runs take for different classes${more}`,
-        ),
-        h(
-            "div",
-            { class: "runs-tiles" },
-            shown.map((image) => {
-                const row = first.rows[image] ?? 0;
-                const label = table.value(COLUMNS.label, row);
-                const opinions = gallery.runs.map((run) =>
-                    run.prediction(image, run.steps.length - 1),
-                );
-                const borderColor = label === undefined ? "transparent" : colorOf(String(label));
-                return h(
-                    "button",
-                    {
-                        key: image,
-                        title: `${label ?? ""}: ${opinions.join(" / ")}`,
-                        "aria-pressed": String(gallery.image === image),
-                        onClick: () => gallery.look(image),
-                    },
-                    h("img", {
-                        src: table.picture(row, SIDE),
-                        alt: String(label ?? ""),
-                        style: { borderColor },
-                    }),
-                    h("span", {}, opinions.join(" / ")),
-                );
-            }),
-        ),
-    );
-}
-
-/** @type {WeakMap<Gallery, number[]>} */
-const known = new WeakMap();
-
-/** @param {Gallery} gallery */
-function different(gallery) {
-    const found = known.get(gallery) ?? gallery.different;
-    known.set(gallery, found);
-    return found;
 }

@@ -7,7 +7,7 @@
 
 import { shortName } from "../core/format.js";
 import { CHOSEN } from "./look.js";
-import { isAtHome, middles, withRoom } from "./names.js";
+import { EDGE, isAtHome, middles, within, withRoom } from "./names.js";
 
 const LONGEST = 26; // characters of a name
 
@@ -71,9 +71,9 @@ export class Nameplates {
         const offered = [...this.#to]
             .sort((one, other) => rank(other) - rank(one))
             .map(({ code, x, y }) => {
-                const text = shortName(names[code] ?? "", LONGEST);
                 const [left, top] = screen(x, y);
-                return { text, code, x: left, y: top, width: width(text) };
+                const fitted = fit(names[code] ?? "", area.width - 2 * EDGE, width);
+                return { ...fitted, code, x: left, y: top };
             });
         const placed = withRoom(offered, height, area);
         if (share === 1) return placed;
@@ -83,7 +83,21 @@ export class Nameplates {
             const [left, top] = screen(from.x, from.y);
             const at = (/** @type {number} */ one, /** @type {number} */ other) =>
                 one + share * (other - one);
-            return { ...name, x: at(left, name.x), y: at(top, name.y) };
+            return within({ ...name, x: at(left, name.x), y: at(top, name.y) }, height, area);
         });
     }
+}
+
+/**
+ * A name as short as it has to be.
+ * @param {string} name
+ * @param {number} room Pixels.
+ * @param {(text: string) => number} width
+ */
+function fit(name, room, width) {
+    const text = shortName(name, LONGEST);
+    const wide = width(text);
+    if (wide <= room) return { text, width: wide };
+    const shorter = shortName(name, Math.max(3, Math.floor((text.length * room) / wide)));
+    return { text: shorter, width: width(shorter) };
 }

@@ -5,6 +5,9 @@
 
 const MAX_NAMES = 24;
 
+/** Pixels between a name and the border of its map: its halo is wider than it. */
+export const EDGE = 4;
+
 /** Points of a group among which its middle is found; more cost time with every checkpoint. */
 const MEASURED = 1000;
 
@@ -59,7 +62,8 @@ export function isAtHome({ code, size, x, y }, grid, codes) {
  * @param {number} height Of a line.
  * @param {import("./view.js").Area} area
  */
-export function withRoom(names, height, { left, top, width, height: tall }) {
+export function withRoom(names, height, area) {
+    const { left, top, width, height: tall } = area;
     /** @type {Name[]} */
     const placed = [];
     for (const name of names) {
@@ -67,12 +71,26 @@ export function withRoom(names, height, { left, top, width, height: tall }) {
         const isSeen =
             name.x > left && name.x < left + width && name.y > top && name.y < top + tall;
         if (!isSeen) continue;
-        const half = Math.min(name.width, width) / 2; // none is cut at the sides
-        const x = Math.min(left + width - half, Math.max(left + half, name.x));
-        const one = { ...name, x };
+        const one = within(name, height, area);
         if (!placed.some((other) => overlap(one, other, height))) placed.push(one);
     }
     return placed;
+}
+
+/**
+ * A name where none of it is cut: as near to its place as the border allows.
+ * @param {Name} name
+ * @param {number} height
+ * @param {import("./view.js").Area} area
+ */
+export function within(name, height, { left, top, width, height: tall }) {
+    const across = Math.min(width / 2, name.width / 2 + EDGE);
+    const down = Math.min(tall / 2, height / 2 + EDGE);
+    return {
+        ...name,
+        x: Math.min(left + width - across, Math.max(left + across, name.x)),
+        y: Math.min(top + tall - down, Math.max(top + down, name.y)),
+    };
 }
 
 /**

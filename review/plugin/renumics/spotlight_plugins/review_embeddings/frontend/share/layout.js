@@ -25,6 +25,9 @@ export const PACE = { move: 620, pause: 700, end: 2600 };
 const HINT = "click an image to follow it · wheel zooms · Shift+drag selects";
 const TOUCH_HINT = "tap a point to follow it · pinch zooms";
 
+/** What all maps here have. */
+const OF_ALL = { hasOwnScale: true, isPlain: true, hint: "" };
+
 /** From all to one. @type {import("./pane.js").Shown[]} */
 const ORDER = ["lists", "list", "image"];
 
@@ -58,23 +61,27 @@ export class SharedLayout {
     }
 
     /** What is seen first. */
-    showMaps() {
+    showMap() {
         const { page } = this;
-        const { maps = [] } = page.session;
         const large = largeMapOf(page.session);
         const isTouch = matchMedia("(pointer: coarse)").matches;
         const hint = isTouch ? TOUCH_HINT : HINT;
-        const own = { hasOwnScale: true, isPlain: true, hint: "" };
-        const options = { ...own, hasLegend: true, hasZoom: true, hint };
+        const options = { ...OF_ALL, hasLegend: true, hasZoom: true, hint };
         mount(part(this.stage, "div", "share-large"), mapWidget(large, options), page, {});
         mount(part(this.stage, "div", "share-timeline"), timeline(this.head.training), page, {});
+        this.root.dataset["ends"] = String((page.session.maps ?? []).length - 1);
+        this.#follow();
+    }
+
+    /** The maps beside it. */
+    showEnds() {
+        const { page } = this;
+        const large = largeMapOf(page.session);
         const ends = part(this.aside, "div", "share-ends");
-        maps.forEach((_, index) => {
-            const widget = mapWidget(index, { ...own, hasLegend: false });
+        page.session.maps?.forEach((_, index) => {
+            const widget = mapWidget(index, { ...OF_ALL, hasLegend: false });
             if (index !== large) mount(part(ends, "div", "share-end"), widget, page, {});
         });
-        this.root.dataset["ends"] = String(maps.length - 1);
-        this.#follow();
     }
 
     /** All that has pictures. */

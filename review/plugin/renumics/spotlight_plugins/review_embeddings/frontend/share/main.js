@@ -1,5 +1,7 @@
-// A shared page begins here: its blob is opened, the maps are shown, then its pictures are decoded
-// and all else is shown. Nothing is fetched and nothing is kept.
+// A shared page begins here: the first piece of its blob is opened and the large map shown, then
+// the rest, and when its pictures are decoded all else. Nothing is fetched and nothing is kept.
+
+/** @import { PageTexts } from "../blob/blob.js" */
 
 import { bytesOf, openBlob, ReviewBlob } from "../blob/blob.js";
 import { blobServer } from "../blob/server.js";
@@ -19,26 +21,31 @@ import { tileOf } from "./tiles.js";
 
 /**
  * @param {HTMLElement} root
- * @param {string} blobText
- * @param {() => Promise<string>} picturesText Its pictures, once the page is read.
+ * @param {PageTexts} texts
  */
-export async function start(root, blobText, picturesText) {
+export async function start(root, texts) {
     const surroundings = sharedSurroundings();
     const theme = openTheme();
     adoptSheets(document);
-    const read = await openBlob(blobText);
+    const read = await openBlob(texts.first);
     const blob = new ReviewBlob(sharedHead(read.head, surroundings.isStill()), read.bytes);
-    const sheets = sheetCutter(blob.head, async () => bytesOf(await picturesText()));
+    let goOn = () => {};
+    const isShown = new Promise((/** @type {(_: void) => void} */ done) => (goOn = done));
+    blob.follow(isShown.then(texts.rest).then(openBlob));
+    const sheets = sheetCutter(blob.head, async () => bytesOf(await texts.pictures()));
     const table = tableOf(blob, sheets.cut);
     const page = new ReviewPage(table, blobServer(blob), surroundings);
     await page.open();
     page.current.go(undefined); // nothing is marked until somebody looks at an image
     page.maps.player.pace = PACE;
     const layout = new SharedLayout(root, page, blob.head, theme);
-    layout.showMaps();
+    layout.showMap();
     addEventListener("keydown", (event) => page.keys.press(event));
     await painted();
     performance.mark("shared page painted");
+    layout.showEnds();
+    goOn(); // from now on there is time for the rest
+    await blob.whole;
     if (!surroundings.isStill()) page.maps.player.once();
     await sheets.decode();
     layout.showRest();
