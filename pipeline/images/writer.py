@@ -136,8 +136,10 @@ class ImagesWriter:
                 f"The {name} has no images. Name another with --split or --dataset."
             )
         first = self.skipped[0]
+        count = len(self.skipped)
+        none = "The only image" if count == 1 else f"None of the {count:,} images"
         return DatasetError(
-            f"None of the {len(self.skipped)} images of {name} can be read; the first "
+            f"{none} of {name} {'cannot' if count == 1 else 'can'} be read; the first "
             f"({first.path or f'row {first.image_id}'}): "
             f"{first.reason}. Check the files, or name another column with --image-column."
         )
