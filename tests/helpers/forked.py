@@ -137,6 +137,14 @@ class Forks:
                 break
         return None if seconds is None else max(0.0, end - time.monotonic())
 
+    def begin(self, *arguments: object) -> int:
+        """Start a command: the number of its process. `ended` waits for it."""
+        return self._ask(arguments)
+
+    def ended(self) -> tuple[int, str]:
+        """The end of the command that was begun: its exit code, and all that it printed."""
+        return self._parent.answer(), self.output.read_text(errors="replace")
+
     def end_of(
         self, *arguments: object, patches: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
@@ -145,8 +153,7 @@ class Forks:
         ``patches`` names what is replaced by what first, both as ``module:name``.
         """
         self._ask(arguments, patches)
-        code = self._parent.answer()
-        return code, self.output.read_text(errors="replace")
+        return self.ended()
 
 
 _parents: dict[tuple[tuple[str, str], ...], Parent] = {}

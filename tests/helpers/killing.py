@@ -17,7 +17,7 @@ EACH_STATE = {"review_embeddings.pipeline.training.trainer:RESUME_SECONDS": "kil
 
 
 def at_step(number: int) -> dict[str, str]:
-    """So that a training is killed after that step: 1 or 7."""
+    """So that a training is killed after that step, one of those below."""
     stops = "review_embeddings.review.cli.training.finetune:stop_requests"
     return {**EACH_STATE, stops: f"killing:AFTER_{number}"}
 
@@ -37,4 +37,4 @@ def _killed_after(number: int) -> Callable[[Any], AbstractContextManager[Callabl
     return stop_requests
 
 
-AFTER_1, AFTER_7 = _killed_after(1), _killed_after(7)
+AFTER_1, AFTER_5, AFTER_7 = map(_killed_after, (1, 5, 7))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from forked import forks
 from hypothesis import given
 from hypothesis import strategies as st
+from killing import EACH_STATE, at_step
 from notes import Notes
 from safetensors.torch import load_file
 from samples import (
