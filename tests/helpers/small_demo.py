@@ -15,9 +15,9 @@ TRAINING = {**demo.TRAINING, "steps": 2, "save_steps": 2, "batch_size": 4}
 MAX_DIGITS = 12
 
 
-ENOUGH = {**demo.TRAINING, "steps": 160, "save_steps": 40}
+ENOUGH = {**demo.TRAINING, "steps": 224, "save_steps": 56}
 
-ENOUGH_DIGITS = 400
+ENOUGH_DIGITS = 300
 """With so many, and as many steps as `ENOUGH` says, they are learnt."""
 
 

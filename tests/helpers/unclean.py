@@ -66,7 +66,7 @@ HIDDEN = ".safetensors"
 OF_WRITER = re.compile(r"(^|/)\.writing-(?:[0-9a-f]{8}-)?\d+-")
 """What names of what is being written begin with."""
 
-DECIDED = "2026-11-01T12:00:00+00:00"
+DECIDED = "2026-11-01T12:00:00.000000Z"
 """When the training images were decided about, which the proof's list of changes repeats."""
 
 AS_OF = re.compile(rb"as of [-0-9T:.]+Z")
