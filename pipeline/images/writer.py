@@ -135,13 +135,13 @@ class ImagesWriter:
             return DatasetError(
                 f"The {name} has no images. Name another with --split or --dataset."
             )
-        first = self.skipped[0]
-        count = len(self.skipped)
-        none = "The only image" if count == 1 else f"None of the {count:,} images"
+        first, count = self.skipped[0], len(self.skipped)
+        where = first.path or f"row {first.image_id}"
+        said = f"None of the {count} images of {name} can be read; the first ({where})"
+        if count == 1:
+            said = f"The only image of {name} ({where}) cannot be read"
         return DatasetError(
-            f"{none} of {name} {'cannot' if count == 1 else 'can'} be read; the first "
-            f"({first.path or f'row {first.image_id}'}): "
-            f"{first.reason}. Check the files, or name another column with --image-column."
+            f"{said}: {first.reason}. Check the files, or name another column with --image-column."
         )
 
     def _flush(self) -> None:

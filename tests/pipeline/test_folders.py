@@ -348,7 +348,7 @@ def test_metadata_beside_a_zip_file_of_the_images(tmp_path: Path) -> None:
 
 # -- the promise
 
-COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "60"))
+COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "30"))
 """Generated folders; more in .ci/long."""
 
 CLASS_NAMES = [
@@ -427,7 +427,7 @@ def test_every_image_of_a_folder_is_a_row_or_has_a_reason(files: dict[str, bytes
         try:
             rows, skipped = rows_and_skipped(root, str(first.reference.split), run)
         except DatasetError as error:
-            assert "None of the" in str(error), "all are unreadable"
+            assert str(error).startswith(("None of the", "The only image of")), "all are unreadable"
             assert all(files[name] == BROKEN for name in inside)
             return
         assert sorted([*rows, *skipped]) == sorted([*inside, *left_out])
