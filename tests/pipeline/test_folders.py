@@ -348,7 +348,7 @@ def test_metadata_beside_a_zip_file_of_the_images(tmp_path: Path) -> None:
 
 # -- the promise
 
-COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "30"))
+COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "60"))
 """Generated folders; more in .ci/long."""
 
 CLASS_NAMES = [

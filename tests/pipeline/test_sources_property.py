@@ -30,7 +30,7 @@ from review_embeddings.pipeline.images.inplace import read_cells
 from review_embeddings.pipeline.images.reading import ImageRecord, read_image
 from review_embeddings.pipeline.settings import DatasetReference
 
-COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "12"))
+COUNT = int(os.environ.get("REVIEW_EMBEDDINGS_FOLDERS", "24"))
 """Generated data sets; more in .ci/long."""
 
 MOST = 12
