@@ -137,11 +137,11 @@ class ImagesWriter:
             )
         first, count = self.skipped[0], len(self.skipped)
         where = first.path or f"row {first.image_id}"
-        said = f"None of the {count} images of {name} can be read; the first ({where})"
+        none = f"None of the {count} images of {name} can be read; the first ({where})"
         if count == 1:
-            said = f"The only image of {name} ({where}) cannot be read"
+            none = f"The only image of {name} ({where}) cannot be read"
         return DatasetError(
-            f"{said}: {first.reason}. Check the files, or name another column with --image-column."
+            f"{none}: {first.reason}. Check the files, or name another column with --image-column."
         )
 
     def _flush(self) -> None:

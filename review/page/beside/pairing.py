@@ -86,11 +86,11 @@ def _other(paired: PairedRuns, run: int, name: str, *, own_maps: bool) -> OtherR
 
 def _cautions(paired: PairedRuns) -> dict[str, str]:
     """By letter what must be known of the runs that were trained on common images."""
-    said = {
+    sentences = {
         run.letter: about_training(run.letter, trained_on(paired, number), len(paired))
         for number, run in enumerate(paired.runs)
     }
-    return {letter: text for letter, text in said.items() if text}
+    return {letter: text for letter, text in sentences.items() if text}
 
 
 def _in_words(
