@@ -47,16 +47,16 @@ for variable in (
 SHARED = ROOT.parent / "shared"
 
 LONG = (
-    "test_demo",
     "test_engines",
     "test_finetune",
-    "test_killed",
-    "test_spotlight",
-    "test_finetune_command",
-    "test_neighbors",
     "test_soak",
-    "test_same_bits",
+    "test_neighbors",
+    "test_spotlight",
     "test_unclean_ends",
+    "test_finetune_command",
+    "test_same_bits",
+    "test_killed",
+    "test_demo",
     "test_callback",
     "test_page_faults",
     "test_deciding_in_the_browser",

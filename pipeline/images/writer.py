@@ -135,11 +135,13 @@ class ImagesWriter:
             return DatasetError(
                 f"The {name} has no images. Name another with --split or --dataset."
             )
-        first = self.skipped[0]
+        first, count = self.skipped[0], len(self.skipped)
+        where = first.path or f"row {first.image_id}"
+        none = f"None of the {count} images of {name} can be read; the first ({where})"
+        if count == 1:
+            none = f"The only image of {name} ({where}) cannot be read"
         return DatasetError(
-            f"None of the {len(self.skipped)} images of {name} can be read; the first "
-            f"({first.path or f'row {first.image_id}'}): "
-            f"{first.reason}. Check the files, or name another column with --image-column."
+            f"{none}: {first.reason}. Check the files, or name another column with --image-column."
         )
 
     def _flush(self) -> None:

@@ -138,8 +138,13 @@ def seconds_an_image(run: RunFolder, subject: ProofSubject) -> float | None:
     return None
 
 
+class _ExactNotFiniteError(Exception):
+    """float32 itself gives values that are not finite, so that nothing can be compared."""
+
+
 def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None:
-    """Make the proof that is due, and keep it. Raises ReviewError."""
+    """Make the proof that is due, and keep it; of a checkpoint whose values in float32 are not
+    finite there is none. Raises ReviewError."""
     due = due_proof(session, state, wanted)
     if due is None:
         return
@@ -162,6 +167,9 @@ def prove(session: BuildSession, state: RunState, wanted: Sequence[int]) -> None
                     break
         except NotFiniteError:
             reason = "it cannot hold the values of the model"
+        except _ExactNotFiniteError as error:
+            session.progress.note(f"Precision: fp32, not compared with {due.half}: {error}")
+            return
     proof = PrecisionProof(
         about=state.models.proof_subject,
         tried=due.half,
@@ -265,11 +273,21 @@ class _Timed:
         """Encode some images with each."""
         for precision, encoder in self._encoders.items():
             started = time.perf_counter()
+            batches = self._encode(precision, encoder, pixels)
+            self._batches[precision] += batches
+            self._seconds[precision].append(time.perf_counter() - started)
+
+    def _encode(self, precision: str, encoder: Encoder, pixels: Pixels) -> list[EncodedBatch]:
+        try:
             batches = encode_all(
                 encoder, pixels, batch_size=self._size, name=self._name, kind=self._kind
             )
-            self._batches[precision] += batches
-            self._seconds[precision].append(time.perf_counter() - started)
+            return list(batches)
+        except NotFiniteError as error:
+            if precision == EXACT:
+                message = f"{self._name} gives values that are not finite"
+                raise _ExactNotFiniteError(message) from error
+            raise
 
     def encoded(self, precision: str, columns: Sequence[int] | None) -> Encoded:
         """All of them in one precision."""

@@ -91,7 +91,7 @@ class Reading:
     stage: Stage
     """`IMAGES` or `PIXELS`."""
     locations: pyarrow.Table
-    """`images.inplace.places_schema` and the columns ``image_id`` and ``label``."""
+    """`images.inplace.locations_schema` and the columns ``image_id`` and ``label``."""
     column: str
     """Of the images, in Parquet files."""
     root: Path

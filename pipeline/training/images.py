@@ -143,10 +143,9 @@ def collate(rows: Sequence[dict[str, Any] | None]) -> dict[str, torch.Tensor]:
 
     readable = [row for row in rows if row is not None]
     if not readable:
-        raise DatasetError(
-            f"None of the {len(rows)} images of a batch can be read. Check the files of the data "
-            f"set."
-        )
+        none = "The only image" if len(rows) == 1 else f"None of the {len(rows)} images"
+        cannot = "cannot" if len(rows) == 1 else "can"
+        raise DatasetError(f"{none} of a batch {cannot} be read. Check the files of the data set.")
     return {
         "pixel_values": torch.stack([row["pixel_values"] for row in readable]),
         "labels": torch.tensor([row["labels"] for row in readable]),

@@ -22,10 +22,12 @@ from review_embeddings.review.cli.declare import (
 )
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
+    applied_disputed_option,
     checkpoint_option,
     debug_option,
     json_option,
     run_option,
+    skip_unreadable_option,
     wait_option,
 )
 from review_embeddings.review.cli.output import named, print_faults, progress
@@ -269,18 +271,8 @@ class ApplyOptions:
     dry_run: bool = option(
         "--dry-run", is_flag=True, help="Say what would be changed and write nothing."
     )
-    skip_unreadable: bool = option(
-        "--skip-unreadable",
-        is_flag=True,
-        help="Leave out decisions that cannot be read, instead of applying none.",
-    )
-    disputed: str | None = option(
-        "--disputed",
-        metavar="HOW",
-        choices=choices.disputed,
-        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
-        "leaves them as they are. Without it they are refused.",
-    )
+    skip_unreadable: bool = skip_unreadable_option()
+    disputed: str | None = applied_disputed_option()
     json_lines: bool = json_option()
     debug: bool = debug_option()
 

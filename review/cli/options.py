@@ -171,6 +171,26 @@ class InputOptions:
     )
 
 
+def applied_disputed_option() -> Any:
+    """What becomes of disputed images where decisions are applied."""
+    return option(
+        "--disputed",
+        metavar="HOW",
+        choices=choices.disputed,
+        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
+        "leaves them as they are. Without it they are refused.",
+    )
+
+
+def skip_unreadable_option() -> Any:
+    """Whether the decisions that can be read are applied where others cannot."""
+    return option(
+        "--skip-unreadable",
+        is_flag=True,
+        help="Leave out decisions that cannot be read, instead of applying none.",
+    )
+
+
 def trained_on_option() -> Any:
     """Whether the images that are reviewed were trained on."""
     return option(

@@ -197,7 +197,7 @@ def _numbers(
         paired.share(number),
         tuple(run.images.ids[paired.unmatched(number)].tolist()),
         Share(int(right[number].sum()), total) if total else None,
-        int(_trained_on(run)[paired.rows(number)].sum()),
+        trained_on(paired, number),
     )
 
 
@@ -209,11 +209,23 @@ def _is_ambiguous(paired: PairedRuns, run: ComparedRun) -> bool:
     )
 
 
-def _trained_on(run: ComparedRun) -> NDArray[np.bool_]:
-    """Which images of a run it was trained on, as far as the run says."""
+def trained_on(paired: PairedRuns, number: int) -> int:
+    """How many of the common images a run was trained on, as far as the run says."""
+    run = paired.runs[number]
     info = run.run.read_info()
     regime = None if info is None else stored_regime(run.run, info, run.images)
-    return np.zeros(len(run.images), dtype=bool) if regime is None else regime.trained_on
+    return 0 if regime is None else int(regime.trained_on[paired.rows(number)].sum())
+
+
+def about_training(letter: str, trained: int, common: int) -> str:
+    """What a reader must know of a run that was trained on so many of the common images; empty
+    where it was on none."""
+    if not trained:
+        return ""
+    return (
+        f"{letter} was trained on {trained:,} of the {common:,} common images: how right it is "
+        f"about these says nothing of others."
+    )
 
 
 def _against(paired: PairedRuns, number: int, judged: NDArray[np.bool_]) -> AgainstFirst:
@@ -362,11 +374,8 @@ def _notes(paired: PairedRuns, made: RunComparison) -> Iterator[str]:
     for letter, names in made.only_classes.items():
         yield f"Only {letter} has {_classes_named(names)}."
     for run in (first, *others):
-        if run.trained_on:
-            yield (
-                f"{run.letter} was trained on {run.trained_on:,} of the {made.common:,} common "
-                f"images: how right it is about these says nothing of others."
-            )
+        if caution := about_training(run.letter, run.trained_on, made.common):
+            yield caution
 
 
 def _at(run: ComparedRun) -> int:

@@ -84,7 +84,9 @@ def improve(
     stored = settings_of(run)
     opened = open_proof(run, request, stored, folder, progress)
     with _alone(folder):
-        return _Prover(request, folder, opened, opened.record, progress, stop).prove()
+        prover = _Prover(request, folder, opened, opened.record, progress, stop)
+        with prover.alone_with_baseline():
+            return prover.prove()
 
 
 @contextmanager
@@ -106,6 +108,7 @@ class _Prover:
     record: ProofRecord
     progress: Progress
     stop: Callable[[], bool]
+    adds_to_baseline: bool = False
 
     @property
     def seeds(self) -> list[int]:
@@ -124,6 +127,17 @@ class _Prover:
         names = [BEFORE, AFTER, *(WITHOUT + kind for kind in self.kinds)]
         return [(name, seed) for seed in self.seeds for name in names]
 
+    @contextmanager
+    def alone_with_baseline(self) -> Iterator[None]:
+        """Be the only process that works on the other proof whose trainings are used, where some
+        are missing in it: nothing is written there else. Raises BusyError."""
+        if all(self._is_done(arm) for arm in self.arms if self._is_shared(arm)):
+            yield
+            return
+        with _alone(self._home((BEFORE, self.seeds[0]))):
+            self.adds_to_baseline = True
+            yield
+
     def prove(self) -> Improved:
         """Make the trainings that are missing, and compare."""
         if self.opened.is_new:
@@ -135,7 +149,7 @@ class _Prover:
             self.progress.note(note)
         missing = [arm for arm in self.arms if not self._is_done(arm)]
         for arm in self.arms:
-            if arm not in missing:
+            if arm not in missing and (self.adds_to_baseline or not self._is_shared(arm)):
                 forget_state(self._home(arm).run(*arm))  # what a kill has kept
         if missing:
             self._note_expected(missing)
@@ -156,8 +170,12 @@ class _Prover:
 
     def _home(self, arm: Arm) -> ProofFolder:
         """Where a training lies: those before the decisions may be another proof's."""
-        is_shared = arm[0] == BEFORE and self.record.baseline is not None
-        return ProofFolder(Path(str(self.record.baseline))) if is_shared else self.folder
+        if self._is_shared(arm):
+            return ProofFolder(Path(str(self.record.baseline)))
+        return self.folder
+
+    def _is_shared(self, arm: Arm) -> bool:
+        return arm[0] == BEFORE and self.record.baseline is not None
 
     def _record_of(self, arm: Arm) -> ProofRecord:
         home = self._home(arm)

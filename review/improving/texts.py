@@ -47,15 +47,17 @@ _HEADINGS = (DIFFERENCE, "interval", "")
 
 def no_training_image(run: RunFolder, record: ProofRecord, decisions: int) -> str:
     """The sentence where the decisions change nothing in the training split."""
-    what = f"None of the {decisions:,} decisions of {record.decisions}"
-    if not decisions:
-        what = f"There is no decision in {record.decisions}, so that none"
-    verb = "changes a training image" if decisions else "could change a training image"
-    text = f"{what} {verb} of {run} (split {record.train_split})"
+    what = f"None of the {decisions:,} decisions of {record.decisions} changes a training image"
+    if decisions == 1:
+        what = f"The one decision of {record.decisions} changes no training image"
+    elif not decisions:
+        what = f"There is no decision in {record.decisions}: none changes a training image"
+    text = f"{what} of {run} (split {record.train_split})"
     if record.about_evaluation:
+        are = "it is" if decisions == 1 else "1 is" if record.about_evaluation == 1 else ""
         text += (
-            f": {record.about_evaluation:,} are about {record.eval_split}, on which the models are "
-            f"evaluated, and a better accuracy on a changed test set is no proof"
+            f": {are or f'{record.about_evaluation:,} are'} about {record.eval_split}, on which "
+            f"the models are evaluated, and a better accuracy on a changed test set is no proof"
         )
     command = command_line("--first", "--last", "--run", run, "--split", record.train_split)
     return f"{text}. Review the training split: {command}"

@@ -1,8 +1,10 @@
 """What is tried of the calls of a command: by which errors and signals it is disturbed at which.
 
-Every call is disturbed once. Calls of one kind are made by the same functions, do the same and are
-of files with the same ending: the first, the middle and the last of each kind, of all commands
-together, are disturbed by every error that they can end with, and by every signal.
+Each site comes first, by every error that a call can end with: what is done to files with which
+ending, by which function of the package, asked by which one outside of ``pipeline/run``. Then come
+the ways to it. Every call is disturbed once. Calls of one kind are made by the same functions, do
+the same and are of files with the same ending: the first, the middle and the last of each kind, of
+all commands together, are disturbed by every error that they can end with, and by every signal.
 """
 
 from __future__ import annotations
@@ -54,6 +56,20 @@ Kind = tuple[str, ...]
 """Calls that are one kind: what is done, to files with which ending, by which functions."""
 
 
+PLUMBING = "pipeline/run/"
+"""Functions in these files do for others what these ask for."""
+
+Site = tuple[str, ...]
+"""What is done, to files with which ending, by which function, and who asks for it."""
+
+
+def site_of(kind: Kind) -> Site:
+    """The site of a kind of calls; without functions the kind itself."""
+    what, ending, *functions = kind
+    asking = [one for one in functions if not one.startswith(PLUMBING)]
+    return (what, ending, *functions[:1], *asking[:1])
+
+
 @dataclass(frozen=True)
 class Planned:
     """A trial of a command, and what stays of its name when calls before it come or go."""
@@ -69,6 +85,11 @@ class Planned:
         """Its name in the state file."""
         how = str(self.trial).split(" ", 1)[1]
         return f"{self.command}: {how} {self.member} of {' '.join(self.kind)}"
+
+    @property
+    def at_site(self) -> tuple[Site, int]:
+        """The site, and by which error it is disturbed; 0 for a signal."""
+        return site_of(self.kind), self.trial.error
 
 
 def kind_of(call: Call, place: Path) -> Kind:
@@ -118,9 +139,15 @@ def plan(commands: Mapping[str, Sequence[Call]], place: Path, *, product: bool) 
     for member in members:
         alike.setdefault(member.kind, []).append(member)
     firsts = [some[0] for some in alike.values()]
+    of_sites: dict[Site, Planned] = {}
+    for one in firsts:
+        of_sites.setdefault(site_of(one.kind), one)
+    sites = list(of_sites.values())
     rest = [some[at] for some in alike.values() for at in {len(some) // 2, len(some) - 1} - {0}]
     changes = [one for one in members if one.trial.call.kind not in READS]
     planned = [
+        *_by_turns(sites, with_errors),
+        *_by_turns(sites, with_signals),
         *_by_turns(firsts, with_errors),
         *_once(changes),
         *_by_turns(firsts, with_signals),

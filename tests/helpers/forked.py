@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import subprocess
@@ -84,9 +85,15 @@ class Forks:
         self.output = folder / "output.txt"
         self._parent, self._folder, self._environment = parent, folder, environment
 
-    def _ask(self, arguments: Sequence[object], patches: Mapping[str, str] | None = None) -> int:
+    def _ask(
+        self,
+        arguments: Sequence[object],
+        patches: Mapping[str, str] | None = None,
+        script: Path | None = None,
+    ) -> int:
         self.output.unlink(missing_ok=True)
         return self._parent.ask(
+            script=None if script is None else str(script),
             arguments=[str(one) for one in arguments],
             output=str(self.output),
             patches=dict(patches or {}),
@@ -137,6 +144,14 @@ class Forks:
                 break
         return None if seconds is None else max(0.0, end - time.monotonic())
 
+    def begin(self, *arguments: object) -> int:
+        """Start a command: the number of its process. `ended` waits for it."""
+        return self._ask(arguments)
+
+    def ended(self) -> tuple[int, str]:
+        """The end of the command that was begun: its exit code, and all that it printed."""
+        return self._parent.answer(), self.output.read_text(errors="replace")
+
     def end_of(
         self, *arguments: object, patches: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
@@ -145,8 +160,12 @@ class Forks:
         ``patches`` names what is replaced by what first, both as ``module:name``.
         """
         self._ask(arguments, patches)
-        code = self._parent.answer()
-        return code, self.output.read_text(errors="replace")
+        return self.ended()
+
+    def end_of_script(self, script: Path, *arguments: object) -> tuple[int, str]:
+        """Run a file of Python to its end, as `end_of` runs a command."""
+        self._ask(arguments, script=script)
+        return self.ended()
 
 
 _parents: dict[tuple[tuple[str, str], ...], Parent] = {}
@@ -223,9 +242,11 @@ def _become(request: dict[str, Any], imported: Path) -> None:
         values = {name: getattr(*_named(value)) for name, value in request["patches"].items()}
         for name, value in values.items():
             setattr(*_named(name), value)
-        sys.argv = ["review-embeddings", *request["arguments"]]
+        script = request["script"]
+        sys.argv = [script or "review-embeddings", *request["arguments"]]
         try:
-            program()
+            program() if script is None else runpy.run_path(script, run_name="__main__")
+            code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if code == 0:

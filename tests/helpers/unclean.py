@@ -66,6 +66,9 @@ HIDDEN = ".safetensors"
 OF_WRITER = re.compile(r"(^|/)\.writing-(?:[0-9a-f]{8}-)?\d+-")
 """What names of what is being written begin with."""
 
+DECIDED = "2026-11-01T12:00:00.000000Z"
+"""When the training images were decided about, which the proof's list of changes repeats."""
+
 AS_OF = re.compile(rb"as of [-0-9T:.]+Z")
 """In the summary of a cleaned data set."""
 
@@ -116,8 +119,10 @@ class Scene:
         train += ["--split", "train", "--batch-size", "4", "--set", "bf16=false"]
         self._forks.run(*train, "--steps", "2", "--frames", "2", "--device", "cpu")
         files = sorted((data / "train").rglob("*.png"))[:2]
-        rows = [f"{hashlib.sha256(one.read_bytes()).hexdigest()},remove" for one in files]
-        (self.folder / "train.csv").write_text("\n".join(["image_hash,decision", *rows, ""]))
+        hashes = [hashlib.sha256(one.read_bytes()).hexdigest() for one in files]
+        rows = [f"{one},remove,{DECIDED}" for one in hashes]
+        heading = "image_hash,decision,decided_at"
+        (self.folder / "train.csv").write_text("\n".join([heading, *rows, ""]))
 
     def _build(self, run: Path) -> list[object]:
         data = ["--checkpoints", self.folder / "trained", "--dataset", self.folder / "data"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import forks
 from samples import save_start_model, write_splits
 
 from review_embeddings.pipeline import table
@@ -27,48 +27,31 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_splits(tmp_path_factory.mktemp("script") / "pictures", train=8, test=4)
 
 
-def start(model: Path, data: Path, out: Path, *options: str) -> None:
-    command = [
-        sys.executable,
-        str(SCRIPT),
-        "--model_name_or_path",
-        str(model),
-        "--data",
-        str(data),
-        "--output_dir",
-        str(out),
-    ]
-    command += [
-        "--remove_unused_columns",
-        "False",
-        "--per_device_train_batch_size",
-        "8",
-        "--max_steps",
-        "6",
-        "--save_steps",
-        "2",
-    ]
-    command += [
-        "--logging_steps",
-        "1",
-        "--eval_strategy",
-        "steps",
-        "--eval_steps",
-        "3",
-        "--learning_rate",
-        "1e-2",
-        "--use_cpu",
-        "True",
-    ]
-    command += ["--report_to", "none", "--seed", "3", *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=out.parent)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def start(pictures: Path, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """The script with a model and an output folder, in a fork of its own."""
+    with forks(tmp_path) as started:
+
+        def call(model: Path, out: Path, *options: object) -> None:
+            settings = {
+                "model_name_or_path": model, "data": pictures, "output_dir": out,
+                "remove_unused_columns": False, "per_device_train_batch_size": 8, "max_steps": 6,
+                "save_steps": 2, "logging_steps": 1, "eval_strategy": "steps", "eval_steps": 3,
+                "learning_rate": "1e-2", "use_cpu": True, "report_to": "none", "seed": 3,
+            }  # fmt: skip
+            words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+            code, output = started.end_of_script(SCRIPT, *words, *options)
+            assert code == 0, output
+
+        yield call
 
 
-def test_one_added_line_makes_a_run_of_a_trainer_script(pictures: Path, tmp_path: Path) -> None:
+def test_one_added_line_makes_a_run_of_a_trainer_script(
+    start: Callable[..., None], pictures: Path, tmp_path: Path
+) -> None:
     model = save_start_model(tmp_path / "swin", "swin", dropout=0.3)
-    start(model, pictures, tmp_path / "with")
-    start(model, pictures, tmp_path / "without", "--review", "False")
+    start(model, tmp_path / "with")
+    start(model, tmp_path / "without", "--review", "False")
     run = RunFolder(tmp_path / "with")
     assert run.steps_with("embeddings") == [0, 2, 4, 6]
     with run.log.open() as file:
@@ -116,16 +99,13 @@ def test_a_host_without_progress_of_its_own_is_told_at_the_end(
     assert caplog.messages == ["Review: that"]
 
 
-def test_a_resumed_script_goes_on_in_the_same_log(pictures: Path, tmp_path: Path) -> None:
+def test_a_resumed_script_goes_on_in_the_same_log(
+    start: Callable[..., None], tmp_path: Path
+) -> None:
     model = save_start_model(tmp_path / "vit")
-    start(model, pictures, tmp_path / "out", "--max_steps", "4")
-    start(
-        model,
-        pictures,
-        tmp_path / "out",
-        "--resume_from_checkpoint",
-        str(tmp_path / "out" / "checkpoint-2"),
-    )
+    start(model, tmp_path / "out", "--max_steps", "4")
+    begun = tmp_path / "out" / "checkpoint-2"
+    start(model, tmp_path / "out", "--resume_from_checkpoint", begun)
     run = RunFolder(tmp_path / "out")
     with run.log.open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5", "6"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from forked import forks
 from hypothesis import given
 from hypothesis import strategies as st
+from killing import EACH_STATE, at_step
 from notes import Notes
 from safetensors.torch import load_file
 from samples import (
@@ -461,56 +461,35 @@ def test_another_run_is_not_written_over(train: Callable[..., FineTuned], run_pa
         train(run_path.name)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from review_embeddings.pipeline.training.finetune import finetune
-from review_embeddings.pipeline.run.folder import RunFolder
-model, data, run, kill_at = sys.argv[1:5]
-steps = 0
-def stop():
-    global steps
-    steps += 1
-    if steps == int(kill_at):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return False
-said = {"model": model, "dataset": data, "steps": 12, "frames": 7, "batch_size": 8,
-    "embed": True, "keep": "first,last",
-        "arguments": {"learning_rate": "1e-2", "bf16": "false", "logging_steps": "1"}}
-finetune(RunFolder(Path(run)), said, stop=stop, resume_seconds=0)
-"""
-
-
-@pytest.mark.parametrize("kill_at", [1, 7])
 def test_killed_and_started_again_is_a_run_that_was_never_killed(
-    start_model: Path, pictures: Path, tmp_path: Path, kill_at: int
+    start_model: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    def start(name: str, kill: int) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-c",
-            KILLED,
-            str(start_model),
-            str(pictures),
-            str(tmp_path / name),
-            str(kill),
-        ]
-        return subprocess.run(command, capture_output=True, text=True)
+    command = ["--model", start_model, "--dataset", pictures, "--steps", 12, "--frames", 7]
+    command += ["--batch-size", 8, "--embed", "--keep", "first,last", "--set", "learning_rate=1e-2"]
+    command += ["--set", "bf16=false", "--set", "logging_steps=1"]
 
-    whole = start("whole", 0)
-    assert whole.returncode == 0, whole.stderr
-    assert start("killed", kill_at).returncode == -9
-    assert start("killed", 0).returncode == 0
-    runs = [RunFolder(tmp_path / name) for name in ("whole", "killed")]
-    rows = [rows_of(run) for run in runs]
-    assert [int(row["step"]) for row in rows[1]] == list(range(13))
-    assert rows[0] == rows[1]
-    tables = [build(run, Request()) for run in runs]
-    assert tables[0].wanted == tables[1].wanted == [0, 2, 4, 6, 8, 10, 12]
-    for step in tables[0].wanted:
-        assert np.array_equal(
-            runs[0].read_array("embeddings", step), runs[1].read_array("embeddings", step)
+    def start(name: str, patches: dict[str, str]) -> int:
+        code, output = started.end_of(
+            "finetune", *command, "--run", tmp_path / name, patches=patches
         )
+        assert code in (0, -9), output
+        return code
+
+    with forks(tmp_path) as started:
+        assert start("whole", EACH_STATE) == 0
+        for step in (1, 7):
+            name = f"killed-{step}"
+            assert [start(name, patches) for patches in (at_step(step), EACH_STATE)] == [-9, 0]
+    whole, *killed = (RunFolder(tmp_path / name) for name in ("whole", "killed-1", "killed-7"))
+    steps = build(whole, Request()).wanted
+    assert steps == [0, 2, 4, 6, 8, 10, 12]
+    for run in killed:
+        assert [int(row["step"]) for row in rows_of(run)] == list(range(13))
+        assert rows_of(run) == rows_of(whole) and build(run, Request()).wanted == steps
+        for step in steps:
+            np.testing.assert_array_equal(
+                run.read_array("embeddings", step), whole.read_array("embeddings", step)
+            )
 
 
 # -- the painting-style data set

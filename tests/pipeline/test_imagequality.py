@@ -41,7 +41,7 @@ def test_the_scores_and_issues_are_those_of_cleanvision() -> None:
     data = datasets.Dataset.from_dict(
         {"image": pictures}, features=datasets.Features({"image": datasets.Image()})
     )
-    lab = Imagelab(hf_dataset=data, image_key="image", verbose=False)
+    lab = Imagelab(hf_dataset=data, image_key="image")
     lab.find_issues({name: {} for name in (*SCORED, "grayscale")}, n_jobs=1, verbose=False)
     made = image_quality(measure(pictures))
     for name in SCORED:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from forked import forks
+from killing import at_step
 from safetensors.torch import load_file
 from samples import CLASSES, save_start_model, write_splits
 
@@ -165,30 +165,17 @@ def test_stopped_and_gone_on_gives_the_bits_of_one_that_was_never_stopped(
     assert same(tensors_of(gone_on.run, 8), tensors_of(whole.run, 8))
 
 
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-from review_embeddings.pipeline.training.finetune import finetune
-from review_embeddings.pipeline.run.folder import RunFolder
-run, options, kill_at = Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3])
-steps = 0
-def stop():
-    global steps
-    steps += 1
-    if steps == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return False
-finetune(RunFolder(run), options, stop=stop, resume_seconds=0)
-"""
-
-
 def test_killed_and_started_again_is_a_run_that_was_never_killed(
     whole: FineTuned, train: Train, start_model: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    options = {"model": str(start_model), "dataset": str(pictures), **OPTIONS}
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), json.dumps(options), "5"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == -9, result.stderr
+    command: list[object] = ["finetune", "--model", start_model, "--dataset", pictures]
+    command += ["--run", tmp_path / "killed", "--steps", 8, "--frames", 5, "--batch-size", 8]
+    command += ["--lora", 4]
+    for name, value in OPTIONS["arguments"].items():
+        command += ["--set", f"{name}={value}"]
+    with forks(tmp_path) as started:
+        code, output = started.end_of(*command, patches=at_step(5))
+    assert code == -9, output
     killed = train("killed").run
     assert rows_of(killed) == rows_of(whole.run)
     for step in (0, 2, 4, 6, 8):

@@ -32,7 +32,7 @@ from review_embeddings.pipeline.training.live import NO_HEAD
 ALL = bool(os.environ.get("REVIEW_EMBEDDINGS_ALL_FAULTS"))
 """Whether every function fails, and not one of `STRIDE`."""
 
-STRIDE = 12
+STRIDE = 24
 
 GIVES_BACK = ("undisturbed.py", "faults.py")
 """What gives everything back, and tells: were these at fault, nothing could."""

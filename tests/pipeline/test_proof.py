@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from review_embeddings.pipeline.analysis.agreement import Encoded, PrecisionAgreement, agreement
+from review_embeddings.pipeline.errors import CheckpointError
 from review_embeddings.pipeline.models.device import Arithmetic
 from review_embeddings.pipeline.progress import SILENT
 from review_embeddings.pipeline.run.files import write_json
@@ -211,6 +212,24 @@ def test_half_that_changes_something_is_not(
     found = read_proof(RunFolder(run_path))
     assert found is not None and found.taken == "fp32" and "what cannot be" in found.reason
     assert [one.step for one in found.checkpoints] == [10], "one that fails is enough"
+
+
+def test_what_is_not_finite_in_float32_is_no_fault_of_the_half(
+    run_path: Path, image_folder: Path, worth: None
+) -> None:
+    weights = run_path / "checkpoint-10" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1000] + b"\xff" * 1000)  # NaN
+    heard = Heard()
+    request = Request(dataset={"source": str(image_folder)}, wanted=["10"])
+    with pytest.raises(CheckpointError, match="not finite"):
+        build(RunFolder(run_path), request, progress=heard)
+    said = "Precision: fp32, not compared with bf16-autocast: Checkpoint 10 gives values that are"
+    assert [note for note in heard.notes if note.startswith(said)]
+    assert not RunFolder(run_path).precision.exists()
+    weights.write_bytes(whole)
+    make(run_path, wanted=["10"])
+    assert read_proof(RunFolder(run_path)) is not None, "it is looked at again once it is mended"
 
 
 def test_a_small_run_costs_less_than_the_look(

@@ -29,7 +29,7 @@ from review_embeddings.review.decisions.lines import Decision, as_line
 from review_embeddings.review.exchange.apply import ApplyRequest, apply
 from review_embeddings.review.exchange.forms import FORMS
 
-IN_CI = 60
+IN_CI = 30
 
 EXAMPLES = int(os.environ.get("REVIEW_EMBEDDINGS_CLEANED", IN_CI))
 

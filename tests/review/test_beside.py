@@ -108,6 +108,16 @@ def test_the_frame_is_what_pandas_says_of_both_tables(
     assert not {"decision__b", "new_label__b", "x_now__b", "image__b"} & set(frame.columns)
 
 
+def test_who_was_trained_on_the_images_is_said(beside: Beside) -> None:
+    """Both, by the name of their split."""
+    said = "was trained on 34 of the 34 common images: how right it is about these says nothing of"
+    assert beside.cautions == {one: f"{one} {said} others." for one in "AB"}
+    other = replace(beside.others[0], verdict="B is better.")
+    assert beside.judgement(other) == " ".join(["B is better.", *beside.cautions.values()])
+    assert replace(beside, cautions={}).judgement(other) == "B is better."
+    assert beside.judgement(beside.others[0]) == "", "nothing says so"
+
+
 def test_the_lists_about_both_runs_come_first(page: Page) -> None:
     assert page.session is not None
     lists = page.session["lists"]

@@ -1,56 +1,65 @@
 """The demo as a person runs it on a fresh machine, up to the point where Spotlight would open."""
 
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import small_demo
+from forked import forks
 
 from review_embeddings.pipeline import table
 from review_embeddings.pipeline.models.checkpoints import find_checkpoints
 from review_embeddings.pipeline.training.log import read_rows
+from review_embeddings.review import demo
+
+WHOLE = "REVIEW_EMBEDDINGS_WHOLE_DEMO" in os.environ
+
+ENOUGH = {
+    "sklearn.datasets:load_digits": "small_demo:load_enough_digits",
+    "review_embeddings.review.demo:TRAINING": "small_demo:ENOUGH",
+}
+
+TRAINING = demo.TRAINING if WHOLE else small_demo.ENOUGH
+IMAGES = 1797 if WHOLE else small_demo.ENOUGH_DIGITS
 
 
-def test_demo_makes_a_real_run(
-    working_directory: Path, review_embeddings: Callable[..., tuple[int, str, str]]
-) -> None:
-    program = [
-        sys.executable,
-        "-c",
-        "from review_embeddings.review.cli.program import main; main()",
-        "demo",
-        "--no-serve",
-    ]
-    first = subprocess.run(program, cwd=working_directory, capture_output=True, text=True)
-    assert first.returncode == 0, first.stderr
-    run = working_directory / "runs" / "demo"
-    assert f"Run: {run.resolve()} (1,797 images x 13 checkpoints)" in first.stdout
-    assert len(find_checkpoints(run).steps) == 13 and find_checkpoints(run).steps[0] == 0
+def test_demo_makes_a_real_run(tmp_path: Path) -> None:
+    """By fewer digits and steps; all of them in `.ci/long demo`."""
+    with forks(tmp_path) as started:
+        patches = {} if WHOLE else ENOUGH
+        code, output = started.end_of("demo", "--no-serve", patches=patches)
+        assert code == 0, output
+        run = tmp_path / "runs" / "demo"
+        steps, save = int(str(TRAINING["steps"])), int(str(TRAINING["save_steps"]))
+        saved = list(range(0, steps + 1, save))
+        assert f"Run: {run.resolve()} ({IMAGES:,} images x {len(saved)} checkpoints)" in output
+        assert find_checkpoints(run).steps == saved
 
-    log = read_rows(run / "log.csv")
-    assert [int(row["step"]) for row in log] == sorted({*range(10, 421, 10), *range(35, 421, 35)})
-    assert float(log[-1]["loss"]) < 0.5 < float(log[0]["loss"])
+        log = read_rows(run / "log.csv")
+        logged = sorted({*range(10, steps + 1, 10), *saved[1:]})
+        assert [int(row["step"]) for row in log] == logged
+        assert float(log[-1]["loss"]) < 0.5 < float(log[0]["loss"])
 
-    frame = table.read(run)
-    table.validate(frame)
-    assert len(frame) == 1797 * 13
-    right = (
-        (frame["prediction"].astype(str) == frame["label"].astype(str))
-        .groupby(frame["checkpoint"])
-        .mean()
-    )
-    assert right.iloc[0] < 0.3 and right.iloc[-1] > 0.9  # it has learnt the digits
-    spread = (
-        frame.groupby(["checkpoint", "label"], observed=True)[["x", "y"]]
-        .mean()
-        .groupby("checkpoint")
-        .std()
-        .mean(axis=1)
-    )
-    assert spread.iloc[-1] > 2 * spread.iloc[0]  # and the classes have come apart on the map
+        frame = table.read(run)
+        table.validate(frame)
+        assert len(frame) == IMAGES * len(saved)
+        right = (
+            (frame["prediction"].astype(str) == frame["label"].astype(str))
+            .groupby(frame["checkpoint"])
+            .mean()
+        )
+        assert right.iloc[0] < 0.3 and right.iloc[-1] > 0.9  # it has learnt the digits
+        spread = (
+            frame.groupby(["checkpoint", "label"], observed=True)[["x", "y"]]
+            .mean()
+            .groupby("checkpoint")
+            .std()
+            .mean(axis=1)
+        )
+        assert spread.iloc[-1] > 2 * spread.iloc[0]  # and the classes have come apart on the map
 
-    code, _, again = review_embeddings("demo", "--no-serve")
+        code, again = started.end_of("demo", "--no-serve", patches=patches)
     assert code == 0 and "Fine-tuning" not in again and "Embedding" not in again
 
 

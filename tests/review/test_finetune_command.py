@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from forked import forks
 from samples import save_start_model, write_splits
 
 from review_embeddings.pipeline.images.dataset import RULES
@@ -143,59 +144,31 @@ def test_a_run_is_not_begun_in_its_data_set_or_among_other_things(
 def test_ctrl_c_leaves_a_run_that_can_be_reviewed_and_goes_on(
     model: Path, pictures: Path, tmp_path: Path, name: str
 ) -> None:
-    run = tmp_path / "run"
-    command = [
-        *PROGRAM,
-        "finetune",
-        "--dataset",
-        str(pictures),
-        "--model",
-        str(model),
-        "--run",
-        str(run),
-        "--steps",
-        "100000",
-    ]
-    command += [
-        "--save-steps",
-        "20",
-        "--batch-size",
-        "8",
-        "--set",
-        "logging_steps=10",
-        "--eval-split",
-        "none",
-        "--keep",
-        "first,last",
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
-    ) as process:
-        while not (run / "log.csv").exists() or len((run / "log.csv").read_text().splitlines()) < 4:
-            assert process.poll() is None, process.stdout and process.stdout.read()
+    run, log = tmp_path / "run", tmp_path / "run" / "log.csv"
+    command: list[object] = ["finetune", "--dataset", pictures, "--model", model, "--run", run]
+    command += ["--steps", 100_000, "--save-steps", 20, "--batch-size", 8, "--eval-split", "none"]
+    command += ["--set", "logging_steps=10", "--keep", "first,last"]
+    with forks(tmp_path) as started:
+        process = started.begin(*command)
+        while not log.exists() or len(log.read_text().splitlines()) < 4:
+            os.kill(process, 0)  # it is there
             time.sleep(0.2)
-        process.send_signal(getattr(signal, name))
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + getattr(signal, name), output
-    assert (
-        "Stopping after this step" in output
-        and "Go on with: review-embeddings finetune --resume" in output
-    )
-    stopped = int(next((run / "resume").iterdir()).name.rpartition("-")[2])
-    assert stopped >= 30
+        os.kill(process, getattr(signal, name))
+        code, output = started.ended()
+        assert code == 128 + getattr(signal, name), output
+        assert (
+            "Stopping after this step" in output
+            and "Go on with: review-embeddings finetune --resume" in output
+        )
+        stopped = int(next((run / "resume").iterdir()).name.rpartition("-")[2])
+        assert stopped >= 30
+        steps = [int(row["step"]) for row in log_of(run)]
+        assert steps == list(range(10, steps[-1] + 1, 10))
+        target = stopped + 15
+        started.run("finetune", "--resume", "--run", run, "--steps", target)
     steps = [int(row["step"]) for row in log_of(run)]
-    assert steps == list(range(10, steps[-1] + 1, 10))
-    target = str(stopped + 15)
-    done = subprocess.run(
-        [*PROGRAM, "finetune", "--resume", "--run", str(run), "--steps", target],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    steps = [int(row["step"]) for row in log_of(run)]
-    assert steps == sorted(set(steps)) and steps[-1] == int(target)
-    assert find_checkpoints(run).steps == [0, int(target)]
+    assert steps == sorted(set(steps)) and steps[-1] == target
+    assert find_checkpoints(run).steps == [0, target]
 
 
 def test_two_processes_train_one_run_and_only_one_writes(

@@ -28,7 +28,7 @@ from review_embeddings.review.cli.program import cli
 from review_embeddings.review.decisions.log import writing
 from review_embeddings.review.decisions.reviewed import ReviewedImages
 from review_embeddings.review.improving.evidence import ComparedArms, Proof
-from review_embeddings.review.improving.folder import ProofFolder, ProofRecord
+from review_embeddings.review.improving.folder import LOCK, ProofFolder, ProofRecord
 from review_embeddings.review.improving.improve import improve
 from review_embeddings.review.improving.request import ImproveRequest
 from review_embeddings.review.improving.texts import report, verdict
@@ -200,6 +200,12 @@ def test_another_proof_takes_over_the_trainings_without_decisions(
     assert made == {"after-seed42", "without-relabels-seed42", "without-removals-seed42"}
     code, _, errors = review_embeddings(*arguments, *listed[:2])
     assert code == 2 and "was begun with another --baseline" in errors
+    arguments = ("improve", "--run", place / "run", "--out", tmp_path / "more", "--seeds", 3)
+    with RunFolder(proved[0]).locked(LOCK, "being made by another process"):
+        code, _, errors = review_embeddings(*arguments, *listed[:4])
+    assert code == 2 and f"{proved[0]} is being made by another process" in errors, (
+        "a seed is missing there"
+    )
 
 
 def begun(place: Path, request: ImproveRequest, run: RunFolder | None = None) -> list[str]:
@@ -237,7 +243,7 @@ def test_decisions_about_the_test_split_are_refused_as_proof(
 ) -> None:
     asked = ("--run", place / "run", "--out", tmp_path / "out")
     line = refused(review_embeddings, *asked, "--decisions", place / "of_test.csv")
-    assert "1 are about test, on which the models are evaluated" in line
+    assert "it is about test, on which the models are evaluated" in line
     assert "a better accuracy on a changed test set is no proof" in line
     line = refused(review_embeddings, *asked)
     assert "There is no decision in" in line and "--split train" in line
@@ -321,7 +327,7 @@ def test_what_reviewers_differ_about_is_settled_first(
     asked = ("--run", run.path, "--out", tmp_path / "out")
     assert "--disputed" in refused(review_embeddings, *asked)
     line = refused(review_embeddings, *asked, "--disputed", "last")
-    assert "None of the 1 decisions" in line and "changes a training image" in line
+    assert "The one decision of" in line and "changes no training image" in line
 
 
 @pytest.mark.parametrize(

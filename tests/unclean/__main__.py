@@ -2,10 +2,10 @@
 changes a file below its run: every call once, every kind of call by every error that it can end
 with and by every signal (tests/helpers/disturbances.py says what one kind is).
 
-Prints a line for each end that is not clean (tests/helpers/unclean.py says what is), and how many
-were tried. What is in the state file is not tried again, so that it can be stopped and started
-anew; ``--again`` tries once more what was not clean. ``--all`` disturbs every call by every error
-and signal; names of commands choose some.
+Prints a line for each end that is not clean (tests/helpers/unclean.py says what is), how many were
+tried, and of how many pairs of a site and an error, which come first. What is in the state file is
+not tried again, so that it can be stopped and started anew; ``--again`` tries once more what was
+not clean. ``--all`` disturbs every call by every error and signal; names of commands choose some.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ def main() -> int:
             ]
             work(scene, expected, parts[0], state, until)
         failed = [os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in forks]
+    tried = read(state)
+    pairs = {one.at_site for one in planned if one.trial.error}
+    done = {one.at_site for one in planned if one.trial.error and one.key in tried}
+    print(f"sites x errors tried: {len(done):,} of {len(pairs):,}")
     return report(state) or int(any(failed))
 
 

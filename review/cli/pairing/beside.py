@@ -65,5 +65,6 @@ def compared_with(built: Built, compared: Compared) -> Beside | None:
         say(f"{one.letter} {one.name} beside A {beside.name}: {one.note}")
         if one.verdict:
             say(one.verdict)
+    say(*beside.cautions.values())
     say(f"Decisions are written into A {built.run}.")
     return beside

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from review_embeddings.pipeline.errors import SettingsError
-from review_embeddings.review.cli import choices
 from review_embeddings.review.cli.declare import Target, local_path, option, output_option, takes
 from review_embeddings.review.cli.errors import SignalRequests, end, stop_requests
 from review_embeddings.review.cli.jsonlines import write_result
 from review_embeddings.review.cli.options import (
+    applied_disputed_option,
     debug_option,
     json_option,
     run_option,
+    skip_unreadable_option,
     wait_option,
 )
 from review_embeddings.review.cli.output import progress
@@ -87,16 +88,8 @@ class ImproveOptions:
         metavar="NAME",
         help="What to train on: cpu, cuda, cuda:1, mps. Default: that of the run, or the best.",
     )
-    skip_unreadable: bool = option(
-        "--skip-unreadable", is_flag=True, help="Leave out decisions that cannot be read."
-    )
-    disputed: str | None = option(
-        "--disputed",
-        metavar="HOW",
-        choices=choices.disputed,
-        help="Images about which reviewers differ: {choices}; last applies the last decision, keep "
-        "leaves them as they are. Without it they are refused.",
-    )
+    skip_unreadable: bool = skip_unreadable_option()
+    disputed: str | None = applied_disputed_option()
     json_lines: bool = json_option()
     wait: bool = wait_option()
     debug: bool = debug_option()

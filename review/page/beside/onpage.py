@@ -63,7 +63,7 @@ def beside_session(
                 "name": one.name,
                 "shown": one.shown,
                 "note": one.note,
-                "verdict": one.verdict,
+                "verdict": beside.judgement(one),
                 "checkpoints": checkpoints_of(one.folder, one.manifest, one.manifest.steps),
             }
             for one in beside.others

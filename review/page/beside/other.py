@@ -106,6 +106,8 @@ class Beside:
     """What all runs say of the images of the page's run."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the page: what is found between the runs, by these rows."""
+    cautions: Mapping[str, str] = field(default_factory=dict)
+    """By letter a sentence about each run that was trained on common images."""
 
     def of(self, positions: NDArray[np.int64]) -> Beside:
         """Of some of the rows only."""
@@ -124,6 +126,14 @@ class Beside:
         """All runs, for a heading: ``A and B compared``."""
         letters = [OWN_LETTER, *(one.letter for one in self.others)]
         return f"{', '.join(letters[:-1])} and {letters[-1]} compared"
+
+    def judgement(self, other: OtherRun) -> str:
+        """Whether another run is better than the page's own, and what must be known to believe it;
+        empty where nothing says so."""
+        if not other.verdict:
+            return ""
+        known = (self.cautions.get(letter, "") for letter in (OWN_LETTER, other.letter))
+        return " ".join(filter(None, (other.verdict, *known)))
 
     @property
     def room(self) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from review_embeddings.pipeline.analysis.pairs import PairedCounts, align_maps
 from review_embeddings.pipeline.progress import activity
 from review_embeddings.pipeline.run.folder import RunFolder
+from review_embeddings.review.comparison.findings import about_training, trained_on
 from review_embeddings.review.comparison.frame import DISAGREEMENT, MOVED, SHARED
 from review_embeddings.review.comparison.pairedruns import PairedRuns
 from review_embeddings.review.lists.beside import RunsBeside
@@ -54,6 +55,7 @@ def beside_of(
         ),
         found=found,
         columns=_columns(paired, found),
+        cautions=_cautions(paired),
     )
 
 
@@ -80,6 +82,15 @@ def _other(paired: PairedRuns, run: int, name: str, *, own_maps: bool) -> OtherR
         points=points,
         note=f"{note}: {_likeness(paired, run)}",
     )
+
+
+def _cautions(paired: PairedRuns) -> dict[str, str]:
+    """By letter what must be known of the runs that were trained on common images."""
+    sentences = {
+        run.letter: about_training(run.letter, trained_on(paired, number), len(paired))
+        for number, run in enumerate(paired.runs)
+    }
+    return {letter: text for letter, text in sentences.items() if text}
 
 
 def _in_words(
