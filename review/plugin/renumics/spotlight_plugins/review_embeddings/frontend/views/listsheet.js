@@ -30,7 +30,7 @@ export const LISTS_SHEET = `
     background: var(--review-line, #c3ccd5); }
 .rl-bar > span { display: block; height: 100%; background: var(--review-accent, #1a5fd0); }
 .rl-more { grid-column: 1 / -1; font-size: 0.75rem; color: var(--review-muted, #4b5563);
-    overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 .rl-first { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 3px; height: 36px;
     overflow: hidden; margin-top: 3px; }
 .rl-first img { width: 36px; height: 36px; object-fit: cover; border-radius: 4px; }
