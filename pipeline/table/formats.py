@@ -229,6 +229,10 @@ def _read_parquet_list(path: Path) -> ListRows:
         raise ValueError(f"it holds a time that is out of range ({error})") from error
     except KeyError as error:
         raise ValueError(f"it holds times of an unknown time zone ({error})") from error
+    except ValueError as error:
+        if "zoneinfo" not in str(error):  # what pyarrow says of an unknown zone without pytz
+            raise
+        raise ValueError("it holds times of an unknown time zone") from error
     return ListRows(table.column_names, rows, list(range(1, len(table) + 1)))
 
 

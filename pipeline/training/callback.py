@@ -247,9 +247,11 @@ class EmbeddingCallback(LogCallback):
         """Log what a review would find at this checkpoint, where the training reports to a service:
         nobody else would wait for it."""
         live = self._live
-        if live is None or self._counts_switch.is_off or not is_looked_on(args):
+        if live is None or self._counts_switch.is_off:
             return
         with self._counts_switch.guarded():
+            if not is_looked_on(args):
+                return
             with random_numbers_kept():
                 counts = counts_of(live.live, live.embedded) if live.embedded else {}
             report(counts, args, state, control)

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from review_embeddings.pipeline.errors import SettingsError
+from review_embeddings.pipeline.errors import SettingsError, reason_of
 from review_embeddings.pipeline.images.decode import open_image
 from review_embeddings.pipeline.run.commandline import command_line
 from review_embeddings.pipeline.run.files import whole_file
@@ -36,8 +36,8 @@ def read_rows(path: Path) -> ListRows:
         listed = form.list_rows(path)
     except (ValueError, OSError, csv.Error) as error:
         raise SettingsError(
-            f"{path} cannot be read: {error}. Give a file such as `{command_line('export')}` "
-            f"writes."
+            f"{path} cannot be read: {reason_of(error)} Give a file such as "
+            f"`{command_line('export')}` writes."
         ) from error
     if not listed.columns:
         raise SettingsError(
