@@ -127,6 +127,8 @@ def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[
     """One way, in this process."""
     import matplotlib
 
+    from tests.benchmarks.large import peak_mib
+
     matplotlib.use("Agg")
     import imageio  # noqa: F401
     import matplotlib.pyplot as plt
@@ -134,7 +136,7 @@ def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[
 
     plt.close(plt.figure())
     data = make_data(checkpoints, images)
-    before, started = _peak(), time.perf_counter()
+    before, started = peak_mib(), time.perf_counter()
     if way == "notebook":
         with tempfile.TemporaryDirectory() as folder:
             notebook(data, Path(folder), out)
@@ -142,16 +144,9 @@ def one(way: str, checkpoints: int, images: int, width: int, out: Path) -> dict[
         ours(data, out, int(way[0]), width)
     return {
         "seconds": time.perf_counter() - started,
-        "more_mib": (_peak() - before) / 2**20,
+        "more_mib": peak_mib() - before,
         "bytes": out.stat().st_size,
     }
-
-
-def _peak() -> int:
-    """Largest resident memory of this process so far, in bytes."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def psnr(data: Any, file: Path, width: int) -> float:
@@ -262,7 +257,7 @@ def main() -> None:
         mine, theirs = medians[way], medians["notebook"]
         print(
             f"{way}: {theirs['seconds'] / mine['seconds']:.1f} times as fast, "
-            f"{mine['more_mib'] / theirs['more_mib']:.3f} of the memory, "
+            f"{mine['more_mib'] / max(theirs['more_mib'], 1):.3f} of the memory, "
             f"{mine['bytes'] / theirs['bytes']:.2f} of the size"
         )
     print(f"PSNR of the GIF against the frames as drawn: {quality:.1f} dB")
