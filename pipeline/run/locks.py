@@ -41,11 +41,14 @@ def locked(path: Path, busy: str, *, seconds: float = 0, shared: bool = False) -
             raise BusyError(busy)
         time.sleep(wait)
         wait = min(2 * wait, WAIT_SECONDS)
-    system.keep_lock(file)
     try:
+        system.keep_lock(file)
         yield
     finally:
-        system.unlock(file)
+        try:
+            system.unlock(file)
+        finally:
+            os.close(file)
 
 
 def _try_to_take(path: Path, *, shared: bool) -> int | None:

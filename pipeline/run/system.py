@@ -186,17 +186,14 @@ def keep_lock(file: int) -> None:
 
 
 def unlock(file: int) -> None:
-    """Let go of a lock and close its file."""
+    """Let go of a lock; closing its file does that too, on Windows some time after."""
     _held.discard(file)
-    try:
-        if is_windows():  # which else does it some time after the file is closed
-            import msvcrt
+    if is_windows():
+        import msvcrt
 
-            windows: Any = msvcrt
-            os.lseek(file, 0, os.SEEK_SET)
-            windows.locking(file, windows.LK_UNLCK, 1)
-    finally:
-        os.close(file)
+        windows: Any = msvcrt
+        os.lseek(file, 0, os.SEEK_SET)
+        windows.locking(file, windows.LK_UNLCK, 1)
 
 
 def _let_go_in_child() -> None:

@@ -275,3 +275,19 @@ def test_a_forked_child_lets_go_of_locks(tmp_path: Path) -> None:
         if child == 0:
             os._exit(len(system._held))
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("name", ["keep_lock", "unlock"])
+def test_a_lock_is_let_go_whatever_fails_while_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fails(file: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(system, "_held", set())
+    with monkeypatch.context() as patch:
+        patch.setattr(system, name, fails)
+        with pytest.raises(MemoryError), locked(tmp_path / ".lock", "busy"):
+            pass
+    with locked(tmp_path / ".lock", "busy"):  # raises BusyError where it is still held
+        pass
