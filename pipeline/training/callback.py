@@ -174,7 +174,8 @@ class EmbeddingCallback(LogCallback):
             with self._switch.guarded(refuses=True), random_numbers_kept():
                 self._begin(args, state, model, processor)
             self._report(state)
-            self._report_counts(args, state, control)
+            with self._counts_switch.guarded():
+                self._report_counts(args, state, control)
 
     def _begin(self, args: Any, state: Any, model: Any, processor: Any) -> None:
         model = _check_trainer(args, model, processor)
@@ -210,7 +211,8 @@ class EmbeddingCallback(LogCallback):
             with self._switch.guarded(), random_numbers_kept():
                 self._embed(args, state, whole_model(model), folder)
             self._report(state)
-            self._report_counts(args, state, control)
+            with self._counts_switch.guarded():
+                self._report_counts(args, state, control)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Let other processes embed again, and say how to review what is there."""
@@ -247,14 +249,11 @@ class EmbeddingCallback(LogCallback):
         """Log what a review would find at this checkpoint, where the training reports to a service:
         nobody else would wait for it."""
         live = self._live
-        if live is None or self._counts_switch.is_off:
+        if live is None or self._counts_switch.is_off or not is_looked_on(args):
             return
-        with self._counts_switch.guarded():
-            if not is_looked_on(args):
-                return
-            with random_numbers_kept():
-                counts = counts_of(live.live, live.embedded) if live.embedded else {}
-            report(counts, args, state, control)
+        with random_numbers_kept():
+            counts = counts_of(live.live, live.embedded) if live.embedded else {}
+        report(counts, args, state, control)
 
     def _report(self, state: Any) -> None:
         """Call what was given for it: its faults are not ours, and some of them are meant, such as

@@ -59,7 +59,7 @@ def test_a_run_of_format_1_opens(tmp_path: Path) -> None:
     # Which way scikit-learn turns an axis is a matter of its version.
     mirrored = np.sign(frame["y"][0])
     np.testing.assert_allclose(
-        mirrored * frame["y"][:3], [2.481172, 0.888647, -1.929546], atol=1e-6
+        mirrored * frame["y"][:3], [2.481172, 0.888647, -1.929546], atol=5e-6
     )
     assert frame["embedding"][0].shape == (16,) and frame["image"][0][:4] == b"\x89PNG"
     assert "9.png,not an image of a known format" in run.skipped.read_text()
