@@ -459,7 +459,7 @@ def test_rows_whose_file_is_missing_stay_without_an_image(
     applied = apply(again, tmp_path / "out", ApplyRequest(form=form))
     assert [(split, row) for split, row, *_ in applied.missing] == [("train", 8)]
     assert "train, row 8: " in (tmp_path / "out" / "summary.txt").read_text()
-    if form == "folder" and datasets.__version__ < "5":
+    if form == "folder" and int(datasets.__version__.split(".")[0]) < 5:
         pytest.skip("datasets 4 cannot read a folder of images with a row that has none")
     new = load(tmp_path / "out", form, tmp_path)["train"]
     assert [image is not None for image in new["image"][:]] == [True] * 7 + [False]
