@@ -30,7 +30,7 @@ from review_embeddings.review.page.frontend import (
     TOKEN_HEADER,
     handover_page,
 )
-from review_embeddings.review.page.spotlight import application
+from review_embeddings.review.page.spotlight import application, import_spotlight
 
 HOME = "http://127.0.0.1:8000"
 COOKIE = {"Cookie": HEADERS["Cookie"]}
@@ -76,6 +76,11 @@ def client(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         patch.setenv("SPOTLIGHT_OPT_OUT", "true")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
+            import_spotlight()
+            from renumics.spotlight import plugin_loader
+
+            # It looks for plugins once a process, and other tests may have imported it before.
+            patch.setattr(plugin_loader, "_plugins", None)
             app = application()
         yield TestClient(app, base_url=HOME, raise_server_exceptions=False)
 
