@@ -33,9 +33,11 @@ from review_embeddings.review.cli.table import table_command
 from review_embeddings.review.cli.training.finetune import finetune_command
 from review_embeddings.review.cli.training.improve import improve_command
 
-IDLE_THREADS = ("OMP_WAIT_POLICY", "passive")
-"""Threads that wait for each other sleep: where they keep a core busy and another process wants it,
-all of them wait. Read when torch is loaded; what the environment says already counts."""
+IDLE_THREADS = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "18"}
+"""Threads that wait for each other sleep, those of OpenBLAS after 2 to the power of so many cycles:
+where they keep a core busy and another process wants it, or another library's threads (NumPy and
+SciPy have an OpenBLAS each), all of them wait. Read when torch and NumPy are loaded; what the
+environment says already counts."""
 
 
 @click.group(
@@ -94,7 +96,8 @@ for command in (
 
 def main() -> None:
     """Entry point of the console command."""
-    os.environ.setdefault(*IDLE_THREADS)
+    for name, value in IDLE_THREADS.items():
+        os.environ.setdefault(name, value)
     with guarded_streams(), imports_observed(), status_shown():
         run_to_exit(cli, PROGRAM)
 

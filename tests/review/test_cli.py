@@ -15,6 +15,7 @@ import pytest
 
 from review_embeddings.pipeline import table
 from review_embeddings.review import cli as command_line
+from review_embeddings.review.cli.program import IDLE_THREADS
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -261,19 +262,20 @@ def test_the_entry_point_is_the_command() -> None:
     assert entry.load() is command_line.main
 
 
-@pytest.mark.parametrize(("before", "after"), [({}, "passive"), ({"OMP_WAIT_POLICY": "a"}, "a")])
-def test_threads_of_the_command_rest_while_they_wait(before: dict[str, str], after: str) -> None:
+@pytest.mark.parametrize("before", [{}, {"OMP_WAIT_POLICY": "a", "OPENBLAS_THREAD_TIMEOUT": "5"}])
+def test_threads_of_the_command_rest_while_they_wait(before: dict[str, str]) -> None:
     program = (
         "import os, sys\n"
         "from review_embeddings import pipeline, review\n"
-        "from review_embeddings.review.cli.program import main\n"
-        "was = os.environ.get('OMP_WAIT_POLICY', 'unset')\n"
+        "from review_embeddings.review.cli.program import IDLE_THREADS, main\n"
+        "was = [os.environ.get(name, 'unset') for name in IDLE_THREADS]\n"
         "sys.argv = ['review-embeddings', '--version']\n"
         "try:\n    main()\n"
         "except SystemExit:\n"
-        "    print(was, os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)\n"
+        "    print(*was, *(os.environ[name] for name in IDLE_THREADS),\n"
+        "          {'torch', 'numpy'} & sys.modules.keys())\n"
     )
-    environment = {name: v for name, v in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment = {name: v for name, v in os.environ.items() if name not in IDLE_THREADS}
     ended = subprocess.run(
         [sys.executable, "-c", program],
         env=environment | before,
@@ -281,8 +283,9 @@ def test_threads_of_the_command_rest_while_they_wait(before: dict[str, str], aft
         text=True,
         check=True,
     )
-    was = before.get("OMP_WAIT_POLICY", "unset")  # in a host that imports us nothing changes
-    assert ended.stdout.splitlines()[-1] == f"{was} {after} False"
+    was = [before.get(name, "unset") for name in IDLE_THREADS]  # a host that imports us keeps them
+    after = [before.get(name, value) for name, value in IDLE_THREADS.items()]
+    assert ended.stdout.splitlines()[-1] == " ".join((*was, *after, "set()"))
 
 
 @pytest.mark.parametrize(
