@@ -10,8 +10,8 @@ builds all that follows from embeddings, of four synthetic checkpoints. Rows are
 measured. Memory is the resident set of the process while the stage runs, read every 20 ms;
 memory-mapped pages count. Libraries are imported before.
 
-Processor time does not depend on what else the machine does; OpenMP's threads may not spin while
-they wait (OMP_WAIT_POLICY=passive, as our commands set it).
+Processor time does not depend on what else the machine does; threads may not spin while they wait
+(OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=18, as our commands set them).
 """
 
 from __future__ import annotations
